@@ -1,0 +1,37 @@
+"""The dialogue as every SEM sees it: turns of a speaker and a listener."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Role: TypeAlias = Literal["speaker", "listener"]
+View: TypeAlias = Literal["dialogue", "speaker", "last_turn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One utterance and who said it."""
+
+    role: Role
+    """`speaker` is the person whose emotion is read, `listener` the one who answers."""
+    text: str
+    """The raw text; offsets of cause words refer to it."""
+
+
+Dialogue: TypeAlias = Sequence[Turn]
+"""The dialogue context: all turns before the listener's next one, oldest first."""
+
+
+def look(dialogue: Dialogue, view: View) -> list[Turn]:
+    """Return the turns that one view of the dialogue keeps.
+
+    `dialogue` keeps all, `speaker` the speaker's turns alone, `last_turn` the speaker's last
+    turn alone. A view that would be empty falls back to the whole dialogue.
+    """
+    turns = list(dialogue)
+    if view == "dialogue":
+        return turns
+    spoken = [turn for turn in turns if turn.role == "speaker"]
+    return (spoken if view == "speaker" else spoken[-1:]) or turns

@@ -1,0 +1,50 @@
+"""What a SEM says about a dialogue."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .dialogue import View
+
+
+class Cause(BaseModel):
+    """A word or span that speaks for an emotion."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str = Field(description="The words as they stand in the turn")
+    turn: int = Field(ge=0, description="Index of the turn in the dialogue, 0 is the oldest")
+    start: int = Field(ge=0, description="First character in the turn's raw text")
+    end: int = Field(ge=0, description="One past the last character")
+    weight: float = Field(ge=0, le=1, description="Share of the evidence, 1 at most over all causes")
+
+
+class Evidence(BaseModel):
+    """What speaks for and against an emotion that somebody else proposed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    hypothesis: str = Field(description="The proposed emotion")
+    probability: float = Field(ge=0, le=1, description="The SEM's probability of it")
+    rank: int = Field(ge=1, description="1 when it is the SEM's own first choice")
+    words_for: tuple[str, ...] = Field((), description="Words that speak for the hypothesis")
+    words_against: tuple[str, ...] = Field((), description="Words that speak for the SEM's first choice")
+
+
+class Reading(BaseModel):
+    """One look of a SEM at a dialogue."""
+
+    model_config = ConfigDict(frozen=True)
+
+    distribution: dict[str, float] = Field(description="Calibrated probability of each label; sums to 1")
+    sem: str = Field("", description="Name of the SEM")
+    view: View = Field("dialogue", description="Which turns it looked at")
+    dropped: int = Field(0, ge=0, description="How many of the oldest turns did not fit its window")
+    primary: tuple[str, ...] = Field((), description="The primary emotions, most probable first")
+    evidence: Evidence | None = Field(None, description="On a re-query: about the LLM's hypothesis")
+    round: int = Field(0, ge=0, description="0 for the first look of a turn, then one more each re-query")
+
+    @property
+    def ranked(self) -> list[str]:
+        """All labels, most probable first."""
+        return sorted(self.distribution, key=lambda label: (-self.distribution[label], label))

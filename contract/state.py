@@ -1,0 +1,49 @@
+"""The state of the graph: what nodes hand to each other."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict
+
+from langchain_core.messages import AnyMessage
+from langgraph.graph.message import add_messages
+
+from .empathy import Empathy, Memory, Verdict
+from .reading import Reading
+
+
+def merge_faults(held: dict[str, str] | None, new: dict[str, str] | None) -> dict[str, str]:
+    """Keep one entry a node, the newest; an empty text means that the node worked."""
+    return {**(held or {}), **(new or {})}
+
+
+class HefInput(TypedDict):
+    """What a caller gives."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    """The conversation; the person's messages are `human`, the assistant's `ai`."""
+
+
+class HefOutput(TypedDict):
+    """What a caller gets."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    """The conversation with the reply at its end."""
+    empathy: Empathy
+    """What the reply was drafted from."""
+
+
+class HefState(TypedDict, total=False):
+    """All that nodes share; everything but `messages` and `empathy` stays inside the graph."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    """The conversation."""
+    readings: list[Reading]
+    """One a round of this turn."""
+    verdict: Verdict | None
+    """The LLM's newest judgement; of this turn only if its `turn` is the last message's id."""
+    memories: list[Memory]
+    """Past turns that bear on the last message."""
+    empathy: Empathy
+    """The decision."""
+    faults: Annotated[dict[str, str], merge_faults]
+    """Node -> why it left something out in this turn."""
