@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.config import JsonDict
 
 Strategy: TypeAlias = Literal["two_stage", "one_prompt", "sem_only", "llm_only"]
 Primary: TypeAlias = Annotated[int, Field(ge=1, le=32)] | Annotated[float, Field(gt=0, lt=1)]
 
 
-def _on(*nodes: str, prompt: bool = False) -> dict[str, object]:
+def _on(*nodes: str, prompt: bool = False) -> JsonDict:
     """Return the hints that put a setting on its nodes in LangGraph Studio."""
-    hints: dict[str, object] = {"langgraph_nodes": list(nodes)}
+    hints: JsonDict = {"langgraph_nodes": list(nodes)}
     return {**hints, "langgraph_type": "prompt"} if prompt else hints
 
 
@@ -23,38 +24,48 @@ class HefContext(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     user_id: str | None = Field(
-        None,
+        default=None,
         description="Whose memory is recalled and written; without it nothing is remembered",
         json_schema_extra=_on("recall", "remember"),
     )
     model: str | None = Field(
-        None,
+        default=None,
         description="Another LLM for this run: `embedded`, `huggingface:<id or path>`, or `<provider>:<name>`",
         json_schema_extra=_on("coarse_emotion", "fine_emotion", "draft_response"),
     )
     strategy: Strategy = Field(
-        "two_stage",
+        default="two_stage",
         description="How the emotion is decided",
         json_schema_extra=_on("coarse_emotion", "fine_emotion"),
     )
     primary: Primary = Field(
-        5,
+        default=5,
         description="Primary emotions: how many, or (below 1) the probability they must cover",
         json_schema_extra=_on("sem_emotion"),
     )
     max_requeries: int = Field(
-        1,
+        default=1,
         ge=0,
         le=5,
         description="How often the SEM is asked again when the LLM disagrees",
         json_schema_extra=_on("coarse_emotion"),
     )
     memory_limit: int = Field(
-        3, ge=0, le=50, description="How many past turns are recalled at most", json_schema_extra=_on("recall")
+        default=3,
+        ge=0,
+        le=50,
+        description="How many past turns are recalled at most",
+        json_schema_extra=_on("recall"),
     )
-    remember: bool = Field(True, description="Whether this turn is stored", json_schema_extra=_on("remember"))
+    remember: bool = Field(default=True, description="Whether this turn is stored", json_schema_extra=_on("remember"))
+    dialogue_limit: int = Field(
+        default=6000,
+        ge=200,
+        description="Characters of dialogue shown to the LLM; the oldest turns are dropped first",
+        json_schema_extra=_on("coarse_emotion", "draft_response"),
+    )
     persona: str = Field(
-        "a warm, attentive friend",
+        default="a warm, attentive friend",
         max_length=2000,
         description="Who the assistant is when it replies",
         json_schema_extra=_on("draft_response", prompt=True),

@@ -16,10 +16,12 @@ class Verdict(BaseModel):
 
     turn: str = Field(description="Id of the message it judges; another id means it is out of date")
     agreed: bool = Field(description="Whether the LLM finds the emotion among the primary ones")
-    emotion: str | None = Field(None, description="The emotion the LLM names; None when it names none")
-    scores: dict[str, float] | None = Field(None, description="Log-probability of each label, where the LLM can score")
-    form: Literal["scored", "generated", "none"] = Field("none", description="How the LLM was asked")
-    requeries: int = Field(0, ge=0, description="Re-queries of the SEM before this judgement")
+    emotion: str | None = Field(default=None, description="The emotion the LLM names; None when it names none")
+    scores: dict[str, float] | None = Field(
+        default=None, description="Log-probability of each label, where the LLM can score"
+    )
+    form: Literal["scored", "generated", "none"] = Field(default="none", description="How the LLM was asked")
+    requeries: int = Field(default=0, ge=0, description="Re-queries of the SEM before this judgement")
 
 
 class Memory(BaseModel):
@@ -29,11 +31,11 @@ class Memory(BaseModel):
 
     id: str = Field(description="hash(thread, turn)")
     text: str = Field(description="What the person said")
-    reply: str = Field("", description="What was answered")
-    emotion: str | None = Field(None, description="The emotion decided then")
-    causes: tuple[str, ...] = Field((), description="The cause words found then")
-    time: float = Field(0.0, description="Unix time in seconds")
-    score: float | None = Field(None, description="Similarity to what was searched, 1 is identical")
+    reply: str = Field(default="", description="What was answered")
+    emotion: str | None = Field(default=None, description="The emotion decided then")
+    causes: tuple[str, ...] = Field(default=(), description="The cause words found then")
+    time: float = Field(default=0.0, description="Unix time in seconds")
+    score: float | None = Field(default=None, description="Similarity to what was searched, 1 is identical")
 
 
 class Empathy(BaseModel):
@@ -43,13 +45,15 @@ class Empathy(BaseModel):
 
     emotion: str = Field(description="The decided emotion")
     distribution: dict[str, float] = Field(description="Probability of each label after joining SEM and LLM; sums to 1")
-    primary: tuple[str, ...] = Field((), description="The SEM's primary emotions, most probable first")
-    agreed: bool = Field(True, description="Whether the LLM found the emotion among the primary ones")
-    stage: Literal["coarse", "fine"] = Field("coarse", description="coarse: among the primary ones; fine: among the others")
-    requeries: int = Field(0, ge=0, description="How often the SEM was asked again")
-    hypothesis: str | None = Field(None, description="The emotion the LLM itself named")
-    causes: tuple[Cause, ...] = Field((), description="Cause words, strongest first")
-    memories: tuple[str, ...] = Field((), description="Ids of the past turns that were recalled")
-    sem: str | None = Field(None, description="Name of the SEM; None where the strategy does without")
-    model: str | None = Field(None, description="Name of the LLM")
-    degraded: str | None = Field(None, description="Why some part was left out; None when all worked")
+    primary: tuple[str, ...] = Field(default=(), description="The SEM's primary emotions, most probable first")
+    agreed: bool = Field(default=True, description="Whether the LLM found the emotion among the primary ones")
+    stage: Literal["coarse", "fine"] = Field(
+        default="coarse", description="coarse: among the primary ones; fine: among the others"
+    )
+    requeries: int = Field(default=0, ge=0, description="How often the SEM was asked again")
+    hypothesis: str | None = Field(default=None, description="The emotion the LLM itself named")
+    causes: tuple[Cause, ...] = Field(default=(), description="Cause words, strongest first")
+    memories: tuple[str, ...] = Field(default=(), description="Ids of the past turns that were recalled")
+    sem: str | None = Field(default=None, description="Name of the SEM; None where the strategy does without")
+    model: str | None = Field(default=None, description="Name of the LLM")
+    degraded: str | None = Field(default=None, description="Why some part was left out; None when all worked")

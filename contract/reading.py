@@ -27,8 +27,8 @@ class Evidence(BaseModel):
     hypothesis: str = Field(description="The proposed emotion")
     probability: float = Field(ge=0, le=1, description="The SEM's probability of it")
     rank: int = Field(ge=1, description="1 when it is the SEM's own first choice")
-    words_for: tuple[str, ...] = Field((), description="Words that speak for the hypothesis")
-    words_against: tuple[str, ...] = Field((), description="Words that speak for the SEM's first choice")
+    words_for: tuple[str, ...] = Field(default=(), description="Words that speak for the hypothesis")
+    words_against: tuple[str, ...] = Field(default=(), description="Words that speak for the SEM's first choice")
 
 
 class Reading(BaseModel):
@@ -37,12 +37,12 @@ class Reading(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     distribution: dict[str, float] = Field(description="Calibrated probability of each label; sums to 1")
-    sem: str = Field("", description="Name of the SEM")
-    view: View = Field("dialogue", description="Which turns it looked at")
-    dropped: int = Field(0, ge=0, description="How many of the oldest turns did not fit its window")
-    primary: tuple[str, ...] = Field((), description="The primary emotions, most probable first")
-    evidence: Evidence | None = Field(None, description="On a re-query: about the LLM's hypothesis")
-    round: int = Field(0, ge=0, description="0 for the first look of a turn, then one more each re-query")
+    sem: str = Field(default="", description="Name of the SEM")
+    view: View = Field(default="dialogue", description="Which turns it looked at")
+    dropped: int = Field(default=0, ge=0, description="How many of the oldest turns did not fit its window")
+    primary: tuple[str, ...] = Field(default=(), description="The primary emotions, most probable first")
+    evidence: Evidence | None = Field(default=None, description="On a re-query: about the LLM's hypothesis")
+    round: int = Field(default=0, ge=0, description="0 for the first look of a turn, then one more each re-query")
 
     @property
     def ranked(self) -> list[str]:

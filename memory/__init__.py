@@ -1,1 +1,31 @@
+"""The memory: a LangGraph store on Chroma, and the memory of past turns on top of any store."""
 
+from __future__ import annotations
+
+from .store import ChromaStore
+from .turns import (
+    aforget_turns,
+    alist_turns,
+    arecall_turns,
+    aremember_turn,
+    forget_turns,
+    list_turns,
+    recall_turns,
+    remember_turn,
+    turn_id,
+)
+from .users import namespace_of
+
+__all__ = [
+    "ChromaStore",
+    "aforget_turns",
+    "alist_turns",
+    "arecall_turns",
+    "aremember_turn",
+    "forget_turns",
+    "list_turns",
+    "namespace_of",
+    "recall_turns",
+    "remember_turn",
+    "turn_id",
+]

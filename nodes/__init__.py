@@ -1,1 +1,27 @@
+"""The nodes of the graph, one a file; plain functions from state and runtime to an update."""
 
+from __future__ import annotations
+
+from .cause_words import cause_words_node
+from .coarse_emotion import coarse_emotion_node
+from .dialogue import dialogue_of
+from .draft_response import draft_response_node
+from .fine_emotion import fine_emotion_node
+from .judgement import Judge
+from .models import RETRY
+from .recall import recall
+from .remember import remember
+from .sem_emotion import sem_emotion_node
+
+__all__ = [
+    "RETRY",
+    "Judge",
+    "cause_words_node",
+    "coarse_emotion_node",
+    "dialogue_of",
+    "draft_response_node",
+    "fine_emotion_node",
+    "recall",
+    "remember",
+    "sem_emotion_node",
+]

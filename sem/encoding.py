@@ -96,7 +96,9 @@ def _join(dialogue: Dialogue, pieces: list[tuple[int, list[int], list[tuple[int,
 def pad(rows: Sequence[Encoded]) -> dict[str, NDArray[np.int64]]:
     """Stack encoded dialogues into right-padded arrays of shape [batch, tokens]."""
     width = max(len(row.ids) for row in rows)
-    arrays = {name: np.zeros((len(rows), width), dtype=np.int64) for name in ("input_ids", "attention_mask", "token_type_ids")}
+    arrays = {
+        name: np.zeros((len(rows), width), dtype=np.int64) for name in ("input_ids", "attention_mask", "token_type_ids")
+    }
     for index, row in enumerate(rows):
         arrays["input_ids"][index, : len(row.ids)] = row.ids
         arrays["attention_mask"][index, : len(row.ids)] = 1

@@ -48,9 +48,7 @@ _GROUPS = (
 def _neighbours(labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """Return for each label the other members of the groups it stands in."""
     return {
-        label: tuple(
-            dict.fromkeys(other for group in _GROUPS if label in group for other in group if other != label)
-        )
+        label: tuple(dict.fromkeys(other for group in _GROUPS if label in group for other in group if other != label))
         for label in labels
     }
 

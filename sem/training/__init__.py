@@ -1,0 +1,1 @@
+"""Training of SEMs: data, network, loop and export."""

@@ -75,7 +75,9 @@ def listener_turns(conversations: Sequence[Conversation]) -> Iterator[Sample]:
                 yield Sample(conversation.turns[:index], conversation.emotion, conversation.conv_id)
 
 
-def split(conversations: Sequence[Conversation], share: float, seed: int) -> tuple[list[Conversation], list[Conversation]]:
+def split(
+    conversations: Sequence[Conversation], share: float, seed: int
+) -> tuple[list[Conversation], list[Conversation]]:
     """Split by conversation into what is fitted and a held-out share for calibration."""
     order = sorted(conversations, key=lambda conversation: conversation.conv_id)
     random.Random(seed).shuffle(order)

@@ -15,6 +15,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from ...contract import Turn
 from ..encoding import DialogueEncoder, Encoded, pad
 from ..taxonomy import Taxonomy
 from .backbone import resolve_backbone
@@ -100,7 +101,12 @@ class Run:
                 running = loss if running == 0.0 else 0.99 * running + 0.01 * loss
                 self.report(Progress(step, total, running, seen / (time.monotonic() - started)))
                 if step % 50 == 0:
-                    self._log(step=step, steps=total, loss=round(running, 4), rate=round(seen / (time.monotonic() - started), 1))
+                    self._log(
+                        step=step,
+                        steps=total,
+                        loss=round(running, 4),
+                        rate=round(seen / (time.monotonic() - started), 1),
+                    )
                 if time.monotonic() - saved > self.checkpoint_seconds:
                     self._save(step, optimizer, schedule)
                     saved = time.monotonic()
@@ -116,7 +122,9 @@ class Run:
         ranks = (logits > logits[np.arange(len(wanted)), wanted][:, None]).sum(1)
         return {"top1": float((ranks < 1).mean()), "top5": float((ranks < 5).mean())}
 
-    def predict(self, network: EmotionNetwork, samples: Sequence[Sample]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    def predict(
+        self, network: EmotionNetwork, samples: Sequence[Sample]
+    ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Return logits [samples, labels] and label indices [samples]."""
         encoded = self.encoder.batch([sample.turns for sample in samples])
         order = sorted(range(len(samples)), key=lambda i: len(encoded[i].ids))
@@ -134,7 +142,13 @@ class Run:
         lengths = [sum(len(turn.text) for turn in sample.turns) for sample in samples]
         return samples, batches(lengths, self.recipe.batch_size, f"{self.recipe.seed}:{number}")
 
-    def _step(self, rows: list[Sample], encoded: list[Encoded], anchors: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> float:
+    def _step(
+        self,
+        rows: list[Sample],
+        encoded: list[Encoded],
+        anchors: dict[str, Tensor],
+        optimizer: torch.optim.Optimizer,
+    ) -> float:
         self.network.train()
         wanted = torch.tensor([self.taxonomy.labels.index(row.emotion) for row in rows], device=self.device)
         with self._autocast():
@@ -155,8 +169,10 @@ class Run:
         path = self.folder / "anchors.pt"
         if path.exists():
             return dict(torch.load(path))
-        texts = sorted({text for c in self.fitted for text in (c.situation, c.turns[0].text if c.turns else "") if text})
-        samples = [Sample((_speaker(text),), self.taxonomy.labels[0], "") for text in texts]
+        texts = sorted(
+            {text for c in self.fitted for text in (c.situation, c.turns[0].text if c.turns else "") if text}
+        )
+        samples = [Sample((Turn("speaker", text),), self.taxonomy.labels[0], "") for text in texts]
         encoded = self.encoder.batch([sample.turns for sample in samples])
         order = sorted(range(len(texts)), key=lambda i: len(encoded[i].ids))
         anchors: dict[str, Tensor] = {}
@@ -213,12 +229,6 @@ class Run:
     def _log(self, **entry: object) -> None:
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps({"time": round(time.time()), **entry}) + "\n")
-
-
-def _speaker(text: str) -> Any:
-    from ...contract.dialogue import Turn
-
-    return Turn("speaker", text)
 
 
 def _rate(step: int, total: int, warmup: float) -> float:

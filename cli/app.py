@@ -1,0 +1,69 @@
+"""The command line as a whole: its commands, what they share, and the way it ends."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from .chat import chat
+from .errors import HefGroup
+from .evaluate import evaluate
+from .perceive import perceive
+from .quiet import hush
+from .reply import reply
+from .sems import sems
+from .train import train
+
+TALK, READ, BUILD = "Talk", "Read emotions", "Train and measure"
+
+EPILOG = """\
+[bold]Examples[/]
+
+[cyan]hef reply "My dog died last night."[/]
+
+[cyan]hef chat --user ana[/]
+
+[cyan]echo '{"id": 7, "text": "I got the job!"}' | hef perceive[/]
+
+[bright_black]The SEM reads fine-grained emotion and its cause words, the LLM weighs it and writes the reply.
+Settings: a flag, else the environment (HEF_MODEL, HEF_SEM, HEF_HOME, HEF_CHROMA_URL, HEF_USER, HEF_THREADS), else the default.
+Exit codes: 0 done, 1 failed, 2 called wrongly.[/]
+"""
+
+app = typer.Typer(
+    name="hef",
+    cls=HefGroup,
+    help="Empathetic replies from a small emotion model and an LLM together (HEF, the Hybrid Empathetic Framework).",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hef {version('hef')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", envvar="HEF_DEBUG", help="Show the traceback of an error.")] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    if not debug:
+        hush()
+
+
+app.command(rich_help_panel=TALK)(reply)
+app.command(rich_help_panel=TALK)(chat)
+app.command(rich_help_panel=READ)(perceive)
+app.command(rich_help_panel=READ)(sems)
+app.command(rich_help_panel=BUILD)(train)
+app.add_typer(evaluate, name="evaluate", rich_help_panel=BUILD)

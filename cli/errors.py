@@ -1,0 +1,101 @@
+"""What a failed command prints and returns: one sentence on stderr, and 1 or 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+FAILED, MISUSED, STOPPED = 1, 2, 130
+
+
+class Failure(Exception):
+    """The command cannot do what it was asked; the message is the sentence to print."""
+
+
+class Misuse(typer.BadParameter):
+    """The command was called wrongly; it ends with code 2."""
+
+    def format_message(self) -> str:
+        """Return the sentence as it is."""
+        return self.message
+
+
+class HefGroup(TyperGroup):
+    """A command group that turns every exception into one sentence and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, wrapping what it raises unless it is about usage."""
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if _is_usage(error):
+                raise
+            if ctx.params.get("debug"):
+                traceback.print_exc()
+            raise Failure(sentence(error)) from error
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Parse the arguments, run, and end the process with the exit code."""
+        try:
+            code = super().main(args, *rest, standalone_mode=False, **extra)
+        except (Failure, typer.Abort) as error:
+            code = _complain(str(error) or "stopped", FAILED)
+        except BrokenPipeError:
+            code = _hang_up()
+        except Exception as error:
+            if not _is_usage(error):
+                raise
+            code = _complain(_usage(error), MISUSED)
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+
+def sentence(error: Exception) -> str:
+    """Return what one error says, in one line."""
+    if isinstance(error, Failure) or _is_ours(error):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return f"{type(error).__name__}: {error} (`hef --debug …` shows where)"
+
+
+def _is_ours(error: Exception) -> bool:
+    """Say whether it is a `HefError`, which only a command that loaded HEF can have raised."""
+    errors = sys.modules.get("hef.contract.errors")
+    return errors is not None and isinstance(error, errors.HefError)
+
+
+def _is_usage(error: Exception) -> bool:
+    """Say whether it is Click's usage error; Typer carries its own Click, so there is no path to import it from."""
+    return hasattr(error, "format_message") and getattr(error, "exit_code", None) == MISUSED
+
+
+def _usage(error: Any) -> str:
+    """Return the sentence of a usage error and where to read on."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "hef"
+    return f"{error.format_message()} (see `{path} --help`)"
+
+
+def _complain(message: str, code: int) -> int:
+    from rich.console import Console
+    from rich.text import Text
+
+    line = Text.assemble(("error: ", "bold red"), " ".join(message.split()))
+    Console(stderr=True, highlight=False).print(line, soft_wrap=True)
+    return code
+
+
+def _hang_up() -> int:
+    """End quietly when the reader of a pipe is gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILED

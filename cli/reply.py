@@ -1,0 +1,75 @@
+"""`hef reply`: one turn, from a sentence to a reply."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import options
+from .assemble import begin_loading, context_of, open_hef, primary_of, spoken
+
+if TYPE_CHECKING:
+    from .stage import Stage
+    from .turn import Replied
+
+TextArgument = Annotated[str, typer.Argument(help="What the person says.", metavar="TEXT", show_default=False)]
+
+
+def reply(
+    text: TextArgument,
+    model: options.ModelOption = None,
+    sem: options.SemOption = None,
+    threads: options.ThreadsOption = None,
+    strategy: options.StrategyOption = "two_stage",
+    primary: options.PrimaryOption = 5,
+    max_requeries: options.RequeriesOption = 1,
+    user: options.UserOption = None,
+    no_memory: options.NoMemoryOption = False,
+    home: options.HomeOption = None,
+    persona: options.PersonaOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Reply to one message, and show the emotion and the words behind it.
+
+    With --user the turn is remembered, and earlier turns of that user are recalled.
+    """
+    said, shown = spoken(text), primary_of(primary)
+    from .settings import settings
+
+    chosen = settings(model=model, sem=sem, home=home, user=user, threads=threads)
+    begin_loading(chosen.model)
+    from .stage import Stage
+
+    with Stage(quiet=as_json, name="reply") as stage:
+        person = None if no_memory else chosen.user
+        context = context_of(person, strategy=strategy, primary=shown, max_requeries=max_requeries, persona=persona)
+        hef = open_hef(chosen, memory=person is not None)
+        done = asyncio.run(_turn(hef, said, context, stage))
+    if as_json:
+        typer.echo(as_line(done))
+
+
+def as_line(done: Replied) -> str:
+    """Return one turn as one line of JSON."""
+    return json.dumps({"empathy": done.empathy.model_dump(mode="json"), "reply": done.reply}, ensure_ascii=False)
+
+
+async def _turn(hef: Any, said: str, context: Any, stage: Stage) -> Replied:
+    from langchain_core.messages import HumanMessage
+
+    from ..nodes import dialogue_of
+    from .show import understanding
+    from .turn import Understood, follow
+
+    messages: list[Any] = [HumanMessage(said)]
+    async for event in follow(hef, messages, context):
+        if isinstance(event, Understood):
+            stage.pause()
+            stage.console.print()
+            understanding(stage.console, event.empathy, dialogue_of(messages))
+            stage.console.print()
+        stage.take(event)
+    return stage.done

@@ -1,0 +1,48 @@
+"""Settings of the command line: flags first, then the environment, then defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .errors import Misuse
+
+
+class Settings(BaseSettings):
+    """What a command works with; each field can be set by `HEF_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="HEF_", env_ignore_empty=True, frozen=True)
+
+    model: str | None = Field(None, description="The LLM; None is the embedded one")
+    sem: str | None = Field(None, description="The SEM; None is the shipped one")
+    home: Path = Field(
+        default_factory=lambda: user_data_path("hef", appauthor=False),
+        description="Folder of memories and conversations",
+    )
+    chroma_url: str | None = Field(None, description="A Chroma server, where several processes share a memory")
+    user: str | None = Field(None, description="Whose memory is read and written")
+    threads: int | None = Field(None, ge=1, le=256, description="CPU threads of the models")
+    data: Path | None = Field(None, description="Folder with the training and validation data")
+
+    @field_validator("home", "data")
+    @classmethod
+    def _expand(cls, path: Path | None) -> Path | None:
+        return path.expanduser() if path else None
+
+
+def settings(**flags: Any) -> Settings:
+    """Return the settings, where flags that are None leave the choice to the environment.
+
+    Raises:
+        Misuse: A value cannot be what the setting is; the message names the variable.
+    """
+    try:
+        return Settings(**{name: flag for name, flag in flags.items() if flag is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise Misuse(f"HEF_{name.upper()} is {first['input']!r}: {first['msg'].lower()}") from None

@@ -1,0 +1,109 @@
+"""How an understanding looks in a terminal: bars, the LLM's opinion, highlighted cause words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from ..contract import Cause, Dialogue, Empathy
+
+ACCENT = "magenta"
+CAUSE = "bold black on yellow"
+FAINT = "bright_black"
+GUTTER = 11
+"""Columns of the names on the left."""
+BAR = 28
+"""Columns of a probability of 1."""
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def bar(share: float, width: int = BAR) -> str:
+    """Return a bar for a share between 0 and 1, exact to an eighth of a column."""
+    eighths = max(1, round(share * width * 8))
+    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def distribution(shares: Mapping[str, float], top: int, primary: Sequence[str] = ()) -> Table:
+    """Return the most probable emotions as bars; the primary ones stand out."""
+    ranked = sorted(shares, key=lambda label: (-shares[label], label))[:top]
+    widest = max((shares[label] for label in ranked), default=1.0)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for place, label in enumerate(ranked):
+        style = f"bold {ACCENT}" if place == 0 else "" if label in primary or not primary else FAINT
+        fill = Text(bar(shares[label] / widest), style=ACCENT if place == 0 else FAINT)
+        table.add_row(Text(label, style=style), fill, Text(f"{shares[label]:4.0%}", style=style))
+    return table
+
+
+def opinion(empathy: Empathy) -> str:
+    """Say in a sentence what the LLM thought of the SEM's reading."""
+    if empathy.model is None or empathy.hypothesis is None:
+        return "decided by the SEM alone" if empathy.sem else "no opinion of the LLM"
+    if empathy.sem is None:
+        return f"decided by the LLM alone: {empathy.hypothesis}"
+    asked = {0: "", 1: " after 1 re-query"}.get(empathy.requeries, f" after {empathy.requeries} re-queries")
+    if empathy.agreed:
+        return f"the LLM agrees{asked}: {empathy.hypothesis}"
+    return f"the LLM thinks of {empathy.hypothesis}{asked}; decided among the other emotions"
+
+
+def highlighted(dialogue: Dialogue, causes: Sequence[Cause], *, marks: bool) -> Text:
+    """Return the turns that hold cause words, the words highlighted.
+
+    Args:
+        dialogue: The turns the causes point into.
+        causes: Cause words with turn and offsets.
+        marks: Put asterisks around the words, for output without colours.
+    """
+    lines: list[Text] = []
+    for index in sorted({cause.turn for cause in causes if cause.turn < len(dialogue)}):
+        line = Text(dialogue[index].text)
+        spans = sorted((cause.start, cause.end) for cause in causes if cause.turn == index)
+        for start, end in spans:
+            line.stylize(CAUSE, start, end)
+        lines.append(_marked(line.plain, spans) if marks else line)
+    return Text("\n").join(lines)
+
+
+def _marked(text: str, spans: Sequence[tuple[int, int]]) -> Text:
+    for start, end in reversed(spans):
+        text = f"{text[:start]}*{text[start:end]}*{text[end:]}"
+    return Text(text)
+
+
+def field(console: Console, name: str, content: Table | Text | str) -> None:
+    """Print a name in the left gutter and its content beside it."""
+    row = Table.grid(padding=0)
+    row.add_column(width=GUTTER)
+    row.add_column(max_width=min(console.width, 88) - GUTTER - 2, overflow="fold")
+    row.add_row(Text(name, style=FAINT), content)
+    console.print(Padding(row, (0, 0, 0, 2), expand=False))
+
+
+def understanding(console: Console, empathy: Empathy, dialogue: Dialogue, top: int = 5) -> None:
+    """Print emotion, opinion and cause words of one turn."""
+    field(console, "emotion", distribution(empathy.distribution, top, empathy.primary))
+    field(console, "judged", opinion(empathy))
+    if empathy.causes:
+        plain = not console.is_terminal or console.no_color
+        field(console, "causes", highlighted(dialogue, empathy.causes, marks=plain))
+    if empathy.memories:
+        field(console, "recalled", f"{len(empathy.memories)} earlier turn{'s' * (len(empathy.memories) > 1)}")
+    if empathy.degraded:
+        field(console, "left out", Text(empathy.degraded, style="yellow"))
+
+
+def summary(empathy: Empathy) -> Text:
+    """Return one faint line: emotion, its probability, and the cause words."""
+    share = empathy.distribution.get(empathy.emotion, 0.0)
+    words = ", ".join(cause.text for cause in empathy.causes[:3])
+    line = Text.assemble((empathy.emotion, ACCENT), f" {share:.0%}", style=FAINT)
+    line.append(f" · {words}" if words else "")
+    line.append("" if empathy.agreed else f" · the LLM thought of {empathy.hypothesis}")
+    return line.append(f" · {empathy.degraded}" if empathy.degraded else "", style="yellow")

@@ -1,0 +1,137 @@
+"""A conversation held in a terminal: one event loop, one graph, one thread of the checkpointer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any
+
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from ..contract import HefContext
+from ..nodes import dialogue_of
+from .assemble import open_hef
+from .errors import sentence
+from .reply import as_line
+from .settings import Settings
+from .show import FAINT, GUTTER, field, summary, understanding
+from .stage import Stage
+from .turn import Replied, Understood, follow
+
+LAST = "remember"
+"""The node after which a turn is over."""
+
+
+class Talk:
+    """One thread of conversation.
+
+    Args:
+        settings: What to talk with, and the folder where conversations are kept.
+        context: The settings of each turn.
+        thread: Identifier of the conversation.
+        as_json: Print one JSON object a turn and nothing else.
+    """
+
+    def __init__(self, settings: Settings, context: HefContext, *, thread: str, as_json: bool) -> None:
+        self._settings = settings
+        self._context = context
+        self._thread = thread
+        self._json = as_json
+        self._console = Console(highlight=False, quiet=as_json)
+        self._runner = asyncio.Runner()
+        self._saving: AbstractAsyncContextManager[AsyncSqliteSaver] | None = None
+        self.failed = False
+        """Whether a turn could not be answered."""
+
+    def __enter__(self) -> Talk:
+        self._settings.home.mkdir(parents=True, exist_ok=True)
+        self._saving = AsyncSqliteSaver.from_conn_string(str(self._settings.home / "conversations.sqlite"))
+        saver = self._runner.run(self._saving.__aenter__())
+        self._hef = open_hef(self._settings, memory=self._context.user_id is not None, checkpointer=saver)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._saving:
+            self._runner.run(self._saving.__aexit__(None, None, None))
+        self._runner.close()
+
+    def greet(self, person: str, thread: str) -> None:
+        """Say who talks, and where a kept conversation stopped."""
+        held = self._messages()
+        self._console.print()
+        if not held:
+            self.note(f"New conversation [bold]{thread}[/] of [bold]{person}[/]. /help lists the commands.")
+            return
+        turns = sum(message.type == "human" for message in held)
+        self.note(f"Resumed conversation [bold]{thread}[/] of [bold]{person}[/], {turns} turn{'s' * (turns > 1)} so far. It ended:")
+        for message in held[-2:]:
+            field(self._console, "you" if message.type == "human" else "hef", Text(message.text, style=FAINT))
+        self._console.print()
+
+    def say(self, said: str) -> None:
+        """Answer one message; Ctrl-C stops the reply and keeps the conversation."""
+        stage = Stage(name="hef", quiet=self._json)
+        try:
+            with stage:
+                done = self._runner.run(self._turn(said, stage))
+        except KeyboardInterrupt:
+            self._keep(stage.heard)
+            self.note("(stopped; Ctrl-C again or Ctrl-D to leave)")
+        except Exception as error:
+            self._fail(sentence(error))
+        else:
+            if self._json:
+                print(as_line(done), flush=True)
+        self._console.print()
+
+    def explain(self) -> None:
+        """Show what was understood of the last message."""
+        values = self._values()
+        if "empathy" not in values:
+            self.note("Nothing was said yet.")
+            return
+        held = list(values["messages"])
+        while held and held[-1].type == "ai":
+            held.pop()
+        understanding(self._console, values["empathy"], dialogue_of(held))
+        self._console.print()
+
+    def note(self, text: str) -> None:
+        """Print a remark that is not part of the conversation."""
+        self._console.print(Padding(Text.from_markup(text, style=FAINT), (0, 0, 0, 2)))
+
+    async def _turn(self, said: str, stage: Stage) -> Replied:
+        async for event in follow(self._hef, [HumanMessage(said)], self._context, self._thread):
+            if isinstance(event, Understood):
+                stage.pause()
+                self._console.print(Text(" " * (GUTTER + 2)).append(summary(event.empathy)))
+            stage.take(event)
+        return stage.done
+
+    def _keep(self, heard: str) -> None:
+        """Keep what was said of a stopped reply, so that the next turn knows of it."""
+        if heard.strip():
+            update = {"messages": [AIMessage(heard.strip())]}
+            self._runner.run(self._hef.aupdate_state(self._config, update, as_node=LAST))
+
+    def _fail(self, message: str) -> None:
+        self.failed = True
+        if self._json:
+            print(json.dumps({"error": message}, ensure_ascii=False), flush=True)
+        Console(stderr=True, highlight=False).print(Text(f"error: {message}", style="red"), soft_wrap=True)
+
+    @property
+    def _config(self) -> Any:
+        return {"configurable": {"thread_id": self._thread}}
+
+    def _values(self) -> dict[str, Any]:
+        return dict(self._runner.run(self._hef.aget_state(self._config)).values)
+
+    def _messages(self) -> list[Any]:
+        return list(self._values().get("messages", []))

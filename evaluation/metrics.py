@@ -1,0 +1,112 @@
+"""Accuracy within the first k, calibration error, and their intervals over conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+DRAWS = 1000
+BINS = 15
+CUTS = (1, 3, 5)
+
+
+class Estimate(BaseModel):
+    """A figure and its 95% interval."""
+
+    model_config = ConfigDict(frozen=True)
+
+    value: float = Field(description="The figure on all samples")
+    low: float = Field(description="2.5th percentile over resampled conversations")
+    high: float = Field(description="97.5th percentile")
+
+
+def ranks(shares: Array, wanted: Indices) -> Indices:
+    """Return for each row how many labels come before the wanted one, [samples].
+
+    Of labels with equal probabilities the earlier comes first.
+
+    Args:
+        shares: Probabilities, [samples, labels].
+        wanted: Index of the true label, [samples].
+    """
+    own = shares[np.arange(len(wanted)), wanted][:, None]
+    earlier = np.arange(shares.shape[1])[None, :] < wanted[:, None]
+    return np.asarray(((shares > own) | ((shares == own) & earlier)).sum(axis=1), dtype=np.int64)
+
+
+def calibration_table(confidence: Array, correct: Array, bins: int = BINS) -> Array:
+    """Return each sample's confidence minus correctness in its bin's column, [samples, bins].
+
+    The absolute column sums over the sample count add up to the expected calibration error
+    (Guo et al., ICML 2017, equation 5), on these samples or on any draw of them.
+
+    Args:
+        confidence: Probability of the first choice, [samples].
+        correct: 1 where the first choice is right, [samples].
+        bins: Equal-width bins of (0, 1].
+    """
+    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    table = np.zeros((len(confidence), bins))
+    table[np.arange(len(confidence)), place] = confidence - correct
+    return table
+
+
+def expected_calibration_error(confidence: Array, correct: Array, bins: int = BINS) -> float:
+    """Return the expected calibration error, 0 is perfect."""
+    return float(np.abs(calibration_table(confidence, correct, bins).sum(axis=0)).sum() / len(confidence))
+
+
+def estimates(shares: Array, wanted: Indices, groups: Sequence[Hashable], seed: int = 0) -> dict[str, Estimate]:
+    """Return top-1, top-3, top-5 accuracy and calibration error with bootstrap intervals.
+
+    Whole conversations are drawn with replacement, since the turns of one are not independent.
+
+    Args:
+        shares: Probabilities, [samples, labels].
+        wanted: Index of the true label, [samples].
+        groups: The conversation of each sample.
+        seed: Of the draws.
+    """
+    place = ranks(shares, wanted)
+    hits = np.stack([place < k for k in CUTS], axis=1).astype(float)
+    table = np.hstack([np.ones((len(wanted), 1)), hits, calibration_table(shares.max(axis=1), hits[:, 0])])
+    figures = _figures(table.sum(axis=0)[None])[0]
+    low, high = np.percentile(_figures(_redraw(_by_group(table, groups), seed)), [2.5, 97.5], axis=0)
+    names = [*(f"top{k}" for k in CUTS), "ece"]
+    return {
+        name: Estimate(value=float(figures[i]), low=float(low[i]), high=float(high[i])) for i, name in enumerate(names)
+    }
+
+
+def mean_estimate(values: Array, groups: Sequence[Hashable] | None = None, seed: int = 0) -> Estimate:
+    """Return the mean of values with its bootstrap interval over their groups."""
+    table = np.stack([np.ones(len(values)), values], axis=1)
+    drawn = _redraw(_by_group(table, groups or range(len(values))), seed)
+    low, high = np.percentile(drawn[:, 1] / drawn[:, 0], [2.5, 97.5])
+    return Estimate(value=float(values.mean()), low=float(low), high=float(high))
+
+
+def _figures(sums: Array) -> Array:
+    """Return top-k accuracies and calibration error of each row of sums, [rows, 4]."""
+    size, hits, gaps = sums[:, :1], sums[:, 1 : 1 + len(CUTS)], sums[:, 1 + len(CUTS) :]
+    return np.hstack([hits / size, np.abs(gaps).sum(axis=1, keepdims=True) / size])
+
+
+def _by_group(table: Array, groups: Sequence[Hashable]) -> Array:
+    """Sum the rows of each group, [groups, columns]."""
+    index = {name: place for place, name in enumerate(dict.fromkeys(groups))}
+    sums = np.zeros((len(index), table.shape[1]))
+    np.add.at(sums, [index[name] for name in groups], table)
+    return sums
+
+
+def _redraw(table: Array, seed: int) -> Array:
+    """Return the column sums of `DRAWS` draws of rows with replacement, [draws, columns]."""
+    chance = np.random.default_rng(seed)
+    even = np.full(len(table), 1 / len(table))
+    return np.stack([chance.multinomial(len(table), even) @ table for _ in range(DRAWS)])

@@ -1,0 +1,73 @@
+"""The samples a figure is taken on: one a listener turn, all turns before it as input."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..contract import SetupError
+from ..sem.training.data import Sample, listener_turns, read_conversations
+
+T = TypeVar("T")
+
+
+def read_samples(path: Path, labels: Sequence[str]) -> tuple[list[Sample], list[str]]:
+    """Read the samples of a file of conversations.
+
+    Args:
+        path: JSON lines, gzipped or not, of EmpatheticDialogues' form (see `docs/data.md`).
+        labels: The taxonomy; a conversation with another emotion counts as broken.
+
+    Returns:
+        The samples in the file's order, and one message for each row that was left out.
+
+    Raises:
+        SetupError: There is no such file, or nothing in it can be read.
+    """
+    _check(path)
+    conversations, broken = read_conversations(path)
+    known = [held for held in conversations if held.emotion in labels]
+    strange = [held for held in conversations if held.emotion not in labels]
+    broken += [f"{path.name}: {held.conv_id}: unknown emotion {held.emotion!r}" for held in strange]
+    samples = list(listener_turns(known))
+    if not samples:
+        why = f" ({broken[0]})" if broken else ""
+        raise SetupError(f"{path} holds no listener turn to measure on{why}; expected rows with `emotion` and `utterances`")
+    return samples, broken
+
+
+def read_rows(path: Path, make: Callable[[dict[str, Any]], T]) -> tuple[list[T], list[str]]:
+    """Read a file of JSON lines, gzipped or not, into objects; name each row that cannot be one.
+
+    Raises:
+        SetupError: There is no such file, or nothing in it can be read.
+    """
+    _check(path)
+    made: list[T] = []
+    broken: list[str] = []
+    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+    with opened as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                made.append(make(json.loads(line)))
+            except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+                broken.append(f"{path.name}:{number}: {type(error).__name__}: {error}")
+    if not made:
+        raise SetupError(f"{path} holds no row that can be read" + (f" ({broken[0]})" if broken else ""))
+    return made, broken
+
+
+def draw(items: Sequence[T], limit: int | None, seed: int) -> list[T]:
+    """Return `limit` items chosen at random, in their old order; all where there is no limit."""
+    if limit is None or limit >= len(items):
+        return list(items)
+    return [items[i] for i in sorted(random.Random(seed).sample(range(len(items)), limit))]
+
+
+def _check(path: Path) -> None:
+    if not path.is_file():
+        raise SetupError(f"there is no file {path}; give JSON lines, gzipped or not")

@@ -1,0 +1,128 @@
+"""The whole machine: `create_hef` puts nodes and edges together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, get_type_hints
+
+from langchain_core.language_models import BaseChatModel
+from langgraph.graph import END, START, StateGraph
+
+from ..contract import HefContext, HefInput, HefOutput, HefState, SetupError
+from ..llm import resolve_model
+from ..nodes import (
+    RETRY,
+    Judge,
+    cause_words_node,
+    coarse_emotion_node,
+    draft_response_node,
+    fine_emotion_node,
+    recall,
+    remember,
+    sem_emotion_node,
+)
+from ..prompts import Prompts
+from ..sem import Sem, Taxonomy, resolve_sem
+from ..tools import sem_causes_tool, sem_emotion_tool
+from .routing import after_coarse
+
+
+def create_hef(
+    *,
+    model: BaseChatModel | str | None = None,
+    sem: Sem | str | None = None,
+    taxonomy: Taxonomy | None = None,
+    prompts: Mapping[str, str] | None = None,
+    state_schema: type[Any] = HefState,
+    context_schema: type[Any] = HefContext,
+    output_mode: Literal["last_message", "trace"] = "last_message",
+) -> StateGraph[Any, Any, Any, Any]:
+    """Build the graph of one HEF turn, uncompiled: the host picks checkpointer, store and name.
+
+    Args:
+        model: A chat model, a model string (`embedded`, `huggingface:<id or folder>`, or what
+            `langchain.chat_models.init_chat_model` takes), or None for the embedded default.
+        sem: An object that fulfils `hef.sem.Sem`, a plugin's name, or None for the shipped one.
+        taxonomy: The labels with neighbours and synonyms; None takes the SEM's own.
+        prompts: Template name -> text that replaces the shipped one.
+        state_schema: `HefState` or a TypedDict with all its keys and more.
+        context_schema: `HefContext` or a class with fields of the same names.
+        output_mode: `last_message` adds one AIMessage, `trace` also the tool calls and results.
+
+    Raises:
+        SetupError: An argument is wrong, or the weights it needs are not installed.
+
+    Example:
+        >>> hef = create_hef().compile()
+        >>> out = hef.invoke({"messages": [("user", "My dog died last night.")]})
+        >>> out["empathy"].emotion
+        'sad'
+    """
+    if output_mode not in ("last_message", "trace"):
+        raise SetupError(f"output_mode is {output_mode!r}; expected 'last_message' or 'trace'")
+    reader, llm = resolve_sem(sem), resolve_model(model)
+    templates = Prompts(prompts)
+    builder = _perception(llm, reader, _labels(taxonomy, reader), templates, state_schema, context_schema, output_mode)
+    builder.add_node("cause_words", cause_words_node(sem_causes_tool(reader), trace=output_mode == "trace"))
+    builder.add_node("draft_response", draft_response_node(llm, templates), retry_policy=RETRY)
+    builder.add_node("remember", remember)
+    builder.add_edge("fine_emotion", "cause_words")
+    builder.add_edge("cause_words", "draft_response")
+    builder.add_edge("draft_response", "remember")
+    builder.add_edge("remember", END)
+    return builder
+
+
+def create_perception(
+    *,
+    model: BaseChatModel | str | None = None,
+    sem: Sem | str | None = None,
+    taxonomy: Taxonomy | None = None,
+    prompts: Mapping[str, str] | None = None,
+) -> StateGraph[Any, Any, Any, Any]:
+    """Build the first half of a turn, up to the decision: no cause words, no reply, nothing stored."""
+    reader, llm = resolve_sem(sem), resolve_model(model)
+    builder = _perception(
+        llm, reader, _labels(taxonomy, reader), Prompts(prompts), HefState, HefContext, "last_message"
+    )
+    builder.add_edge("fine_emotion", END)
+    return builder
+
+
+def _perception(
+    llm: BaseChatModel,
+    sem: Sem,
+    taxonomy: Taxonomy,
+    prompts: Prompts,
+    state_schema: type[Any],
+    context_schema: type[Any],
+    output_mode: str,
+) -> StateGraph[Any, Any, Any, Any]:
+    _check_state(state_schema)
+    builder = StateGraph(state_schema, context_schema, input_schema=HefInput, output_schema=HefOutput)
+    builder.add_node("recall", recall)
+    builder.add_node("sem_emotion", sem_emotion_node(sem_emotion_tool(sem), trace=output_mode == "trace"))
+    builder.add_node("coarse_emotion", coarse_emotion_node(llm, Judge(prompts, taxonomy)), retry_policy=RETRY)
+    builder.add_node("fine_emotion", fine_emotion_node(llm, taxonomy))
+    builder.add_edge(START, "recall")
+    builder.add_edge(START, "sem_emotion")
+    builder.add_edge("recall", "coarse_emotion")
+    builder.add_edge("sem_emotion", "coarse_emotion")
+    builder.add_conditional_edges("coarse_emotion", after_coarse)
+    return builder
+
+
+def _labels(taxonomy: Taxonomy | None, sem: Sem) -> Taxonomy:
+    own = sem.description.taxonomy
+    if taxonomy is not None and set(taxonomy.labels) != set(own.labels):
+        raise SetupError(
+            f"taxonomy {taxonomy.name!r} has other labels than SEM {sem.description.name!r} reads; "
+            "give a SEM for these labels, or leave taxonomy out"
+        )
+    return taxonomy or own
+
+
+def _check_state(schema: type[Any]) -> None:
+    missing = sorted(set(get_type_hints(HefState)) - set(get_type_hints(schema)))
+    if missing:
+        raise SetupError(f"state_schema {schema.__name__} lacks {missing}; derive it from hef.graph.HefState")

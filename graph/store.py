@@ -1,0 +1,29 @@
+"""The default memory: a Chroma store in the user's folder, embedded by the SEM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..contract import SetupError
+from ..memory import ChromaStore
+from ..sem import EmbeddingSem, Sem, resolve_sem
+
+
+def open_store(home: Path | str | None = None, sem: Sem | str | None = None, *, url: str | None = None) -> ChromaStore:
+    """Return a Chroma store whose vectors come from a SEM, so that nothing is downloaded.
+
+    Args:
+        home: Folder for `memory/`; None (and no url) keeps it in this process only.
+        sem: A SEM that embeds; None means the shipped one.
+        url: A `chroma run` server instead of a folder, for more than one process.
+
+    Raises:
+        SetupError: The SEM gives no sentence vectors.
+    """
+    reader = resolve_sem(sem)
+    if not isinstance(reader, EmbeddingSem):
+        raise SetupError(
+            f"SEM {reader.description.name!r} gives no sentence vectors; open the store with the shipped one"
+        )
+    path = Path(home).expanduser() / "memory" if home is not None and url is None else None
+    return ChromaStore(path, url=url, index={"dims": reader.dimensions, "embed": reader.embed, "fields": ["text"]})

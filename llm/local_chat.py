@@ -1,0 +1,245 @@
+"""A chat model over local weights: `ChatHuggingFace`, repaired.
+
+As released (langchain-huggingface 1.2.3), `ChatHuggingFace` over a local pipeline returns the
+prompt with the reply, has no async, ignores stop words and settings given with a call, wants a
+person's message last, counts tokens with another model's tokenizer, reports no usage and gives up
+after 60 s. This subclass keeps its fields and constructor, and replaces what lies beneath them.
+What it cannot do (tools, structured output, several replies at once) it refuses instead of ignoring.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Self
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LangSmithParams
+from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
+from langchain_core.messages import (
+    AIMessageChunk,
+    BaseMessage,
+    MessageLikeRepresentation,
+    UsageMetadata,
+)
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.tools import BaseTool
+from langchain_huggingface import ChatHuggingFace
+from pydantic import ConfigDict, Field, PrivateAttr, model_validator
+
+from ..contract import SetupError
+from .embedded import EMBEDDED_NAME
+from .engine import Engine
+from .generation import Piece, write
+from .loading import EMBEDDED, Precision, load
+from .sampling import Sampling, sampling
+from .scoring import Scorer
+
+_REFUSED: Final = ("n", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias")
+_MEANINGLESS: Final = {"timeout", "max_retries"}
+_TAKEN: Final = (
+    *("model_id", "llm", "threads", "precision", "device", "window", "kept_tokens"),
+    *Sampling.model_fields,
+)
+
+
+class LocalChat(ChatHuggingFace):
+    """A chat model over a local transformers model, loaded at its first use.
+
+    Example:
+        ```python
+        chat = LocalChat(temperature=0, max_tokens=60)  # the embedded SmolLM2-135M-Instruct
+        chat.invoke("Why is the sky blue?", stop=["?"]).content
+        ```
+    """
+
+    model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
+
+    llm: Any = None
+    """A ready `HuggingFacePipeline`, whose model and tokenizer are used; None loads `model_id`."""
+    model_id: str | None = EMBEDDED
+    """`embedded`, a folder, or the id of a model on the Hugging Face hub."""
+    top_k: int | None = None
+    """Choose among so many tokens."""
+    repetition_penalty: float | None = None
+    """Above 1 makes tokens that were already seen rarer."""
+    threads: int | None = Field(None, ge=1)
+    """CPU threads; None means the environment's `HEF_THREADS`, else what torch is set to."""
+    precision: Precision = "auto"
+    """Type of the weights; `auto` is float32 on a CPU and bfloat16 elsewhere."""
+    device: str = "auto"
+    """A torch device; `auto` is a GPU where there is one."""
+    window: int | None = Field(None, ge=64)
+    """How many tokens prompt and reply may have together; None means as many as the model can."""
+    kept_tokens: int = Field(4096, ge=0)
+    """How many tokens of earlier texts keep their caches, so that a prompt that begins alike is read faster."""
+
+    _engine: Engine = PrivateAttr()
+    _scorer: Scorer = PrivateAttr()
+
+    def __init__(self, **kwargs: Any) -> None:
+        fields = type(self).model_fields
+        known = {*fields, *(field.alias for field in fields.values())} - set(_REFUSED)
+        given = {name for name, held in kwargs.items() if held is not None}
+        if refused := given - known - _MEANINGLESS:
+            raise SetupError(f"LocalChat takes no {', '.join(sorted(refused))}; it takes {', '.join(_TAKEN)}")
+        super().__init__(**kwargs)
+        self._engine = Engine(self._loader(), threads=self.threads, window=self.window, kept_tokens=self.kept_tokens)
+        self._scorer = Scorer(self._engine)
+
+    @classmethod
+    def from_model_id(
+        cls, model_id: str, task: str | None = None, backend: str = "pipeline", **kwargs: Any
+    ) -> LocalChat:
+        """Return the chat model of a folder or of a model on the hub."""
+        if backend != "pipeline" or task not in (None, "text-generation"):
+            raise SetupError(f"LocalChat runs local text generation, not {backend!r} with task {task!r}")
+        return cls(model_id=model_id, **kwargs)
+
+    # The parent accepts tools and schemas and then drops them; the base class refuses them.
+    bind_tools = BaseChatModel.bind_tools  # type: ignore[assignment, pydantic-field]
+    with_structured_output = BaseChatModel.with_structured_output  # type: ignore[assignment, pydantic-field]
+
+    @property
+    def name_of_model(self) -> str:
+        """A short name to show: the hub's id, or the name of the folder."""
+        given = str(self.model_id)
+        return EMBEDDED_NAME if given == EMBEDDED else Path(given).name if Path(given).is_dir() else given
+
+    @property
+    def _llm_type(self) -> str:
+        return "hef-local-chat"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"model_id": self.model_id, "precision": self.precision, "window": self.window, **self._settings()}
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """Return the tokens of a text, by the model's own tokenizer."""
+        return self._engine.encode(text)
+
+    def get_num_tokens_from_messages(
+        self,
+        messages: Sequence[BaseMessage],
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool] | None = None,
+    ) -> int:
+        """Count the tokens of the prompt that the messages make."""
+        return len(self._engine.encode(self._engine.prompter.text(messages)))
+
+    def score_choices(
+        self,
+        messages: Sequence[MessageLikeRepresentation],
+        choices: Sequence[str],
+        *,
+        prefix: str = "",
+        content_free: Sequence[Sequence[MessageLikeRepresentation]] = (),
+    ) -> dict[str, float]:
+        """Return the log-probability of each choice; see `ChoiceScorer`."""
+        return self._scorer.score(messages, choices, prefix, content_free)
+
+    async def ascore_choices(
+        self,
+        messages: Sequence[MessageLikeRepresentation],
+        choices: Sequence[str],
+        *,
+        prefix: str = "",
+        content_free: Sequence[Sequence[MessageLikeRepresentation]] = (),
+    ) -> dict[str, float]:
+        """Do the same without blocking the event loop."""
+        return await asyncio.to_thread(self._scorer.score, messages, choices, prefix, content_free)
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        engine, settings = self._engine, self._sampling({**kwargs, "stop": stop})
+        budget = max(engine.window - settings.max_tokens, engine.window // 2)
+        prompt = engine.encode(engine.prompter.text(messages, budget=budget))
+        with closing(write(engine, prompt, settings)) as pieces:
+            for piece in pieces:
+                chunk = ChatGenerationChunk(message=self._chunk(piece, len(prompt)))
+                if run_manager:
+                    run_manager.on_llm_new_token(piece.text, chunk=chunk)
+                yield chunk
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        stream: bool | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return generate_from_stream(self._stream(messages, stop, **kwargs))
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        async for chunk in BaseChatModel._astream(self, messages, stop, run_manager, **kwargs):
+            yield chunk
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        stream: bool | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        """Generate token by token, so that a cancelled call stops at the next one."""
+        return await agenerate_from_stream(self._astream(messages, stop, **kwargs))
+
+    def _chunk(self, piece: Piece, read: int) -> AIMessageChunk:
+        if piece.finish is None:
+            return AIMessageChunk(content=piece.text)
+        return AIMessageChunk(
+            content=piece.text,
+            usage_metadata=UsageMetadata(
+                input_tokens=read, output_tokens=piece.tokens, total_tokens=read + piece.tokens
+            ),
+            response_metadata={"model_name": self.name_of_model, "finish_reason": piece.finish},
+            chunk_position="last",
+        )
+
+    def _settings(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in Sampling.model_fields}
+
+    def _sampling(self, call: dict[str, Any]) -> Sampling:
+        """Join what the model suggests, what the constructor was given, and what the call says."""
+        suggested = self._engine.model.generation_config
+        names = ("temperature", "top_p", "top_k") if suggested.do_sample else ()
+        return sampling({name: getattr(suggested, name) for name in names}, self._settings(), call)
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        named = LangSmithParams(ls_provider="hef", ls_model_name=self.name_of_model)
+        return {**super()._get_ls_params(stop=stop, **kwargs), **named}
+
+    def _loader(self) -> Callable[[], tuple[Any, Any]]:
+        if self.llm is not None:
+            return lambda: (self.llm.pipeline.model.eval(), self.tokenizer or self.llm.pipeline.tokenizer)
+        return partial(load, str(self.model_id), precision=self.precision, device=self.device)
+
+    def _inherit_llm_properties(self) -> None:
+        """Leave the parent's reading of an endpoint's settings out; a pipeline has none of them."""
+
+    def _resolve_model_id(self) -> None:
+        """Name the model of a ready pipeline; nothing is looked up on the hub."""
+        if self.llm is not None:
+            self.model_id = self.llm.model_id
+
+    @model_validator(mode="after")
+    def validate_llm(self) -> Self:
+        """Refuse what is no pipeline."""
+        if self.llm is not None and getattr(getattr(self.llm, "pipeline", None), "model", None) is None:
+            raise ValueError(f"llm is {type(self.llm).__name__}; give a HuggingFacePipeline, or model_id")
+        return self

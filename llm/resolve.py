@@ -1,0 +1,86 @@
+"""From what a caller names as the LLM to a chat model."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from langchain_core.language_models import BaseChatModel
+
+from ..contract import SetupError
+from .embedded import check_embedded
+from .loading import EMBEDDED
+from .local_chat import LocalChat
+
+_ACCEPTED = (
+    "give a chat model (a BaseChatModel), `embedded`, `huggingface:<id or folder>`, "
+    "or `<provider>:<name>` as langchain's init_chat_model takes it"
+)
+_LOCAL = "huggingface:"
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+def resolve_model(spec: BaseChatModel | str | None) -> BaseChatModel:
+    """Return the chat model that is meant; a local one is one object a process.
+
+    Args:
+        spec: A chat model, which is returned as it is; None or `embedded` for the embedded one;
+            `huggingface:<id or folder>` for another local one; any other text is handed to
+            `langchain.chat_models.init_chat_model`, which wants the package `langchain`.
+
+    Raises:
+        SetupError: It names no model, or the model's weights or packages are missing.
+    """
+    if isinstance(spec, BaseChatModel):
+        return spec
+    if spec is None:
+        spec = EMBEDDED
+    if not isinstance(spec, str) or not spec.strip():
+        raise SetupError(f"the model is {spec!r} ({type(spec).__name__}); {_ACCEPTED}")
+    spec = spec.strip()
+    if spec == EMBEDDED:
+        check_embedded()
+        return _local(EMBEDDED)
+    if spec.startswith(_LOCAL):
+        return _local(_place(spec.removeprefix(_LOCAL)))
+    return _initialised(spec)
+
+
+def model_name(model: BaseChatModel) -> str:
+    """Return a short name of a chat model to show."""
+    if isinstance(model, LocalChat):
+        return model.name_of_model
+    names = (getattr(model, field, None) for field in ("model_name", "model", "model_id"))
+    return next((name for name in names if isinstance(name, str) and name), model._llm_type)
+
+
+@lru_cache(maxsize=4)
+def _local(model_id: str) -> LocalChat:
+    return LocalChat(model_id=model_id)
+
+
+def _place(given: str) -> str:
+    folder = Path(given).expanduser()
+    if (folder / "config.json").is_file():
+        return str(folder.resolve())
+    if folder.exists() or not _HUB_ID.fullmatch(given):
+        raise SetupError(
+            f"{_LOCAL}{given} names no model: it is neither a folder with a config.json nor an id "
+            "of the Hugging Face hub such as `HuggingFaceTB/SmolLM2-360M-Instruct`"
+        )
+    return given
+
+
+def _initialised(spec: str) -> BaseChatModel:
+    if importlib.util.find_spec("langchain") is None:
+        raise SetupError(f"the model {spec!r} wants the package langchain: run `pip install langchain`; or {_ACCEPTED}")
+    try:
+        model = importlib.import_module("langchain.chat_models").init_chat_model(spec)
+    except Exception as error:
+        raise SetupError(f"the model {spec!r} could not be made ({error}); {_ACCEPTED}") from error
+    if not isinstance(model, BaseChatModel):
+        raise SetupError(f"the model {spec!r} became a {type(model).__name__}; {_ACCEPTED}")
+    return model

@@ -1,0 +1,147 @@
+"""Choosing among given answers by how likely the model finds each, without parsing any text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import exp, fsum, log
+from typing import Any, Protocol, runtime_checkable
+
+from langchain_core.messages import MessageLikeRepresentation, convert_to_messages
+
+from ..contract import SetupError
+from .engine import Engine, State
+
+_ROWS = 32
+"""How many choices are computed in one batch."""
+_REMEMBERED = 256
+"""How many content-free prompts are remembered."""
+
+
+@runtime_checkable
+class ChoiceScorer(Protocol):
+    """A model that can say how likely each of some given answers is."""
+
+    def score_choices(
+        self,
+        messages: Sequence[MessageLikeRepresentation],
+        choices: Sequence[str],
+        *,
+        prefix: str = "",
+        content_free: Sequence[Sequence[MessageLikeRepresentation]] = (),
+    ) -> dict[str, float]:
+        """Return the log-probability of each choice; their probabilities sum to 1.
+
+        Args:
+            messages: The conversation that the choices answer.
+            choices: The answers to compare.
+            prefix: How the answer begins, as in "The speaker feels".
+            content_free: The same question about nothing. What the model would answer then is its
+                bias, and the mean of it is taken off each choice (contextual calibration,
+                Zhao et al. 2021).
+
+        Raises:
+            SetupError: There are no choices, or one is empty.
+            ModelError: The model failed.
+        """
+        ...
+
+    async def ascore_choices(
+        self,
+        messages: Sequence[MessageLikeRepresentation],
+        choices: Sequence[str],
+        *,
+        prefix: str = "",
+        content_free: Sequence[Sequence[MessageLikeRepresentation]] = (),
+    ) -> dict[str, float]:
+        """Do the same without blocking the event loop."""
+        ...
+
+
+class Scorer:
+    """Scores choices with an engine, and remembers what it found about nothing."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Take the engine; it is loaded at the first score."""
+        self._engine = engine
+        self._neutral: dict[tuple[str, tuple[str, ...]], list[float]] = {}
+
+    def score(
+        self,
+        messages: Sequence[MessageLikeRepresentation],
+        choices: Sequence[str],
+        prefix: str,
+        content_free: Sequence[Sequence[MessageLikeRepresentation]],
+    ) -> dict[str, float]:
+        """Return the log-probability of each choice; see `ChoiceScorer`."""
+        each = _distinct(choices)
+        neutral = [self._about_nothing(self._head(empty, prefix), each) for empty in content_free]
+        return _calibrated(each, log_likelihoods(self._engine, self._head(messages, prefix), each), neutral)
+
+    def _head(self, messages: Sequence[MessageLikeRepresentation], prefix: str) -> str:
+        budget = self._engine.window * 7 // 8
+        return self._engine.prompter.text(convert_to_messages(messages), prefix=prefix, budget=budget)
+
+    def _about_nothing(self, head: str, choices: tuple[str, ...]) -> list[float]:
+        if (head, choices) not in self._neutral:
+            if len(self._neutral) >= _REMEMBERED:
+                self._neutral.clear()
+            self._neutral[head, choices] = log_likelihoods(self._engine, head, choices)
+        return self._neutral[head, choices]
+
+
+def log_likelihoods(engine: Engine, head: str, choices: Sequence[str]) -> list[float]:
+    """Return ln p(choice | head) of each choice, summed over its tokens.
+
+    The head is read once; only what follows the first token of a choice is computed per choice.
+    """
+    prompt, endings = _split(engine, head, choices)
+    state = engine.start(prompt)
+    engine.keep(state)
+    first = state.logits.log_softmax(-1)
+    totals = [float(first[ending[0]]) for ending in endings]
+    longer = [at for at, ending in enumerate(endings) if len(ending) > 1]
+    for start in range(0, len(longer), _ROWS):
+        rows = longer[start : start + _ROWS]
+        for at, rest in zip(rows, _rest(engine, state, [endings[at] for at in rows]), strict=True):
+            totals[at] += rest
+    return totals
+
+
+def _distinct(choices: Sequence[str]) -> tuple[str, ...]:
+    """Return the choices once each, in their order."""
+    found = tuple(dict.fromkeys(choices))
+    if not found or not all(choice.strip() for choice in found):
+        raise SetupError(f"choices are {list(choices)!r}; give at least one, none of them empty")
+    return found
+
+
+def _calibrated(
+    choices: Sequence[str], scores: Sequence[float], neutral: Sequence[Sequence[float]]
+) -> dict[str, float]:
+    """Take the mean of the neutral scores off and normalise over the choices."""
+    bias = [fsum(column) / len(neutral) for column in zip(*neutral, strict=True)] or [0.0] * len(choices)
+    lifted = [score - held for score, held in zip(scores, bias, strict=True)]
+    top = max(lifted)
+    total = top + log(fsum(exp(value - top) for value in lifted))
+    return {choice: value - total for choice, value in zip(choices, lifted, strict=True)}
+
+
+def _split(engine: Engine, head: str, choices: Sequence[str]) -> tuple[list[int], list[list[int]]]:
+    """Return the tokens that all begin with, and each choice's own; a space parts head and choice."""
+    head = head.rstrip(" ")
+    gap = "" if head[-1:].isspace() else " "
+    wholes = [engine.encode(f"{head}{gap}{choice}") for choice in choices]
+    same = 0
+    for column in zip(engine.encode(head), *(whole[:-1] for whole in wholes), strict=False):
+        if len(set(column)) > 1:
+            break
+        same += 1
+    return wholes[0][:same], [whole[same:] for whole in wholes]
+
+
+def _rest(engine: Engine, state: State, endings: Sequence[Sequence[int]]) -> list[float]:
+    """Return what the tokens after the first add to each ending."""
+    logits: Any = engine.branch(state, [ending[:-1] for ending in endings]).log_softmax(-1)
+    return [
+        fsum(float(logits[row, at, token]) for at, token in enumerate(ending[1:])) for row, ending in enumerate(endings)
+    ]

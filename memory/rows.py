@@ -1,0 +1,140 @@
+"""How an item lies in Chroma: which rows, under which ids, with which metadata.
+
+| row | id | document | vector |
+|---|---|---|---|
+| item | `<namespace>-<key>` | the item as JSON | its first, or zeros |
+| further vector of an item | `<namespace>-<key>#<n>` | empty | the n-th |
+| namespace | `<namespace>/` | its labels as JSON | zeros |
+
+`<namespace>` and `<key>` are hashes, so that any text may be a label or a key. Each row of an item
+carries the hash of every prefix of its namespace (`p1`, `p2`, ...), so a prefix search is one equality.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from langgraph.store.base import Item, SearchItem
+
+from ..contract import StoreError
+from .filters import Clause, clauses, facets
+
+Namespace: TypeAlias = tuple[str, ...]
+Metadata: TypeAlias = dict[str, str | int | float | bool | None]
+
+SPACE: Metadata = {"space": True, "bare": True}
+"""Metadata of a namespace row; `bare` marks every row without a vector of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An item as it is stored."""
+
+    namespace: Namespace
+    """The labels of its namespace."""
+    key: str
+    """Its key within the namespace."""
+    value: dict[str, Any]
+    """The stored value."""
+    created: str
+    """When it was first written, ISO 8601, UTC."""
+    updated: str
+    """When it was last written, ISO 8601, UTC."""
+    rows: int
+    """How many rows it takes: one, or one a vector."""
+
+    def document(self) -> str:
+        """Return the record as JSON.
+
+        Raises:
+            StoreError: If the value is nothing that JSON can hold.
+        """
+        held = [list(self.namespace), self.key, self.value, self.created, self.updated, self.rows]
+        try:
+            text = json.dumps(held, ensure_ascii=False, separators=(",", ":"))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise StoreError(
+                f"The value of {self.key!r} in {self.namespace} cannot be stored: {error}. Give a value of "
+                "mappings, lists, texts, numbers, booleans and None."
+            ) from error
+        return text if _is_unicode(text) else json.dumps(held)
+
+    @classmethod
+    def parse(cls, document: str) -> Record:
+        """Return the record that a document holds."""
+        namespace, key, value, created, updated, rows = json.loads(document)
+        return cls(tuple(namespace), key, value, created, updated, rows)
+
+    def item(self) -> Item:
+        """Return the item as LangGraph wants it."""
+        return Item(
+            value=self.value,
+            key=self.key,
+            namespace=self.namespace,
+            created_at=datetime.fromisoformat(self.created),
+            updated_at=datetime.fromisoformat(self.updated),
+        )
+
+    def search_item(self, score: float | None) -> SearchItem:
+        """Return the item as a search result."""
+        created, updated = datetime.fromisoformat(self.created), datetime.fromisoformat(self.updated)
+        return SearchItem(self.namespace, self.key, self.value, created, updated, score)
+
+    def metadata(self, bare: bool) -> Metadata:
+        """Return what Chroma may sieve this record by."""
+        prefixes = {f"p{depth}": space_hash(self.namespace[:depth]) for depth in range(1, len(self.namespace) + 1)}
+        return {**prefixes, **facets(self.value), **({"bare": True} if bare else {})}
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def space_hash(namespace: Sequence[str]) -> str:
+    """Return the hash of a namespace, or of a prefix of one."""
+    return _hash(list(namespace))
+
+
+def space_row(namespace: Sequence[str]) -> str:
+    """Return the id of the row that lists a namespace."""
+    return f"{space_hash(namespace)}/"
+
+
+def item_row(namespace: Sequence[str], key: str) -> str:
+    """Return the id of an item's first row."""
+    return f"{space_hash(namespace)}-{_hash(key)}"
+
+
+def vector_rows(item: str, count: int) -> list[str]:
+    """Return the ids of all rows of an item that takes `count` of them."""
+    return [item, *(f"{item}#{n}" for n in range(1, count))]
+
+
+def item_of(row: str) -> str | None:
+    """Return the id of the item that a row belongs to, None for the row of a namespace."""
+    return None if row.endswith("/") else row.partition("#")[0]
+
+
+def is_item(row: str) -> bool:
+    """Tell whether a row is the first of an item."""
+    return "#" not in row and not row.endswith("/")
+
+
+def where(prefix: Sequence[str], wanted: Mapping[str, Any] | None = None, *more: Clause) -> Clause | None:
+    """Return the condition on the rows under a namespace prefix that may pass a filter."""
+    within: list[Clause] = [{f"p{len(prefix)}": space_hash(prefix)}] if prefix else []
+    conditions = [*within, *clauses(wanted), *more]
+    return {"$and": conditions} if len(conditions) > 1 else (conditions[0] if conditions else None)
+
+
+def _hash(held: object) -> str:
+    return hashlib.sha256(json.dumps(held).encode()).hexdigest()[:32]

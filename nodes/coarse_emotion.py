@@ -1,0 +1,89 @@
+"""Node `coarse_emotion`: reads `messages`, `readings` and `verdict`, writes `verdict`."""
+
+from __future__ import annotations
+
+from math import log
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import Runnable
+from langgraph.runtime import Runtime
+
+from ..contract import HefContext, HefState, Reading, Verdict
+from ..sem.distribution import primary_emotions
+from .decision import combine
+from .dialogue import context_of, turn_key
+from .judgement import Judge, Judgement
+from .models import apick, fault_of, pick
+from .runtime import Update, both_ways, emit, settings_of
+from .sem_emotion import current_verdict
+
+MARGIN = 3.0
+"""A scoring LLM disagrees when its own choice is so many times as probable to it as any primary emotion."""
+
+
+def coarse_emotion_node(model: BaseChatModel, judge: Judge) -> Runnable[HefState, Update]:
+    """Return the node in which the LLM weighs the primary emotions."""
+
+    def coarse_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
+        """Judge whether the person's emotion is among the primary ones."""
+        settings, readings = settings_of(runtime), state.get("readings", [])
+        if (known := _known(state, settings)) is not None:
+            return _verdict(state, runtime, known)
+        try:
+            found = judge.judge(pick(model, settings), context_of(state["messages"]), readings, settings)
+        except Exception as error:
+            return _verdict(state, runtime, None, fault_of(error, runtime, "judge the emotion"))
+        return _verdict(state, runtime, found)
+
+    async def acoarse_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
+        settings, readings = settings_of(runtime), state.get("readings", [])
+        if (known := _known(state, settings)) is not None:
+            return _verdict(state, runtime, known)
+        try:
+            found = await judge.ajudge(await apick(model, settings), context_of(state["messages"]), readings, settings)
+        except Exception as error:
+            return _verdict(state, runtime, None, fault_of(error, runtime, "judge the emotion"))
+        return _verdict(state, runtime, found)
+
+    return both_ways(coarse_emotion, acoarse_emotion)
+
+
+def _known(state: HefState, settings: HefContext) -> Judgement | None:
+    """Return a judgement that needs no LLM call: none is wanted, or its scores stand already."""
+    if settings.strategy == "sem_only":
+        return Judgement(None, None, "generated")
+    before = current_verdict(state)
+    if before and before.scores is not None and before.emotion:
+        return Judgement(before.emotion, before.scores, "scored")
+    return None
+
+
+def _verdict(state: HefState, runtime: Runtime[Any], found: Judgement | None, fault: str = "") -> Update:
+    settings, readings = settings_of(runtime), state.get("readings", [])
+    asked = found is not None and settings.strategy != "sem_only"
+    if asked and found is not None and found.emotion is None:
+        fault = fault or "the LLM named no emotion of the set: the SEM decided"
+    verdict = Verdict(
+        turn=turn_key(state["messages"]),
+        agreed=found is None or agrees(found, readings),
+        emotion=found.emotion if found else None,
+        scores=found.scores if found else None,
+        form=found.form if asked and found and found.emotion else "none",
+        requeries=max(0, len(readings) - 1),
+    )
+    emit(runtime, "verdict", verdict.requeries, **verdict.model_dump(exclude={"turn", "requeries", "scores"}))
+    return {"verdict": verdict, "faults": {"coarse_emotion": fault}}
+
+
+def agrees(found: Judgement, readings: list[Reading]) -> bool:
+    """Say whether a judgement stands by one of the primary emotions of any round."""
+    primary = {label for reading in readings for label in reading.primary}
+    if not primary or found.emotion is None or found.emotion in primary:
+        return True
+    if found.emotion in primary_emotions(combine(readings), len(readings[0].primary)):
+        return True
+    if found.scores is None:
+        return False
+    best = max(found.scores[label] for label in primary)
+    return found.scores[found.emotion] - best < log(MARGIN)

@@ -1,0 +1,49 @@
+"""Node `fine_emotion`: reads `readings` and `verdict`, writes `empathy`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langgraph.runtime import Runtime
+
+from ..contract import Empathy, HefState
+from ..llm import model_name
+from ..sem import Taxonomy
+from .decision import decide, obey
+from .runtime import Node, Update, emit, settings_of
+from .sem_emotion import current_verdict
+
+
+def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy) -> Node:
+    """Return the node that decides the emotion from the SEM's and the LLM's evidence."""
+
+    def fine_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
+        """Decide the emotion: join the SEM's distribution and the LLM's judgement."""
+        settings, readings, verdict = settings_of(runtime), state.get("readings", []), current_verdict(state)
+        choose = obey if settings.strategy == "one_prompt" else decide
+        decision = choose(readings, verdict, taxonomy)
+        primary = readings[0].primary if readings else ()
+        empathy = Empathy(
+            emotion=decision.emotion,
+            distribution=decision.distribution,
+            primary=primary,
+            agreed=verdict.agreed if verdict else True,
+            stage="coarse" if decision.emotion in primary or not primary else "fine",
+            requeries=max(0, len(readings) - 1),
+            hypothesis=verdict.emotion if verdict else None,
+            memories=tuple(memory.id for memory in state.get("memories", [])),
+            sem=readings[0].sem if readings else None,
+            model=settings.model or model_name(model),
+        )
+        emit(
+            runtime,
+            "decision",
+            empathy.requeries,
+            emotion=empathy.emotion,
+            stage=empathy.stage,
+            distribution=empathy.distribution,
+        )
+        return {"empathy": empathy}
+
+    return fine_emotion

@@ -1,0 +1,85 @@
+"""Node `sem_emotion`: reads `messages` and `verdict`, writes `readings`."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+from langchain_core.tools import BaseTool
+from langgraph.errors import GraphBubbleUp
+from langgraph.runtime import Runtime
+
+from ..contract import HefState, Reading, SetupError, Turn, Verdict, View
+from .dialogue import context_of, input_fault, turn_key
+from .runtime import Node, Update, emit, settings_of
+
+VIEWS: tuple[View, ...] = ("dialogue", "speaker", "last_turn")
+"""What is looked at in each round; the last one stays."""
+
+
+def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
+    """Return the node that calls the tool `sem_emotion`.
+
+    In the first round of a turn it reads the whole dialogue. On a re-query it looks at another
+    view and returns the evidence for and against the LLM's hypothesis.
+    """
+
+    def sem_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
+        """Read the emotion with the SEM; on a re-query look again, with the LLM's hypothesis."""
+        settings = settings_of(runtime)
+        if settings.strategy == "llm_only":
+            return {"readings": [], "faults": {"sem_emotion": input_fault(state["messages"])}}
+        verdict = current_verdict(state)
+        held = state.get("readings") or [] if verdict else []
+        dialogue = context_of(state["messages"])
+        arguments = {
+            "dialogue": as_arguments(dialogue),
+            "primary": settings.primary,
+            "hypothesis": verdict.emotion if verdict else None,
+            "view": VIEWS[min(len(held), len(VIEWS) - 1)],
+        }
+        try:
+            answer, messages = call_tool(tool, arguments)
+        except (GraphBubbleUp, SetupError):
+            raise
+        except Exception as error:
+            return {
+                "readings": held,
+                "faults": {"sem_emotion": f"the SEM could not read the emotion: {error}"},
+            }
+        reading = answer.artifact.model_copy(update={"round": len(held)})
+        emit(runtime, "reading", reading.round, **reading.model_dump(exclude={"round"}))
+        faults = {"sem_emotion": "; ".join(filter(None, [input_fault(state["messages"]), _faults(reading, dialogue)]))}
+        update: Update = {"readings": [*held, reading], "faults": faults}
+        return {**update, "messages": messages} if trace else update
+
+    return sem_emotion
+
+
+def current_verdict(state: HefState) -> Verdict | None:
+    """Return the verdict if it is of this turn, not one that an earlier turn left in the thread."""
+    verdict = state.get("verdict")
+    return verdict if verdict and verdict.turn == turn_key(state["messages"]) else None
+
+
+def as_arguments(dialogue: list[Turn]) -> list[dict[str, str]]:
+    """Return turns as tool arguments."""
+    return [{"role": turn.role, "text": turn.text} for turn in dialogue]
+
+
+def call_tool(tool: BaseTool, arguments: dict[str, Any]) -> tuple[ToolMessage, list[AnyMessage]]:
+    """Call a tool; return its message, and the pair of messages that a trace shows."""
+    call = {"name": tool.name, "args": arguments, "id": f"hef-{uuid4()}", "type": "tool_call"}
+    answer: ToolMessage = tool.invoke(call)
+    return answer, [AIMessage(content="", tool_calls=[call]), answer]
+
+
+def _faults(reading: Reading, dialogue: list[Turn]) -> str:
+    if reading.dropped:
+        return f"the dialogue is longer than the SEM's window: its oldest part ({reading.dropped} turns) was not read"
+    text = dialogue[-1].text
+    letters = [character for character in text if character.isalpha()]
+    if letters and sum(character.isascii() for character in letters) < len(letters) / 2:
+        return "the SEM reads English: the emotion of a text in another script is uncertain"
+    return ""

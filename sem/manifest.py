@@ -1,0 +1,65 @@
+"""The manifest of a SEM folder: what is in it, and the hashes that prove it whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..contract import SetupError
+
+FILE = "sem.json"
+_REINSTALL = "reinstall hef, or export a SEM with `hef train --export`"
+
+
+class Manifest(BaseModel):
+    """What stands in `sem.json`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    labels: tuple[str, ...]
+    temperature: float = Field(gt=0, description="Divides the logits; fitted on held-out training conversations")
+    max_tokens: int = Field(ge=8, description="The window, special tokens included")
+    dimensions: int = Field(ge=1, description="Width of the sentence vectors")
+    licence: str
+    source: str
+    figures: dict[str, float] = Field(default_factory=dict, description="Measured figures")
+    sha256: dict[str, str] = Field(description="File name -> hash of its bytes")
+
+    @classmethod
+    def of(cls, folder: Path) -> Manifest:
+        """Read the manifest of a folder.
+
+        Raises:
+            SetupError: There is none, or it is not one.
+        """
+        path = folder / FILE
+        try:
+            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError as error:
+            raise SetupError(f"no SEM in {folder}, {FILE} is missing: {_REINSTALL}") from error
+        except (ValueError, ValidationError) as error:
+            raise SetupError(f"{path} is not a SEM manifest: {_REINSTALL}") from error
+
+    def verify(self, folder: Path) -> None:
+        """Compare each file of a folder with its hash.
+
+        Raises:
+            SetupError: A file is missing or damaged.
+        """
+        for name, expected in self.sha256.items():
+            try:
+                actual = hash_of(folder / name)
+            except OSError as error:
+                raise SetupError(f"the SEM's file {folder / name} cannot be read: {_REINSTALL}") from error
+            if actual != expected:
+                raise SetupError(f"the SEM's file {folder / name} is damaged, its hash differs: {_REINSTALL}")
+
+
+def hash_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,168 @@
+"""A SEM in one folder: an int8 ONNX network, its tokenizer, and a manifest with hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..contract import Cause, Dialogue, Reading, SetupError, Turn, View, look
+from .cause_ranking import Word, candidates, rank
+from .encoding import DialogueEncoder, Encoded, pad
+from .manifest import Manifest
+from .protocol import SemDescription
+from .taxonomy import Taxonomy
+
+Array = NDArray[np.float32]
+
+
+class OnnxSem:
+    """Read emotion, cause words and sentence vectors in one pass of an ONNX network.
+
+    Args:
+        folder: Holds `sem.json`, `model.onnx` and `tokenizer.json`.
+        taxonomy: Where the labels are described; its labels must be the manifest's.
+        threads: Threads of ONNX Runtime; None leaves the choice to it.
+        cause_limit: How many cause words are returned at most.
+        batch_size: Dialogues a pass, sorted by length.
+
+    Raises:
+        SetupError: The folder is incomplete or damaged, or its labels are not the taxonomy's.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        taxonomy: Taxonomy,
+        *,
+        threads: int | None = None,
+        cause_limit: int = 5,
+        batch_size: int = 32,
+    ) -> None:
+        self._folder = Path(folder)
+        self._manifest = Manifest.of(self._folder)
+        self._manifest.verify(self._folder)
+        if set(self._manifest.labels) != set(taxonomy.labels):
+            raise SetupError(f"the SEM in {self._folder} has other labels than taxonomy {taxonomy.name!r}")
+        self._taxonomy = taxonomy
+        self._threads = threads
+        self._cause_limit = cause_limit
+        self._batch_size = batch_size
+        self._lock = Lock()
+        self._loaded: tuple[Any, DialogueEncoder] | None = None
+
+    @cached_property
+    def description(self) -> SemDescription:
+        """Describe the SEM from its manifest, without loading weights."""
+        size = sum(path.stat().st_size for path in self._folder.glob("model.onnx"))
+        return SemDescription(
+            name=self._manifest.name,
+            taxonomy=self._taxonomy,
+            licence=self._manifest.licence,
+            size_mb=round(size / 1e6, 1),
+            source=self._manifest.source,
+            figures=self._manifest.figures,
+        )
+
+    @property
+    def dimensions(self) -> int:
+        """Return the width of a sentence vector."""
+        return self._manifest.dimensions
+
+    def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
+        """Return one calibrated reading a dialogue."""
+        looks: Sequence[View] = views or ["dialogue"] * len(dialogues)
+        encoded = self._encode([look(d, view) for d, view in zip(dialogues, looks, strict=True)])
+        (logits,) = self._run(encoded, ["logits"])
+        return [
+            Reading(distribution=self._distribution(row), sem=self._manifest.name, view=view, dropped=item.dropped)
+            for row, view, item in zip(logits, looks, encoded, strict=True)
+        ]
+
+    def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
+        """Return the words whose tokens contribute most to the emotion's logit."""
+        columns = [self._column(emotion) for emotion in emotions]
+        encoded = self._encode(dialogues)
+        (tokens,) = self._run(encoded, ["token_logits"])
+        return [
+            self._rank(dialogue, item, _advantage(rows, column))
+            for dialogue, item, rows, column in zip(dialogues, encoded, tokens, columns, strict=True)
+        ]
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return one unit vector a text."""
+        (vectors,) = self._run(self._encode([[Turn("speaker", text)] for text in texts]), ["vector"])
+        return [[float(value) for value in vector] for vector in vectors]
+
+    def _column(self, emotion: str) -> int:
+        if emotion not in self._manifest.labels:
+            raise SetupError(
+                f"unknown emotion {emotion!r}; SEM {self._manifest.name!r} knows {', '.join(self._taxonomy.labels)}"
+            )
+        return self._manifest.labels.index(emotion)
+
+    def _rank(self, dialogue: Dialogue, encoded: Encoded, scores: Array) -> tuple[Cause, ...]:
+        held: dict[Word, float] = {}
+        for word in candidates(dialogue):
+            inside = [
+                float(scores[i])
+                for i, place in enumerate(encoded.places)
+                if place and place[0] == word.turn and place[1] < word.end and place[2] > word.start
+            ]
+            if inside:
+                held[word] = max(inside)
+        return rank(dialogue, list(held), list(held.values()), self._cause_limit)
+
+    def _distribution(self, logits: Array) -> dict[str, float]:
+        scaled = logits.astype(np.float64) / self._manifest.temperature
+        raised = np.exp(scaled - scaled.max())
+        by_label = dict(zip(self._manifest.labels, raised / raised.sum(), strict=True))
+        return {label: float(by_label[label]) for label in self._taxonomy.labels}
+
+    def _encode(self, dialogues: Sequence[Dialogue]) -> list[Encoded]:
+        if any(not dialogue for dialogue in dialogues):
+            raise SetupError("a dialogue without turns cannot be read; give at least one turn")
+        return self._load()[1].batch(dialogues)
+
+    def _run(self, encoded: Sequence[Encoded], outputs: list[str]) -> list[list[Array]]:
+        """Run in batches of similar length; return for each output one array a dialogue."""
+        session, _ = self._load()
+        found: list[list[Any]] = [[None] * len(encoded) for _ in outputs]
+        order = sorted(range(len(encoded)), key=lambda i: len(encoded[i].ids))
+        for start in range(0, len(order), self._batch_size):
+            part = order[start : start + self._batch_size]
+            arrays = session.run(outputs, pad([encoded[i] for i in part]))
+            for held, array in zip(found, arrays, strict=True):
+                for index, row in zip(part, array, strict=True):
+                    held[index] = row
+        return found
+
+    def _load(self) -> tuple[Any, DialogueEncoder]:
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = self._open()
+            return self._loaded
+
+    def _open(self) -> tuple[Any, DialogueEncoder]:
+        import onnxruntime as ort
+        from tokenizers import Tokenizer
+
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if self._threads:
+            options.intra_op_num_threads = self._threads
+        session = ort.InferenceSession(str(self._folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
+        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+        return session, DialogueEncoder(tokenizer, self._manifest.max_tokens)
+
+
+def _advantage(tokens: Array, column: int) -> Array:
+    """Return each token's log-odds for one emotion against the mean of all, [tokens]."""
+    scores: Array = tokens[:, column] - tokens.mean(axis=1)
+    return scores

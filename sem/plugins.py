@@ -1,0 +1,65 @@
+"""SEM plugins: found by entry point, loaded when asked for."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+
+from ..contract import SetupError
+from .protocol import Sem, SemDescription
+
+GROUP = "hef.sem"
+DEFAULT = "minilm"
+
+
+def resolve_sem(spec: Sem | str | None = None) -> Sem:
+    """Return a SEM from an object, a plugin's name, `huggingface:<id or folder>`, or None for the shipped one.
+
+    Raises:
+        SetupError: There is no such plugin, it cannot be loaded, or the object is not a SEM.
+    """
+    if spec is None:
+        return _load(DEFAULT)
+    if isinstance(spec, str):
+        kind, _, source = spec.partition(":")
+        if kind == "huggingface" and source:
+            from .hf_sem import HfSem
+
+            return HfSem(source)
+        return _load(spec)
+    if isinstance(spec, Sem):
+        return spec
+    raise SetupError(
+        f"sem is a {type(spec).__name__}; expected an object with `description`, `read`, `causes`, or a plugin's name"
+    )
+
+
+def installed_sems() -> dict[str, SemDescription | SetupError]:
+    """Return the description of each installed SEM plugin, or why it cannot be loaded."""
+    found: dict[str, SemDescription | SetupError] = {}
+    for name in _plugins():
+        try:
+            found[name] = _load(name).description
+        except SetupError as error:
+            found[name] = error
+    return found
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    return {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda point: point.name)}
+
+
+def _load(name: str) -> Sem:
+    plugins = _plugins()
+    if name not in plugins:
+        raise SetupError(
+            f"unknown SEM {name!r}; installed: {', '.join(plugins) or 'none'}; also `huggingface:<id or folder>`"
+        )
+    try:
+        sem = plugins[name].load()()
+    except SetupError:
+        raise
+    except Exception as error:
+        raise SetupError(f"SEM plugin {name!r} ({plugins[name].value}) cannot be loaded: {error}") from error
+    if not isinstance(sem, Sem):
+        raise SetupError(f"SEM plugin {name!r} gives a {type(sem).__name__} without `description`, `read` and `causes`")
+    return sem

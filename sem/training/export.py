@@ -1,0 +1,135 @@
+"""From a trained network to the folder that ships: ONNX, int8, calibrated, hashed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ...contract import SetupError
+from ..manifest import FILE, hash_of
+from ..onnx_sem import OnnxSem
+from .data import Sample, listener_turns
+from .loop import Run
+from .network import EmotionNetwork
+
+LICENCE = "CC BY-NC 4.0 (trained on EmpatheticDialogues); trunk all-MiniLM-L6-v2 Apache-2.0"
+
+
+def export_sem(run: Run, folder: Path, *, name: str = "minilm") -> OnnxSem:
+    """Export a finished run and return the SEM read back from the folder.
+
+    The network is quantised to int8 (dynamic, per channel; both heads stay fp32), then the
+    temperature is fitted on the quantised network with the run's held-out training conversations.
+
+    Raises:
+        SetupError: The run has no `network.pt` yet.
+    """
+    path = run.folder / "network.pt"
+    if not path.exists():
+        raise SetupError(f"{path} is missing: the run has not finished; run `hef train` with the same --out again")
+    network = run.network
+    network.load_state_dict(torch.load(path, map_location="cpu"))
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        plain = Path(scratch) / "plain.onnx"
+        _to_onnx(network.cpu().eval(), plain)
+        _quantise(plain, folder / "model.onnx")
+    shutil.copyfile(Path(run.backbone) / "tokenizer.json", folder / "tokenizer.json")
+    _write_manifest(run, folder, name, temperature=1.0)
+    samples = list(listener_turns(run.held_out))
+    logits = _logits(OnnxSem(folder, run.taxonomy), samples)
+    wanted = np.array([run.taxonomy.labels.index(sample.emotion) for sample in samples])
+    _write_manifest(run, folder, name, temperature=fit_temperature(logits, wanted))
+    return OnnxSem(folder, run.taxonomy)
+
+
+def fit_temperature(logits: NDArray[np.float64], wanted: NDArray[np.int64]) -> float:
+    """Return the temperature that minimises the negative log-likelihood (Guo et al., ICML 2017).
+
+    Args:
+        logits: Shape [samples, labels].
+        wanted: Label indices, shape [samples].
+    """
+
+    def loss(temperature: float) -> float:
+        scaled = logits / temperature
+        scaled = scaled - scaled.max(axis=1, keepdims=True)
+        likelihood = scaled[np.arange(len(wanted)), wanted] - np.log(np.exp(scaled).sum(axis=1))
+        return -float(likelihood.mean())
+
+    grid = np.geomspace(0.25, 4.0, 401)
+    return float(grid[int(np.argmin([loss(float(temperature)) for temperature in grid]))])
+
+
+def _logits(sem: OnnxSem, samples: list[Sample]) -> NDArray[np.float64]:
+    readings = sem.read([sample.turns for sample in samples])
+    rows = [list(reading.distribution.values()) for reading in readings]
+    logits: NDArray[np.float64] = np.log(np.array(rows, dtype=np.float64))
+    return logits
+
+
+class _Positional(nn.Module):
+    """The network with positional inputs and a plain tuple of outputs, as exporters want it."""
+
+    def __init__(self, network: EmotionNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.network(input_ids, attention_mask, token_type_ids))
+
+
+def _to_onnx(network: EmotionNetwork, path: Path) -> None:
+    ids = torch.ones(2, 16, dtype=torch.long)
+    batch, tokens = torch.export.Dim("batch"), torch.export.Dim("tokens")
+    shape = {0: batch, 1: tokens}
+    torch.onnx.export(
+        _Positional(network),
+        (ids, torch.ones_like(ids), torch.zeros_like(ids)),
+        str(path),
+        input_names=["input_ids", "attention_mask", "token_type_ids"],
+        output_names=["logits", "token_logits", "vector"],
+        dynamic_shapes=(shape, shape, shape),
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+
+
+def _quantise(plain: Path, target: Path) -> None:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    prepared = plain.with_name("prepared.onnx")
+    quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
+    quantize_dynamic(
+        str(prepared),
+        str(target),
+        op_types_to_quantize=["MatMul", "Gather"],
+        per_channel=True,
+        weight_type=QuantType.QInt8,
+    )
+
+
+def _write_manifest(run: Run, folder: Path, name: str, temperature: float) -> None:
+    files = ["model.onnx", "tokenizer.json"]
+    manifest: dict[str, Any] = {
+        "name": name,
+        "labels": list(run.taxonomy.labels),
+        "temperature": round(temperature, 4),
+        "max_tokens": 256,
+        "dimensions": int(run.network.embedder.out_features),
+        "licence": LICENCE,
+        "source": f"{run.recipe.backbone}, fine-tuned with `hef train`",
+        "figures": {},
+        "sha256": {file: hash_of(folder / file) for file in files},
+    }
+    (folder / FILE).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
