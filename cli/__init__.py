@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; without `--debug`, what libraries say is kept out of its output."""
     from .app import app
+    from .quiet import hush
 
+    if "--debug" not in sys.argv and not os.environ.get("HEF_DEBUG"):
+        hush()
     app()
 
 

@@ -11,7 +11,6 @@ from .chat import chat
 from .errors import HefGroup
 from .evaluate import evaluate
 from .perceive import perceive
-from .quiet import hush
 from .reply import reply
 from .sems import sems
 from .train import train
@@ -57,8 +56,7 @@ def _options(
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    if not debug:
-        hush()
+    """Take the options that stand before a command; `HefGroup` reads `debug` where an error ends one."""
 
 
 app.command(rich_help_panel=TALK)(reply)

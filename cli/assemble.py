@@ -7,13 +7,13 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from .errors import Misuse
-from .settings import Settings
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.graph.state import CompiledStateGraph
 
     from ..contract import HefContext
+    from .settings import Settings
 
 
 def begin_loading(model: str | None) -> None:
@@ -75,7 +75,7 @@ def primary_of(given: float) -> int | float:
     """
     if 0 < given < 1:
         return given
-    if given == round(given) and 1 <= given <= 32:
+    if 1 <= given <= 32 and given.is_integer():
         return int(given)
     raise Misuse(f"--primary is {given:g}; give a count from 1 to 32 or a probability between 0 and 1")
 

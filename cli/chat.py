@@ -58,7 +58,7 @@ def chat(
     )
     with Talk(chosen, context, thread=f"{person}/{thread}", as_json=as_json) as talk:
         talk.greet(person, thread)
-        for line in _terminal() if sys.stdin.isatty() else _piped():
+        for line in _terminal(talk) if sys.stdin.isatty() else _piped():
             if not _obey(talk, line):
                 break
     if talk.failed:
@@ -81,24 +81,23 @@ def _obey(talk: Talk, line: str) -> bool:
     return True
 
 
-def _terminal() -> Iterator[str]:
+def _terminal(talk: Talk) -> Iterator[str]:
     """Yield what is typed; Ctrl-D ends, and so does a second Ctrl-C in a row."""
     import readline  # noqa: F401  # gives `input` its line editing and history
 
-    warned = False
     while True:
         try:
             line = input("\001\033[1;36m\002  you        \001\033[0m\002")
-            warned = False
+            talk.interrupted = talk.interrupted and not line.strip()
             yield line
         except EOFError:
             print()
             return
         except KeyboardInterrupt:
             print()
-            if warned:
+            if talk.interrupted:
                 return
-            warned = True
+            talk.interrupted = True
             print("  (Ctrl-C again or Ctrl-D to leave)")
 
 

@@ -22,14 +22,16 @@ class Flow:
         self._indent = indent
         self._width = max(20, min(console.width, WIDEST)) - indent
         self._column = 0
-        self._held = ""
+        self._held, self._gap = "", False
 
     def write(self, token: str) -> None:
         """Take the next piece of text; a word appears as soon as the one after it begins."""
         for character in token:
             if character.isspace():
                 self._word()
-                self._line() if character == "\n" else self._space()
+                self._gap = self._column > 0
+                if character == "\n":
+                    self._line()
             else:
                 self._held += character
 
@@ -39,22 +41,20 @@ class Flow:
         self._print("\n")
 
     def _word(self) -> None:
-        wide = cell_len(self._held)
-        if self._column and self._column + wide > self._width:
+        if not self._held:
+            return
+        wide, gap = cell_len(self._held), int(self._gap)
+        if self._column and self._column + gap + wide > self._width:
             self._line()
-        self._print(self._held)
-        self._column += wide
-        self._held = ""
-
-    def _space(self) -> None:
-        if 0 < self._column < self._width:
-            self._print(" ")
-            self._column += 1
+            gap = 0
+        self._print(" " * gap + self._held)
+        self._column += gap + wide
+        self._held, self._gap = "", False
 
     def _line(self) -> None:
         if self._column:
             self._print("\n" + " " * self._indent)
-            self._column = 0
+        self._column, self._gap = 0, False
 
     def _print(self, text: str) -> None:
         self._console.out(text, end="", highlight=False)

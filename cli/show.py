@@ -43,14 +43,17 @@ def distribution(shares: Mapping[str, float], top: int, primary: Sequence[str] =
 
 def opinion(empathy: Empathy) -> str:
     """Say in a sentence what the LLM thought of the SEM's reading."""
-    if empathy.model is None or empathy.hypothesis is None:
-        return "decided by the SEM alone" if empathy.sem else "no opinion of the LLM"
+    named = empathy.hypothesis
+    if named is None:
+        return "decided by the SEM alone" if empathy.sem else "the LLM named no emotion"
     if empathy.sem is None:
-        return f"decided by the LLM alone: {empathy.hypothesis}"
+        return f"decided by the LLM alone: {named}"
     asked = {0: "", 1: " after 1 re-query"}.get(empathy.requeries, f" after {empathy.requeries} re-queries")
-    if empathy.agreed:
-        return f"the LLM agrees{asked}: {empathy.hypothesis}"
-    return f"the LLM thinks of {empathy.hypothesis}{asked}; decided among the other emotions"
+    if not empathy.agreed:
+        return f"the LLM thinks of {named}{asked}; decided among the other emotions"
+    if named == empathy.emotion:
+        return f"the LLM agrees{asked}"
+    return f"the LLM leans to {named}{asked}, also a primary emotion"
 
 
 def highlighted(dialogue: Dialogue, causes: Sequence[Cause], *, marks: bool) -> Text:

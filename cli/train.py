@@ -1,4 +1,4 @@
-"""`hef train`: a SEM of one's own, resumable at any moment."""
+"""`hef train`: a SEM of one's own, from conversations with an emotion label."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def train(
         from ..sem.training.export import export_sem
 
         export_sem(run, export)
-    result = {
+    result: dict[str, Any] = {
         "run": str(out),
         "conversations": len(run.conversations),
         "broken": broken,
@@ -138,7 +138,21 @@ def _prepare(source: Path, out: Path, recipe: Recipe, threads: int | None) -> tu
     name_broken(broken)
     if len(known) < 2:
         raise Failure(f"{source} holds {len(known)} conversations that can be read; at least 2 are needed")
+    _keep_recipe(out, recipe)
     return Run(out, recipe, taxonomy, known), len(broken)
+
+
+def _keep_recipe(out: Path, recipe: Recipe) -> None:
+    """Write the recipe into the run folder, or compare it with the one the run began with."""
+    kept = out / "recipe.json"
+    if not kept.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        kept.write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        return
+    began, now = json.loads(kept.read_text(encoding="utf-8")), recipe.model_dump(mode="json")
+    changed = [f"{name} {began.get(name)} -> {value}" for name, value in now.items() if began.get(name) != value]
+    if changed:
+        raise Failure(f"the run in {out} began with another recipe ({', '.join(changed)}); use the same options, or another --out")
 
 
 def name_broken(broken: list[str], shown: int = 10) -> None:

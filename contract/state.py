@@ -7,6 +7,7 @@ from typing import Annotated, TypedDict
 from langchain_core.messages import AnyMessage
 from langgraph.graph.message import add_messages
 
+from .channel import JsonValue
 from .empathy import Empathy, Memory, Verdict
 from .reading import Reading
 
@@ -28,7 +29,7 @@ class HefOutput(TypedDict):
 
     messages: Annotated[list[AnyMessage], add_messages]
     """The conversation with the reply at its end."""
-    empathy: Empathy
+    empathy: Annotated[Empathy, JsonValue]
     """What the reply was drafted from."""
 
 
@@ -37,13 +38,13 @@ class HefState(TypedDict, total=False):
 
     messages: Annotated[list[AnyMessage], add_messages]
     """The conversation."""
-    readings: list[Reading]
+    readings: Annotated[list[Reading], JsonValue]
     """One a round of this turn."""
-    verdict: Verdict | None
+    verdict: Annotated[Verdict, JsonValue]
     """The LLM's newest judgement; of this turn only if its `turn` is the last message's id."""
-    memories: list[Memory]
+    memories: Annotated[list[Memory], JsonValue]
     """Past turns that bear on the last message."""
-    empathy: Empathy
+    empathy: Annotated[Empathy, JsonValue]
     """The decision."""
     faults: Annotated[dict[str, str], merge_faults]
     """Node -> why it left something out in this turn."""

@@ -21,7 +21,7 @@ class Estimate(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     value: float = Field(description="The figure on all samples")
-    low: float = Field(description="2.5th percentile over resampled conversations")
+    low: float = Field(description="2.5th percentile over resampled conversations, centred on the figure")
     high: float = Field(description="97.5th percentile")
 
 
@@ -76,19 +76,26 @@ def estimates(shares: Array, wanted: Indices, groups: Sequence[Hashable], seed: 
     hits = np.stack([place < k for k in CUTS], axis=1).astype(float)
     table = np.hstack([np.ones((len(wanted), 1)), hits, calibration_table(shares.max(axis=1), hits[:, 0])])
     figures = _figures(table.sum(axis=0)[None])[0]
-    low, high = np.percentile(_figures(_redraw(_by_group(table, groups), seed)), [2.5, 97.5], axis=0)
+    drawn = _figures(_redraw(_by_group(table, groups), seed))
     names = [*(f"top{k}" for k in CUTS), "ece"]
-    return {
-        name: Estimate(value=float(figures[i]), low=float(low[i]), high=float(high[i])) for i, name in enumerate(names)
-    }
+    return {name: _estimate(float(figures[i]), drawn[:, i]) for i, name in enumerate(names)}
 
 
 def mean_estimate(values: Array, groups: Sequence[Hashable] | None = None, seed: int = 0) -> Estimate:
     """Return the mean of values with its bootstrap interval over their groups."""
     table = np.stack([np.ones(len(values)), values], axis=1)
     drawn = _redraw(_by_group(table, groups or range(len(values))), seed)
-    low, high = np.percentile(drawn[:, 1] / drawn[:, 0], [2.5, 97.5])
-    return Estimate(value=float(values.mean()), low=float(low), high=float(high))
+    return _estimate(float(values.mean()), drawn[:, 1] / drawn[:, 0])
+
+
+def _estimate(value: float, drawn: Array) -> Estimate:
+    """Return a figure with the percentiles of its draws, moved so that their mean is the figure.
+
+    The calibration error of a draw is larger on average than that of the samples; without the
+    move its interval would lie beside the figure.
+    """
+    low, high = np.clip(np.percentile(drawn, [2.5, 97.5]) - drawn.mean() + value, 0.0, 1.0)
+    return Estimate(value=value, low=float(min(low, value)), high=float(max(high, value)))
 
 
 def _figures(sums: Array) -> Array:

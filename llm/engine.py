@@ -20,6 +20,8 @@ from typing import Any
 from ..contract import ModelError, SetupError
 from .prompt import Prompter
 
+_WORK = threading.RLock()
+"""Held for a step of any engine, because torch's number of threads belongs to the process."""
 _WORTH_COPYING = 16
 """A shared beginning shorter than this many tokens is computed again rather than copied."""
 
@@ -140,7 +142,7 @@ class Engine:
         if any(cache.is_sliding) or not cache.is_croppable or cache.get_seq_length() != len(ids):
             return
         with self._lock:
-            others = [(held, cache) for held, cache in self._caches if held != ids[: len(held)]]
+            others = [(held, kept) for held, kept in self._caches if held != ids[: len(held)]]
             self._caches = [(ids, cache), *others]
             while sum(len(held) for held, _ in self._caches) > self._kept_tokens:
                 self._caches.pop()
@@ -166,7 +168,7 @@ class Engine:
         tokens = torch.tensor(rows, device=self.model.device)
         options = {"logits_to_keep": 1} if last_only and self._can_keep_last else {}
         try:
-            with self._lock, self._limited_threads(), torch.inference_mode():
+            with self.at_work(), torch.inference_mode():
                 return self.model(tokens, past_key_values=cache, use_cache=True, **options).logits
         except RuntimeError as error:
             raise ModelError(f"the local model failed on {tokens.numel()} tokens: {error}") from error
@@ -176,15 +178,17 @@ class Engine:
         return "logits_to_keep" in inspect.signature(self.model.forward).parameters
 
     @contextmanager
-    def _limited_threads(self) -> Iterator[None]:
+    def at_work(self) -> Iterator[None]:
+        """Compute alone in this process, with the engine's CPU threads; the host's number is restored."""
         import torch
 
-        before = torch.get_num_threads()
-        torch.set_num_threads(self._threads or before)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+        with _WORK:
+            before = torch.get_num_threads()
+            torch.set_num_threads(self._threads or before)
+            try:
+                yield
+            finally:
+                torch.set_num_threads(before)
 
 
 def _shared(first: Sequence[int], second: Sequence[int]) -> int:

@@ -53,7 +53,11 @@ def _tokens(engine: Engine, prompt: Sequence[int], settings: Sampling) -> Genera
     state = engine.start(prompt)
     pick = picker(settings)
     try:
-        while (token := pick(state.ids, state.logits)) not in engine.ends:
+        while True:
+            with engine.at_work():
+                token = pick(state.ids, state.logits)
+            if token in engine.ends:
+                return
             yield token
             engine.advance(state, token)
     finally:

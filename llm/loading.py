@@ -40,10 +40,11 @@ def load(model_id: str, *, precision: Precision = "auto", device: str = "auto") 
             return model.to(target).eval(), tokenizer
     except (OSError, ValueError, RuntimeError) as error:
         raise SetupError(
-            f"the model {model_id!r} could not be loaded ({_first_line(error)}); give `embedded`, "
+            f"the model {model_id!r} could not be loaded ({first_line(error)}); give `embedded`, "
             "the folder of a causal language model, or its id on the Hugging Face hub"
         ) from error
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return what an error says first, since some add a page of advice."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

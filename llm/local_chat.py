@@ -39,7 +39,7 @@ from .sampling import Sampling, sampling
 from .scoring import Scorer
 
 _REFUSED: Final = ("n", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias")
-_MEANINGLESS: Final = {"timeout", "max_retries"}
+_MEANINGLESS: Final = {"timeout", "max_retries", "api_key"}
 _TAKEN: Final = (
     *("model_id", "llm", "threads", "precision", "device", "window", "kept_tokens"),
     *Sampling.model_fields,
@@ -221,7 +221,7 @@ class LocalChat(ChatHuggingFace):
         return sampling({name: getattr(suggested, name) for name in names}, self._settings(), call)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        named = LangSmithParams(ls_provider="hef", ls_model_name=self.name_of_model)
+        named = LangSmithParams(ls_provider="hef", ls_model_name=str(kwargs.get("model") or self.name_of_model))
         return {**super()._get_ls_params(stop=stop, **kwargs), **named}
 
     def _loader(self) -> Callable[[], tuple[Any, Any]]:

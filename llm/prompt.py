@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage
@@ -53,8 +54,8 @@ class Prompter:
         turns = self._turns(messages)
         begun = turns.pop()["content"] if turns[-1]["role"] == "assistant" else ""
         prefix = begun + prefix
-        while budget is not None and (over := self._count(self._render(turns) + prefix) - budget) > 0:
-            turns = _without_oldest(turns, over, self._count) or self._shortened(turns, over)
+        if budget is not None and self._over(turns, prefix, budget) > 0:
+            turns = self._shortened(self._without_oldest(turns, prefix, budget), prefix, budget)
         return self._render(turns) + prefix
 
     def _turns(self, messages: Sequence[BaseMessage]) -> Turns:
@@ -80,18 +81,39 @@ class Prompter:
     def _template(self, turns: Turns) -> str:
         return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
 
-    def _shortened(self, turns: Turns, over: int) -> Turns:
-        """Take so many tokens from the beginning of the last turn."""
-        last = turns[-1] if turns else {"role": "system"}
-        ids = (
-            [] if last["role"] == "system" else self._tokenizer(last["content"], add_special_tokens=False)["input_ids"]
-        )
-        if len(ids) <= over:
+    def _over(self, turns: Turns, prefix: str, budget: int) -> int:
+        return self._count(self._render(turns) + prefix) - budget
+
+    def _without_oldest(self, turns: Turns, prefix: str, budget: int) -> Turns:
+        """Drop as few of the oldest turns as will do, so that one of the person's comes first."""
+        first = int(bool(turns) and turns[0]["role"] == "system")
+        spare = max(len(turns) - 1 - first, 0)
+
+        def left(dropped: int) -> Turns:
+            return [*turns[:first], *turns[first + dropped :]]
+
+        dropped = bisect_left(range(spare), True, key=lambda some: self._over(left(some), prefix, budget) <= 0)
+        while dropped < spare and turns[first + dropped]["role"] == "assistant":
+            dropped += 1
+        return left(dropped)
+
+    def _shortened(self, turns: Turns, prefix: str, budget: int) -> Turns:
+        """Take as few tokens as will do from the beginning of the last turn."""
+        last = turns[-1] if turns else {"role": "system", "content": ""}
+        ids = self._tokenizer(last["content"], add_special_tokens=False)["input_ids"]
+
+        def left(taken: int) -> Turns:
+            if not taken:
+                return turns
+            return [*turns[:-1], {**last, "content": self._tokenizer.decode(ids[taken:])}]
+
+        taken = bisect_left(range(len(ids)), True, key=lambda some: self._over(left(some), prefix, budget) <= 0)
+        if taken and (taken == len(ids) or last["role"] == "system"):
             raise ModelError(
-                f"the prompt exceeds the model's window by {over} tokens without any turn to cut: "
+                f"the prompt without any turn that could be cut exceeds its {budget} tokens: "
                 "shorten the system message, or lower max_tokens"
             )
-        return [*turns[:-1], {**last, "content": self._tokenizer.decode(ids[over:], skip_special_tokens=True)}]
+        return left(taken)
 
 
 def _role(message: BaseMessage) -> str:
@@ -120,13 +142,3 @@ def _joined(turns: Turns) -> Turns:
             turn = {**turn, "content": f"{joined.pop()['content']}\n{turn['content']}"}
         joined.append(turn)
     return joined
-
-
-def _without_oldest(turns: Turns, over: int, count: Callable[[str], int]) -> Turns | None:
-    """Drop the oldest turns worth so many tokens, up to one of the person's; None where there is none."""
-    first = int(bool(turns) and turns[0]["role"] == "system")
-    end = first
-    while end < len(turns) - 1 and (over > 0 or turns[end]["role"] == "assistant"):
-        over -= count(turns[end]["content"])
-        end += 1
-    return [*turns[:first], *turns[end:]] if end > first else None

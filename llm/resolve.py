@@ -12,7 +12,7 @@ from langchain_core.language_models import BaseChatModel
 
 from ..contract import SetupError
 from .embedded import check_embedded
-from .loading import EMBEDDED
+from .loading import EMBEDDED, first_line
 from .local_chat import LocalChat
 
 _ACCEPTED = (
@@ -80,7 +80,7 @@ def _initialised(spec: str) -> BaseChatModel:
     try:
         model = importlib.import_module("langchain.chat_models").init_chat_model(spec)
     except Exception as error:
-        raise SetupError(f"the model {spec!r} could not be made ({error}); {_ACCEPTED}") from error
+        raise SetupError(f"the model {spec!r} could not be made ({first_line(error)}); {_ACCEPTED}") from error
     if not isinstance(model, BaseChatModel):
         raise SetupError(f"the model {spec!r} became a {type(model).__name__}; {_ACCEPTED}")
     return model

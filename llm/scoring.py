@@ -11,7 +11,7 @@ from langchain_core.messages import MessageLikeRepresentation, convert_to_messag
 from ..contract import SetupError
 from .engine import Engine, State
 
-_ROWS = 32
+_ROWS = 8
 """How many choices are computed in one batch."""
 _REMEMBERED = 256
 """How many content-free prompts are remembered."""
@@ -97,13 +97,14 @@ def log_likelihoods(engine: Engine, head: str, choices: Sequence[str]) -> list[f
     prompt, endings = _split(engine, head, choices)
     state = engine.start(prompt)
     engine.keep(state)
-    first = state.logits.log_softmax(-1)
-    totals = [float(first[ending[0]]) for ending in endings]
-    longer = [at for at, ending in enumerate(endings) if len(ending) > 1]
-    for start in range(0, len(longer), _ROWS):
-        rows = longer[start : start + _ROWS]
-        for at, rest in zip(rows, _rest(engine, state, [endings[at] for at in rows]), strict=True):
-            totals[at] += rest
+    with engine.at_work():
+        first = state.logits.log_softmax(-1)
+        totals = [float(first[ending[0]]) for ending in endings]
+        longer = [at for at, ending in enumerate(endings) if len(ending) > 1]
+        for start in range(0, len(longer), _ROWS):
+            rows = longer[start : start + _ROWS]
+            for at, rest in zip(rows, _rest(engine, state, [endings[at] for at in rows]), strict=True):
+                totals[at] += rest
     return totals
 
 

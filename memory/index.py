@@ -20,6 +20,9 @@ from ..contract import SetupError, StoreError
 
 Vector: TypeAlias = Sequence[float]
 
+BLANK_LENGTH = 1e-6
+"""Length of the vector of a row that has none of its own; shorter than any that an embedding makes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
@@ -99,3 +102,12 @@ class Index:
 
 def _tokens(path: str) -> str | list[str]:
     return path if path == "$" else tokenize_path(path)
+
+
+def blank(row: str, dims: int) -> Vector:
+    """Return the vector of a row that has none of its own, always the same for a row."""
+    import numpy as np
+
+    direction = np.random.default_rng(list(row.encode())).normal(size=dims)
+    blank: list[float] = (direction * (BLANK_LENGTH / np.linalg.norm(direction))).tolist()
+    return blank

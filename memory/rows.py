@@ -2,12 +2,14 @@
 
 | row | id | document | vector |
 |---|---|---|---|
-| item | `<namespace>-<key>` | the item as JSON | its first, or zeros |
+| item | `<namespace>-<key>` | the item as JSON | its first, or a blank |
 | further vector of an item | `<namespace>-<key>#<n>` | empty | the n-th |
-| namespace | `<namespace>/` | its labels as JSON | zeros |
+| namespace | `<namespace>/` | its labels as JSON | a blank |
 
 `<namespace>` and `<key>` are hashes, so that any text may be a label or a key. Each row of an item
 carries the hash of every prefix of its namespace (`p1`, `p2`, ...), so a prefix search is one equality.
+Chroma wants a vector in every row; a blank is one that is next to nothing long, in an arbitrary direction,
+since rows of equal vectors make Chroma's graph slow and tear it apart.
 """
 
 from __future__ import annotations

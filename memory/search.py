@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from langgraph.store.base import SearchItem, SearchOp
 
 from .filters import Clause, matches
-from .index import Vector
+from .index import BLANK_LENGTH, Vector
 from .rows import is_item, item_of, where
 from .table import Table
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 Ranking: TypeAlias = list[tuple[str, float | None]]
 """Items, best first, with their score; None where there is nothing to compare."""
 
-_EXACT_ROWS = 1000
+_FEW = 1000
+_EXACT = 5000
 _CHUNK = 256
 
 
@@ -26,16 +27,16 @@ def search(table: Table, op: SearchOp, vector: Vector | None) -> list[SearchItem
     """Return one page of the items that an op asks for.
 
     With a vector the most similar come first and items without a vector last; without one the
-    newest come first. Up to 1,000 rows under the prefix are compared one by one, so that nobody's
-    small memory depends on an approximate graph; beyond that Chroma's graph is asked, for more and
-    more rows until the page is full.
+    newest come first. Up to 5,000 rows under the prefix are compared one by one: Chroma's graph is slower
+    on a filtered few, and where many vectors are equal ("yes", "thanks") it does not reach all others.
+    Beyond that the graph is asked, for more and more rows until the page is full.
     """
     condition = where(op.namespace_prefix, op.filter)
     if vector is None:
         items = [row for row in reversed(table.ids(condition)) if is_item(row)]
         return _page(table, op, [(item, None) for item in items])
     count = 2 * (op.offset + op.limit)
-    ranking = _few(table, condition, vector)
+    ranking = _exact(table, condition, vector)
     while ranking is None:
         near = table.nearest(condition, vector, count)
         if len(near) < count:
@@ -66,9 +67,12 @@ def _found(table: Table, op: SearchOp, ranking: Ranking) -> list[SearchItem]:
     return [record.search_item(score) for record, score in held if matches(record.value, op.filter)]
 
 
-def _few(table: Table, condition: Clause | None, vector: Vector) -> Ranking | None:
-    rows, vectors = table.vectors(condition, _EXACT_ROWS + 1)
-    return None if len(rows) > _EXACT_ROWS else _ranked(zip(rows, _cosine(vectors, vector), strict=True))
+def _exact(table: Table, condition: Clause | None, vector: Vector) -> Ranking | None:
+    """Return the exact ranking where there are few enough rows; the count of many is cheaper than their vectors."""
+    rows, vectors = table.vectors(condition, _FEW + 1)
+    if len(rows) <= _FEW:
+        return _ranked(zip(rows, _cosine(vectors, vector), strict=True))
+    return _all(table, condition, vector) if len(table.ids(condition, _EXACT + 1)) <= _EXACT else None
 
 
 def _all(table: Table, condition: Clause | None, vector: Vector) -> Ranking:
@@ -97,13 +101,14 @@ def _best(near: Iterable[tuple[str, float]]) -> Ranking:
 
 
 def _cosine(vectors: NDArray[Any], query: Vector) -> Sequence[float | None]:
-    """Return the similarity of each row; None for a row of zeros, which has no direction."""
+    """Return the similarity of each row; None for a blank."""
     import numpy as np
 
     if not len(vectors):
         return []
     asked = np.asarray(query, dtype=np.float64)
-    lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(asked)
-    scores = np.divide(vectors @ asked, lengths, out=np.zeros(len(lengths)), where=lengths > 0)
-    blank = np.logical_not(vectors.any(axis=1))
-    return [None if empty else score for score, empty in zip(scores.tolist(), blank.tolist(), strict=True)]
+    lengths = np.linalg.norm(vectors, axis=1)
+    scale = lengths * np.linalg.norm(asked)
+    scores = np.divide(vectors @ asked, scale, out=np.zeros(len(scale)), where=scale > 0)
+    blanks = (lengths < 2 * BLANK_LENGTH).tolist()
+    return [None if none else score for score, none in zip(scores.tolist(), blanks, strict=True)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..contract import StoreError
 from .filters import Clause
-from .index import Vector
+from .index import Vector, blank
 from .place import Opened, Place
 from .rows import Metadata, Record
 
@@ -93,7 +93,9 @@ class Table:
             found = self._rows.query(
                 query_embeddings=[list(vector)], n_results=count, where=sieve, include=["distances"]
             )
-        return [(row, 1 - distance) for row, distance in zip(found["ids"][0], found["distances"][0], strict=True)]
+        return [
+            (row, min(1.0, 1 - distance)) for row, distance in zip(found["ids"][0], found["distances"][0], strict=True)
+        ]
 
     def count(self) -> int:
         """Return how many rows there are."""
@@ -102,12 +104,12 @@ class Table:
 
     def write(self, rows: Sequence[Row]) -> None:
         """Insert or replace rows, in as few commits as Chroma allows."""
-        blank = [0.0] * self._opened.dims
+        dims = self._opened.dims
         with self._doing("written"):
             for some in self._batches(rows):
                 self._rows.upsert(
                     ids=[row.id for row in some],
-                    embeddings=[blank if row.vector is None else list(row.vector) for row in some],
+                    embeddings=[list(blank(row.id, dims) if row.vector is None else row.vector) for row in some],
                     metadatas=[row.metadata for row in some],
                     documents=[row.document for row in some],
                 )

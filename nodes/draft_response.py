@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -9,8 +10,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
-from ..contract import HefState, Memory, Turn
-from ..prompts import Prompts, fence
+from ..contract import HefState, Memory
+from ..prompts import Prompts, newest
 from .dialogue import context_of
 from .models import apick, fault_of, pick
 from .runtime import Update, both_ways, settings_of, summary
@@ -43,32 +44,34 @@ def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefS
 
 
 def _prompt(state: HefState, runtime: Runtime[Any], prompts: Prompts) -> tuple[list[BaseMessage], str]:
+    """Return the prompt: worked examples, then the conversation with the feeling noted at its end."""
     settings, empathy = settings_of(runtime), state["empathy"]
-    turns = context_of(state["messages"])
-    text, cut = fence(turns, settings.dialogue_limit)
-    words = ", ".join(f'"{cause.text}"' for cause in empathy.causes[:3])
-    task = prompts.render(
-        "draft",
-        dialogue=text,
-        memories=_memories(state.get("memories", [])),
-        emotion=empathy.emotion,
-        causes=f", because of {words}" if words else "",
-        persona=settings.persona,
+    turns, cut = newest(context_of(state["messages"]), settings.dialogue_limit)
+    memories = _memories(state.get("memories", []))
+    messages: list[BaseMessage] = [
+        SystemMessage(prompts.render("draft_system", persona=settings.persona, memories=memories))
+    ]
+    for example in prompts.examples:
+        messages += [_noted(prompts, example.said, example.emotion, example.words), AIMessage(example.reply)]
+    messages += [HumanMessage(t.text) if t.role == "speaker" else AIMessage(t.text) for t in turns[:-1]]
+    words = [cause.text for cause in empathy.causes[:3]]
+    messages.append(_noted(prompts, turns[-1].text, empathy.emotion, words))
+    fault = (
+        f"the dialogue is longer than {settings.dialogue_limit} characters: the LLM did not see the oldest {cut} turns"
     )
-    fault = f"the dialogue is longer than {settings.dialogue_limit} characters: the LLM did not see the oldest {cut}"
-    return [SystemMessage(prompts.render("system")), HumanMessage(task)], fault if cut else ""
+    return messages, fault if cut else ""
 
 
-def _memories(memories: list[Memory]) -> str:
+def _noted(prompts: Prompts, said: str, emotion: str, words: Sequence[str]) -> HumanMessage:
+    causes = f": {', '.join(words)}" if words else ""
+    return HumanMessage(prompts.render("draft", said=said, emotion=emotion, causes=causes))
+
+
+def _memories(memories: Sequence[Memory]) -> str:
     if not memories:
         return ""
-    said = "\n".join(f"- {_line(memory)}" for memory in memories)
-    return f"In an earlier conversation the speaker said:\n{said}\n"
-
-
-def _line(memory: Memory) -> str:
-    line, _ = fence([Turn("speaker", memory.text)], 300)
-    return line.removeprefix("Speaker: ") + (f" (they felt {memory.emotion})" if memory.emotion else "")
+    said = (f'- "{" ".join(m.text[:300].split())}"' + (f" (felt {m.emotion})" if m.emotion else "") for m in memories)
+    return "In earlier conversations the person said:\n" + "\n".join(said)
 
 
 def _reply(state: HefState, reply: BaseMessage, fault: str) -> Update:

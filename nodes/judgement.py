@@ -89,12 +89,12 @@ class Judge:
         return Judgement(label, None, "generated")
 
     def _scored(self, turns: Sequence[Turn], settings: HefContext) -> tuple[list[BaseMessage], list[list[BaseMessage]]]:
-        text, _ = fence(turns, settings.dialogue_limit)
+        text = fence(turns, settings.dialogue_limit)
         free = [self._messages("score", dialogue=f"Speaker: {utterance}") for utterance in CONTENT_FREE]
         return self._messages("score", dialogue=text), free
 
     def _question(self, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext) -> Question:
-        text, _ = fence(turns, settings.dialogue_limit)
+        text = fence(turns, settings.dialogue_limit)
         labels = self._taxonomy.labels
         everything = ", ".join(labels)
         repair = self._prompts.render("repair", labels=everything)

@@ -46,4 +46,4 @@ def _store(store: BaseStore, user_id: str, state: HefState) -> None:
         causes=tuple(cause.text for cause in empathy.causes),
         time=time.time(),
     )
-    remember_turn(store, user_id, memory, thread=thread)
+    remember_turn(store, user_id, memory, thread=thread or "")

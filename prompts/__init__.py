@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .loader import NAMES, Prompts, fence
+from .loader import NAMES, Prompts, fence, newest
 
-__all__ = ["NAMES", "Prompts", "fence"]
+__all__ = ["NAMES", "Prompts", "fence", "newest"]

@@ -8,8 +8,9 @@ from importlib.resources import files
 from string import Template
 
 from ..contract import SetupError, Turn
+from .examples import parse_examples
 
-NAMES = ("system", "score", "coarse", "fine", "one_prompt", "repair", "draft")
+NAMES = ("system", "score", "coarse", "fine", "one_prompt", "repair", "draft_system", "draft", "examples")
 _NAMES_OF_ROLES = {"speaker": "Speaker", "listener": "Listener"}
 _FENCE = re.compile(r"<(/?\s*dialogue\s*)>", re.IGNORECASE)
 
@@ -36,31 +37,40 @@ class Prompts:
                 raise SetupError(
                     f"prompt {name!r} may only name the placeholders {sorted(allowed)}; write $$ for a dollar"
                 )
+        self.examples = parse_examples(self._templates["examples"].template)
+        """Worked examples of a drafted reply; none when the prompt `examples` is empty."""
 
     def render(self, name: str, **values: str) -> str:
         """Return a template with its values; lines left empty by an empty value are dropped."""
         return re.sub(r"\n{3,}", "\n\n", self._templates[name].substitute(values)).strip()
 
 
-def fence(turns: Sequence[Turn], limit: int) -> tuple[str, int]:
-    """Return the newest turns as text that cannot leave its fence, and how many turns were cut.
+def fence(turns: Sequence[Turn], limit: int) -> str:
+    """Return the newest turns as text that cannot leave its fence.
+
+    Args:
+        turns: The dialogue, oldest first.
+        limit: Characters at most, see `newest`.
+    """
+    kept, _ = newest(turns, limit)
+    return "\n".join(f"{_NAMES_OF_ROLES[turn.role]}: {_plain(turn.text)}" for turn in kept)
+
+
+def newest(turns: Sequence[Turn], limit: int) -> tuple[list[Turn], int]:
+    """Return the newest turns that fit, and how many do not or only in part.
 
     Args:
         turns: The dialogue, oldest first.
         limit: Characters at most; the last turn alone is cut at its beginning if it must be.
     """
-    lines: list[str] = []
+    kept: list[Turn] = []
     room = limit
     for turn in reversed(turns):
-        line = f"{_NAMES_OF_ROLES[turn.role]}: {_plain(turn.text[-limit:])}"
-        if len(line) > room and lines:
+        if kept and len(turn.text) > room:
             break
-        lines.append(line[-room:])
-        room -= len(line) + 1
-        if room <= 0:
-            break
-    cut = len(turns) - len(lines) + int(bool(lines) and len(turns[-len(lines)].text) > limit)
-    return "\n".join(reversed(lines)), cut
+        kept.append(Turn(turn.role, turn.text[-limit:]))
+        room -= len(turn.text)
+    return kept[::-1], len(turns) - len(kept) + int(bool(turns) and len(turns[-1].text) > limit)
 
 
 def _plain(text: str) -> str:

@@ -1,0 +1,116 @@
+"""`hef evaluate`: figures on any file of the data's form."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from hef.cli.app import app
+
+SAID = {
+    "sad": "My grandmother died and I cannot stop crying.",
+    "joyful": "I am so happy, my baby girl was born today!",
+    "terrified": "Somebody broke into my house last night while I hid, I was terrified.",
+    "proud": "My son graduated first in his class, I am so proud of him.",
+    "guilty": "I lied to my wife about the money and I feel so guilty.",
+}
+
+
+@pytest.fixture
+def conversations(tmp_path: Path) -> Path:
+    path = tmp_path / "small.jsonl.gz"
+    rows = [
+        {
+            "conv_id": f"own:{number}",
+            "emotion": emotion,
+            "situation": text,
+            "utterances": [
+                {"role": "speaker", "text": text},
+                {"role": "listener", "text": "Tell me more."},
+                {"role": "speaker", "text": "That is how I feel."},
+                {"role": "listener", "text": "I see."},
+            ],
+        }
+        for number, (emotion, text) in enumerate(SAID.items())
+    ]
+    lines = [*map(json.dumps, rows), "{", json.dumps({**rows[0], "emotion": "peckish"})]
+    path.write_bytes(gzip.compress("\n".join(lines).encode()))
+    return path
+
+
+def evaluate(*arguments: object) -> Any:
+    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
+
+
+def test_the_figures_of_the_sem_are_shown_and_written(conversations: Path, tmp_path: Path):
+    done = evaluate("emotion", "--data", conversations, "--json", tmp_path / "new" / "out.json")
+    assert done.exit_code == 0, done.stderr
+    assert "10 samples of 5 conversations" in done.stdout
+    held = json.loads((tmp_path / "new" / "out.json").read_text())
+    (result,) = held["results"]
+    assert (held["task"], held["broken"], result["samples"], result["conversations"]) == ("emotion", 2, 10, 5)
+    assert result["top1"]["value"] >= 0.5
+    assert result["top1"]["low"] <= result["top1"]["value"] <= result["top1"]["high"]
+
+
+def test_broken_rows_are_named(conversations: Path):
+    done = evaluate("emotion", "--data", conversations, "--json", "-")
+    assert "left out 2 rows" in done.stderr
+    assert "small.jsonl.gz:6" in done.stderr
+    assert "peckish" in done.stderr
+    assert json.loads(done.stdout)["broken"] == 2
+
+
+def test_a_draw_can_be_repeated(conversations: Path):
+    def figures(seed: int) -> Any:
+        done = evaluate("emotion", "--data", conversations, "--limit", 4, "--seed", seed, "--json", "-")
+        (result,) = json.loads(done.stdout)["results"]
+        return {**result, "seconds": 0}
+
+    assert figures(1) == figures(1)
+    assert figures(1)["samples"] == 4
+
+
+def test_strategies_are_measured_side_by_side(conversations: Path):
+    done = evaluate("emotion", "--data", conversations, "--strategy", "all", "--limit", 1, "--json", "-")
+    assert done.exit_code == 0, done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert [result["strategy"] for result in results] == ["sem_only", "llm_only", "one_prompt", "two_stage"]
+    assert [bool(result["sem"]) for result in results] == [True, False, True, True]
+    assert [bool(result["model"]) for result in results] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("task", ["emotion", "causes"])
+def test_a_missing_or_empty_file_is_a_failure(task: str, tmp_path: Path):
+    assert "there is no file" in evaluate(task, "--data", tmp_path / "none.jsonl").stderr
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    done = evaluate(task, "--data", empty)
+    assert done.exit_code == 1
+    assert "holds no" in done.stderr
+
+
+def test_cause_words_are_shown_beside_chance_and_ceiling(tmp_path: Path):
+    path = tmp_path / "causes.jsonl"
+    rows = [
+        {"original_situation": "My dog died last night", "emotion": "sad", "labels": ["dog", "died"], "conv_id": "a"},
+        {"original_situation": "I won the big lottery", "emotion": "surprised", "labels": ["lottery"], "conv_id": "b"},
+    ]
+    path.write_text("\n".join([*map(json.dumps, rows), '{"labels": 3}']), encoding="utf-8")
+    done = evaluate("causes", "--data", path, "--json", tmp_path / "out.json")
+    assert done.exit_code == 0, done.stderr
+    assert "random content words" in done.stdout
+    held = json.loads((tmp_path / "out.json").read_text())
+    assert held["broken"] == 1
+    assert held["results"][0]["ceiling"] == {"at1": 0.75, "at3": 1.0, "at5": 1.0}
+
+
+def test_an_archive_that_is_at_hand_is_converted(tmp_path: Path):
+    done = evaluate("download", "--archive", tmp_path / "none.tar.gz", "--out", tmp_path)
+    assert done.exit_code == 1
+    assert "cannot be read" in done.stderr

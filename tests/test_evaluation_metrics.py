@@ -1,0 +1,66 @@
+"""The figures: right by hand, and as others compute them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import top_k_accuracy_score
+
+from hef.evaluation.metrics import estimates, expected_calibration_error, mean_estimate, ranks
+
+
+def drawn(samples: int, labels: int, seed: int = 0):
+    chance = np.random.default_rng(seed)
+    shares = chance.dirichlet(np.ones(labels) * 0.3, samples)
+    return shares, np.array([chance.choice(labels, p=row) for row in shares])
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_accuracy_is_that_of_scikit_learn(k: int):
+    shares, wanted = drawn(400, 8)
+    found = estimates(shares, wanted, range(400))[f"top{k}"]
+    assert found.value == pytest.approx(top_k_accuracy_score(wanted, shares, k=k, labels=range(8)))
+
+
+def test_the_earlier_of_equal_labels_comes_first():
+    shares = np.array([[0.25, 0.25, 0.5], [0.25, 0.25, 0.5]])
+    assert ranks(shares, np.array([0, 1])).tolist() == [1, 2]
+
+
+def test_the_calibration_error_by_hand():
+    confidence = np.array([0.95, 0.95, 0.55, 0.55])
+    correct = np.array([1.0, 0.0, 1.0, 1.0])
+    assert expected_calibration_error(confidence, correct) == pytest.approx((abs(1.9 - 1) + abs(1.1 - 2)) / 4)
+
+
+def test_a_distribution_that_tells_the_truth_is_calibrated():
+    shares, wanted = drawn(20_000, 8)
+    assert estimates(shares, wanted, range(20_000))["ece"].value < 0.02
+
+
+def test_full_confidence_belongs_to_the_last_bin():
+    assert expected_calibration_error(np.array([1.0, 1.0]), np.array([1.0, 1.0])) == 0.0
+
+
+def test_turns_of_one_conversation_are_no_independent_evidence():
+    shares, wanted = drawn(60, 4)
+    shares, wanted = np.repeat(shares, 10, axis=0), np.repeat(wanted, 10)
+    apart = estimates(shares, wanted, range(600))["top1"]
+    together = estimates(shares, wanted, np.repeat(range(60), 10).tolist())["top1"]
+    assert apart.value == together.value
+    assert together.high - together.low > 2 * (apart.high - apart.low)
+
+
+def test_the_interval_has_the_width_theory_gives():
+    values = (np.random.default_rng(0).random(2000) < 0.5).astype(float)
+    found = mean_estimate(values)
+    assert found.high - found.low == pytest.approx(2 * 1.96 * np.sqrt(0.25 / 2000), rel=0.15)
+
+
+@given(st.integers(1, 30), st.integers(2, 6), st.integers(0, 5))
+def test_every_figure_lies_in_its_interval_and_deeper_ranks_hold_more(samples: int, labels: int, seed: int):
+    found = estimates(*drawn(samples, labels, seed), range(samples))
+    assert all(0 <= one.low <= one.value <= one.high <= 1 for one in found.values())
+    assert found["top1"].value <= found["top3"].value <= found["top5"].value

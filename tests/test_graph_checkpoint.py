@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hef.graph import Empathy, create_hef
+from langchain_core.messages import HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.store.memory import InMemoryStore
+
+STRICT = """
+import sys, warnings, logging
+logging.basicConfig(level=logging.WARNING, stream=sys.stdout)
+from langchain_core.language_models import FakeListChatModel
+from langchain_core.messages import HumanMessage
+from langgraph.checkpoint.sqlite import SqliteSaver
+from hef.graph import Empathy, create_hef
+config = {"configurable": {"thread_id": "t"}}
+with SqliteSaver.from_conn_string(sys.argv[1]) as saver:
+    model = FakeListChatModel(responses=["none, proud", "sad", "I am sorry."])
+    hef = create_hef(model=model).compile(checkpointer=saver)
+    hef.invoke({"messages": [HumanMessage("My dog died.")]}, config)
+with SqliteSaver.from_conn_string(sys.argv[1]) as saver:
+    hef = create_hef(model=FakeListChatModel(responses=["x"])).compile(checkpointer=saver)
+    values = hef.get_state(config).values
+    assert type(values["empathy"]).__name__ == "Empathy", type(values["empathy"])
+    assert [type(r).__name__ for r in values["readings"]] == ["Reading", "Reading"], values["readings"]
+    assert type(values["verdict"]).__name__ == "Verdict"
+    assert values["empathy"].causes[0].text
+"""
+
+
+@pytest.mark.parametrize("strict", ["true", "false"])
+def test_state_comes_back_whole_without_a_warning(strict: str, tmp_path: Path) -> None:
+    script = tmp_path / "strict.py"
+    script.write_text(STRICT, encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", str(script), str(tmp_path / "state.db")],
+        env={**os.environ, "LANGGRAPH_STRICT_MSGPACK": strict},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Blocked" not in done.stdout + done.stderr
+    assert "unregistered" not in done.stdout + done.stderr
+
+
+def test_a_conversation_goes_on_after_a_restart(tmp_path: Path, scripted: Any) -> None:
+    config: Any = {"configurable": {"thread_id": "t"}}
+    with SqliteSaver.from_conn_string(str(tmp_path / "state.db")) as saver:
+        hef = create_hef(model=scripted("sad", "I am sorry.")).compile(checkpointer=saver)
+        hef.invoke({"messages": [HumanMessage("My dog died.")]}, config)
+
+    with SqliteSaver.from_conn_string(str(tmp_path / "state.db")) as saver:
+        model = scripted("sad", "He was a good dog.")
+        out = (
+            create_hef(model=model)
+            .compile(checkpointer=saver)
+            .invoke({"messages": [HumanMessage("He was twelve.")]}, config)
+        )
+
+    assert [m.text for m in out["messages"]] == ["My dog died.", "I am sorry.", "He was twelve.", "He was a good dog."]
+    assert isinstance(out["empathy"], Empathy)
+    assert "Speaker: My dog died." in model.prompts[0][-1].text
+
+
+@pytest.mark.parametrize("node", ["coarse_emotion", "draft_response"])
+def test_a_turn_that_was_interrupted_is_finished_and_remembered_once(node: str, scripted: Any) -> None:
+    store, config = InMemoryStore(), {"configurable": {"thread_id": "t", "user_id": "ana"}}
+    builder = create_hef(model=scripted("sad", "I am sorry.", "sad", "I am sorry."))
+    hef: Any = builder.compile(checkpointer=InMemorySaver(), store=store, interrupt_before=[node])
+    hef.invoke({"messages": [HumanMessage("My dog died.")]}, config)
+
+    out = hef.invoke(None, config)
+
+    assert out["messages"][-1].text == "I am sorry."
+    assert len(store.search(("hef",))) == 1

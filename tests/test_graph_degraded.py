@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hef.contract import ModelError
+from hef.graph import HefContext, create_hef
+from hef.memory import ChromaStore
+from hef.nodes import dialogue_of
+from hef.sem import shipped_sem
+from langchain_core.messages import HumanMessage
+from langgraph.store.memory import InMemoryStore
+
+SAID = {"messages": [HumanMessage("My dog died last night.")]}
+ANA = HefContext(user_id="ana")
+
+
+class BrokenStore(InMemoryStore):
+    def batch(self, ops: Any) -> Any:
+        raise OSError("disk on fire")
+
+
+class BrokenSem:
+    def __init__(self, *, reads: bool) -> None:
+        self.reads, self.whole = reads, shipped_sem()
+        self.description = self.whole.description
+
+    def read(self, dialogues: Any, *, views: Any = None) -> Any:
+        if not self.reads:
+            raise RuntimeError("no weights")
+        return self.whole.read(dialogues, views=views)
+
+    def causes(self, dialogues: Any, emotions: Any) -> Any:
+        raise RuntimeError("no causes")
+
+
+def test_a_store_that_fails_is_said_and_the_turn_answers(scripted: Any) -> None:
+    out = create_hef(model=scripted("sad", "I hear you.")).compile(store=BrokenStore()).invoke(SAID, context=ANA)
+
+    assert out["messages"][-1].text == "I hear you."
+    assert "could not be searched" in out["empathy"].degraded
+    assert "could not be remembered" in out["empathy"].degraded
+
+
+def test_a_memory_folder_that_cannot_be_written_is_said_and_the_turn_answers(tmp_path: Path, scripted: Any) -> None:
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
+
+    out = (
+        create_hef(model=scripted("sad", "I hear you."))
+        .compile(store=ChromaStore(tmp_path / "file" / "memory"))
+        .invoke(SAID, context=ANA)
+    )
+
+    assert out["messages"][-1].text == "I hear you."
+    assert "memory" in out["empathy"].degraded
+
+
+def test_an_llm_that_cannot_judge_leaves_the_decision_to_the_sem(scripted: Any) -> None:
+    out = create_hef(model=scripted(ValueError("bad request"), "I hear you.")).compile().invoke(SAID)
+
+    assert out["empathy"].emotion == shipped_sem().read([dialogue_of(SAID["messages"])])[0].ranked[0]
+    assert "could not judge the emotion: bad request" in out["empathy"].degraded
+
+
+def test_an_llm_that_names_no_label_abstains(scripted: Any) -> None:
+    out = create_hef(model=scripted("I cannot say.", "Still not.", "I hear you.")).compile().invoke(SAID)
+
+    assert out["messages"][-1].text == "I hear you."
+    assert "named no emotion of the set" in out["empathy"].degraded
+    assert out["empathy"].hypothesis is None
+
+
+def test_an_llm_that_cannot_draft_is_said_and_nothing_is_lost(scripted: Any) -> None:
+    out = create_hef(model=scripted("sad", ValueError("down"))).compile().invoke(SAID)
+
+    assert "could not draft a reply: down" in out["empathy"].degraded
+    assert out["empathy"].causes
+    assert "try again" in out["messages"][-1].text
+
+
+def test_a_sem_that_raises_leaves_the_decision_to_the_llm(scripted: Any) -> None:
+    out = create_hef(model=scripted("lonely", "I hear you."), sem=BrokenSem(reads=False)).compile().invoke(SAID)
+
+    assert (out["empathy"].emotion, out["empathy"].sem) == ("lonely", None)
+    assert "no weights" in out["empathy"].degraded
+
+
+def test_a_sem_without_causes_still_gives_a_reply(scripted: Any) -> None:
+    out = create_hef(model=scripted("sad", "I hear you."), sem=BrokenSem(reads=True)).compile().invoke(SAID)
+
+    assert out["empathy"].causes == ()
+    assert "no cause words: no causes" in out["empathy"].degraded
+
+
+def test_without_sem_and_llm_the_error_says_so(scripted: Any) -> None:
+    hef = create_hef(model=scripted("no idea"), sem=BrokenSem(reads=False)).compile()
+
+    with pytest.raises(ModelError, match="neither the SEM nor the LLM"):
+        hef.invoke(SAID)

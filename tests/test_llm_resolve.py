@@ -1,0 +1,81 @@
+"""From what a caller names to a chat model."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hef.contract import SetupError
+from hef.llm import LocalChat, model_name, prepare_embedded, resolve_model
+from langchain_core.language_models import FakeListChatModel
+
+
+def test_chat_model_is_returned_as_it_is() -> None:
+    given = FakeListChatModel(responses=["x"])
+    assert resolve_model(given) is given
+
+
+def test_embedded_model_is_one_object_a_process() -> None:
+    assert resolve_model(None) is resolve_model("embedded")
+    assert isinstance(resolve_model(None), LocalChat)
+    assert model_name(resolve_model(None)) == "SmolLM2-135M-Instruct"
+
+
+def test_folder_becomes_a_local_chat() -> None:
+    folder = prepare_embedded()
+    chat = resolve_model(f"huggingface:{folder}")
+    assert isinstance(chat, LocalChat)
+    assert model_name(chat) == folder.name
+
+
+def test_hub_id_becomes_a_local_chat_without_reaching_the_hub() -> None:
+    chat = resolve_model("huggingface:some/model")
+    assert isinstance(chat, LocalChat)
+    assert model_name(chat) == "some/model"
+
+
+def test_folder_that_holds_no_model_is_refused_at_load(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    chat = resolve_model(f"huggingface:{tmp_path}")
+    with pytest.raises(SetupError, match="could not be loaded"):
+        chat.invoke("Hi.")
+
+
+@pytest.mark.parametrize("spec", ["huggingface:", "huggingface:no such model", "huggingface:/nowhere/at/all"])
+def test_place_without_a_model_is_refused(spec: str) -> None:
+    with pytest.raises(SetupError, match="names no model"):
+        resolve_model(spec)
+
+
+def test_folder_without_a_config_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"config\.json"):
+        resolve_model(f"huggingface:{tmp_path}")
+
+
+@pytest.mark.parametrize("spec", [3, "", "  ", object, ["embedded"]])
+def test_what_is_no_model_is_refused_with_what_is_accepted(spec: Any) -> None:
+    with pytest.raises(SetupError, match="give a chat model") as caught:
+        resolve_model(spec)
+    assert repr(spec) in str(caught.value)
+
+
+def test_unknown_text_is_refused_with_what_is_accepted() -> None:
+    with pytest.raises(SetupError, match=r"'nonsense'.*give a chat model"):
+        resolve_model("nonsense")
+
+
+def test_text_of_a_provider_wants_langchain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SetupError, match="pip install langchain"):
+        resolve_model("openai:gpt")
+
+
+def test_text_of_a_provider_is_made_by_langchain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    assert model_name(resolve_model("openai:some-model")) == "some-model"
+
+
+def test_name_falls_back_to_the_kind_of_model() -> None:
+    assert model_name(FakeListChatModel(responses=["x"])) == "fake-list-chat-model"

@@ -1,0 +1,102 @@
+"""Scoring of choices, against the same sums done the slow way."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+import pytest
+from hef.contract import SetupError
+from hef.llm import ChoiceScorer, LocalChat, resolve_model
+from hef.llm.scoring import log_likelihoods
+
+ASKED = [("human", "Somebody says: “My dog died last night.” How do they feel?")]
+CHOICES = ["sad", "joyful", "furious", "nostalgic", "apprehensive", "deeply sad and alone", "sad and alone"]
+PREFIX = "The speaker feels"
+
+
+@pytest.fixture(scope="module")
+def chat() -> LocalChat:
+    os.environ.setdefault("HEF_THREADS", "1")
+    embedded = resolve_model("embedded")
+    assert isinstance(embedded, LocalChat)
+    return embedded
+
+
+def naive(chat: LocalChat, head: str, choice: str) -> float:
+    """One full forward over the whole text."""
+    import torch
+
+    engine = chat._engine
+    known, ids = engine.encode(head), engine.encode(f"{head} {choice}")
+    assert ids[: len(known)] == known
+    with engine.at_work(), torch.inference_mode():
+        logits: Any = engine.model(torch.tensor([ids])).logits[0].float().log_softmax(-1)
+    return sum(float(logits[at - 1, ids[at]]) for at in range(len(known), len(ids)))
+
+
+def test_local_chat_is_a_choice_scorer(chat: LocalChat) -> None:
+    assert isinstance(chat, ChoiceScorer)
+
+
+def test_likelihoods_equal_a_full_forward_over_each_text(chat: LocalChat) -> None:
+    head = f"<|im_start|>user\n{ASKED[0][1]}<|im_end|>\n<|im_start|>assistant\n{PREFIX}"
+    expected = [naive(chat, head, choice) for choice in CHOICES]
+    assert log_likelihoods(chat._engine, head, CHOICES) == pytest.approx(expected, abs=1e-3)
+    assert log_likelihoods(chat._engine, head + " ", CHOICES) == pytest.approx(expected, abs=1e-3)
+
+
+def test_many_long_choices_are_computed_in_several_batches(chat: LocalChat) -> None:
+    choices = [f"number {n} of all these" for n in range(11)]
+    expected = [naive(chat, "I like", choice) for choice in choices]
+    assert log_likelihoods(chat._engine, "I like", choices) == pytest.approx(expected, abs=1e-3)
+
+
+def test_scores_are_log_probabilities_over_the_choices(chat: LocalChat) -> None:
+    scores = chat.score_choices(ASKED, CHOICES, prefix=PREFIX)
+    assert list(scores) == CHOICES
+    assert math.fsum(map(math.exp, scores.values())) == pytest.approx(1)
+    assert scores["sad"] > scores["joyful"]
+
+
+def test_content_free_prompts_take_the_bias_off(chat: LocalChat) -> None:
+    nothing = [[("human", f"Somebody says: “{text}” How do they feel?")] for text in ("", "N/A")]
+    plain = chat.score_choices(ASKED, CHOICES, prefix=PREFIX)
+    biases = [chat.score_choices(empty, CHOICES, prefix=PREFIX) for empty in nothing]
+    lifted = {choice: plain[choice] - math.fsum(bias[choice] for bias in biases) / 2 for choice in CHOICES}
+    total = math.log(math.fsum(map(math.exp, lifted.values())))
+    expected = {choice: value - total for choice, value in lifted.items()}
+    assert chat.score_choices(ASKED, CHOICES, prefix=PREFIX, content_free=nothing) == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_prompt_calibrated_by_itself_leaves_all_choices_equal(chat: LocalChat) -> None:
+    scores = chat.score_choices(ASKED, CHOICES, prefix=PREFIX, content_free=[ASKED])
+    assert list(scores.values()) == pytest.approx([-math.log(len(CHOICES))] * len(CHOICES), abs=1e-3)
+
+
+def test_content_free_scores_are_computed_once(chat: LocalChat, monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = [[("human", "Somebody says nothing. How do they feel?")]]
+    first = chat.score_choices(ASKED, CHOICES, prefix=PREFIX, content_free=nothing)
+    engine, texts = chat._engine, []
+    start = engine.start
+    monkeypatch.setattr(engine, "start", lambda ids: (texts.append(engine.decode(ids)), start(ids))[1])
+    assert chat.score_choices(ASKED, CHOICES, prefix=PREFIX, content_free=nothing) == pytest.approx(first, abs=1e-3)
+    assert len(texts) == 1
+
+
+def test_scoring_leaves_a_following_reply_as_it_was(chat: LocalChat) -> None:
+    before = chat.invoke(ASKED, max_tokens=6).content
+    chat.score_choices(ASKED, CHOICES, prefix=PREFIX)
+    assert chat.invoke(ASKED, max_tokens=6).content == before
+
+
+async def test_async_scores_equal_the_sync_ones(chat: LocalChat) -> None:
+    scores = await chat.ascore_choices(ASKED, CHOICES, prefix=PREFIX)
+    assert scores == pytest.approx(chat.score_choices(ASKED, CHOICES, prefix=PREFIX), abs=1e-3)
+
+
+@pytest.mark.parametrize("choices", [[], ["sad", " "]])
+def test_missing_choices_are_refused(chat: LocalChat, choices: list[str]) -> None:
+    with pytest.raises(SetupError, match="choices"):
+        chat.score_choices(ASKED, choices)

@@ -1,0 +1,68 @@
+"""The same model behind `transformers serve`, reached through `ChatOpenAI`."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hef.llm import model_name, prepare_embedded
+from langchain_core.language_models import BaseChatModel
+
+pytest.importorskip("langchain_openai")
+pytest.importorskip("fastapi")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BaseChatModel]:
+    from langchain_openai import ChatOpenAI
+
+    folder, port = prepare_embedded(), free_port()
+    command = [str(Path(sys.executable).parent / "transformers"), "serve", "--host", "127.0.0.1", "--port", str(port)]
+    offline = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    out = tmp_path_factory.mktemp("serve") / "log"
+    with out.open("wb") as log:
+        server = subprocess.Popen(command, env=offline, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        wait_until_ready(server, port, out)
+        yield ChatOpenAI(
+            base_url=f"http://127.0.0.1:{port}/v1", api_key="none", model=str(folder), temperature=0, max_tokens=8
+        )
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_ready(server: subprocess.Popen[bytes], port: int, out: Path) -> None:
+    """Wait on the server itself: it either listens or ends."""
+    while True:
+        if server.poll() is not None:
+            pytest.fail(out.read_text())
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            try:
+                server.wait(timeout=0.2)
+            except subprocess.TimeoutExpired:
+                continue
+
+
+async def test_served_model_answers_sync_async_and_streaming(served: BaseChatModel) -> None:
+    reply = served.invoke("Count from 1 to 9.").content
+    assert reply
+    assert (await served.ainvoke("Count from 1 to 9.")).content == reply
+    chunks = [str(chunk.content) for chunk in served.stream("Count from 1 to 9.") if chunk.content]
+    assert len(chunks) > 1
+    assert "".join(chunks) == reply
+    assert Path(model_name(served)) == prepare_embedded()
