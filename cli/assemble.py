@@ -52,14 +52,16 @@ def _open_memory(settings: Settings, sem: Any) -> Any:
     return open_store(settings.home, sem, url=settings.chroma_url)
 
 
-def context_of(user: str | None, *, strategy: str, primary: float, max_requeries: int, persona: str | None) -> HefContext:
+def context_of(
+    user: str | None, *, strategy: options.StrategyName, primary: float, max_requeries: int, persona: str | None
+) -> HefContext:
     """Return the settings of a run from the command's options."""
     from ..contract import HefContext
 
     chosen: dict[str, Any] = {"persona": persona} if persona else {}
     return HefContext(
         user_id=user,
-        strategy=strategy,  # type: ignore[arg-type]
+        strategy=strategy,
         primary=primary,
         max_requeries=max_requeries,
         remember=user is not None,

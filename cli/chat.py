@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 ThreadOption = Annotated[
     str,
-    typer.Option(
-        "--thread", "-t", help="Which conversation to go on with.", metavar="NAME", rich_help_panel="Memory"
-    ),
+    typer.Option("--thread", "-t", help="Which conversation to go on with.", metavar="NAME", rich_help_panel="Memory"),
 ]
 
 HELP = """\

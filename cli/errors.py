@@ -42,10 +42,11 @@ class HefGroup(TyperGroup):
                 traceback.print_exc()
             raise Failure(sentence(error)) from error
 
-    def main(self, args: Sequence[str] | None = None, *rest: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **rest: Any) -> Any:
         """Parse the arguments, run, and end the process with the exit code."""
+        standalone = rest.pop("standalone_mode", True)
         try:
-            code = super().main(args, *rest, standalone_mode=False, **extra)
+            code = super().main(args, prog_name, standalone_mode=False, **rest)
         except (Failure, typer.Abort) as error:
             code = _complain(str(error) or "stopped", FAILED)
         except BrokenPipeError:
@@ -54,7 +55,7 @@ class HefGroup(TyperGroup):
             if not _is_usage(error):
                 raise
             code = _complain(_usage(error), MISUSED)
-        if standalone_mode:
+        if standalone:
             sys.exit(code)
         return code
 

@@ -14,7 +14,6 @@ from .train import name_broken
 
 if TYPE_CHECKING:
     from ..evaluation import EmotionReport
-    from ..evaluation.causes import CauseReport
     from ..sem import Sem
 
 evaluate = typer.Typer(no_args_is_help=True, help="Measure emotion accuracy and cause words on a file of data.")
@@ -26,7 +25,9 @@ DataOption = Annotated[
 ]
 StrategyOption = Annotated[
     Literal["sem_only", "llm_only", "one_prompt", "two_stage", "all"],
-    typer.Option("--strategy", help="How the emotion is decided; all measures them side by side.", rich_help_panel="Emotion"),
+    typer.Option(
+        "--strategy", help="How the emotion is decided; all measures them side by side.", rich_help_panel="Emotion"
+    ),
 ]
 LimitOption = Annotated[
     int | None, typer.Option("--limit", min=1, help="Measure on so many samples, drawn at random.", metavar="N")
@@ -34,7 +35,12 @@ LimitOption = Annotated[
 SeedOption = Annotated[int, typer.Option("--seed", help="Of the draw.", metavar="N")]
 JsonOption = Annotated[
     str | None,
-    typer.Option("--json", help="Also write the figures to a file; - prints them and nothing else.", metavar="OUT", rich_help_panel="Output"),
+    typer.Option(
+        "--json",
+        help="Also write the figures to a file; - prints them and nothing else.",
+        metavar="OUT",
+        rich_help_panel="Output",
+    ),
 ]
 
 
@@ -106,9 +112,12 @@ def causes(
 
 @evaluate.command()
 def download(
-    folder: Annotated[Path, typer.Option("--out", "-o", file_okay=False, help="Where the data is written.", metavar="FOLDER")],
+    folder: Annotated[
+        Path, typer.Option("--out", "-o", file_okay=False, help="Where the data is written.", metavar="FOLDER")
+    ],
     archive: Annotated[
-        Path | None, typer.Option("--archive", dir_okay=False, help="The archive, where it was downloaded before.", metavar="FILE")
+        Path | None,
+        typer.Option("--archive", dir_okay=False, help="The archive, where it was downloaded before.", metavar="FILE"),
     ] = None,
 ) -> None:
     """Get EmpatheticDialogues (CC BY-NC 4.0) from its official archive, in the form that HEF reads."""

@@ -45,7 +45,14 @@ def cause_table(data: str, report: CauseReport) -> Table:
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left", title_style="bold", padding=(0, 1))
+    return Table(
+        title=title,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        caption_justify="left",
+        title_style="bold",
+        padding=(0, 1),
+    )
 
 
 def _share(held: Estimate) -> Text:

@@ -23,14 +23,16 @@ TextArgument = Annotated[
     str | None,
     typer.Argument(help="What the person says; - (or nothing) reads JSON lines from stdin.", metavar="[TEXT | -]"),
 ]
-BatchOption = Annotated[
-    int, typer.Option("--batch-size", min=1, max=4096, help="Lines read at a time.", metavar="N")
-]
+BatchOption = Annotated[int, typer.Option("--batch-size", min=1, max=4096, help="Lines read at a time.", metavar="N")]
 CausesOption = Annotated[bool, typer.Option("--causes/--no-causes", help="Whether to look for cause words.")]
 TopOption = Annotated[
     int | None,
     typer.Option(
-        "--top", min=1, help="How many emotions to give; all in JSON, 5 bars otherwise.", metavar="K", show_default=False
+        "--top",
+        min=1,
+        help="How many emotions to give; all in JSON, 5 bars otherwise.",
+        metavar="K",
+        show_default=False,
     ),
 ]
 
@@ -105,7 +107,9 @@ def _safely(sem: Sem, dialogues: list[Sequence[Turn]], *, causes: bool, top: int
         return [row for dialogue in dialogues for row in _safely(sem, [dialogue], causes=causes, top=top)]
 
 
-def _perceive(sem: Sem, dialogues: Sequence[Sequence[Turn]], *, causes: bool, top: int | None) -> Iterator[dict[str, Any]]:
+def _perceive(
+    sem: Sem, dialogues: Sequence[Sequence[Turn]], *, causes: bool, top: int | None
+) -> Iterator[dict[str, Any]]:
     if not dialogues:
         return
     readings = sem.read(dialogues)

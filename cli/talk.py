@@ -62,7 +62,9 @@ class Talk:
         self._hef = open_hef(self._settings, memory=self._context.user_id is not None, checkpointer=saver)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._saving:
             self._runner.run(self._saving.__aexit__(None, None, None))
         self._runner.close()
@@ -75,7 +77,8 @@ class Talk:
             self.note(f"New conversation [bold]{thread}[/] of [bold]{person}[/]. /help lists the commands.")
             return
         turns = sum(message.type == "human" for message in held)
-        self.note(f"Resumed conversation [bold]{thread}[/] of [bold]{person}[/], {turns} turn{'s' * (turns > 1)} so far. It ended:")
+        count = f"{turns} turn{'s' * (turns > 1)}"
+        self.note(f"Resumed conversation [bold]{thread}[/] of [bold]{person}[/], {count} so far. It ended:")
         for message in held[-2:]:
             field(self._console, "you" if message.type == "human" else "hef", Text(message.text, style=FAINT))
         self._console.print()

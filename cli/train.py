@@ -23,13 +23,14 @@ DataOption = Annotated[
         "--data",
         "-d",
         dir_okay=False,
-        help="Conversations with an emotion, JSON lines (.gz).  \\[default: empathetic_dialogues/train.jsonl.gz in HEF_DATA]",
+        help="JSON lines of conversations, .gz or not.  \\[default: empathetic_dialogues/train.jsonl.gz in HEF_DATA]",
         metavar="FILE",
         show_default=False,
     ),
 ]
 OutOption = Annotated[
-    Path, typer.Option("--out", "-o", file_okay=False, help="Run folder; an unfinished run in it goes on.", metavar="FOLDER")
+    Path,
+    typer.Option("--out", "-o", file_okay=False, help="Run folder; an unfinished run in it goes on.", metavar="FOLDER"),
 ]
 ExportOption = Annotated[
     Path | None,
@@ -117,7 +118,9 @@ def _recipe(name: str, changed: dict[str, Any]) -> Recipe:
         return Recipe.model_validate({**RECIPES[name].model_dump(), **given})
     except ValidationError as error:
         first = error.errors()[0]
-        raise Misuse(f"--{str(first['loc'][0]).replace('_', '-')} is {first['input']!r}: {first['msg'].lower()}") from None
+        raise Misuse(
+            f"--{str(first['loc'][0]).replace('_', '-')} is {first['input']!r}: {first['msg'].lower()}"
+        ) from None
 
 
 def _prepare(source: Path, out: Path, recipe: Recipe, threads: int | None) -> tuple[Run, int]:
@@ -133,7 +136,9 @@ def _prepare(source: Path, out: Path, recipe: Recipe, threads: int | None) -> tu
     if not source.is_file():
         raise Failure(f"there is no file {source}; give JSON lines of conversations, gzipped or not")
     conversations, broken = read_conversations(source)
-    broken += [f"{source.name}: {c.conv_id}: unknown emotion {c.emotion!r}" for c in conversations if c.emotion not in taxonomy]
+    broken += [
+        f"{source.name}: {c.conv_id}: unknown emotion {c.emotion!r}" for c in conversations if c.emotion not in taxonomy
+    ]
     known = [c for c in conversations if c.emotion in taxonomy]
     name_broken(broken)
     if len(known) < 2:
@@ -152,7 +157,9 @@ def _keep_recipe(out: Path, recipe: Recipe) -> None:
     began, now = json.loads(kept.read_text(encoding="utf-8")), recipe.model_dump(mode="json")
     changed = [f"{name} {began.get(name)} -> {value}" for name, value in now.items() if began.get(name) != value]
     if changed:
-        raise Failure(f"the run in {out} began with another recipe ({', '.join(changed)}); use the same options, or another --out")
+        raise Failure(
+            f"the run in {out} began with another recipe ({', '.join(changed)}); use the same options, or another --out"
+        )
 
 
 def name_broken(broken: list[str], shown: int = 10) -> None:

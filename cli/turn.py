@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage
     from langgraph.graph.state import CompiledStateGraph
+    from langgraph.types import StreamMode
 
     from ..contract import Empathy, HefContext
 
@@ -70,8 +71,9 @@ async def follow(
     empathy: Empathy | None = None
     reply, told = "", False
     config: Any = {"configurable": {"thread_id": thread}} if thread else {}
-    modes = ["custom", "updates", "messages"]
-    async for mode, chunk in hef.astream({"messages": messages}, config, context=context, stream_mode=modes):
+    modes: Sequence[StreamMode] = ("custom", "updates", "messages")
+    events: AsyncIterator[Any] = hef.astream({"messages": messages}, config, context=context, stream_mode=modes)
+    async for mode, chunk in events:
         if mode == "custom":
             yield Step(NEWS.get(chunk.get("hef", ""), "working"))
         elif mode == "updates":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Role: TypeAlias = Literal["speaker", "listener"]
 View: TypeAlias = Literal["dialogue", "speaker", "last_turn"]
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,10 @@ class Turn:
     """`speaker` is the person whose emotion is read, `listener` the one who answers."""
     text: str
     """The raw text; offsets of cause words refer to it."""
+
+    def __post_init__(self) -> None:
+        # Broken JSON escapes leave half characters that no tokenizer takes; one for one keeps the offsets.
+        object.__setattr__(self, "text", _LONE_SURROGATE.sub("\ufffd", self.text))
 
 
 Dialogue: TypeAlias = Sequence[Turn]

@@ -19,9 +19,9 @@ __all__ = [
     "draw",
     "evaluate_causes",
     "evaluate_emotion",
+    "make_cause_row",
     "predict_with_hef",
     "predict_with_sem",
-    "make_cause_row",
     "read_rows",
     "read_samples",
 ]

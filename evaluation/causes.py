@@ -41,7 +41,9 @@ class CauseReport(BaseModel):
     seconds: float = Field(description="Time for all of them")
     recall: dict[str, Estimate] = Field(description="`at1`, `at3`, `at5` of the SEM")
     chance: dict[str, float] = Field(description="The same for content words drawn at random")
-    ceiling: dict[str, float] = Field(description="The same for the marked words themselves: the most there is to reach")
+    ceiling: dict[str, float] = Field(
+        description="The same for the marked words themselves: the most there is to reach"
+    )
 
 
 def make_cause_row(row: dict[str, Any]) -> CauseRow:

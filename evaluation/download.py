@@ -45,7 +45,9 @@ def download(folder: Path, source: str = ARCHIVE) -> dict[str, int]:
             with urlopen(source, timeout=60) as remote, archive.open("wb") as local:
                 shutil.copyfileobj(remote, local)
         except (URLError, OSError, ValueError) as error:
-            raise SetupError(f"{source} cannot be downloaded: {error}; download it elsewhere and give `--archive FILE`") from error
+            raise SetupError(
+                f"{source} cannot be downloaded: {error}; download it elsewhere and give `--archive FILE`"
+            ) from error
         return convert_archive(archive, folder)
 
 
@@ -74,7 +76,9 @@ def conversations(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
     """Yield the conversations of one CSV file as rows of HEF's form; lines cut short are left out."""
     parts = (line.rstrip("\r\n").split(",") for line in lines)
     rows = [dict(zip(COLUMNS, part, strict=False)) for part in parts if len(part) >= len(COLUMNS)]
-    for conv_id, group in groupby((row for row in rows if row["utterance_idx"].isdigit()), key=lambda row: row["conv_id"]):
+    for conv_id, group in groupby(
+        (row for row in rows if row["utterance_idx"].isdigit()), key=lambda row: row["conv_id"]
+    ):
         turns = sorted(group, key=lambda row: int(row["utterance_idx"]))
         yield {
             "conv_id": conv_id,

@@ -36,7 +36,9 @@ def read_samples(path: Path, labels: Sequence[str]) -> tuple[list[Sample], list[
     samples = list(listener_turns(known))
     if not samples:
         why = f" ({broken[0]})" if broken else ""
-        raise SetupError(f"{path} holds no listener turn to measure on{why}; expected rows with `emotion` and `utterances`")
+        raise SetupError(
+            f"{path} holds no listener turn to measure on{why}; expected rows with `emotion` and `utterances`"
+        )
     return samples, broken
 
 

@@ -23,5 +23,7 @@ def after_verdict(verdict: Verdict | None, rounds: int, max_requeries: int) -> L
 
 def after_coarse(state: HefState, runtime: Runtime[Any]) -> Literal["sem_emotion", "fine_emotion"]:
     """Route from `coarse_emotion`."""
-    rounds = len(state.get("readings") or [])
-    return after_verdict(state.get("verdict"), rounds, as_context(runtime.context).max_requeries)
+    verdict = state.get("verdict")
+    # Counted by judgements, not by readings: a re-query in which the SEM failed leaves no reading, and counts.
+    rounds = verdict.requeries + 1 if verdict and state.get("readings") else 0
+    return after_verdict(verdict, rounds, as_context(runtime.context).max_requeries)

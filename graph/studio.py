@@ -18,7 +18,7 @@ graph = create_hef().compile(name="hef")
 @asynccontextmanager
 async def make_store() -> AsyncIterator[BaseStore]:
     """Yield the memory for the server: `HEF_CHROMA_URL`, else the folder `HEF_HOME`, else this process."""
-    store = open_store(os.environ.get("HEF_HOME"), url=os.environ.get("HEF_CHROMA_URL"))
+    store = open_store(os.environ.get("HEF_HOME") or None, url=os.environ.get("HEF_CHROMA_URL") or None)
     try:
         yield store
     finally:

@@ -60,7 +60,7 @@ def _known(state: HefState, settings: HefContext) -> Judgement | None:
 
 
 def _verdict(state: HefState, runtime: Runtime[Any], found: Judgement | None, fault: str = "") -> Update:
-    settings, readings = settings_of(runtime), state.get("readings", [])
+    settings, readings, before = settings_of(runtime), state.get("readings", []), current_verdict(state)
     asked = found is not None and settings.strategy != "sem_only"
     if asked and found is not None and found.emotion is None:
         fault = fault or "the LLM named no emotion of the set: the SEM decided"
@@ -70,7 +70,7 @@ def _verdict(state: HefState, runtime: Runtime[Any], found: Judgement | None, fa
         emotion=found.emotion if found else None,
         scores=found.scores if found else None,
         form=found.form if asked and found and found.emotion else "none",
-        requeries=max(0, len(readings) - 1),
+        requeries=before.requeries + 1 if before else 0,
     )
     emit(runtime, "verdict", verdict.requeries, **verdict.model_dump(exclude={"turn", "requeries", "scores"}))
     return {"verdict": verdict, "faults": {"coarse_emotion": fault}}

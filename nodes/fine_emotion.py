@@ -30,7 +30,7 @@ def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy) -> Node:
             primary=primary,
             agreed=verdict.agreed if verdict else True,
             stage="coarse" if decision.emotion in primary or not primary else "fine",
-            requeries=max(0, len(readings) - 1),
+            requeries=verdict.requeries if verdict else 0,
             hypothesis=verdict.emotion if verdict else None,
             memories=tuple(memory.id for memory in state.get("memories", [])),
             sem=readings[0].sem if readings else None,

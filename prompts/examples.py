@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ..contract import SetupError
@@ -29,14 +30,14 @@ def parse_examples(text: str) -> tuple[Example, ...]:
     Raises:
         SetupError: A block lacks a line or has another.
     """
-    return tuple(_example(block) for block in text.strip().split("\n\n") if block.strip())
+    return tuple(_example(block) for block in re.split(r"\n\s*\n", text.strip()) if block)
 
 
 def _example(block: str) -> Example:
-    lines = dict(line.split(":", 1) for line in block.strip().splitlines() if ":" in line)
-    if tuple(lines) != FIELDS:
+    lines = [line.split(":", 1) for line in block.splitlines()]
+    if tuple(line[0].strip() for line in lines) != FIELDS or any(len(line) < 2 for line in lines):
         raise SetupError(
             f"an example of the prompt 'examples' needs the lines {FIELDS} in this order; given: {block!r}"
         )
-    said, emotion, words, reply = (lines[field].strip() for field in FIELDS)
-    return Example(said, emotion, tuple(word.strip() for word in words.split(",")), reply)
+    said, emotion, words, reply = (line[1].strip() for line in lines)
+    return Example(said, emotion, tuple(word.strip() for word in words.split(",") if word.strip()), reply)

@@ -12,7 +12,7 @@ from .examples import parse_examples
 
 NAMES = ("system", "score", "coarse", "fine", "one_prompt", "repair", "draft_system", "draft", "examples")
 _NAMES_OF_ROLES = {"speaker": "Speaker", "listener": "Listener"}
-_FENCE = re.compile(r"<(/?\s*dialogue\s*)>", re.IGNORECASE)
+_FENCE = re.compile(r"<(\s*/?\s*dialogue\b[^<>]*)>?", re.IGNORECASE)
 
 
 class Prompts:
@@ -37,7 +37,7 @@ class Prompts:
                 raise SetupError(
                     f"prompt {name!r} may only name the placeholders {sorted(allowed)}; write $$ for a dollar"
                 )
-        self.examples = parse_examples(self._templates["examples"].template)
+        self.examples = parse_examples(self._templates["examples"].substitute())
         """Worked examples of a drafted reply; none when the prompt `examples` is empty."""
 
     def render(self, name: str, **values: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..contract import Cause, Dialogue, ModelError, Reading, SetupError, Turn, View, look
 from .cause_ranking import candidates, rank
+from .encoding import CHARACTERS_PER_TOKEN
 from .protocol import SemDescription
 from .taxonomy import Taxonomy
 
@@ -102,17 +103,18 @@ class HfSem:
         return rank(dialogue, words, scores, self._cause_limit)
 
     def _fit(self, dialogue: Dialogue) -> tuple[str, int]:
-        """Join the newest turns that fit the window; return the text and how many turns did not."""
+        """Join the newest turns that fit the window; return the text and how many turns did not, or only in part."""
         tokenizer, _ = self._load()
-        room, kept = self._max_tokens - 2, list[str]()
+        room, cut, kept = self._max_tokens - 2, 0, list[str]()
         for turn in reversed(dialogue):
-            text = turn.text[-self._max_tokens * 8 :]
+            text = turn.text[-self._max_tokens * CHARACTERS_PER_TOKEN :]
             length = len(tokenizer(text, add_special_tokens=False)["input_ids"])
             if kept and length > room:
                 break
+            cut += length > room or len(text) < len(turn.text)
             kept.append(text)
             room -= length + 1
-        return "\n".join(reversed(kept)), len(dialogue) - len(kept)
+        return "\n".join(reversed(kept)), len(dialogue) - len(kept) + cut
 
     def _distributions(self, texts: Sequence[str]) -> list[dict[str, float]]:
         import torch
@@ -142,7 +144,7 @@ class HfSem:
 
                 try:
                     model = AutoModelForSequenceClassification.from_pretrained(self._source).eval()
-                    self._loaded = AutoTokenizer.from_pretrained(self._source), model
+                    self._loaded = AutoTokenizer.from_pretrained(self._source, truncation_side="left"), model
                 except (OSError, ValueError) as error:
                     raise ModelError(f"the weights of {self._source!r} cannot be loaded: {error}") from error
             return self._loaded

@@ -107,8 +107,13 @@ class OnnxSem:
         return self._manifest.labels.index(emotion)
 
     def _rank(self, dialogue: Dialogue, encoded: Encoded, scores: Array) -> tuple[Cause, ...]:
+        seen: dict[int, int] = {}
+        for place in filter(None, encoded.places):
+            seen.setdefault(place[0], place[1])
         held: dict[Word, float] = {}
         for word in candidates(dialogue):
+            if word.end <= seen.get(word.turn, word.end):
+                continue
             inside = [
                 float(scores[i])
                 for i, place in enumerate(encoded.places)

@@ -26,10 +26,11 @@ def resolve_sem(spec: Sem | str | None = None) -> Sem:
 
             return HfSem(source)
         return _load(spec)
-    if isinstance(spec, Sem):
+    if isinstance(spec, Sem) and not isinstance(spec, type):
         return spec
+    given = f"the class {spec.__name__}" if isinstance(spec, type) else f"a {type(spec).__name__}"
     raise SetupError(
-        f"sem is a {type(spec).__name__}; expected an object with `description`, `read`, `causes`, or a plugin's name"
+        f"sem is {given}; expected an object with `description`, `read`, `causes`, or a plugin's name"
     )
 
 

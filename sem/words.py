@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*|[\U0001F300-\U0001FAFF\u2600-\u27BF]")
+_LETTERS = r"(?:[^\W_][\u0300-\u036f]*)+"  # a letter may come with combining accents
+_WORD = re.compile(rf"{_LETTERS}(?:['’\-]{_LETTERS})*|[\U0001F300-\U0001FAFF\u2600-\u27BF]")
 
 _FUNCTION_WORDS = frozenset(
     """

@@ -14,11 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hef.cli.app import app
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 from typer.testing import CliRunner
-
-from hef.cli.app import app
 
 
 @pytest.fixture
@@ -33,7 +32,9 @@ def chat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., objec
     monkeypatch.setenv("LANGGRAPH_STRICT_MSGPACK", "true")
 
     def run(stdin: str, *options: str):
-        return CliRunner().invoke(app, ["chat", "--home", str(tmp_path), "--strategy", "sem_only", *options], input=stdin)
+        return CliRunner().invoke(
+            app, ["chat", "--home", str(tmp_path), "--strategy", "sem_only", *options], input=stdin
+        )
 
     return run
 
@@ -58,7 +59,9 @@ def test_a_conversation_goes_on_after_a_restart(chat):
 def test_what_was_said_before_counts_after_a_restart(chat):
     chat("My grandmother died and I cry every day.\n", "--json")
     (again,) = (json.loads(line) for line in chat("It is what it is.\n", "--json").stdout.splitlines())
-    (alone,) = (json.loads(line) for line in chat("It is what it is.\n", "--json", "--thread", "new").stdout.splitlines())
+    (alone,) = (
+        json.loads(line) for line in chat("It is what it is.\n", "--json", "--thread", "new").stdout.splitlines()
+    )
     assert again["empathy"]["distribution"]["sad"] > alone["empathy"]["distribution"]["sad"]
 
 

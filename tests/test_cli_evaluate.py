@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
-
 from hef.cli.app import app
+from typer.testing import CliRunner
 
 SAID = {
     "sad": "My grandmother died and I cannot stop crying.",

@@ -6,14 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from typer.testing import CliRunner
-
 from hef.cli.app import app
 from hef.cli.rows import read_rows
 from hef.contract import ModelError
 from hef.sem import shipped_sem
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 
 def perceive(lines: list[Any], *options: str):
@@ -43,7 +42,10 @@ def test_each_form_of_a_line_gives_one_row_in_order():
         assert row["emotion"] == max(row["distribution"], key=row["distribution"].__getitem__)
         assert sum(row["distribution"].values()) == pytest.approx(1, abs=1e-3)
         assert row["causes"]
-    assert found[0]["text"][slice(*[found[0]["causes"][0][end] for end in ("start", "end")])] == found[0]["causes"][0]["text"]
+    assert (
+        found[0]["text"][slice(*[found[0]["causes"][0][end] for end in ("start", "end")])]
+        == found[0]["causes"][0]["text"]
+    )
 
 
 def test_batches_change_nothing():
@@ -55,7 +57,9 @@ def test_batches_change_nothing():
 
 
 def test_broken_lines_are_told_and_nothing_stops():
-    done = perceive(["{", '"fine, I am happy"', "[1]", {"id": 9, "text": " "}, "", {"messages": [{"role": "cat", "text": "x"}]}])
+    done = perceive(
+        ["{", '"fine, I am happy"', "[1]", {"id": 9, "text": " "}, "", {"messages": [{"role": "cat", "text": "x"}]}]
+    )
     assert done.exit_code == 1
     found = rows(done)
     assert [row.get("line") for row in found] == [1, None, 3, 4, 6]
@@ -120,13 +124,24 @@ def test_one_sentence_as_json():
     assert len(held["distribution"]) == 32
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_no_line_can_break_the_reader(line: bytes):
     for row in read_rows([line]):
         assert (row.error is None) == bool(row.turns)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["text", "messages", "role", "content", "id"]), inner, max_size=3), max_leaves=8))
+@settings(deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["text", "messages", "role", "content", "id"]), inner, max_size=3)
+        ),
+        max_leaves=8,
+    )
+)
 def test_no_json_can_break_the_reader(value: Any):
     for row in read_rows([json.dumps(value).encode()]):
         assert (row.error is None) == bool(row.turns)

@@ -7,15 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
-from langchain_core.language_models import GenericFakeChatModel
-from langchain_core.messages import AIMessage
-from rich.console import Console
-from typer.testing import CliRunner
-
 from hef.cli.app import app
 from hef.cli.flow import Flow
 from hef.cli.show import bar, highlighted, opinion, understanding
 from hef.contract import Cause, Empathy, Turn
+from langchain_core.language_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage
+from rich.console import Console
+from typer.testing import CliRunner
 
 
 def scripted(*replies: str) -> GenericFakeChatModel:
@@ -80,7 +79,13 @@ def test_an_unknown_model_is_a_failure():
 
 
 def empathy(**values) -> Empathy:
-    given = {"emotion": "sad", "distribution": {"sad": 0.7, "angry": 0.3}, "sem": "small", "model": "big", "hypothesis": "sad"}
+    given = {
+        "emotion": "sad",
+        "distribution": {"sad": 0.7, "angry": 0.3},
+        "sem": "small",
+        "model": "big",
+        "hypothesis": "sad",
+    }
     return Empathy(**{**given, **values})
 
 

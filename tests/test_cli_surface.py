@@ -8,10 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
-
 from hef.cli.app import app
 from hef.cli.settings import settings
+from typer.testing import CliRunner
 
 HEAVY = ("torch", "transformers", "langgraph", "chromadb", "onnxruntime", "pydantic_settings", "numpy")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from hef.contract import Cause
 from hef.evaluation import CauseRow, evaluate_causes, make_cause_row
 from hef.evaluation.causes import recall
@@ -17,7 +16,15 @@ ROWS = [
 
 @pytest.mark.parametrize(
     ("predicted", "share"),
-    [(["dog"], 0.5), (["dogs"], 0.5), (["hotdog"], 0.5), (["dog", "died"], 1.0), (["do"], 0.0), (["adogb"], 0.0), ([], 0.0)],
+    [
+        (["dog"], 0.5),
+        (["dogs"], 0.5),
+        (["hotdog"], 0.5),
+        (["dog", "died"], 1.0),
+        (["do"], 0.0),
+        (["adogb"], 0.0),
+        ([], 0.0),
+    ],
 )
 def test_a_word_counts_for_what_it_equals_starts_or_ends_with(predicted: list[str], share: float):
     assert recall(predicted, ("dog", "died")) == share

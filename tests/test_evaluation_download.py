@@ -7,7 +7,6 @@ import tarfile
 from pathlib import Path
 
 import pytest
-
 from hef.contract import SetupError
 from hef.evaluation import convert_archive, download, read_samples
 from hef.sem import EMPATHETIC_DIALOGUES

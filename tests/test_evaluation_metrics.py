@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hef.evaluation.metrics import estimates, expected_calibration_error, mean_estimate, ranks
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import top_k_accuracy_score
-
-from hef.evaluation.metrics import estimates, expected_calibration_error, mean_estimate, ranks
 
 
 def drawn(samples: int, labels: int, seed: int = 0):
@@ -36,8 +35,8 @@ def test_the_calibration_error_by_hand():
 
 
 def test_a_distribution_that_tells_the_truth_is_calibrated():
-    shares, wanted = drawn(20_000, 8)
-    assert estimates(shares, wanted, range(20_000))["ece"].value < 0.02
+    shares, wanted = drawn(5_000, 8)
+    assert estimates(shares, wanted, range(5_000))["ece"].value < 0.03
 
 
 def test_full_confidence_belongs_to_the_last_bin():
@@ -59,6 +58,7 @@ def test_the_interval_has_the_width_theory_gives():
     assert found.high - found.low == pytest.approx(2 * 1.96 * np.sqrt(0.25 / 2000), rel=0.15)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 30), st.integers(2, 6), st.integers(0, 5))
 def test_every_figure_lies_in_its_interval_and_deeper_ranks_hold_more(samples: int, labels: int, seed: int):
     found = estimates(*drawn(samples, labels, seed), range(samples))

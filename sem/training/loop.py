@@ -15,7 +15,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from ...contract import Turn
+from ...contract import SetupError, Turn
 from ..encoding import DialogueEncoder, Encoded, pad
 from ..taxonomy import Taxonomy
 from .backbone import resolve_backbone
@@ -48,6 +48,9 @@ class Run:
         taxonomy: The labels.
         conversations: The training split; a share of it is held out for calibration.
         checkpoint_seconds: How often a checkpoint is written.
+
+    Raises:
+        SetupError: The backbone cannot be found, or there are too few conversations to hold a share out.
     """
 
     folder: Path
@@ -65,6 +68,11 @@ class Run:
         tokenizer = Tokenizer.from_file(str(Path(self.backbone) / "tokenizer.json"))
         self.encoder = DialogueEncoder(tokenizer, self.recipe.max_tokens)
         self.fitted, self.held_out = split(self.conversations, self.recipe.held_out, self.recipe.seed)
+        if not self.fitted or not any(listener_turns(self.held_out)):
+            raise SetupError(
+                f"{len(self.conversations)} conversations are too few: some must be left to fit after a share of "
+                f"{self.recipe.held_out} with a listener's turn is held out for calibration"
+            )
         self.network = EmotionNetwork.from_backbone(self.backbone, len(self.taxonomy.labels)).to(self.device)
         self.average = deepcopy(self.network).eval().requires_grad_(False)
 

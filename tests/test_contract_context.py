@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+from hef.contract import HefContext, as_context
+from pydantic import ValidationError
+
+
+@dataclass
+class HostContext:
+    user_id: str = "ana"
+    model: object = field(default_factory=object)
+    memory_limit: int = 7
+
+
+def test_nothing_gives_the_defaults() -> None:
+    assert as_context(None) == HefContext()
+
+
+def test_own_context_is_returned_as_it_is() -> None:
+    own = HefContext(user_id="ana")
+
+    assert as_context(own) is own
+
+
+def test_mapping_gives_its_fields_and_leaves_the_hosts_own_out() -> None:
+    assert as_context({"user_id": "ana", "tenant": 3}) == HefContext(user_id="ana")
+
+
+def test_foreign_object_gives_its_valid_fields_alone() -> None:
+    assert as_context(HostContext()) == HefContext(user_id="ana", memory_limit=7)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [{"remember": "no"}, {"memory_limit": 999}, {"primary": True}, {"strategy": "fastest"}, {"persona": None}],
+)
+def test_field_of_a_host_that_means_something_else_is_not_taken(foreign: dict[str, object]) -> None:
+    assert as_context(foreign) == HefContext()
+
+
+@pytest.mark.parametrize("nested", [HefContext(user_id="bo", primary=0.9), {"user_id": "bo", "primary": 0.9}])
+def test_nested_settings_come_before_the_hosts_fields(nested: object) -> None:
+    assert as_context(SimpleNamespace(user_id="ana", hef=nested)) == HefContext(user_id="bo", primary=0.9)
+    assert as_context({"user_id": "ana", "hef": nested}) == HefContext(user_id="bo", primary=0.9)
+
+
+def test_nested_settings_are_held_to_the_schema() -> None:
+    with pytest.raises(ValidationError, match="strateggy"):
+        as_context({"hef": {"strateggy": "sem_only"}})
+
+
+def test_unknown_strategy_names_the_known_ones() -> None:
+    with pytest.raises(ValidationError, match="'two_stage', 'one_prompt', 'sem_only' or 'llm_only'"):
+        HefContext.model_validate({"strategy": "fastest"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("primary", 0), ("primary", 33), ("primary", 1.5), ("max_requeries", -1), ("max_requeries", 6), ("user", "ana")],
+)
+def test_setting_out_of_range_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ValidationError, match=name):
+        HefContext.model_validate({name: value})
+
+
+@pytest.mark.parametrize("primary", [1, 5, 32, 0.05, 0.9])
+def test_primary_keeps_whether_it_counts_or_covers(primary: float) -> None:
+    held = HefContext(primary=primary).primary
+
+    assert (held, type(held)) == (primary, type(primary))
+
+
+@pytest.mark.parametrize("name", HefContext.model_fields)
+def test_every_setting_has_what_studio_shows(name: str) -> None:
+    setting = HefContext.model_fields[name]
+    schema = HefContext.model_json_schema()["properties"][name]
+
+    assert setting.description
+    assert not setting.is_required()
+    assert schema["langgraph_nodes"]
+
+
+def test_settings_name_nodes_that_there_are() -> None:
+    nodes = {"recall", "sem_emotion", "coarse_emotion", "fine_emotion", "cause_words", "draft_response", "remember"}
+    schema = HefContext.model_json_schema()["properties"]
+
+    assert {node for setting in schema.values() for node in setting["langgraph_nodes"]} <= nodes
+    assert schema["persona"]["langgraph_type"] == "prompt"

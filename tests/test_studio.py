@@ -1,0 +1,132 @@
+"""What LangGraph Studio uses, driven through the SDK against a real `langgraph dev`."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from langgraph_sdk import get_sync_client
+
+ROOT = Path(__file__).resolve().parents[1]
+SAID = {"messages": [{"role": "user", "content": "My dog Bello died last night."}]}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start the development server on a free port, offline and without a key."""
+    folder = tmp_path_factory.mktemp("studio")
+    (folder / "langgraph.json").write_text((ROOT / "langgraph.json").read_text().replace('["."]', f'["{ROOT}"]'))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = {name: value for name, value in os.environ.items() if not name.startswith("LANGSMITH")}
+    env |= {"LANGGRAPH_CLI_NO_ANALYTICS": "1", "HEF_HOME": ""}
+    command = ["langgraph", "dev", "--no-browser", "--no-reload", "--port", str(port), "--host", "127.0.0.1"]
+    with (folder / "log.txt").open("w") as log:
+        process = subprocess.Popen(
+            [str(Path(sys.executable).parent / command[0]), *command[1:]], cwd=folder, env=env, stdout=log, stderr=log
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait(url, process, folder / "log.txt")
+            yield url
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{url}/ok", timeout=2).is_success:
+                return
+        except httpx.TransportError:
+            continue
+    raise AssertionError(f"the server did not start:\n{log.read_text()[-4000:]}")
+
+
+def test_the_context_shows_as_a_form(server: str) -> None:
+    client = get_sync_client(url=server)
+    (assistant,) = client.assistants.search(graph_id="hef")
+
+    schemas = client.assistants.get_schemas(assistant["assistant_id"])
+
+    fields: Any = (schemas.get("context_schema") or {})["properties"]
+    assert set(fields) >= {
+        "user_id",
+        "model",
+        "strategy",
+        "primary",
+        "max_requeries",
+        "memory_limit",
+        "remember",
+        "persona",
+    }
+    assert all("description" in field for field in fields.values())
+    assert fields["persona"]["langgraph_type"] == "prompt"
+    assert set((schemas["input_schema"] or {})["properties"]) == {"messages"}
+
+
+def test_the_edges_are_those_of_the_design_and_none_goes_everywhere(server: str) -> None:
+    client = get_sync_client(url=server)
+    (assistant,) = client.assistants.search(graph_id="hef")
+
+    drawn: Any = client.assistants.get_graph(assistant["assistant_id"])
+
+    assert {(edge["source"], edge["target"]) for edge in drawn["edges"]} == {
+        ("__start__", "recall"),
+        ("__start__", "sem_emotion"),
+        ("recall", "coarse_emotion"),
+        ("sem_emotion", "coarse_emotion"),
+        ("coarse_emotion", "sem_emotion"),
+        ("coarse_emotion", "fine_emotion"),
+        ("fine_emotion", "cause_words"),
+        ("cause_words", "draft_response"),
+        ("draft_response", "remember"),
+        ("remember", "__end__"),
+    }
+
+
+def test_a_turn_streams_events_and_tokens_and_lands_in_the_store(server: str) -> None:
+    client = get_sync_client(url=server)
+    thread = client.threads.create()
+
+    parts = list(
+        client.runs.stream(
+            thread["thread_id"],
+            "hef",
+            input=SAID,
+            context={"user_id": "ana", "strategy": "two_stage"},
+            stream_mode=["updates", "custom", "messages-tuple", "values"],
+        )
+    )
+
+    errors = [part.data for part in parts if part.event == "error"]
+    assert not errors
+    events = [part.data["hef"] for part in parts if part.event == "custom"]
+    assert sorted(events) == sorted(["memories", "reading", "verdict", "decision", "causes"])
+    tokens = [part.data[0]["content"] for part in parts if part.event == "messages"]
+    reply = [part.data for part in parts if part.event == "values"][-1]["messages"][-1]["content"]
+    assert len(tokens) > 3
+    assert "".join(tokens).startswith(reply)
+    state: Any = client.threads.get_state(thread["thread_id"])["values"]
+    assert state["empathy"]["emotion"] in {"sad", "devastated"}
+    (item,) = client.store.search_items(["hef"])["items"]
+    assert item["value"]["text"] == "My dog Bello died last night."
+
+
+def test_a_second_thread_of_the_same_person_recalls_the_first(server: str) -> None:
+    client = get_sync_client(url=server)
+
+    out: Any = client.runs.wait(None, "hef", input=SAID, context={"user_id": "ana", "strategy": "sem_only"})
+
+    assert len(out["empathy"]["memories"]) >= 1
