@@ -34,11 +34,9 @@ class HefOutput(TypedDict):
     """What the reply was drafted from."""
 
 
-class HefState(TypedDict, total=False):
+class HefState(HefInput, total=False):
     """All that nodes share; everything but `messages` and `empathy` stays inside the graph."""
 
-    messages: Annotated[list[AnyMessage], add_messages]
-    """The conversation."""
     readings: Annotated[list[Reading], JsonValue]
     """One a round of this turn."""
     verdict: Annotated[Verdict, JsonValue]

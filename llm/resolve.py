@@ -20,6 +20,10 @@ _ACCEPTED = (
     "or `<provider>:<name>` as langchain's init_chat_model takes it"
 )
 _LOCAL = "huggingface:"
+_REPLY_TOKENS = 80
+"""A reply of two or three sentences; small models do not find an end by themselves."""
+_PENALTY = 1.1
+"""Keeps greedy decoding of a small model from going round in circles."""
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
@@ -59,7 +63,7 @@ def model_name(model: BaseChatModel) -> str:
 
 @lru_cache(maxsize=4)
 def _local(model_id: str) -> LocalChat:
-    return LocalChat(model_id=model_id)
+    return LocalChat(model_id=model_id, max_tokens=_REPLY_TOKENS, repetition_penalty=_PENALTY)
 
 
 def _place(given: str) -> str:

@@ -60,7 +60,7 @@ def sampling(*layers: Mapping[str, Any]) -> Sampling:
 
 
 def _named(layer: Mapping[str, Any]) -> dict[str, Any]:
-    flat = {**layer, **(layer.get("pipeline_kwargs") or {})}
+    flat: dict[str, Any] = {**layer, **(layer.get("pipeline_kwargs") or {})}
     flat.pop("pipeline_kwargs", None)
     if flat.pop("do_sample", None) is False:
         flat["temperature"] = 0.0

@@ -29,7 +29,7 @@ class Prompts:
         given = dict(overrides or {})
         if unknown := sorted(set(given) - set(NAMES)):
             raise SetupError(f"unknown prompts {unknown}; there are {', '.join(NAMES)}")
-        shipped = {name: (files(__package__) / f"{name}.md").read_text(encoding="utf-8") for name in NAMES}
+        shipped = {name: (files("hef.prompts") / f"{name}.md").read_text(encoding="utf-8") for name in NAMES}
         self._templates = {name: Template(given.get(name, text).strip()) for name, text in shipped.items()}
         for name, template in self._templates.items():
             allowed = set(Template(shipped[name]).get_identifiers())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from itertools import islice
 from threading import Lock
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from ..contract import Cause, Dialogue, ModelError, Reading, SetupError, Turn, View, look
 from .cause_ranking import candidates, rank
 from .encoding import CHARACTERS_PER_TOKEN
-from .protocol import SemDescription
+from .protocol import SemDescription, every_view
 from .taxonomy import Taxonomy
 
 
@@ -50,7 +49,7 @@ class HfSem:
             raise SetupError(
                 f"no text-classification model at {model!r}: give a folder that holds one, or a hub id"
             ) from error
-        self._own = tuple(str(config.id2label[i]) for i in range(len(config.id2label)))
+        self._own = tuple(str(label) for _, label in sorted((config.id2label or {}).items()))
         self._taxonomy = taxonomy or Taxonomy(name=model, labels=self._own)
         self._target = [self._place(label, label_map or {}) for label in self._own]
         if all(place is None for place in self._target):
@@ -63,14 +62,14 @@ class HfSem:
         self._lock = Lock()
         self._loaded: tuple[Any, Any] | None = None
 
-    @cached_property
+    @property
     def description(self) -> SemDescription:
         """Describe the model as far as its configuration tells."""
         return SemDescription(name=f"huggingface:{self._source}", taxonomy=self._taxonomy, source=self._source)
 
     def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
         """Return one reading a dialogue: the softmax of the model's logits."""
-        looks: Sequence[View] = views or ["dialogue"] * len(dialogues)
+        looks = every_view(dialogues, views)
         kept = [self._fit(look(d, view)) for d, view in zip(dialogues, looks, strict=True)]
         rows = self._distributions([text for text, _ in kept])
         return [

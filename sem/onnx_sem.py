@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -15,7 +14,7 @@ from ..contract import Cause, Dialogue, Reading, SetupError, Turn, View, look
 from .cause_ranking import Word, candidates, rank
 from .encoding import DialogueEncoder, Encoded, pad
 from .manifest import Manifest
-from .protocol import SemDescription
+from .protocol import SemDescription, every_view
 from .taxonomy import Taxonomy
 
 Array = NDArray[np.float32]
@@ -56,7 +55,7 @@ class OnnxSem:
         self._lock = Lock()
         self._loaded: tuple[Any, DialogueEncoder] | None = None
 
-    @cached_property
+    @property
     def description(self) -> SemDescription:
         """Describe the SEM from its manifest, without loading weights."""
         size = sum(path.stat().st_size for path in self._folder.glob("model.onnx"))
@@ -76,7 +75,7 @@ class OnnxSem:
 
     def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
         """Return one calibrated reading a dialogue."""
-        looks: Sequence[View] = views or ["dialogue"] * len(dialogues)
+        looks = every_view(dialogues, views)
         encoded = self._encode([look(d, view) for d, view in zip(dialogues, looks, strict=True)])
         (logits,) = self._run(encoded, ["logits"])
         return [

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from ..contract import Cause, Dialogue, Reading, View
+from ..contract import Cause, Dialogue, Reading, SetupError, View
 from .taxonomy import Taxonomy
+
+_WHOLE: tuple[View, ...] = ("dialogue",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +70,16 @@ class EmbeddingSem(Sem, Protocol):
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one unit vector a text."""
         ...
+
+
+def every_view(dialogues: Sequence[Dialogue], views: Sequence[View] | None) -> Sequence[View]:
+    """Return one view a dialogue; all turns where none are asked for.
+
+    Raises:
+        SetupError: There are views, but not one a dialogue.
+    """
+    if views is None:
+        return _WHOLE * len(dialogues)
+    if len(views) != len(dialogues):
+        raise SetupError(f"{len(views)} views for {len(dialogues)} dialogues; give one a dialogue, or none")
+    return views

@@ -79,6 +79,6 @@ EMPATHETIC_DIALOGUES = Taxonomy(
     name="empathetic_dialogues",
     labels=tuple(_LABELS.split()),
     neighbours=_neighbours(tuple(_LABELS.split())),
-    synonyms=dict(pair.split("=") for pair in _SYNONYMS.split()),
+    synonyms={word: label for word, _, label in (pair.partition("=") for pair in _SYNONYMS.split())},
 )
 """The 32 emotions of EmpatheticDialogues (Rashkin et al., ACL 2019)."""

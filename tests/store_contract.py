@@ -69,6 +69,7 @@ class StoreContract:
         assert item.value == {"new": [1, {"deep": None}]}
         assert plain.search(("a",), filter={"old": "x"}) == []
         assert plain.search(("a",), filter={"n": 1}) == []
+        assert keys(plain.search(("a",), filter={"old": {"$ne": "x"}})) == ["k"]
 
     def test_an_empty_value_is_a_value(self, plain: BaseStore) -> None:
         plain.put(("a",), "k", {})

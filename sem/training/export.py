@@ -92,7 +92,7 @@ def _to_onnx(network: EmotionNetwork, path: Path) -> None:
     batch, tokens = torch.export.Dim("batch"), torch.export.Dim("tokens")
     shape = {0: batch, 1: tokens}
     torch.onnx.export(
-        _Positional(network),
+        _Positional(network).eval(),
         (ids, torch.ones_like(ids), torch.zeros_like(ids)),
         str(path),
         input_names=["input_ids", "attention_mask", "token_type_ids"],

@@ -104,7 +104,8 @@ class Run:
                 rows = [samples[i] for i in indices]
                 loss = self._step(rows, [encoded[i] for i in indices], anchors, optimizer)
                 schedule.step()
-                self._follow(step)
+                if step % 10 == 0 or step == total:
+                    self._follow(step)
                 seen += len(rows)
                 running = loss if running == 0.0 else 0.99 * running + 0.01 * loss
                 self.report(Progress(step, total, running, seen / (time.monotonic() - started)))
@@ -194,9 +195,7 @@ class Run:
         return anchors
 
     def _follow(self, step: int) -> None:
-        """Move the running average of the weights; early steps follow closely."""
-        if step % 10:
-            return
+        """Move the running average of the weights, every ten steps and at the end; early ones follow closely."""
         decay = min(self.recipe.average_decay**10, step / (step + 100))
         with torch.no_grad():
             for mine, theirs in zip(self.average.parameters(), self.network.parameters(), strict=True):

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from math import fsum
+from pathlib import Path
+
+import pytest
+from hef.contract import SetupError, Turn
+from hef.sem import EMPATHETIC_DIALOGUES, HfSem, Sem, Taxonomy
+from hef.sem.distribution import check_reading
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.processors import TemplateProcessing
+
+SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+WORDS = "my dog died last night i am so happy about the new job oh no what word".split()
+DOG = [Turn("speaker", "My dog died last night.")]
+OWN = ("sadness", "joy", "weather")
+LABEL_MAP = {"sadness": "sad", "joy": "joyful"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a tiny random classifier and its tokenizer."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+    tokens = [*SPECIALS, ".", *WORDS]
+    tokenizer = Tokenizer(WordPiece({token: i for i, token in enumerate(tokens)}, unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = BertNormalizer(), BertPreTokenizer()
+    tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tokens),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=64,
+        initializer_range=1.0,
+        id2label=dict(enumerate(OWN)),
+        label2id={label: i for i, label in enumerate(OWN)},
+    )
+    made = tmp_path_factory.mktemp("tiny") / "classifier"
+    BertForSequenceClassification(config).save_pretrained(made)
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
+    ).save_pretrained(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def sem(folder: Path) -> HfSem:
+    return HfSem(str(folder), max_tokens=16)
+
+
+def test_it_is_a_sem_with_the_models_own_labels(sem: HfSem, folder: Path) -> None:
+    assert isinstance(sem, Sem)
+    assert sem.description.taxonomy == Taxonomy(str(folder), OWN)
+    assert sem.description.name == f"huggingface:{folder}"
+
+
+def test_reading_is_the_softmax_of_the_logits(sem: HfSem, folder: Path) -> None:
+    from transformers import pipeline
+
+    classify = pipeline("text-classification", model=str(folder), top_k=None)
+    (rows,) = classify(["My dog died last night."])
+    expected = {row["label"]: row["score"] for row in rows}
+
+    (reading,) = sem.read([DOG])
+
+    assert check_reading(reading, OWN, "tiny").distribution == pytest.approx(expected, abs=1e-5)
+    assert reading.dropped == 0
+
+
+def test_batch_reads_as_one_by_one(folder: Path) -> None:
+    dialogues = [[Turn("speaker", " ".join(WORDS[:n]))] for n in (9, 1, 5)]
+    small = HfSem(str(folder), batch_size=2)
+
+    batched = small.read(dialogues)
+
+    for reading, dialogue in zip(batched, dialogues, strict=True):
+        assert reading.distribution == pytest.approx(small.read([dialogue])[0].distribution, abs=1e-5)
+
+
+def test_views_look_at_their_turns(sem: HfSem) -> None:
+    talk = [Turn("speaker", "I am so happy."), Turn("listener", "Oh what about?"), *DOG]
+
+    (last,) = sem.read([talk], views=["last_turn"])
+
+    assert last.view == "last_turn"
+    assert last.distribution == pytest.approx(sem.read([DOG])[0].distribution, abs=1e-5)
+
+
+def test_label_map_carries_the_models_labels_to_the_taxonomy(sem: HfSem, folder: Path) -> None:
+    mapped = HfSem(str(folder), taxonomy=EMPATHETIC_DIALOGUES, label_map=LABEL_MAP, max_tokens=16)
+    own = sem.read([DOG])[0].distribution
+
+    found = check_reading(mapped.read([DOG])[0], EMPATHETIC_DIALOGUES.labels, "tiny").distribution
+
+    assert fsum(found.values()) == pytest.approx(1)
+    assert {label for label, value in found.items() if value} == {"sad", "joyful"}
+    assert found["sad"] / found["joyful"] == pytest.approx(own["sadness"] / own["joy"], rel=1e-4)
+
+
+def test_two_labels_may_share_a_target(sem: HfSem, folder: Path) -> None:
+    merged = HfSem(str(folder), taxonomy=EMPATHETIC_DIALOGUES, label_map=dict.fromkeys(OWN, "sad"), max_tokens=16)
+
+    assert merged.read([DOG])[0].distribution["sad"] == pytest.approx(1)
+
+
+def test_labels_that_never_reach_the_taxonomy_are_refused(folder: Path) -> None:
+    with pytest.raises(SetupError, match="give a label_map"):
+        HfSem(str(folder), taxonomy=EMPATHETIC_DIALOGUES)
+
+
+def test_causes_are_the_words_without_which_the_emotion_fades(sem: HfSem) -> None:
+    (causes,) = sem.causes([DOG], ["sadness"])
+
+    def without(word: str) -> float:
+        return sem.read([[Turn("speaker", DOG[0].text.replace(word, ""))]])[0].distribution["sadness"]
+
+    assert {cause.text for cause in causes} == {"dog", "died", "last", "night"}
+    assert [cause.text for cause in causes] == sorted((cause.text for cause in causes), key=without)
+    assert all(DOG[cause.turn].text[cause.start : cause.end] == cause.text for cause in causes)
+    assert fsum(cause.weight for cause in causes) == pytest.approx(1)
+
+
+def test_causes_of_an_unknown_emotion_name_the_known_ones(sem: HfSem) -> None:
+    with pytest.raises(SetupError, match="unknown emotion 'sad'.*sadness, joy, weather"):
+        sem.causes([DOG], ["sad"])
+
+
+def test_oldest_turns_are_dropped_first_and_counted(sem: HfSem) -> None:
+    long = [Turn("speaker", "word " * 10), Turn("listener", "Oh no."), *DOG]
+
+    (reading,) = sem.read([long])
+
+    assert reading.dropped == 1
+    assert reading.distribution == pytest.approx(sem.read([long[1:]])[0].distribution, abs=1e-5)
+
+
+@pytest.mark.parametrize("length", [20, 50_000])
+def test_turn_that_is_too_long_is_read_by_its_end_and_counted(sem: HfSem, length: int) -> None:
+    (reading,) = sem.read([[Turn("speaker", "happy " * length + "word " * 8 + DOG[0].text)]])
+
+    end = [Turn("speaker", "word " * 8 + DOG[0].text)]  # 14 tokens: fills the window of 16
+    assert reading.dropped == 1
+    assert reading.distribution == pytest.approx(sem.read([end])[0].distribution, abs=1e-5)
+
+
+@pytest.mark.parametrize("text", ["", " \n", "😢", "\x00", "\ud83d"])
+def test_odd_turn_is_read_without_harm(sem: HfSem, text: str) -> None:
+    dialogue = [Turn("speaker", text)]
+
+    check_reading(sem.read([dialogue])[0], OWN, "tiny")
+    assert len(sem.causes([dialogue], ["joy"])[0]) <= 1
+
+
+def test_nothing_to_read_gives_nothing(sem: HfSem) -> None:
+    assert sem.read([]) == sem.causes([], []) == []
+
+
+def test_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="no text-classification model at .*nothing"):
+        HfSem(str(tmp_path / "nothing"))

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import hef.sem.hf_sem
+import hef.sem.plugins
+import pytest
+from hef.contract import Cause, Dialogue, Reading, SetupError, View
+from hef.sem import EMPATHETIC_DIALOGUES, OnnxSem, Sem, SemDescription, Taxonomy, installed_sems, resolve_sem
+
+TINY = Taxonomy("tiny", ("sad", "joyful"))
+
+
+class CoinSem:
+    """The smallest SEM there is."""
+
+    description = SemDescription(name="coin", taxonomy=TINY)
+
+    def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
+        return [Reading(distribution={"sad": 0.5, "joyful": 0.5}) for _ in dialogues]
+
+    def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
+        return [() for _ in dialogues]
+
+
+def broken() -> Sem:
+    raise RuntimeError("no such GPU")
+
+
+def missing() -> Sem:
+    raise SetupError("weights are missing: run `coin download`")
+
+
+def not_a_sem() -> object:
+    return SimpleNamespace(read=None)
+
+
+@pytest.fixture
+def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install plugins of all kinds beside the shipped one."""
+    values = {
+        "minilm": "hef.sem.shipped:shipped_sem",
+        "coin": f"{__name__}:CoinSem",
+        "broken": f"{__name__}:broken",
+        "missing": f"{__name__}:missing",
+        "odd": f"{__name__}:not_a_sem",
+        "gone": "no_such_package_of_anyone:sem",
+    }
+    functions = {"CoinSem": CoinSem, "broken": broken, "missing": missing, "not_a_sem": not_a_sem}
+
+    class Point(EntryPoint):
+        def load(self) -> Any:
+            return functions[self.attr] if self.module == __name__ else super().load()
+
+    def entry_points(*, group: str) -> list[EntryPoint]:
+        return [Point(name, value, group) for name, value in values.items()] if group == "hef.sem" else []
+
+    monkeypatch.setattr(hef.sem.plugins, "entry_points", entry_points)
+
+
+@pytest.mark.parametrize("spec", [None, "minilm"])
+def test_shipped_sem_is_the_default_and_has_a_name(spec: str | None) -> None:
+    sem = resolve_sem(spec)
+
+    assert isinstance(sem, OnnxSem)
+    assert sem.description.taxonomy is EMPATHETIC_DIALOGUES
+
+
+def test_sem_object_is_returned_as_it_is() -> None:
+    own = CoinSem()
+
+    assert resolve_sem(own) is own
+
+
+def test_unknown_name_lists_what_is_installed(plugins: None) -> None:
+    with pytest.raises(SetupError, match="unknown SEM 'mini'; installed: broken, coin, gone, minilm, missing, odd;"):
+        resolve_sem("mini")
+
+
+@pytest.mark.parametrize("spec", [7, object(), ["minilm"], CoinSem, SimpleNamespace(read=1)])
+def test_what_is_no_sem_is_refused(spec: Any) -> None:
+    with pytest.raises(SetupError, match=r"sem is (a \w+|the class CoinSem); expected an object with `description`"):
+        resolve_sem(spec)
+
+
+def test_huggingface_names_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hef.sem.hf_sem, "HfSem", lambda source: ("HfSem", source))
+
+    assert resolve_sem("huggingface:some/model") == ("HfSem", "some/model")
+    assert resolve_sem("huggingface:C:/models/x") == ("HfSem", "C:/models/x")
+
+
+def test_huggingface_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="no text-classification model"):
+        resolve_sem(f"huggingface:{tmp_path / 'nothing'}")
+
+
+def test_plugin_is_found_by_its_entry_point(plugins: None) -> None:
+    assert isinstance(resolve_sem("coin"), CoinSem)
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("broken", r"'broken' \(.*:broken\) cannot be loaded: no such GPU"),
+        ("gone", "'gone' .* cannot be loaded: No module named 'no_such_package_of_anyone'"),
+        ("missing", "^weights are missing: run `coin download`$"),
+        ("odd", "'odd' gives a SimpleNamespace without `description`"),
+    ],
+)
+def test_plugin_that_cannot_be_used_says_why(plugins: None, name: str, complaint: str) -> None:
+    with pytest.raises(SetupError, match=complaint):
+        resolve_sem(name)
+
+
+def test_installed_sems_describe_the_good_and_explain_the_others(plugins: None) -> None:
+    found = installed_sems()
+
+    assert list(found) == ["broken", "coin", "gone", "minilm", "missing", "odd"]
+    assert found["coin"] == CoinSem.description
+    assert isinstance(found["minilm"], SemDescription)
+    assert all(isinstance(found[name], SetupError) for name in ("broken", "gone", "missing", "odd"))
+
+
+def test_no_plugin_is_loaded_before_it_is_asked_for(plugins: None) -> None:
+    assert isinstance(resolve_sem("coin"), CoinSem)  # although `broken` stands beside it
+
+
+def test_shipped_sem_is_an_installed_entry_point() -> None:
+    assert isinstance(installed_sems()["minilm"], SemDescription)
+
+
+@pytest.mark.parametrize(
+    ("labels", "neighbours", "synonyms"),
+    [
+        (("sad",), {}, {}),
+        (("sad", "sad"), {}, {}),
+        (("sad", "joyful"), {"sad": ("glad",)}, {}),
+        (("sad", "joyful"), {"glad": ("sad",)}, {}),
+        (("sad", "joyful"), {}, {"happy": "glad"}),
+    ],
+)
+def test_taxonomy_mentions_only_its_own_labels(
+    labels: tuple[str, ...], neighbours: dict[str, tuple[str, ...]], synonyms: dict[str, str]
+) -> None:
+    with pytest.raises(ValueError, match="taxonomy 'mine'"):
+        Taxonomy("mine", labels, neighbours, synonyms)
+
+
+def test_shipped_taxonomy_has_32_labels_that_all_have_neighbours() -> None:
+    assert len(EMPATHETIC_DIALOGUES.labels) == 32
+    assert all(EMPATHETIC_DIALOGUES.neighbours[label] for label in EMPATHETIC_DIALOGUES.labels)
+    assert all(label not in EMPATHETIC_DIALOGUES.neighbours[label] for label in EMPATHETIC_DIALOGUES.labels)
+    assert not set(EMPATHETIC_DIALOGUES.synonyms) & set(EMPATHETIC_DIALOGUES.labels)

@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hef.contract import SetupError, Turn
+from hef.sem import OnnxSem, Taxonomy
+from hef.sem.training.data import Conversation, listener_turns
+from hef.sem.training.export import export_sem, fit_temperature
+from hef.sem.training.loop import Progress, Run
+from hef.sem.training.recipe import Recipe
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+
+TINY = Taxonomy("tiny", ("sad", "joyful", "afraid"))
+SAID = {
+    "sad": ["my dog died", "my friend moved away", "i lost my ring", "nobody came to see me"],
+    "joyful": ["i got the job", "we won the game", "my son can walk", "the sun is out"],
+    "afraid": ["i heard a noise", "the dark scares me", "a bear came near", "the plane shook"],
+}
+CONVERSATIONS = [
+    Conversation(
+        conv_id=f"{emotion}{number}",
+        emotion=emotion,
+        situation=f"once {text}",
+        turns=(
+            Turn("speaker", text),
+            Turn("listener", "oh what was it like"),
+            Turn("speaker", f"i feel so {emotion}"),
+            Turn("listener", "i see"),
+        ),
+    )
+    for emotion, texts in SAID.items()
+    for number, text in enumerate(texts)
+]
+PASSES, STEPS = 2, 12
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a tiny random BERT and a tokenizer with BERT's special ids."""
+    from transformers import BertConfig, BertModel
+
+    words = sorted({word for one in CONVERSATIONS for turn in one.turns for word in turn.text.split()} | {"once"})
+    tokens = ["[PAD]", *(f"[unused{i}]" for i in range(99)), "[UNK]", "[CLS]", "[SEP]", *words]
+    tokenizer = Tokenizer(WordPiece({token: i for i, token in enumerate(tokens)}, unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = BertNormalizer(), BertPreTokenizer()
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tokens),
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+        initializer_range=0.3,
+    )
+    folder = tmp_path_factory.mktemp("tiny") / "bert"
+    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def make_run(folder: Path, backbone: Path, **changes: Any) -> Run:
+    recipe = Recipe(
+        backbone=str(backbone), passes=PASSES, batch_size=4, learning_rate=1e-2, average_decay=0.0, held_out=0.1
+    )
+    return Run(folder, recipe, TINY, CONVERSATIONS, **changes)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> tuple[Run, list[Progress]]:
+    """Return a run that went through without a break, and what it reported."""
+    seen: list[Progress] = []
+    run = make_run(tmp_path_factory.mktemp("whole"), backbone, report=seen.append)
+    run.train()
+    return run, seen
+
+
+@pytest.fixture(scope="module")
+def exported(finished: tuple[Run, list[Progress]], tmp_path_factory: pytest.TempPathFactory) -> OnnxSem:
+    return export_sem(finished[0], tmp_path_factory.mktemp("export") / "tiny", name="tiny")
+
+
+def log_of(run: Run) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_run_goes_through_all_steps_and_reports_each(finished: tuple[Run, list[Progress]]) -> None:
+    run, seen = finished
+
+    assert [progress.step for progress in seen] == list(range(1, len(seen) + 1))
+    assert {progress.steps for progress in seen} == {len(seen)} == {STEPS}
+    assert all(np.isfinite(progress.loss) for progress in seen)
+    assert (run.folder / "network.pt").exists()
+
+
+def test_run_logs_each_pass_with_its_accuracy(finished: tuple[Run, list[Progress]]) -> None:
+    entries = [entry for entry in log_of(finished[0]) if "finished_pass" in entry]
+
+    assert [entry["finished_pass"] for entry in entries] == [1, 2]
+    assert all(0 <= entry["held_out"]["top1"] <= entry["held_out"]["top5"] == 1 for entry in entries)
+
+
+def test_training_lowers_the_loss_on_what_it_sees(finished: tuple[Run, list[Progress]], backbone: Path) -> None:
+    run, _ = finished
+    fresh = make_run(run.folder / "fresh", backbone)
+
+    def loss(network: Any) -> float:
+        logits, wanted = run.predict(network, list(listener_turns(run.fitted)))
+        return float(torch.nn.functional.cross_entropy(torch.tensor(logits), torch.tensor(wanted)))
+
+    assert loss(run.network) < loss(fresh.network) - 0.1
+
+
+def test_interrupted_run_goes_on_where_it_stopped_and_ends_the_same(
+    finished: tuple[Run, list[Progress]], backbone: Path, tmp_path: Path
+) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.step == 8:  # in the second pass; the checkpoint of step 7 stands
+            raise KeyboardInterrupt
+
+    steps: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        make_run(tmp_path, backbone, checkpoint_seconds=0, report=stop).train()
+    assert not (tmp_path / "network.pt").exists()
+
+    resumed = make_run(tmp_path, backbone, report=lambda progress: steps.append(progress.step))
+    resumed.train()
+
+    assert steps == list(range(8, STEPS + 1))
+    assert {"resumed": 7} in [{k: v for k, v in entry.items() if k != "time"} for entry in log_of(resumed)]
+    whole = torch.load(finished[0].folder / "network.pt")
+    pieced = torch.load(tmp_path / "network.pt")
+    assert whole.keys() == pieced.keys()
+    assert all(torch.allclose(whole[name], pieced[name], atol=1e-5) for name in whole)
+
+
+def test_run_of_few_steps_keeps_what_it_learned(backbone: Path, tmp_path: Path) -> None:
+    recipe = Recipe(backbone=str(backbone), passes=1, batch_size=8, learning_rate=1e-2, held_out=0.1)
+    run = Run(tmp_path, recipe, TINY, CONVERSATIONS)
+    before = run.average.classifier.weight.clone()
+
+    after = run.train().classifier.weight
+
+    assert run.network.classifier.weight.sub(before).abs().max() > 5e-3
+    assert torch.allclose(after, run.network.classifier.weight, atol=2e-3)
+
+
+def test_finished_run_trains_no_further(finished: tuple[Run, list[Progress]], backbone: Path) -> None:
+    run, _ = finished
+    before = torch.load(run.folder / "network.pt")
+    steps: list[int] = []
+
+    make_run(run.folder, backbone, report=lambda progress: steps.append(progress.step)).train()
+
+    after = torch.load(run.folder / "network.pt")
+    assert steps == []
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_token_logits_average_to_the_dialogues_logits(finished: tuple[Run, list[Progress]]) -> None:
+    run, _ = finished
+    rows = run.encoder.batch([one.turns for one in CONVERSATIONS[:3]])
+    tensors = run._tensors(rows)
+
+    with torch.no_grad():
+        out = run.network.eval()(**tensors)
+
+    mask = tensors["attention_mask"].unsqueeze(-1)
+    averaged = (out.token_logits * mask).sum(1) / mask.sum(1)
+    assert torch.allclose(averaged, out.logits, atol=1e-4)
+    assert torch.allclose(out.embedding.norm(dim=-1), torch.ones(3), atol=1e-4)
+
+
+def test_exported_sem_agrees_with_the_network(exported: OnnxSem, finished: tuple[Run, list[Progress]]) -> None:
+    run, _ = finished
+    dialogues = [sample.turns for sample in listener_turns(CONVERSATIONS)]
+    run.network.load_state_dict(torch.load(run.folder / "network.pt"))
+    with torch.no_grad():
+        out = run.network.eval()(**run._tensors(run.encoder.batch(dialogues)))
+    expected = out.logits.double().numpy()
+
+    temperature = exported._manifest.temperature
+    logs = np.log([list(reading.distribution.values()) for reading in exported.read(dialogues)]) * temperature
+
+    centred = expected - expected.mean(axis=1, keepdims=True)
+    assert centred.std() > 0.15, "the network is too flat for the comparison to mean anything"
+    assert logs - logs.mean(axis=1, keepdims=True) == pytest.approx(centred, abs=0.2 * centred.std())
+
+
+def test_exported_sem_embeds_as_the_network(exported: OnnxSem, finished: tuple[Run, list[Progress]]) -> None:
+    run, _ = finished
+    texts = ["my dog died", "we won the game"]
+    run.network.load_state_dict(torch.load(run.folder / "network.pt"))
+    with torch.no_grad():
+        out = run.network.eval()(**run._tensors(run.encoder.batch([[Turn("speaker", text)] for text in texts])))
+
+    cosines = (np.array(exported.embed(texts)) * out.embedding.numpy()).sum(axis=1)
+    assert exported.dimensions == 32
+    assert cosines == pytest.approx(1, abs=0.02)
+
+
+def test_exported_folder_stands_alone(exported: OnnxSem) -> None:
+    sem = OnnxSem(exported._folder, TINY, threads=1)
+    dialogue = [Turn("speaker", "my dog died")]
+
+    assert sem.description.name == "tiny"
+    assert sem.read([dialogue]) == exported.read([dialogue])
+    (causes,) = sem.causes([dialogue], ["sad"])
+    assert {cause.text for cause in causes} == {"dog", "died"}
+
+
+def test_run_that_has_not_finished_cannot_be_exported(backbone: Path, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="network.pt is missing: the run has not finished"):
+        export_sem(make_run(tmp_path, backbone), tmp_path / "export")
+
+
+@pytest.mark.parametrize(
+    "conversations", [[], CONVERSATIONS[:1], [Conversation(str(i), "sad", "", (Turn("speaker", "x"),)) for i in "ab"]]
+)
+def test_too_few_conversations_are_refused(conversations: list[Conversation], backbone: Path, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="conversations are too few"):
+        Run(tmp_path, Recipe(backbone=str(backbone)), TINY, conversations)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_temperature_of_known_logits_is_recovered(temperature: float) -> None:
+    chance = np.random.default_rng(0)
+    logits = chance.normal(scale=2.0, size=(4000, 8))
+    odds = np.exp(logits)
+    wanted = np.array([chance.choice(8, p=row / row.sum()) for row in odds])
+
+    assert fit_temperature(logits * temperature, wanted) == pytest.approx(temperature, rel=0.1)
