@@ -26,10 +26,11 @@ EPILOG = """\
 
 [cyan]echo '{"id": 7, "text": "I got the job!"}' | hef perceive[/]
 
-[bright_black]The SEM reads fine-grained emotion and its cause words, the LLM weighs it and writes the reply.
-Settings: a flag, else the environment (HEF_MODEL, HEF_SEM, HEF_HOME, HEF_CHROMA_URL, HEF_USER,
-HEF_THREADS), else the default.
-Exit codes: 0 done, 1 failed, 2 called wrongly.[/]
+[bright_black]The SEM reads fine-grained emotion and its cause words, the LLM weighs it and writes the reply.[/]
+
+[bright_black]Settings: a flag, else HEF_MODEL, HEF_SEM, HEF_HOME, HEF_CHROMA_URL, HEF_USER, HEF_THREADS.[/]
+
+[bright_black]Exit codes: 0 done, 1 failed, 2 called wrongly.[/]
 """
 
 app = typer.Typer(

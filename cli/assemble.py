@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
     from ..contract import HefContext
+    from .options import StrategyName
     from .settings import Settings
 
 
@@ -53,7 +54,7 @@ def _open_memory(settings: Settings, sem: Any) -> Any:
 
 
 def context_of(
-    user: str | None, *, strategy: options.StrategyName, primary: float, max_requeries: int, persona: str | None
+    user: str | None, *, strategy: StrategyName, primary: float, max_requeries: int, persona: str | None
 ) -> HefContext:
     """Return the settings of a run from the command's options."""
     from ..contract import HefContext

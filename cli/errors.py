@@ -42,11 +42,18 @@ class HefGroup(TyperGroup):
                 traceback.print_exc()
             raise Failure(sentence(error)) from error
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **rest: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Parse the arguments, run, and end the process with the exit code."""
-        standalone = rest.pop("standalone_mode", True)
         try:
-            code = super().main(args, prog_name, standalone_mode=False, **rest)
+            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
         except (Failure, typer.Abort) as error:
             code = _complain(str(error) or "stopped", FAILED)
         except BrokenPipeError:
@@ -55,7 +62,7 @@ class HefGroup(TyperGroup):
             if not _is_usage(error):
                 raise
             code = _complain(_usage(error), MISUSED)
-        if standalone:
+        if standalone_mode:
             sys.exit(code)
         return code
 

@@ -1,4 +1,4 @@
-"""Keep libraries from talking over the command's own output."""
+"""Keep libraries from talking over the command's own output, and from taking the machine."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _SETTINGS = {
     "TRANSFORMERS_VERBOSITY": "error",
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
     "TQDM_DISABLE": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait are several times slower on a shared machine
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,16 @@ class Settings(BaseSettings):
 def settings(**flags: Any) -> Settings:
     """Return the settings, where flags that are None leave the choice to the environment.
 
+    The thread count is also written to the environment, where the models read it when they load.
+
     Raises:
         Misuse: A value cannot be what the setting is; the message names the variable.
     """
     try:
-        return Settings(**{name: flag for name, flag in flags.items() if flag is not None})
+        chosen = Settings(**{name: flag for name, flag in flags.items() if flag is not None})
+        if chosen.threads:
+            os.environ["HEF_THREADS"] = str(chosen.threads)
+        return chosen
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])

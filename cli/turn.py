@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -71,7 +71,7 @@ async def follow(
     empathy: Empathy | None = None
     reply, told = "", False
     config: Any = {"configurable": {"thread_id": thread}} if thread else {}
-    modes: Sequence[StreamMode] = ("custom", "updates", "messages")
+    modes: list[StreamMode] = ["custom", "updates", "messages"]
     events: AsyncIterator[Any] = hef.astream({"messages": messages}, config, context=context, stream_mode=modes)
     async for mode, chunk in events:
         if mode == "custom":

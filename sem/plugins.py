@@ -29,9 +29,7 @@ def resolve_sem(spec: Sem | str | None = None) -> Sem:
     if isinstance(spec, Sem) and not isinstance(spec, type):
         return spec
     given = f"the class {spec.__name__}" if isinstance(spec, type) else f"a {type(spec).__name__}"
-    raise SetupError(
-        f"sem is {given}; expected an object with `description`, `read`, `causes`, or a plugin's name"
-    )
+    raise SetupError(f"sem is {given}; expected an object with `description`, `read`, `causes`, or a plugin's name")
 
 
 def installed_sems() -> dict[str, SemDescription | SetupError]:

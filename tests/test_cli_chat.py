@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -139,6 +140,7 @@ class Terminal:
 
     def wait_for(self, text: str) -> None:
         while text not in self._seen:
+            assert select.select([self._here], [], [], 60)[0], f"no {text!r} after {self._seen!r}"
             self._seen += os.read(self._here, 4096).decode(errors="replace")
         self._seen = self._seen.split(text, 1)[1]
 

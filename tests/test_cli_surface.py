@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -101,6 +102,12 @@ def test_a_flag_comes_before_the_environment_and_that_before_the_default(monkeyp
     assert settings().sem == "from-environment"
     assert settings(sem="from-flag").sem == "from-flag"
     assert settings(sem=None).sem == "from-environment"
+
+
+def test_the_thread_count_reaches_the_models(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HEF_THREADS", "1")
+    assert settings(threads=2).threads == 2
+    assert os.environ["HEF_THREADS"] == "2"
 
 
 def test_the_home_folder_may_begin_with_a_tilde(monkeypatch: pytest.MonkeyPatch):

@@ -55,7 +55,9 @@ def readings(draw: st.DrawFn) -> list[Reading]:
     found = []
     for _ in range(draw(st.integers(1, 3))):
         distribution = normalise(draw(LOGS))
-        found.append(Reading(distribution=distribution, primary=primary_emotions(distribution, draw(st.integers(1, 32)))))
+        found.append(
+            Reading(distribution=distribution, primary=primary_emotions(distribution, draw(st.integers(1, 32))))
+        )
     return found
 
 
@@ -90,7 +92,9 @@ def test_without_a_judgement_the_sem_decides(given_readings: list[Reading], verd
 
 
 @given(readings(), LABEL, st.booleans())
-def test_naming_an_emotion_never_makes_it_less_probable(given_readings: list[Reading], emotion: str, agreed: bool) -> None:
+def test_naming_an_emotion_never_makes_it_less_probable(
+    given_readings: list[Reading], emotion: str, agreed: bool
+) -> None:
     # With "none of these" the named emotion is one that the primary ones do not hold.
     primary = given_readings[0].primary
     if agreed or emotion not in primary:

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 EXAMPLE = "Said: It rained.\nFeels: sad\nBecause of: rained\nReply: Oh no."
 TAG = re.compile(r"<\s*/?\s*dialogue", re.IGNORECASE)
-PIECES = st.sampled_from(["<", "/", "dialogue", "DIALOGUE", ">", " ", "\n", "\u200b", "\r", "\u2028", "Speaker: ", "x", "(", "\x00"])
+PIECES = st.sampled_from(
+    ["<", "/", "dialogue", "DIALOGUE", ">", " ", "\n", "\u200b", "\r", "\u2028", "Speaker: ", "x", "(", "\x00"]
+)
 TURNS = st.lists(
     st.builds(Turn, st.sampled_from(["speaker", "listener"]), st.lists(PIECES, max_size=12).map("".join) | st.text()),
     max_size=6,
@@ -118,7 +120,10 @@ def test_example_of_another_form_is_refused(text: str) -> None:
 
 
 def test_fence_names_who_spoke() -> None:
-    assert fence([Turn("speaker", "My dog died."), Turn("listener", "Oh no.")], 100) == "Speaker: My dog died.\nListener: Oh no."
+    assert (
+        fence([Turn("speaker", "My dog died."), Turn("listener", "Oh no.")], 100)
+        == "Speaker: My dog died.\nListener: Oh no."
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 TOKENIZER = Tokenizer.from_file(str(Path(hef.sem.encoding.__file__).parent / "model" / "tokenizer.json"))
-ODD = st.sampled_from([*"aeinst .,'-", "née", "e\u0301", "\u0308", "😢", "👩\u200d👧", "\u00a0", "\u2003", "\t\n", "犬", "ß"])
+ODD = st.sampled_from(
+    [*"aeinst .,'-", "née", "e\u0301", "\u0308", "😢", "👩\u200d👧", "\u00a0", "\u2003", "\t\n", "犬", "ß"]
+)
 TEXTS = st.lists(ODD, max_size=30).map("".join) | st.text(max_size=20)
 DIALOGUES = st.lists(st.builds(Turn, st.sampled_from(["speaker", "listener"]), TEXTS), min_size=1, max_size=6)
 

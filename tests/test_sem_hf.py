@@ -128,7 +128,7 @@ def test_causes_are_the_words_without_which_the_emotion_fades(sem: HfSem) -> Non
 
 
 def test_causes_of_an_unknown_emotion_name_the_known_ones(sem: HfSem) -> None:
-    with pytest.raises(SetupError, match="unknown emotion 'sad'.*sadness, joy, weather"):
+    with pytest.raises(SetupError, match=r"unknown emotion 'sad'.*sadness, joy, weather"):
         sem.causes([DOG], ["sad"])
 
 
@@ -163,5 +163,5 @@ def test_nothing_to_read_gives_nothing(sem: HfSem) -> None:
 
 
 def test_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="no text-classification model at .*nothing"):
+    with pytest.raises(SetupError, match=r"no text-classification model at .*nothing"):
         HfSem(str(tmp_path / "nothing"))

@@ -120,7 +120,9 @@ def test_unknown_emotion_names_the_known_ones(sem: OnnxSem) -> None:
         sem.causes([DOG], ["bored"])
 
 
-@pytest.mark.parametrize("text", ["", " \n ", "😢😢😢", "👩\u200d👧", "\x00\x01\x1b[2J", "\ud83d", "!?", "悲しい", "a" * 5000])
+@pytest.mark.parametrize(
+    "text", ["", " \n ", "😢😢😢", "👩\u200d👧", "\x00\x01\x1b[2J", "\ud83d", "!?", "悲しい", "a" * 5000]
+)
 def test_odd_turn_is_read_without_harm(sem: OnnxSem, text: str) -> None:
     dialogue = [Turn("speaker", text)]
 

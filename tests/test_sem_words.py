@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from math import fsum
 
 import pytest
@@ -38,7 +39,7 @@ def test_words_stand_in_order_and_never_overlap(text: str) -> None:
     spans = words_of(text)
 
     assert all(start < end <= len(text) for start, end in spans)
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
 
 
 def test_function_words_carry_no_content() -> None:

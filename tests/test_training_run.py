@@ -217,7 +217,7 @@ def test_exported_folder_stands_alone(exported: OnnxSem) -> None:
 
 
 def test_run_that_has_not_finished_cannot_be_exported(backbone: Path, tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="network.pt is missing: the run has not finished"):
+    with pytest.raises(SetupError, match=r"network\.pt is missing: the run has not finished"):
         export_sem(make_run(tmp_path, backbone), tmp_path / "export")
 
 
