@@ -9,13 +9,12 @@ from types import TracebackType
 from typing import Any
 
 from langchain_core.messages import AIMessage, HumanMessage
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from ..contract import Empathy, HefContext, Memory, Reading, Verdict
+from ..contract import HefContext
 from ..nodes import dialogue_of
 from .assemble import open_hef
 from .errors import sentence
@@ -25,8 +24,6 @@ from .show import FAINT, GUTTER, field, summary, understanding
 from .stage import Stage
 from .turn import Replied, Understood, follow
 
-KEPT = (Empathy, Memory, Reading, Verdict)
-"""Our own types in the state, which the checkpointer may load back."""
 LAST = "remember"
 """The node after which a turn is over."""
 
@@ -58,7 +55,6 @@ class Talk:
         self._settings.home.mkdir(parents=True, exist_ok=True)
         self._saving = AsyncSqliteSaver.from_conn_string(str(self._settings.home / "conversations.sqlite"))
         saver = self._runner.run(self._saving.__aenter__())
-        saver.serde = JsonPlusSerializer(allowed_msgpack_modules=KEPT)
         self._hef = open_hef(self._settings, memory=self._context.user_id is not None, checkpointer=saver)
         return self
 

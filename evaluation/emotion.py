@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,8 +16,17 @@ from ..sem import Sem
 from ..sem.training.data import Sample
 from .metrics import Estimate, estimates
 
-Prediction: TypeAlias = Mapping[str, float]
-"""Label -> probability for one sample."""
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What was predicted for one sample."""
+
+    emotion: str
+    """The decided label; not always the most probable one, where an LLM is obeyed."""
+    distribution: Mapping[str, float]
+    """Label -> probability."""
+
+
 Predict: TypeAlias = Callable[[Sequence[Sample]], list[Prediction]]
 """From a part of the samples to their predictions."""
 Report: TypeAlias = Callable[[int, int], None]
@@ -69,7 +79,8 @@ def evaluate_emotion(
         found += predict(samples[start : start + part])
         report(len(found), len(samples))
     seconds = time.perf_counter() - started
-    shares = np.array([[row.get(label, 0.0) for label in labels] for row in found])
+    shares = np.array([[row.distribution.get(label, 0.0) for label in labels] for row in found])
+    chosen = np.array([labels.index(row.emotion) for row in found])
     wanted = np.array([labels.index(sample.emotion) for sample in samples])
     groups = [sample.conv_id for sample in samples]
     return EmotionReport(
@@ -79,13 +90,18 @@ def evaluate_emotion(
         samples=len(samples),
         conversations=len(set(groups)),
         seconds=round(seconds, 2),
-        **estimates(shares, wanted, groups),
+        **estimates(shares, chosen, wanted, groups),
     )
 
 
 def predict_with_sem(sem: Sem) -> Predict:
     """Return a prediction by the SEM alone, batched."""
-    return lambda samples: [reading.distribution for reading in sem.read([sample.turns for sample in samples])]
+
+    def predict(samples: Sequence[Sample]) -> list[Prediction]:
+        readings = sem.read([sample.turns for sample in samples])
+        return [Prediction(reading.ranked[0], reading.distribution) for reading in readings]
+
+    return predict
 
 
 def predict_with_hef(hef: Any, context: HefContext) -> Predict:
@@ -93,7 +109,7 @@ def predict_with_hef(hef: Any, context: HefContext) -> Predict:
 
     def predict(samples: Sequence[Sample]) -> list[Prediction]:
         outputs = (hef.invoke({"messages": as_messages(sample.turns)}, context=context) for sample in samples)
-        return [output["empathy"].distribution for output in outputs]
+        return [Prediction(output["empathy"].emotion, output["empathy"].distribution) for output in outputs]
 
     return predict
 

@@ -25,18 +25,22 @@ class Estimate(BaseModel):
     high: float = Field(description="97.5th percentile")
 
 
-def ranks(shares: Array, wanted: Indices) -> Indices:
+def ranks(shares: Array, chosen: Indices, wanted: Indices) -> Indices:
     """Return for each row how many labels come before the wanted one, [samples].
 
-    Of labels with equal probabilities the earlier comes first.
+    The chosen label comes first, the others by probability, and of equals the earlier one.
 
     Args:
         shares: Probabilities, [samples, labels].
+        chosen: Index of the decided label, [samples].
         wanted: Index of the true label, [samples].
     """
-    own = shares[np.arange(len(wanted)), wanted][:, None]
+    rows = np.arange(len(wanted))
+    first = shares.copy()
+    first[rows, chosen] = np.inf
+    own = first[rows, wanted][:, None]
     earlier = np.arange(shares.shape[1])[None, :] < wanted[:, None]
-    return np.asarray(((shares > own) | ((shares == own) & earlier)).sum(axis=1), dtype=np.int64)
+    return np.asarray(((first > own) | ((first == own) & earlier)).sum(axis=1), dtype=np.int64)
 
 
 def calibration_table(confidence: Array, correct: Array, bins: int = BINS) -> Array:
@@ -46,7 +50,7 @@ def calibration_table(confidence: Array, correct: Array, bins: int = BINS) -> Ar
     (Guo et al., ICML 2017, equation 5), on these samples or on any draw of them.
 
     Args:
-        confidence: Probability of the first choice, [samples].
+        confidence: Probability of the decided label, [samples].
         correct: 1 where the first choice is right, [samples].
         bins: Equal-width bins of (0, 1].
     """
@@ -61,20 +65,24 @@ def expected_calibration_error(confidence: Array, correct: Array, bins: int = BI
     return float(np.abs(calibration_table(confidence, correct, bins).sum(axis=0)).sum() / len(confidence))
 
 
-def estimates(shares: Array, wanted: Indices, groups: Sequence[Hashable], seed: int = 0) -> dict[str, Estimate]:
+def estimates(
+    shares: Array, chosen: Indices, wanted: Indices, groups: Sequence[Hashable], seed: int = 0
+) -> dict[str, Estimate]:
     """Return top-1, top-3, top-5 accuracy and calibration error with bootstrap intervals.
 
     Whole conversations are drawn with replacement, since the turns of one are not independent.
 
     Args:
         shares: Probabilities, [samples, labels].
+        chosen: Index of the decided label, [samples].
         wanted: Index of the true label, [samples].
         groups: The conversation of each sample.
         seed: Of the draws.
     """
-    place = ranks(shares, wanted)
+    place = ranks(shares, chosen, wanted)
+    confidence = shares[np.arange(len(chosen)), chosen]
     hits = np.stack([place < k for k in CUTS], axis=1).astype(float)
-    table = np.hstack([np.ones((len(wanted), 1)), hits, calibration_table(shares.max(axis=1), hits[:, 0])])
+    table = np.hstack([np.ones((len(wanted), 1)), hits, calibration_table(confidence, hits[:, 0])])
     figures = _figures(table.sum(axis=0)[None])[0]
     drawn = _figures(_redraw(_by_group(table, groups), seed))
     names = [*(f"top{k}" for k in CUTS), "ece"]

@@ -12,7 +12,7 @@ from .examples import parse_examples
 
 NAMES = ("system", "score", "coarse", "fine", "one_prompt", "repair", "draft_system", "draft", "examples")
 _NAMES_OF_ROLES = {"speaker": "Speaker", "listener": "Listener"}
-_FENCE = re.compile(r"<(\s*/?\s*dialogue\b[^<>]*)>?", re.IGNORECASE)
+_FENCE = re.compile(r"<(\s*/?\s*dialogue[^<>]*)>?", re.IGNORECASE)
 
 
 class Prompts:

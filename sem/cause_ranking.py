@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp
 
-from ..contract import Cause, Dialogue
+from ..contract import Cause, Dialogue, Turn
 from .words import carries_content, words_of
 
 
@@ -31,6 +31,14 @@ def candidates(dialogue: Dialogue) -> list[Word]:
     words = [Word(i, start, end) for i in own for start, end in words_of(dialogue[i].text)]
     content = [word for word in words if carries_content(dialogue[word.turn].text[word.start : word.end])]
     return content or words
+
+
+def without(dialogue: Dialogue, word: Word) -> list[Turn]:
+    """Return the dialogue with one word left out, for occlusion (Zeiler & Fergus, ECCV 2014)."""
+    turns = list(dialogue)
+    role, text = turns[word.turn].role, turns[word.turn].text
+    turns[word.turn] = Turn(role, text[: word.start] + text[word.end :])
+    return turns
 
 
 def rank(dialogue: Dialogue, words: Sequence[Word], scores: Sequence[float], limit: int) -> tuple[Cause, ...]:

@@ -7,8 +7,8 @@ from itertools import islice
 from threading import Lock
 from typing import Any
 
-from ..contract import Cause, Dialogue, ModelError, Reading, SetupError, Turn, View, look
-from .cause_ranking import candidates, rank
+from ..contract import Cause, Dialogue, ModelError, Reading, SetupError, View, look
+from .cause_ranking import candidates, rank, without
 from .encoding import CHARACTERS_PER_TOKEN
 from .protocol import SemDescription, every_view
 from .taxonomy import Taxonomy
@@ -91,12 +91,7 @@ class HfSem:
                 f"unknown emotion {emotion!r}; {self.description.name} knows {', '.join(self._taxonomy.labels)}"
             )
         words = candidates(dialogue)[-self._max_tokens :]
-        texts = [self._fit(dialogue)[0]]
-        for word in words:
-            turns = list(dialogue)
-            text = turns[word.turn].text
-            turns[word.turn] = Turn(turns[word.turn].role, text[: word.start] + text[word.end :])
-            texts.append(self._fit(turns)[0])
+        texts = [self._fit(turns)[0] for turns in (dialogue, *(without(dialogue, word) for word in words))]
         whole, *without = [row[emotion] for row in self._distributions(texts)]
         scores = [10 * (whole - left) for left in without]
         return rank(dialogue, words, scores, self._cause_limit)

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..contract import SetupError
+from .taxonomy import EMPATHETIC_DIALOGUES, Taxonomy
 
 FILE = "sem.json"
 _REINSTALL = "reinstall hef, or export a SEM with `hef train --export`"
@@ -43,6 +44,13 @@ class Manifest(BaseModel):
             raise SetupError(f"no SEM in {folder}, {FILE} is missing: {_REINSTALL}") from error
         except (ValueError, ValidationError) as error:
             raise SetupError(f"{path} is not a SEM manifest: {_REINSTALL}") from error
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The labels as a taxonomy, the described one where they are EmpatheticDialogues'."""
+        if set(self.labels) == set(EMPATHETIC_DIALOGUES.labels):
+            return EMPATHETIC_DIALOGUES
+        return Taxonomy(self.name, self.labels)
 
     def verify(self, folder: Path) -> None:
         """Compare each file of a folder with its hash.

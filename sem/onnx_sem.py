@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
@@ -11,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import Cause, Dialogue, Reading, SetupError, Turn, View, look
-from .cause_ranking import Word, candidates, rank
+from .cause_ranking import Word, candidates, rank, without
 from .encoding import DialogueEncoder, Encoded, pad
 from .manifest import Manifest
 from .protocol import SemDescription, every_view
 from .taxonomy import Taxonomy
 
 Array = NDArray[np.float32]
+SHORTLIST = 16
+"""How many words of a dialogue are left out one by one."""
 
 
 class OnnxSem:
@@ -25,8 +28,9 @@ class OnnxSem:
 
     Args:
         folder: Holds `sem.json`, `model.onnx` and `tokenizer.json`.
-        taxonomy: Where the labels are described; its labels must be the manifest's.
-        threads: Threads of ONNX Runtime; None leaves the choice to it.
+        taxonomy: Where the labels are described; None takes EmpatheticDialogues' where the labels
+            are its own, else the bare labels of the manifest.
+        threads: Threads of ONNX Runtime; None means `HEF_THREADS`, else the choice is left to it.
         cause_limit: How many cause words are returned at most.
         batch_size: Dialogues a pass, sorted by length.
 
@@ -37,19 +41,20 @@ class OnnxSem:
     def __init__(
         self,
         folder: Path | str,
-        taxonomy: Taxonomy,
+        taxonomy: Taxonomy | None = None,
         *,
         threads: int | None = None,
         cause_limit: int = 5,
         batch_size: int = 32,
     ) -> None:
-        self._folder = Path(folder)
+        self._folder = Path(folder).expanduser()
         self._manifest = Manifest.of(self._folder)
         self._manifest.verify(self._folder)
+        taxonomy = taxonomy or self._manifest.taxonomy
         if set(self._manifest.labels) != set(taxonomy.labels):
             raise SetupError(f"the SEM in {self._folder} has other labels than taxonomy {taxonomy.name!r}")
         self._taxonomy = taxonomy
-        self._threads = threads
+        self._threads = threads or int(os.environ.get("HEF_THREADS") or 0)
         self._cause_limit = cause_limit
         self._batch_size = batch_size
         self._lock = Lock()
@@ -84,14 +89,24 @@ class OnnxSem:
         ]
 
     def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
-        """Return the words whose tokens contribute most to the emotion's logit."""
+        """Return the words without which the emotion becomes least probable, strongest first.
+
+        Words whose tokens contribute most to the emotion's logit (class activation mapping, Zhou et
+        al., CVPR 2016) are left out one by one; the log-probability that is lost is a word's score.
+        """
         columns = [self._column(emotion) for emotion in emotions]
         encoded = self._encode(dialogues)
-        (tokens,) = self._run(encoded, ["token_logits"])
-        return [
-            self._rank(dialogue, item, _advantage(rows, column))
+        whole, tokens = self._run(encoded, ["logits", "token_logits"])
+        words = [
+            _shortlist(dialogue, item, rows[:, column])
             for dialogue, item, rows, column in zip(dialogues, encoded, tokens, columns, strict=True)
         ]
+        pairs = [(index, word) for index, several in enumerate(words) for word in several]
+        (left,) = self._run(self._encode([without(dialogues[i], word) for i, word in pairs]), ["logits"])
+        scores: list[list[float]] = [[] for _ in dialogues]
+        for (index, _), logits in zip(pairs, left, strict=True):
+            scores[index].append(_share(whole[index], columns[index]) - _share(logits, columns[index]))
+        return [rank(*found, self._cause_limit) for found in zip(dialogues, words, scores, strict=True)]
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one unit vector a text."""
@@ -104,23 +119,6 @@ class OnnxSem:
                 f"unknown emotion {emotion!r}; SEM {self._manifest.name!r} knows {', '.join(self._taxonomy.labels)}"
             )
         return self._manifest.labels.index(emotion)
-
-    def _rank(self, dialogue: Dialogue, encoded: Encoded, scores: Array) -> tuple[Cause, ...]:
-        seen: dict[int, int] = {}
-        for place in filter(None, encoded.places):
-            seen.setdefault(place[0], place[1])
-        held: dict[Word, float] = {}
-        for word in candidates(dialogue):
-            if word.end <= seen.get(word.turn, word.end):
-                continue
-            inside = [
-                float(scores[i])
-                for i, place in enumerate(encoded.places)
-                if place and place[0] == word.turn and place[1] < word.end and place[2] > word.start
-            ]
-            if inside:
-                held[word] = max(inside)
-        return rank(dialogue, list(held), list(held.values()), self._cause_limit)
 
     def _distribution(self, logits: Array) -> dict[str, float]:
         scaled = logits.astype(np.float64) / self._manifest.temperature
@@ -166,7 +164,22 @@ class OnnxSem:
         return session, DialogueEncoder(tokenizer, self._manifest.max_tokens)
 
 
-def _advantage(tokens: Array, column: int) -> Array:
-    """Return each token's log-odds for one emotion against the mean of all, [tokens]."""
-    scores: Array = tokens[:, column] - tokens.mean(axis=1)
-    return scores
+def _shortlist(dialogue: Dialogue, encoded: Encoded, tokens: Array) -> list[Word]:
+    """Return the candidates with the highest token logits, in the order of the text."""
+    held: dict[Word, float] = {}
+    for word in candidates(dialogue):
+        inside = [
+            float(tokens[i])
+            for i, place in enumerate(encoded.places)
+            if place and place[0] == word.turn and place[1] < word.end and place[2] > word.start
+        ]
+        if inside:
+            held[word] = max(inside)
+    best = set(sorted(held, key=lambda word: -held[word])[:SHORTLIST])
+    return [word for word in held if word in best]
+
+
+def _share(logits: Array, column: int) -> float:
+    """Return the log-probability of one label."""
+    top = float(logits.max())
+    return float(logits[column]) - top - float(np.log(np.exp(logits - top).sum()))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
 from ..contract import SetupError
+from .manifest import FILE
+from .onnx_sem import OnnxSem
 from .protocol import Sem, SemDescription
 
 GROUP = "hef.sem"
@@ -12,7 +15,11 @@ DEFAULT = "minilm"
 
 
 def resolve_sem(spec: Sem | str | None = None) -> Sem:
-    """Return a SEM from an object, a plugin's name, `huggingface:<id or folder>`, or None for the shipped one.
+    """Return a SEM from what names it.
+
+    Args:
+        spec: A SEM, which is returned as it is; a plugin's name; a folder that `hef train --export`
+            wrote; `huggingface:<id or folder>`; or None for the shipped one.
 
     Raises:
         SetupError: There is no such plugin, it cannot be loaded, or the object is not a SEM.
@@ -25,7 +32,7 @@ def resolve_sem(spec: Sem | str | None = None) -> Sem:
             from .hf_sem import HfSem
 
             return HfSem(source)
-        return _load(spec)
+        return OnnxSem(spec) if (Path(spec).expanduser() / FILE).is_file() else _load(spec)
     if isinstance(spec, Sem) and not isinstance(spec, type):
         return spec
     given = f"the class {spec.__name__}" if isinstance(spec, type) else f"a {type(spec).__name__}"
@@ -51,7 +58,8 @@ def _load(name: str) -> Sem:
     plugins = _plugins()
     if name not in plugins:
         raise SetupError(
-            f"unknown SEM {name!r}; installed: {', '.join(plugins) or 'none'}; also `huggingface:<id or folder>`"
+            f"unknown SEM {name!r}; installed: {', '.join(plugins) or 'none'}; "
+            f"a folder with a {FILE} and `huggingface:<id or folder>` are taken, too"
         )
     try:
         sem = plugins[name].load()()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from .onnx_sem import OnnxSem
-from .taxonomy import EMPATHETIC_DIALOGUES
 
 
 def shipped_sem() -> OnnxSem:
     """Return the shipped SEM: MiniLM fine-tuned on EmpatheticDialogues, int8 (see MODEL_CARD.md)."""
-    return OnnxSem(Path(__file__).parent / "model", EMPATHETIC_DIALOGUES)
+    return OnnxSem(Path(__file__).parent / "model")

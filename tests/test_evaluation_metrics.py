@@ -13,19 +13,24 @@ from sklearn.metrics import top_k_accuracy_score
 def drawn(samples: int, labels: int, seed: int = 0):
     chance = np.random.default_rng(seed)
     shares = chance.dirichlet(np.ones(labels) * 0.3, samples)
-    return shares, np.array([chance.choice(labels, p=row) for row in shares])
+    return shares, shares.argmax(axis=1), np.array([chance.choice(labels, p=row) for row in shares])
 
 
 @pytest.mark.parametrize("k", [1, 3, 5])
 def test_accuracy_is_that_of_scikit_learn(k: int):
-    shares, wanted = drawn(400, 8)
-    found = estimates(shares, wanted, range(400))[f"top{k}"]
+    shares, chosen, wanted = drawn(400, 8)
+    found = estimates(shares, chosen, wanted, range(400))[f"top{k}"]
     assert found.value == pytest.approx(top_k_accuracy_score(wanted, shares, k=k, labels=range(8)))
 
 
 def test_the_earlier_of_equal_labels_comes_first():
     shares = np.array([[0.25, 0.25, 0.5], [0.25, 0.25, 0.5]])
-    assert ranks(shares, np.array([0, 1])).tolist() == [1, 2]
+    assert ranks(shares, np.array([2, 2]), np.array([0, 1])).tolist() == [1, 2]
+
+
+def test_the_decided_label_comes_first_even_when_another_is_more_probable():
+    shares = np.array([[0.7, 0.2, 0.1], [0.7, 0.2, 0.1]])
+    assert ranks(shares, np.array([2, 2]), np.array([2, 0])).tolist() == [0, 1]
 
 
 def test_the_calibration_error_by_hand():
@@ -35,8 +40,8 @@ def test_the_calibration_error_by_hand():
 
 
 def test_a_distribution_that_tells_the_truth_is_calibrated():
-    shares, wanted = drawn(5_000, 8)
-    assert estimates(shares, wanted, range(5_000))["ece"].value < 0.03
+    shares, chosen, wanted = drawn(5_000, 8)
+    assert estimates(shares, chosen, wanted, range(5_000))["ece"].value < 0.03
 
 
 def test_full_confidence_belongs_to_the_last_bin():
@@ -44,10 +49,10 @@ def test_full_confidence_belongs_to_the_last_bin():
 
 
 def test_turns_of_one_conversation_are_no_independent_evidence():
-    shares, wanted = drawn(60, 4)
-    shares, wanted = np.repeat(shares, 10, axis=0), np.repeat(wanted, 10)
-    apart = estimates(shares, wanted, range(600))["top1"]
-    together = estimates(shares, wanted, np.repeat(range(60), 10).tolist())["top1"]
+    shares, chosen, wanted = drawn(60, 4)
+    shares, chosen, wanted = (np.repeat(held, 10, axis=0) for held in (shares, chosen, wanted))
+    apart = estimates(shares, chosen, wanted, range(600))["top1"]
+    together = estimates(shares, chosen, wanted, np.repeat(range(60), 10).tolist())["top1"]
     assert apart.value == together.value
     assert together.high - together.low > 2 * (apart.high - apart.low)
 

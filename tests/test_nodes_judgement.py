@@ -51,9 +51,10 @@ class ScoringChat(FakeListChatModel):
 
 def judge(model: Any, readings: Sequence[Reading] = (READING,), settings: HefContext = SETTINGS) -> Judgement:
     """Ask in both ways, which must come to the same."""
-    script = model.model_copy(deep=True)
+    twin = model.model_copy(deep=True)
     found = JUDGE.judge(model, TURNS, readings, settings)
-    assert asyncio.run(JUDGE.ajudge(script, TURNS, readings, settings)) == found
+    assert asyncio.run(JUDGE.ajudge(twin, TURNS, readings, settings)) == found
+    assert twin == model  # it was asked the same
     return found
 
 

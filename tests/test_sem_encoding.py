@@ -38,7 +38,9 @@ def check_places(turns: list[Turn], encoded: Encoded) -> None:
         word = TOKENIZER.id_to_token(token)
         if place and word != "[UNK]":
             turn, start, end = place
-            assert plain(turns[turn].text[start:end]) == word.removeprefix("##")
+            seen, word = plain(turns[turn].text[start:end]), word.removeprefix("##")
+            # One raw character may fall apart into several tokens (Hangul): they share its place.
+            assert seen == word or (word in seen and len(seen) > end - start)
 
 
 def test_dialogue_stands_as_turns_between_separators() -> None:

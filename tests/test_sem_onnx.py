@@ -80,6 +80,11 @@ def test_views_look_at_their_turns(sem: OnnxSem) -> None:
     assert readings[0].distribution == pytest.approx(sem.read([TALK[-1:]])[0].distribution, abs=0.05)
 
 
+def test_views_are_one_a_dialogue(sem: OnnxSem) -> None:
+    with pytest.raises(SetupError, match="1 views for 2 dialogues"):
+        sem.read([TALK, TALK], views=["last_turn"])
+
+
 def test_nothing_to_read_gives_nothing(sem: OnnxSem) -> None:
     assert sem.read([]) == sem.causes([], []) == sem.embed([]) == []
 
