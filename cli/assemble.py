@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +28,23 @@ def begin_loading(model: str | None) -> None:
 
 
 def _load(model: str | None) -> None:
-    with suppress(Exception):
+    with _without_collection(), suppress(Exception):
         from ..llm import LocalChat, resolve_model
 
         resolved = resolve_model(model)
         if isinstance(resolved, LocalChat):
             resolved.get_token_ids("hello")
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Import without garbage collection: hundreds of thousands of lasting objects are walked for nothing."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def open_hef(

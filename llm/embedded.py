@@ -76,6 +76,11 @@ def prepare_embedded(cache: Path | None = None) -> Path:
     return target
 
 
+def notes_folder() -> Path:
+    """Return where what was computed with exactly these weights is kept."""
+    return _target(None).with_suffix(".notes")
+
+
 def _target(cache: Path | None) -> Path:
     return (cache or cache_folder()) / f"{EMBEDDED_NAME}-{GGUF_SHA256[:12]}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -18,33 +19,47 @@ def load(model_id: str, *, precision: Precision = "auto", device: str = "auto") 
 
     Args:
         model_id: `embedded`, a folder, or the id of a model on the Hugging Face hub.
-        precision: Type of the weights; `auto` is float32 on a CPU, where it is steady between
-            processors, and bfloat16 elsewhere.
+        precision: Type of the weights; `auto` is bfloat16 on a GPU and on a CPU that computes in it,
+            else float32.
         device: A torch device; `auto` is a GPU where there is one.
 
     Raises:
         SetupError: The model could not be found or read.
     """
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    with ThreadPoolExecutor(1) as beside:
+        # Checking the hash of 270 MB leaves the interpreter free to import.
+        place = beside.submit(lambda: str(prepare_embedded()) if model_id == EMBEDDED else model_id)
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    place = str(prepare_embedded()) if model_id == EMBEDDED else model_id
+    return _read(place.result(), model_id, *_kind(torch, precision, device), AutoModelForCausalLM, AutoTokenizer)
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says first, since some add a page of advice."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _kind(torch: Any, precision: Precision, device: str) -> tuple[str, Any]:
+    """Return the device and the type of the weights."""
     target = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    kind = ("float32" if target == "cpu" else "bfloat16") if precision == "auto" else precision
+    if precision != "auto":
+        return target, getattr(torch, precision)
+    able = getattr(torch.cpu, "get_capabilities", dict)()
+    native = target != "cpu" or able.get("avx512_bf16") or able.get("amx_bf16")
+    return target, torch.bfloat16 if native else torch.float32
+
+
+def _read(place: str, model_id: str, target: str, kind: Any, models: Any, tokenizers: Any) -> tuple[Any, Any]:
     local = Path(place).is_dir()
     try:
         with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=local)
+            tokenizer = tokenizers.from_pretrained(place, local_files_only=local)
             tokenizer("")  # its first call changes it, which must not happen in two threads
-            model: Any = AutoModelForCausalLM.from_pretrained(place, dtype=getattr(torch, kind), local_files_only=local)
+            model = models.from_pretrained(place, dtype=kind, local_files_only=local)
             return model.to(target).eval(), tokenizer
     except (OSError, ValueError, RuntimeError) as error:
         raise SetupError(
             f"the model {model_id!r} could not be loaded ({first_line(error)}); give `embedded`, "
             "the folder of a causal language model, or its id on the Hugging Face hub"
         ) from error
-
-
-def first_line(error: Exception) -> str:
-    """Return what an error says first, since some add a page of advice."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

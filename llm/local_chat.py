@@ -31,7 +31,7 @@ from langchain_huggingface import ChatHuggingFace
 from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from ..contract import SetupError
-from .embedded import EMBEDDED_NAME
+from .embedded import EMBEDDED_NAME, notes_folder
 from .engine import Engine
 from .generation import Piece, write
 from .loading import EMBEDDED, Precision, load
@@ -69,7 +69,7 @@ class LocalChat(ChatHuggingFace):
     threads: int | None = Field(None, ge=1)
     """CPU threads; None means the environment's `HEF_THREADS`, else what torch is set to."""
     precision: Precision = "auto"
-    """Type of the weights; `auto` is float32 on a CPU and bfloat16 elsewhere."""
+    """Type of the weights; `auto` is bfloat16 where the machine computes in it, else float32."""
     device: str = "auto"
     """A torch device; `auto` is a GPU where there is one."""
     window: int | None = Field(None, ge=64)
@@ -88,7 +88,7 @@ class LocalChat(ChatHuggingFace):
             raise SetupError(f"LocalChat takes no {', '.join(sorted(refused))}; it takes {', '.join(_TAKEN)}")
         super().__init__(**kwargs)
         self._engine = Engine(self._loader(), threads=self.threads, window=self.window, kept_tokens=self.kept_tokens)
-        self._scorer = Scorer(self._engine)
+        self._scorer = Scorer(self._engine, notes_folder() if self.model_id == EMBEDDED and not self.llm else None)
 
     @classmethod
     def from_model_id(

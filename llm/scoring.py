@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from math import exp, fsum, log
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from langchain_core.messages import MessageLikeRepresentation, convert_to_messages
@@ -58,11 +63,16 @@ class ChoiceScorer(Protocol):
 
 
 class Scorer:
-    """Scores choices with an engine, and remembers what it found about nothing."""
+    """Scores choices with an engine, and remembers what it found about nothing.
 
-    def __init__(self, engine: Engine) -> None:
-        """Take the engine; it is loaded at the first score."""
+    Args:
+        engine: Is loaded at the first score.
+        notes: Folder where scores about nothing are kept for the next process; None keeps none.
+    """
+
+    def __init__(self, engine: Engine, notes: Path | None = None) -> None:
         self._engine = engine
+        self._notes = notes
         self._neutral: dict[tuple[str, tuple[str, ...]], list[float]] = {}
 
     def score(
@@ -85,8 +95,26 @@ class Scorer:
         if (head, choices) not in self._neutral:
             if len(self._neutral) >= _REMEMBERED:
                 self._neutral.clear()
-            self._neutral[head, choices] = log_likelihoods(self._engine, head, choices)
+            self._neutral[head, choices] = self._noted(head, choices)
         return self._neutral[head, choices]
+
+    def _noted(self, head: str, choices: tuple[str, ...]) -> list[float]:
+        """Read a score about nothing from the notes, or compute it and note it."""
+        if self._notes is None:
+            return log_likelihoods(self._engine, head, choices)
+        key = json.dumps([str(self._engine.model.dtype), head, *choices])
+        path = self._notes / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+        with suppress(OSError, ValueError):
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if len(found) == len(choices):
+                return [float(score) for score in found]
+        scores = log_likelihoods(self._engine, head, choices)
+        with suppress(OSError):
+            self._notes.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(f".{os.getpid()}")
+            partial.write_text(json.dumps(scores), encoding="utf-8")
+            partial.replace(path)
+        return scores
 
 
 def log_likelihoods(engine: Engine, head: str, choices: Sequence[str]) -> list[float]:
