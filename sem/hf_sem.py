@@ -92,8 +92,8 @@ class HfSem:
             )
         words = candidates(dialogue)[-self._max_tokens :]
         texts = [self._fit(turns)[0] for turns in (dialogue, *(without(dialogue, word) for word in words))]
-        whole, *without = [row[emotion] for row in self._distributions(texts)]
-        scores = [10 * (whole - left) for left in without]
+        whole, *left = [row[emotion] for row in self._distributions(texts)]
+        scores = [10 * (whole - probability) for probability in left]
         return rank(dialogue, words, scores, self._cause_limit)
 
     def _fit(self, dialogue: Dialogue) -> tuple[str, int]:

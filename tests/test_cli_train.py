@@ -77,13 +77,13 @@ def test_a_run_trains_and_tells_what_it_reached_and_left_out(data: Path, encoder
 def test_a_stopped_run_goes_on(data: Path, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from hef.sem.training import loop
 
-    step, seen = loop.Run._step, []
+    loss, seen = loop.Run._loss, []
 
-    def stopping(run: Any, *arguments: Any) -> float:
+    def stopping(run: Any, *arguments: Any) -> Any:
         seen.append(1)
         if len(seen) == 5:
             raise KeyboardInterrupt
-        return step(run, *arguments)
+        return loss(run, *arguments)
 
     prepare = loop.Run.__post_init__
 
@@ -92,7 +92,7 @@ def test_a_stopped_run_goes_on(data: Path, encoder: Path, tmp_path: Path, monkey
         run.checkpoint_seconds = 0.0
 
     monkeypatch.setattr(loop.Run, "__post_init__", saving_each_step)
-    monkeypatch.setattr(loop.Run, "_step", stopping)
+    monkeypatch.setattr(loop.Run, "_loss", stopping)
     run = ("--passes", "1", "--json")
     assert train(data, encoder, tmp_path / "run", *run).exit_code == 130
     done = train(data, encoder, tmp_path / "run", *run)

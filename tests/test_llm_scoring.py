@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 from typing import Any
 
 import pytest
 from hef.contract import SetupError
-from hef.llm import ChoiceScorer, LocalChat, resolve_model
+from hef.llm import ChoiceScorer, LocalChat
 from hef.llm.scoring import log_likelihoods
 
 ASKED = [("human", "Somebody says: “My dog died last night.” How do they feel?")]
@@ -18,10 +17,7 @@ PREFIX = "The speaker feels"
 
 @pytest.fixture(scope="module")
 def chat() -> LocalChat:
-    os.environ.setdefault("HEF_THREADS", "1")
-    embedded = resolve_model("embedded")
-    assert isinstance(embedded, LocalChat)
-    return embedded
+    return LocalChat(precision="float32", threads=1)
 
 
 def naive(chat: LocalChat, head: str, choice: str) -> float:

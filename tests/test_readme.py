@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,10 @@ def test_the_picture_of_the_graph_is_drawn_from_the_code(scripted: Any) -> None:
 def test_every_python_snippet_runs(snippet: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
-    exec(compile(snippet, str(README), "exec"), {"__name__": "readme"})
+    script = tmp_path / "snippet.py"
+    script.write_text(snippet, encoding="utf-8")
+
+    runpy.run_path(str(script), run_name="snippet")
 
 
 def test_there_are_snippets() -> None:
