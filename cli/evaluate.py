@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 evaluate = typer.Typer(no_args_is_help=True, help="Measure emotion accuracy and cause words on a file of data.")
 
-STRATEGIES = ("sem_only", "llm_only", "one_prompt", "two_stage")
+STRATEGIES: tuple[options.StrategyName, ...] = ("sem_only", "llm_only", "one_prompt", "two_stage")
 
 DataOption = Annotated[
     Path, typer.Option("--data", "-d", dir_okay=False, help="JSON lines, gzipped or not.", metavar="FILE")
@@ -43,6 +43,13 @@ JsonOption = Annotated[
     ),
 ]
 
+RecordOption = Annotated[
+    bool,
+    typer.Option(
+        "--record", help="Keep the SEM's own figures in its folder, for `hef sems`.", rich_help_panel="Emotion"
+    ),
+]
+
 
 @evaluate.command()
 def emotion(
@@ -55,6 +62,7 @@ def emotion(
     max_requeries: options.RequeriesOption = 1,
     limit: LimitOption = None,
     seed: SeedOption = 0,
+    record: RecordOption = False,
     out: JsonOption = None,
 ) -> None:
     """Measure emotion accuracy: every listener turn is one sample, its input all turns before it.
@@ -77,6 +85,8 @@ def emotion(
     names = STRATEGIES if strategy == "all" else (strategy,)
     run = {"primary": shown, "max_requeries": max_requeries}
     reports = [_measure(name, reader, chosen.model, drawn, run) for name in names]
+    if record:
+        _record(reader, reports)
     held = {"limit": limit, "seed": seed, "broken": len(broken), **run}
     _give("emotion", data, reports, held, out)
 
@@ -129,7 +139,9 @@ def download(
         typer.echo(f"{folder / split}.jsonl.gz  {count:,} conversations")
 
 
-def _measure(strategy: str, sem: Sem, model: str | None, samples: list[Any], run: dict[str, Any]) -> EmotionReport:
+def _measure(
+    strategy: options.StrategyName, sem: Sem, model: str | None, samples: list[Any], run: dict[str, Any]
+) -> EmotionReport:
     """Measure one strategy, with a progress bar."""
     from ..contract import HefContext
     from ..evaluation import evaluate_emotion, predict_with_hef, predict_with_sem
@@ -157,6 +169,17 @@ def _measure(strategy: str, sem: Sem, model: str | None, samples: list[Any], run
             part=part,
             report=lambda done, total: advance(strategy, done, total),
         )
+
+
+def _record(sem: Sem, reports: list[EmotionReport]) -> None:
+    """Write what the SEM reached by itself into its folder."""
+    from ..sem import OnnxSem
+
+    own = next((report for report in reports if report.strategy == "sem_only"), None)
+    if own is None or not isinstance(sem, OnnxSem):
+        raise Misuse("--record wants the strategy sem_only (or all), and a SEM that lies in a folder of its own")
+    figures = {name: round(getattr(own, name).value, 4) for name in ("top1", "top3", "top5", "ece")}
+    sem.record({**figures, "samples": own.samples})
 
 
 def _give(task: str, data: Path, reports: list[Any], held: dict[str, Any], out: str | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -36,10 +36,6 @@ ExportOption = Annotated[
     Path | None,
     typer.Option("--export", file_okay=False, help="Write the finished SEM here, as int8 ONNX.", metavar="FOLDER"),
 ]
-RecipeOption = Annotated[
-    Literal["small", "large"],
-    typer.Option("--recipe", help="small: 22M parameters, the shipped SEM's; large: 110M.", rich_help_panel=_RECIPE),
-]
 BackboneOption = Annotated[
     str | None,
     typer.Option("--backbone", help="Another encoder: hub id or folder.", metavar="NAME", rich_help_panel=_RECIPE),
@@ -63,7 +59,6 @@ def train(
     out: OutOption,
     data: DataOption = None,
     export: ExportOption = None,
-    recipe: RecipeOption = "small",
     backbone: BackboneOption = None,
     passes: PassesOption = None,
     batch_size: BatchOption = None,
@@ -89,7 +84,7 @@ def train(
         "learning_rate": learning_rate,
         "seed": seed,
     }
-    run, broken = _prepare(source, out, _recipe(recipe, changed), chosen.threads)
+    run, broken = _prepare(source, out, _recipe(changed), chosen.threads)
     done = _train(run)
     if export:
         from ..sem.training.export import export_sem
@@ -108,14 +103,14 @@ def train(
         _show(result)
 
 
-def _recipe(name: str, changed: dict[str, Any]) -> Recipe:
+def _recipe(changed: dict[str, Any]) -> Recipe:
     from pydantic import ValidationError
 
-    from ..sem.training.recipe import RECIPES, Recipe
+    from ..sem.training.recipe import Recipe
 
     given = {key: value for key, value in changed.items() if value is not None}
     try:
-        return Recipe.model_validate({**RECIPES[name].model_dump(), **given})
+        return Recipe.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         raise Misuse(

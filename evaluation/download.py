@@ -11,7 +11,7 @@ import gzip
 import json
 import shutil
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -88,7 +88,7 @@ def conversations(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _utterance(turn: dict[str, str], speaker: str) -> dict[str, str]:
+def _utterance(turn: Mapping[Any, str], speaker: str) -> dict[str, str]:
     """Return one turn; who speaks first is the speaker."""
     return {"role": "speaker" if turn["speaker_idx"] == speaker else "listener", "text": _text(turn["utterance"])}
 

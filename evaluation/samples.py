@@ -19,7 +19,7 @@ def read_samples(path: Path, labels: Sequence[str]) -> tuple[list[Sample], list[
     """Read the samples of a file of conversations.
 
     Args:
-        path: JSON lines, gzipped or not, of EmpatheticDialogues' form (see `docs/data.md`).
+        path: JSON lines, gzipped or not, of EmpatheticDialogues' form.
         labels: The taxonomy; a conversation with another emotion counts as broken.
 
     Returns:
@@ -51,7 +51,7 @@ def read_rows(path: Path, make: Callable[[dict[str, Any]], T]) -> tuple[list[T],
     _check(path)
     made: list[T] = []
     broken: list[str] = []
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
     with opened as lines:
         for number, line in enumerate(lines, start=1):
             try:

@@ -45,7 +45,7 @@ def _kind(torch: Any, precision: Precision, device: str) -> tuple[str, Any]:
     target = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if precision != "auto":
         return target, getattr(torch, precision)
-    able = getattr(torch.cpu, "get_capabilities", dict)()
+    able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     native = target != "cpu" or able.get("avx512_bf16") or able.get("amx_bf16")
     return target, torch.bfloat16 if native else torch.float32
 

@@ -45,6 +45,10 @@ class Manifest(BaseModel):
         except (ValueError, ValidationError) as error:
             raise SetupError(f"{path} is not a SEM manifest: {_REINSTALL}") from error
 
+    def write(self, folder: Path) -> None:
+        """Write the manifest into a folder."""
+        (folder / FILE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
     @property
     def taxonomy(self) -> Taxonomy:
         """The labels as a taxonomy, the described one where they are EmpatheticDialogues'."""

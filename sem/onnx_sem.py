@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -112,6 +112,11 @@ class OnnxSem:
         """Return one unit vector a text."""
         (vectors,) = self._run(self._encode([[Turn("speaker", text)] for text in texts]), ["vector"])
         return [[float(value) for value in vector] for vector in vectors]
+
+    def record(self, figures: Mapping[str, float]) -> None:
+        """Write measured figures into the folder's manifest, where `description` shows them."""
+        self._manifest = self._manifest.model_copy(update={"figures": dict(figures)})
+        self._manifest.write(self._folder)
 
     def _column(self, emotion: str) -> int:
         if emotion not in self._manifest.labels:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hef.cli.app import app
+from hef.sem import OnnxSem
 from typer.testing import CliRunner
 
 SAID = {
@@ -113,3 +116,16 @@ def test_an_archive_that_is_at_hand_is_converted(tmp_path: Path):
     done = evaluate("download", "--archive", tmp_path / "none.tar.gz", "--out", tmp_path)
     assert done.exit_code == 1
     assert "cannot be read" in done.stderr
+
+
+def test_recorded_figures_show_up_in_the_description_of_the_sem(conversations: Path, tmp_path: Path):
+    folder = tmp_path / "sem"
+    shutil.copytree(files("hef.sem") / "model", folder)
+
+    done = evaluate("emotion", "--data", conversations, "--sem", folder, "--record", "--json", "-")
+
+    assert done.exit_code == 0, done.stderr
+    (result,) = json.loads(done.stdout)["results"]
+    figures = OnnxSem(folder).description.figures
+    assert figures["top1"] == pytest.approx(result["top1"]["value"], abs=1e-4)
+    assert figures["samples"] == result["samples"]

@@ -45,7 +45,7 @@ def read_conversations(path: Path) -> tuple[list[Conversation], list[str]]:
     Returns:
         The conversations, and one message for each row that could not be read, naming its line.
     """
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
     conversations: list[Conversation] = []
     broken: list[str] = []
     with opened as lines:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import tempfile
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...contract import SetupError
-from ..manifest import FILE, hash_of
+from ..manifest import Manifest, hash_of
 from ..onnx_sem import OnnxSem
 from .data import Sample, listener_turns
 from .loop import Run
@@ -26,13 +25,16 @@ from .network import EmotionNetwork
 
 BLOCK = 128
 """Weights that share a scale."""
+WINDOW = 256
+"""Tokens the shipped SEM reads at most."""
 LICENCE = "CC BY-NC 4.0 (trained on EmpatheticDialogues); trunk all-MiniLM-L6-v2 Apache-2.0"
 
 
 def export_sem(run: Run, folder: Path, *, name: str = "minilm") -> OnnxSem:
     """Export a finished run and return the SEM read back from the folder.
 
-    The network is quantised to int8, then the temperature is fitted on the quantised network with the run's held-out training conversations.
+    The network is quantised to int8, then the temperature is fitted on the quantised network with
+    the run's held-out training conversations.
 
     Raises:
         SetupError: The run has no `network.pt` yet.
@@ -125,11 +127,11 @@ def _quantise(plain: Path, target: Path) -> None:
     quantize_dynamic(
         str(prepared), str(gathered), op_types_to_quantize=["Gather"], per_channel=True, weight_type=QuantType.QInt8
     )
-    quantizer = MatMulNBitsQuantizer(
+    quantizer: Any = MatMulNBitsQuantizer(
         onnx.load(str(gathered)), bits=8, block_size=BLOCK, is_symmetric=True, accuracy_level=4
     )
     quantizer.process()
-    quantizer.model.save_model_to_file(str(target), False)
+    onnx.save(quantizer.model.model, str(target))
 
 
 @contextmanager
@@ -146,16 +148,13 @@ def _quiet() -> Iterator[None]:
 
 
 def _write_manifest(run: Run, folder: Path, name: str, temperature: float) -> None:
-    files = ["model.onnx", "tokenizer.json"]
-    manifest: dict[str, Any] = {
-        "name": name,
-        "labels": list(run.taxonomy.labels),
-        "temperature": round(temperature, 4),
-        "max_tokens": 256,
-        "dimensions": int(run.network.embedder.out_features),
-        "licence": LICENCE,
-        "source": f"{run.recipe.backbone}, fine-tuned with `hef train`",
-        "figures": {},
-        "sha256": {file: hash_of(folder / file) for file in files},
-    }
-    (folder / FILE).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    Manifest(
+        name=name,
+        labels=run.taxonomy.labels,
+        temperature=round(temperature, 4),
+        max_tokens=min(WINDOW, run.network.positions),
+        dimensions=int(run.network.embedder.out_features),
+        licence=LICENCE,
+        source=f"{run.recipe.backbone}, fine-tuned with `hef train`",
+        sha256={file: hash_of(folder / file) for file in ("model.onnx", "tokenizer.json")},
+    ).write(folder)

@@ -43,6 +43,11 @@ class EmotionNetwork(nn.Module):
         trunk = AutoModel.from_pretrained(backbone, dtype=torch.float32, add_pooling_layer=False)
         return cls(trunk, int(trunk.config.hidden_size), labels)
 
+    @property
+    def positions(self) -> int:
+        """How many tokens the trunk can tell apart by place."""
+        return int(self.trunk.config.max_position_embeddings)  # type: ignore[union-attr, arg-type]
+
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Outputs:
         """Read a padded batch, each input of shape [batch, tokens]."""
         hidden = self.trunk(

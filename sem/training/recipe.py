@@ -6,12 +6,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Recipe(BaseModel):
-    """The settings of one training run; two runs of one recipe and seed see the same batches."""
+    """The settings of one training run; the defaults are the shipped SEM's.
+
+    Two runs of one recipe and seed see the same batches.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     backbone: str = Field(
-        default="sentence-transformers/all-MiniLM-L6-v2", description="Hub id or folder of the BERT-like trunk"
+        default="sentence-transformers/all-MiniLM-L6-v2", description="Hub id or folder of a BERT with token types"
     )
     passes: int = Field(default=4, ge=1, description="Passes over the conversations")
     batch_size: int = Field(default=32, ge=1)
@@ -34,10 +37,3 @@ class Recipe(BaseModel):
         default=0.03, gt=0, lt=0.5, description="Share of training conversations kept for calibration"
     )
     seed: int = 0
-
-
-RECIPES = {
-    "small": Recipe(),
-    "large": Recipe(backbone="sentence-transformers/all-mpnet-base-v2", learning_rate=6e-5),
-}
-"""`small` is the shipped SEM's; `large` the 110M encoder's."""
