@@ -42,13 +42,13 @@ def _table(found: dict[str, SemDescription]) -> Table:
     """Return one row a SEM, with a column for each figure that any of them has."""
     figures = list(dict.fromkeys(name for held in found.values() for name in held.figures))
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
-    for name in ("SEM", "emotions", "languages", "size"):
+    for name in ("SEM", "emotions", "in", "size"):
         table.add_column(name, justify="right" if name == "size" else "left")
     for name in figures:
         table.add_column(name, justify="right")
     for name, held in found.items():
         measured = [_figure(held.figures[figure]) if figure in held.figures else "" for figure in figures]
-        labels = f"{len(held.taxonomy.labels)} of {held.taxonomy.name}"
+        labels = str(len(held.taxonomy.labels))
         size = f"{held.size_mb:.1f} MB"
         table.add_row(Text(name, style=f"bold {ACCENT}"), labels, ", ".join(held.languages), size, *measured)
     return table
@@ -57,11 +57,12 @@ def _table(found: dict[str, SemDescription]) -> Table:
 def _note(name: str, held: SemDescription | Exception) -> Text:
     if isinstance(held, Exception):
         return Text.assemble((name, "bold red"), f"  cannot be loaded: {held}")
-    return Text.assemble((name, f"bold {ACCENT}"), "  ", held.source, "\n", (f"Licence: {held.licence}", FAINT))
+    about = f"Labels: {held.taxonomy.name}. Licence: {held.licence}"
+    return Text.assemble((name, f"bold {ACCENT}"), "  ", held.source, "\n", (about, FAINT))
 
 
 def _figure(value: float) -> str:
-    return f"{value:.3f}" if abs(value) <= 1 else f"{value:,.0f}"
+    return f"{value:.1%}" if abs(value) <= 1 else f"{value:,.0f}"
 
 
 def _row(name: str, held: SemDescription | Exception) -> dict[str, Any]:
