@@ -5,7 +5,7 @@ VENV ?= .venv
 TEXT ?= My best friend is moving abroad next week and I do not know what I will do without her.
 
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 PACKAGES := cli contract evaluation graph llm memory nodes prompts sem tools
 
 .PHONY: help setup reply test lint types studio clean
@@ -21,7 +21,7 @@ setup: $(VENV)/ready ## Install HEF, its pinned dependencies and the embedded mo
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "HEF needs Python 3.11 or newer: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --upgrade "pip>=25.1"
 
 $(VENV)/ready: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Setting up: a few minutes, once."
