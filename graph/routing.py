@@ -22,8 +22,8 @@ def after_verdict(verdict: Verdict | None, rounds: int, max_requeries: int) -> L
 
 
 def after_coarse(state: HefState, runtime: Runtime[Any]) -> Literal["sem_emotion", "fine_emotion"]:
-    """Route from `coarse_emotion`."""
-    verdict = state.get("verdict")
+    """Route from `coarse_emotion`; only strategy `two_stage` asks again."""
+    settings, verdict = as_context(runtime.context), state.get("verdict")
     # Counted by judgements, not by readings: a re-query in which the SEM failed leaves no reading, and counts.
     rounds = verdict.requeries + 1 if verdict and state.get("readings") else 0
-    return after_verdict(verdict, rounds, as_context(runtime.context).max_requeries)
+    return after_verdict(verdict, rounds, settings.max_requeries if settings.strategy == "two_stage" else 0)

@@ -64,16 +64,26 @@ def _verdict(state: HefState, runtime: Runtime[Any], found: Judgement | None, fa
     asked = found is not None and settings.strategy != "sem_only"
     if asked and found is not None and found.emotion is None:
         fault = fault or "the LLM named no emotion of the set: the SEM decided"
+    agreed = found is None or agrees(found, readings)
     verdict = Verdict(
         turn=turn_key(state["messages"]),
-        agreed=found is None or agrees(found, readings),
-        emotion=found.emotion if found else None,
+        agreed=agreed,
+        emotion=_named(found, readings if agreed and settings.strategy == "two_stage" else []),
         scores=found.scores if found else None,
         form=found.form if asked and found and found.emotion else "none",
         requeries=before.requeries + 1 if before else 0,
     )
     emit(runtime, "verdict", verdict.requeries, **verdict.model_dump(exclude={"turn", "requeries", "scores"}))
     return {"verdict": verdict, "faults": {"coarse_emotion": fault}}
+
+
+def _named(found: Judgement | None, readings: list[Reading]) -> str | None:
+    """Return what the LLM names: among the readings' primary emotions, where it scored them."""
+    primary = [label for reading in readings for label in reading.primary]
+    if found is None or found.scores is None or not primary:
+        return found.emotion if found else None
+    scores = found.scores
+    return max(primary, key=lambda label: scores[label])
 
 
 def agrees(found: Judgement, readings: list[Reading]) -> bool:

@@ -6,6 +6,7 @@ import pytest
 from hef.graph import HefContext, create_hef
 from hef.nodes import dialogue_of
 from hef.sem import shipped_sem
+from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
@@ -50,6 +51,43 @@ def test_disagreement_asks_the_sem_again_within_the_budget(budget: int, scripted
     assert nodes.count("recall") == nodes.count("draft_response") == 1
     assert (out["empathy"].agreed, out["empathy"].requeries, out["empathy"].hypothesis) == (False, budget, "proud")
     assert [event["round"] for event in events if event["hef"] == "reading"] == list(range(budget + 1))
+
+
+def test_one_prompt_asks_once_whatever_the_llm_says(scripted: Any) -> None:
+    out, nodes, _ = run(scripted("proud", "Well done!"), strategy="one_prompt", max_requeries=3)
+
+    assert nodes.count("sem_emotion") == nodes.count("coarse_emotion") == 1
+    assert (out["empathy"].emotion, out["empathy"].stage) == ("proud", "fine")
+
+
+class Scoring(FakeListChatModel):
+    """A chat model that scores one label far above, or a little above, all others."""
+
+    favourite: str
+    lead: float
+
+    def score_choices(
+        self, messages: Any, choices: Any, *, prefix: str = "", content_free: Any = ()
+    ) -> dict[str, float]:
+        return {choice: self.lead if choice == self.favourite else 0.0 for choice in choices}
+
+    async def ascore_choices(self, *arguments: Any, **named: Any) -> dict[str, float]:
+        return self.score_choices(*arguments, **named)
+
+
+def test_a_scoring_llm_that_is_unsure_is_taken_to_agree_with_its_best_primary_emotion() -> None:
+    out, nodes, _ = run(Scoring(responses=["I am sorry."], favourite="proud", lead=0.5))
+
+    assert nodes.count("sem_emotion") == 1
+    assert out["empathy"].agreed
+    assert out["empathy"].hypothesis in out["empathy"].primary
+
+
+def test_a_scoring_llm_that_is_sure_of_another_emotion_has_the_sem_look_again_without_another_call() -> None:
+    out, nodes, _ = run(Scoring(responses=["I am sorry."], favourite="proud", lead=5.0))
+
+    assert nodes.count("sem_emotion") == 2
+    assert (out["empathy"].agreed, out["empathy"].hypothesis, out["empathy"].requeries) == (False, "proud", 1)
 
 
 def test_the_second_look_takes_another_view_and_brings_evidence(scripted: Any) -> None:
