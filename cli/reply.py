@@ -48,6 +48,10 @@ def reply(
         context = context_of(person, strategy=strategy, primary=shown, max_requeries=max_requeries, persona=persona)
         hef = open_hef(chosen, memory=person is not None)
         done = asyncio.run(_turn(hef, said, context, stage))
+    if not as_json:
+        from .show import left_out
+
+        left_out(stage.console, done.empathy)
     if as_json:
         typer.echo(as_line(done))
 

@@ -98,6 +98,11 @@ def understanding(console: Console, empathy: Empathy, dialogue: Dialogue, top: i
         field(console, "causes", highlighted(dialogue, empathy.causes, marks=plain))
     if empathy.memories:
         field(console, "recalled", f"{len(empathy.memories)} earlier turn{'s' * (len(empathy.memories) > 1)}")
+    left_out(console, empathy)
+
+
+def left_out(console: Console, empathy: Empathy) -> None:
+    """Print what could not be done in a turn; nothing when all worked."""
     if empathy.degraded:
         field(console, "left out", Text(empathy.degraded, style="yellow"))
 
@@ -108,5 +113,4 @@ def summary(empathy: Empathy) -> Text:
     words = ", ".join(cause.text for cause in empathy.causes[:3])
     line = Text.assemble((empathy.emotion, ACCENT), f" {share:.0%}", style=FAINT)
     line.append(f" · {words}" if words else "")
-    line.append("" if empathy.agreed else f" · the LLM thought of {empathy.hypothesis}")
-    return line.append(f" · {empathy.degraded}" if empathy.degraded else "", style="yellow")
+    return line.append("" if empathy.agreed else f" · the LLM thought of {empathy.hypothesis}")

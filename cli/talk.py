@@ -20,7 +20,7 @@ from .assemble import open_hef
 from .errors import sentence
 from .reply import as_line
 from .settings import Settings
-from .show import FAINT, GUTTER, field, summary, understanding
+from .show import FAINT, GUTTER, field, left_out, summary, understanding
 from .stage import Stage
 from .turn import Replied, Understood, follow
 
@@ -92,6 +92,7 @@ class Talk:
         except Exception as error:
             self._fail(sentence(error))
         else:
+            left_out(self._console, done.empathy)
             if self._json:
                 print(as_line(done), flush=True)
         self._console.print()

@@ -25,7 +25,8 @@ def remember(state: HefState, runtime: Runtime[Any]) -> Update:
         except GraphBubbleUp:
             raise
         except Exception as error:
-            fault = f"the turn could not be remembered: {error}"
+            known = str(error) in state.get("faults", {}).get("recall", "")
+            fault = f"the turn could not be remembered{' either' if known else f': {error}'}"
     faults = {**state.get("faults", {}), "remember": fault}
     return {
         "empathy": state["empathy"].model_copy(update={"degraded": summary(faults)}),

@@ -72,6 +72,15 @@ def test_what_a_user_said_before_is_recalled(tmp_path: Path):
     assert len(json.loads(reply(*said).stdout)["empathy"]["memories"]) == 1
 
 
+@pytest.mark.usefixtures("quick")
+def test_a_memory_that_cannot_be_opened_is_said_after_the_reply(tmp_path: Path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    done = reply("I got the job!", "--home", str(tmp_path / "file" / "home"), "--strategy", "sem_only", "--user", "ana")
+    assert done.exit_code == 0, done.stderr
+    assert "left out" in done.stdout.split("  reply")[1]
+    assert "could not be searched" in done.stdout
+
+
 def test_an_unknown_model_is_a_failure():
     done = reply("hello", "--model", "huggingface:/no/such/folder")
     assert (done.exit_code, done.stdout) == (1, "")
