@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hef.graph import create_hef
 from hef.llm import model_name, prepare_embedded
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import HumanMessage
 
 pytest.importorskip("langchain_openai")
 pytest.importorskip("fastapi")
@@ -66,3 +68,18 @@ async def test_served_model_answers_sync_async_and_streaming(served: BaseChatMod
     assert len(chunks) > 1
     assert "".join(chunks) == reply
     assert Path(model_name(served)) == prepare_embedded()
+
+
+async def test_a_hef_turn_runs_with_a_served_model(served: BaseChatModel) -> None:
+    hef = create_hef(model=served).compile()
+    said = {"messages": [HumanMessage("My dog died last night.")]}
+
+    out = hef.invoke(said)
+
+    assert out["messages"][-1].text
+    assert out["empathy"].emotion in out["empathy"].distribution
+    assert not (out["empathy"].degraded or "").startswith("the LLM could not")
+    tokens = [
+        m.text async for m, about in hef.astream(said, stream_mode="messages") if "draft" in about["langgraph_node"]
+    ]
+    assert len([token for token in tokens if token]) > 1

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from math import fsum
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hef.contract import SetupError, Turn
+from hef.graph import create_hef
 from hef.sem import EMPATHETIC_DIALOGUES, HfSem, Sem, Taxonomy
 from hef.sem.distribution import check_reading
+from langchain_core.messages import HumanMessage
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
@@ -165,3 +168,13 @@ def test_nothing_to_read_gives_nothing(sem: HfSem) -> None:
 def test_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"no text-classification model at .*nothing"):
         HfSem(str(tmp_path / "nothing"))
+
+
+def test_it_takes_the_shipped_sems_place_in_the_graph(sem: HfSem, scripted: Any) -> None:
+    hef = create_hef(model=scripted(OWN[0], "I hear you."), sem=sem).compile()
+
+    empathy = hef.invoke({"messages": [HumanMessage("My dog died last night.")]})["empathy"]
+
+    assert set(empathy.distribution) == set(OWN)
+    assert empathy.sem == sem.description.name
+    assert empathy.degraded is None
