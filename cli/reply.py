@@ -42,19 +42,18 @@ def reply(
     chosen = settings(model=model, sem=sem, home=home, user=user, threads=threads)
     begin_loading(chosen.model)
     from .stage import Stage
-    from .turn import stoppable
 
     with Stage(quiet=as_json, name="reply") as stage:
         person = None if no_memory else chosen.user
         context = context_of(person, strategy=strategy, primary=shown, max_requeries=max_requeries, persona=persona)
         hef = open_hef(chosen, memory=person is not None)
-        done = asyncio.run(stoppable(_turn(hef, said, context, stage)))
-    if not as_json:
-        from .show import left_out
-
-        left_out(stage.console, done.empathy)
+        done = asyncio.run(_turn(hef, said, context, stage))
     if as_json:
         typer.echo(as_line(done))
+        return
+    from .show import left_out
+
+    left_out(stage.console, done.empathy)
 
 
 def as_line(done: Replied) -> str:

@@ -22,7 +22,7 @@ from .reply import as_line
 from .settings import Settings
 from .show import FAINT, GUTTER, field, left_out, summary, understanding
 from .stage import Stage
-from .turn import Replied, Understood, follow, stoppable
+from .turn import Replied, Understood, follow
 
 LAST = "remember"
 """The node after which a turn is over."""
@@ -84,7 +84,7 @@ class Talk:
         stage = Stage(name="hef", quiet=self._json)
         try:
             with stage:
-                done = self._runner.run(stoppable(self._turn(said, stage)))
+                done = self._runner.run(self._turn(said, stage))
         except KeyboardInterrupt:
             self.interrupted = True
             self._keep(stage.heard)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
     from langgraph.types import StreamMode
 
     from ..contract import Empathy, HefContext
-
-T = TypeVar("T")
 
 DRAFTING = "draft_response"
 """The node whose tokens are the reply."""
@@ -95,22 +92,6 @@ async def follow(
     if not told:
         yield Understood(empathy)
     yield Replied(empathy, reply)
-
-
-async def stoppable(turn: Coroutine[Any, Any, T]) -> T:
-    """Await a turn so that Ctrl-C always ends it.
-
-    A cancellation that comes while a stream is between two of its own waits can get lost in it;
-    so it is repeated until the turn has ended.
-    """
-    task = asyncio.ensure_future(turn)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        while not task.done():
-            task.cancel()
-            await asyncio.wait({task}, timeout=0.2)
-        raise
 
 
 def _empathy(update: dict[str, Any]) -> Empathy | None:

@@ -129,12 +129,19 @@ main()
 """
 
 
+def _hear_ctrl_c() -> None:
+    """Let the program hear Ctrl-C even where the tests run in a shell's background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """A program in a terminal of its own."""
 
     def __init__(self, *command: str) -> None:
         self._here, there = pty.openpty()
-        self.process = subprocess.Popen(command, stdin=there, stdout=there, stderr=there, start_new_session=True)
+        self.process = subprocess.Popen(
+            command, stdin=there, stdout=there, stderr=there, start_new_session=True, preexec_fn=_hear_ctrl_c
+        )
         os.close(there)
         self._seen = ""
 
