@@ -118,6 +118,16 @@ def test_what_was_trained_can_be_exported_and_read(data: Path, encoder: Path, tm
     assert sum(reading.distribution.values()) == pytest.approx(1)
 
 
+def test_an_exported_sem_does_not_bear_the_shipped_ones_name_or_licence(data: Path, encoder: Path, tmp_path: Path):
+    done = train(data, encoder, tmp_path / "run", "--passes", "1", "--export", str(tmp_path / "ours"))
+    assert done.exit_code == 0, done.stderr
+    from hef.sem import OnnxSem
+
+    about = OnnxSem(tmp_path / "ours").description
+    assert about.name == "ours"
+    assert "EmpatheticDialogues" not in about.licence
+
+
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [

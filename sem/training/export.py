@@ -27,14 +27,21 @@ BLOCK = 128
 """Weights that share a scale."""
 WINDOW = 256
 """Tokens the shipped SEM reads at most."""
-LICENCE = "CC BY-NC 4.0 (trained on EmpatheticDialogues); trunk all-MiniLM-L6-v2 Apache-2.0"
+LICENCE = "that of its training data and of its backbone"
+"""What is said of weights whose maker named no licence."""
 
 
-def export_sem(run: Run, folder: Path, *, name: str = "minilm") -> OnnxSem:
+def export_sem(run: Run, folder: Path, *, name: str | None = None, licence: str = LICENCE) -> OnnxSem:
     """Export a finished run and return the SEM read back from the folder.
 
     The network is quantised to int8, then the temperature is fitted on the quantised network with
     the run's held-out training conversations.
+
+    Args:
+        run: The finished run.
+        folder: Where the SEM is written.
+        name: What it is called; None means the folder's name.
+        licence: Licence of the weights, and of the data where that binds them.
 
     Raises:
         SetupError: The run has no `network.pt` yet.
@@ -50,11 +57,11 @@ def export_sem(run: Run, folder: Path, *, name: str = "minilm") -> OnnxSem:
         _to_onnx(network.cpu().eval(), plain)
         _quantise(plain, folder / "model.onnx")
     shutil.copyfile(Path(run.backbone) / "tokenizer.json", folder / "tokenizer.json")
-    _write_manifest(run, folder, name, temperature=1.0)
+    _write_manifest(run, folder, name or folder.resolve().name, licence, temperature=1.0)
     samples = list(listener_turns(run.held_out))
     logits = _logits(OnnxSem(folder, run.taxonomy), samples)
     wanted = np.array([run.taxonomy.labels.index(sample.emotion) for sample in samples])
-    _write_manifest(run, folder, name, temperature=fit_temperature(logits, wanted))
+    _write_manifest(run, folder, name or folder.resolve().name, licence, temperature=fit_temperature(logits, wanted))
     return OnnxSem(folder, run.taxonomy)
 
 
@@ -147,14 +154,14 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def _write_manifest(run: Run, folder: Path, name: str, temperature: float) -> None:
+def _write_manifest(run: Run, folder: Path, name: str, licence: str, temperature: float) -> None:
     Manifest(
         name=name,
         labels=run.taxonomy.labels,
         temperature=round(temperature, 4),
         max_tokens=min(WINDOW, run.network.positions),
         dimensions=int(run.network.embedder.out_features),
-        licence=LICENCE,
+        licence=licence,
         source=f"{run.recipe.backbone}, fine-tuned with `hef train`",
         sha256={file: hash_of(folder / file) for file in ("model.onnx", "tokenizer.json")},
     ).write(folder)
