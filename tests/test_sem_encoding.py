@@ -5,13 +5,15 @@ from pathlib import Path
 import hef.sem.encoding
 import numpy as np
 import pytest
-from hef.contract import Turn
-from hef.sem.encoding import CLS, SEP, DialogueEncoder, Encoded, pad
+from hef.contract import SetupError, Turn
+from hef.sem.encoding import DialogueEncoder, Encoded, pad
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
+from tokenizers.models import WordPiece
 
 TOKENIZER = Tokenizer.from_file(str(Path(hef.sem.encoding.__file__).parent / "model" / "tokenizer.json"))
+CLS, SEP = TOKENIZER.token_to_id("[CLS]"), TOKENIZER.token_to_id("[SEP]")
 ODD = st.sampled_from(
     [*"aeinst .,'-", "née", "e\u0301", "\u0308", "😢", "👩\u200d👧", "\u00a0", "\u2003", "\t\n", "犬", "ß"]
 )
@@ -151,3 +153,42 @@ def test_rows_are_padded_on_the_right() -> None:
     assert arrays["attention_mask"].tolist() == [[1, 1, 1, 0, 0, 0], [1] * 6]
     assert arrays["token_type_ids"][1].tolist() == list(long.types)
     assert all(array.dtype == np.int64 for array in arrays.values())
+
+
+def test_a_turn_of_the_last_call_is_not_tokenized_again() -> None:
+    seen: list[str] = []
+
+    class Counting:
+        def __getattr__(self, name: str) -> object:
+            return getattr(TOKENIZER, name)
+
+        def encode_batch(self, texts: list[str], **options: bool) -> list[Encoding]:
+            seen.extend(texts)
+            return TOKENIZER.encode_batch(texts, **options)  # type: ignore[no-any-return]
+
+    encoder = DialogueEncoder(Counting())  # type: ignore[arg-type]
+    first = encoder(said("my dog died", "oh no"))
+    again = encoder(said("my dog died", "oh no"))
+    encoder(said("my dog died", "oh no", "yes"))
+
+    assert sorted(seen) == ["my dog died", "oh no", "yes"]
+    assert again == first
+
+
+def test_special_tokens_are_the_tokenizers_own() -> None:
+    vocabulary = {"<s>": 0, "<pad>": 1, "</s>": 2, "[UNK]": 3, "dog": 4}
+    encoder = DialogueEncoder(Tokenizer(WordPiece(vocabulary, unk_token="[UNK]")))
+
+    assert encoder([Turn("speaker", "dog")]).ids == (0, 4, 2)
+
+
+def test_a_tokenizer_without_special_tokens_is_refused() -> None:
+    with pytest.raises(SetupError, match=r"none of the special tokens \[CLS\], <s>"):
+        DialogueEncoder(Tokenizer(WordPiece({"[UNK]": 0}, unk_token="[UNK]")))
+
+
+def test_padding_rounds_the_width_up() -> None:
+    arrays = pad([encode(said("my dog died"))], 8)
+
+    assert arrays["input_ids"].shape == (1, 8)
+    assert arrays["attention_mask"].sum() == 5

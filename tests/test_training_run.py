@@ -10,71 +10,32 @@ import numpy as np
 import pytest
 import torch
 from hef.contract import Dialogue, SetupError, Turn
-from hef.sem import OnnxSem, Taxonomy
+from hef.sem import OnnxSem
 from hef.sem.encoding import DialogueEncoder, Encoded, pad
-from hef.sem.training.data import Conversation, listener_turns
+from hef.sem.training.data import Conversation, Sample, listener_turns
 from hef.sem.training.export import export_sem, fit_temperature
 from hef.sem.training.loop import Progress, Run
 from hef.sem.training.network import EmotionNetwork, Outputs
 from hef.sem.training.recipe import Recipe
+from hef.sem.training.teacher import SoftLabels
+from tiny_encoder import CONVERSATIONS, SAID, TINY, write_bert, write_mpnet
 from tokenizers import Tokenizer
-from tokenizers.models import WordPiece
-from tokenizers.normalizers import BertNormalizer
-from tokenizers.pre_tokenizers import BertPreTokenizer
 
-TINY = Taxonomy("tiny", ("sad", "joyful", "afraid"))
-SAID = {
-    "sad": ["my dog died", "my friend moved away", "i lost my ring", "nobody came to see me"],
-    "joyful": ["i got the job", "we won the game", "my son can walk", "the sun is out"],
-    "afraid": ["i heard a noise", "the dark scares me", "a bear came near", "the plane shook"],
-}
-CONVERSATIONS = [
-    Conversation(
-        conv_id=f"{emotion}{number}",
-        emotion=emotion,
-        situation=f"once {text}",
-        turns=(
-            Turn("speaker", text),
-            Turn("listener", "oh what was it like"),
-            Turn("speaker", f"i feel so {emotion}"),
-            Turn("listener", "i see"),
-        ),
-    )
-    for emotion, texts in SAID.items()
-    for number, text in enumerate(texts)
-]
 PASSES, STEPS = 2, 12
 
 
 @pytest.fixture(scope="module")
 def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a tiny random BERT and a tokenizer with BERT's special ids."""
-    from transformers import BertConfig, BertModel
+    return write_bert(tmp_path_factory.mktemp("tiny") / "bert")
 
-    words = sorted({word for one in CONVERSATIONS for turn in one.turns for word in turn.text.split()} | {"once"})
-    tokens = ["[PAD]", *(f"[unused{i}]" for i in range(99)), "[UNK]", "[CLS]", "[SEP]", *words]
-    tokenizer = Tokenizer(WordPiece({token: i for i, token in enumerate(tokens)}, unk_token="[UNK]"))
-    tokenizer.normalizer, tokenizer.pre_tokenizer = BertNormalizer(), BertPreTokenizer()
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(tokens),
-        hidden_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=64,
-        initializer_range=0.3,
-    )
-    folder = tmp_path_factory.mktemp("tiny") / "bert"
-    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    return folder
+
+def make_recipe(backbone: Path, **changes: Any) -> Recipe:
+    settings = {"passes": PASSES, "batch_size": 4, "learning_rate": 1e-2, "average_decay": 0.0, "held_out": 0.1}
+    return Recipe.model_validate({"backbone": str(backbone), **settings, **changes})
 
 
 def make_run(folder: Path, backbone: Path, **changes: Any) -> Run:
-    recipe = Recipe(
-        backbone=str(backbone), passes=PASSES, batch_size=4, learning_rate=1e-2, average_decay=0.0, held_out=0.1
-    )
-    return Run(folder, recipe, TINY, CONVERSATIONS, **changes)
+    return Run(folder, make_recipe(backbone), TINY, CONVERSATIONS, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +157,6 @@ def test_token_logits_average_to_the_dialogues_logits(finished: tuple[Run, list[
 
     for item, tokens, logits in zip(encode(backbone, dialogues), out.token_logits, out.logits, strict=True):
         assert torch.allclose(tokens[: len(item.ids)].mean(0), logits, atol=1e-4)
-    assert torch.allclose(out.embedding.norm(dim=-1), torch.ones(4), atol=1e-4)
 
 
 def test_exported_sem_agrees_with_the_network(
@@ -233,6 +193,82 @@ def test_exported_folder_stands_alone(exported: OnnxSem) -> None:
     assert sem.read([dialogue]) == exported.read([dialogue])
     (causes,) = sem.causes([dialogue], ["sad"])
     assert {cause.text for cause in causes} == {"dog", "died"}
+
+
+def test_run_may_end_in_the_midst_of_a_pass(backbone: Path, tmp_path: Path) -> None:
+    steps: list[int] = []
+    recipe = make_recipe(backbone, passes=1.5)
+
+    Run(tmp_path, recipe, TINY, CONVERSATIONS, report=lambda progress: steps.append(progress.steps)).train()
+
+    assert set(steps) == {9} == {len(steps)}
+
+
+def test_encoder_without_token_types_and_with_other_special_tokens_learns(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", make_recipe(write_mpnet(tmp_path / "mpnet"), passes=12), TINY, CONVERSATIONS)
+    samples = list(listener_turns(run.fitted))
+    wanted = np.array([TINY.labels.index(sample.emotion) for sample in samples])
+
+    found = run.forward.logits(run.train(), samples).argmax(axis=1)
+
+    assert (found == wanted).mean() > 0.8
+
+
+def test_frozen_layers_stay_as_they_are_and_the_others_learn(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", make_recipe(write_mpnet(tmp_path / "mpnet"), frozen_layers=1), TINY, CONVERSATIONS)
+    before = {name: weight.clone() for name, weight in run.network.state_dict().items()}
+
+    after = run.train().state_dict()
+
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert any(name.startswith("trunk.encoder.layer.1") for name in changed)
+    assert not any(name.startswith(("trunk.embeddings", "trunk.encoder.layer.0")) for name in changed)
+
+
+def test_pupil_follows_its_teacher_where_the_labels_say_nothing(
+    finished: tuple[Run, list[Progress]], backbone: Path, tmp_path: Path
+) -> None:
+    teacher = finished[0]
+    texts = [Sample((Turn("speaker", text),), "", "") for texts in SAID.values() for text in texts]
+    lone = [Conversation(f"x{i}", "sad", "", (Turn("speaker", "once"), Turn("listener", "yes"))) for i in range(4)]
+    recipe = make_recipe(backbone, passes=8, teachers=(str(teacher.folder),), teacher_weight=1.0)
+    pupil = Run(tmp_path, recipe, TINY, lone, unlabelled=texts)
+
+    found = pupil.forward.logits(pupil.train(), texts).argmax(axis=1)
+
+    assert (found == teacher.forward.logits(trained(teacher, backbone), texts).argmax(axis=1)).mean() > 0.8
+
+
+def test_teachers_are_asked_once(
+    finished: tuple[Run, list[Progress]], backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [Sample((Turn("speaker", text),), "", "") for text in SAID["sad"]]
+    SoftLabels(tmp_path / "soft.pt", [finished[0].folder], TINY).teach([*texts, *texts])
+    monkeypatch.setattr(EmotionNetwork, "forward", None)
+
+    again = SoftLabels(tmp_path / "soft.pt", [finished[0].folder], TINY)
+    again.teach(texts)
+
+    known = again.of(texts[0])
+    assert known is not None
+    assert known.shape == (3,)
+    assert again.of(Sample((Turn("speaker", "unheard"),), "", "")) is None
+
+
+def test_texts_without_labels_want_a_teacher(backbone: Path, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="1 samples have no label and no teacher"):
+        Run(tmp_path, make_recipe(backbone), TINY, CONVERSATIONS, unlabelled=[Sample((Turn("speaker", "x"),), "", "")])
+
+
+def test_teacher_that_has_not_finished_is_named(backbone: Path, tmp_path: Path) -> None:
+    recipe = make_recipe(backbone, teachers=(str(tmp_path / "nobody"),))
+    with pytest.raises(SetupError, match="nobody holds no finished run"):
+        Run(tmp_path / "run", recipe, TINY, CONVERSATIONS).train()
+
+
+def test_folder_of_another_recipe_is_refused(finished: tuple[Run, list[Progress]], backbone: Path) -> None:
+    with pytest.raises(SetupError, match=r"began with another recipe \(seed 0 -> 1\)"):
+        Run(finished[0].folder, make_recipe(backbone, seed=1), TINY, CONVERSATIONS)
 
 
 def test_run_that_has_not_finished_cannot_be_exported(backbone: Path, tmp_path: Path) -> None:

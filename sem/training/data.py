@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from ...contract.dialogue import Turn
 from .recipe import Recipe
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Sample:
     turns: tuple[Turn, ...]
     """The dialogue context."""
     emotion: str
-    """The label."""
+    """The label; empty where there is none."""
     conv_id: str
     """Where it comes from."""
 
@@ -45,16 +48,36 @@ def read_conversations(path: Path) -> tuple[list[Conversation], list[str]]:
     Returns:
         The conversations, and one message for each row that could not be read, naming its line.
     """
+    return _read(path, _conversation)
+
+
+def read_texts(path: Path) -> tuple[list[Sample], list[str]]:
+    """Read a (gzipped) JSON-lines file of texts without a label, rows with `text`, as dialogues of one turn.
+
+    Returns:
+        The samples, and one message for each row that could not be read, naming its line.
+    """
+    return _read(path, _text)
+
+
+def _text(row: dict[str, object]) -> Sample:
+    text = row["text"]
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError("`text` is empty or no text")
+    return Sample((Turn("speaker", text),), "", "")
+
+
+def _read(path: Path, make: Callable[[dict[str, object]], T]) -> tuple[list[T], list[str]]:
     opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-    conversations: list[Conversation] = []
+    rows: list[T] = []
     broken: list[str] = []
     with opened as lines:
         for number, line in enumerate(lines, start=1):
             try:
-                conversations.append(_conversation(json.loads(line)))
+                rows.append(make(json.loads(line)))
             except (ValueError, KeyError, TypeError) as error:
                 broken.append(f"{path.name}:{number}: {type(error).__name__}: {error}")
-    return conversations, broken
+    return rows, broken
 
 
 def _conversation(row: dict[str, object]) -> Conversation:

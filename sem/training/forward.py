@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from .network import EmotionNetwork, Outputs
 
 BATCH = 64
 """Samples a pass when nothing is learned."""
+WIDTHS = 8
+"""Widths of a batch are multiples of it: kernels are compiled once a width, for seconds."""
 
 
 class Forward:
@@ -32,32 +34,37 @@ class Forward:
 
     def __call__(self, network: EmotionNetwork, rows: Sequence[Encoded]) -> Outputs:
         """Return the outputs for one batch."""
-        tensors = {name: torch.from_numpy(array).to(self.device) for name, array in pad(rows).items()}
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            outputs: Outputs = network(**tensors)
-        return outputs
+        return self._run(network, rows)[0]
 
     def logits(self, network: EmotionNetwork, samples: Sequence[Sample]) -> NDArray[np.float32]:
         """Return the emotion logits of samples, [samples, labels]."""
-        rows: list[Any] = [None] * len(samples)
-        for part, outputs in self._parts(network, samples):
-            for index, row in zip(part, outputs.logits.float().cpu().numpy(), strict=True):
-                rows[index] = row
-        return np.stack(rows)
+        rows = self.each(network, samples, lambda outputs, mask: outputs.logits.float().cpu())
+        return torch.stack(rows).numpy()
 
-    def vectors(self, network: EmotionNetwork, samples: Sequence[Sample]) -> list[Tensor]:
-        """Return the sentence vector of each sample, in half precision."""
-        rows: list[Any] = [None] * len(samples)
-        for part, outputs in self._parts(network, samples):
-            for index, row in zip(part, outputs.embedding.half().cpu().unbind(), strict=True):
-                rows[index] = row
-        return rows
+    def each(
+        self, network: EmotionNetwork, samples: Sequence[Sample], take: Callable[[Outputs, Tensor], Tensor]
+    ) -> list[Tensor]:
+        """Return what is taken from the outputs, one row a sample; nothing is learned.
 
-    def _parts(self, network: EmotionNetwork, samples: Sequence[Sample]) -> Iterator[tuple[list[int], Outputs]]:
+        Args:
+            network: What reads.
+            samples: What is read, in batches of similar length.
+            take: From the outputs of a batch and its attention mask to one row a sample.
+        """
         encoded = self.encoder.batch([sample.turns for sample in samples])
         order = sorted(range(len(samples)), key=lambda i: len(encoded[i].ids))
+        rows: list[Any] = [None] * len(samples)
         network.eval()
         with torch.no_grad():
             for start in range(0, len(order), BATCH):
                 part = order[start : start + BATCH]
-                yield part, self(network, [encoded[i] for i in part])
+                outputs, mask = self._run(network, [encoded[i] for i in part])
+                for index, row in zip(part, take(outputs, mask).unbind(), strict=True):
+                    rows[index] = row
+        return rows
+
+    def _run(self, network: EmotionNetwork, rows: Sequence[Encoded]) -> tuple[Outputs, Tensor]:
+        tensors = {name: torch.from_numpy(array).to(self.device) for name, array in pad(rows, WIDTHS).items()}
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            outputs: Outputs = network(**tensors)
+        return outputs, tensors["attention_mask"]

@@ -32,8 +32,9 @@ class Learner:
         self.step = 0
         """Steps done."""
         self._decay = recipe.average_decay**AVERAGED
+        self._learned = [weight for weight in network.parameters() if weight.requires_grad]
         self._optimizer = torch.optim.AdamW(
-            network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+            self._learned, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
         )
         self._schedule = torch.optim.lr_scheduler.LambdaLR(
             self._optimizer, lambda step: _rate(step, steps, recipe.warmup)
@@ -43,7 +44,7 @@ class Learner:
         """Take one step down a loss; return it as a number."""
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(self._learned, 1.0)
         self._optimizer.step()
         self._schedule.step()
         self.step += 1
@@ -80,7 +81,8 @@ class Learner:
         decay = min(self._decay, self.step / (self.step + 100))
         with torch.no_grad():
             for mine, theirs in zip(self.average.parameters(), self.network.parameters(), strict=True):
-                mine.lerp_(theirs, 1 - decay)
+                if theirs.requires_grad:
+                    mine.lerp_(theirs, 1 - decay)
 
 
 def _rate(step: int, total: int, warmup: float) -> float:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from ...contract import SetupError, Turn
+from ...contract import SetupError
 from ..encoding import DialogueEncoder, Encoded
 from ..taxonomy import Taxonomy
 from .backbone import resolve_backbone
@@ -22,9 +23,12 @@ from .forward import Forward
 from .learner import Learner
 from .network import EmotionNetwork
 from .recipe import Recipe
+from .teacher import SoftLabels
 
 LOGGED = 50
 """Steps between two lines of the log."""
+UNLABELLED = -100
+"""The index that PyTorch's cross-entropy leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +50,30 @@ class Run:
     """One training run in a folder of its own.
 
     Args:
-        folder: Holds `checkpoint.pt`, `log.jsonl` and, at the end, `network.pt`.
+        folder: Holds `recipe.json`, `checkpoint.pt`, `log.jsonl` and, at the end, `network.pt`.
         recipe: What to train.
         taxonomy: The labels.
         conversations: The training split; a share of it is held out for calibration.
+        unlabelled: Samples without a label, for the recipe's teachers to label.
         checkpoint_seconds: How often a checkpoint is written.
         report: Told of the progress after each step.
 
     Raises:
-        SetupError: The backbone cannot be found, or there are too few conversations to hold a share out.
+        SetupError: The folder's run began with another recipe, the backbone or a teacher cannot be found,
+            samples without a label have no teacher, or there are too few conversations to hold a share out.
     """
 
     folder: Path
     recipe: Recipe
     taxonomy: Taxonomy
     conversations: Sequence[Conversation]
+    unlabelled: Sequence[Sample] = ()
     checkpoint_seconds: float = 300.0
     report: Callable[[Progress], None] = field(default=lambda progress: None)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._keep_recipe()
         torch.manual_seed(self.recipe.seed)
         self.fitted, self.held_out = split(self.conversations, self.recipe.held_out, self.recipe.seed)
         if not self.fitted or not any(listener_turns(self.held_out)):
@@ -73,11 +81,30 @@ class Run:
                 f"{len(self.conversations)} conversations are too few: some must be left to fit after a share of "
                 f"{self.recipe.held_out} with a listener's turn is held out for calibration"
             )
+        if self.unlabelled and not self.recipe.teachers:
+            raise SetupError(f"{len(self.unlabelled)} samples have no label and no teacher; name a finished run")
         self.backbone = resolve_backbone(self.recipe.backbone)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         tokenizer = Tokenizer.from_file(str(Path(self.backbone) / "tokenizer.json"))
         self.forward = Forward(DialogueEncoder(tokenizer, self.recipe.max_tokens), device)
         self.network = EmotionNetwork.from_backbone(self.backbone, len(self.taxonomy.labels)).to(device)
+        self.network.drop(self.recipe.dropout)
+        self.network.freeze(self.recipe.frozen_layers)
+        self._taught: SoftLabels | None = None
+
+    def _keep_recipe(self) -> None:
+        """Write the recipe into the folder, or compare it with the one the run began with."""
+        kept = self.folder / "recipe.json"
+        if not kept.exists():
+            kept.write_text(self.recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            return
+        began, now = json.loads(kept.read_text(encoding="utf-8")), self.recipe.model_dump(mode="json")
+        changed = [f"{name} {began.get(name)} -> {value}" for name, value in now.items() if began.get(name) != value]
+        if changed:
+            raise SetupError(
+                f"the run in {self.folder} began with another recipe ({', '.join(changed)}); "
+                "use the same options, or another folder"
+            )
 
     def train(self) -> EmotionNetwork:
         """Train to the end, going on from the folder's checkpoint if there is one.
@@ -87,37 +114,41 @@ class Run:
         Returns:
             The network with averaged weights, also saved as `network.pt`.
         """
-        anchors = self._anchors()
-        plan = [self._plan(number) for number in range(self.recipe.passes)]
+        plan = [self._plan(number) for number in range(ceil(self.recipe.passes))]
         learner = Learner(self.network, self.recipe, sum(len(order) for _, order in plan))
+        self._taught = self._soft_labels(plan)
         checkpoint = self.folder / "checkpoint.pt"
         if checkpoint.exists():
             learner.load(checkpoint, self.forward.device)
             self._log(resumed=learner.step)
         try:
-            self._passes(plan, learner, anchors)
+            self._passes(plan, learner)
         finally:
             learner.save(checkpoint)
         torch.save(learner.average.state_dict(), self.folder / "network.pt")
         return learner.average
 
-    def measure(self, network: EmotionNetwork) -> dict[str, float]:
-        """Return top-1 and top-5 accuracy on the held-out training conversations."""
-        samples = list(listener_turns(self.held_out))
+    def measure(self, network: EmotionNetwork, conversations: Sequence[Conversation] | None = None) -> dict[str, float]:
+        """Return top-1, top-3 and top-5 accuracy on the listener turns of conversations.
+
+        Args:
+            network: What reads them.
+            conversations: None takes the held-out training conversations.
+        """
+        samples = list(listener_turns(self.held_out if conversations is None else conversations))
         logits = self.forward.logits(network, samples)
         wanted = np.array([self.taxonomy.labels.index(sample.emotion) for sample in samples])
         ranks = (logits > logits[np.arange(len(wanted)), wanted][:, None]).sum(1)
-        return {"top1": float((ranks < 1).mean()), "top5": float((ranks < 5).mean())}
+        return {f"top{k}": float((ranks < k).mean()) for k in (1, 3, 5)}
 
     def _plan(self, number: int) -> tuple[list[Sample], list[list[int]]]:
-        """Return the samples of one pass and its batches."""
-        samples = views(self.fitted, self.recipe, number)
+        """Return the samples of one pass and its batches; the last pass may be a part of one."""
+        samples = [*views(self.fitted, self.recipe, number), *self.unlabelled]
         lengths = [sum(len(turn.text) for turn in sample.turns) for sample in samples]
-        return samples, batches(lengths, self.recipe.batch_size, f"{self.recipe.seed}:{number}")
+        order = batches(lengths, self.recipe.batch_size, f"{self.recipe.seed}:{number}")
+        return samples, order[: ceil(len(order) * (self.recipe.passes - number))]
 
-    def _passes(
-        self, plan: list[tuple[list[Sample], list[list[int]]]], learner: Learner, anchors: dict[str, Tensor]
-    ) -> None:
+    def _passes(self, plan: list[tuple[list[Sample], list[list[int]]]], learner: Learner) -> None:
         """Run the steps that are not done yet, pass by pass."""
         began, seen, mean, saved, before = time.monotonic(), 0, 0.0, time.monotonic(), 0
         for number, (samples, order) in enumerate(plan, start=1):
@@ -125,7 +156,7 @@ class Run:
             before += len(order)
             encoded = self.forward.encoder.batch([sample.turns for sample in samples]) if left else []
             for indices in left:
-                loss = learner.learn(self._loss([samples[i] for i in indices], [encoded[i] for i in indices], anchors))
+                loss = learner.learn(self._loss([samples[i] for i in indices], [encoded[i] for i in indices]))
                 seen += len(indices)
                 mean = 0.99 * mean + 0.01 * loss if mean else loss
                 self._tell(Progress(learner.step, learner.steps, mean, seen / (time.monotonic() - began)))
@@ -135,32 +166,35 @@ class Run:
             if left:
                 self._log(finished_pass=number, held_out=self.measure(learner.average))
 
-    def _loss(self, rows: list[Sample], encoded: list[Encoded], anchors: dict[str, Tensor]) -> Tensor:
-        """Return the cross-entropy of the emotions, plus how far one-turn vectors are from the backbone's."""
-        device = self.forward.device
-        wanted = torch.tensor([self.taxonomy.labels.index(row.emotion) for row in rows], device=device)
+    def _loss(self, rows: list[Sample], encoded: list[Encoded]) -> Tensor:
+        """Return the mean loss: cross-entropy to the labels, joined with that to the teachers where they were asked."""
+        recipe, device = self.recipe, self.forward.device
+        known = [self.taxonomy.labels.index(row.emotion) if row.emotion else UNLABELLED for row in rows]
+        wanted = torch.tensor(known, device=device)
         self.network.train()
-        out = self.forward(self.network, encoded)
-        loss = nn.functional.cross_entropy(out.logits.float(), wanted, label_smoothing=self.recipe.label_smoothing)
-        single = [i for i, row in enumerate(rows) if len(row.turns) == 1 and row.turns[0].text in anchors]
-        if single:
-            target = torch.stack([anchors[rows[i].turns[0].text] for i in single]).to(device).float()
-            away = 1 - (out.embedding[single].float() * target).sum(-1).mean()
-            loss = loss + self.recipe.embedding_weight * away * len(single) / len(rows)
-        return loss
+        logits = self.forward(self.network, encoded).logits.float()
+        losses = nn.functional.cross_entropy(logits, wanted, label_smoothing=recipe.label_smoothing, reduction="none")
+        soft = [self._taught.of(row) if self._taught else None for row in rows]
+        asked = [i for i, row in enumerate(soft) if row is not None]
+        if asked:
+            heat = recipe.teacher_temperature
+            target = (torch.stack([row for row in soft if row is not None]).to(device).float() / heat).softmax(-1)
+            follow = nn.functional.cross_entropy(logits[asked] / heat, target, reduction="none") * heat**2
+            share = torch.where(wanted[asked] == UNLABELLED, 1.0, recipe.teacher_weight)
+            losses = losses.index_put(
+                (torch.tensor(asked, device=device),), (1 - share) * losses[asked] + share * follow
+            )
+        return losses.mean()
 
-    def _anchors(self) -> dict[str, Tensor]:
-        """Return the untrained backbone's sentence vectors of all one-turn texts, read once a folder."""
-        path = self.folder / "anchors.pt"
-        if path.exists():
-            return dict(torch.load(path))
-        said = {text for held in self.fitted for text in (held.situation, *(t.text for t in held.turns[:1])) if text}
-        texts = sorted(said)
-        backbone = EmotionNetwork.from_backbone(self.backbone, 2).to(self.forward.device)
-        samples = [Sample((Turn("speaker", text),), "", "") for text in texts]
-        anchors = dict(zip(texts, self.forward.vectors(backbone, samples), strict=True))
-        torch.save(anchors, path)
-        return anchors
+    def _soft_labels(self, plan: list[tuple[list[Sample], list[list[int]]]]) -> SoftLabels | None:
+        """Ask the teachers about the samples of the first pass; those of later passes they often are, too."""
+        if not self.recipe.teachers:
+            return None
+        taught = SoftLabels(
+            self.folder / "teacher.pt", [Path(folder) for folder in self.recipe.teachers], self.taxonomy
+        )
+        taught.teach(plan[0][0], lambda done, total: self._log(taught=done, of=total))
+        return taught
 
     def _tell(self, progress: Progress) -> None:
         if progress.step % LOGGED == 0:

@@ -1,7 +1,8 @@
-"""The network of the shipped SEM: a BERT-like trunk with an emotion and an embedding head."""
+"""The network of the shipped SEM: a BERT-like trunk with an emotion head."""
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +18,8 @@ class Outputs(NamedTuple):
     """Emotion logits, [batch, labels]."""
     token_logits: Tensor
     """Each token's share of the logits before averaging, [batch, tokens, labels]."""
-    embedding: Tensor
-    """Unit sentence vectors for the memory, [batch, width]."""
+    layers: tuple[Tensor, ...]
+    """What the embeddings and each layer make of the tokens, each [batch, tokens, width]; further heads read them."""
 
 
 class EmotionNetwork(nn.Module):
@@ -33,9 +34,8 @@ class EmotionNetwork(nn.Module):
         super().__init__()
         self.trunk = trunk
         self.classifier = nn.Linear(width, labels)
-        self.embedder = nn.Linear(width, width, bias=False)
-        nn.init.eye_(self.embedder.weight)
         self.dropout = nn.Dropout(0.1)
+        self._typed = "token_type_ids" in inspect.signature(trunk.forward).parameters
 
     @classmethod
     def from_backbone(cls, backbone: str | Path, labels: int) -> EmotionNetwork:
@@ -44,19 +44,59 @@ class EmotionNetwork(nn.Module):
         return cls(trunk, int(trunk.config.hidden_size), labels)
 
     @property
+    def width(self) -> int:
+        """Width of a token's features."""
+        return int(self.classifier.in_features)
+
+    @property
+    def depth(self) -> int:
+        """Number of the trunk's layers, the embeddings not counted."""
+        return int(self.trunk.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
+
+    @property
     def positions(self) -> int:
         """How many tokens the trunk can tell apart by place."""
         return int(self.trunk.config.max_position_embeddings)  # type: ignore[union-attr, arg-type]
 
+    def drop(self, share: float) -> None:
+        """Set the dropout within the trunk."""
+        for module in self.trunk.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = share
+
+    def freeze(self, layers: int) -> None:
+        """Keep the embeddings and the lowest layers as they are; with 0 all of the trunk learns."""
+        if layers:
+            self.trunk.embeddings.requires_grad_(False)
+            for layer in self.trunk.encoder.layer[:layers]:  # type: ignore[union-attr, index]
+                layer.requires_grad_(False)
+
+    def keep_positions(self, window: int) -> None:
+        """Forget the places beyond a window; MPNet and RoBERTa number theirs from 2."""
+        table: nn.Embedding = self.trunk.embeddings.position_embeddings  # type: ignore[union-attr, assignment]
+        table.weight = nn.Parameter(table.weight[: window + 2].clone())
+
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Outputs:
-        """Read a padded batch, each input of shape [batch, tokens]."""
-        hidden = self.trunk(
-            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
-        ).last_hidden_state
-        mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
-        pooled = (hidden * mask).sum(1) / mask.sum(1)
+        """Read a padded batch, each input of shape [batch, tokens].
+
+        A trunk without token types (MPNet, RoBERTa) tells the roles apart by the turns' order alone.
+        """
+        types = {"token_type_ids": token_type_ids} if self._typed else {}
+        read = self.trunk(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True, **types)
+        hidden = read.last_hidden_state
         return Outputs(
-            logits=self.classifier(self.dropout(pooled)),
+            logits=self.classifier(self.dropout(mean_over_tokens(hidden, attention_mask))),
             token_logits=self.classifier(hidden),
-            embedding=nn.functional.normalize(self.embedder(pooled), dim=-1),
+            layers=tuple(read.hidden_states),
         )
+
+
+def mean_over_tokens(hidden: Tensor, attention_mask: Tensor) -> Tensor:
+    """Return the mean of the tokens' features that are not padding, [batch, width].
+
+    Args:
+        hidden: Shape [batch, tokens, width].
+        attention_mask: 1 for a token, 0 for padding, [batch, tokens].
+    """
+    mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * mask).sum(1) / mask.sum(1)
