@@ -7,20 +7,36 @@ import re
 _LETTERS = r"(?:[^\W_][\u0300-\u036f]*)+"  # a letter may come with combining accents
 _WORD = re.compile(rf"{_LETTERS}(?:['’\-]{_LETTERS})*|[\U0001F300-\U0001FAFF\u2600-\u27BF]")
 
-_FUNCTION_WORDS = frozenset(
+_BARE_WORDS = frozenset(
     """
-    a about after again all also always am an and any are aren't as at be became because been before being but
-    by came can can't cannot come could couldn't did didn't do does doesn't doing don't done down during each
-    either else ever every feel feeling feels felt few for from get gets getting go goes going gonna got had
-    hadn't has hasn't have haven't having he he'd he'll he's hello her here hers hey hi herself him himself
-    his how however i i'd i'll i'm i've if im in into is isn't it it's its itself ive just let let's like made
-    make makes many may maybe me might more most much must my myself no nor not now of off oh ok okay on once
-    one only or other our ours ourselves out over own quite rather really said same say says she she'd she'll
-    she's should shouldn't since so some something still such take than that that's the their theirs them
-    themselves then there there's these they they'd they'll they're they've thing things this those though
-    through to too took under until up upon us use used very was wasn't way we we'd we'll we're we've well
-    went were weren't what what's when where which while who who's whom whose why will with within without
+    a about after also always am an and any are aren't as at be became because been before being but
+    by came can can't cannot could couldn't did didn't do does doesn't doing don't during each
+    either ever every few for from had
+    hadn't has hasn't have haven't having he he'd he'll he's hello her here hers hey hi him himself
+    his how however i i'd i'll i'm i've if im in into is isn't it it's its itself ive just let's
+    may maybe me might more most much must my nor now of oh ok okay on once
+    only or other our ours ourselves out over own quite rather really said same say says she she'd she'll
+    she's should shouldn't since so some still such than that that's the their theirs them
+    themselves then there there's these they they'd they'll they're they've this those though
+    through to too under until up upon us very was wasn't way we we'd we'll we're we've
+    were weren't what what's when where which while who who's whom whose why will with within
     won't would wouldn't yeah yes yet you you'd you'll you're you've your yours yourself yourselves
+    """.split()
+)
+_LIGHT_WORDS = frozenset(
+    """
+    again all come done down else feel feeling feels felt get gets getting go goes going gonna got herself let like
+    made make makes many myself no not off one something take thing things took use used well went without
+    """.split()
+)
+PARTICLES = frozenset("apart away down off out up".split())
+"""Words that make one phrase with the verb before them: "passed away", "broke up"."""
+
+
+_VERB_FORMS = frozenset(
+    """
+    blew break broke broken cut fallen fell gave grew grown held hung kept knock left let lock pass put ran run set
+    shut sold stood threw throw thrown took tore torn turn wake walk woke woken
     """.split()
 )
 
@@ -31,5 +47,20 @@ def words_of(text: str) -> list[tuple[int, int]]:
 
 
 def carries_content(word: str) -> bool:
-    """Say whether a word can be a cause: not a function word such as "the" or "I"."""
-    return word.lower().replace("’", "'") not in _FUNCTION_WORDS
+    """Say whether a word means something by itself: not a function word such as "the", "I" or "got"."""
+    return may_be_cause(word) and _plain(word) not in _LIGHT_WORDS
+
+
+def may_be_cause(word: str) -> bool:
+    """Say whether a word can be a cause beside others: "not", "myself" and "got" can, "the" and "I" cannot."""
+    return _plain(word) not in _BARE_WORDS
+
+
+def is_verb_form(word: str) -> bool:
+    """Say whether a word looks like a verb that may take a particle: "passed", "broke"."""
+    plain = _plain(word)
+    return plain in _VERB_FORMS or (len(plain) > 4 and plain.endswith("ed"))
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("’", "'")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..contract import Cause
+from ..contract import Cause, ModelError
 from ..sem import Sem
+from ..sem.checks import causes_fault
 from .sem_emotion import Utterance, turns_of
 
 
@@ -22,11 +23,15 @@ class CauseArguments(BaseModel):
 def sem_causes_tool(sem: Sem) -> BaseTool:
     """Return the tool that finds cause words with the given SEM.
 
-    Its content lists the words, strongest first; its artifact is a tuple of `Cause`.
+    Its content lists the words, strongest first; its artifact is a tuple of `Cause`. Causes whose
+    offsets do not fit the text are a `ModelError`.
     """
 
     def sem_causes(dialogue: list[Utterance], emotion: str) -> tuple[str, tuple[Cause, ...]]:
-        (causes,) = sem.causes([turns_of(dialogue)], [emotion])
+        turns = turns_of(dialogue)
+        (causes,) = sem.causes([turns], [emotion])
+        if fault := causes_fault(causes, turns):
+            raise ModelError(f"SEM {sem.description.name!r}: {fault}")
         return ", ".join(cause.text for cause in causes) or "none found", causes
 
     return StructuredTool.from_function(

@@ -1,0 +1,270 @@
+"""Fit the cause head on a frozen trunk whose hidden states are computed once."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ...contract import Cause, SetupError
+from ..cause_ranking import Word, candidates, rank, tokens_of
+from ..encoding import DialogueEncoder, Encoded, pad
+from ..words import words_of
+from .cause_data import MarkedDialogue, counts_for
+from .cause_head import CauseHead, join, lexicon_of
+from .data import batches
+from .network import EmotionNetwork
+
+READ = 32
+"""Dialogues a pass of the trunk."""
+CUTS = (1, 3, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRecipe:
+    """How the cause head is fitted."""
+
+    inner: int = 256
+    """Hidden units."""
+    dropout: float = 0.4
+    """Share of inputs and hidden units left out."""
+    passes: int = 5
+    """Passes over the dialogues."""
+    batch_size: int = 32
+    """Dialogues a step."""
+    learning_rate: float = 1e-3
+    """Highest, after a warm-up of a tenth of the steps; falls to 0."""
+    weight_decay: float = 0.05
+    """Of AdamW."""
+
+
+SHIPPED = CauseRecipe()
+"""What the shipped SEM's cause head is fitted with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What the head reads of one dialogue: the tokens of its candidate words."""
+
+    words: tuple[Word, ...]
+    """Candidates inside the window."""
+    joined: Tensor
+    """The chosen hidden states of their tokens side by side, [tokens, layers · width], half precision."""
+    ids: Tensor
+    """Their token ids, [tokens]."""
+    owner: Tensor
+    """Which of the words each token belongs to, [tokens]."""
+    gold: Tensor
+    """1 for the words that people marked, [words]."""
+    column: int
+    """Index of the emotion."""
+
+
+def fit_cause_head(
+    network: EmotionNetwork,
+    encoder: DialogueEncoder,
+    rows: Sequence[MarkedDialogue],
+    labels: Sequence[str],
+    *,
+    recipe: CauseRecipe = SHIPPED,
+    seed: int = 0,
+) -> CauseHead:
+    """Fit a cause head on all rows; the network itself stays as it is.
+
+    Args:
+        network: Its trunk gives the hidden states.
+        encoder: From turns to token ids, with that trunk's tokenizer.
+        rows: Dialogues with marked words.
+        labels: Emotions in the order of the network's logits.
+        recipe: Shape and schedule.
+        seed: Of beginnings, dropout and order.
+
+    Raises:
+        SetupError: No row has a marked word to learn from.
+    """
+    return fit(network, encoder, read_features(network, encoder, rows, labels), len(labels), recipe, seed)
+
+
+def cross_validate(
+    network: EmotionNetwork,
+    encoder: DialogueEncoder,
+    rows: Sequence[MarkedDialogue],
+    labels: Sequence[str],
+    *,
+    recipe: CauseRecipe = SHIPPED,
+    seed: int = 0,
+    extra: Sequence[MarkedDialogue] = (),
+    folds: int = 5,
+) -> list[tuple[Cause, ...]]:
+    """Return the causes of each row as a head finds them that saw no row of its conversation.
+
+    Args:
+        network: Its trunk gives the hidden states.
+        encoder: From turns to token ids.
+        rows: Dialogues to measure on.
+        labels: Emotions in the order of the network's logits.
+        recipe: Shape and schedule.
+        seed: Of the folds and of fitting.
+        extra: Dialogues that are learned from, too, and not measured on; for each fold without
+            those of its conversations.
+        folds: Parts of the conversations.
+
+    Raises:
+        SetupError: There are fewer conversations than folds, or none with a marked word.
+    """
+    part = fold_of([row.conv_id for row in rows], folds, seed)
+    features = read_features(network, encoder, rows, labels)
+    more = read_features(network, encoder, extra, labels)
+    found: list[tuple[Cause, ...]] = [()] * len(rows)
+    for fold in range(folds):
+        measured = [index for index, place in enumerate(part) if place == fold]
+        hidden = {rows[index].conv_id for index in measured}
+        seen = [one for row, one in zip((*rows, *extra), features + more, strict=True) if row.conv_id not in hidden]
+        head = fit(network, encoder, seen, len(labels), recipe, seed)
+        for index in measured:
+            one = features[index]
+            found[index] = rank(rows[index].turns, one.words, scores_of(head, one), max(CUTS))
+    return found
+
+
+def recalls(rows: Sequence[MarkedDialogue], found: Sequence[Sequence[Cause]]) -> dict[str, float]:
+    """Return recall@1, @3 and @5 of the marked words, per dialogue and averaged, as `hef evaluate causes` does."""
+    sums = dict.fromkeys((f"at{k}" for k in CUTS), 0.0)
+    for row, causes in zip(rows, found, strict=True):
+        words = list(dict.fromkeys(c.text[a:b].lower() for c in causes for a, b in words_of(c.text)))
+        for k in CUTS:
+            hits = sum(any(counts_for(word, marked) for word in words[:k]) for marked in row.marked)
+            sums[f"at{k}"] += hits / len(row.marked) / len(rows)
+    return sums
+
+
+def fold_of(conversations: Sequence[str], folds: int, seed: int = 0) -> list[int]:
+    """Return the fold of each row; rows of one conversation share it.
+
+    Raises:
+        SetupError: There are fewer conversations than folds.
+    """
+    order = sorted(set(conversations))
+    if len(order) < folds:
+        raise SetupError(
+            f"{len(order)} conversations cannot be split into {folds} folds; give more rows or fewer folds"
+        )
+    random.Random(seed).shuffle(order)
+    place = {name: index % folds for index, name in enumerate(order)}
+    return [place[name] for name in conversations]
+
+
+def layers_of(depth: int) -> tuple[int, ...]:
+    """Return which hidden states a head reads of a trunk of so many layers: the embeddings to the last, evenly."""
+    return tuple(sorted({0, depth // 3, 2 * depth // 3, depth}))
+
+
+def read_features(
+    network: EmotionNetwork, encoder: DialogueEncoder, rows: Sequence[MarkedDialogue], labels: Sequence[str]
+) -> list[Features]:
+    """Run the trunk once over all rows and keep what the head reads."""
+    encoded = encoder.batch([row.turns for row in rows])
+    order = sorted(range(len(rows)), key=lambda i: len(encoded[i].ids))
+    made: dict[int, Features] = {}
+    network.eval()
+    device = network.classifier.weight.device
+    for start in range(0, len(order), READ):
+        part = order[start : start + READ]
+        tensors = {name: torch.from_numpy(array).to(device) for name, array in pad([encoded[i] for i in part]).items()}
+        with torch.no_grad():
+            joined = join(network(**tensors).layers, layers_of(network.depth)).half().cpu()
+        for index, states in zip(part, joined, strict=True):
+            made[index] = _features(rows[index], encoded[index], states, labels)
+    return [made[index] for index in range(len(rows))]
+
+
+def _features(row: MarkedDialogue, encoded: Encoded, states: Tensor, labels: Sequence[str]) -> Features:
+    spread = {word: tokens_of(encoded, word) for word in candidates(row.turns, light=True)}
+    words = tuple(word for word, places in spread.items() if places)
+    tokens = [place for word in words for place in spread[word]]
+    marked = set(row.places)
+    return Features(
+        words=words,
+        joined=states[tokens],
+        ids=torch.tensor([encoded.ids[place] for place in tokens], dtype=torch.long),
+        owner=torch.tensor([number for number, word in enumerate(words) for _ in spread[word]], dtype=torch.long),
+        gold=torch.tensor([float(word in marked) for word in words]),
+        column=list(labels).index(row.emotion),
+    )
+
+
+def fit(
+    network: EmotionNetwork,
+    encoder: DialogueEncoder,
+    features: Sequence[Features],
+    labels: int,
+    recipe: CauseRecipe,
+    seed: int,
+) -> CauseHead:
+    """Return a head fitted on features: listwise cross-entropy over a dialogue's words, the marked ones the target.
+
+    Raises:
+        SetupError: No row has a marked word among others.
+    """
+    usable = [one for one in features if one.gold.any() and not one.gold.all()]
+    if not usable:
+        raise SetupError(f"none of {len(features)} rows has a marked word to learn from; give rows with marked words")
+    torch.manual_seed(seed)
+    head = CauseHead(
+        network.width,
+        labels,
+        lexicon_of(encoder._tokenizer),
+        layers=layers_of(network.depth),
+        inner=recipe.inner,
+        dropout=recipe.dropout,
+    ).train()
+    optimizer = torch.optim.AdamW(head.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    steps = math.ceil(len(usable) / recipe.batch_size) * recipe.passes
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, recipe.learning_rate, total_steps=steps + 1, pct_start=0.1, anneal_strategy="linear"
+    )
+    lengths = [len(one.ids) for one in usable]
+    for number in range(recipe.passes):
+        for part in batches(lengths, recipe.batch_size, f"{seed}:{number}"):
+            loss = _loss(head, [usable[i] for i in part])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(head.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+    return head.eval()
+
+
+def scores_of(head: CauseHead, one: Features) -> list[float]:
+    """Return the score of each candidate word of one dialogue."""
+    if not one.words:
+        return []
+    with torch.no_grad():
+        scores, _ = _word_scores(head, [one])
+    return [float(score) for score in scores]
+
+
+def _loss(head: CauseHead, part: Sequence[Features]) -> Tensor:
+    scores, row = _word_scores(head, part)
+    gold = torch.cat([one.gold / one.gold.sum() for one in part])
+    highest = scores.new_full((len(part),), -torch.inf).scatter_reduce(0, row, scores.detach(), "amax")
+    odds = scores.new_zeros(len(part)).scatter_add(0, row, (scores - highest[row]).exp())
+    return -(gold * (scores - highest[row] - odds.log()[row])).sum() / len(part)
+
+
+def _word_scores(head: CauseHead, part: Sequence[Features]) -> tuple[Tensor, Tensor]:
+    """Return the score of each word, that of its strongest token, and the row it is of, both [words]."""
+    counts = [len(one.words) for one in part]
+    row = torch.arange(len(part)).repeat_interleave(torch.tensor(counts))
+    shift = [sum(counts[:i]) for i in range(len(part))]
+    owner = torch.cat([one.owner + first for one, first in zip(part, shift, strict=True)])
+    tokens = head.of_joined(
+        torch.cat([one.joined for one in part]).float(),
+        torch.cat([one.ids for one in part]),
+        torch.cat([torch.full_like(one.ids, one.column) for one in part]),
+    )
+    return tokens.new_full((len(row),), -torch.inf).scatter_reduce(0, owner, tokens, "amax"), row
