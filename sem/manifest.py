@@ -9,10 +9,22 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..contract import SetupError
+from .calibration import Calibration
+from .prediction_sets import PredictionSets
 from .taxonomy import EMPATHETIC_DIALOGUES, Taxonomy
 
 FILE = "sem.json"
 _REINSTALL = "reinstall hef, or export a SEM with `hef train --export`"
+
+
+class CalibratedOn(BaseModel):
+    """What a calibration was fitted on; figures on the same rows flatter it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str = Field(description="Name of the file of conversations")
+    turns: int = Field(ge=1, description="How many listener turns of it")
+    date: str = Field(description="When, as YYYY-MM-DD")
 
 
 class Manifest(BaseModel):
@@ -22,7 +34,12 @@ class Manifest(BaseModel):
 
     name: str
     labels: tuple[str, ...]
-    temperature: float = Field(gt=0, description="Divides the logits; fitted on held-out training conversations")
+    temperature: float = Field(gt=0, description="Divides the log-probabilities")
+    curve: float = Field(default=0.0, ge=0, description="How much faster improbable labels fall; see `Calibration`")
+    prediction_sets: PredictionSets | None = Field(default=None, description="Thresholds of prediction sets")
+    calibrated_on: CalibratedOn | None = Field(
+        default=None, description="What temperature, curve and sets were fitted on, where `hef calibrate` did"
+    )
     max_tokens: int = Field(ge=8, description="The window, special tokens included")
     dimensions: int = Field(ge=1, description="Width of the sentence vectors")
     licence: str
@@ -48,6 +65,11 @@ class Manifest(BaseModel):
     def write(self, folder: Path) -> None:
         """Write the manifest into a folder."""
         (folder / FILE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    @property
+    def calibration(self) -> Calibration:
+        """What stands between the network's logits and its probabilities."""
+        return Calibration(self.temperature, self.curve)
 
     @property
     def taxonomy(self) -> Taxonomy:

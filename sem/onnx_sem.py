@@ -6,21 +6,15 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..contract import Cause, Dialogue, Reading, SetupError, Turn, View, look
-from .cause_ranking import Word, candidates, rank, without
-from .encoding import DialogueEncoder, Encoded, pad
+from ..contract import Cause, Dialogue, Reading, SetupError, Turn, View
+from .arguments import looked_at, refuse_unknown
+from .cause_ranking import rank
 from .manifest import Manifest
-from .protocol import SemDescription, every_view
+from .onnx_network import Array, OnnxNetwork
+from .protocol import SemDescription
 from .taxonomy import Taxonomy
-
-Array = NDArray[np.float32]
-SHORTLIST = 16
-"""How many words of a dialogue are left out one by one."""
+from .token_scores import left_out, marked
 
 
 class OnnxSem:
@@ -58,7 +52,7 @@ class OnnxSem:
         self._cause_limit = cause_limit
         self._batch_size = batch_size
         self._lock = Lock()
-        self._loaded: tuple[Any, DialogueEncoder] | None = None
+        self._opened: OnnxNetwork | None = None
 
     @property
     def description(self) -> SemDescription:
@@ -71,6 +65,7 @@ class OnnxSem:
             size_mb=round(size / 1e6, 1),
             source=self._manifest.source,
             figures=self._manifest.figures,
+            prediction_sets=self._manifest.prediction_sets,
         )
 
     @property
@@ -80,37 +75,33 @@ class OnnxSem:
 
     def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
         """Return one calibrated reading a dialogue."""
-        looks = every_view(dialogues, views)
-        encoded = self._encode([look(d, view) for d, view in zip(dialogues, looks, strict=True)])
-        (logits,) = self._run(encoded, ["logits"])
+        looks = looked_at(dialogues, views)
+        network = self._network()
+        encoded = network.encode([turns for _, turns in looks])
+        (logits,) = network.run(encoded, "logits")
         return [
             Reading(distribution=self._distribution(row), sem=self._manifest.name, view=view, dropped=item.dropped)
-            for row, view, item in zip(logits, looks, encoded, strict=True)
+            for row, (view, _), item in zip(logits, looks, encoded, strict=True)
         ]
 
     def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
-        """Return the words without which the emotion becomes least probable, strongest first.
+        """Return the words that speak for the emotion, strongest first.
 
-        Words whose tokens contribute most to the emotion's logit (class activation mapping, Zhou et
-        al., CVPR 2016) are left out one by one; the log-probability that is lost is a word's score.
+        A network with a cause head scores every word for every emotion in one pass. Without one,
+        they are the words without which the emotion becomes least probable.
         """
-        columns = [self._column(emotion) for emotion in emotions]
-        encoded = self._encode(dialogues)
-        whole, tokens = self._run(encoded, ["logits", "token_logits"])
-        words = [
-            _shortlist(dialogue, item, rows[:, column])
-            for dialogue, item, rows, column in zip(dialogues, encoded, tokens, columns, strict=True)
+        refuse_unknown(dialogues, emotions, self.description)
+        network, columns = self._network(), [self._manifest.labels.index(emotion) for emotion in emotions]
+        score = marked if "causes" in network.outputs else left_out
+        return [
+            rank(dialogue, words, scores, self._cause_limit)
+            for dialogue, (words, scores) in zip(dialogues, score(network, dialogues, columns), strict=True)
         ]
-        pairs = [(index, word) for index, several in enumerate(words) for word in several]
-        (left,) = self._run(self._encode([without(dialogues[i], word) for i, word in pairs]), ["logits"])
-        scores: list[list[float]] = [[] for _ in dialogues]
-        for (index, _), logits in zip(pairs, left, strict=True):
-            scores[index].append(_share(whole[index], columns[index]) - _share(logits, columns[index]))
-        return [rank(*found, self._cause_limit) for found in zip(dialogues, words, scores, strict=True)]
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one unit vector a text."""
-        (vectors,) = self._run(self._encode([[Turn("speaker", text)] for text in texts]), ["vector"])
+        network = self._network()
+        (vectors,) = network.run(network.encode([[Turn("speaker", text)] for text in texts]), "vector")
         return [[float(value) for value in vector] for vector in vectors]
 
     def record(self, figures: Mapping[str, float]) -> None:
@@ -118,73 +109,15 @@ class OnnxSem:
         self._manifest = self._manifest.model_copy(update={"figures": dict(figures)})
         self._manifest.write(self._folder)
 
-    def _column(self, emotion: str) -> int:
-        if emotion not in self._manifest.labels:
-            raise SetupError(
-                f"unknown emotion {emotion!r}; SEM {self._manifest.name!r} knows {', '.join(self._taxonomy.labels)}"
-            )
-        return self._manifest.labels.index(emotion)
-
     def _distribution(self, logits: Array) -> dict[str, float]:
-        scaled = logits.astype(np.float64) / self._manifest.temperature
-        raised = np.exp(scaled - scaled.max())
-        by_label = dict(zip(self._manifest.labels, raised / raised.sum(), strict=True))
+        (shares,) = self._manifest.calibration.shares(logits[None])
+        by_label = dict(zip(self._manifest.labels, shares, strict=True))
         return {label: float(by_label[label]) for label in self._taxonomy.labels}
 
-    def _encode(self, dialogues: Sequence[Dialogue]) -> list[Encoded]:
-        if any(not dialogue for dialogue in dialogues):
-            raise SetupError("a dialogue without turns cannot be read; give at least one turn")
-        return self._load()[1].batch(dialogues)
-
-    def _run(self, encoded: Sequence[Encoded], outputs: list[str]) -> list[list[Array]]:
-        """Run in batches of similar length; return for each output one array a dialogue."""
-        session, _ = self._load()
-        found: list[list[Any]] = [[None] * len(encoded) for _ in outputs]
-        order = sorted(range(len(encoded)), key=lambda i: len(encoded[i].ids))
-        for start in range(0, len(order), self._batch_size):
-            part = order[start : start + self._batch_size]
-            arrays = session.run(outputs, pad([encoded[i] for i in part]))
-            for held, array in zip(found, arrays, strict=True):
-                for index, row in zip(part, array, strict=True):
-                    held[index] = row
-        return found
-
-    def _load(self) -> tuple[Any, DialogueEncoder]:
+    def _network(self) -> OnnxNetwork:
         with self._lock:
-            if self._loaded is None:
-                self._loaded = self._open()
-            return self._loaded
-
-    def _open(self) -> tuple[Any, DialogueEncoder]:
-        import onnxruntime as ort
-        from tokenizers import Tokenizer
-
-        options = ort.SessionOptions()
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        if self._threads:
-            options.intra_op_num_threads = self._threads
-        session = ort.InferenceSession(str(self._folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
-        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
-        return session, DialogueEncoder(tokenizer, self._manifest.max_tokens)
-
-
-def _shortlist(dialogue: Dialogue, encoded: Encoded, tokens: Array) -> list[Word]:
-    """Return the candidates with the highest token logits, in the order of the text."""
-    held: dict[Word, float] = {}
-    for word in candidates(dialogue):
-        inside = [
-            float(tokens[i])
-            for i, place in enumerate(encoded.places)
-            if place and place[0] == word.turn and place[1] < word.end and place[2] > word.start
-        ]
-        if inside:
-            held[word] = max(inside)
-    best = set(sorted(held, key=lambda word: -held[word])[:SHORTLIST])
-    return [word for word in held if word in best]
-
-
-def _share(logits: Array, column: int) -> float:
-    """Return the log-probability of one label."""
-    top = float(logits.max())
-    return float(logits[column]) - top - float(np.log(np.exp(logits - top).sum()))
+            if self._opened is None:
+                self._opened = OnnxNetwork(
+                    self._folder, self._manifest.max_tokens, threads=self._threads, batch_size=self._batch_size
+                )
+            return self._opened

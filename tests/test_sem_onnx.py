@@ -166,7 +166,7 @@ def test_description_needs_no_weights() -> None:
     assert fresh.description.name == "minilm"
     assert fresh.description.taxonomy is EMPATHETIC_DIALOGUES
     assert 1 < fresh.description.size_mb < 40
-    assert fresh._loaded is None
+    assert fresh._opened is None
 
 
 @pytest.mark.parametrize("file", ["model.onnx", "tokenizer.json"])

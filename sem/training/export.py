@@ -6,7 +6,7 @@ import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from ...contract import SetupError
+from ..calibration import fit_calibration, fit_prediction_sets
 from ..manifest import Manifest, hash_of
 from ..onnx_sem import OnnxSem
+from .cause_data import MarkedDialogue
+from .cause_fit import fit_cause_head
+from .cause_head import CauseHead
 from .data import Sample, listener_turns
+from .embedding_head import EmbeddingHead, fit_embedding_head
 from .loop import Run
-from .network import EmotionNetwork
+from .sem_network import SemNetwork
 
 BLOCK = 128
 """Weights that share a scale."""
@@ -31,17 +35,21 @@ LICENCE = "that of its training data and of its backbone"
 """What is said of weights whose maker named no licence."""
 
 
-def export_sem(run: Run, folder: Path, *, name: str | None = None, licence: str = LICENCE) -> OnnxSem:
+def export_sem(
+    run: Run, folder: Path, *, name: str | None = None, licence: str = LICENCE, marked: Sequence[MarkedDialogue] = ()
+) -> OnnxSem:
     """Export a finished run and return the SEM read back from the folder.
 
-    The network is quantised to int8, then the temperature is fitted on the quantised network with
-    the run's held-out training conversations.
+    The heads for sentence vectors and cause words are fitted on the finished trunk, all is
+    quantised to int8, then the calibration is fitted on the quantised network with the run's
+    held-out training conversations (`hef calibrate` fits it on others).
 
     Args:
         run: The finished run.
         folder: Where the SEM is written.
         name: What it is called; None means the folder's name.
         licence: Licence of the weights, and of the data where that binds them.
+        marked: Dialogues with marked cause words; without any, causes come from the labels alone.
 
     Raises:
         SetupError: The run has no `network.pt` yet.
@@ -51,36 +59,55 @@ def export_sem(run: Run, folder: Path, *, name: str | None = None, licence: str 
         raise SetupError(f"{path} is missing: the run has not finished; run `hef train` with the same --out again")
     network = run.network
     network.load_state_dict(torch.load(path, map_location="cpu"))
+    whole = SemNetwork(network, _embedding_head(run), _cause_head(run, marked) if marked else None)
     folder.mkdir(parents=True, exist_ok=True)
+    network.keep_positions(WINDOW)
     with tempfile.TemporaryDirectory() as scratch, _quiet():
         plain = Path(scratch) / "plain.onnx"
-        _to_onnx(network.cpu().eval(), plain)
+        _to_onnx(whole.cpu().eval(), plain)
         _quantise(plain, folder / "model.onnx")
     shutil.copyfile(Path(run.backbone) / "tokenizer.json", folder / "tokenizer.json")
-    _write_manifest(run, folder, name or folder.resolve().name, licence, temperature=1.0)
+    source = f"{run.recipe.backbone}, fine-tuned with `hef train`"
+    if marked:
+        source += f"; cause words from {len(marked):,} marked dialogues"
+    about = Manifest(
+        name=name or folder.resolve().name,
+        labels=run.taxonomy.labels,
+        temperature=1.0,
+        max_tokens=min(WINDOW, network.positions),
+        dimensions=network.width,
+        licence=licence,
+        source=source,
+        sha256={file: hash_of(folder / file) for file in ("model.onnx", "tokenizer.json")},
+    )
+    about.write(folder)
     samples = list(listener_turns(run.held_out))
     logits = _logits(OnnxSem(folder, run.taxonomy), samples)
     wanted = np.array([run.taxonomy.labels.index(sample.emotion) for sample in samples])
-    _write_manifest(run, folder, name or folder.resolve().name, licence, temperature=fit_temperature(logits, wanted))
+    fitted = fit_calibration(logits, wanted)
+    update = {
+        "temperature": round(fitted.temperature, 4),
+        "curve": round(fitted.curve, 5),
+        "prediction_sets": fit_prediction_sets(fitted.shares(logits), wanted, [len(s.turns) for s in samples]),
+    }
+    about.model_copy(update=update).write(folder)
     return OnnxSem(folder, run.taxonomy)
 
 
-def fit_temperature(logits: NDArray[np.float64], wanted: NDArray[np.int64]) -> float:
-    """Return the temperature that minimises the negative log-likelihood (Guo et al., ICML 2017).
+def _embedding_head(run: Run) -> EmbeddingHead:
+    """Return the head for sentence vectors, fitted once a run folder."""
+    path = run.folder / "embedding.pt"
+    if path.exists():
+        head = EmbeddingHead(run.network.width, run.network.depth + 1)
+        head.load_state_dict(torch.load(path))
+        return head.eval()
+    head = fit_embedding_head(run.network, run.forward, run.fitted, seed=run.recipe.seed)
+    torch.save(head.state_dict(), path)
+    return head
 
-    Args:
-        logits: Shape [samples, labels].
-        wanted: Label indices, shape [samples].
-    """
 
-    def loss(temperature: float) -> float:
-        scaled = logits / temperature
-        scaled = scaled - scaled.max(axis=1, keepdims=True)
-        likelihood = scaled[np.arange(len(wanted)), wanted] - np.log(np.exp(scaled).sum(axis=1))
-        return -float(likelihood.mean())
-
-    grid = np.geomspace(0.25, 4.0, 401)
-    return float(grid[int(np.argmin([loss(float(temperature)) for temperature in grid]))])
+def _cause_head(run: Run, marked: Sequence[MarkedDialogue]) -> CauseHead:
+    return fit_cause_head(run.network, run.forward.encoder, marked, run.taxonomy.labels, seed=run.recipe.seed)
 
 
 def _logits(sem: OnnxSem, samples: list[Sample]) -> NDArray[np.float64]:
@@ -90,27 +117,16 @@ def _logits(sem: OnnxSem, samples: list[Sample]) -> NDArray[np.float64]:
     return logits
 
 
-class _Positional(nn.Module):
-    """The network with positional inputs and a plain tuple of outputs, as exporters want it."""
-
-    def __init__(self, network: EmotionNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.network(input_ids, attention_mask, token_type_ids))
-
-
-def _to_onnx(network: EmotionNetwork, path: Path) -> None:
+def _to_onnx(network: SemNetwork, path: Path) -> None:
     ids = torch.ones(2, 16, dtype=torch.long)
     batch, tokens = torch.export.Dim("batch"), torch.export.Dim("tokens")
     shape = {0: batch, 1: tokens}
     torch.onnx.export(
-        _Positional(network).eval(),
+        network,
         (ids, torch.ones_like(ids), torch.zeros_like(ids)),
         str(path),
         input_names=["input_ids", "attention_mask", "token_type_ids"],
-        output_names=["logits", "token_logits", "vector"],
+        output_names=list(network.outputs),
         dynamic_shapes=(shape, shape, shape),
         dynamo=True,
         external_data=False,
@@ -152,16 +168,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
-
-
-def _write_manifest(run: Run, folder: Path, name: str, licence: str, temperature: float) -> None:
-    Manifest(
-        name=name,
-        labels=run.taxonomy.labels,
-        temperature=round(temperature, 4),
-        max_tokens=min(WINDOW, run.network.positions),
-        dimensions=int(run.network.embedder.out_features),
-        licence=licence,
-        source=f"{run.recipe.backbone}, fine-tuned with `hef train`",
-        sha256={file: hash_of(folder / file) for file in ("model.onnx", "tokenizer.json")},
-    ).write(folder)
