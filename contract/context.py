@@ -40,7 +40,7 @@ class HefContext(BaseModel):
     )
     primary: Primary = Field(
         default=5,
-        description="Primary emotions: how many, or (below 1) the probability they must cover",
+        description="Primary emotions: how many, or (below 1) how often they shall hold the true one",
         json_schema_extra=_on("sem_emotion"),
     )
     max_requeries: int = Field(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from .hf_sem import HfSem
+from .checks import check_sem
+from .ensemble_sem import EnsembleSem
+from .hf_sem import GOEMOTIONS_TO_EMPATHETIC_DIALOGUES, HfSem
+from .lexicon_sem import LexiconSem
+from .llm_sem import LlmSem
 from .onnx_sem import OnnxSem
 from .plugins import installed_sems, resolve_sem
 from .protocol import EmbeddingSem, Sem, SemDescription
@@ -11,12 +15,17 @@ from .taxonomy import EMPATHETIC_DIALOGUES, Taxonomy
 
 __all__ = [
     "EMPATHETIC_DIALOGUES",
+    "GOEMOTIONS_TO_EMPATHETIC_DIALOGUES",
     "EmbeddingSem",
+    "EnsembleSem",
     "HfSem",
+    "LexiconSem",
+    "LlmSem",
     "OnnxSem",
     "Sem",
     "SemDescription",
     "Taxonomy",
+    "check_sem",
     "installed_sems",
     "resolve_sem",
     "shipped_sem",

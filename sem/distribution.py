@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import exp, fsum, isfinite, log
 
 from ..contract import ModelError, Reading
+from .prediction_sets import PredictionSets
 
 Distribution = Mapping[str, float]
 _TINY = 1e-9
@@ -34,16 +35,24 @@ def pool(parts: Sequence[tuple[Distribution, float]]) -> dict[str, float]:
     return normalise({label: fsum(weight * part[label] for part, weight in logs) for label in logs[0][0]})
 
 
-def primary_emotions(distribution: Distribution, primary: int | float) -> tuple[str, ...]:
+def primary_emotions(
+    distribution: Distribution, primary: int | float, sets: PredictionSets | None = None, turns: int = 1
+) -> tuple[str, ...]:
     """Return the primary emotions, most probable first.
 
     Args:
         distribution: Calibrated probabilities.
-        primary: From 1 on how many; below 1 the probability that the smallest set must reach.
+        primary: From 1 on how many; below 1 how often they shall hold the true emotion.
+        sets: Fitted thresholds for the latter; without them the fewest are taken whose
+            probabilities add up to it.
+        turns: How many turns were read.
     """
     ranked = sorted(distribution, key=lambda label: (-distribution[label], label))
     if primary >= 1:
         return tuple(ranked[: int(primary)])
+    if sets:
+        least = sets.threshold(primary, turns)
+        return (ranked[0], *(label for label in ranked[1:] if distribution[label] >= least))
     held = 0.0
     for count, label in enumerate(ranked, start=1):
         held += distribution[label]

@@ -44,10 +44,21 @@ def installed_sems() -> dict[str, SemDescription | SetupError]:
     found: dict[str, SemDescription | SetupError] = {}
     for name in _plugins():
         try:
-            found[name] = _load(name).description
+            found[name] = _described(name)
         except SetupError as error:
             found[name] = error
     return found
+
+
+def _described(name: str) -> SemDescription:
+    sem = _load(name)
+    try:
+        about = sem.description
+    except Exception as error:
+        raise SetupError(f"SEM plugin {name!r} cannot describe itself: {type(error).__name__}: {error}") from error
+    if not isinstance(about, SemDescription):
+        raise SetupError(f"SEM plugin {name!r} describes itself by a {type(about).__name__}, not a SemDescription")
+    return about
 
 
 def _plugins() -> dict[str, EntryPoint]:
@@ -62,11 +73,12 @@ def _load(name: str) -> Sem:
             f"a folder with a {FILE} and `huggingface:<id or folder>` are taken, too"
         )
     try:
-        sem = plugins[name].load()()
+        sem: Sem = plugins[name].load()()
+        whole = isinstance(sem, Sem)
     except SetupError:
         raise
     except Exception as error:
         raise SetupError(f"SEM plugin {name!r} ({plugins[name].value}) cannot be loaded: {error}") from error
-    if not isinstance(sem, Sem):
+    if not whole:
         raise SetupError(f"SEM plugin {name!r} gives a {type(sem).__name__} without `description`, `read` and `causes`")
     return sem

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from ..contract import Cause, Dialogue, Reading, SetupError, View
+from .prediction_sets import PredictionSets
 from .taxonomy import Taxonomy
 
 _WHOLE: tuple[View, ...] = ("dialogue",)
@@ -30,6 +31,8 @@ class SemDescription:
     """Where the weights come from."""
     figures: Mapping[str, float] = field(default_factory=dict)
     """Measured figures, for example `{"top1": 0.52}`; how is said in the model card."""
+    prediction_sets: PredictionSets | None = None
+    """What a stated coverage asks of a label's probability; None where it was not fitted."""
 
 
 @runtime_checkable

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..contract import SetupError
+
+DATA = Path(__file__).parent / "taxonomies"
+"""Where the taxonomies, label maps and word lists that come with HEF stand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taxonomy:
-    """A closed set of emotion categories and what is known about them."""
+    """A closed set of emotion categories and what is known about them.
+
+    Raises:
+        SetupError: There are fewer than two distinct labels, a field mentions another label, or the
+            groups do not hold each label exactly once.
+    """
 
     name: str
     """A short identifier, for example `empathetic_dialogues`."""
@@ -18,67 +32,86 @@ class Taxonomy:
     """For a label the labels it is most easily confused with, closest first."""
     synonyms: Mapping[str, str] = field(default_factory=dict)
     """Everyday words that mean a label, for reading free text: `scared` -> `afraid`."""
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    """For a label one line that says what it means."""
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Coarse groups, for example `fear`; where there are any, each label stands in exactly one."""
 
     def __post_init__(self) -> None:
         if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
-            raise ValueError(f"taxonomy {self.name!r} needs at least two distinct labels")
-        known = set(self.labels)
-        named = {*self.neighbours, *self.synonyms.values()}
-        named.update(label for group in self.neighbours.values() for label in group)
-        if stray := sorted(named - known):
-            raise ValueError(f"taxonomy {self.name!r} mentions labels it does not have: {stray}")
+            raise SetupError(f"taxonomy {self.name!r} needs at least two distinct labels in `labels`")
+        if not all(label.strip() for label in self.labels):
+            raise SetupError(f"taxonomy {self.name!r} has a blank label in `labels`")
+        for mentions, labels in self._mentioned().items():
+            if stray := sorted(set(labels) - set(self.labels)):
+                raise SetupError(f"taxonomy {self.name!r} mentions in `{mentions}` labels it does not have: {stray}")
+        grouped = [label for group in self.groups.values() for label in group]
+        if wrong := [label for label in self.labels if self.groups and grouped.count(label) != 1]:
+            raise SetupError(f"taxonomy {self.name!r} needs each label in exactly one of `groups`; look at {wrong}")
 
     def __contains__(self, label: object) -> bool:
         return label in self.labels
 
+    @classmethod
+    def from_file(cls, path: Path | str) -> Taxonomy:
+        """Read a taxonomy from a JSON file with the fields of this class; `name` and `labels` are needed.
 
-_GROUPS = (
-    ("afraid", "terrified", "anxious", "apprehensive"),
-    ("angry", "furious", "annoyed", "disgusted"),
-    ("sad", "devastated", "disappointed", "lonely"),
-    ("ashamed", "guilty", "embarrassed"),
-    ("joyful", "excited", "proud", "content", "surprised", "impressed", "grateful"),
-    ("anticipating", "hopeful", "excited", "prepared", "confident"),
-    ("nostalgic", "sentimental", "caring", "sad"),
-    ("trusting", "faithful", "caring", "grateful"),
-    ("jealous", "annoyed", "angry", "disappointed"),
-)
+        Raises:
+            SetupError: The file cannot be read, or a field is wrong; the message names both.
+        """
+        place = Path(path).expanduser()
+        try:
+            form = _Form.model_validate(json.loads(place.read_text(encoding="utf-8")))
+            return cls(**dict(form))
+        except OSError as error:
+            raise SetupError(f"no taxonomy can be read from {place}: {error.strerror or error}") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the whole file"
+            raise SetupError(f"{place} is not a taxonomy: `{where}`: {first['msg']}") from error
+        except SetupError as error:
+            raise SetupError(f"{place} is not a taxonomy: {error}") from error
+        except ValueError as error:
+            raise SetupError(f"{place} is not JSON: {error}") from error
+
+    def to_file(self, path: Path | str) -> None:
+        """Write the taxonomy where `from_file` can read it.
+
+        Raises:
+            SetupError: The file cannot be written.
+        """
+        place = Path(path).expanduser()
+        try:
+            place.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise SetupError(f"the taxonomy cannot be written to {place}: {error.strerror or error}") from error
+
+    def group_of(self, label: str) -> str | None:
+        """Return the coarse group of a label, None where there are no groups."""
+        return next((name for name, group in self.groups.items() if label in group), None)
+
+    def _mentioned(self) -> dict[str, Iterable[str]]:
+        """Return for each field the labels that it mentions."""
+        return {
+            "neighbours": {*self.neighbours, *(label for near in self.neighbours.values() for label in near)},
+            "synonyms": self.synonyms.values(),
+            "descriptions": self.descriptions,
+            "groups": [label for group in self.groups.values() for label in group],
+        }
 
 
-def _neighbours(labels: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """Return for each label the other members of the groups it stands in."""
-    return {
-        label: tuple(dict.fromkeys(other for group in _GROUPS if label in group for other in group if other != label))
-        for label in labels
-    }
+class _Form(BaseModel):
+    """What a taxonomy's file may hold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    labels: tuple[str, ...]
+    neighbours: dict[str, tuple[str, ...]] = {}
+    synonyms: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
+    groups: dict[str, tuple[str, ...]] = {}
 
 
-_LABELS = (
-    "afraid angry annoyed anticipating anxious apprehensive ashamed caring confident content "
-    "devastated disappointed disgusted embarrassed excited faithful furious grateful guilty hopeful "
-    "impressed jealous joyful lonely nostalgic prepared proud sad sentimental surprised terrified "
-    "trusting"
-)
-
-_SYNONYMS = """
-scared=afraid frightened=afraid fearful=afraid mad=angry anger=angry irritated=annoyed
-frustrated=annoyed annoyance=annoyed nervous=anxious worried=anxious stressed=anxious anxiety=anxious
-uneasy=apprehensive hesitant=apprehensive shame=ashamed compassionate=caring assured=confident
-satisfied=content calm=content crushed=devastated heartbroken=devastated grieving=devastated
-grief=devastated disappointment=disappointed grossed=disgusted disgust=disgusted
-embarrassment=embarrassed thrilled=excited excitement=excited loyal=faithful enraged=furious
-livid=furious rage=furious thankful=grateful gratitude=grateful guilt=guilty remorseful=guilty
-optimistic=hopeful hope=hopeful amazed=impressed awed=impressed envious=jealous envy=jealous
-jealousy=jealous happy=joyful joy=joyful glad=joyful delighted=joyful alone=lonely isolated=lonely
-loneliness=lonely nostalgia=nostalgic ready=prepared pride=proud unhappy=sad sadness=sad upset=sad
-sorrow=sad shocked=surprised astonished=surprised surprise=surprised horrified=terrified
-petrified=terrified trust=trusting
-"""
-
-EMPATHETIC_DIALOGUES = Taxonomy(
-    name="empathetic_dialogues",
-    labels=tuple(_LABELS.split()),
-    neighbours=_neighbours(tuple(_LABELS.split())),
-    synonyms={word: label for word, _, label in (pair.partition("=") for pair in _SYNONYMS.split())},
-)
+EMPATHETIC_DIALOGUES = Taxonomy.from_file(DATA / "empathetic_dialogues.json")
 """The 32 emotions of EmpatheticDialogues (Rashkin et al., ACL 2019)."""

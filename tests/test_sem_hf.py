@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from math import fsum
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hef.contract import SetupError, Turn
+from hef.contract import ModelError, SetupError, Turn
 from hef.graph import create_hef
-from hef.sem import EMPATHETIC_DIALOGUES, HfSem, Sem, Taxonomy
+from hef.sem import EMPATHETIC_DIALOGUES, GOEMOTIONS_TO_EMPATHETIC_DIALOGUES, HfSem, Sem, Taxonomy
 from hef.sem.distribution import check_reading
+from hef.sem.testing import SemContract
 from langchain_core.messages import HumanMessage
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
@@ -21,11 +24,28 @@ WORDS = "my dog died last night i am so happy about the new job oh no what word"
 DOG = [Turn("speaker", "My dog died last night.")]
 OWN = ("sadness", "joy", "weather")
 LABEL_MAP = {"sadness": "sad", "joy": "joyful"}
+GOEMOTIONS = (
+    "admiration amusement anger annoyance approval caring confusion curiosity desire disappointment disapproval "
+    "disgust embarrassment excitement fear gratitude grief joy love nervousness optimism pride realization relief "
+    "remorse sadness surprise neutral"
+).split()
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a tiny random classifier and its tokenizer."""
+    """Return a folder with a tiny random classifier of one label a text."""
+    return classifier(tmp_path_factory.mktemp("tiny") / "classifier", OWN)
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a tiny random classifier of several labels a text: GoEmotions'."""
+    made = tmp_path_factory.mktemp("tiny") / "several"
+    return classifier(made, GOEMOTIONS, problem_type="multi_label_classification")
+
+
+def classifier(made: Path, labels: Sequence[str], **settings: Any) -> Path:
+    """Write a tiny random classifier and its tokenizer into a folder."""
     import torch
     from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
@@ -42,10 +62,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         intermediate_size=16,
         max_position_embeddings=64,
         initializer_range=1.0,
-        id2label=dict(enumerate(OWN)),
-        label2id={label: i for i, label in enumerate(OWN)},
+        id2label=dict(enumerate(labels)),
+        label2id={label: i for i, label in enumerate(labels)},
+        **settings,
     )
-    made = tmp_path_factory.mktemp("tiny") / "classifier"
     BertForSequenceClassification(config).save_pretrained(made)
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
@@ -56,6 +76,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def sem(folder: Path) -> HfSem:
     return HfSem(str(folder), max_tokens=16)
+
+
+class TestHfSem(SemContract):
+    pass
 
 
 def test_it_is_a_sem_with_the_models_own_labels(sem: HfSem, folder: Path) -> None:
@@ -113,20 +137,81 @@ def test_two_labels_may_share_a_target(sem: HfSem, folder: Path) -> None:
     assert merged.read([DOG])[0].distribution["sad"] == pytest.approx(1)
 
 
+def test_a_label_may_be_shared_by_several_targets(sem: HfSem, folder: Path) -> None:
+    shares = {"sadness": {"sad": 3.0, "lonely": 1.0}, "joy": "joyful"}
+    mapped = HfSem(str(folder), taxonomy=EMPATHETIC_DIALOGUES, label_map=shares, max_tokens=16)
+    own = sem.read([DOG])[0].distribution
+
+    found = mapped.read([DOG])[0].distribution
+
+    assert found["sad"] / found["lonely"] == pytest.approx(3)
+    assert (found["sad"] + found["lonely"]) / found["joyful"] == pytest.approx(own["sadness"] / own["joy"], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("label_map", "complaint"),
+    [
+        ({"sadness": "sadd"}, r"takes 'sadness' to \['sadd'\], which taxonomy 'empathetic_dialogues' lacks"),
+        ({"sadness": {"sad": 0.5, "glum": 0.5}}, r"to \['glum'\]"),
+        ({"sadness": {"sad": -1.0}}, "expected numbers above 0"),
+    ],
+)
+def test_a_map_with_a_mistake_is_refused(folder: Path, label_map: Any, complaint: str) -> None:
+    with pytest.raises(SetupError, match=complaint):
+        HfSem(str(folder), taxonomy=EMPATHETIC_DIALOGUES, label_map=label_map)
+
+
+def test_several_labels_a_text_are_read_by_sigmoids(several: Path) -> None:
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    inputs = AutoTokenizer.from_pretrained(several)([DOG[0].text], return_tensors="pt")
+    with torch.inference_mode():
+        logits = AutoModelForSequenceClassification.from_pretrained(several)(**inputs).logits[0]
+    lone = logits.sigmoid() / logits.sigmoid().sum()
+
+    (reading,) = HfSem(str(several)).read([DOG])
+
+    found = check_reading(reading, GOEMOTIONS, "several").distribution
+    assert [found[label] for label in GOEMOTIONS] == pytest.approx(lone.tolist(), abs=1e-5)
+    assert [found[label] for label in GOEMOTIONS] != pytest.approx(logits.softmax(-1).tolist(), abs=1e-2)
+
+
+def test_goemotions_is_mapped_to_the_32_and_neutral_left_out(several: Path) -> None:
+    mapped = HfSem(str(several), taxonomy=EMPATHETIC_DIALOGUES, label_map=GOEMOTIONS_TO_EMPATHETIC_DIALOGUES)
+    own = HfSem(str(several)).read([DOG])[0].distribution
+
+    found = check_reading(mapped.read([DOG])[0], EMPATHETIC_DIALOGUES.labels, "mapped").distribution
+
+    named = 1 - own["neutral"]
+    assert found["grateful"] == pytest.approx((own["gratitude"] + own["relief"] / 2) / named, rel=1e-4)
+    assert found["terrified"] == pytest.approx(own["fear"] / 2 / named, rel=1e-4)
+
+
+def test_the_goemotions_map_is_whole_and_reaches_every_label() -> None:
+    mapped = GOEMOTIONS_TO_EMPATHETIC_DIALOGUES
+
+    assert list(mapped) == GOEMOTIONS[:-1]
+    assert all(fsum(shares.values()) == pytest.approx(1) for shares in mapped.values())
+    assert {label for shares in mapped.values() for label in shares} == set(EMPATHETIC_DIALOGUES.labels)
+
+
 def test_labels_that_never_reach_the_taxonomy_are_refused(folder: Path) -> None:
     with pytest.raises(SetupError, match="give a label_map"):
         HfSem(str(folder), taxonomy=EMPATHETIC_DIALOGUES)
 
 
 def test_causes_are_the_words_without_which_the_emotion_fades(sem: HfSem) -> None:
-    (causes,) = sem.causes([DOG], ["sadness"])
+    talk = [Turn("speaker", "My dog, my job, my night.")]
+
+    (causes,) = sem.causes([talk], ["sadness"])
 
     def without(word: str) -> float:
-        return sem.read([[Turn("speaker", DOG[0].text.replace(word, ""))]])[0].distribution["sadness"]
+        return sem.read([[Turn("speaker", talk[0].text.replace(word, ""))]])[0].distribution["sadness"]
 
-    assert {cause.text for cause in causes} == {"dog", "died", "last", "night"}
+    assert {cause.text for cause in causes} == {"dog", "job", "night"}
     assert [cause.text for cause in causes] == sorted((cause.text for cause in causes), key=without)
-    assert all(DOG[cause.turn].text[cause.start : cause.end] == cause.text for cause in causes)
+    assert all(talk[cause.turn].text[cause.start : cause.end] == cause.text for cause in causes)
     assert fsum(cause.weight for cause in causes) == pytest.approx(1)
 
 
@@ -168,6 +253,44 @@ def test_nothing_to_read_gives_nothing(sem: HfSem) -> None:
 def test_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"no text-classification model at .*nothing"):
         HfSem(str(tmp_path / "nothing"))
+
+
+def test_weights_that_are_missing_are_told_when_read(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
+
+    with pytest.raises(ModelError, match=r"the weights of .* cannot be loaded"):
+        HfSem(str(tmp_path)).read([DOG])
+
+
+def test_weights_that_are_damaged_are_told_when_read(folder: Path, tmp_path: Path) -> None:
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "model.safetensors").write_bytes(b"broken")
+
+    with pytest.raises(ModelError, match=r"the weights of .* cannot be loaded"):
+        HfSem(str(tmp_path)).read([DOG])
+
+
+def test_a_model_that_cannot_take_its_tokens_is_told(folder: Path, tmp_path: Path) -> None:
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    tokens = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
+    tokens["model"]["vocab"]["dog"] = 9999
+    (tmp_path / "tokenizer.json").write_text(json.dumps(tokens), encoding="utf-8")
+
+    with pytest.raises(ModelError, match="cannot read 1 texts"):
+        HfSem(str(tmp_path)).read([DOG])
+
+
+def test_numbers_that_are_none_are_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    broken = HfSem(str(folder), max_tokens=16)
+    _, model = broken._load()
+    monkeypatch.setattr(model.classifier, "bias", torch.nn.Parameter(torch.full((3,), float("nan"))))
+
+    with pytest.raises(ModelError, match="returned what is not a number"):
+        broken.read([DOG])
 
 
 def test_it_takes_the_shipped_sems_place_in_the_graph(sem: HfSem, scripted: Any) -> None:

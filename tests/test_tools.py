@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hef.contract import Cause, Memory, ModelError, Reading, SetupError
 from hef.memory import remember_turn
 from hef.sem import EMPATHETIC_DIALOGUES, OnnxSem, shipped_sem
+from hef.sem.prediction_sets import PredictionSets
 from hef.tools import recall_memories_tool, sem_causes_tool, sem_emotion_tool
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -54,11 +56,28 @@ def test_emotion_comes_as_text_and_as_a_reading(sem: OnnxSem) -> None:
     )
 
 
+def with_sets(sem: OnnxSem, sets: PredictionSets | None) -> Any:
+    class Described:
+        description = replace(sem.description, prediction_sets=sets)
+        read = sem.read
+        causes = sem.causes
+
+    return Described()
+
+
 def test_primary_below_1_is_a_coverage(sem: OnnxSem) -> None:
-    reading = call(sem_emotion_tool(sem), dialogue=DOG, primary=0.9).artifact
+    reading = call(sem_emotion_tool(with_sets(sem, None)), dialogue=DOG, primary=0.9).artifact
 
     assert sum(reading.distribution[label] for label in reading.primary) >= 0.9
     assert sum(reading.distribution[label] for label in reading.primary[:-1]) < 0.9
+
+
+@pytest.mark.parametrize(("view", "least"), [("dialogue", 0.02), ("speaker", 0.02), ("last_turn", 0.1)])
+def test_fitted_sets_decide_by_the_turns_that_were_looked_at(sem: OnnxSem, view: str, least: float) -> None:
+    sets = PredictionSets(coverages=(0.9,), one_turn=(0.1,), more_turns=(0.02,))
+    reading = call(sem_emotion_tool(with_sets(sem, sets)), dialogue=DOG, primary=0.9, view=view).artifact
+
+    assert set(reading.primary) == {label for label, share in reading.distribution.items() if share >= least}
 
 
 def test_view_is_looked_at(sem: OnnxSem) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..contract import Evidence, Reading, Turn
+from ..contract import Evidence, Reading, Turn, look
 from ..contract.context import Primary
 from ..sem import Sem
 from ..sem.distribution import check_reading, primary_emotions
@@ -27,7 +27,7 @@ class EmotionArguments(BaseModel):
 
     dialogue: list[Utterance] = Field(description="All turns, oldest first", min_length=1)
     primary: Primary = Field(
-        default=5, description="How many primary emotions, or (below 1) the probability they must cover"
+        default=5, description="How many primary emotions, or (below 1) how often they shall hold the true one"
     )
     hypothesis: str | None = Field(default=None, description="An emotion to give evidence for and against")
     view: Literal["dialogue", "speaker", "last_turn"] = Field(default="dialogue", description="Which turns to look at")
@@ -52,10 +52,12 @@ def sem_emotion_tool(sem: Sem) -> BaseTool:
     ) -> tuple[str, Reading]:
         turns = turns_of(dialogue)
         (reading,) = sem.read([turns], views=[view])
-        check_reading(reading, sem.description.taxonomy.labels, sem.description.name)
+        about = sem.description
+        check_reading(reading, about.taxonomy.labels, about.name)
+        seen = len(look(turns, view))
         reading = reading.model_copy(
             update={
-                "primary": primary_emotions(reading.distribution, primary),
+                "primary": primary_emotions(reading.distribution, primary, about.prediction_sets, seen),
                 "evidence": _evidence(sem, turns, reading, hypothesis),
             }
         )
