@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .bench import bench
+from .calibrate import calibrate
 from .chat import chat
 from .errors import HefGroup
 from .evaluate import evaluate
@@ -66,4 +68,6 @@ app.command(rich_help_panel=TALK)(chat)
 app.command(rich_help_panel=READ)(perceive)
 app.command(rich_help_panel=READ)(sems)
 app.command(rich_help_panel=BUILD)(train)
+app.command(rich_help_panel=BUILD)(calibrate)
 app.add_typer(evaluate, name="evaluate", rich_help_panel=BUILD)
+app.add_typer(bench, name="bench", rich_help_panel=BUILD)

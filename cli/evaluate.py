@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,10 +14,15 @@ from .errors import Misuse
 from .train import name_broken
 
 if TYPE_CHECKING:
-    from ..evaluation import EmotionReport
+    from rich.table import Table
+
+    from ..evaluation import EmotionReport, Prediction
+    from ..evaluation.second_look import SecondLook
     from ..sem import Sem
 
-evaluate = typer.Typer(no_args_is_help=True, help="Measure emotion accuracy and cause words on a file of data.")
+evaluate = typer.Typer(
+    no_args_is_help=True, help="Measure emotion, cause words and sentence vectors on a file of data."
+)
 
 STRATEGIES: tuple[options.StrategyName, ...] = ("sem_only", "llm_only", "one_prompt", "two_stage")
 
@@ -43,6 +49,28 @@ JsonOption = Annotated[
     ),
 ]
 
+PlotsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--plots",
+        file_okay=False,
+        help="Draw confusion.png and reliability.png of the first strategy there.",
+        metavar="FOLDER",
+        rich_help_panel="Output",
+    ),
+]
+SecondLookOption = Annotated[
+    bool,
+    typer.Option(
+        "--second-look",
+        help="Also look again at the least certain third, and say what it gains.",
+        rich_help_panel="Emotion",
+    ),
+]
+AgainstOption = Annotated[
+    str | None,
+    typer.Option("--against", help="A plain encoder to stand beside: folder or hub id.", metavar="NAME"),
+]
 RecordOption = Annotated[
     bool,
     typer.Option(
@@ -62,33 +90,52 @@ def emotion(
     max_requeries: options.RequeriesOption = 1,
     limit: LimitOption = None,
     seed: SeedOption = 0,
+    second_look: SecondLookOption = False,
     record: RecordOption = False,
+    plots: PlotsOption = None,
     out: JsonOption = None,
 ) -> None:
     """Measure emotion accuracy: every listener turn is one sample, its input all turns before it.
 
-    Prints top-1, top-3 and top-5 accuracy and the expected calibration error, with 95% intervals over conversations.
+    Prints top-1, top-3 and top-5 accuracy, calibration error and likelihood, with 95% intervals over conversations,
+    and how often prediction sets hold the emotion. Figures of each emotion and all confusions stand in the JSON.
     """
     from .assemble import primary_of
     from .settings import settings
 
     shown = primary_of(primary)
     chosen = settings(sem=sem, model=model, threads=threads)
+    names = STRATEGIES if strategy == "all" else (strategy,)
+    for wanted, flag in ((second_look, "--second-look"), (record, "--record")):
+        if wanted and "sem_only" not in names:
+            raise Misuse(f"{flag} is about the SEM alone; add --strategy sem_only (or all)")
     from ..evaluation import draw, read_samples
     from ..sem import resolve_sem
 
     reader = resolve_sem(chosen.sem)
-    labels = reader.description.taxonomy.labels
-    samples, broken = read_samples(data, labels)
+    if record:
+        _check_folder(reader)
+    samples, broken = read_samples(data, reader.description.taxonomy.labels)
     name_broken(broken)
     drawn = draw(samples, limit, seed)
-    names = STRATEGIES if strategy == "all" else (strategy,)
     run = {"primary": shown, "max_requeries": max_requeries}
-    reports = [_measure(name, reader, chosen.model, drawn, run) for name in names]
+    measured = [_measure(name, reader, chosen.model, drawn, run) for name in names]
+    reports = [report for report, _ in measured]
+    looks = _look_again(reader, drawn, measured[0][1]) if second_look else []
     if record:
-        _record(reader, reports)
-    held = {"limit": limit, "seed": seed, "broken": len(broken), **run}
-    _give("emotion", data, reports, held, out)
+        _record(reader, reports[0])
+    if plots:
+        from ..evaluation.plots import draw_plots
+
+        draw_plots(reports[0], plots)
+    held: dict[str, Any] = {"limit": limit, "seed": seed, "broken": len(broken), **run}
+    if looks:
+        held["second_look"] = [look.model_dump(mode="json") for look in looks]
+    from .figures import emotion_table, second_look_table, sets_table
+
+    tables = [emotion_table(data.name, reports)]
+    tables += [sets_table(report.sets) for report in reports if report.sets]
+    give("emotion", data, reports, held, out, [*tables, *([second_look_table(looks)] if looks else [])])
 
 
 @evaluate.command()
@@ -117,7 +164,54 @@ def causes(
         report = evaluate_causes(
             resolve_sem(chosen.sem), drawn, seed=seed, report=lambda done, total: advance("causes", done, total)
         )
-    _give("causes", data, [report], {"limit": limit, "seed": seed, "broken": len(broken)}, out)
+    from .figures import cause_table
+
+    held = {"limit": limit, "seed": seed, "broken": len(broken)}
+    give("causes", data, [report], held, out, [cause_table(data.name, report)])
+
+
+@evaluate.command()
+def retrieval(
+    data: DataOption,
+    sem: options.SemOption = None,
+    threads: options.ThreadsOption = None,
+    against: AgainstOption = None,
+    limit: LimitOption = None,
+    seed: SeedOption = 0,
+    out: JsonOption = None,
+) -> None:
+    """Measure sentence vectors: each situation is to be found from its conversation's first utterance.
+
+    All situations of the file are candidates. Prints recall@1 and @5 with 95% intervals, and chance beside them.
+    """
+    from .settings import settings
+
+    chosen = settings(sem=sem, threads=threads)
+    from ..evaluation import draw, make_retrieval_row, read_rows, report_retrieval, situation_ranks
+    from ..evaluation.retrieval import embed_of
+    from ..sem import resolve_sem
+    from .figures import retrieval_table
+    from .progress import advancing
+
+    reader = resolve_sem(chosen.sem)
+    encoders = {reader.description.name: embed_of(reader)}
+    if against:
+        from ..evaluation.plain_encoder import PlainEncoder
+
+        beside = PlainEncoder(against, threads=chosen.threads)
+        encoders[f"{beside.name} (plain)"] = beside.embed
+    rows, broken = read_rows(data, make_retrieval_row)
+    name_broken(broken)
+    drawn = draw(rows, limit, seed)
+    with advancing() as advance:
+        ranks = [situation_ranks(embed, drawn, rows, partial(advance, name)) for name, embed in encoders.items()]
+    plain = ranks[1] if against else None
+    reports = [
+        report_retrieval(name, found, drawn, rows, plain if place == 0 else None)
+        for place, (name, found) in enumerate(zip(encoders, ranks, strict=True))
+    ]
+    held = {"limit": limit, "seed": seed, "broken": len(broken)}
+    give("retrieval", data, reports, held, out, [retrieval_table(data.name, reports)])
 
 
 @evaluate.command()
@@ -139,15 +233,36 @@ def download(
         typer.echo(f"{folder / split}.jsonl.gz  {count:,} conversations")
 
 
+def give(
+    task: str, data: Path | None, reports: list[Any], held: dict[str, Any], out: str | None, tables: list[Table]
+) -> None:
+    """Print the figures and write them where they are wanted."""
+    from ..evaluation.report import document, printed, write
+
+    found = document(task, data, reports, held)
+    if out == "-":
+        typer.echo(printed(found))
+        return
+    if out is not None and not out.strip():
+        raise Misuse("--json needs a file name, or -")
+    if out:
+        write(Path(out), found)
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for table in tables:
+        console.print(table)
+
+
 def _measure(
     strategy: options.StrategyName, sem: Sem, model: str | None, samples: list[Any], run: dict[str, Any]
-) -> EmotionReport:
+) -> tuple[EmotionReport, list[Prediction]]:
     """Measure one strategy, with a progress bar."""
     from ..contract import HefContext
-    from ..evaluation import evaluate_emotion, predict_with_hef, predict_with_sem
+    from ..evaluation import predict_all, predict_with_hef, predict_with_sem, report_emotion
     from .progress import advancing
 
-    named = None
+    about, named = sem.description, None
     if strategy == "sem_only":
         predict, part = predict_with_sem(sem), 64
     else:
@@ -158,45 +273,41 @@ def _measure(
         named = model_name(llm)
         hef = create_perception(model=llm, sem=sem).compile()
         predict, part = predict_with_hef(hef, HefContext(strategy=strategy, **run)), 1
+    started = time.perf_counter()
     with advancing() as advance:
-        return evaluate_emotion(
-            predict,
-            samples,
-            sem.description.taxonomy.labels,
-            strategy=strategy,
-            sem=None if strategy == "llm_only" else sem.description.name,
-            model=named,
-            part=part,
-            report=lambda done, total: advance(strategy, done, total),
-        )
+        found = predict_all(predict, samples, part=part, report=lambda done, total: advance(strategy, done, total))
+    report = report_emotion(
+        found,
+        samples,
+        about.taxonomy.labels,
+        strategy=strategy,
+        seconds=time.perf_counter() - started,
+        sem=None if strategy == "llm_only" else about.name,
+        model=named,
+        sets=about.prediction_sets if strategy == "sem_only" else None,
+    )
+    return report, found
 
 
-def _record(sem: Sem, reports: list[EmotionReport]) -> None:
-    """Write what the SEM reached by itself into its folder."""
+def _look_again(sem: Sem, samples: list[Any], found: list[Prediction]) -> list[SecondLook]:
+    from ..evaluation.second_look import evaluate_second_look
+    from .progress import advancing
+
+    with advancing() as advance:
+        return evaluate_second_look(sem, samples, found, report=lambda done, total: advance("second look", done, total))
+
+
+def _check_folder(sem: Sem) -> None:
     from ..sem import OnnxSem
 
-    own = next((report for report in reports if report.strategy == "sem_only"), None)
-    if own is None or not isinstance(sem, OnnxSem):
-        raise Misuse("--record wants the strategy sem_only (or all), and a SEM that lies in a folder of its own")
+    if not isinstance(sem, OnnxSem):
+        raise Misuse("--record wants a SEM that lies in a folder of its own")
+
+
+def _record(sem: Any, own: EmotionReport) -> None:
+    """Write what the SEM reached by itself into its folder."""
     figures = {name: round(getattr(own, name).value, 4) for name in ("top1", "top3", "top5", "ece")}
+    if own.sets:
+        whole = own.sets["all"]
+        figures |= {"coverage90": round(whole.coverage.value, 4), "size90": round(whole.size.value, 2)}
     sem.record({**figures, "samples": own.samples})
-
-
-def _give(task: str, data: Path, reports: list[Any], held: dict[str, Any], out: str | None) -> None:
-    """Print the figures and write them where they are wanted."""
-    from ..evaluation.report import document, write
-
-    found = document(task, data, reports, held)
-    if out == "-":
-        typer.echo(json.dumps(found, indent=2))
-        return
-    if out is not None and not out.strip():
-        raise Misuse("--json needs a file name, or -")
-    if out:
-        write(Path(out), found)
-    from rich.console import Console
-
-    from .figures import cause_table, emotion_table
-
-    console = Console(highlight=False)
-    console.print(emotion_table(data.name, reports) if task == "emotion" else cause_table(data.name, reports[0]))

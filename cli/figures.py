@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -12,21 +12,25 @@ from rich.text import Text
 from .show import ACCENT, FAINT
 
 if TYPE_CHECKING:
-    from ..evaluation import CauseReport, EmotionReport, Estimate
+    from ..evaluation import CauseReport, EmotionReport, Estimate, RetrievalReport
+    from ..evaluation.calibration import CalibrationReport
+    from ..evaluation.coverage import SetFigures
+    from ..evaluation.second_look import SecondLook
+    from ..evaluation.speed import SpeedReport
 
 
 def emotion_table(data: str, reports: Sequence[EmotionReport]) -> Table:
     """Return one row a strategy; the best accuracy stands out."""
     first = reports[0]
     table = _table(f"Emotion on {data}: {first.samples:,} samples of {first.conversations:,} conversations")
-    for name in ("strategy", "top-1", "top-3", "top-5", "ECE", "ms/sample"):
+    for name in ("strategy", "top-1", "top-3", "top-5", "ECE", "NLL", "ms/sample"):
         table.add_column(name, justify="left" if name == "strategy" else "right")
     best = max(report.top1.value for report in reports)
     for report in reports:
         style = f"bold {ACCENT}" if report.top1.value == best and len(reports) > 1 else ""
         shares = [_share(held) for held in (report.top1, report.top3, report.top5)]
         pace = f"{1000 * report.seconds / report.samples:.1f}"
-        table.add_row(report.strategy, *shares, _error(report.ece), pace, style=style)
+        table.add_row(report.strategy, *shares, _error(report.ece), f"{report.nll.value:.3f}", pace, style=style)
     models = dict.fromkeys(name for report in reports for name in (report.sem, report.model) if name)
     table.caption = f"{' + '.join(models)}; 95% intervals over conversations"
     return table
@@ -41,6 +45,94 @@ def cause_table(data: str, report: CauseReport) -> Table:
     table.add_row(report.sem, *(_share(value) for value in report.recall.values()), style=f"bold {ACCENT}")
     table.add_row("the marked words themselves", *(f"{value:.1%}" for value in report.ceiling.values()), style=FAINT)
     table.caption = "mean over situations; 95% intervals"
+    return table
+
+
+def sets_table(sets: Mapping[str, SetFigures]) -> Table:
+    """Return one row a group of contexts: how often prediction sets hold the emotion, and their size."""
+    from ..evaluation.coverage import CONTEXTS
+
+    table = _table("Prediction sets asked to hold the emotion in 90% of cases")
+    for name in ("contexts", "samples", "held", "emotions in a set"):
+        table.add_column(name, justify="left" if name == "contexts" else "right")
+    for name, held in sets.items():
+        table.add_row(CONTEXTS[name], f"{held.samples:,}", _share(held.coverage), _number(held.size))
+    return table
+
+
+def second_look_table(looks: Sequence[SecondLook]) -> Table:
+    """Return one row a view: accuracy on the least certain third, with and without it."""
+    first = looks[0]
+    table = _table(
+        f"Second look: the {first.samples:,} least certain samples (first choice at most {first.confidence:.0%})"
+    )
+    for name in ("second look at", "first alone", "both", "gain in points", "samples it changes"):
+        table.add_column(name, justify="left" if name == "second look at" else "right")
+    for look in looks:
+        gain = Text(f"{100 * look.gain.value:+.1f}")
+        gain.append(f" ({100 * look.gain.low:+.1f} to {100 * look.gain.high:+.1f})", style=FAINT)
+        name = {"last_turn": "the last turn", "speaker": "the speaker"}.get(look.view, look.view)
+        table.add_row(name, _share(look.first), _share(look.both), gain, f"{look.differing:,}")
+    table.caption = "pooled as the graph pools its rounds; 95% intervals over conversations"
+    return table
+
+
+def retrieval_table(data: str, reports: Sequence[RetrievalReport]) -> Table:
+    """Return recall of each encoder beside chance, and what share of the plain one's the SEM reaches."""
+    first = reports[0]
+    table = _table(f"Situations of {data}: {first.samples:,} looked for among {first.situations:,}")
+    for name in ("", "recall@1", "recall@5"):
+        table.add_column(name, justify="right" if name else "left")
+    table.add_row("situations at random", *(f"{value:.2%}" for value in first.chance.values()), style=FAINT)
+    for report in reports[1:]:
+        table.add_row(report.encoder, *(_share(held) for held in report.recall.values()))
+    table.add_row(first.encoder, *(_share(held) for held in first.recall.values()), style=f"bold {ACCENT}")
+    if first.share:
+        table.add_row(f"share of {reports[1].encoder}", *(_share(held) for held in first.share.values()))
+    table.caption = "found from the first utterance; 95% intervals over conversations"
+    return table
+
+
+def calibration_table(data: str, report: CalibrationReport) -> Table:
+    """Return one column a group of contexts: calibration error, and prediction sets of each coverage."""
+    from ..evaluation.coverage import CONTEXTS
+
+    table = _table(f"Calibration on {data}: {report.samples:,} samples of {report.conversations:,} conversations")
+    table.add_column("")
+    for name in report.contexts:
+        table.add_column(CONTEXTS[name], justify="right")
+    held = report.contexts.values()
+    table.add_row("samples", *(f"{figures.samples:,}" for figures in held))
+    table.add_row("ECE before", *(_error(figures.before) for figures in held))
+    table.add_row("ECE", *(_error(figures.ece) for figures in held), style=f"bold {ACCENT}")
+    for coverage, sets in report.sets.items():
+        table.add_row(f"{float(coverage):.0%} sets hold", *(_share(found.coverage) for found in sets.values()))
+        table.add_row("emotions in a set", *(_number(found.size) for found in sets.values()), style=FAINT)
+    table.caption = (
+        f"fitted on {report.folds - 1} of {report.folds} folds of conversations,\nmeasured on the other; "
+        f"95% intervals.\nExact probabilities would show an ECE of {report.floor:.3f}.\n"
+        f"NLL {report.nll_before.value:.3f} before, {report.nll.value:.3f} after"
+    )
+    return table
+
+
+def speed_table(reports: Sequence[SpeedReport], threads: int | None) -> Table:
+    """Return one row a model, with the unit of each column in its heading."""
+    first = reports[0]
+    table = _table("Speed, medians" + (f"; {threads} threads" if threads else ""))
+    names = ("", "load s", "memory MB", "one dialogue ms", "with causes ms", "many dialogues/s")
+    for name in names:
+        table.add_column(name, justify="right" if name else "left")
+    for report in reports:
+        load = Text(f"{report.load.seconds:.2f}").append(f" ({report.load.import_seconds:.2f})", style=FAINT)
+        memory = Text(f"{report.load.memory_mb:.0f}").append(f" ({report.load.import_mb:.0f})", style=FAINT)
+        causes = f"{report.causes_ms:.1f}" if report.causes_ms else "–"
+        cells = (load, memory, f"{report.one_ms:.1f}", causes, f"{report.dialogues_per_second:.0f}")
+        table.add_row(report.name, *cells, style=f"bold {ACCENT}" if report is first else "")
+    table.caption = (
+        f"from a fresh process to the first answer, the imports' part in brackets; one dialogue of about 60 tokens, "
+        f"{first.repeats} times; {first.dialogues} dialogues at once"
+    )
     return table
 
 
@@ -61,3 +153,7 @@ def _share(held: Estimate) -> Text:
 
 def _error(held: Estimate) -> Text:
     return Text(f"{held.value:.3f}").append(f" ±{(held.high - held.low) / 2:.3f}", style=FAINT)
+
+
+def _number(held: Estimate) -> Text:
+    return Text(f"{held.value:.2f}").append(f" ±{(held.high - held.low) / 2:.2f}", style=FAINT)

@@ -53,7 +53,7 @@ PrimaryOption: TypeAlias = Annotated[
     float,
     typer.Option(
         "--primary",
-        help="Primary emotions: how many (1-32), or the probability they must cover (0.9).",
+        help="Primary emotions: how many (1-32), or how often they shall hold the true one (0.9).",
         metavar="K",
         rich_help_panel=_EMOTION,
     ),

@@ -57,12 +57,13 @@ def _table(found: dict[str, SemDescription]) -> Table:
 def _note(name: str, held: SemDescription | Exception) -> Text:
     if isinstance(held, Exception):
         return Text.assemble((name, "bold red"), f"  cannot be loaded: {held}")
-    about = f"Labels: {held.taxonomy.name}. Licence: {held.licence}"
+    sets = " Prediction sets: yes." if held.prediction_sets else ""
+    about = f"Labels: {held.taxonomy.name}.{sets} Licence: {held.licence}"
     return Text.assemble((name, f"bold {ACCENT}"), "  ", held.source, "\n", (about, FAINT))
 
 
 def _figure(value: float) -> str:
-    return f"{value:.1%}" if abs(value) <= 1 else f"{value:,.0f}"
+    return f"{value:.1%}" if abs(value) <= 1 else f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
 
 
 def _row(name: str, held: SemDescription | Exception) -> dict[str, Any]:
@@ -78,4 +79,5 @@ def _row(name: str, held: SemDescription | Exception) -> dict[str, Any]:
         "size_mb": held.size_mb,
         "source": held.source,
         "figures": dict(held.figures),
+        "prediction_sets": held.prediction_sets is not None,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,9 @@ from . import options
 from .errors import STOPPED, Failure, Misuse
 
 if TYPE_CHECKING:
+    from ..sem import Taxonomy
+    from ..sem.training.cause_data import MarkedDialogue
+    from ..sem.training.data import Conversation
     from ..sem.training.loop import Progress, Run
     from ..sem.training.recipe import Recipe
 
@@ -28,6 +32,10 @@ DataOption = Annotated[
         show_default=False,
     ),
 ]
+ValidOption = Annotated[
+    Path | None,
+    typer.Option("--valid", dir_okay=False, help="Conversations to measure the finished run on.", metavar="FILE"),
+]
 OutOption = Annotated[
     Path,
     typer.Option("--out", "-o", file_okay=False, help="Run folder; an unfinished run in it goes on.", metavar="FOLDER"),
@@ -36,13 +44,57 @@ ExportOption = Annotated[
     Path | None,
     typer.Option("--export", file_okay=False, help="Write the finished SEM here, as int8 ONNX.", metavar="FOLDER"),
 ]
+RecipeOption = Annotated[
+    str,
+    typer.Option(
+        "--recipe",
+        help="default (the shipped SEM's) or large (the 110M encoder); the options below change it.",
+        metavar="NAME",
+        rich_help_panel=_RECIPE,
+    ),
+]
+TeacherOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--teacher",
+        file_okay=False,
+        help="Folder of a finished run to learn from, too; may be given several times.",
+        metavar="FOLDER",
+        rich_help_panel=_RECIPE,
+    ),
+]
+UnlabelledOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--unlabelled",
+        dir_okay=False,
+        help='JSON lines with "text", for the teachers to label.',
+        metavar="FILE",
+        rich_help_panel=_RECIPE,
+    ),
+]
+WordsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cause-words",
+        dir_okay=False,
+        help="Sentences with marked cause words (EmoCause's form); --export learns causes from them.",
+        metavar="FILE",
+    ),
+]
+SpansOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cause-spans", dir_okay=False, help="The same as spans in dialogues (RECCON's form).", metavar="FILE"
+    ),
+]
 BackboneOption = Annotated[
     str | None,
     typer.Option("--backbone", help="Another encoder: hub id or folder.", metavar="NAME", rich_help_panel=_RECIPE),
 ]
 PassesOption = Annotated[
-    int | None,
-    typer.Option("--passes", min=1, help="Passes over the conversations.", metavar="N", rich_help_panel=_RECIPE),
+    float | None,
+    typer.Option("--passes", help="Passes over the conversations.", metavar="X", rich_help_panel=_RECIPE),
 ]
 BatchOption = Annotated[
     int | None, typer.Option("--batch-size", min=1, help="Samples a step.", metavar="N", rich_help_panel=_RECIPE)
@@ -58,7 +110,13 @@ SeedOption = Annotated[
 def train(
     out: OutOption,
     data: DataOption = None,
+    valid: ValidOption = None,
     export: ExportOption = None,
+    cause_words: WordsOption = None,
+    cause_spans: SpansOption = None,
+    recipe: RecipeOption = "default",
+    teacher: TeacherOption = None,
+    unlabelled: UnlabelledOption = None,
     backbone: BackboneOption = None,
     passes: PassesOption = None,
     batch_size: BatchOption = None,
@@ -70,6 +128,9 @@ def train(
     """Train a SEM on conversations with an emotion label.
 
     Needs the extra `train` only for --export. The same command goes on where an earlier one stopped.
+
+    On Linux CPUs a large encoder trains a third faster with GLIBC_TUNABLES=glibc.malloc.hugetlb=1 and
+    MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_ of 8589934592: memory is then kept, in large pages.
     """
     from .settings import settings
 
@@ -83,13 +144,18 @@ def train(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "seed": seed,
+        "teachers": [str(folder) for folder in teacher] if teacher else None,
     }
-    run, broken = _prepare(source, out, _recipe(changed), chosen.threads)
-    done = _train(run)
+    run, broken = _prepare(source, unlabelled, out, _recipe(recipe, changed), chosen.threads)
+    words, spans, unread = _marked(cause_words, cause_spans, run.taxonomy.labels)
+    broken += unread
+    done = _train(run, _conversations(valid, run.taxonomy)[0] if valid else None)
+    if words:
+        done["causes"] = _cross_validate(run, words, spans)
     if export:
         from ..sem.training.export import export_sem
 
-        export_sem(run, export)
+        export_sem(run, export, marked=[*words, *spans])
     result: dict[str, Any] = {
         "run": str(out),
         "conversations": len(run.conversations),
@@ -103,14 +169,45 @@ def train(
         _show(result)
 
 
-def _recipe(changed: dict[str, Any]) -> Recipe:
+def _marked(
+    words: Path | None, spans: Path | None, labels: Sequence[str]
+) -> tuple[list[MarkedDialogue], list[MarkedDialogue], int]:
+    """Read the dialogues with marked cause words and spans; name the rows that cannot be read on stderr."""
+    from ..sem.training.cause_data import read_emocause, read_reccon
+
+    found: list[list[MarkedDialogue]] = []
+    broken: list[str] = []
+    for path, read in ((words, read_emocause), (spans, read_reccon)):
+        if path and not path.is_file():
+            raise Failure(f"there is no file {path}; give JSON lines with marked causes, gzipped or not")
+        rows, unread = read(path, labels) if path else ([], [])
+        found.append(rows)
+        broken += unread
+    name_broken(broken)
+    return found[0], found[1], len(broken)
+
+
+def _cross_validate(run: Run, words: list[MarkedDialogue], spans: list[MarkedDialogue]) -> dict[str, float]:
+    """Return the recall of marked words by heads that saw no row of their conversation; spans are learned from, too."""
+    import torch
+
+    from ..sem.training.cause_fit import cross_validate, recalls
+
+    run.network.load_state_dict(torch.load(run.folder / "network.pt", map_location="cpu"))
+    found = cross_validate(run.network.cpu(), run.forward.encoder, words, run.taxonomy.labels, extra=spans)
+    return {name: round(value, 4) for name, value in recalls(words, found).items()}
+
+
+def _recipe(name: str, changed: dict[str, Any]) -> Recipe:
     from pydantic import ValidationError
 
-    from ..sem.training.recipe import Recipe
+    from ..sem.training.recipe import RECIPES, Recipe
 
+    if name not in RECIPES:
+        raise Misuse(f"--recipe is {name!r}: there are {', '.join(RECIPES)}")
     given = {key: value for key, value in changed.items() if value is not None}
     try:
-        return Recipe.model_validate(given)
+        return Recipe.model_validate(RECIPES[name].model_dump() | given)
     except ValidationError as error:
         first = error.errors()[0]
         raise Misuse(
@@ -118,16 +215,28 @@ def _recipe(changed: dict[str, Any]) -> Recipe:
         ) from None
 
 
-def _prepare(source: Path, out: Path, recipe: Recipe, threads: int | None) -> tuple[Run, int]:
+def _prepare(source: Path, unlabelled: Path | None, out: Path, recipe: Recipe, threads: int | None) -> tuple[Run, int]:
     """Read the data, name its broken rows on stderr, and open the run."""
     import torch
 
     from ..sem import EMPATHETIC_DIALOGUES as taxonomy
-    from ..sem.training.data import read_conversations
+    from ..sem.training.data import read_texts
     from ..sem.training.loop import Run
 
     if threads:
         torch.set_num_threads(threads)
+    if unlabelled and not unlabelled.is_file():
+        raise Failure(f"there is no file {unlabelled}; give JSON lines with a `text` each, gzipped or not")
+    known, broken = _conversations(source, taxonomy)
+    texts, unread = read_texts(unlabelled) if unlabelled else ([], [])
+    name_broken(unread)
+    return Run(out, recipe, taxonomy, known, texts), broken + len(unread)
+
+
+def _conversations(source: Path, taxonomy: Taxonomy) -> tuple[list[Conversation], int]:
+    """Read the labelled conversations of a file; name the rows that cannot be read on stderr, and count them."""
+    from ..sem.training.data import read_conversations
+
     if not source.is_file():
         raise Failure(f"there is no file {source}; give JSON lines of conversations, gzipped or not")
     conversations, broken = read_conversations(source)
@@ -138,23 +247,7 @@ def _prepare(source: Path, out: Path, recipe: Recipe, threads: int | None) -> tu
     name_broken(broken)
     if len(known) < 2:
         raise Failure(f"{source} holds {len(known)} conversations that can be read; at least 2 are needed")
-    _keep_recipe(out, recipe)
-    return Run(out, recipe, taxonomy, known), len(broken)
-
-
-def _keep_recipe(out: Path, recipe: Recipe) -> None:
-    """Write the recipe into the run folder, or compare it with the one the run began with."""
-    kept = out / "recipe.json"
-    if not kept.exists():
-        out.mkdir(parents=True, exist_ok=True)
-        kept.write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        return
-    began, now = json.loads(kept.read_text(encoding="utf-8")), recipe.model_dump(mode="json")
-    changed = [f"{name} {began.get(name)} -> {value}" for name, value in now.items() if began.get(name) != value]
-    if changed:
-        raise Failure(
-            f"the run in {out} began with another recipe ({', '.join(changed)}); use the same options, or another --out"
-        )
+    return known, len(broken)
 
 
 def name_broken(broken: list[str], shown: int = 10) -> None:
@@ -167,7 +260,7 @@ def name_broken(broken: list[str], shown: int = 10) -> None:
         typer.echo(f"  and {len(broken) - shown} more", err=True)
 
 
-def _train(run: Run) -> dict[str, Any]:
+def _train(run: Run, valid: list[Conversation] | None) -> dict[str, Any]:
     """Train to the end; return what was reached."""
     from .progress import advancing
 
@@ -186,8 +279,9 @@ def _train(run: Run) -> dict[str, Any]:
     except KeyboardInterrupt:
         typer.echo(f"stopped; the same command goes on from the last checkpoint in {run.folder}", err=True)
         raise typer.Exit(STOPPED) from None
-    figures = {name: round(value, 4) for name, value in run.measure(network).items()}
-    return {"steps": last.steps if last else None, "held_out": figures}
+    figures = {"held_out": run.measure(network)} | ({"valid": run.measure(network, valid)} if valid else {})
+    rounded = {on: {name: round(value, 4) for name, value in held.items()} for on, held in figures.items()}
+    return {"steps": last.steps if last else None, **rounded}
 
 
 def _show(result: dict[str, Any]) -> None:
@@ -199,7 +293,9 @@ def _show(result: dict[str, Any]) -> None:
     console.print()
     field(console, "run", result["run"])
     field(console, "data", f"{result['conversations']:,} conversations, {result['broken']} rows left out")
-    field(console, "held out", "   ".join(f"{name} {value:.1%}" for name, value in result["held_out"].items()))
+    for name, key in (("held out", "held_out"), ("valid", "valid"), ("causes", "causes")):
+        if held := result.get(key):
+            field(console, name, "   ".join(f"{cut} {value:.1%}" for cut, value in held.items()))
     if result["export"]:
         field(console, "exported", result["export"])
     console.print()

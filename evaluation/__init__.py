@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .causes import CauseReport, CauseRow, evaluate_causes, make_cause_row
 from .download import convert_archive, download
-from .emotion import EmotionReport, Prediction, evaluate_emotion, predict_with_hef, predict_with_sem
+from .emotion import EmotionReport, Prediction, predict_all, predict_with_hef, predict_with_sem, report_emotion
 from .metrics import Estimate
+from .retrieval import RetrievalReport, RetrievalRow, make_retrieval_row, report_retrieval, situation_ranks
 from .samples import draw, read_rows, read_samples
 
 __all__ = [
@@ -14,14 +15,20 @@ __all__ = [
     "EmotionReport",
     "Estimate",
     "Prediction",
+    "RetrievalReport",
+    "RetrievalRow",
     "convert_archive",
     "download",
     "draw",
     "evaluate_causes",
-    "evaluate_emotion",
     "make_cause_row",
+    "make_retrieval_row",
+    "predict_all",
     "predict_with_hef",
     "predict_with_sem",
     "read_rows",
     "read_samples",
+    "report_emotion",
+    "report_retrieval",
+    "situation_ranks",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -13,8 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..contract import Dialogue, HefContext
 from ..sem import Sem
+from ..sem.distribution import primary_emotions
+from ..sem.prediction_sets import PredictionSets
 from ..sem.training.data import Sample
-from .metrics import Estimate, estimates
+from .confusion import Confusion, LabelFigures
+from .coverage import SetFigures, set_figures
+from .metrics import BINS, Array, Estimate, bin_of, estimates, likelihood_estimate
+
+COVERAGE = 0.9
+"""The coverage that prediction sets are measured at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,16 @@ Report: TypeAlias = Callable[[int, int], None]
 """Called with how many samples are done, of how many."""
 
 
+class ReliabilityBin(BaseModel):
+    """The samples whose decided label has a probability within the bounds of a bin."""
+
+    model_config = ConfigDict(frozen=True)
+
+    samples: int = Field(description="How many there are; bins without any are left out")
+    confidence: float = Field(description="Mean probability of the decided label")
+    accuracy: float = Field(description="How often it is right")
+
+
 class EmotionReport(BaseModel):
     """How well one strategy read the emotion."""
 
@@ -48,41 +64,54 @@ class EmotionReport(BaseModel):
     top3: Estimate = Field(description="How often the label is among the three most probable")
     top5: Estimate = Field(description="How often the label is among the five most probable")
     ece: Estimate = Field(description="Expected calibration error, 15 bins")
+    nll: Estimate = Field(description="Mean negative log-probability of the true label in nats")
+    sets: dict[str, SetFigures] | None = Field(
+        description="Prediction sets of coverage 0.9, over groups of contexts; None where the SEM has none"
+    )
+    reliability: tuple[ReliabilityBin, ...] = Field(description="The bins behind the calibration error")
+    by_emotion: dict[str, LabelFigures] = Field(description="Figures of each emotion")
+    confusion: Confusion = Field(description="What was read for what")
 
 
-def evaluate_emotion(
-    predict: Predict,
+def predict_all(
+    predict: Predict, samples: Sequence[Sample], *, part: int = 64, report: Report = lambda done, total: None
+) -> list[Prediction]:
+    """Predict all samples, a part at a time, telling the progress."""
+    found: list[Prediction] = []
+    for start in range(0, len(samples), part):
+        found += predict(samples[start : start + part])
+        report(len(found), len(samples))
+    return found
+
+
+def report_emotion(
+    found: Sequence[Prediction],
     samples: Sequence[Sample],
     labels: Sequence[str],
     *,
     strategy: str,
+    seconds: float,
     sem: str | None = None,
     model: str | None = None,
-    part: int = 64,
-    report: Report = lambda done, total: None,
+    sets: PredictionSets | None = None,
 ) -> EmotionReport:
-    """Predict all samples, a part at a time, and compare with their labels.
+    """Compare predictions with the labels of their samples.
 
     Args:
-        predict: From samples to a distribution each.
-        samples: What to measure on.
+        found: One prediction a sample.
+        samples: What they were made from.
         labels: The taxonomy.
         strategy: Name of what is measured.
+        seconds: How long it took.
         sem: Name of the SEM.
         model: Name of the LLM.
-        part: Samples a call of `predict`.
-        report: Told of the progress.
+        sets: Thresholds that belong to these distributions, where there are any.
     """
-    found: list[Prediction] = []
-    started = time.perf_counter()
-    for start in range(0, len(samples), part):
-        found += predict(samples[start : start + part])
-        report(len(found), len(samples))
-    seconds = time.perf_counter() - started
     shares = np.array([[row.distribution.get(label, 0.0) for label in labels] for row in found])
     chosen = np.array([labels.index(row.emotion) for row in found])
     wanted = np.array([labels.index(sample.emotion) for sample in samples])
     groups = [sample.conv_id for sample in samples]
+    confusion = Confusion.of(chosen, wanted, labels)
     return EmotionReport(
         strategy=strategy,
         sem=sem,
@@ -91,6 +120,11 @@ def evaluate_emotion(
         conversations=len(set(groups)),
         seconds=round(seconds, 2),
         **estimates(shares, chosen, wanted, groups),
+        nll=likelihood_estimate(shares, wanted, groups),
+        sets=set_figures(_sets(found, samples, sets), samples) if sets else None,
+        reliability=_reliability(shares[np.arange(len(chosen)), chosen], (chosen == wanted).astype(float)),
+        by_emotion=confusion.by_emotion,
+        confusion=confusion,
     )
 
 
@@ -117,3 +151,19 @@ def predict_with_hef(hef: Any, context: HefContext) -> Predict:
 def as_messages(dialogue: Dialogue) -> list[AnyMessage]:
     """Return a dialogue as the messages of a chat."""
     return [HumanMessage(turn.text) if turn.role == "speaker" else AIMessage(turn.text) for turn in dialogue]
+
+
+def _sets(found: Sequence[Prediction], samples: Sequence[Sample], sets: PredictionSets | None) -> list[tuple[str, ...]]:
+    pairs = zip(found, samples, strict=True)
+    return [primary_emotions(row.distribution, COVERAGE, sets, len(sample.turns)) for row, sample in pairs]
+
+
+def _reliability(confidence: Array, correct: Array) -> tuple[ReliabilityBin, ...]:
+    place = bin_of(confidence)
+    return tuple(
+        ReliabilityBin(
+            samples=int(held.sum()), confidence=float(confidence[held].mean()), accuracy=float(correct[held].mean())
+        )
+        for held in (place == number for number in range(BINS))
+        if held.any()
+    )

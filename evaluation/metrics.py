@@ -1,4 +1,4 @@
-"""Accuracy within the first k, calibration error, and their intervals over conversations."""
+"""Accuracy within the first k, likelihood, calibration error, and their intervals over conversations."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ Indices = NDArray[np.int64]
 DRAWS = 1000
 BINS = 15
 CUTS = (1, 3, 5)
+SHARE, DIFFERENCE, POSITIVE = (0.0, 1.0), (-1.0, 1.0), (0.0, np.inf)
+"""What a figure can be."""
+_TINY = 1e-9
 
 
 class Estimate(BaseModel):
@@ -54,10 +57,14 @@ def calibration_table(confidence: Array, correct: Array, bins: int = BINS) -> Ar
         correct: 1 where the first choice is right, [samples].
         bins: Equal-width bins of (0, 1].
     """
-    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     table = np.zeros((len(confidence), bins))
-    table[np.arange(len(confidence)), place] = confidence - correct
+    table[np.arange(len(confidence)), bin_of(confidence, bins)] = confidence - correct
     return table
+
+
+def bin_of(confidence: Array, bins: int = BINS) -> Indices:
+    """Return the index of each probability's bin, [samples]; a bound belongs to the bin below it."""
+    return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
 
 
 def expected_calibration_error(confidence: Array, correct: Array, bins: int = BINS) -> float:
@@ -89,20 +96,48 @@ def estimates(
     return {name: _estimate(float(figures[i]), drawn[:, i]) for i, name in enumerate(names)}
 
 
-def mean_estimate(values: Array, groups: Sequence[Hashable] | None = None, seed: int = 0) -> Estimate:
-    """Return the mean of values with its bootstrap interval over their groups."""
-    table = np.stack([np.ones(len(values)), values], axis=1)
-    drawn = _redraw(_by_group(table, groups or range(len(values))), seed)
-    return _estimate(float(values.mean()), drawn[:, 1] / drawn[:, 0])
+def likelihood_estimate(shares: Array, wanted: Indices, groups: Sequence[Hashable], seed: int = 0) -> Estimate:
+    """Return the mean negative log-probability of the true label in nats; one below 1e-9 counts as that."""
+    own = shares[np.arange(len(wanted)), wanted]
+    return mean_estimate(-np.log(np.maximum(own, _TINY)), groups, seed, POSITIVE)
 
 
-def _estimate(value: float, drawn: Array) -> Estimate:
+def mean_estimate(
+    values: Array,
+    groups: Sequence[Hashable] | None = None,
+    seed: int = 0,
+    bounds: tuple[float, float] = SHARE,
+) -> Estimate:
+    """Return the mean of values, which lies within bounds, with its bootstrap interval over their groups."""
+    return ratio_estimate(values, np.ones(len(values)), groups, seed, bounds)
+
+
+def ratio_estimate(
+    above: Array,
+    below: Array,
+    groups: Sequence[Hashable] | None = None,
+    seed: int = 0,
+    bounds: tuple[float, float] = POSITIVE,
+) -> Estimate:
+    """Return the sum of one figure over that of another, both taken on the same samples, with its interval.
+
+    Both are drawn together, so what they have in common does not widen the interval.
+    """
+    table = np.stack([below, above], axis=1)
+    drawn = _redraw(_by_group(table, groups or range(len(above))), seed)
+    kept = drawn[drawn[:, 0] != 0]
+    if not len(kept) or not below.sum():
+        return Estimate(value=np.nan, low=np.nan, high=np.nan)
+    return _estimate(float(above.sum() / below.sum()), kept[:, 1] / kept[:, 0], bounds)
+
+
+def _estimate(value: float, drawn: Array, bounds: tuple[float, float] = SHARE) -> Estimate:
     """Return a figure with the percentiles of its draws, moved so that their mean is the figure.
 
     The calibration error of a draw is larger on average than that of the samples; without the
     move its interval would lie beside the figure.
     """
-    low, high = np.clip(np.percentile(drawn, [2.5, 97.5]) - drawn.mean() + value, 0.0, 1.0)
+    low, high = np.clip(np.percentile(drawn, [2.5, 97.5]) - drawn.mean() + value, *bounds)
     return Estimate(value=value, low=float(min(low, value)), high=float(max(high, value)))
 
 

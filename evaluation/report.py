@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,21 +13,21 @@ from typing import Any
 from pydantic import BaseModel
 
 
-def document(task: str, data: Path, results: Sequence[BaseModel], settings: Mapping[str, Any]) -> dict[str, Any]:
+def document(task: str, data: Path | None, results: Sequence[BaseModel], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return figures with what is needed to take them again.
 
     Args:
-        task: `emotion` or `causes`.
-        data: The file they were taken on.
+        task: `emotion`, `causes` and the like.
+        data: The file they were taken on, where there is one.
         results: One report a strategy or SEM.
         settings: Limit, seed and the like.
     """
     return {
         "task": task,
-        "data": data.name,
+        "data": data.name if data else None,
         "date": datetime.now(UTC).date().isoformat(),
         "hef": version("hef"),
-        **settings,
+        **_rounded(dict(settings)),
         "results": [_rounded(result.model_dump(mode="json")) for result in results],
     }
 
@@ -34,7 +35,13 @@ def document(task: str, data: Path, results: Sequence[BaseModel], settings: Mapp
 def write(path: Path, held: Mapping[str, Any]) -> None:
     """Write a document, making its folder where it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(held, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(printed(held) + "\n", encoding="utf-8")
+
+
+def printed(held: Mapping[str, Any]) -> str:
+    """Return a document as JSON text; a row of numbers takes one line."""
+    text = json.dumps(held, indent=2, ensure_ascii=False)
+    return re.sub(r"\[\n[\s\d.,eE+-]+\]", lambda row: "[" + " ".join(row[0][1:-1].split()) + "]", text)
 
 
 def _rounded(value: Any) -> Any:
@@ -43,4 +50,6 @@ def _rounded(value: Any) -> Any:
         return round(value, 5)
     if isinstance(value, dict):
         return {key: _rounded(held) for key, held in value.items()}
+    if isinstance(value, list):
+        return [_rounded(held) for held in value]
     return value

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hef.cli.app import app
 from hef.sem import OnnxSem
+from hef.sem.manifest import Manifest
+from hef.sem.prediction_sets import PredictionSets
 from typer.testing import CliRunner
 
 SAID = {
@@ -87,7 +89,57 @@ def test_strategies_are_measured_side_by_side(conversations: Path):
     assert [bool(result["model"]) for result in results] == [False, True, True, True]
 
 
-@pytest.mark.parametrize("task", ["emotion", "causes"])
+def test_sets_second_look_and_plots_are_shown_and_written(conversations: Path, tmp_path: Path):
+    folder = tmp_path / "sem"
+    shutil.copytree(files("hef.sem") / "model", folder)
+    sets = PredictionSets(coverages=(0.5, 0.9), one_turn=(0.3, 0.02), more_turns=(0.3, 0.02))
+    Manifest.of(folder).model_copy(update={"prediction_sets": sets}).write(folder)
+    done = evaluate(
+        "emotion", "--data", conversations, "--sem", folder, "--second-look", "--plots", tmp_path / "plots",
+        "--record", "--json", tmp_path / "out.json",
+    )  # fmt: skip
+
+    assert done.exit_code == 0, done.stderr
+    for said in ("Prediction sets", "several turns", "Second look", "the last turn"):
+        assert said in done.stdout
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == {"confusion.png", "reliability.png"}
+    held = json.loads((tmp_path / "out.json").read_text())
+    (result,) = held["results"]
+    assert [look["view"] for look in held["second_look"]] == ["speaker", "last_turn"]
+    assert held["second_look"][0]["samples"] == 3
+    assert result["by_emotion"]["sad"]["samples"] == 2
+    assert sum(map(sum, result["confusion"]["counts"])) == 10
+    assert result["sets"]["one_turn"]["samples"] == 5
+    figures = OnnxSem(folder).description.figures
+    assert figures["coverage90"] == pytest.approx(result["sets"]["all"]["coverage"]["value"], abs=1e-4)
+
+
+@pytest.mark.parametrize("flag", ["--second-look", "--record"])
+def test_what_is_about_the_sem_alone_is_refused_for_another_strategy(flag: str, conversations: Path):
+    done = evaluate("emotion", "--data", conversations, "--strategy", "llm_only", flag)
+    assert done.exit_code == 2
+    assert "about the SEM alone" in done.stderr
+
+
+def test_situations_are_found_from_first_utterances(conversations: Path, tmp_path: Path):
+    done = evaluate("retrieval", "--data", conversations, "--json", tmp_path / "out.json")
+
+    assert done.exit_code == 0, done.stderr
+    assert "situations at random" in done.stdout
+    held = json.loads((tmp_path / "out.json").read_text())
+    (result,) = held["results"]
+    assert (held["task"], held["broken"], result["samples"], result["situations"]) == ("retrieval", 1, 6, 6)
+    assert result["recall"]["at1"]["value"] == 1.0
+    assert "small.jsonl.gz:6" in done.stderr
+
+
+def test_a_draw_of_first_utterances_is_looked_for_among_all_situations(conversations: Path):
+    done = evaluate("retrieval", "--data", conversations, "--limit", 2, "--json", "-")
+    (result,) = json.loads(done.stdout)["results"]
+    assert (result["samples"], result["situations"]) == (2, 6)
+
+
+@pytest.mark.parametrize("task", ["emotion", "causes", "retrieval"])
 def test_a_missing_or_empty_file_is_a_failure(task: str, tmp_path: Path):
     assert "there is no file" in evaluate(task, "--data", tmp_path / "none.jsonl").stderr
     empty = tmp_path / "empty.jsonl"

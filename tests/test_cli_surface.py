@@ -32,11 +32,11 @@ def test_help_groups_the_commands_and_shows_examples():
     shown = run("--help").output
     for word in ("Talk", "Read emotions", "Train and measure", "Examples", "HEF_MODEL", "Exit codes"):
         assert word in shown
-    for command in ("reply", "chat", "perceive", "sems", "train", "evaluate"):
+    for command in ("reply", "chat", "perceive", "sems", "train", "calibrate", "evaluate", "bench"):
         assert command in shown
 
 
-@pytest.mark.parametrize("command", ["reply", "chat", "perceive", "sems", "train", "evaluate"])
+@pytest.mark.parametrize("command", ["reply", "chat", "perceive", "sems", "train", "calibrate", "evaluate", "bench"])
 def test_every_command_explains_itself(command: str):
     done = run(command, "--help")
     assert done.exit_code == 0
@@ -60,6 +60,8 @@ def test_it_runs_as_a_module_and_tells_its_version():
         (("reply", "hello", "--strategy", "guess"), "two_stage"),
         (("chat", "--max-requeries", "99"), "--max-requeries"),
         (("evaluate", "emotion"), "--data"),
+        (("calibrate", "."), "--data"),
+        (("bench", "sem", "--repeats", "0"), "--repeats"),
         (("dance",), "dance"),
     ],
 )

@@ -68,7 +68,7 @@ def test_a_run_trains_and_tells_what_it_reached_and_left_out(data: Path, encoder
     held = json.loads(done.stdout)
     assert (held["conversations"], held["broken"]) == (24, 2)
     assert held["steps"] == 24
-    assert set(held["held_out"]) == {"top1", "top5"}
+    assert set(held["held_out"]) == {"top1", "top3", "top5"}
     assert "train.jsonl:25" in done.stderr
     assert "odd" in done.stderr
     assert (tmp_path / "run" / "network.pt").is_file()

@@ -1,0 +1,80 @@
+"""`hef bench`: how fast it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options
+from .evaluate import AgainstOption, JsonOption, SeedOption, give
+from .train import name_broken
+
+bench = typer.Typer(no_args_is_help=True, help="Measure speed and memory.")
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        "-d",
+        dir_okay=False,
+        help="Read the contexts of these conversations at once, instead of built-in ones.",
+        metavar="FILE",
+    ),
+]
+CountOption = Annotated[
+    int, typer.Option("--dialogues", min=1, help="How many dialogues are read at once.", metavar="N")
+]
+RepeatsOption = Annotated[int, typer.Option("--repeats", min=1, help="How often each is timed.", metavar="N")]
+
+
+@bench.command("sem")
+def bench_sem(
+    sem: options.SemOption = None,
+    threads: options.ThreadsOption = None,
+    data: DataOption = None,
+    against: AgainstOption = None,
+    dialogues: CountOption = 256,
+    repeats: RepeatsOption = 50,
+    seed: SeedOption = 0,
+    out: JsonOption = None,
+) -> None:
+    """Time a SEM: loading it, one dialogue, one dialogue with its cause words, and many at once.
+
+    With --against, a PyTorch encoder of the same shape is timed in turns with it: encoding alone, no cause words.
+    """
+    from .settings import settings
+
+    chosen = settings(sem=sem, threads=threads)
+    from ..evaluation import draw, read_samples
+    from ..evaluation.bench_dialogues import contexts, middling
+    from ..evaluation.speed import machine, measure_speed
+    from ..sem import resolve_sem
+    from .figures import speed_table
+    from .progress import advancing
+
+    reader, several = resolve_sem(chosen.sem), contexts(dialogues)
+    broken: list[str] = []
+    if data:
+        samples, broken = read_samples(data, reader.description.taxonomy.labels)
+        name_broken(broken)
+        several = [sample.turns for sample in draw(samples, dialogues, seed)]
+    encoder = None
+    if against:
+        from ..evaluation.plain_encoder import PlainEncoder
+
+        encoder = PlainEncoder(against, threads=chosen.threads)
+    with advancing() as advance:
+        reports = measure_speed(
+            reader,
+            middling(320),
+            several,
+            spec=chosen.sem,
+            encoder=encoder,
+            against=against or "",
+            repeats=repeats,
+            report=advance,
+        )
+    held = {"machine": machine(chosen.threads), "seed": seed, "broken": len(broken)}
+    give("speed", data, reports, held, out, [speed_table(reports, chosen.threads)])

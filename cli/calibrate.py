@@ -1,0 +1,105 @@
+"""`hef calibrate`: make a SEM's probabilities and prediction sets hold on a file of conversations."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import options
+from .evaluate import DataOption, JsonOption, SeedOption, give
+from .train import name_broken
+
+if TYPE_CHECKING:
+    from ..evaluation.calibration import CalibrationReport
+    from ..sem import OnnxSem
+    from ..sem.calibration import Calibration
+    from ..sem.manifest import Manifest
+    from ..sem.prediction_sets import PredictionSets
+
+FolderArgument = Annotated[
+    Path, typer.Argument(help="A SEM's folder, as `hef train --export` writes it.", metavar="FOLDER", file_okay=False)
+]
+DryOption = Annotated[bool, typer.Option("--dry-run", help="Print the figures and write nothing.")]
+FoldsOption = Annotated[int, typer.Option("--folds", min=2, max=100, help="Parts to cross-fit over.", metavar="N")]
+
+
+def calibrate(
+    folder: FolderArgument,
+    data: DataOption,
+    threads: options.ThreadsOption = None,
+    folds: FoldsOption = 10,
+    seed: SeedOption = 0,
+    dry_run: DryOption = False,
+    out: JsonOption = None,
+) -> None:
+    """Fit a SEM's calibration and prediction sets on conversations it was not trained on.
+
+    Every listener turn is one sample. What is fitted on all of them goes into the folder's sem.json; what is printed
+    is measured by cross-fitting: fitted without a tenth of the conversations, measured on that tenth, ten times.
+    """
+    from .settings import settings
+
+    settings(threads=threads)
+    from ..evaluation import read_samples
+    from ..evaluation.calibration import calibrate as fit
+    from ..evaluation.calibration import cross_fit
+    from ..sem import OnnxSem
+    from ..sem.manifest import Manifest
+    from .figures import calibration_table
+
+    reader, manifest = OnnxSem(folder), Manifest.of(folder)
+    labels = reader.description.taxonomy.labels
+    samples, broken = read_samples(data, labels)
+    name_broken(broken)
+    logits = manifest.calibration.logits(_read(reader, samples, labels))
+    report = cross_fit(logits, samples, labels, sem=manifest.name, before=manifest.calibration, folds=folds, seed=seed)
+    if not dry_run:
+        _write(folder, manifest, *fit(logits, samples, labels), report, data.name)
+    held = {"seed": seed, "broken": len(broken), "written": not dry_run}
+    give("calibration", data, [report], held, out, [calibration_table(data.name, report)])
+    if not dry_run:
+        typer.echo(
+            f"temperature {report.temperature:.3f}, curve {report.curve:.4f} and sets: {folder / 'sem.json'}", err=True
+        )
+
+
+def _read(sem: OnnxSem, samples: list[Any], labels: tuple[str, ...]) -> Any:
+    """Return what a SEM reads, [samples, labels], with a progress bar."""
+    import numpy as np
+
+    from ..evaluation import predict_all, predict_with_sem
+    from .progress import advancing
+
+    with advancing() as advance:
+        found = predict_all(predict_with_sem(sem), samples, report=lambda done, total: advance("reading", done, total))
+    return np.array([[row.distribution[label] for label in labels] for row in found])
+
+
+def _write(
+    folder: Path,
+    manifest: Manifest,
+    fitted: Calibration,
+    sets: PredictionSets,
+    report: CalibrationReport,
+    file: str,
+) -> None:
+    """Write a calibration into a folder; figures that it changes become the cross-fitted ones."""
+    from ..sem.manifest import CalibratedOn
+
+    whole = report.sets["0.9"]["all"]
+    changed = {
+        "ece": round(report.contexts["all"].ece.value, 4),
+        "coverage90": round(whole.coverage.value, 4),
+        "size90": round(whole.size.value, 2),
+    }
+    update = {
+        "temperature": fitted.temperature,
+        "curve": fitted.curve,
+        "prediction_sets": sets,
+        "calibrated_on": CalibratedOn(file=file, turns=report.samples, date=datetime.now(UTC).date().isoformat()),
+        "figures": {**manifest.figures, **changed} if manifest.figures else {},
+    }
+    manifest.model_copy(update=update).write(folder)
