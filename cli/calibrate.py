@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ..sem.calibration import Calibration
     from ..sem.manifest import Manifest
     from ..sem.prediction_sets import PredictionSets
+    from ..sem.training.data import Sample
+
+PART = 256
+"""Dialogues between two steps of the progress bar."""
 
 FolderArgument = Annotated[
     Path, typer.Argument(help="A SEM's folder, as `hef train --export` writes it.", metavar="FOLDER", file_okay=False)
@@ -51,10 +55,10 @@ def calibrate(
     from .figures import calibration_table
 
     reader, manifest = OnnxSem(folder), Manifest.of(folder)
-    labels = reader.description.taxonomy.labels
+    labels = manifest.labels
     samples, broken = read_samples(data, labels)
     name_broken(broken)
-    logits = manifest.calibration.logits(_read(reader, samples, labels))
+    logits = _read(reader, samples)
     report = cross_fit(logits, samples, labels, sem=manifest.name, before=manifest.calibration, folds=folds, seed=seed)
     if not dry_run:
         _write(folder, manifest, *fit(logits, samples, labels), report, data.name)
@@ -62,20 +66,22 @@ def calibrate(
     give("calibration", data, [report], held, out, [calibration_table(data.name, report)])
     if not dry_run:
         typer.echo(
-            f"temperature {report.temperature:.3f}, curve {report.curve:.4f} and sets: {folder / 'sem.json'}", err=True
+            f"slopes {' '.join(f'{slope:.2f}' for slope in report.slopes)} and sets: {folder / 'sem.json'}", err=True
         )
 
 
-def _read(sem: OnnxSem, samples: list[Any], labels: tuple[str, ...]) -> Any:
-    """Return what a SEM reads, [samples, labels], with a progress bar."""
+def _read(sem: OnnxSem, samples: list[Sample]) -> Any:
+    """Return what a SEM's network says, [samples, labels], with a progress bar."""
     import numpy as np
 
-    from ..evaluation import predict_all, predict_with_sem
     from .progress import advancing
 
+    parts = []
     with advancing() as advance:
-        found = predict_all(predict_with_sem(sem), samples, report=lambda done, total: advance("reading", done, total))
-    return np.array([[row.distribution[label] for label in labels] for row in found])
+        for start in range(0, len(samples), PART):
+            parts.append(sem.logits([sample.turns for sample in samples[start : start + PART]]))
+            advance("reading", min(start + PART, len(samples)), len(samples))
+    return np.concatenate(parts)
 
 
 def _write(
@@ -96,8 +102,7 @@ def _write(
         "size90": round(whole.size.value, 2),
     }
     update = {
-        "temperature": fitted.temperature,
-        "curve": fitted.curve,
+        "slopes": fitted.slopes,
         "prediction_sets": sets,
         "calibrated_on": CalibratedOn(file=file, turns=report.samples, date=datetime.now(UTC).date().isoformat()),
         "figures": {**manifest.figures, **changed} if manifest.figures else {},

@@ -39,8 +39,7 @@ class CalibrationReport(BaseModel):
     samples: int = Field(description="Listener turns")
     conversations: int = Field(description="Conversations they come from")
     folds: int = Field(description="In how many parts the conversations were left out in turn")
-    temperature: float = Field(description="Fitted on all; divides the log-probabilities")
-    curve: float = Field(description="Fitted on all; how much faster improbable labels fall")
+    slopes: tuple[float, ...] = Field(description="Fitted on all; how log-probabilities are bent, nat by nat")
     nll_before: Estimate = Field(description="Mean negative log-probability of the true label as it was, in nats")
     nll: Estimate = Field(description="The same, cross-fitted")
     contexts: dict[str, ContextFigures] = Field(description="Calibration error over groups of contexts")
@@ -108,8 +107,7 @@ def cross_fit(
         samples=len(samples),
         conversations=len(set(conversations)),
         folds=folds,
-        temperature=whole.temperature,
-        curve=whole.curve,
+        slopes=whole.slopes,
         nll_before=likelihood_estimate(old, wanted, conversations),
         nll=likelihood_estimate(shares, wanted, conversations),
         contexts={

@@ -62,7 +62,8 @@ def evaluate_second_look(
         again: list[Reading] = []
         for start in range(0, len(chosen), 64):
             part = [sample.turns for sample in chosen[start : start + 64]]
-            again += sem.read(part, views=[view] * len(part))
+            looks: list[View] = [view] * len(part)
+            again += sem.read(part, views=looks)
             report(number * len(chosen) + len(again), len(views) * len(chosen))
         reports.append(_compare(chosen, first, again, view, max(certain[row] for row in unsure)))
     return reports

@@ -35,7 +35,8 @@ class EnsembleSem:
     ) -> EnsembleSem:
         """Make the kind that embeds where a SEM does, since a protocol looks at the methods that are there."""
         embeds = cls is EnsembleSem and any(isinstance(sem, EmbeddingSem) for sem in sems)
-        return super().__new__(_EmbeddingEnsemble if embeds else cls)
+        kind: type[EnsembleSem] = _EmbeddingEnsemble if embeds else cls
+        return object.__new__(kind)
 
     def __init__(
         self, sems: Sequence[Sem], weights: Sequence[float] | None = None, *, name: str = "", cause_limit: int = 5
@@ -68,7 +69,7 @@ class EnsembleSem:
         Raises:
             ModelError: A SEM failed or returned what is no distribution over its labels; it is named.
         """
-        looks = [view for view, _ in looked_at(dialogues, views)]
+        looks: list[View] = [view for view, _ in looked_at(dialogues, views)]
         rows = [self._readings(sem, dialogues, looks) for sem in self._sems]
         return [
             Reading(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -34,11 +35,12 @@ class Manifest(BaseModel):
 
     name: str
     labels: tuple[str, ...]
-    temperature: float = Field(gt=0, description="Divides the log-probabilities")
-    curve: float = Field(default=0.0, ge=0, description="How much faster improbable labels fall; see `Calibration`")
+    slopes: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        default=(1.0,), min_length=1, description="How log-probabilities are bent, nat by nat; see `Calibration`"
+    )
     prediction_sets: PredictionSets | None = Field(default=None, description="Thresholds of prediction sets")
     calibrated_on: CalibratedOn | None = Field(
-        default=None, description="What temperature, curve and sets were fitted on, where `hef calibrate` did"
+        default=None, description="What slopes and sets were fitted on, where `hef calibrate` did"
     )
     max_tokens: int = Field(ge=8, description="The window, special tokens included")
     dimensions: int = Field(ge=1, description="Width of the sentence vectors")
@@ -69,7 +71,7 @@ class Manifest(BaseModel):
     @property
     def calibration(self) -> Calibration:
         """What stands between the network's logits and its probabilities."""
-        return Calibration(self.temperature, self.curve)
+        return Calibration(self.slopes)
 
     @property
     def taxonomy(self) -> Taxonomy:

@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..contract import Cause, Dialogue, Reading, SetupError, Turn, View
-from .arguments import looked_at, refuse_unknown
+from .arguments import looked_at, refuse_empty, refuse_unknown
 from .cause_ranking import rank
 from .manifest import Manifest
 from .onnx_network import Array, OnnxNetwork
@@ -83,6 +86,13 @@ class OnnxSem:
             Reading(distribution=self._distribution(row), sem=self._manifest.name, view=view, dropped=item.dropped)
             for row, (view, _), item in zip(logits, looks, encoded, strict=True)
         ]
+
+    def logits(self, dialogues: Sequence[Dialogue]) -> NDArray[np.float32]:
+        """Return what the network says before calibration, [dialogues, labels of the manifest]."""
+        refuse_empty(dialogues)
+        network = self._network()
+        (rows,) = network.run(network.encode(dialogues), "logits")
+        return np.stack(rows) if rows else np.zeros((0, len(self._manifest.labels)), dtype=np.float32)
 
     def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
         """Return the words that speak for the emotion, strongest first.

@@ -104,7 +104,7 @@ def test_a_run_keeps_its_recipe(data: Path, encoder: Path, tmp_path: Path):
     assert train(data, encoder, tmp_path / "run", "--passes", "1").exit_code == 0
     done = train(data, encoder, tmp_path / "run", "--passes", "3")
     assert done.exit_code == 1
-    assert "passes 1 -> 3" in done.stderr
+    assert "passes 1.0 -> 3.0" in done.stderr
 
 
 def test_what_was_trained_can_be_exported_and_read(data: Path, encoder: Path, tmp_path: Path):

@@ -145,7 +145,8 @@ def test_scores_of_the_whole_pass_are_those_it_was_fitted_with(
 
     tensors = {name: torch.from_numpy(array) for name, array in pad(encoder.batch([row.turns])).items()}
     with torch.no_grad():
-        scores = head(network.eval()(**tensors).layers, tensors["input_ids"])
+        read = network.eval()(**tensors)
+        scores = head(read.layers, read.token_logits, tensors["input_ids"])
 
     assert scores.shape == (1, tensors["input_ids"].shape[1], len(TINY.labels))
     # One token a word here; the first is [CLS].
@@ -158,7 +159,8 @@ class Whole(nn.Module):
         self.network, self.head = network, head
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
-        return self.head(self.network(input_ids, attention_mask, token_type_ids).layers, input_ids)  # type: ignore[no-any-return]
+        read = self.network(input_ids, attention_mask, token_type_ids)
+        return self.head(read.layers, read.token_logits, input_ids)  # type: ignore[no-any-return]
 
 
 @pytest.mark.filterwarnings("ignore")

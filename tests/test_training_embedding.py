@@ -11,8 +11,8 @@ from hef.sem.training.network import EmotionNetwork
 from tiny_encoder import SAID, write_bert
 from tokenizers import Tokenizer
 
-PAIRS = list(zip(SAID["sad"] + SAID["joyful"], SAID["afraid"] + SAID["joyful"][::-1], strict=True))
-"""Texts that tell of each other, though no word of the first four pairs says so."""
+PAIRS = list(zip(SAID["sad"], SAID["afraid"], strict=True))
+"""Texts that tell of each other, though no word says so."""
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_fitted_head_finds_what_an_utterance_is_about(trunk: tuple[EmotionNetwor
         Conversation(str(i), "sad", about, (Turn("speaker", said),)) for i, (said, about) in enumerate(PAIRS)
     ]
 
-    fitted = fit_embedding_head(*trunk, conversations * 60)
+    fitted = fit_embedding_head(*trunk, conversations * 600)
 
     assert recall(fitted, trunk) > 0.8 > recall(EmbeddingHead(32, 2), trunk)
 

@@ -15,7 +15,7 @@ from ..cause_ranking import Word, candidates, rank, tokens_of
 from ..encoding import DialogueEncoder, Encoded, pad
 from ..words import words_of
 from .cause_data import MarkedDialogue, counts_for
-from .cause_head import CauseHead, join, lexicon_of
+from .cause_head import CauseHead, join, lexicon_of, over_labels
 from .data import batches
 from .network import EmotionNetwork
 
@@ -54,6 +54,8 @@ class Features:
     """Candidates inside the window."""
     joined: Tensor
     """The chosen hidden states of their tokens side by side, [tokens, layers · width], half precision."""
+    said: Tensor
+    """How much more each says for the emotion than for all on average, [tokens]."""
     ids: Tensor
     """Their token ids, [tokens]."""
     owner: Tensor
@@ -176,24 +178,27 @@ def read_features(
         part = order[start : start + READ]
         tensors = {name: torch.from_numpy(array).to(device) for name, array in pad([encoded[i] for i in part]).items()}
         with torch.no_grad():
-            joined = join(network(**tensors).layers, layers_of(network.depth)).half().cpu()
-        for index, states in zip(part, joined, strict=True):
-            made[index] = _features(rows[index], encoded[index], states, labels)
+            read = network(**tensors)
+            joined = join(read.layers, layers_of(network.depth)).half().cpu()
+            said = over_labels(read.token_logits).cpu()
+        for index, states, says in zip(part, joined, said, strict=True):
+            made[index] = _features(rows[index], encoded[index], states, says, labels)
     return [made[index] for index in range(len(rows))]
 
 
-def _features(row: MarkedDialogue, encoded: Encoded, states: Tensor, labels: Sequence[str]) -> Features:
+def _features(row: MarkedDialogue, encoded: Encoded, states: Tensor, says: Tensor, labels: Sequence[str]) -> Features:
     spread = {word: tokens_of(encoded, word) for word in candidates(row.turns, light=True)}
     words = tuple(word for word, places in spread.items() if places)
     tokens = [place for word in words for place in spread[word]]
-    marked = set(row.places)
+    marked, column = set(row.places), list(labels).index(row.emotion)
     return Features(
         words=words,
         joined=states[tokens],
+        said=says[tokens, column],
         ids=torch.tensor([encoded.ids[place] for place in tokens], dtype=torch.long),
         owner=torch.tensor([number for number, word in enumerate(words) for _ in spread[word]], dtype=torch.long),
         gold=torch.tensor([float(word in marked) for word in words]),
-        column=list(labels).index(row.emotion),
+        column=column,
     )
 
 
@@ -264,6 +269,7 @@ def _word_scores(head: CauseHead, part: Sequence[Features]) -> tuple[Tensor, Ten
     owner = torch.cat([one.owner + first for one, first in zip(part, shift, strict=True)])
     tokens = head.of_joined(
         torch.cat([one.joined for one in part]).float(),
+        torch.cat([one.said for one in part]),
         torch.cat([one.ids for one in part]),
         torch.cat([torch.full_like(one.ids, one.column) for one in part]),
     )

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ...contract import SetupError
 from ..calibration import fit_calibration, fit_prediction_sets
@@ -22,7 +21,7 @@ from ..onnx_sem import OnnxSem
 from .cause_data import MarkedDialogue
 from .cause_fit import fit_cause_head
 from .cause_head import CauseHead
-from .data import Sample, listener_turns
+from .data import listener_turns
 from .embedding_head import EmbeddingHead, fit_embedding_head
 from .loop import Run
 from .sem_network import SemNetwork
@@ -73,7 +72,6 @@ def export_sem(
     about = Manifest(
         name=name or folder.resolve().name,
         labels=run.taxonomy.labels,
-        temperature=1.0,
         max_tokens=min(WINDOW, network.positions),
         dimensions=network.width,
         licence=licence,
@@ -82,12 +80,11 @@ def export_sem(
     )
     about.write(folder)
     samples = list(listener_turns(run.held_out))
-    logits = _logits(OnnxSem(folder, run.taxonomy), samples)
+    logits = OnnxSem(folder, run.taxonomy).logits([sample.turns for sample in samples])
     wanted = np.array([run.taxonomy.labels.index(sample.emotion) for sample in samples])
     fitted = fit_calibration(logits, wanted)
     update = {
-        "temperature": round(fitted.temperature, 4),
-        "curve": round(fitted.curve, 5),
+        "slopes": fitted.slopes,
         "prediction_sets": fit_prediction_sets(fitted.shares(logits), wanted, [len(s.turns) for s in samples]),
     }
     about.model_copy(update=update).write(folder)
@@ -108,13 +105,6 @@ def _embedding_head(run: Run) -> EmbeddingHead:
 
 def _cause_head(run: Run, marked: Sequence[MarkedDialogue]) -> CauseHead:
     return fit_cause_head(run.network, run.forward.encoder, marked, run.taxonomy.labels, seed=run.recipe.seed)
-
-
-def _logits(sem: OnnxSem, samples: list[Sample]) -> NDArray[np.float64]:
-    readings = sem.read([sample.turns for sample in samples])
-    rows = [list(reading.distribution.values()) for reading in readings]
-    logits: NDArray[np.float64] = np.log(np.array(rows, dtype=np.float64))
-    return logits
 
 
 def _to_onnx(network: SemNetwork, path: Path) -> None:

@@ -33,5 +33,5 @@ class SemNetwork(nn.Module):
         """Read a padded batch, each input of shape [batch, tokens]."""
         read = self.emotion(input_ids, attention_mask, token_type_ids)
         vector = self.embedding(read.layers, attention_mask)
-        tokens = self.causes(read.layers, input_ids) if self.causes else read.token_logits
+        tokens = self.causes(read.layers, read.token_logits, input_ids) if self.causes else read.token_logits
         return read.logits, vector, tokens
