@@ -151,7 +151,7 @@ def train(
     broken += unread
     done = _train(run, _conversations(valid, run.taxonomy)[0] if valid else None)
     if words:
-        done["causes"] = _cross_validate(run, words, spans)
+        done |= _measure_causes(run, words, spans)
     if export:
         from ..sem.training.export import export_sem
 
@@ -187,15 +187,20 @@ def _marked(
     return found[0], found[1], len(broken)
 
 
-def _cross_validate(run: Run, words: list[MarkedDialogue], spans: list[MarkedDialogue]) -> dict[str, float]:
-    """Return the recall of marked words by heads that saw no row of their conversation; spans are learned from, too."""
-    import torch
+def _measure_causes(run: Run, words: list[MarkedDialogue], spans: list[MarkedDialogue]) -> dict[str, Any]:
+    """Return the recall of marked words: learned from labels alone, and by heads that saw no row of the conversation.
 
-    from ..sem.training.cause_fit import cross_validate, recalls
+    Spans are learned from, too, and not measured on.
+    """
+    from ..sem.training.cause_fit import cross_validate, find_causes, recalls
+    from ..sem.training.heads import weak_cause_head
 
-    run.network.load_state_dict(torch.load(run.folder / "network.pt", map_location="cpu"))
-    found = cross_validate(run.network.cpu(), run.forward.encoder, words, run.taxonomy.labels, extra=spans)
-    return {name: round(value, 4) for name, value in recalls(words, found).items()}
+    network, encoder, labels, weak = run.finished(), run.forward.encoder, run.taxonomy.labels, weak_cause_head(run)
+    found = {
+        "causes_weak": find_causes(network, encoder, weak, words, labels),
+        "causes": cross_validate(network, encoder, words, labels, start=weak, extra=spans),
+    }
+    return {how: {name: round(value, 4) for name, value in recalls(words, rows).items()} for how, rows in found.items()}
 
 
 def _recipe(name: str, changed: dict[str, Any]) -> Recipe:
@@ -293,7 +298,12 @@ def _show(result: dict[str, Any]) -> None:
     console.print()
     field(console, "run", result["run"])
     field(console, "data", f"{result['conversations']:,} conversations, {result['broken']} rows left out")
-    for name, key in (("held out", "held_out"), ("valid", "valid"), ("causes", "causes")):
+    for name, key in (
+        ("held out", "held_out"),
+        ("valid", "valid"),
+        ("causes, weak", "causes_weak"),
+        ("causes", "causes"),
+    ):
         if held := result.get(key):
             field(console, name, "   ".join(f"{cut} {value:.1%}" for cut, value in held.items()))
     if result["export"]:

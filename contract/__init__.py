@@ -5,12 +5,16 @@ The lowest layer: everything may import it, and it imports nothing of HEF.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from .context import HefContext, as_context
 from .dialogue import Dialogue, Turn, View, look
 from .empathy import Empathy, Memory, Verdict
 from .errors import HefError, InputError, ModelError, SetupError, StoreError
 from .reading import Cause, Evidence, Reading
-from .state import HefInput, HefOutput, HefState
+
+if TYPE_CHECKING:
+    from .state import HefInput, HefOutput, HefState
 
 __all__ = [
     "Cause",
@@ -34,3 +38,12 @@ __all__ = [
     "as_context",
     "look",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the graph's state when it is asked for: with it comes LangGraph, which a SEM by itself does without."""
+    if name in ("HefInput", "HefOutput", "HefState"):
+        from . import state
+
+        return getattr(state, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from .checks import check_sem
 from .ensemble_sem import EnsembleSem
 from .hf_sem import GOEMOTIONS_TO_EMPATHETIC_DIALOGUES, HfSem
 from .lexicon_sem import LexiconSem
-from .llm_sem import LlmSem
 from .onnx_sem import OnnxSem
 from .plugins import installed_sems, resolve_sem
 from .protocol import EmbeddingSem, Sem, SemDescription
 from .shipped import shipped_sem
 from .taxonomy import EMPATHETIC_DIALOGUES, Taxonomy
+
+if TYPE_CHECKING:
+    from .llm_sem import LlmSem
 
 __all__ = [
     "EMPATHETIC_DIALOGUES",
@@ -30,3 +34,12 @@ __all__ = [
     "resolve_sem",
     "shipped_sem",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `LlmSem` when it is asked for: with it comes LangChain, which the others do without."""
+    if name == "LlmSem":
+        from .llm_sem import LlmSem
+
+        return LlmSem
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

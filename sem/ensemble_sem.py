@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from math import fsum, isfinite
 
-from langgraph.errors import GraphBubbleUp
-
-from ..contract import Cause, Dialogue, HefError, ModelError, Reading, SetupError, View
+from ..contract import Cause, Dialogue, ModelError, Reading, SetupError, View
 from .arguments import looked_at, refuse_unknown
 from .distribution import check_reading, pool
+from .faults import blaming
 from .protocol import EmbeddingSem, Sem, SemDescription
 
 
@@ -89,7 +87,7 @@ class EnsembleSem:
 
     def _readings(self, sem: Sem, dialogues: Sequence[Dialogue], looks: Sequence[View]) -> list[Reading]:
         described = sem.description
-        with _blaming(described.name, self._name):
+        with blaming(f"SEM {described.name!r} of {self._name!r}"):
             found = sem.read(dialogues, views=looks)
             if len(found) != len(dialogues):
                 raise ModelError(
@@ -99,7 +97,7 @@ class EnsembleSem:
 
     def _found(self, sem: Sem, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> Sequence[tuple[Cause, ...]]:
         name = sem.description.name
-        with _blaming(name, self._name):
+        with blaming(f"SEM {name!r} of {self._name!r}"):
             found = sem.causes(dialogues, emotions)
             if len(found) != len(dialogues):
                 raise ModelError(f"SEM {name!r} returned causes for {len(found)} of {len(dialogues)} dialogues")
@@ -147,13 +145,3 @@ def _check_members(sems: Sequence[Sem]) -> None:
                 f"SEM {other.name!r} reads the labels of {other.taxonomy.name!r}, SEM {first.name!r} those of "
                 f"{first.taxonomy.name!r}; an ensemble needs SEMs of the same labels"
             )
-
-
-@contextmanager
-def _blaming(sem: str, ensemble: str) -> Iterator[None]:
-    try:
-        yield
-    except (HefError, GraphBubbleUp):
-        raise
-    except Exception as error:
-        raise ModelError(f"SEM {sem!r} of {ensemble!r} failed: {type(error).__name__}: {error}") from error

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langgraph.constants import TAG_NOSTREAM
-from langgraph.errors import GraphBubbleUp
 
-from ..contract import Cause, Dialogue, HefError, ModelError, Reading, SetupError, Turn, View
+from ..contract import Cause, Dialogue, Reading, SetupError, Turn, View
 from .arguments import looked_at, refuse_unknown
 from .distribution import check_reading, normalise
+from .faults import blaming
 from .naming import NAMED, named_labels, spread
 from .protocol import SemDescription
 from .quoting import quoted_causes
@@ -117,7 +116,7 @@ class LlmSem:
         looks = looked_at(dialogues, views)
         fenced = [fenced_dialogue(turns, self._limit) for _, turns in looks]
         texts = [text for text, _ in fenced]
-        with self._asking():
+        with blaming(f"the LLM of SEM {self._description.name!r}"):
             if isinstance(self._model, ScoringModel):
                 rows = [self._scored(self._model, text) for text in texts]
             else:
@@ -145,7 +144,7 @@ class LlmSem:
             )
             for dialogue, emotion in zip(dialogues, emotions, strict=True)
         ]
-        with self._asking():
+        with blaming(f"the LLM of SEM {self._description.name!r}"):
             answers = self._answers(prompts)
         return [
             quoted_causes(answer, dialogue, self._cause_limit)
@@ -179,17 +178,6 @@ class LlmSem:
         config: Any = {"max_concurrency": self._concurrency, "tags": [TAG_NOSTREAM]}
         answers = self._model.batch(list(prompts), config=config)
         return [str(answer.text).rsplit("</think>", 1)[-1] for answer in answers]
-
-    @contextmanager
-    def _asking(self) -> Iterator[None]:
-        try:
-            yield
-        except (HefError, GraphBubbleUp):
-            raise
-        except Exception as error:
-            raise ModelError(
-                f"the LLM of SEM {self._description.name!r} failed: {type(error).__name__}: {error}"
-            ) from error
 
 
 def fenced_dialogue(turns: Dialogue, limit: int) -> tuple[str, int]:

@@ -38,8 +38,6 @@ class OnnxNetwork:
         self._fetched_alone.only_execute_path_to_fetches = True
         self._encoder = DialogueEncoder(Tokenizer.from_file(str(folder / "tokenizer.json")), max_tokens)
         self._batch_size = batch_size
-        self.outputs = tuple(output.name for output in self._session.get_outputs())
-        """What the network can be asked for."""
 
     def encode(self, dialogues: Sequence[Dialogue]) -> list[Encoded]:
         """Return the token ids of dialogues."""

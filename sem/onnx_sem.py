@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from ..contract import Cause, Dialogue, Reading, SetupError, Turn, View
 from .arguments import looked_at, refuse_empty, refuse_unknown
-from .cause_ranking import rank
+from .cause_ranking import candidates, rank, word_scores
+from .encoding import Encoded
 from .manifest import Manifest
 from .onnx_network import Array, OnnxNetwork
 from .protocol import SemDescription
 from .taxonomy import Taxonomy
-from .token_scores import left_out, marked
 
 
 class OnnxSem:
@@ -97,15 +97,15 @@ class OnnxSem:
     def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
         """Return the words that speak for the emotion, strongest first.
 
-        A network with a cause head scores every word for every emotion in one pass. Without one,
-        they are the words without which the emotion becomes least probable.
+        The network scores every word for every emotion in one pass.
         """
         refuse_unknown(dialogues, emotions, self.description)
         network, columns = self._network(), [self._manifest.labels.index(emotion) for emotion in emotions]
-        score = marked if "causes" in network.outputs else left_out
+        encoded = network.encode(dialogues)
+        (tokens,) = network.run(encoded, "causes")
         return [
-            rank(dialogue, words, scores, self._cause_limit)
-            for dialogue, (words, scores) in zip(dialogues, score(network, dialogues, columns), strict=True)
+            self._ranked(dialogue, item, rows[:, column])
+            for dialogue, item, rows, column in zip(dialogues, encoded, tokens, columns, strict=True)
         ]
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -118,6 +118,10 @@ class OnnxSem:
         """Write measured figures into the folder's manifest, where `description` shows them."""
         self._manifest = self._manifest.model_copy(update={"figures": dict(figures)})
         self._manifest.write(self._folder)
+
+    def _ranked(self, dialogue: Dialogue, encoded: Encoded, tokens: Array) -> tuple[Cause, ...]:
+        held = word_scores(encoded, candidates(dialogue, light=True), tokens.tolist())
+        return rank(dialogue, list(held), list(held.values()), self._cause_limit)
 
     def _distribution(self, logits: Array) -> dict[str, float]:
         (shares,) = self._manifest.calibration.shares(logits[None])

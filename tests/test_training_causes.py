@@ -16,18 +16,21 @@ from hef.contract import SetupError, Turn
 from hef.sem.cause_ranking import Word
 from hef.sem.encoding import DialogueEncoder, pad
 from hef.sem.training.cause_data import MarkedDialogue, read_emocause, read_reccon
+from hef.sem.training.cause_features import layers_of, read_features
 from hef.sem.training.cause_fit import (
     SHIPPED,
     cross_validate,
+    find_causes,
     fit_cause_head,
     fold_of,
-    layers_of,
-    read_features,
     recalls,
     scores_of,
 )
 from hef.sem.training.cause_head import LEXICAL, CauseHead, lexicon_of
+from hef.sem.training.data import Conversation, Sample
+from hef.sem.training.forward import Forward
 from hef.sem.training.network import EmotionNetwork
+from hef.sem.training.occlusion import SHARPNESS, occluded
 from tiny_encoder import TINY, write_bert
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -123,6 +126,33 @@ def test_extra_rows_of_the_conversation_that_is_measured_are_left_out(
     found = cross_validate(network, encoder, rows, TINY.labels, recipe=QUICK, folds=2, extra=leak)
 
     assert recalls(rows[: len(sad)], found[: len(sad)])["at1"] <= 0.5
+
+
+def test_a_sentence_label_alone_says_what_each_word_is_worth(network: EmotionNetwork, encoder: DialogueEncoder) -> None:
+    forward = Forward(encoder, torch.device("cpu"))
+    told = Conversation("a", "sad", "dog won game", (Turn("speaker", "hello"),))
+
+    (one,) = occluded(network, forward, [told, replace(told, situation="")], TINY.labels)
+
+    texts = ["dog won game", "won game", "dog game", "dog won"]
+    logits = forward.logits(network, [Sample((Turn("speaker", text),), "", "") for text in texts])
+    whole, *left = torch.from_numpy(logits).log_softmax(-1)[:, TINY.labels.index("sad")]
+    lost = torch.stack([whole - each for each in left])
+    assert [told.situation[word.start : word.end] for word in one.words] == ["dog", "won", "game"]
+    assert one.gold.tolist() == pytest.approx((lost / SHARPNESS).softmax(0).tolist(), abs=0.02)
+
+
+def test_a_head_goes_on_from_another_and_leaves_it_as_it_is(network: EmotionNetwork, encoder: DialogueEncoder) -> None:
+    start = fit_cause_head(network, encoder, planted(), TINY.labels, recipe=QUICK)
+    before = {name: value.clone() for name, value in start.state_dict().items()}
+
+    # Too little to learn anything from: what the head knows, it has from where it started.
+    barely = replace(QUICK, passes=1, learning_rate=1e-6)
+    head = fit_cause_head(network, encoder, planted()[:1], TINY.labels, start=start, recipe=barely)
+
+    found = find_causes(network, encoder, head, planted(), TINY.labels)
+    assert recalls(planted(), found)["at1"] == pytest.approx(1)
+    assert all(torch.equal(value, before[name]) for name, value in start.state_dict().items())
 
 
 def test_fitting_twice_gives_the_same_head(network: EmotionNetwork, encoder: DialogueEncoder) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import random
 from collections.abc import Sequence
@@ -11,16 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from ...contract import Cause, SetupError
-from ..cause_ranking import Word, candidates, rank, tokens_of
-from ..encoding import DialogueEncoder, Encoded, pad
+from ..cause_ranking import rank
+from ..encoding import DialogueEncoder
 from ..words import words_of
 from .cause_data import MarkedDialogue, counts_for
-from .cause_head import CauseHead, join, lexicon_of, over_labels
+from .cause_features import Features, layers_of, read_features
+from .cause_head import CauseHead, lexicon_of
 from .data import batches
 from .network import EmotionNetwork
 
-READ = 32
-"""Dialogues a pass of the trunk."""
 CUTS = (1, 3, 5)
 
 
@@ -43,27 +43,16 @@ class CauseRecipe:
 
 
 SHIPPED = CauseRecipe()
-"""What the shipped SEM's cause head is fitted with."""
+"""What the shipped SEM's cause head learns marked words with."""
+WEAK = CauseRecipe(passes=3)
+"""What it learns from labels alone with, before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
-    """What the head reads of one dialogue: the tokens of its candidate words."""
-
-    words: tuple[Word, ...]
-    """Candidates inside the window."""
-    joined: Tensor
-    """The chosen hidden states of their tokens side by side, [tokens, layers · width], half precision."""
-    said: Tensor
-    """How much more each says for the emotion than for all on average, [tokens]."""
-    ids: Tensor
-    """Their token ids, [tokens]."""
-    owner: Tensor
-    """Which of the words each token belongs to, [tokens]."""
-    gold: Tensor
-    """1 for the words that people marked, [words]."""
-    column: int
-    """Index of the emotion."""
+def begin(network: EmotionNetwork, encoder: DialogueEncoder, labels: int, recipe: CauseRecipe, seed: int) -> CauseHead:
+    """Return a head for a network that has learned nothing yet."""
+    torch.manual_seed(seed)
+    lexicon, layers = lexicon_of(encoder._tokenizer), layers_of(network.depth)
+    return CauseHead(network.width, labels, lexicon, layers=layers, inner=recipe.inner, dropout=recipe.dropout)
 
 
 def fit_cause_head(
@@ -72,6 +61,7 @@ def fit_cause_head(
     rows: Sequence[MarkedDialogue],
     labels: Sequence[str],
     *,
+    start: CauseHead | None = None,
     recipe: CauseRecipe = SHIPPED,
     seed: int = 0,
 ) -> CauseHead:
@@ -82,13 +72,15 @@ def fit_cause_head(
         encoder: From turns to token ids, with that trunk's tokenizer.
         rows: Dialogues with marked words.
         labels: Emotions in the order of the network's logits.
+        start: What it goes on from; None begins anew.
         recipe: Shape and schedule.
         seed: Of beginnings, dropout and order.
 
     Raises:
         SetupError: No row has a marked word to learn from.
     """
-    return fit(network, encoder, read_features(network, encoder, rows, labels), len(labels), recipe, seed)
+    start = start or begin(network, encoder, len(labels), recipe, seed)
+    return fit(start, read_features(network, encoder, rows, labels), recipe, seed)
 
 
 def cross_validate(
@@ -97,6 +89,7 @@ def cross_validate(
     rows: Sequence[MarkedDialogue],
     labels: Sequence[str],
     *,
+    start: CauseHead | None = None,
     recipe: CauseRecipe = SHIPPED,
     seed: int = 0,
     extra: Sequence[MarkedDialogue] = (),
@@ -109,6 +102,7 @@ def cross_validate(
         encoder: From turns to token ids.
         rows: Dialogues to measure on.
         labels: Emotions in the order of the network's logits.
+        start: What each head goes on from; it has seen no row either. None begins anew.
         recipe: Shape and schedule.
         seed: Of the folds and of fitting.
         extra: Dialogues that are learned from, too, and not measured on; for each fold without
@@ -121,16 +115,32 @@ def cross_validate(
     part = fold_of([row.conv_id for row in rows], folds, seed)
     features = read_features(network, encoder, rows, labels)
     more = read_features(network, encoder, extra, labels)
+    start = start or begin(network, encoder, len(labels), recipe, seed)
     found: list[tuple[Cause, ...]] = [()] * len(rows)
     for fold in range(folds):
         measured = [index for index, place in enumerate(part) if place == fold]
         hidden = {rows[index].conv_id for index in measured}
         seen = [one for row, one in zip((*rows, *extra), features + more, strict=True) if row.conv_id not in hidden]
-        head = fit(network, encoder, seen, len(labels), recipe, seed)
+        head = fit(start, seen, recipe, seed)
         for index in measured:
-            one = features[index]
-            found[index] = rank(rows[index].turns, one.words, scores_of(head, one), max(CUTS))
+            found[index] = _causes(head, rows[index], features[index])
     return found
+
+
+def find_causes(
+    network: EmotionNetwork,
+    encoder: DialogueEncoder,
+    head: CauseHead,
+    rows: Sequence[MarkedDialogue],
+    labels: Sequence[str],
+) -> list[tuple[Cause, ...]]:
+    """Return the causes of each row as a head finds them."""
+    features = read_features(network, encoder, rows, labels)
+    return [_causes(head, row, one) for row, one in zip(rows, features, strict=True)]
+
+
+def _causes(head: CauseHead, row: MarkedDialogue, one: Features) -> tuple[Cause, ...]:
+    return rank(row.turns, one.words, scores_of(head, one), max(CUTS))
 
 
 def recalls(rows: Sequence[MarkedDialogue], found: Sequence[Sequence[Cause]]) -> dict[str, float]:
@@ -160,73 +170,17 @@ def fold_of(conversations: Sequence[str], folds: int, seed: int = 0) -> list[int
     return [place[name] for name in conversations]
 
 
-def layers_of(depth: int) -> tuple[int, ...]:
-    """Return which hidden states a head reads of a trunk of so many layers: the embeddings to the last, evenly."""
-    return tuple(sorted({0, depth // 3, 2 * depth // 3, depth}))
-
-
-def read_features(
-    network: EmotionNetwork, encoder: DialogueEncoder, rows: Sequence[MarkedDialogue], labels: Sequence[str]
-) -> list[Features]:
-    """Run the trunk once over all rows and keep what the head reads."""
-    encoded = encoder.batch([row.turns for row in rows])
-    order = sorted(range(len(rows)), key=lambda i: len(encoded[i].ids))
-    made: dict[int, Features] = {}
-    network.eval()
-    device = network.classifier.weight.device
-    for start in range(0, len(order), READ):
-        part = order[start : start + READ]
-        tensors = {name: torch.from_numpy(array).to(device) for name, array in pad([encoded[i] for i in part]).items()}
-        with torch.no_grad():
-            read = network(**tensors)
-            joined = join(read.layers, layers_of(network.depth)).half().cpu()
-            said = over_labels(read.token_logits).cpu()
-        for index, states, says in zip(part, joined, said, strict=True):
-            made[index] = _features(rows[index], encoded[index], states, says, labels)
-    return [made[index] for index in range(len(rows))]
-
-
-def _features(row: MarkedDialogue, encoded: Encoded, states: Tensor, says: Tensor, labels: Sequence[str]) -> Features:
-    spread = {word: tokens_of(encoded, word) for word in candidates(row.turns, light=True)}
-    words = tuple(word for word, places in spread.items() if places)
-    tokens = [place for word in words for place in spread[word]]
-    marked, column = set(row.places), list(labels).index(row.emotion)
-    return Features(
-        words=words,
-        joined=states[tokens],
-        said=says[tokens, column],
-        ids=torch.tensor([encoded.ids[place] for place in tokens], dtype=torch.long),
-        owner=torch.tensor([number for number, word in enumerate(words) for _ in spread[word]], dtype=torch.long),
-        gold=torch.tensor([float(word in marked) for word in words]),
-        column=column,
-    )
-
-
-def fit(
-    network: EmotionNetwork,
-    encoder: DialogueEncoder,
-    features: Sequence[Features],
-    labels: int,
-    recipe: CauseRecipe,
-    seed: int,
-) -> CauseHead:
-    """Return a head fitted on features: listwise cross-entropy over a dialogue's words, the marked ones the target.
+def fit(start: CauseHead, features: Sequence[Features], recipe: CauseRecipe, seed: int) -> CauseHead:
+    """Return a head that went on from another: listwise cross-entropy of its scores to what is a cause.
 
     Raises:
-        SetupError: No row has a marked word among others.
+        SetupError: No row tells one word from another.
     """
-    usable = [one for one in features if one.gold.any() and not one.gold.all()]
+    usable = [one for one in features if len(one.words) and one.gold.min() < one.gold.max()]
     if not usable:
         raise SetupError(f"none of {len(features)} rows has a marked word to learn from; give rows with marked words")
     torch.manual_seed(seed)
-    head = CauseHead(
-        network.width,
-        labels,
-        lexicon_of(encoder._tokenizer),
-        layers=layers_of(network.depth),
-        inner=recipe.inner,
-        dropout=recipe.dropout,
-    ).train()
+    head = copy.deepcopy(start).train()
     optimizer = torch.optim.AdamW(head.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     steps = math.ceil(len(usable) / recipe.batch_size) * recipe.passes
     schedule = torch.optim.lr_scheduler.OneCycleLR(

@@ -14,17 +14,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...contract import SetupError
 from ..calibration import fit_calibration, fit_prediction_sets
 from ..manifest import Manifest, hash_of
 from ..onnx_sem import OnnxSem
 from .cause_data import MarkedDialogue
-from .cause_fit import fit_cause_head
-from .cause_head import CauseHead
 from .data import listener_turns
-from .embedding_head import EmbeddingHead, fit_embedding_head
+from .heads import cause_head, embedding_head
 from .loop import Run
-from .sem_network import SemNetwork
+from .sem_network import OUTPUTS, SemNetwork
 
 BLOCK = 128
 """Weights that share a scale."""
@@ -53,12 +50,8 @@ def export_sem(
     Raises:
         SetupError: The run has no `network.pt` yet.
     """
-    path = run.folder / "network.pt"
-    if not path.exists():
-        raise SetupError(f"{path} is missing: the run has not finished; run `hef train` with the same --out again")
-    network = run.network
-    network.load_state_dict(torch.load(path, map_location="cpu"))
-    whole = SemNetwork(network, _embedding_head(run), _cause_head(run, marked) if marked else None)
+    network = run.finished()
+    whole = SemNetwork(network, embedding_head(run), cause_head(run, marked))
     folder.mkdir(parents=True, exist_ok=True)
     network.keep_positions(WINDOW)
     with tempfile.TemporaryDirectory() as scratch, _quiet():
@@ -91,22 +84,6 @@ def export_sem(
     return OnnxSem(folder, run.taxonomy)
 
 
-def _embedding_head(run: Run) -> EmbeddingHead:
-    """Return the head for sentence vectors, fitted once a run folder."""
-    path = run.folder / "embedding.pt"
-    if path.exists():
-        head = EmbeddingHead(run.network.width, run.network.depth + 1)
-        head.load_state_dict(torch.load(path))
-        return head.eval()
-    head = fit_embedding_head(run.network, run.forward, run.fitted, seed=run.recipe.seed)
-    torch.save(head.state_dict(), path)
-    return head
-
-
-def _cause_head(run: Run, marked: Sequence[MarkedDialogue]) -> CauseHead:
-    return fit_cause_head(run.network, run.forward.encoder, marked, run.taxonomy.labels, seed=run.recipe.seed)
-
-
 def _to_onnx(network: SemNetwork, path: Path) -> None:
     ids = torch.ones(2, 16, dtype=torch.long)
     batch, tokens = torch.export.Dim("batch"), torch.export.Dim("tokens")
@@ -116,7 +93,7 @@ def _to_onnx(network: SemNetwork, path: Path) -> None:
         (ids, torch.ones_like(ids), torch.zeros_like(ids)),
         str(path),
         input_names=["input_ids", "attention_mask", "token_type_ids"],
-        output_names=list(network.outputs),
+        output_names=list(OUTPUTS),
         dynamic_shapes=(shape, shape, shape),
         dynamo=True,
         external_data=False,

@@ -128,6 +128,18 @@ class Run:
         torch.save(learner.average.state_dict(), self.folder / "network.pt")
         return learner.average
 
+    def finished(self) -> EmotionNetwork:
+        """Return the network that `train` left.
+
+        Raises:
+            SetupError: The run has not finished.
+        """
+        path = self.folder / "network.pt"
+        if not path.exists():
+            raise SetupError(f"{path} is missing: the run has not finished; run `hef train` with the same --out again")
+        self.network.load_state_dict(torch.load(path, map_location=self.forward.device))
+        return self.network.eval()
+
     def measure(self, network: EmotionNetwork, conversations: Sequence[Conversation] | None = None) -> dict[str, float]:
         """Return top-1, top-3 and top-5 accuracy on the listener turns of conversations.
 

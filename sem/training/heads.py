@@ -1,0 +1,48 @@
+"""The heads of a finished run, fitted on its trunk, each once a run folder where it needs no further data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from .cause_data import MarkedDialogue
+from .cause_fit import SHIPPED, WEAK, begin, fit, fit_cause_head
+from .cause_head import CauseHead
+from .embedding_head import EmbeddingHead, fit_embedding_head
+from .loop import Run
+from .occlusion import occluded
+
+
+def embedding_head(run: Run) -> EmbeddingHead:
+    """Return the head for sentence vectors."""
+    network, path = run.finished(), run.folder / "embedding.pt"
+    if path.exists():
+        head = EmbeddingHead(network.width, network.depth + 1)
+        head.load_state_dict(torch.load(path))
+        return head.eval()
+    head = fit_embedding_head(network, run.forward, run.fitted, seed=run.recipe.seed)
+    torch.save(head.state_dict(), path)
+    return head
+
+
+def weak_cause_head(run: Run) -> CauseHead:
+    """Return the cause head that has seen sentence labels alone."""
+    network, path, seed = run.finished(), run.folder / "causes.pt", run.recipe.seed
+    head = begin(network, run.forward.encoder, len(run.taxonomy.labels), SHIPPED, seed)
+    if path.exists():
+        head.load_state_dict(torch.load(path))
+        return head.eval()
+    head = fit(head, occluded(network, run.forward, run.fitted, run.taxonomy.labels, seed=seed), WEAK, seed)
+    torch.save(head.state_dict(), path)
+    return head
+
+
+def cause_head(run: Run, marked: Sequence[MarkedDialogue]) -> CauseHead:
+    """Return the cause head that goes on from the weak one with marked words, where there are any."""
+    start = weak_cause_head(run)
+    if not marked:
+        return start
+    return fit_cause_head(
+        run.finished(), run.forward.encoder, marked, run.taxonomy.labels, start=start, seed=run.recipe.seed
+    )
