@@ -146,28 +146,32 @@ def causes(
     seed: SeedOption = 0,
     out: JsonOption = None,
 ) -> None:
-    """Measure cause words on EmoCause rows: recall of the first 1, 3 and 5 words.
+    """Measure cause words: recall of the first 1, 3 and 5 on EmoCause's rows, agreement with spans on RECCON's.
 
     Printed beside content words drawn at random, and beside the most there is to reach.
     """
     from .settings import settings
 
     chosen = settings(sem=sem)
-    from ..evaluation import draw, evaluate_causes, make_cause_row, read_rows
+    from ..evaluation import draw, evaluate_causes, evaluate_spans, holds_spans, make_cause_row, read_rows
     from ..sem import resolve_sem
+    from .figures import cause_table, span_table
     from .progress import advancing
 
-    rows, broken = read_rows(data, make_cause_row)
-    name_broken(broken)
-    drawn = draw(rows, limit, seed)
+    reader = resolve_sem(chosen.sem)
     with advancing() as advance:
-        report = evaluate_causes(
-            resolve_sem(chosen.sem), drawn, seed=seed, report=lambda done, total: advance("causes", done, total)
-        )
-    from .figures import cause_table
+        if data.is_file() and holds_spans(data):
+            from ..sem.training.cause_data import read_reccon
 
-    held = {"limit": limit, "seed": seed, "broken": len(broken)}
-    give("causes", data, [report], held, out, [cause_table(data.name, report)])
+            dialogues, broken = read_reccon(data, reader.description.taxonomy.labels)
+            spans = evaluate_spans(reader, draw(dialogues, limit, seed), seed=seed, report=partial(advance, "causes"))
+            report, table = spans, span_table(data.name, spans)
+        else:
+            rows, broken = read_rows(data, make_cause_row)
+            words = evaluate_causes(reader, draw(rows, limit, seed), seed=seed, report=partial(advance, "causes"))
+            report, table = words, cause_table(data.name, words)
+    name_broken(broken)
+    give("causes", data, [report], {"limit": limit, "seed": seed, "broken": len(broken)}, out, [table])
 
 
 @evaluate.command()

@@ -12,7 +12,7 @@ from rich.text import Text
 from .show import ACCENT, FAINT
 
 if TYPE_CHECKING:
-    from ..evaluation import CauseReport, EmotionReport, Estimate, RetrievalReport
+    from ..evaluation import CauseReport, EmotionReport, Estimate, RetrievalReport, SpanReport
     from ..evaluation.calibration import CalibrationReport
     from ..evaluation.coverage import SetFigures
     from ..evaluation.second_look import SecondLook
@@ -45,6 +45,19 @@ def cause_table(data: str, report: CauseReport) -> Table:
     table.add_row(report.sem, *(_share(value) for value in report.recall.values()), style=f"bold {ACCENT}")
     table.add_row("the marked words themselves", *(f"{value:.1%}" for value in report.ceiling.values()), style=FAINT)
     table.caption = "mean over situations; 95% intervals"
+    return table
+
+
+def span_table(data: str, report: SpanReport) -> Table:
+    """Return agreement with marked spans beside chance."""
+    table = _table(f"Cause spans on {data}: {report.samples:,} utterances, content words")
+    for name in ("", "precision", "recall", "F1"):
+        table.add_column(name, justify="right" if name else "left")
+    table.add_row("as many content words at random", "", "", f"{report.chance:.1%}", style=FAINT)
+    table.add_row("all content words of the speaker", "", "", f"{report.everything:.1%}", style=FAINT)
+    shares = (_share(value) for value in (report.precision, report.recall, report.f1))
+    table.add_row(report.sem, *shares, style=f"bold {ACCENT}")
+    table.caption = "mean over utterances; 95% intervals"
     return table
 
 

@@ -8,6 +8,7 @@ from .emotion import EmotionReport, Prediction, predict_all, predict_with_hef, p
 from .metrics import Estimate
 from .retrieval import RetrievalReport, RetrievalRow, make_retrieval_row, report_retrieval, situation_ranks
 from .samples import draw, read_rows, read_samples
+from .spans import SpanReport, evaluate_spans, holds_spans
 
 __all__ = [
     "CauseReport",
@@ -17,10 +18,13 @@ __all__ = [
     "Prediction",
     "RetrievalReport",
     "RetrievalRow",
+    "SpanReport",
     "convert_archive",
     "download",
     "draw",
     "evaluate_causes",
+    "evaluate_spans",
+    "holds_spans",
     "make_cause_row",
     "make_retrieval_row",
     "predict_all",

@@ -1,12 +1,17 @@
-"""Recall of cause words, its chance and its ceiling."""
+"""Recall of cause words and agreement with cause spans, their chance and their ceiling."""
 
 from __future__ import annotations
 
+import gzip
+import json
+from pathlib import Path
+
 import pytest
-from hef.contract import Cause
-from hef.evaluation import CauseRow, evaluate_causes, make_cause_row
+from hef.contract import Cause, SetupError
+from hef.evaluation import CauseRow, evaluate_causes, evaluate_spans, holds_spans, make_cause_row
 from hef.evaluation.causes import recall
 from hef.sem import shipped_sem
+from hef.sem.training.cause_data import read_reccon
 
 ROWS = [
     CauseRow("My dog died last night", "sad", ("dog", "died"), "a"),
@@ -74,3 +79,80 @@ def test_a_row_without_marked_words_is_refused():
         make_cause_row({"original_situation": "hello", "emotion": "sad", "labels": []})
     with pytest.raises(KeyError):
         make_cause_row({"emotion": "sad", "labels": ["x"]})
+
+
+DIALOGUE = {
+    "dialogue_id": "d",
+    "turns": [
+        {"turn": 1, "speaker": "A", "utterance": "My old dog died .", "emotion": "neutral"},
+        {"turn": 2, "speaker": "B", "utterance": "Oh no .", "emotion": "neutral"},
+        {
+            "turn": 3,
+            "speaker": "A",
+            "utterance": "I am so lonely .",
+            "emotion": "sadness",
+            "expanded emotion cause evidence": [1],
+            "expanded emotion cause span": ["old dog died"],
+        },
+    ],
+}
+
+
+class Pointing(Oracle):
+    """A SEM that points at spans of the first turn."""
+
+    def causes(self, dialogues, emotions):
+        assert set(emotions) == {"sad"}
+        places = [(word, turns[0].text.index(word)) for turns in dialogues for word in self._words]
+        named = [Cause(text=word, turn=0, start=at, end=at + len(word), weight=0.1) for word, at in places]
+        return [tuple(named)] * len(dialogues)
+
+
+@pytest.fixture
+def reccon(tmp_path: Path) -> Path:
+    path = tmp_path / "spans.jsonl.gz"
+    path.write_bytes(gzip.compress(json.dumps(DIALOGUE).encode()))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("named", "precision", "recalled", "f1"),
+    [
+        (["old dog died"], 1, 1, 1),
+        (["dog"], 1, 1 / 3, 0.5),
+        (["My", "dog"], 1, 1 / 3, 0.5),
+        (["dog died"], 1, 2 / 3, 0.8),
+        ([], 0, 0, 0),
+    ],
+)
+def test_spans_are_compared_in_content_words(
+    reccon: Path, named: list[str], precision: float, recalled: float, f1: float
+):
+    rows, broken = read_reccon(reccon, ["sad"])
+    found = evaluate_spans(Pointing(*named), rows)
+
+    assert broken == []
+    assert found.samples == 1
+    assert [found.precision.value, found.recall.value, found.f1.value] == pytest.approx([precision, recalled, f1])
+    assert found.everything == pytest.approx(6 / 7)
+
+
+def test_a_word_named_in_another_turn_is_none_of_the_span(reccon: Path):
+    rows, _ = read_reccon(reccon, ["sad"])
+    sem = Oracle()
+    sem.causes = lambda dialogues, emotions: [(Cause(text="lonely", turn=2, start=8, end=14, weight=1),)]  # type: ignore[method-assign]
+    assert evaluate_spans(sem, rows).f1.value == 0
+
+
+def test_files_are_told_apart_by_their_rows(reccon: Path, tmp_path: Path):
+    words = tmp_path / "words.jsonl"
+    words.write_text(json.dumps({"original_situation": "x", "emotion": "sad", "labels": ["x"]}))
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text("{")
+
+    assert [holds_spans(path) for path in (reccon, words, broken)] == [True, False, False]
+
+
+def test_a_file_without_a_span_is_refused():
+    with pytest.raises(SetupError, match="no utterance has a cause"):
+        evaluate_spans(shipped_sem(), [])
