@@ -47,7 +47,7 @@ class Recipe(BaseModel):
 
 LARGE = Recipe(
     backbone="sentence-transformers/all-mpnet-base-v2",
-    passes=1,
+    passes=2,
     batch_size=64,
     learning_rate=8e-5,
     frozen_layers=3,
