@@ -165,13 +165,15 @@ def causes(
 
             dialogues, broken = read_reccon(data, reader.description.taxonomy.labels)
             spans = evaluate_spans(reader, draw(dialogues, limit, seed), seed=seed, report=partial(advance, "causes"))
-            report, table = spans, span_table(data.name, spans)
+            reports: list[Any] = [spans]
+            table = span_table(data.name, spans)
         else:
             rows, broken = read_rows(data, make_cause_row)
             words = evaluate_causes(reader, draw(rows, limit, seed), seed=seed, report=partial(advance, "causes"))
-            report, table = words, cause_table(data.name, words)
+            reports = [words]
+            table = cause_table(data.name, words)
     name_broken(broken)
-    give("causes", data, [report], {"limit": limit, "seed": seed, "broken": len(broken)}, out, [table])
+    give("causes", data, reports, {"limit": limit, "seed": seed, "broken": len(broken)}, out, [table])
 
 
 @evaluate.command()

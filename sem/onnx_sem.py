@@ -19,6 +19,9 @@ from .onnx_network import Array, OnnxNetwork
 from .protocol import SemDescription
 from .taxonomy import Taxonomy
 
+KEPT = 8
+"""How many dialogues' cause scores are kept for when they are asked for; larger batches keep none."""
+
 
 class OnnxSem:
     """Read emotion, cause words and sentence vectors in one pass of an ONNX network.
@@ -56,6 +59,7 @@ class OnnxSem:
         self._batch_size = batch_size
         self._lock = Lock()
         self._opened: OnnxNetwork | None = None
+        self._kept: dict[tuple[tuple[int, ...], tuple[int, ...]], Array] = {}
 
     @property
     def description(self) -> SemDescription:
@@ -81,7 +85,11 @@ class OnnxSem:
         looks = looked_at(dialogues, views)
         network = self._network()
         encoded = network.encode([turns for _, turns in looks])
-        (logits,) = network.run(encoded, "logits")
+        if len(encoded) <= KEPT:
+            logits, tokens = network.run(encoded, "logits", "causes")
+            self._keep(encoded, tokens)
+        else:
+            (logits,) = network.run(encoded, "logits")
         return [
             Reading(distribution=self._distribution(row), sem=self._manifest.name, view=view, dropped=item.dropped)
             for row, (view, _), item in zip(logits, looks, encoded, strict=True)
@@ -97,12 +105,16 @@ class OnnxSem:
     def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
         """Return the words that speak for the emotion, strongest first.
 
-        The network scores every word for every emotion in one pass.
+        The network scores every word for every emotion in the pass that reads the emotion: of the last few
+        dialogues that were read nothing is computed again.
         """
         refuse_unknown(dialogues, emotions, self.description)
         network, columns = self._network(), [self._manifest.labels.index(emotion) for emotion in emotions]
         encoded = network.encode(dialogues)
-        (tokens,) = network.run(encoded, "causes")
+        kept = [self._kept.get((item.ids, item.types)) for item in encoded]
+        missing = [item for item, rows in zip(encoded, kept, strict=True) if rows is None]
+        found = iter(network.run(missing, "causes")[0])
+        tokens = [next(found) if rows is None else rows for rows in kept]
         return [
             self._ranked(dialogue, item, rows[:, column])
             for dialogue, item, rows, column in zip(dialogues, encoded, tokens, columns, strict=True)
@@ -118,6 +130,12 @@ class OnnxSem:
         """Write measured figures into the folder's manifest, where `description` shows them."""
         self._manifest = self._manifest.model_copy(update={"figures": dict(figures)})
         self._manifest.write(self._folder)
+
+    def _keep(self, encoded: Sequence[Encoded], tokens: Sequence[Array]) -> None:
+        """Keep the cause scores of the newest dialogues."""
+        held = {(item.ids, item.types): rows for item, rows in zip(encoded, tokens, strict=True)}
+        with self._lock:
+            self._kept = dict([*self._kept.items(), *held.items()][-KEPT:])
 
     def _ranked(self, dialogue: Dialogue, encoded: Encoded, tokens: Array) -> tuple[Cause, ...]:
         held = word_scores(encoded, candidates(dialogue, light=True), tokens.tolist())

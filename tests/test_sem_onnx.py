@@ -205,3 +205,16 @@ def test_manifest_holds_the_hash_of_every_file() -> None:
     manifest = json.loads((FOLDER / "sem.json").read_text(encoding="utf-8"))
 
     assert set(manifest["sha256"]) == {path.name for path in FOLDER.iterdir()} - {"sem.json"}
+
+
+def test_causes_of_what_was_just_read_need_no_second_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    sem, dialogue = shipped_sem(), [Turn("speaker", "My dog died last night.")]
+    (expected,) = sem.causes([dialogue], ["sad"])
+    again = OnnxSem(Path(hef.sem.shipped.__file__).parent / "model", threads=1)
+    (reading,) = again.read([dialogue])
+    monkeypatch.setattr(again._network(), "_session", None)
+
+    (found,) = again.causes([dialogue], ["sad"])
+
+    assert reading.ranked[0] in ("sad", "devastated")
+    assert [cause.text for cause in found] == [cause.text for cause in expected]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,7 @@ from hef.sem.training.cause_head import LEXICAL, CauseHead, lexicon_of
 from hef.sem.training.data import Conversation, Sample
 from hef.sem.training.forward import Forward
 from hef.sem.training.network import EmotionNetwork
-from hef.sem.training.occlusion import SHARPNESS, occluded
+from hef.sem.training.occlusion import RARITY, SHARPNESS, occluded
 from tiny_encoder import TINY, write_bert
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -130,16 +131,21 @@ def test_extra_rows_of_the_conversation_that_is_measured_are_left_out(
 
 def test_a_sentence_label_alone_says_what_each_word_is_worth(network: EmotionNetwork, encoder: DialogueEncoder) -> None:
     forward = Forward(encoder, torch.device("cpu"))
-    told = Conversation("a", "sad", "dog won game", (Turn("speaker", "hello"),))
+    told = Conversation("a", "sad", "dog won the sad game", (Turn("speaker", "hello"),))
 
-    (one,) = occluded(network, forward, [told, replace(told, situation="")], TINY.labels)
+    (one,) = occluded(network, forward, [told, replace(told, situation="")], TINY)
 
-    texts = ["dog won game", "won game", "dog game", "dog won"]
+    texts = ["dog won the sad game", "won the sad game", "dog the sad game", "dog won the sad"]
     logits = forward.logits(network, [Sample((Turn("speaker", text),), "", "") for text in texts])
     whole, *left = torch.from_numpy(logits).log_softmax(-1)[:, TINY.labels.index("sad")]
-    lost = torch.stack([whole - each for each in left])
-    assert [told.situation[word.start : word.end] for word in one.words] == ["dog", "won", "game"]
-    assert one.gold.tolist() == pytest.approx((lost / SHARPNESS).softmax(0).tolist(), abs=0.02)
+    numbers = [encoder.batch([[Turn("speaker", word)]])[0].ids[1] for word in ("dog", "won", "game")]
+    worth = [float(whole - each) + RARITY * math.log(n + 1) for each, n in zip(left, numbers, strict=True)]
+    dog, won, game = torch.softmax(torch.tensor(worth) / SHARPNESS, 0).tolist()
+    targets = {
+        told.situation[word.start : word.end]: float(gold) for word, gold in zip(one.words, one.gold, strict=True)
+    }
+    # "the" carries no content, and "sad" names the feeling: neither is why.
+    assert targets == pytest.approx({"dog": dog, "won": won, "game": game} | {"sad": 0.0}, abs=0.02)
 
 
 def test_a_head_goes_on_from_another_and_leaves_it_as_it_is(network: EmotionNetwork, encoder: DialogueEncoder) -> None:

@@ -33,7 +33,7 @@ def weak_cause_head(run: Run) -> CauseHead:
     if path.exists():
         head.load_state_dict(torch.load(path))
         return head.eval()
-    head = fit(head, occluded(network, run.forward, run.fitted, run.taxonomy.labels, seed=seed), WEAK, seed)
+    head = fit(head, occluded(network, run.forward, run.fitted, run.taxonomy, seed=seed), WEAK, seed)
     torch.save(head.state_dict(), path)
     return head
 
