@@ -97,12 +97,14 @@ def main() -> None:
     parser.add_argument("--backbone", type=Path, required=True, help="folder of a BERT-like encoder")
     parser.add_argument("--data", type=Path, required=True, help="folder with goemotions/ and empathetic_dialogues/")
     parser.add_argument("--out", type=Path, required=True, help="where the classifier is written")
-    parser.add_argument("--passes", type=int, default=1)
+    parser.add_argument("--passes", type=int, default=3)
+    parser.add_argument("--rows", type=int, help="train on the first so many rows; all where not given")
     chosen = parser.parse_args()
     goemotions = chosen.data / "goemotions"
     if not (chosen.out / "config.json").exists():
         labels = (goemotions / "labels.txt").read_text(encoding="utf-8").split()
-        train(chosen.backbone, read(goemotions / "train.jsonl.gz"), labels, chosen.out, chosen.passes)
+        rows = read(goemotions / "train.jsonl.gz")[: chosen.rows]
+        train(chosen.backbone, rows, labels, chosen.out, chosen.passes)
     print(json.dumps(own_labels(chosen.out, read(goemotions / "dev.jsonl.gz"))))
     print(carried(chosen.out, chosen.data / "empathetic_dialogues" / "valid.jsonl.gz"))
 
