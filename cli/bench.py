@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from . import options
-from .evaluate import AgainstOption, JsonOption, SeedOption, give
-from .train import name_broken
+from .measuring import AgainstOption, JsonOption, SeedOption, give, name_broken
 
 bench = typer.Typer(no_args_is_help=True, help="Measure speed and memory.")
 

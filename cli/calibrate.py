@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options
-from .evaluate import DataOption, JsonOption, SeedOption, give
-from .train import name_broken
+from .measuring import DataOption, JsonOption, SeedOption, give, name_broken
 
 if TYPE_CHECKING:
     from ..evaluation.calibration import CalibrationReport

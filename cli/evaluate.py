@@ -11,11 +11,9 @@ import typer
 
 from . import options
 from .errors import Misuse
-from .train import name_broken
+from .measuring import AgainstOption, DataOption, JsonOption, SeedOption, give, name_broken
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from ..evaluation import EmotionReport, Prediction
     from ..evaluation.second_look import SecondLook
     from ..sem import Sem
@@ -26,9 +24,6 @@ evaluate = typer.Typer(
 
 STRATEGIES: tuple[options.StrategyName, ...] = ("sem_only", "llm_only", "one_prompt", "two_stage")
 
-DataOption = Annotated[
-    Path, typer.Option("--data", "-d", dir_okay=False, help="JSON lines, gzipped or not.", metavar="FILE")
-]
 StrategyOption = Annotated[
     Literal["sem_only", "llm_only", "one_prompt", "two_stage", "all"],
     typer.Option(
@@ -38,17 +33,6 @@ StrategyOption = Annotated[
 LimitOption = Annotated[
     int | None, typer.Option("--limit", min=1, help="Measure on so many samples, drawn at random.", metavar="N")
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Of the draw.", metavar="N")]
-JsonOption = Annotated[
-    str | None,
-    typer.Option(
-        "--json",
-        help="Also write the figures to a file; - prints them and nothing else.",
-        metavar="OUT",
-        rich_help_panel="Output",
-    ),
-]
-
 PlotsOption = Annotated[
     Path | None,
     typer.Option(
@@ -66,10 +50,6 @@ SecondLookOption = Annotated[
         help="Also look again at the least certain third, and say what it gains.",
         rich_help_panel="Emotion",
     ),
-]
-AgainstOption = Annotated[
-    str | None,
-    typer.Option("--against", help="A plain encoder to stand beside: folder or hub id.", metavar="NAME"),
 ]
 RecordOption = Annotated[
     bool,
@@ -237,27 +217,6 @@ def download(
     counts = convert_archive(archive, folder) if archive else fetch(folder)
     for split, count in counts.items():
         typer.echo(f"{folder / split}.jsonl.gz  {count:,} conversations")
-
-
-def give(
-    task: str, data: Path | None, reports: list[Any], held: dict[str, Any], out: str | None, tables: list[Table]
-) -> None:
-    """Print the figures and write them where they are wanted."""
-    from ..evaluation.report import document, printed, write
-
-    found = document(task, data, reports, held)
-    if out == "-":
-        typer.echo(printed(found))
-        return
-    if out is not None and not out.strip():
-        raise Misuse("--json needs a file name, or -")
-    if out:
-        write(Path(out), found)
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    for table in tables:
-        console.print(table)
 
 
 def _measure(

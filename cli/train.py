@@ -11,6 +11,7 @@ import typer
 
 from . import options
 from .errors import STOPPED, Failure, Misuse
+from .measuring import name_broken
 
 if TYPE_CHECKING:
     from ..sem import Taxonomy
@@ -48,7 +49,7 @@ RecipeOption = Annotated[
     str,
     typer.Option(
         "--recipe",
-        help="default (the shipped SEM's) or large (the 110M encoder); the options below change it.",
+        help="default (the 22M encoder that ships) or large (110M); the options below change it.",
         metavar="NAME",
         rich_help_panel=_RECIPE,
     ),
@@ -255,16 +256,6 @@ def _conversations(source: Path, taxonomy: Taxonomy) -> tuple[list[Conversation]
     return known, len(broken)
 
 
-def name_broken(broken: list[str], shown: int = 10) -> None:
-    """Count the rows that were left out, and name the first ones, on stderr."""
-    if broken:
-        typer.echo(f"left out {len(broken)} row{'s' * (len(broken) > 1)}:", err=True)
-    for line in broken[:shown]:
-        typer.echo(f"  {line}", err=True)
-    if len(broken) > shown:
-        typer.echo(f"  and {len(broken) - shown} more", err=True)
-
-
 def _train(run: Run, valid: list[Conversation] | None) -> dict[str, Any]:
     """Train to the end; return what was reached."""
     from .progress import advancing
@@ -298,14 +289,9 @@ def _show(result: dict[str, Any]) -> None:
     console.print()
     field(console, "run", result["run"])
     field(console, "data", f"{result['conversations']:,} conversations, {result['broken']} rows left out")
-    for name, key in (
-        ("held out", "held_out"),
-        ("valid", "valid"),
-        ("causes, weak", "causes_weak"),
-        ("causes", "causes"),
-    ):
+    for key in ("held_out", "valid", "causes_weak", "causes"):
         if held := result.get(key):
-            field(console, name, "   ".join(f"{cut} {value:.1%}" for cut, value in held.items()))
+            field(console, key.replace("_", " "), "   ".join(f"{cut} {value:.1%}" for cut, value in held.items()))
     if result["export"]:
         field(console, "exported", result["export"])
     console.print()

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..contract import Turn
 from ..sem import Sem
+from ..sem.training.cause_data import recall
 from ..sem.words import carries_content, words_of
 from .metrics import CUTS, Estimate, mean_estimate
 
@@ -83,15 +84,6 @@ def evaluate_causes(
         chance=_means(rows, [_shuffled(row.situation, chance) for row in rows]),
         ceiling=_means(rows, [list(row.causes) for row in rows]),
     )
-
-
-def recall(predicted: Sequence[str], marked: Sequence[str]) -> float:
-    """Return the share of marked words that some predicted word equals, starts with or ends with."""
-    return sum(any(_counts(word, cause) for word in predicted) for cause in marked) / len(marked)
-
-
-def _counts(word: str, cause: str) -> bool:
-    return word.startswith(cause) or word.endswith(cause)
 
 
 def _recalls(rows: Sequence[CauseRow], found: Sequence[Sequence[str]], k: int) -> Any:

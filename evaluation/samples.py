@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any, TypeVar
 
 from ..contract import SetupError
 from ..sem.training.data import Sample, listener_turns, read_conversations
+from ..sem.training.json_lines import read_json_lines
 
 T = TypeVar("T")
 
@@ -49,15 +48,7 @@ def read_rows(path: Path, make: Callable[[dict[str, Any]], T]) -> tuple[list[T],
         SetupError: There is no such file, or nothing in it can be read.
     """
     _check(path)
-    made: list[T] = []
-    broken: list[str] = []
-    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-    with opened as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                made.append(make(json.loads(line)))
-            except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-                broken.append(f"{path.name}:{number}: {type(error).__name__}: {error}")
+    made, broken = read_json_lines(path, make)
     if not made:
         raise SetupError(f"{path} holds no row that can be read" + (f" ({broken[0]})" if broken else ""))
     return made, broken

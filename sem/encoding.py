@@ -47,9 +47,9 @@ class DialogueEncoder:
     """
 
     def __init__(self, tokenizer: Tokenizer, max_tokens: int = 256) -> None:
-        self._tokenizer = tokenizer
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+        self.tokenizer = tokenizer
+        self.tokenizer.no_truncation()
+        self.tokenizer.no_padding()
         self.max_tokens = max_tokens
         self.begin = _special(tokenizer, BEGIN)
         """Id of the token before a dialogue."""
@@ -67,7 +67,7 @@ class DialogueEncoder:
         tails = {turn.text[-reach:] for turns in dialogues for turn in turns[-self.max_tokens :]}
         known = {text: encoding for text, encoding in self._recent.copy().items() if text in tails}
         fresh = list(tails - known.keys())
-        known |= zip(fresh, self._tokenizer.encode_batch(fresh, add_special_tokens=False), strict=True)
+        known |= zip(fresh, self.tokenizer.encode_batch(fresh, add_special_tokens=False), strict=True)
         self._recent = known if len(known) <= RECENT else {}
         return [self._assemble(dialogue, known, reach) for dialogue in dialogues]
 

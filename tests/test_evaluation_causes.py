@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from hef.contract import Cause, SetupError
 from hef.evaluation import CauseRow, evaluate_causes, evaluate_spans, holds_spans, make_cause_row
-from hef.evaluation.causes import recall
 from hef.sem import shipped_sem
-from hef.sem.training.cause_data import read_reccon
+from hef.sem.training.cause_data import read_reccon, recall
 
 ROWS = [
     CauseRow("My dog died last night", "sad", ("dog", "died"), "a"),

@@ -245,7 +245,7 @@ def test_head_reads_embeddings_to_last_layer(depth: int, layers: tuple[int, ...]
 
 
 def test_lexicon_knows_rarity_continuation_and_function_words(encoder: DialogueEncoder) -> None:
-    tokenizer = Tokenizer.from_str(encoder._tokenizer.to_str())
+    tokenizer = Tokenizer.from_str(encoder.tokenizer.to_str())
     tokenizer.add_tokens(["##ing"])
     lexicon = lexicon_of(tokenizer)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 from ...contract.dialogue import Turn
 from ..cause_ranking import Word
 from ..words import words_of
+from .json_lines import read_json_lines
 
 _AS_LABEL = {
     "happiness": "joyful",
@@ -46,13 +45,18 @@ def counts_for(word: str, marked: str) -> bool:
     return word.startswith(marked) or word.endswith(marked)
 
 
+def recall(predicted: Sequence[str], marked: Sequence[str]) -> float:
+    """Return the share of marked words that some predicted word counts for."""
+    return sum(any(counts_for(word, one) for word in predicted) for one in marked) / len(marked)
+
+
 def read_emocause(path: Path, labels: Collection[str]) -> tuple[list[MarkedDialogue], list[str]]:
     """Read a (gzipped) JSON-lines file of EmoCause (Kim et al., EMNLP 2021).
 
     Returns:
         One dialogue of one turn a row, and one message for each row that could not be read, naming its line.
     """
-    return _read(path, lambda row: [_emocause(row, labels)])
+    return read_json_lines(path, lambda row: _emocause(row, labels))
 
 
 def read_reccon(path: Path, labels: Collection[str]) -> tuple[list[MarkedDialogue], list[str]]:
@@ -64,20 +68,8 @@ def read_reccon(path: Path, labels: Collection[str]) -> tuple[list[MarkedDialogu
     Returns:
         The dialogues with a cause, and one message for each row that could not be read, naming its line.
     """
-    return _read(path, lambda row: _reccon(row, labels))
-
-
-def _read(path: Path, make: Callable[[dict[str, Any]], list[MarkedDialogue]]) -> tuple[list[MarkedDialogue], list[str]]:
-    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-    made: list[MarkedDialogue] = []
-    broken: list[str] = []
-    with opened as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                made += make(json.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                broken.append(f"{path.name}:{number}: {type(error).__name__}: {error}")
-    return made, broken
+    made, broken = read_json_lines(path, lambda row: _reccon(row, labels))
+    return [one for several in made for one in several], broken
 
 
 def _emocause(row: dict[str, Any], labels: Collection[str]) -> MarkedDialogue:

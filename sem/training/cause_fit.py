@@ -15,7 +15,7 @@ from ...contract import Cause, SetupError
 from ..cause_ranking import rank
 from ..encoding import DialogueEncoder
 from ..words import words_of
-from .cause_data import MarkedDialogue, counts_for
+from .cause_data import MarkedDialogue, recall
 from .cause_features import Features, layers_of, read_features
 from .cause_head import CauseHead, lexicon_of
 from .data import batches
@@ -51,7 +51,7 @@ WEAK = CauseRecipe(passes=3)
 def begin(network: EmotionNetwork, encoder: DialogueEncoder, labels: int, recipe: CauseRecipe, seed: int) -> CauseHead:
     """Return a head for a network that has learned nothing yet."""
     torch.manual_seed(seed)
-    lexicon, layers = lexicon_of(encoder._tokenizer), layers_of(network.depth)
+    lexicon, layers = lexicon_of(encoder.tokenizer), layers_of(network.depth)
     return CauseHead(network.width, labels, lexicon, layers=layers, inner=recipe.inner, dropout=recipe.dropout)
 
 
@@ -149,8 +149,7 @@ def recalls(rows: Sequence[MarkedDialogue], found: Sequence[Sequence[Cause]]) ->
     for row, causes in zip(rows, found, strict=True):
         words = list(dict.fromkeys(c.text[a:b].lower() for c in causes for a, b in words_of(c.text)))
         for k in CUTS:
-            hits = sum(any(counts_for(word, marked) for word in words[:k]) for marked in row.marked)
-            sums[f"at{k}"] += hits / len(row.marked) / len(rows)
+            sums[f"at{k}"] += recall(words[:k], row.marked) / len(rows)
     return sums
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from ...contract.dialogue import Turn
+from .json_lines import read_json_lines
 from .recipe import Recipe
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,7 @@ def read_conversations(path: Path) -> tuple[list[Conversation], list[str]]:
     Returns:
         The conversations, and one message for each row that could not be read, naming its line.
     """
-    return _read(path, _conversation)
+    return read_json_lines(path, _conversation)
 
 
 def read_texts(path: Path) -> tuple[list[Sample], list[str]]:
@@ -57,7 +53,7 @@ def read_texts(path: Path) -> tuple[list[Sample], list[str]]:
     Returns:
         The samples, and one message for each row that could not be read, naming its line.
     """
-    return _read(path, _text)
+    return read_json_lines(path, _text)
 
 
 def _text(row: dict[str, object]) -> Sample:
@@ -65,19 +61,6 @@ def _text(row: dict[str, object]) -> Sample:
     if not isinstance(text, str) or not text.strip():
         raise ValueError("`text` is empty or no text")
     return Sample((Turn("speaker", text),), "", "")
-
-
-def _read(path: Path, make: Callable[[dict[str, object]], T]) -> tuple[list[T], list[str]]:
-    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-    rows: list[T] = []
-    broken: list[str] = []
-    with opened as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                rows.append(make(json.loads(line)))
-            except (ValueError, KeyError, TypeError) as error:
-                broken.append(f"{path.name}:{number}: {type(error).__name__}: {error}")
-    return rows, broken
 
 
 def _conversation(row: dict[str, object]) -> Conversation:
