@@ -48,6 +48,7 @@ class DialogueEncoder:
 
     def __init__(self, tokenizer: Tokenizer, max_tokens: int = 256) -> None:
         self.tokenizer = tokenizer
+        """Neither cuts nor pads."""
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
         self.max_tokens = max_tokens
