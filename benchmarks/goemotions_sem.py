@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import random
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,12 @@ import torch
 from hef.contract import Turn
 from hef.evaluation import predict_all, predict_with_sem, read_samples, report_emotion
 from hef.sem import EMPATHETIC_DIALOGUES, GOEMOTIONS_TO_EMPATHETIC_DIALOGUES, HfSem
+from hef.sem.training.data import batches
 from sklearn.metrics import f1_score
 from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-BATCH, WINDOW, RATE = 64, 64, 1e-4
+BATCH, WINDOW, RATE = 32, 64, 1e-4
 SURE = 0.3
 """A label counts as found from this share of the sigmoids on."""
 
@@ -43,14 +43,18 @@ def train(backbone: Path, rows: list[dict[str, Any]], labels: list[str], out: Pa
         problem_type="multi_label_classification",
         dtype=torch.float32,
     ).train()
+    shares = torch.tensor([[label in row["labels"] for label in labels] for row in rows]).float().mean(0)
+    with torch.no_grad():  # begin with how often each label is given: rare ones are otherwise met with "no" for long
+        model.classifier.bias.copy_(shares.clamp_min(1e-4).logit())
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
     steps = passes * -(-len(rows) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.06)
-    step, chance = 0, random.Random(0)
-    for _ in range(passes):
-        chance.shuffle(rows)
-        for start in range(0, len(rows), BATCH):
-            part = rows[start : start + BATCH]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, RATE, total_steps=steps + 1, pct_start=0.06, anneal_strategy="linear"
+    )
+    step, lengths = 0, [len(row["text"]) for row in rows]
+    for number in range(passes):
+        for places in batches(lengths, BATCH, str(number)):
+            part = [rows[place] for place in places]
             read = tokenizer([r["text"] for r in part], padding=True, truncation=True, max_length=WINDOW)
             wanted = torch.tensor([[float(label in row["labels"]) for label in labels] for row in part])
             with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -97,7 +101,7 @@ def main() -> None:
     parser.add_argument("--backbone", type=Path, required=True, help="folder of a BERT-like encoder")
     parser.add_argument("--data", type=Path, required=True, help="folder with goemotions/ and empathetic_dialogues/")
     parser.add_argument("--out", type=Path, required=True, help="where the classifier is written")
-    parser.add_argument("--passes", type=int, default=3)
+    parser.add_argument("--passes", type=int, default=2)
     parser.add_argument("--rows", type=int, help="train on the first so many rows; all where not given")
     chosen = parser.parse_args()
     goemotions = chosen.data / "goemotions"

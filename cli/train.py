@@ -49,8 +49,18 @@ RecipeOption = Annotated[
     str,
     typer.Option(
         "--recipe",
-        help="default (the 22M encoder that ships) or large (110M); the options below change it.",
+        help="default (the 22M encoder that ships), large (110M) or teacher (110M); the options below change it.",
         metavar="NAME",
+        rich_help_panel=_RECIPE,
+    ),
+]
+StartOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--start",
+        file_okay=False,
+        help="Folder of a finished run of the same backbone to go on from.",
+        metavar="FOLDER",
         rich_help_panel=_RECIPE,
     ),
 ]
@@ -106,6 +116,15 @@ RateOption = Annotated[
 SeedOption = Annotated[
     int | None, typer.Option("--seed", help="Of shuffling and dropout.", metavar="N", rich_help_panel=_RECIPE)
 ]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="Any other setting of the recipe, such as agreement_weight=0.5; may be given several times.",
+        metavar="NAME=VALUE",
+        rich_help_panel=_RECIPE,
+    ),
+]
 
 
 def train(
@@ -116,6 +135,7 @@ def train(
     cause_words: WordsOption = None,
     cause_spans: SpansOption = None,
     recipe: RecipeOption = "default",
+    start: StartOption = None,
     teacher: TeacherOption = None,
     unlabelled: UnlabelledOption = None,
     backbone: BackboneOption = None,
@@ -123,6 +143,7 @@ def train(
     batch_size: BatchOption = None,
     learning_rate: RateOption = None,
     seed: SeedOption = None,
+    setting: SetOption = None,
     threads: options.ThreadsOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -141,11 +162,13 @@ def train(
         raise Misuse("there is no data; give --data FILE, or set HEF_DATA to the folder with empathetic_dialogues/")
     changed = {
         "backbone": backbone,
+        "start": str(start) if start else None,
         "passes": passes,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "seed": seed,
         "teachers": [str(folder) for folder in teacher] if teacher else None,
+        **_pairs(setting or []),
     }
     run, broken = _prepare(source, unlabelled, out, _recipe(recipe, changed), chosen.threads)
     words, spans, unread = _marked(cause_words, cause_spans, run.taxonomy.labels)
@@ -204,6 +227,15 @@ def _measure_causes(run: Run, words: list[MarkedDialogue], spans: list[MarkedDia
     return {how: {name: round(value, 4) for name, value in recalls(words, rows).items()} for how, rows in found.items()}
 
 
+def _pairs(settings: Sequence[str]) -> dict[str, str]:
+    """Return settings of the form NAME=VALUE by their name."""
+    pairs = [setting.partition("=") for setting in settings]
+    for name, equals, value in pairs:
+        if not (name and equals and value):
+            raise Misuse(f"--set is {name + equals + value!r}: expected NAME=VALUE, such as agreement_weight=0.5")
+    return {name.replace("-", "_"): value for name, _, value in pairs}
+
+
 def _recipe(name: str, changed: dict[str, Any]) -> Recipe:
     from pydantic import ValidationError
 
@@ -212,6 +244,8 @@ def _recipe(name: str, changed: dict[str, Any]) -> Recipe:
     if name not in RECIPES:
         raise Misuse(f"--recipe is {name!r}: there are {', '.join(RECIPES)}")
     given = {key: value for key, value in changed.items() if value is not None}
+    if unknown := sorted(given.keys() - Recipe.model_fields.keys()):
+        raise Misuse(f"--set names {unknown[0]!r}: a recipe has {', '.join(Recipe.model_fields)}")
     try:
         return Recipe.model_validate(RECIPES[name].model_dump() | given)
     except ValidationError as error:

@@ -29,8 +29,9 @@ class Decision:
 
 
 def combine(readings: Sequence[Reading]) -> dict[str, float]:
-    """Return the geometric mean of the readings of all rounds."""
-    return pool([(reading.distribution, 1 / len(readings)) for reading in readings])
+    """Return the geometric mean of the readings of all rounds, by their weights; the first look counts whole."""
+    weights = [1.0, *(reading.weight for reading in readings[1:])]
+    return pool([(one.distribution, held / sum(weights)) for one, held in zip(readings, weights, strict=True)])
 
 
 def decide(readings: Sequence[Reading], verdict: Verdict | None, taxonomy: Taxonomy) -> Decision:

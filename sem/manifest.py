@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..contract import SetupError
+from ..contract import SetupError, View
 from .calibration import Calibration
 from .prediction_sets import PredictionSets
 from .taxonomy import EMPATHETIC_DIALOGUES, Taxonomy
@@ -37,6 +37,9 @@ class Manifest(BaseModel):
     labels: tuple[str, ...]
     slopes: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         default=(1.0,), min_length=1, description="How log-probabilities are bent, nat by nat; see `Calibration`"
+    )
+    view_weights: dict[View, Annotated[float, Field(ge=0, le=1)]] = Field(
+        default_factory=dict, description="How much a second look counts beside the first, by what it sees"
     )
     prediction_sets: PredictionSets | None = Field(default=None, description="Thresholds of prediction sets")
     calibrated_on: CalibratedOn | None = Field(

@@ -13,6 +13,8 @@ from ..contract import Dialogue
 from .encoding import DialogueEncoder, Encoded, pad
 
 Array = NDArray[np.float32]
+SLOWER = ["SkipLayerNormFusion"]
+"""Optimisers of ONNX Runtime that cost more than they gain: the fused kernel takes five times as long on a CPU."""
 
 
 class OnnxNetwork:
@@ -33,7 +35,9 @@ class OnnxNetwork:
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.intra_op_num_threads = threads
-        self._session = ort.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
+        self._session = ort.InferenceSession(
+            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOWER
+        )
         self._fetched_alone = ort.RunOptions()
         self._fetched_alone.only_execute_path_to_fetches = True
         self._encoder = DialogueEncoder(Tokenizer.from_file(str(folder / "tokenizer.json")), max_tokens)

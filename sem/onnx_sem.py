@@ -91,7 +91,13 @@ class OnnxSem:
         else:
             (logits,) = network.run(encoded, "logits")
         return [
-            Reading(distribution=self._distribution(row), sem=self._manifest.name, view=view, dropped=item.dropped)
+            Reading(
+                distribution=self._distribution(row),
+                sem=self._manifest.name,
+                view=view,
+                weight=self._manifest.view_weights.get(view, 1.0),
+                dropped=item.dropped,
+            )
             for row, (view, _), item in zip(logits, looks, encoded, strict=True)
         ]
 

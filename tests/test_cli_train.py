@@ -107,6 +107,13 @@ def test_a_run_keeps_its_recipe(data: Path, encoder: Path, tmp_path: Path):
     assert "passes 1.0 -> 3.0" in done.stderr
 
 
+def test_any_setting_of_the_recipe_can_be_given(data: Path, encoder: Path, tmp_path: Path):
+    done = train(data, encoder, tmp_path / "run", "--passes", "1", "--set", "speaker-view=0", "--set", "held_out=0.2")
+    assert done.exit_code == 0, done.stderr
+    kept = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    assert (kept["speaker_view"], kept["held_out"]) == (0, 0.2)
+
+
 def test_what_was_trained_can_be_exported_and_read(data: Path, encoder: Path, tmp_path: Path):
     done = train(data, encoder, tmp_path / "run", "--passes", "1", "--export", str(tmp_path / "sem"))
     assert done.exit_code == 0, done.stderr
@@ -133,6 +140,9 @@ def test_an_exported_sem_does_not_bear_the_shipped_ones_name_or_licence(data: Pa
     [
         (["--learning-rate", "-1"], 2, "--learning-rate"),
         (["--passes", "0"], 2, "--passes"),
+        (["--set", "dropout=2"], 2, "--dropout is '2'"),
+        (["--set", "dropuot=0"], 2, "--set names 'dropuot'"),
+        (["--set", "dropout"], 2, "expected NAME=VALUE"),
         (["--data", "none.jsonl"], 1, "none.jsonl"),
     ],
 )

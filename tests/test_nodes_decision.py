@@ -151,6 +151,22 @@ def test_rounds_are_joined_by_their_geometric_mean() -> None:
     assert joined["sad"] / joined["proud"] == pytest.approx((8 * 1) ** 0.5)
 
 
+def test_second_look_counts_by_its_weight() -> None:
+    first, second = reading(sad=0.8, proud=0.1), reading(sad=0.1, proud=0.1)
+
+    joined = combine([first, second.model_copy(update={"weight": 0.25})])
+    unheard = combine([first, second.model_copy(update={"weight": 0.0})])
+
+    assert joined["sad"] / joined["proud"] == pytest.approx(8**0.8)
+    assert unheard == pytest.approx(combine([first]))
+
+
+def test_first_look_counts_whole_whatever_its_weight() -> None:
+    odd = reading(sad=0.8).model_copy(update={"weight": 0.0})
+
+    assert combine([odd]) == pytest.approx(combine([reading(sad=0.8)]))
+
+
 def test_without_a_reading_the_llm_decides() -> None:
     assert decide([], named("proud", True), TAXONOMY).emotion == "proud"
     assert decide([], scored(True, guilty=0.5), TAXONOMY).emotion == "guilty"

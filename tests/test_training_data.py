@@ -117,6 +117,15 @@ def test_speaker_view_hides_the_listener() -> None:
     assert {turn.role for sample in found for turn in sample.turns} == {"speaker"}
 
 
+def test_last_turn_view_shows_the_newest_turn_alone() -> None:
+    found = views(CONVERSATIONS, Recipe(situations=False, speaker_view=0.0, last_turn_view=1.0), 0)
+
+    assert {len(sample.turns) for sample in found} == {1}
+    assert {sample.turns[0] for sample in found} <= {turn for one in CONVERSATIONS for turn in one.turns[1:]} | {
+        one.turns[0] for one in CONVERSATIONS
+    }
+
+
 @given(st.lists(st.integers(1, 500), max_size=60), st.integers(1, 8), st.integers(1, 4))
 def test_batches_cover_every_index_once(lengths: list[int], size: int, pool: int) -> None:
     found = batches(lengths, size, "0:0", pool)

@@ -209,7 +209,7 @@ def test_run_may_end_in_the_midst_of_a_pass(backbone: Path, tmp_path: Path) -> N
 
 
 def test_encoder_without_token_types_and_with_other_special_tokens_learns(tmp_path: Path) -> None:
-    run = Run(tmp_path / "run", make_recipe(write_mpnet(tmp_path / "mpnet"), passes=12), TINY, CONVERSATIONS)
+    run = Run(tmp_path / "run", make_recipe(write_mpnet(tmp_path / "mpnet"), passes=20), TINY, CONVERSATIONS)
     samples = list(listener_turns(run.fitted))
     wanted = np.array([TINY.labels.index(sample.emotion) for sample in samples])
 
@@ -255,8 +255,70 @@ def test_teachers_are_asked_once(
 
     known = again.of(texts[0])
     assert known is not None
-    assert known.shape == (3,)
+    assert known.logits.shape == (3,)
     assert again.of(Sample((Turn("speaker", "unheard"),), "", "")) is None
+
+
+@pytest.mark.parametrize(
+    "lever",
+    [{"agreement_weight": 1.0}, {"contrast_weight": 0.1}, {"anchor_weight": 0.1}, {"attentive": True}],
+    ids=lambda lever: next(iter(lever)),
+)
+def test_levers_learn_what_they_see(lever: dict[str, Any], backbone: Path, tmp_path: Path) -> None:
+    run = Run(tmp_path, make_recipe(backbone, passes=12, **lever), TINY, CONVERSATIONS)
+    samples = list(listener_turns(run.fitted))
+    wanted = np.array([TINY.labels.index(sample.emotion) for sample in samples])
+
+    found = run.forward.logits(run.train(), samples).argmax(axis=1)
+
+    assert (found == wanted).mean() > 0.8
+    assert np.array_equal(run.forward.logits(run.finished(), samples).argmax(axis=1), found)
+
+
+def test_attentive_network_weighs_its_tokens_and_leaves_padding_out(backbone: Path) -> None:
+    torch.manual_seed(0)
+    network = EmotionNetwork.from_backbone(backbone, len(TINY.labels), attentive=True)
+    short, long = [Turn("speaker", "my dog died")], [Turn("speaker", "my dog died my friend moved away")]
+    untrained = forward(network, backbone, [short]).logits
+    plain = EmotionNetwork(network.trunk, network.width, len(TINY.labels))
+    plain.classifier = network.classifier
+    assert torch.allclose(untrained, forward(plain, backbone, [short]).logits, atol=1e-5)
+
+    assert network.attention is not None
+    torch.nn.init.normal_(network.attention.weight)
+
+    alone, padded = forward(network, backbone, [short]).logits, forward(network, backbone, [short, long]).logits[:1]
+    assert torch.allclose(alone, padded, atol=1e-5)
+    assert not torch.allclose(alone, untrained, atol=1e-3)
+
+
+def test_pupil_learns_its_teachers_features(
+    finished: tuple[Run, list[Progress]], backbone: Path, tmp_path: Path
+) -> None:
+    recipe = make_recipe(backbone, passes=8, teachers=(str(finished[0].folder),), feature_weight=1.0)
+    Run(tmp_path, recipe, TINY, CONVERSATIONS).train()
+    checkpoint = torch.load(tmp_path / "checkpoint.pt")
+    project = checkpoint["objective"]["project.weight"]
+
+    assert project.shape == (32, 32)
+    pupil, teacher = trained(Run(tmp_path, recipe, TINY, CONVERSATIONS), backbone), trained(finished[0], backbone)
+    dialogues = [one.turns for one in CONVERSATIONS]
+    taught = forward(teacher, backbone, dialogues).pooled
+    carried = forward(pupil, backbone, dialogues).pooled @ project.T + checkpoint["objective"]["project.bias"]
+    assert torch.cosine_similarity(carried, taught - taught.mean(0)).mean() > 0.5
+
+
+def test_run_goes_on_from_another(finished: tuple[Run, list[Progress]], backbone: Path, tmp_path: Path) -> None:
+    begun = torch.load(finished[0].folder / "network.pt")
+
+    run = Run(tmp_path, make_recipe(backbone, start=str(finished[0].folder)), TINY, CONVERSATIONS)
+
+    assert all(torch.equal(begun[name], weight) for name, weight in run.network.state_dict().items())
+
+
+def test_start_that_is_no_run_is_named(backbone: Path, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="nobody holds no finished run"):
+        Run(tmp_path / "run", make_recipe(backbone, start=str(tmp_path / "nobody")), TINY, CONVERSATIONS)
 
 
 def test_texts_without_labels_want_a_teacher(backbone: Path, tmp_path: Path) -> None:

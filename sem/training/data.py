@@ -98,8 +98,11 @@ def views(conversations: Sequence[Conversation], recipe: Recipe, number: int) ->
     for conversation in conversations:
         cuts = [i for i, turn in enumerate(conversation.turns) if turn.role == "listener" and i]
         turns = conversation.turns[: chance.choice(cuts)] if cuts else conversation.turns
-        if chance.random() < recipe.speaker_view:
+        shown = chance.random()
+        if shown < recipe.speaker_view:
             turns = tuple(turn for turn in turns if turn.role == "speaker")
+        elif shown < recipe.speaker_view + recipe.last_turn_view:
+            turns = turns[-1:]
         if turns:
             samples.append(Sample(turns, conversation.emotion, conversation.conv_id))
         if recipe.situations and conversation.situation:
@@ -108,7 +111,7 @@ def views(conversations: Sequence[Conversation], recipe: Recipe, number: int) ->
     return samples
 
 
-def batches(lengths: Sequence[int], size: int, seed: str, pool: int = 50) -> list[list[int]]:
+def batches(lengths: Sequence[int], size: int, seed: str, pool: int = 200) -> list[list[int]]:
     """Return shuffled batches of indices whose rows have similar lengths.
 
     Rows are shuffled, sorted by length within pools of `pool` batches, and the batches are

@@ -8,23 +8,28 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from ..calibration import fit_calibration, fit_prediction_sets
+from ...contract import View, look
+from ..calibration import Array, Calibration, Indices, fit_calibration, fit_prediction_sets
 from ..manifest import Manifest, hash_of
 from ..onnx_sem import OnnxSem
+from ..view_weights import fit_view_weight
 from .cause_data import MarkedDialogue
-from .data import listener_turns
+from .data import Sample, listener_turns
 from .heads import cause_head, embedding_head
 from .loop import Run
+from .quantisation import quantise
 from .sem_network import OUTPUTS, SemNetwork
 
-BLOCK = 128
-"""Weights that share a scale."""
+SECOND_VIEWS: tuple[View, ...] = ("speaker", "last_turn")
+"""What a second look may see."""
+TYPICAL = 400
+"""Training dialogues that say how large activations become."""
 WINDOW = 256
 """Tokens the shipped SEM reads at most."""
 LICENCE = "that of its training data and of its backbone"
@@ -37,8 +42,9 @@ def export_sem(
     """Export a finished run and return the SEM read back from the folder.
 
     The heads for sentence vectors and cause words are fitted on the finished trunk, all is
-    quantised to int8, then the calibration is fitted on the quantised network with the run's
-    held-out training conversations (`hef calibrate` fits it on others).
+    quantised to int8, then the calibration and the weights of second looks are fitted on the
+    quantised network with the run's held-out training conversations (`hef calibrate` fits the
+    calibration on others).
 
     Args:
         run: The finished run.
@@ -54,10 +60,12 @@ def export_sem(
     whole = SemNetwork(network, embedding_head(run), cause_head(run, marked))
     folder.mkdir(parents=True, exist_ok=True)
     network.keep_positions(WINDOW)
+    network.trunk.set_attn_implementation("eager")  # type: ignore[operator]
     with tempfile.TemporaryDirectory() as scratch, _quiet():
         plain = Path(scratch) / "plain.onnx"
         _to_onnx(whole.cpu().eval(), plain)
-        _quantise(plain, folder / "model.onnx")
+        typical = run.forward.encoder.batch([one.turns for one in islice(listener_turns(run.fitted), TYPICAL)])
+        quantise(plain, folder / "model.onnx", typical)
     shutil.copyfile(Path(run.backbone) / "tokenizer.json", folder / "tokenizer.json")
     source = f"{run.recipe.backbone}, fine-tuned with `hef train`"
     if marked:
@@ -78,10 +86,25 @@ def export_sem(
     fitted = fit_calibration(logits, wanted)
     update = {
         "slopes": fitted.slopes,
+        "view_weights": _view_weights(OnnxSem(folder, run.taxonomy), fitted, samples, logits, wanted),
         "prediction_sets": fit_prediction_sets(fitted.shares(logits), wanted, [len(s.turns) for s in samples]),
     }
     about.model_copy(update=update).write(folder)
     return OnnxSem(folder, run.taxonomy)
+
+
+def _view_weights(
+    sem: OnnxSem, fitted: Calibration, samples: Sequence[Sample], logits: Array, wanted: Indices
+) -> dict[View, float]:
+    """Return how much each second view counts, fitted on the dialogues that it shows otherwise than the first."""
+    weights: dict[View, float] = {}
+    for view in SECOND_VIEWS:
+        shown = [look(sample.turns, view) for sample in samples]
+        rows = [row for row, sample in enumerate(samples) if shown[row] != list(sample.turns)]
+        if rows:
+            again = fitted.shares(sem.logits([shown[row] for row in rows]))
+            weights[view] = fit_view_weight(fitted.shares(logits[rows]), again, wanted[rows])
+    return weights
 
 
 def _to_onnx(network: SemNetwork, path: Path) -> None:
@@ -99,61 +122,6 @@ def _to_onnx(network: SemNetwork, path: Path) -> None:
         external_data=False,
         verbose=False,
     )
-
-
-def _quantise(plain: Path, target: Path) -> None:
-    """Write the int8 network: embeddings per channel, matrices in blocks of 128 with their own scales.
-
-    Block-wise scales, for the weights and (accuracy level 4) for the activations, cost a tenth of
-    the divergence of plain dynamic quantisation, and a dialogue reads the same alone and in a batch.
-    """
-    import onnx
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    prepared, gathered = plain.with_name("prepared.onnx"), plain.with_name("gathered.onnx")
-    quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
-    model = onnx.load(str(prepared))
-    _join_projections(model.graph)
-    onnx.save(model, str(prepared))
-    quantize_dynamic(
-        str(prepared), str(gathered), op_types_to_quantize=["Gather"], per_channel=True, weight_type=QuantType.QInt8
-    )
-    quantizer: Any = MatMulNBitsQuantizer(
-        onnx.load(str(gathered)), bits=8, block_size=BLOCK, is_symmetric=True, accuracy_level=4
-    )
-    quantizer.process()
-    onnx.save(quantizer.model.model, str(target))
-
-
-def _join_projections(graph: Any) -> None:
-    """Join the matrices of query, key and value into one: a tenth faster, since what they read is quantised once."""
-    from onnx import helper, numpy_helper
-
-    weights = {held.name: held for held in graph.initializer}
-    readers: dict[str, list[Any]] = {}
-    for node in graph.node:
-        if node.op_type == "MatMul" and node.input[1] in weights:
-            readers.setdefault(node.input[0], []).append(node)
-    for read, nodes in readers.items():
-        widths = [weights[node.input[1]].dims[-1] for node in nodes]
-        if len(nodes) != 3 or len(set(widths)) > 1:
-            continue
-        name = f"{nodes[0].name}_joined"
-        joined = np.concatenate([numpy_helper.to_array(weights[node.input[1]]) for node in nodes], axis=1)
-        sizes = np.array(widths, dtype=np.int64)
-        graph.initializer.append(numpy_helper.from_array(joined, f"{name}_weight"))
-        graph.initializer.append(numpy_helper.from_array(sizes, f"{name}_sizes"))
-        place = min(list(graph.node).index(node) for node in nodes)
-        outputs = [node.output[0] for node in nodes]
-        for node in nodes:
-            graph.node.remove(node)
-            graph.initializer.remove(weights[node.input[1]])
-        graph.node.insert(place, helper.make_node("MatMul", [read, f"{name}_weight"], [name], name=name))
-        graph.node.insert(
-            place + 1, helper.make_node("Split", [name, f"{name}_sizes"], outputs, axis=-1, name=f"{name}_split")
-        )
 
 
 @contextmanager

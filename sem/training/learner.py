@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .network import EmotionNetwork
+from .objective import Objective
 from .recipe import Recipe
 
 AVERAGED = 10
@@ -20,19 +21,23 @@ class Learner:
 
     Args:
         network: What is trained.
+        objective: What is minimised; what it learns itself is not averaged.
         recipe: Learning rate, warm-up, decay.
         steps: Steps of the whole run; the learning rate reaches 0 at its end.
     """
 
-    def __init__(self, network: EmotionNetwork, recipe: Recipe, steps: int) -> None:
+    def __init__(self, network: EmotionNetwork, objective: Objective, recipe: Recipe, steps: int) -> None:
         self.network = network
+        self.objective = objective
         self.average = deepcopy(network).eval().requires_grad_(False)
         """The network with averaged weights: what a run ends with."""
         self.steps = steps
         self.step = 0
         """Steps done."""
         self._decay = recipe.average_decay**AVERAGED
-        self._learned = [weight for weight in network.parameters() if weight.requires_grad]
+        self._learned = [
+            weight for part in (network, objective) for weight in part.parameters() if weight.requires_grad
+        ]
         self._optimizer = torch.optim.AdamW(
             self._learned, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
         )
@@ -57,6 +62,7 @@ class Learner:
         state = {
             "step": self.step,
             "network": self.network.state_dict(),
+            "objective": self.objective.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "schedule": self._schedule.state_dict(),
@@ -70,6 +76,7 @@ class Learner:
         """Go on from a checkpoint."""
         state = torch.load(path, map_location=device)
         self.network.load_state_dict(state["network"])
+        self.objective.resume(state["objective"])
         self.average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict(state["schedule"])

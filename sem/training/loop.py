@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor, nn
+from torch import Tensor
 
-from ...contract import SetupError
+from ...contract import SetupError, Turn
 from ..encoding import DialogueEncoder, Encoded
 from ..taxonomy import Taxonomy
 from .backbone import resolve_backbone
@@ -22,13 +22,12 @@ from .data import Conversation, Sample, batches, listener_turns, split, views
 from .forward import Forward
 from .learner import Learner
 from .network import EmotionNetwork
+from .objective import UNLABELLED, Objective
 from .recipe import Recipe
-from .teacher import SoftLabels
+from .teacher import SoftLabels, load_finished
 
 LOGGED = 50
 """Steps between two lines of the log."""
-UNLABELLED = -100
-"""The index that PyTorch's cross-entropy leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Run:
         report: Told of the progress after each step.
 
     Raises:
-        SetupError: The folder's run began with another recipe, the backbone or a teacher cannot be found,
+        SetupError: The folder's run began with another recipe, the backbone, start or a teacher cannot be found,
             samples without a label have no teacher, or there are too few conversations to hold a share out.
     """
 
@@ -87,7 +86,11 @@ class Run:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         tokenizer = Tokenizer.from_file(str(Path(self.backbone) / "tokenizer.json"))
         self.forward = Forward(DialogueEncoder(tokenizer, self.recipe.max_tokens), device)
-        self.network = EmotionNetwork.from_backbone(self.backbone, len(self.taxonomy.labels)).to(device)
+        labels, attentive = len(self.taxonomy.labels), self.recipe.attentive
+        self.network = EmotionNetwork.from_backbone(self.backbone, labels, attentive=attentive).to(device)
+        if self.recipe.start:
+            _, begun = load_finished(Path(self.recipe.start), self.taxonomy)
+            self.network.load_state_dict(begun.state_dict())
         self.network.drop(self.recipe.dropout)
         self.network.freeze(self.recipe.frozen_layers)
         self._taught: SoftLabels | None = None
@@ -115,8 +118,10 @@ class Run:
             The network with averaged weights, also saved as `network.pt`.
         """
         plan = [self._plan(number) for number in range(ceil(self.recipe.passes))]
-        learner = Learner(self.network, self.recipe, sum(len(order) for _, order in plan))
         self._taught = self._soft_labels(plan)
+        width = self._taught.width if self._taught else 0
+        objective = Objective(self.recipe, self.network.width, width, self._anchors()).to(self.forward.device)
+        learner = Learner(self.network, objective, self.recipe, sum(len(order) for _, order in plan))
         checkpoint = self.folder / "checkpoint.pt"
         if checkpoint.exists():
             learner.load(checkpoint, self.forward.device)
@@ -156,7 +161,7 @@ class Run:
     def _plan(self, number: int) -> tuple[list[Sample], list[list[int]]]:
         """Return the samples of one pass and its batches; the last pass may be a part of one."""
         samples = [*views(self.fitted, self.recipe, number), *self.unlabelled]
-        lengths = [sum(len(turn.text) for turn in sample.turns) for sample in samples]
+        lengths = [len(row.ids) for row in self.forward.encoder.batch([sample.turns for sample in samples])]
         order = batches(lengths, self.recipe.batch_size, f"{self.recipe.seed}:{number}")
         return samples, order[: ceil(len(order) * (self.recipe.passes - number))]
 
@@ -168,7 +173,9 @@ class Run:
             before += len(order)
             encoded = self.forward.encoder.batch([sample.turns for sample in samples]) if left else []
             for indices in left:
-                loss = learner.learn(self._loss([samples[i] for i in indices], [encoded[i] for i in indices]))
+                loss = learner.learn(
+                    self._loss(learner.objective, [samples[i] for i in indices], [encoded[i] for i in indices])
+                )
                 seen += len(indices)
                 mean = 0.99 * mean + 0.01 * loss if mean else loss
                 self._tell(Progress(learner.step, learner.steps, mean, seen / (time.monotonic() - began)))
@@ -178,34 +185,33 @@ class Run:
             if left:
                 self._log(finished_pass=number, held_out=self.measure(learner.average))
 
-    def _loss(self, rows: list[Sample], encoded: list[Encoded]) -> Tensor:
-        """Return the mean loss: cross-entropy to the labels, joined with that to the teachers where they were asked."""
-        recipe, device = self.recipe, self.forward.device
+    def _loss(self, objective: Objective, rows: list[Sample], encoded: list[Encoded]) -> Tensor:
+        """Return the mean loss of a batch."""
         known = [self.taxonomy.labels.index(row.emotion) if row.emotion else UNLABELLED for row in rows]
-        wanted = torch.tensor(known, device=device)
+        taught = [self._taught.of(row) if self._taught else None for row in rows]
         self.network.train()
-        logits = self.forward(self.network, encoded).logits.float()
-        losses = nn.functional.cross_entropy(logits, wanted, label_smoothing=recipe.label_smoothing, reduction="none")
-        soft = [self._taught.of(row) if self._taught else None for row in rows]
-        asked = [i for i, row in enumerate(soft) if row is not None]
-        if asked:
-            heat = recipe.teacher_temperature
-            target = (torch.stack([row for row in soft if row is not None]).to(device).float() / heat).softmax(-1)
-            follow = nn.functional.cross_entropy(logits[asked] / heat, target, reduction="none") * heat**2
-            share = torch.where(wanted[asked] == UNLABELLED, 1.0, recipe.teacher_weight)
-            losses = losses.index_put(
-                (torch.tensor(asked, device=device),), (1 - share) * losses[asked] + share * follow
-            )
-        return losses.mean()
+        out = self.forward(self.network, encoded * objective.rounds)
+        loss: Tensor = objective(out, torch.tensor(known, device=self.forward.device), taught)
+        return loss
+
+    def _anchors(self) -> Tensor | None:
+        """Return what the backbone makes of each label and its description, [labels, width], where it is asked for."""
+        if not self.recipe.anchor_weight:
+            return None
+        described = self.taxonomy.descriptions
+        texts = [f"{label}. {described.get(label, '')}" for label in self.taxonomy.labels]
+        samples = [Sample((Turn("speaker", text),), "", "") for text in texts]
+        return torch.stack(self.forward.each(self.network, samples, lambda out, _: out.pooled.float()))
 
     def _soft_labels(self, plan: list[tuple[list[Sample], list[list[int]]]]) -> SoftLabels | None:
-        """Ask the teachers about the samples of the first pass; those of later passes they often are, too."""
+        """Ask the teachers about the samples of all passes."""
         if not self.recipe.teachers:
             return None
         taught = SoftLabels(
             self.folder / "teacher.pt", [Path(folder) for folder in self.recipe.teachers], self.taxonomy
         )
-        taught.teach(plan[0][0], lambda done, total: self._log(taught=done, of=total))
+        asked = [samples[i] for samples, order in plan for batch in order for i in batch]
+        taught.teach(asked, lambda done, total: self._log(taught=done, of=total))
         return taught
 
     def _tell(self, progress: Progress) -> None:

@@ -16,6 +16,8 @@ class Outputs(NamedTuple):
 
     logits: Tensor
     """Emotion logits, [batch, labels]."""
+    pooled: Tensor
+    """What the emotion head reads, the tokens' features averaged, [batch, width]."""
     token_logits: Tensor
     """Each token's share of the logits before averaging, [batch, tokens, labels]."""
     layers: tuple[Tensor, ...]
@@ -30,18 +32,21 @@ class EmotionNetwork(nn.Module):
     Zhou et al., CVPR 2016).
     """
 
-    def __init__(self, trunk: nn.Module, width: int, labels: int) -> None:
+    def __init__(self, trunk: nn.Module, width: int, labels: int, *, attentive: bool = False) -> None:
         super().__init__()
         self.trunk = trunk
+        self.attention = nn.Linear(width, 1) if attentive else None
+        if self.attention is not None:
+            nn.init.zeros_(self.attention.weight)
         self.classifier = nn.Linear(width, labels)
         self.dropout = nn.Dropout(0.1)
         self._typed = "token_type_ids" in inspect.signature(trunk.forward).parameters
 
     @classmethod
-    def from_backbone(cls, backbone: str | Path, labels: int) -> EmotionNetwork:
-        """Build from a hub id or folder of a pretrained encoder."""
+    def from_backbone(cls, backbone: str | Path, labels: int, *, attentive: bool = False) -> EmotionNetwork:
+        """Build from a hub id or folder of a pretrained encoder; `attentive` learns how much each token counts."""
         trunk = AutoModel.from_pretrained(backbone, dtype=torch.float32, add_pooling_layer=False)
-        return cls(trunk, int(trunk.config.hidden_size), labels)
+        return cls(trunk, int(trunk.config.hidden_size), labels, attentive=attentive)
 
     @property
     def width(self) -> int:
@@ -84,11 +89,19 @@ class EmotionNetwork(nn.Module):
         types = {"token_type_ids": token_type_ids} if self._typed else {}
         read = self.trunk(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True, **types)
         hidden = read.last_hidden_state
+        pooled = self._pool(hidden, attention_mask)
         return Outputs(
-            logits=self.classifier(self.dropout(mean_over_tokens(hidden, attention_mask))),
+            logits=self.classifier(self.dropout(pooled)),
+            pooled=pooled,
             token_logits=self.classifier(hidden),
             layers=tuple(read.hidden_states),
         )
+
+    def _pool(self, hidden: Tensor, attention_mask: Tensor) -> Tensor:
+        if self.attention is None:
+            return mean_over_tokens(hidden, attention_mask)
+        weights = self.attention(hidden)[..., 0].float().masked_fill(attention_mask == 0, -torch.inf).softmax(-1)
+        return (weights.unsqueeze(-1).to(hidden.dtype) * hidden).sum(1)
 
 
 def mean_over_tokens(hidden: Tensor, attention_mask: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ class Recipe(BaseModel):
     backbone: str = Field(
         default="sentence-transformers/all-MiniLM-L6-v2", description="Hub id or folder of a BERT-like encoder"
     )
+    start: str = Field(default="", description="Folder of a finished run of the same backbone to go on from")
     passes: float = Field(default=4, gt=0, description="Passes over the conversations; 1.5 ends in the midst of one")
     batch_size: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=8e-5, gt=0)
@@ -33,11 +34,23 @@ class Recipe(BaseModel):
     speaker_view: float = Field(
         default=0.15, ge=0, le=1, description="Share of prefixes shown without the listener's turns"
     )
+    last_turn_view: float = Field(default=0, ge=0, le=1, description="Share of prefixes shown as their last turn alone")
     teachers: tuple[str, ...] = Field(
         default=(), description="Folders of finished runs whose soft labels are learned beside the labels"
     )
     teacher_weight: float = Field(default=0.7, ge=0, le=1, description="Share of the loss that follows the teachers")
     teacher_temperature: float = Field(default=2.0, gt=0, description="Softens both sides (Hinton et al., 2015)")
+    feature_weight: float = Field(
+        default=0, ge=0, description="Weight of pointing where the teachers' features point, through a linear map"
+    )
+    agreement_weight: float = Field(
+        default=0, ge=0, description="Weight of two readings under dropout agreeing (R-Drop); doubles the time"
+    )
+    contrast_weight: float = Field(default=0, ge=0, description="Weight of the supervised contrastive loss")
+    anchor_weight: float = Field(
+        default=0, ge=0, description="Weight of standing nearest to the label's description as the backbone reads it"
+    )
+    attentive: bool = Field(default=False, description="Learn how much each token counts instead of averaging them")
     average_decay: float = Field(
         default=0.999, ge=0, lt=1, description="Decay a step of the running average of the weights"
     )
@@ -56,5 +69,8 @@ LARGE = Recipe(
     dropout=0,
 )
 """The 110 M encoder: more accurate, too large and slow to ship."""
-RECIPES = {"default": Recipe(), "large": LARGE}
+TEACHER = LARGE.model_copy(update={"passes": 1, "label_smoothing": 0})
+"""The large encoder to learn from: one pass, so that it has met no sample twice, and without label smoothing, which
+hides what a teacher knows of the other labels (Müller et al., NeurIPS 2019)."""
+RECIPES = {"default": Recipe(), "large": LARGE, "teacher": TEACHER}
 """Recipes by the name that `hef train --recipe` takes."""

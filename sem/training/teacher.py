@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from tokenizers import Tokenizer
@@ -19,8 +20,17 @@ from .forward import Forward
 from .network import EmotionNetwork
 from .recipe import Recipe
 
-PART = 2048
+PART = 8192
 """Samples between two saves."""
+
+
+class Taught(NamedTuple):
+    """What teachers say of one dialogue."""
+
+    logits: Tensor
+    """Their mean logits, [labels]."""
+    features: Tensor
+    """Their pooled features side by side, each less its mean over the first dialogues, [widths]."""
 
 
 def load_finished(folder: Path, taxonomy: Taxonomy) -> tuple[Forward, EmotionNetwork]:
@@ -33,7 +43,7 @@ def load_finished(folder: Path, taxonomy: Taxonomy) -> tuple[Forward, EmotionNet
         recipe = Recipe.model_validate(json.loads((folder / "recipe.json").read_text(encoding="utf-8")))
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         backbone = resolve_backbone(recipe.backbone)
-        network = EmotionNetwork.from_backbone(backbone, len(taxonomy.labels))
+        network = EmotionNetwork.from_backbone(backbone, len(taxonomy.labels), attentive=recipe.attentive)
         network.load_state_dict(torch.load(folder / "network.pt", map_location="cpu"))
         tokenizer = Tokenizer.from_file(str(Path(backbone) / "tokenizer.json"))
     except (OSError, ValueError, RuntimeError) as error:
@@ -42,10 +52,10 @@ def load_finished(folder: Path, taxonomy: Taxonomy) -> tuple[Forward, EmotionNet
 
 
 class SoftLabels:
-    """The mean logits of several teachers for dialogues, kept in a file.
+    """What several teachers say of dialogues, kept in a file in half precision.
 
     Args:
-        path: Where they are kept; what stands there already is not read again.
+        path: Where it is kept; what stands there already is not read again.
         teachers: Folders of finished runs.
         taxonomy: The labels.
     """
@@ -53,24 +63,44 @@ class SoftLabels:
     def __init__(self, path: Path, teachers: Sequence[Path], taxonomy: Taxonomy) -> None:
         self._path = path
         self._teachers = [load_finished(folder, taxonomy) for folder in teachers]
-        self._known: dict[tuple[tuple[str, str], ...], Tensor] = torch.load(path) if path.exists() else {}
+        self._labels = len(taxonomy.labels)
+        held = torch.load(path) if path.exists() else {"rows": {}, "mean": None}
+        self._rows: dict[tuple[tuple[str, str], ...], Tensor] = held["rows"]
+        self._mean: Tensor | None = held["mean"]
+
+    @property
+    def width(self) -> int:
+        """Width of the teachers' features side by side."""
+        return sum(network.width for _, network in self._teachers)
 
     def teach(self, samples: Sequence[Sample], report: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Read the samples that are not known yet, a part at a time."""
         unknown = list(
-            {_key(sample.turns): sample for sample in samples if _key(sample.turns) not in self._known}.items()
+            {_key(sample.turns): sample for sample in samples if _key(sample.turns) not in self._rows}.items()
         )
         for start in range(0, len(unknown), PART):
             part = unknown[start : start + PART]
-            logits = [forward.logits(network, [sample for _, sample in part]) for forward, network in self._teachers]
-            mean = torch.from_numpy(sum(logits) / len(logits)).half()
-            self._known.update(zip((key for key, _ in part), mean, strict=True))
-            torch.save(self._known, self._path)
+            rows = self._read([sample for _, sample in part])
+            if self._mean is None:
+                self._mean = rows[:, self._labels :].mean(0)
+            rows[:, self._labels :] -= self._mean
+            self._rows.update(zip((key for key, _ in part), rows.half().clone(), strict=True))
+            torch.save({"rows": self._rows, "mean": self._mean}, self._path)
             report(start + len(part), len(unknown))
 
-    def of(self, sample: Sample) -> Tensor | None:
-        """Return the teachers' logits for a sample, [labels], or None where they were not asked."""
-        return self._known.get(_key(sample.turns))
+    def of(self, sample: Sample) -> Taught | None:
+        """Return what the teachers say of a sample, or None where they were not asked."""
+        row = self._rows.get(_key(sample.turns))
+        return None if row is None else Taught(row[: self._labels], row[self._labels :])
+
+    def _read(self, samples: Sequence[Sample]) -> Tensor:
+        """Return the teachers' mean logits and their features for each sample, [samples, labels + widths]."""
+        logits, features = torch.zeros(len(samples), self._labels), list[Tensor]()
+        for forward, network in self._teachers:
+            rows = torch.stack(forward.each(network, samples, lambda out, _: torch.cat([out.logits, out.pooled], -1)))
+            logits += rows[:, : self._labels].float().cpu() / len(self._teachers)
+            features.append(rows[:, self._labels :].float().cpu())
+        return torch.cat([logits, *features], dim=-1)
 
 
 def _key(turns: Sequence[Turn]) -> tuple[tuple[str, str], ...]:

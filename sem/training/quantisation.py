@@ -1,0 +1,87 @@
+"""From an ONNX network in full precision to int8."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader
+
+from ..encoding import Encoded, pad
+
+
+class _Typical(CalibrationDataReader):
+    """Hand out dialogues one by one."""
+
+    def __init__(self, dialogues: Sequence[Encoded]) -> None:
+        self._left: Iterator[Encoded] = iter(dialogues)
+
+    def get_next(self) -> dict[str, NDArray[np.int64]] | None:
+        one = next(self._left, None)
+        return None if one is None else pad([one])
+
+
+def quantise(plain: Path, target: Path, typical: Sequence[Encoded]) -> None:
+    """Write the int8 network: embeddings, and all matrices with a scale for each column.
+
+    What a matrix reads is quantised by ranges that typical dialogues reached, not by those of the batch at
+    hand: a dialogue reads the same alone and in a batch, and nothing is measured while it is read.
+
+    Args:
+        plain: The network in full precision.
+        target: Where the int8 network is written.
+        typical: Dialogues like those that will be read.
+    """
+    import onnx
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    prepared, gathered = plain.with_name("prepared.onnx"), plain.with_name("gathered.onnx")
+    quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
+    model = onnx.load(str(prepared))
+    _join_projections(model.graph)
+    onnx.save(model, str(prepared))
+    quantize_dynamic(str(prepared), str(gathered), op_types_to_quantize=["Gather"], weight_type=QuantType.QInt8)
+    quantize_static(
+        str(gathered),
+        str(target),
+        _Typical(typical),
+        quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=["MatMul"],
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"], "MatMulConstBOnly": True},
+    )
+
+
+def _join_projections(graph: Any) -> None:
+    """Join the matrices of query, key and value into one: a tenth faster, since what they read is quantised once."""
+    from onnx import helper, numpy_helper
+
+    weights = {held.name: held for held in graph.initializer}
+    readers: dict[str, list[Any]] = {}
+    for node in graph.node:
+        if node.op_type == "MatMul" and node.input[1] in weights:
+            readers.setdefault(node.input[0], []).append(node)
+    for read, nodes in readers.items():
+        widths = [weights[node.input[1]].dims[-1] for node in nodes]
+        if len(nodes) != 3 or len(set(widths)) > 1:
+            continue
+        name = f"{nodes[0].name}_joined"
+        joined = np.concatenate([numpy_helper.to_array(weights[node.input[1]]) for node in nodes], axis=1)
+        sizes = np.array(widths, dtype=np.int64)
+        graph.initializer.append(numpy_helper.from_array(joined, f"{name}_weight"))
+        graph.initializer.append(numpy_helper.from_array(sizes, f"{name}_sizes"))
+        place = min(list(graph.node).index(node) for node in nodes)
+        outputs = [node.output[0] for node in nodes]
+        for node in nodes:
+            graph.node.remove(node)
+            graph.initializer.remove(weights[node.input[1]])
+        graph.node.insert(place, helper.make_node("MatMul", [read, f"{name}_weight"], [name], name=name))
+        graph.node.insert(
+            place + 1, helper.make_node("Split", [name, f"{name}_sizes"], outputs, axis=-1, name=f"{name}_split")
+        )
