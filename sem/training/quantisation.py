@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader
 
 from ..encoding import Encoded, pad
+
+EVENNESS = 0.75
+"""How far differences between features move from what a matrix reads into the matrix; chosen in docs/decisions.md."""
+NARROW = 16
+"""Matrices that read fewer features stay as they are."""
+TINY = 1e-4
 
 
 class _Typical(CalibrationDataReader):
@@ -37,12 +43,16 @@ def quantise(plain: Path, target: Path, typical: Sequence[Encoded]) -> None:
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, quantize_static
+    from onnxruntime.quantization.onnx_model import ONNXModel
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     prepared, gathered = plain.with_name("prepared.onnx"), plain.with_name("gathered.onnx")
     quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
     model = onnx.load(str(prepared))
+    ONNXModel(model).replace_gemm_with_matmul()
     _join_projections(model.graph)
+    products = _products(model.graph)
+    _even_out(model, products, typical)
     onnx.save(model, str(prepared))
     quantize_dynamic(str(prepared), str(gathered), op_types_to_quantize=["Gather"], weight_type=QuantType.QInt8)
     quantize_static(
@@ -51,11 +61,68 @@ def quantise(plain: Path, target: Path, typical: Sequence[Encoded]) -> None:
         _Typical(typical),
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=["MatMul"],
+        nodes_to_quantize=[node.name for node in products],
         per_channel=True,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
-        extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"], "MatMulConstBOnly": True},
+        extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"]},
     )
+
+
+def _products(graph: Any) -> list[Any]:
+    """Return the products with a matrix of weights that is large enough to be worth int8."""
+    weights = {held.name: held for held in graph.initializer}
+    return [
+        node
+        for node in graph.node
+        if node.op_type == "MatMul" and node.input[1] in weights and weights[node.input[1]].dims[0] >= NARROW
+    ]
+
+
+def _even_out(model: Any, products: Sequence[Any], typical: Sequence[Encoded]) -> None:
+    """Divide what each matrix reads by how large it becomes, feature by feature, and multiply the matrix instead.
+
+    A few features of an encoder are many times larger than the others, and one range for all leaves these few
+    steps (SmoothQuant, Xiao et al., ICML 2023).
+    """
+    from onnx import helper, numpy_helper
+
+    weights = {held.name: held for held in model.graph.initializer}
+    reach = _reach(model, {node.input[0] for node in products}, typical)
+    for node in products:
+        held = weights[node.input[1]]
+        matrix, read = numpy_helper.to_array(held), np.maximum(reach[node.input[0]], TINY)
+        scale = read**EVENNESS / np.maximum(np.abs(matrix).max(axis=1), TINY) ** (1 - EVENNESS)
+        scale /= np.exp(np.log(scale).mean())
+        held.CopyFrom(numpy_helper.from_array((matrix * scale[:, None]).astype(np.float32), held.name))
+        model.graph.initializer.append(numpy_helper.from_array((1 / scale).astype(np.float32), f"{node.name}_evening"))
+        place, even = list(model.graph.node).index(node), f"{node.name}_even"
+        model.graph.node.insert(
+            place, helper.make_node("Mul", [node.input[0], f"{node.name}_evening"], [even], name=even)
+        )
+        node.input[0] = even
+
+
+def _reach(model: Any, names: Collection[str], typical: Sequence[Encoded]) -> dict[str, NDArray[np.float32]]:
+    """Return for each of a graph's values the largest size of each feature over typical dialogues."""
+    import onnx
+    import onnxruntime as ort
+
+    shown, wanted = onnx.ModelProto(), sorted(names)
+    shown.CopyFrom(model)
+    known = {output.name for output in shown.graph.output}
+    shown.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in wanted if name not in known
+    )
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(shown.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    reach: dict[str, NDArray[np.float32]] = {}
+    for one in typical:
+        for name, value in zip(wanted, session.run(wanted, pad([one])), strict=True):
+            largest = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0)
+            reach[name] = np.maximum(reach.get(name, largest), largest)
+    return reach
 
 
 def _join_projections(graph: Any) -> None:
