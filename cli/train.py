@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -99,6 +100,15 @@ SpansOption = Annotated[
         "--cause-spans", dir_okay=False, help="The same as spans in dialogues (RECCON's form).", metavar="FILE"
     ),
 ]
+CauseTeacherOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cause-teacher",
+        file_okay=False,
+        help="Folder of a finished larger run that learns the marked words first and teaches this one.",
+        metavar="FOLDER",
+    ),
+]
 BackboneOption = Annotated[
     str | None,
     typer.Option("--backbone", help="Another encoder: hub id or folder.", metavar="NAME", rich_help_panel=_RECIPE),
@@ -134,6 +144,7 @@ def train(
     export: ExportOption = None,
     cause_words: WordsOption = None,
     cause_spans: SpansOption = None,
+    cause_teacher: CauseTeacherOption = None,
     recipe: RecipeOption = "default",
     start: StartOption = None,
     teacher: TeacherOption = None,
@@ -175,11 +186,11 @@ def train(
     broken += unread
     done = _train(run, _conversations(valid, run.taxonomy)[0] if valid else None)
     if words:
-        done |= _measure_causes(run, words, spans)
+        done |= _measure_causes(run, words, spans, cause_teacher)
     if export:
         from ..sem.training.export import export_sem
 
-        export_sem(run, export, marked=[*words, *spans])
+        export_sem(run, export, marked=[*words, *spans], cause_teacher=cause_teacher)
     result: dict[str, Any] = {
         "run": str(out),
         "conversations": len(run.conversations),
@@ -211,18 +222,23 @@ def _marked(
     return found[0], found[1], len(broken)
 
 
-def _measure_causes(run: Run, words: list[MarkedDialogue], spans: list[MarkedDialogue]) -> dict[str, Any]:
+def _measure_causes(
+    run: Run, words: list[MarkedDialogue], spans: list[MarkedDialogue], teacher: Path | None
+) -> dict[str, Any]:
     """Return the recall of marked words: learned from labels alone, and by heads that saw no row of the conversation.
 
     Spans are learned from, too, and not measured on.
     """
     from ..sem.training.cause_fit import cross_validate, find_causes, recalls
-    from ..sem.training.heads import weak_cause_head
+    from ..sem.training.heads import cause_teacher_of, weak_cause_head
 
     network, encoder, labels, weak = run.finished(), run.forward.encoder, run.taxonomy.labels, weak_cause_head(run)
+    start = partial(cause_teacher_of(run, [*words, *spans], teacher).teach, weak) if teacher else weak
     found = {
         "causes_weak": find_causes(network, encoder, weak, words, labels),
-        "causes": cross_validate(network, encoder, words, labels, start=weak, extra=spans),
+        "causes": cross_validate(
+            network, encoder, words, labels, start=partial(taught.teach, weak) if taught else weak, extra=spans
+        ),
     }
     return {how: {name: round(value, 4) for name, value in recalls(words, rows).items()} for how, rows in found.items()}
 

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hef.sem.training.cause_data import MarkedDialogue, read_emocause, read_recc
 from hef.sem.training.cause_features import layers_of, read_features
 from hef.sem.training.cause_fit import (
     SHIPPED,
+    begin,
     cross_validate,
     find_causes,
     fit_cause_head,
@@ -28,6 +30,7 @@ from hef.sem.training.cause_fit import (
     scores_of,
 )
 from hef.sem.training.cause_head import LEXICAL, CauseHead, lexicon_of
+from hef.sem.training.cause_teacher import cause_teacher
 from hef.sem.training.data import Conversation, Sample
 from hef.sem.training.forward import Forward
 from hef.sem.training.network import EmotionNetwork
@@ -328,3 +331,34 @@ def test_recall_is_per_dialogue_and_counts_the_words_of_spans(tmp_path: Path) ->
 
     assert recalls(rows, found) == {"at1": 0.5, "at3": 0.5, "at5": 0.5}
     assert recall(["hotdog"], rows[0].marked) == 0.5
+
+
+def test_teacher_passes_on_what_it_learned_from_marked_words(network: EmotionNetwork, encoder: DialogueEncoder) -> None:
+    told = [
+        Conversation(f"u{i}", emotion, " ".join(words), ())
+        for i, words in enumerate(permutations(["dog", "game", "sun", "bear"]))
+        for emotion in CAUSE
+    ]
+    both = (encoder, network)
+    taught = cause_teacher(both, both, planted(), told, TINY.labels, recipe=QUICK)
+    start = begin(network, encoder, len(TINY.labels), QUICK, 7)
+
+    found = find_causes(network, encoder, taught.teach(start), planted(), TINY.labels)
+    kept = find_causes(
+        network, encoder, taught.teach(start, {row.conv_id for row in planted()[6:12]}), planted(), TINY.labels
+    )
+
+    assert recalls(planted(), found)["at1"] >= 0.75
+    assert found != kept
+
+
+def test_teacher_does_not_see_the_words_of_hidden_conversations(
+    network: EmotionNetwork, encoder: DialogueEncoder
+) -> None:
+    told = [Conversation("u", "sad", "dog game sun", ())]
+    both = (encoder, network)
+    taught = cause_teacher(both, both, planted(), told, TINY.labels, recipe=QUICK)
+    start = begin(network, encoder, len(TINY.labels), QUICK, 7)
+
+    with pytest.raises(SetupError, match="none of 0 rows has a marked word"):
+        taught.teach(start, {row.conv_id for row in planted()})

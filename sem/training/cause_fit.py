@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -89,7 +89,7 @@ def cross_validate(
     rows: Sequence[MarkedDialogue],
     labels: Sequence[str],
     *,
-    start: CauseHead | None = None,
+    start: CauseHead | Callable[[Collection[str]], CauseHead] | None = None,
     recipe: CauseRecipe = SHIPPED,
     seed: int = 0,
     extra: Sequence[MarkedDialogue] = (),
@@ -102,7 +102,8 @@ def cross_validate(
         encoder: From turns to token ids.
         rows: Dialogues to measure on.
         labels: Emotions in the order of the network's logits.
-        start: What each head goes on from; it has seen no row either. None begins anew.
+        start: What each head goes on from: a head that has seen no row, or what makes one that has seen no row of
+            the conversations it is given. None begins anew.
         recipe: Shape and schedule.
         seed: Of the folds and of fitting.
         extra: Dialogues that are learned from, too, and not measured on; for each fold without
@@ -121,7 +122,7 @@ def cross_validate(
         measured = [index for index, place in enumerate(part) if place == fold]
         hidden = {rows[index].conv_id for index in measured}
         seen = [one for row, one in zip((*rows, *extra), features + more, strict=True) if row.conv_id not in hidden]
-        head = fit(start, seen, recipe, seed)
+        head = fit(start if isinstance(start, CauseHead) else start(hidden), seen, recipe, seed)
         for index in measured:
             found[index] = _causes(head, rows[index], features[index])
     return found

@@ -37,7 +37,13 @@ LICENCE = "that of its training data and of its backbone"
 
 
 def export_sem(
-    run: Run, folder: Path, *, name: str | None = None, licence: str = LICENCE, marked: Sequence[MarkedDialogue] = ()
+    run: Run,
+    folder: Path,
+    *,
+    name: str | None = None,
+    licence: str = LICENCE,
+    marked: Sequence[MarkedDialogue] = (),
+    cause_teacher: Path | None = None,
 ) -> OnnxSem:
     """Export a finished run and return the SEM read back from the folder.
 
@@ -52,12 +58,13 @@ def export_sem(
         name: What it is called; None means the folder's name.
         licence: Licence of the weights, and of the data where that binds them.
         marked: Dialogues with marked cause words; without any, causes come from the labels alone.
+        cause_teacher: Folder of a finished larger run that teaches the cause head what it makes of unmarked ones.
 
     Raises:
         SetupError: The run has no `network.pt` yet.
     """
     network = run.finished()
-    whole = SemNetwork(network, embedding_head(run), cause_head(run, marked))
+    whole = SemNetwork(network, embedding_head(run), cause_head(run, marked, cause_teacher))
     folder.mkdir(parents=True, exist_ok=True)
     network.keep_positions(WINDOW)
     network.trunk.set_attn_implementation("eager")  # type: ignore[operator]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 
 from .cause_data import MarkedDialogue
 from .cause_fit import SHIPPED, WEAK, begin, fit, fit_cause_head
 from .cause_head import CauseHead
+from .cause_teacher import CauseTeacher, cause_teacher
 from .embedding_head import EmbeddingHead, fit_embedding_head
 from .loop import Run
 from .occlusion import occluded
+from .teacher import load_finished
 
 
 def embedding_head(run: Run) -> EmbeddingHead:
@@ -38,11 +41,31 @@ def weak_cause_head(run: Run) -> CauseHead:
     return head
 
 
-def cause_head(run: Run, marked: Sequence[MarkedDialogue]) -> CauseHead:
-    """Return the cause head that goes on from the weak one with marked words, where there are any."""
+def cause_head(run: Run, marked: Sequence[MarkedDialogue], teacher: Path | None = None) -> CauseHead:
+    """Return the cause head that goes on from the weak one with marked words, where there are any.
+
+    Args:
+        run: The finished run.
+        marked: Dialogues with marked words.
+        teacher: Folder of a finished larger run, whose head learns them first and teaches this one.
+    """
     start = weak_cause_head(run)
     if not marked:
         return start
+    if teacher:
+        start = cause_teacher_of(run, marked, teacher).teach(start, seed=run.recipe.seed)
     return fit_cause_head(
         run.finished(), run.forward.encoder, marked, run.taxonomy.labels, start=start, seed=run.recipe.seed
     )
+
+
+def cause_teacher_of(run: Run, marked: Sequence[MarkedDialogue], teacher: Path) -> CauseTeacher:
+    """Return what a finished larger run can teach a run's cause head.
+
+    Raises:
+        SetupError: The folder holds no finished run.
+    """
+    forward, network = load_finished(teacher, run.taxonomy)
+    pupil = (run.forward.encoder, run.finished())
+    known = (forward.encoder, network)
+    return cause_teacher(known, pupil, marked, run.fitted, run.taxonomy.labels, seed=run.recipe.seed)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...contract import SetupError, Turn
 from ..encoding import DialogueEncoder
@@ -17,7 +17,7 @@ from ..taxonomy import Taxonomy
 from .backbone import resolve_backbone
 from .data import Sample
 from .forward import Forward
-from .network import EmotionNetwork
+from .network import EmotionNetwork, Outputs
 from .recipe import Recipe
 
 PART = 8192
@@ -30,7 +30,7 @@ class Taught(NamedTuple):
     logits: Tensor
     """Their mean logits, [labels]."""
     features: Tensor
-    """Their pooled features side by side, each less its mean over the first dialogues, [widths]."""
+    """Their pooled features side by side, each of unit length and less its mean over the first dialogues, [widths]."""
 
 
 def load_finished(folder: Path, taxonomy: Taxonomy) -> tuple[Forward, EmotionNetwork]:
@@ -97,10 +97,14 @@ class SoftLabels:
         """Return the teachers' mean logits and their features for each sample, [samples, labels + widths]."""
         logits, features = torch.zeros(len(samples), self._labels), list[Tensor]()
         for forward, network in self._teachers:
-            rows = torch.stack(forward.each(network, samples, lambda out, _: torch.cat([out.logits, out.pooled], -1)))
-            logits += rows[:, : self._labels].float().cpu() / len(self._teachers)
-            features.append(rows[:, self._labels :].float().cpu())
+            rows = torch.stack(forward.each(network, samples, _logits_and_features)).float().cpu()
+            logits += rows[:, : self._labels] / len(self._teachers)
+            features.append(rows[:, self._labels :])
         return torch.cat([logits, *features], dim=-1)
+
+
+def _logits_and_features(out: Outputs, mask: Tensor) -> Tensor:
+    return torch.cat([out.logits.float(), nn.functional.normalize(out.pooled.float(), dim=-1)], dim=-1)
 
 
 def _key(turns: Sequence[Turn]) -> tuple[tuple[str, str], ...]:
