@@ -236,9 +236,7 @@ def _measure_causes(
     start = partial(cause_teacher_of(run, [*words, *spans], teacher).teach, weak) if teacher else weak
     found = {
         "causes_weak": find_causes(network, encoder, weak, words, labels),
-        "causes": cross_validate(
-            network, encoder, words, labels, start=partial(taught.teach, weak) if taught else weak, extra=spans
-        ),
+        "causes": cross_validate(network, encoder, words, labels, start=start, extra=spans),
     }
     return {how: {name: round(value, 4) for name, value in recalls(words, rows).items()} for how, rows in found.items()}
 
