@@ -6,11 +6,12 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from . import options
+from . import train_options as told
 from .errors import STOPPED, Failure, Misuse
 from .measuring import name_broken
 
@@ -21,140 +22,27 @@ if TYPE_CHECKING:
     from ..sem.training.loop import Progress, Run
     from ..sem.training.recipe import Recipe
 
-_RECIPE = "Recipe"
-
-DataOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--data",
-        "-d",
-        dir_okay=False,
-        help="JSON lines of conversations, .gz or not.  \\[default: empathetic_dialogues/train.jsonl.gz in HEF_DATA]",
-        metavar="FILE",
-        show_default=False,
-    ),
-]
-ValidOption = Annotated[
-    Path | None,
-    typer.Option("--valid", dir_okay=False, help="Conversations to measure the finished run on.", metavar="FILE"),
-]
-OutOption = Annotated[
-    Path,
-    typer.Option("--out", "-o", file_okay=False, help="Run folder; an unfinished run in it goes on.", metavar="FOLDER"),
-]
-ExportOption = Annotated[
-    Path | None,
-    typer.Option("--export", file_okay=False, help="Write the finished SEM here, as int8 ONNX.", metavar="FOLDER"),
-]
-RecipeOption = Annotated[
-    str,
-    typer.Option(
-        "--recipe",
-        help="default (the 22M encoder that ships), large (110M) or teacher (110M); the options below change it.",
-        metavar="NAME",
-        rich_help_panel=_RECIPE,
-    ),
-]
-StartOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--start",
-        file_okay=False,
-        help="Folder of a finished run of the same backbone to go on from.",
-        metavar="FOLDER",
-        rich_help_panel=_RECIPE,
-    ),
-]
-TeacherOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--teacher",
-        file_okay=False,
-        help="Folder of a finished run to learn from, too; may be given several times.",
-        metavar="FOLDER",
-        rich_help_panel=_RECIPE,
-    ),
-]
-UnlabelledOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--unlabelled",
-        dir_okay=False,
-        help='JSON lines with "text", for the teachers to label.',
-        metavar="FILE",
-        rich_help_panel=_RECIPE,
-    ),
-]
-WordsOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--cause-words",
-        dir_okay=False,
-        help="Sentences with marked cause words (EmoCause's form); --export learns causes from them.",
-        metavar="FILE",
-    ),
-]
-SpansOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--cause-spans", dir_okay=False, help="The same as spans in dialogues (RECCON's form).", metavar="FILE"
-    ),
-]
-CauseTeacherOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--cause-teacher",
-        file_okay=False,
-        help="Folder of a finished larger run that learns the marked words first and teaches this one.",
-        metavar="FOLDER",
-    ),
-]
-BackboneOption = Annotated[
-    str | None,
-    typer.Option("--backbone", help="Another encoder: hub id or folder.", metavar="NAME", rich_help_panel=_RECIPE),
-]
-PassesOption = Annotated[
-    float | None,
-    typer.Option("--passes", help="Passes over the conversations.", metavar="X", rich_help_panel=_RECIPE),
-]
-BatchOption = Annotated[
-    int | None, typer.Option("--batch-size", min=1, help="Samples a step.", metavar="N", rich_help_panel=_RECIPE)
-]
-RateOption = Annotated[
-    float | None, typer.Option("--learning-rate", help="Highest learning rate.", metavar="X", rich_help_panel=_RECIPE)
-]
-SeedOption = Annotated[
-    int | None, typer.Option("--seed", help="Of shuffling and dropout.", metavar="N", rich_help_panel=_RECIPE)
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        help="Any other setting of the recipe, such as agreement_weight=0.5; may be given several times.",
-        metavar="NAME=VALUE",
-        rich_help_panel=_RECIPE,
-    ),
-]
-
 
 def train(
-    out: OutOption,
-    data: DataOption = None,
-    valid: ValidOption = None,
-    export: ExportOption = None,
-    cause_words: WordsOption = None,
-    cause_spans: SpansOption = None,
-    cause_teacher: CauseTeacherOption = None,
-    recipe: RecipeOption = "default",
-    start: StartOption = None,
-    teacher: TeacherOption = None,
-    unlabelled: UnlabelledOption = None,
-    backbone: BackboneOption = None,
-    passes: PassesOption = None,
-    batch_size: BatchOption = None,
-    learning_rate: RateOption = None,
-    seed: SeedOption = None,
-    setting: SetOption = None,
+    out: told.OutOption,
+    data: told.DataOption = None,
+    valid: told.ValidOption = None,
+    export: told.ExportOption = None,
+    name: told.NameOption = None,
+    licence: told.LicenceOption = None,
+    cause_words: told.WordsOption = None,
+    cause_spans: told.SpansOption = None,
+    cause_teacher: told.CauseTeacherOption = None,
+    recipe: told.RecipeOption = "default",
+    start: told.StartOption = None,
+    teacher: told.TeacherOption = None,
+    unlabelled: told.UnlabelledOption = None,
+    backbone: told.BackboneOption = None,
+    passes: told.PassesOption = None,
+    batch_size: told.BatchOption = None,
+    learning_rate: told.RateOption = None,
+    seed: told.SeedOption = None,
+    setting: told.SetOption = None,
     threads: options.ThreadsOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -188,9 +76,10 @@ def train(
     if words:
         done |= _measure_causes(run, words, spans, cause_teacher)
     if export:
-        from ..sem.training.export import export_sem
+        from ..sem.training.export import LICENCE, export_sem
 
-        export_sem(run, export, marked=[*words, *spans], cause_teacher=cause_teacher)
+        marked = [*words, *spans]
+        export_sem(run, export, name=name, licence=licence or LICENCE, marked=marked, cause_teacher=cause_teacher)
     result: dict[str, Any] = {
         "run": str(out),
         "conversations": len(run.conversations),

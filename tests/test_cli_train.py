@@ -135,6 +135,16 @@ def test_an_exported_sem_does_not_bear_the_shipped_ones_name_or_licence(data: Pa
     assert "EmpatheticDialogues" not in about.licence
 
 
+def test_an_exported_sem_bears_the_name_and_licence_it_is_given(data: Path, encoder: Path, tmp_path: Path):
+    given = ("--export", str(tmp_path / "ours"), "--name", "mine", "--licence", "MIT")
+    done = train(data, encoder, tmp_path / "run", "--passes", "1", *given)
+    assert done.exit_code == 0, done.stderr
+    from hef.sem import OnnxSem
+
+    about = OnnxSem(tmp_path / "ours").description
+    assert (about.name, about.licence) == ("mine", "MIT")
+
+
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
