@@ -18,6 +18,7 @@ from .measuring import name_broken
 if TYPE_CHECKING:
     from ..sem import Taxonomy
     from ..sem.training.cause_data import MarkedDialogue
+    from ..sem.training.cause_teacher import CauseTeacher
     from ..sem.training.data import Conversation
     from ..sem.training.loop import Progress, Run
     from ..sem.training.recipe import Recipe
@@ -59,6 +60,8 @@ def train(
     source = data or (chosen.data and chosen.data / "empathetic_dialogues" / "train.jsonl.gz")
     if source is None:
         raise Misuse("there is no data; give --data FILE, or set HEF_DATA to the folder with empathetic_dialogues/")
+    if cause_teacher and not (cause_words or cause_spans):
+        raise Misuse("--cause-teacher has no marked words to learn; give --cause-words or --cause-spans, too")
     changed = {
         "backbone": backbone,
         "start": str(start) if start else None,
@@ -73,13 +76,13 @@ def train(
     words, spans, unread = _marked(cause_words, cause_spans, run.taxonomy.labels)
     broken += unread
     done = _train(run, _conversations(valid, run.taxonomy)[0] if valid else None)
+    taught = _cause_teacher(run, [*words, *spans], cause_teacher)
     if words:
-        done |= _measure_causes(run, words, spans, cause_teacher)
+        done |= _measure_causes(run, words, spans, taught)
     if export:
         from ..sem.training.export import LICENCE, export_sem
 
-        marked = [*words, *spans]
-        export_sem(run, export, name=name, licence=licence or LICENCE, marked=marked, cause_teacher=cause_teacher)
+        export_sem(run, export, name=name, licence=licence or LICENCE, marked=[*words, *spans], taught=taught)
     result: dict[str, Any] = {
         "run": str(out),
         "conversations": len(run.conversations),
@@ -111,18 +114,26 @@ def _marked(
     return found[0], found[1], len(broken)
 
 
+def _cause_teacher(run: Run, marked: list[MarkedDialogue], folder: Path | None) -> CauseTeacher | None:
+    if folder is None:
+        return None
+    from ..sem.training.heads import cause_teacher_of
+
+    return cause_teacher_of(run, marked, folder)
+
+
 def _measure_causes(
-    run: Run, words: list[MarkedDialogue], spans: list[MarkedDialogue], teacher: Path | None
+    run: Run, words: list[MarkedDialogue], spans: list[MarkedDialogue], taught: CauseTeacher | None
 ) -> dict[str, Any]:
     """Return the recall of marked words: learned from labels alone, and by heads that saw no row of the conversation.
 
     Spans are learned from, too, and not measured on.
     """
     from ..sem.training.cause_fit import cross_validate, find_causes, recalls
-    from ..sem.training.heads import cause_teacher_of, weak_cause_head
+    from ..sem.training.heads import weak_cause_head
 
     network, encoder, labels, weak = run.finished(), run.forward.encoder, run.taxonomy.labels, weak_cause_head(run)
-    start = partial(cause_teacher_of(run, [*words, *spans], teacher).teach, weak) if teacher else weak
+    start = partial(taught.teach, weak) if taught else weak
     found = {
         "causes_weak": find_causes(network, encoder, weak, words, labels),
         "causes": cross_validate(network, encoder, words, labels, start=start, extra=spans),

@@ -153,6 +153,7 @@ def test_an_exported_sem_bears_the_name_and_licence_it_is_given(data: Path, enco
         (["--set", "dropout=2"], 2, "--dropout is '2'"),
         (["--set", "dropuot=0"], 2, "--set names 'dropuot'"),
         (["--set", "dropout"], 2, "expected NAME=VALUE"),
+        (["--cause-teacher", "teacher"], 2, "--cause-words"),
         (["--data", "none.jsonl"], 1, "none.jsonl"),
     ],
 )

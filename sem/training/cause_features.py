@@ -58,7 +58,7 @@ def read_features(
         with torch.no_grad():
             read = network(**tensors)
             joined = join(read.layers, layers_of(network.depth)).half().cpu()
-            said = over_labels(read.token_logits).cpu()
+            said = over_labels(read.token_logits.float()).cpu()
         for index, states, says in zip(part, joined, said, strict=True):
             made[index] = _features(rows[index], encoded[index], states, says, labels)
     return [made[index] for index in range(len(rows))]

@@ -87,12 +87,14 @@ def cause_teacher(
     unmarked = [
         MarkedDialogue((Turn("speaker", one.situation),), one.emotion, (), (), one.conv_id) for one in told[:SENTENCES]
     ]
-    theirs, ours = (read_features(network, encoder, unmarked, labels) for encoder, network in (teacher, pupil))
-    same = [place for place, one in enumerate(theirs) if one.words and one.words == ours[place].words]
     encoder, network = teacher
+    with torch.autocast(network.classifier.weight.device.type, dtype=torch.bfloat16):
+        marked, theirs = (read_features(network, encoder, held, labels) for held in (rows, unmarked))
+    ours = read_features(pupil[1], pupil[0], unmarked, labels)
+    same = [place for place, one in enumerate(theirs) if one.words and one.words == ours[place].words]
     return CauseTeacher(
         rows=rows,
-        marked=read_features(network, encoder, rows, labels),
+        marked=marked,
         theirs=[theirs[place] for place in same],
         ours=[ours[place] for place in same],
         heads=tuple(begin(network, encoder, len(labels), recipe, seed + number) for number in range(HEADS)),

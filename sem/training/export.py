@@ -20,6 +20,7 @@ from ..manifest import Manifest, hash_of
 from ..onnx_sem import OnnxSem
 from ..view_weights import fit_view_weight
 from .cause_data import MarkedDialogue
+from .cause_teacher import CauseTeacher
 from .data import Sample, listener_turns
 from .heads import cause_head, embedding_head
 from .loop import Run
@@ -43,7 +44,7 @@ def export_sem(
     name: str | None = None,
     licence: str = LICENCE,
     marked: Sequence[MarkedDialogue] = (),
-    cause_teacher: Path | None = None,
+    taught: CauseTeacher | None = None,
 ) -> OnnxSem:
     """Export a finished run and return the SEM read back from the folder.
 
@@ -58,13 +59,13 @@ def export_sem(
         name: What it is called; None means the folder's name.
         licence: Licence of the weights, and of the data where that binds them.
         marked: Dialogues with marked cause words; without any, causes come from the labels alone.
-        cause_teacher: Folder of a finished larger run that teaches the cause head what it makes of unmarked ones.
+        taught: A larger run that teaches the cause head what it makes of unmarked dialogues.
 
     Raises:
         SetupError: The run has no `network.pt` yet.
     """
     network = run.finished()
-    whole = SemNetwork(network, embedding_head(run), cause_head(run, marked, cause_teacher))
+    whole = SemNetwork(network, embedding_head(run), cause_head(run, marked, taught))
     folder.mkdir(parents=True, exist_ok=True)
     network.keep_positions(WINDOW)
     network.trunk.set_attn_implementation("eager")  # type: ignore[operator]

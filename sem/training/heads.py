@@ -41,19 +41,19 @@ def weak_cause_head(run: Run) -> CauseHead:
     return head
 
 
-def cause_head(run: Run, marked: Sequence[MarkedDialogue], teacher: Path | None = None) -> CauseHead:
+def cause_head(run: Run, marked: Sequence[MarkedDialogue], taught: CauseTeacher | None = None) -> CauseHead:
     """Return the cause head that goes on from the weak one with marked words, where there are any.
 
     Args:
         run: The finished run.
         marked: Dialogues with marked words.
-        teacher: Folder of a finished larger run, whose head learns them first and teaches this one.
+        taught: A larger run, whose head learns them first and teaches this one.
     """
     start = weak_cause_head(run)
     if not marked:
         return start
-    if teacher:
-        start = cause_teacher_of(run, marked, teacher).teach(start, seed=run.recipe.seed)
+    if taught:
+        start = taught.teach(start, seed=run.recipe.seed)
     return fit_cause_head(
         run.finished(), run.forward.encoder, marked, run.taxonomy.labels, start=start, seed=run.recipe.seed
     )
