@@ -255,3 +255,17 @@ def test_in_a_graph_only_the_reply_is_streamed(scripted: Any) -> None:
     ]
 
     assert "".join(said).strip() == "I hear you."
+
+
+def test_embedded_model_reads_plain_feelings_and_quotes_what_was_said(embedded: Any) -> None:
+    sem = LlmSem(embedded)
+    dialogues = [DOG, [Turn("speaker", "I won the lottery and we are going to Hawaii!")]]
+
+    sad, glad = sem.read(dialogues)
+    (causes,) = sem.causes([DOG], ["sad"])
+
+    low, high = {"sad", "devastated", "lonely", "sentimental"}, {"joyful", "excited", "surprised", "anticipating"}
+    for label in low:
+        assert sad.distribution[label] > glad.distribution[label]
+    assert sum(map(glad.distribution.get, high)) > sum(map(sad.distribution.get, high))  # type: ignore[arg-type]
+    assert all(DOG[0].text[cause.start : cause.end] == cause.text for cause in causes)
