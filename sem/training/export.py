@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ...contract import View, look
-from ..calibration import Array, Calibration, Indices, fit_calibration, fit_prediction_sets
+from ..calibration import Calibration, Indices, fit_calibration, fit_prediction_sets
 from ..manifest import Manifest, hash_of
 from ..onnx_sem import OnnxSem
 from ..view_weights import fit_view_weight
@@ -102,7 +103,7 @@ def export_sem(
 
 
 def _view_weights(
-    sem: OnnxSem, fitted: Calibration, samples: Sequence[Sample], logits: Array, wanted: Indices
+    sem: OnnxSem, fitted: Calibration, samples: Sequence[Sample], logits: NDArray[np.float32], wanted: Indices
 ) -> dict[View, float]:
     """Return how much each second view counts, fitted on the dialogues that it shows otherwise than the first."""
     weights: dict[View, float] = {}

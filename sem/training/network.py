@@ -101,7 +101,8 @@ class EmotionNetwork(nn.Module):
         if self.attention is None:
             return mean_over_tokens(hidden, attention_mask)
         weights = self.attention(hidden)[..., 0].float().masked_fill(attention_mask == 0, -torch.inf).softmax(-1)
-        return (weights.unsqueeze(-1).to(hidden.dtype) * hidden).sum(1)
+        summed: Tensor = (weights.unsqueeze(-1).to(hidden.dtype) * hidden).sum(1)
+        return summed
 
 
 def mean_over_tokens(hidden: Tensor, attention_mask: Tensor) -> Tensor:

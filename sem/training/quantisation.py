@@ -19,13 +19,14 @@ NARROW = 16
 TINY = 1e-4
 
 
-class _Typical(CalibrationDataReader):
+class _Typical(CalibrationDataReader):  # type: ignore[misc]
     """Hand out dialogues one by one."""
 
     def __init__(self, dialogues: Sequence[Encoded]) -> None:
         self._left: Iterator[Encoded] = iter(dialogues)
 
-    def get_next(self) -> dict[str, NDArray[np.int64]] | None:
+    def get_next(self) -> Any:
+        """Return the inputs of the next dialogue, None after the last."""
         one = next(self._left, None)
         return None if one is None else pad([one])
 
@@ -119,9 +120,10 @@ def _reach(model: Any, names: Collection[str], typical: Sequence[Encoded]) -> di
     session = ort.InferenceSession(shown.SerializeToString(), options, providers=["CPUExecutionProvider"])
     reach: dict[str, NDArray[np.float32]] = {}
     for one in typical:
-        for name, value in zip(wanted, session.run(wanted, pad([one])), strict=True):
-            largest = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0)
-            reach[name] = np.maximum(reach.get(name, largest), largest)
+        values: Any = session.run(wanted, pad([one]))
+        for name, value in zip(wanted, values, strict=True):
+            largest: NDArray[np.float32] = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0)
+            reach[name] = np.maximum(reach[name], largest) if name in reach else largest
     return reach
 
 
