@@ -60,10 +60,9 @@ def prepare_embedded(cache: Path | None = None) -> Path:
         SetupError: The package with the weights is missing or another file than the pinned one,
             or the cache folder cannot be written.
     """
-    target = _target(cache)
-    if _is_whole(target):
-        return target
-    gguf = _gguf()
+    if held := converted(cache):
+        return held
+    target, gguf = _target(cache), _gguf()
     _check_pin(gguf)
     log.info("converting %s once into %s", EMBEDDED_NAME, target)
     try:
@@ -74,6 +73,12 @@ def prepare_embedded(cache: Path | None = None) -> Path:
             "set HEF_HOME to a folder with 300 MB free that you may write to"
         ) from error
     return target
+
+
+def converted(cache: Path | None = None) -> Path | None:
+    """Return the folder of the converted weights if it is there and whole; nothing is imported for that."""
+    target = _target(cache)
+    return target if _is_whole(target) else None
 
 
 def notes_folder() -> Path:

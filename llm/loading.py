@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from ..contract import SetupError
-from .embedded import prepare_embedded
+from .embedded import converted, prepare_embedded
 from .quiet import quiet
 
 EMBEDDED: Final = "embedded"
@@ -27,12 +27,14 @@ def load(model_id: str, *, precision: Precision = "auto", device: str = "auto") 
         SetupError: The model could not be found or read.
     """
     with ThreadPoolExecutor(1) as beside:
-        # Checking the hash of 270 MB leaves the interpreter free to import.
-        place = beside.submit(lambda: str(prepare_embedded()) if model_id == EMBEDDED else model_id)
+        # Checking the hash of 270 MB leaves the interpreter free to import; converting imports, too, and must wait:
+        # transformers does not stand being imported from two threads.
+        held = beside.submit(lambda: converted() if model_id == EMBEDDED else None)
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    return _read(place.result(), model_id, *_kind(torch, precision, device), AutoModelForCausalLM, AutoTokenizer)
+    place = str(held.result() or prepare_embedded()) if model_id == EMBEDDED else model_id
+    return _read(place, model_id, *_kind(torch, precision, device), AutoModelForCausalLM, AutoTokenizer)
 
 
 def first_line(error: Exception) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import threading
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
 from hef.contract import SetupError
-from hef.llm import embedded, prepare_embedded, resolve_model
+from hef.llm import embedded, loading, prepare_embedded, resolve_model
 
 WEIGHTS = b"weights as shipped"
 
@@ -108,3 +109,19 @@ def test_missing_package_is_reported_at_resolve_time_with_its_command(
 
 def test_shipped_weights_are_the_pinned_ones() -> None:
     embedded._check_pin(embedded._gguf())
+
+
+def test_first_use_converts_after_the_imports_and_not_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+
+    def prepare() -> Path:
+        threads.append(threading.current_thread())
+        raise SetupError("seen")
+
+    monkeypatch.setattr(loading, "converted", lambda: None)
+    monkeypatch.setattr(loading, "prepare_embedded", prepare)
+
+    with pytest.raises(SetupError, match="seen"):
+        loading.load("embedded")
+
+    assert threads == [threading.current_thread()]
