@@ -93,6 +93,14 @@ def test_anchor_of_the_label_draws() -> None:
     assert near < far - 1
 
 
+def test_batch_without_labels_gives_no_loss_to_what_needs_them() -> None:
+    built = objective(anchors=torch.eye(4)[:3], anchor_weight=1, contrast_weight=1)
+
+    loss = built(read(torch.zeros(2, 3)), torch.full((2,), UNLABELLED), [None, None])
+
+    assert loss.item() == 0
+
+
 def test_queue_goes_on_from_a_checkpoint() -> None:
     built, logits = objective(contrast_weight=1), torch.zeros(2, 3)
     built(read(logits), WANTED, [None, None])

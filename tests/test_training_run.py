@@ -326,6 +326,11 @@ def test_texts_without_labels_want_a_teacher(backbone: Path, tmp_path: Path) -> 
         Run(tmp_path, make_recipe(backbone), TINY, CONVERSATIONS, unlabelled=[Sample((Turn("speaker", "x"),), "", "")])
 
 
+def test_features_to_follow_want_a_teacher(backbone: Path, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="feature_weight follows the features of a teacher, and there is none"):
+        Run(tmp_path, make_recipe(backbone, feature_weight=1), TINY, CONVERSATIONS)
+
+
 def test_teacher_that_has_not_finished_is_named(backbone: Path, tmp_path: Path) -> None:
     recipe = make_recipe(backbone, teachers=(str(tmp_path / "nobody"),))
     with pytest.raises(SetupError, match="nobody holds no finished run"):

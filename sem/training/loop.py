@@ -58,8 +58,9 @@ class Run:
         report: Told of the progress after each step.
 
     Raises:
-        SetupError: The folder's run began with another recipe, the backbone, start or a teacher cannot be found,
-            samples without a label have no teacher, or there are too few conversations to hold a share out.
+        SetupError: The folder's run began with another recipe; the backbone, start or a teacher cannot be found;
+            samples without a label, or features to follow, have no teacher; or there are too few
+            conversations to hold a share out.
     """
 
     folder: Path
@@ -82,6 +83,8 @@ class Run:
             )
         if self.unlabelled and not self.recipe.teachers:
             raise SetupError(f"{len(self.unlabelled)} samples have no label and no teacher; name a finished run")
+        if self.recipe.feature_weight and not self.recipe.teachers:
+            raise SetupError("feature_weight follows the features of a teacher, and there is none; name a finished run")
         self.backbone = resolve_backbone(self.recipe.backbone)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         tokenizer = Tokenizer.from_file(str(Path(self.backbone) / "tokenizer.json"))

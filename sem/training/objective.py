@@ -70,8 +70,7 @@ class Objective(nn.Module):
         if self.recipe.contrast_weight:
             loss = loss + self.recipe.contrast_weight * self._contrast(pooled, wanted)
         if self.recipe.anchor_weight:
-            near = nn.functional.normalize(pooled, dim=-1) @ self.anchors.T / ANCHOR_TEMPERATURE
-            loss = loss + self.recipe.anchor_weight * nn.functional.cross_entropy(near, wanted)
+            loss = loss + self.recipe.anchor_weight * self._astray(pooled, wanted)
         return loss
 
     def _followed(self, logits: Tensor, wanted: Tensor, taught: Sequence[Taught | None]) -> Tensor:
@@ -94,6 +93,12 @@ class Objective(nn.Module):
             return pooled.new_zeros(())
         wanted = torch.stack([one.features for one in taught if one is not None]).to(pooled.device).float()
         return 1 - nn.functional.cosine_similarity(project(pooled[asked]), wanted).mean()
+
+    def _astray(self, pooled: Tensor, wanted: Tensor) -> Tensor:
+        """Return the cross-entropy of standing nearest to the own label's anchor, of samples with a label."""
+        near = nn.functional.normalize(pooled, dim=-1) @ self.anchors.T / ANCHOR_TEMPERATURE
+        labelled = (wanted != UNLABELLED).sum().clamp(min=1)
+        return nn.functional.cross_entropy(near, wanted, reduction="sum") / labelled
 
     def _contrast(self, pooled: Tensor, wanted: Tensor) -> Tensor:
         """Return the supervised contrastive loss against the last samples (Khosla et al., NeurIPS 2020)."""
