@@ -17,6 +17,9 @@ from .show import ACCENT, FAINT
 if TYPE_CHECKING:
     from ..sem import SemDescription
 
+_HEADS = {"coverage90": "held by 90% sets", "size90": "in a set", "samples": "turns"}
+"""What figures with a short name are called above their column."""
+
 
 def sems(as_json: options.JsonOption = False) -> None:
     """List the installed small empathetic models with their measured figures."""
@@ -42,15 +45,14 @@ def _table(found: dict[str, SemDescription]) -> Table:
     """Return one row a SEM, with a column for each figure that any of them has."""
     figures = list(dict.fromkeys(name for held in found.values() for name in held.figures))
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
-    for name in ("SEM", "emotions", "in", "size"):
-        table.add_column(name, justify="right" if name == "size" else "left")
+    table.add_column("SEM")
+    table.add_column("labels", justify="right")
     for name in figures:
-        table.add_column(name, justify="right")
+        table.add_column(_HEADS.get(name, name), justify="right")
     for name, held in found.items():
         measured = [_figure(held.figures[figure]) if figure in held.figures else "" for figure in figures]
         labels = str(len(held.taxonomy.labels))
-        size = f"{held.size_mb:.1f} MB"
-        table.add_row(Text(name, style=f"bold {ACCENT}"), labels, ", ".join(held.languages), size, *measured)
+        table.add_row(Text(name, style=f"bold {ACCENT}"), labels, *measured)
     return table
 
 
@@ -58,7 +60,8 @@ def _note(name: str, held: SemDescription | Exception) -> Text:
     if isinstance(held, Exception):
         return Text.assemble((name, "bold red"), f"  cannot be loaded: {held}")
     sets = " Prediction sets: yes." if held.prediction_sets else ""
-    about = f"Labels: {held.taxonomy.name}.{sets} Licence: {held.licence}"
+    size = f"{', '.join(held.languages)}, {held.size_mb:.1f} MB."
+    about = f"Labels: {held.taxonomy.name}; {size}{sets} Licence: {held.licence}"
     return Text.assemble((name, f"bold {ACCENT}"), "  ", held.source, "\n", (about, FAINT))
 
 
