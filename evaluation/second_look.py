@@ -11,11 +11,10 @@ from ..contract import Reading, View, look
 from ..nodes.decision import combine
 from ..sem import Sem
 from ..sem.training.data import Sample
+from ..sem.view_weights import SECOND_VIEWS
 from .emotion import Prediction, Report
 from .metrics import DIFFERENCE, Estimate, mean_estimate
 
-VIEWS: tuple[View, ...] = ("speaker", "last_turn")
-"""What is looked at after the whole dialogue."""
 SHARE = 1 / 3
 """Which part of the samples counts as unsure."""
 
@@ -40,7 +39,7 @@ def evaluate_second_look(
     samples: Sequence[Sample],
     found: Sequence[Prediction],
     *,
-    views: Sequence[View] = VIEWS,
+    views: Sequence[View] = SECOND_VIEWS,
     report: Report = lambda done, total: None,
 ) -> list[SecondLook]:
     """Look again at the third of the samples where the first look was least certain.

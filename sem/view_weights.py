@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..contract import View
 from .calibration import Array, Indices
 
+SECOND_VIEWS: tuple[View, ...] = ("speaker", "last_turn")
+"""What is looked at after the whole dialogue."""
 WEIGHTS = tuple(step / 20 for step in range(21))
 """What is tried, from nothing to as much as the first look."""
 SHARPNESS = tuple(step / 10 for step in range(7, 14))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from ...contract.dialogue import Turn
 from ..cause_ranking import Word
 from ..words import words_of
+from .data import Conversation
 from .json_lines import read_json_lines
 
 _AS_LABEL = {
@@ -70,6 +72,13 @@ def read_reccon(path: Path, labels: Collection[str]) -> tuple[list[MarkedDialogu
     """
     made, broken = read_json_lines(path, lambda row: _reccon(row, labels))
     return [one for several in made for one in several], broken
+
+
+def unmarked_situations(conversations: Sequence[Conversation], count: int, seed: int) -> list[MarkedDialogue]:
+    """Return so many situations, drawn at random, as dialogues of one turn in which nobody marked a word."""
+    told = [one for one in conversations if one.situation]
+    random.Random(seed).shuffle(told)
+    return [MarkedDialogue((Turn("speaker", one.situation),), one.emotion, (), (), one.conv_id) for one in told[:count]]
 
 
 def _emocause(row: dict[str, Any], labels: Collection[str]) -> MarkedDialogue:

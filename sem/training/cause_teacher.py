@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
-from ...contract import Turn
 from ..encoding import DialogueEncoder
-from .cause_data import MarkedDialogue
+from .cause_data import MarkedDialogue, unmarked_situations
 from .cause_features import Features, read_features
 from .cause_fit import SHIPPED, CauseRecipe, begin, fit, scores_of
 from .cause_head import CauseHead
@@ -82,11 +80,7 @@ def cause_teacher(
         recipe: How the heads are fitted.
         seed: Of which situations are read, and of the teacher's heads.
     """
-    told = [one for one in conversations if one.situation]
-    random.Random(seed).shuffle(told)
-    unmarked = [
-        MarkedDialogue((Turn("speaker", one.situation),), one.emotion, (), (), one.conv_id) for one in told[:SENTENCES]
-    ]
+    unmarked = unmarked_situations(conversations, SENTENCES, seed)
     encoder, network = teacher
     with torch.autocast(network.classifier.weight.device.type, dtype=torch.bfloat16):
         marked, theirs = (read_features(network, encoder, held, labels) for held in (rows, unmarked))

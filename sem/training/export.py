@@ -19,7 +19,7 @@ from ...contract import View, look
 from ..calibration import Calibration, Indices, fit_calibration, fit_prediction_sets
 from ..manifest import Manifest, hash_of
 from ..onnx_sem import OnnxSem
-from ..view_weights import fit_view_weight
+from ..view_weights import SECOND_VIEWS, fit_view_weight
 from .cause_data import MarkedDialogue
 from .cause_teacher import CauseTeacher
 from .data import Sample, listener_turns
@@ -28,8 +28,6 @@ from .loop import Run
 from .quantisation import quantise
 from .sem_network import OUTPUTS, SemNetwork
 
-SECOND_VIEWS: tuple[View, ...] = ("speaker", "last_turn")
-"""What a second look may see."""
 TYPICAL = 400
 """Training dialogues that say how large activations become."""
 WINDOW = 256

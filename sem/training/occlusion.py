@@ -8,18 +8,16 @@ is the likelier.
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from ...contract import Turn
 from ..cause_ranking import without
 from ..taxonomy import Taxonomy
 from ..words import carries_content
-from .cause_data import MarkedDialogue
+from .cause_data import unmarked_situations
 from .cause_features import Features, read_features
 from .data import Conversation, Sample
 from .forward import Forward
@@ -52,11 +50,7 @@ def occluded(
         taxonomy: Its labels stand in the order of the network's logits; they and their synonyms name feelings.
         seed: Of which situations are read.
     """
-    told = [one for one in conversations if one.situation]
-    random.Random(seed).shuffle(told)
-    rows = [
-        MarkedDialogue((Turn("speaker", one.situation),), one.emotion, (), (), one.conv_id) for one in told[:SENTENCES]
-    ]
+    rows = unmarked_situations(conversations, SENTENCES, seed)
     features = read_features(network, forward.encoder, rows, taxonomy.labels)
     whole = _shares(network, forward, [Sample(row.turns, row.emotion, row.conv_id) for row in rows])
     pairs = [(index, word) for index, one in enumerate(features) for word in one.words]

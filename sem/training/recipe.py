@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Recipe(BaseModel):
     """The settings of one training run; the defaults train the 22 M encoder from labels alone.
 
-    The shipped SEM took two passes and a teacher of the large recipe (`sem/MODEL_CARD.md`).
+    The shipped SEM took two rounds with teachers (`sem/MODEL_CARD.md`).
 
     Two runs of one recipe and seed see the same batches.
     """
