@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal, get_type_hints
 
 from langchain_core.language_models import BaseChatModel
@@ -21,7 +20,7 @@ from ..nodes import (
     remember,
     sem_emotion_node,
 )
-from ..prompts import Prompts
+from ..prompts import Overrides, Prompts
 from ..sem import Sem, Taxonomy, resolve_sem
 from ..tools import sem_causes_tool, sem_emotion_tool
 from .routing import after_coarse
@@ -32,7 +31,7 @@ def create_hef(
     model: BaseChatModel | str | None = None,
     sem: Sem | str | None = None,
     taxonomy: Taxonomy | None = None,
-    prompts: Mapping[str, str] | None = None,
+    prompts: Overrides | None = None,
     state_schema: type[Any] = HefState,
     context_schema: type[Any] = HefContext,
     output_mode: Literal["last_message", "trace"] = "last_message",
@@ -44,7 +43,7 @@ def create_hef(
             `langchain.chat_models.init_chat_model` takes), or None for the embedded default.
         sem: An object that fulfils `hef.sem.Sem`, a plugin's name, or None for the shipped one.
         taxonomy: The labels with neighbours and synonyms; None takes the SEM's own.
-        prompts: Template name -> text that replaces the shipped one.
+        prompts: Template name -> text that replaces the shipped one, or a folder of `NAME.md` files.
         state_schema: `HefState` or a TypedDict with all its keys and more.
         context_schema: `HefContext` or a class with fields of the same names.
         output_mode: `last_message` adds one AIMessage, `trace` also the tool calls and results.
@@ -78,7 +77,7 @@ def create_perception(
     model: BaseChatModel | str | None = None,
     sem: Sem | str | None = None,
     taxonomy: Taxonomy | None = None,
-    prompts: Mapping[str, str] | None = None,
+    prompts: Overrides | None = None,
 ) -> StateGraph[Any, Any, Any, Any]:
     """Build the first half of a turn, up to the decision: no cause words, no reply, nothing stored."""
     reader, llm = resolve_sem(sem), resolve_model(model)

@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from ..contract import HefContext, Reading, Turn
 from ..llm import ChoiceScorer
 from ..llm.choosing import parse_choice
-from ..prompts import Prompts, fence
+from ..prompts import SCORE_PREFIX, Prompts, content_free_messages, question_messages, score_messages
 from ..sem import Taxonomy
 
-SCORE_PREFIX = "The speaker feels"
-CONTENT_FREE = ("N/A", "...", "Hello.")
-"""Utterances without content; what the LLM scores after them is its bias (Zhao et al., ICML 2021)."""
 LIKELY = 2
 """How many emotions strategy `one_prompt` calls more likely."""
 
@@ -89,38 +86,24 @@ class Judge:
         return Judgement(label, None, "generated")
 
     def _scored(self, turns: Sequence[Turn], settings: HefContext) -> tuple[list[BaseMessage], list[list[BaseMessage]]]:
-        text = fence(turns, settings.dialogue_limit)
-        free = [self._messages("score", dialogue=f"Speaker: {utterance}") for utterance in CONTENT_FREE]
-        return self._messages("score", dialogue=text), free
+        messages = score_messages(self._prompts, turns, settings.persona, settings.dialogue_limit)
+        return messages, content_free_messages(self._prompts, settings.persona)
 
     def _question(self, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext) -> Question:
-        text = fence(turns, settings.dialogue_limit)
         labels = self._taxonomy.labels
         everything = ", ".join(labels)
-        repair = self._prompts.render("repair", labels=everything)
-        if not readings:
-            return Question(self._messages("fine", dialogue=text, labels=everything), labels, repair)
-        reading = readings[-1]
-        if settings.strategy == "one_prompt":
-            likely = ", ".join(reading.ranked[:LIKELY])
-            return Question(
-                self._messages("one_prompt", dialogue=text, labels=everything, likely=likely), labels, repair
+        name, values = "fine", {"labels": everything}
+        if readings and settings.strategy == "one_prompt":
+            name, values = "one_prompt", {"labels": everything, "likely": ", ".join(readings[-1].ranked[:LIKELY])}
+        elif readings:
+            reading = readings[-1]
+            others = ", ".join(label for label in labels if label not in reading.primary)
+            name, values = (
+                "coarse",
+                {"primary": ", ".join(reading.primary), "others": others or "none", "evidence": _evidence(reading)},
             )
-        others = ", ".join(label for label in labels if label not in reading.primary)
-        messages = self._messages(
-            "coarse",
-            dialogue=text,
-            primary=", ".join(reading.primary),
-            others=others or "none",
-            evidence=_evidence(reading),
-        )
-        return Question(messages, labels, repair)
-
-    def _messages(self, name: str, **values: str) -> list[BaseMessage]:
-        return [
-            SystemMessage(self._prompts.render("system")),
-            HumanMessage(self._prompts.render(name, **values)),
-        ]
+        messages = question_messages(self._prompts, name, turns, settings.persona, settings.dialogue_limit, **values)
+        return Question(messages, labels, self._prompts.render("repair", labels=everything))
 
     def _read(self, answer: str, question: Question) -> str | None:
         return parse_choice(answer, question.labels, self._taxonomy.synonyms)

@@ -1,7 +1,30 @@
-"""Prompt templates, one Markdown file each, and their loader."""
+"""Prompt templates, one Markdown file each, their loader, and the messages made of them."""
 
 from __future__ import annotations
 
-from .loader import NAMES, Prompts, fence, newest
+from .fence import fence, newest
+from .loader import NAMES, Overrides, Prompts
+from .messages import (
+    CONTENT_FREE,
+    SCORE_PREFIX,
+    content_free_messages,
+    draft_messages,
+    question_messages,
+    score_messages,
+    system_message,
+)
 
-__all__ = ["NAMES", "Prompts", "fence", "newest"]
+__all__ = [
+    "CONTENT_FREE",
+    "NAMES",
+    "SCORE_PREFIX",
+    "Overrides",
+    "Prompts",
+    "content_free_messages",
+    "draft_messages",
+    "fence",
+    "newest",
+    "question_messages",
+    "score_messages",
+    "system_message",
+]

@@ -1,79 +1,70 @@
-"""Load prompt templates, and fence the dialogue in them."""
+"""Load prompt templates: the shipped ones, and those that a deployment puts in their place."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.resources import files
+from pathlib import Path
 from string import Template
+from typing import TypeAlias
 
-from ..contract import SetupError, Turn
-from .examples import parse_examples
+from ..contract import SetupError
 
-NAMES = ("system", "score", "coarse", "fine", "one_prompt", "repair", "draft_system", "draft", "examples")
-_NAMES_OF_ROLES = {"speaker": "Speaker", "listener": "Listener"}
-_FENCE = re.compile(r"<(\s*/?\s*dialogue[^<>]*)>?", re.IGNORECASE)
+NAMES = ("system", "score", "coarse", "fine", "one_prompt", "repair", "draft")
+
+Overrides: TypeAlias = Mapping[str, str] | Path | str
+"""Template name -> text, or a folder with a file `NAME.md` for each template that it replaces."""
 
 
 class Prompts:
     """The prompt templates of a graph: Markdown with `$placeholders`.
 
     Args:
-        overrides: Template name -> text that replaces the shipped one.
+        overrides: Template name -> text that replaces the shipped one, or a folder of `NAME.md` files.
 
     Raises:
-        SetupError: A name is unknown, or a template names a placeholder that it is never given.
+        SetupError: A name is unknown, the folder cannot be read, or a template names a placeholder
+            that it is never given.
     """
 
-    def __init__(self, overrides: Mapping[str, str] | None = None) -> None:
-        given = dict(overrides or {})
+    def __init__(self, overrides: Overrides | None = None) -> None:
+        given = read_folder(Path(overrides)) if isinstance(overrides, str | Path) else dict(overrides or {})
         if unknown := sorted(set(given) - set(NAMES)):
             raise SetupError(f"unknown prompts {unknown}; there are {', '.join(NAMES)}")
         shipped = {name: (files("hef.prompts") / f"{name}.md").read_text(encoding="utf-8") for name in NAMES}
-        self._templates = {name: Template(given.get(name, text).strip()) for name, text in shipped.items()}
-        for name, template in self._templates.items():
+        self._templates = {name: given.get(name, text).strip() for name, text in shipped.items()}
+        for name, text in self._templates.items():
             allowed = set(Template(shipped[name]).get_identifiers())
+            template = Template(text)
             if not template.is_valid() or not set(template.get_identifiers()) <= allowed:
                 raise SetupError(
                     f"prompt {name!r} may only name the placeholders {sorted(allowed)}; write $$ for a dollar"
                 )
-        self.examples = parse_examples(self._templates["examples"].substitute())
-        """Worked examples of a drafted reply; none when the prompt `examples` is empty."""
 
     def render(self, name: str, **values: str) -> str:
-        """Return a template with its values; lines left empty by an empty value are dropped."""
-        return re.sub(r"\n{3,}", "\n\n", self._templates[name].substitute(values)).strip()
+        """Return a template with its values; a line with a placeholder whose value is empty is dropped."""
+        lines = [Template(line) for line in self._templates[name].splitlines()]
+        kept = [line.substitute(values) for line in lines if all(values[key] for key in line.get_identifiers())]
+        return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
 
 
-def fence(turns: Sequence[Turn], limit: int) -> str:
-    """Return the newest turns as text that cannot leave its fence.
+def read_folder(folder: Path) -> dict[str, str]:
+    """Return the templates of a folder by name; hidden files are passed over.
 
-    Args:
-        turns: The dialogue, oldest first.
-        limit: Characters at most, see `newest`.
+    Raises:
+        SetupError: It is no folder, or holds what is no `NAME.md` of a known template in UTF-8.
     """
-    kept, _ = newest(turns, limit)
-    return "\n".join(f"{_NAMES_OF_ROLES[turn.role]}: {_plain(turn.text)}" for turn in kept)
-
-
-def newest(turns: Sequence[Turn], limit: int) -> tuple[list[Turn], int]:
-    """Return the newest turns that fit, and how many do not or only in part.
-
-    Args:
-        turns: The dialogue, oldest first.
-        limit: Characters at most; the last turn alone is cut at its beginning if it must be.
-    """
-    kept: list[Turn] = []
-    room = limit
-    for turn in reversed(turns):
-        if kept and len(turn.text) > room:
-            break
-        kept.append(Turn(turn.role, turn.text[-limit:]))
-        room -= len(turn.text)
-    return kept[::-1], len(turns) - len(kept) + int(bool(turns) and len(turns[-1].text) > limit)
-
-
-def _plain(text: str) -> str:
-    """Return text without control characters, fence tags or line breaks that would fake a turn."""
-    spaced = " ".join("".join(c if c.isprintable() or c.isspace() else " " for c in text).split())
-    return _FENCE.sub(r"(\1)", spaced)
+    folder = folder.expanduser()
+    if not folder.is_dir():
+        raise SetupError(f"the prompts folder {str(folder)!r} does not exist; give a folder with files NAME.md")
+    found = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    known = {f"{name}.md" for name in NAMES}
+    if unknown := [path.name for path in found if path.name not in known or not path.is_file()]:
+        raise SetupError(
+            f"the prompts folder {str(folder)!r} holds {unknown}; it may hold only {', '.join(sorted(known))}"
+        )
+    try:
+        return {path.stem: path.read_text(encoding="utf-8") for path in found}
+    except (OSError, UnicodeError) as error:
+        raise SetupError(f"the prompts folder {str(folder)!r} cannot be read: {error}; save it as UTF-8") from error

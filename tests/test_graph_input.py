@@ -46,7 +46,7 @@ def test_two_hundred_thousand_characters_are_answered_and_the_cut_is_said(script
     assert "SEM's window" in out["empathy"].degraded
     assert "6000 characters" in out["empathy"].degraded
     assert all(sum(len(m.text) for m in prompt) < 9_000 for prompt in model.prompts)
-    assert all("My dog died." in prompt[-1].text for prompt in model.prompts)
+    assert all("My dog died." in prompt[1].text for prompt in model.prompts)
     assert all(long[2].text[c.start : c.end] == c.text for c in out["empathy"].causes)
 
 

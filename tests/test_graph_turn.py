@@ -93,8 +93,8 @@ def test_the_reply_is_drafted_from_emotion_cause_words_and_the_whole_dialogue(sc
 
     judged, drafted = model.prompts
     assert "Listener: How is it there?" in judged[-1].text
-    assert [m.text for m in drafted[-3:-1]] == ["I moved to a new city.", "How is it there?"]
-    assert f"feels {out['empathy'].emotion}" in drafted[-1].text
+    assert "Speaker: I moved to a new city.\nListener: How is it there?" in drafted[1].text
+    assert drafted[2].text == f"The speaker feels {out['empathy'].emotion}."
     assert out["empathy"].causes[0].text in drafted[-1].text
 
 

@@ -7,11 +7,9 @@ from string import Template
 import pytest
 from hef.contract import SetupError, Turn
 from hef.prompts import NAMES, Prompts, fence, newest
-from hef.prompts.examples import Example, parse_examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-EXAMPLE = "Said: It rained.\nFeels: sad\nBecause of: rained\nReply: Oh no."
 TAG = re.compile(r"<\s*/?\s*dialogue", re.IGNORECASE)
 PIECES = st.sampled_from(
     ["<", "/", "dialogue", "DIALOGUE", ">", " ", "\n", "\u200b", "\r", "\u2028", "Speaker: ", "x", "(", "\x00"]
@@ -72,51 +70,10 @@ def test_values_are_not_templates() -> None:
     assert "$labels" in Prompts().render("fine", dialogue="$labels", labels="sad")
 
 
-def test_empty_value_leaves_no_gap() -> None:
-    rendered = Prompts({"fine": "one\n\n$dialogue\n\ntwo"}).render("fine", dialogue="", labels="")
+def test_a_line_whose_value_is_empty_is_dropped_without_a_gap() -> None:
+    rendered = Prompts({"fine": "one\n\nIt was: $dialogue, $labels.\n\ntwo"}).render("fine", dialogue="", labels="sad")
 
     assert rendered == "one\n\ntwo"
-
-
-def test_examples_are_read() -> None:
-    text = EXAMPLE + "\n \r\n\n" + EXAMPLE.replace("rained", "stormed: hard, loud")
-
-    first, second = parse_examples(text)
-
-    assert first == Example("It rained.", "sad", ("rained",), "Oh no.")
-    assert (second.said, second.words) == ("It stormed: hard, loud.", ("stormed: hard", "loud"))
-
-
-def test_examples_with_windows_line_ends_are_read() -> None:
-    assert len(parse_examples((EXAMPLE + "\n\n" + EXAMPLE).replace("\n", "\r\n"))) == 2
-
-
-def test_example_without_cause_words_has_none() -> None:
-    (example,) = parse_examples(EXAMPLE.replace("rained\nReply", "\nReply"))
-
-    assert example.words == ()
-
-
-def test_examples_come_from_their_template() -> None:
-    assert Prompts({"examples": ""}).examples == ()
-    assert Prompts({"examples": EXAMPLE.replace("It rained", "I lost $$5")}).examples[0].said == "I lost $5."
-    assert len(Prompts().examples) >= 1
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        EXAMPLE.replace("Feels: sad\n", ""),
-        EXAMPLE.replace("Feels", "Felt"),
-        EXAMPLE + "\nAnd so on",
-        EXAMPLE + "\nReply: twice",
-        EXAMPLE.replace("Feels: sad\nBecause of: rained", "Because of: rained\nFeels: sad"),
-        "Just some text",
-    ],
-)
-def test_example_of_another_form_is_refused(text: str) -> None:
-    with pytest.raises(SetupError, match="needs the lines"):
-        Prompts({"examples": text})
 
 
 def test_fence_names_who_spoke() -> None:

@@ -1,0 +1,92 @@
+"""The messages of a turn, all with one beginning: the same system message, then the fenced dialogue.
+
+What is common to all prompts of a turn comes first and what they ask comes last, so that a local
+model reads the dialogue once and a hosted one finds it in its prompt cache. The draft even goes on
+from the judgement: its first messages are the scored question and the answer to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+
+from ..contract import HefContext, Memory, Turn
+from .fence import fence, plain
+from .loader import Prompts
+
+SCORE_PREFIX = "The speaker feels"
+"""How the answer to the scored question begins."""
+CONTENT_FREE = ("N/A", "...", "Hello.")
+"""Utterances without content; what the LLM scores after them is its bias (Zhao et al., ICML 2021)."""
+CAUSES = 3
+"""How many cause words the draft is shown."""
+_MEMORY = 300
+"""Characters of a remembered turn that the draft is shown."""
+
+
+def system_message(prompts: Prompts, persona: str) -> SystemMessage:
+    """Return the system message, the same for judging and drafting; a blank persona is the default one."""
+    return SystemMessage(prompts.render("system", persona=persona.strip() or HefContext().persona))
+
+
+def score_messages(prompts: Prompts, turns: Sequence[Turn], persona: str, limit: int) -> list[BaseMessage]:
+    """Return the scored question; the answer begins with `SCORE_PREFIX`.
+
+    Args:
+        prompts: The templates.
+        turns: The dialogue, oldest first.
+        persona: Who the assistant is.
+        limit: Characters of dialogue at most; the oldest turns are dropped first.
+    """
+    return question_messages(prompts, "score", turns, persona, limit)
+
+
+def content_free_messages(prompts: Prompts, persona: str) -> list[list[BaseMessage]]:
+    """Return the scored question about each utterance without content."""
+    return [score_messages(prompts, [Turn("speaker", said)], persona, len(said)) for said in CONTENT_FREE]
+
+
+def question_messages(
+    prompts: Prompts, name: str, turns: Sequence[Turn], persona: str, limit: int, **values: str
+) -> list[BaseMessage]:
+    """Return the question of a template about a dialogue, with the other values of the template."""
+    text = prompts.render(name, dialogue=fence(turns, limit), **values)
+    return [system_message(prompts, persona), HumanMessage(text)]
+
+
+def draft_messages(
+    prompts: Prompts,
+    turns: Sequence[Turn],
+    emotion: str | None,
+    words: Sequence[str],
+    memories: Sequence[Memory],
+    persona: str,
+    limit: int,
+) -> list[BaseMessage]:
+    """Return the prompt of the reply, which goes on from the judgement.
+
+    Args:
+        prompts: The templates.
+        turns: The dialogue, oldest first.
+        emotion: What the speaker feels; None leaves the judgement out and asks for the reply at once.
+        words: Cause words, the strongest first, of which the first few are shown.
+        memories: Past turns that bear on this one.
+        persona: Who the assistant is.
+        limit: Characters of dialogue at most; the oldest turns are dropped first.
+    """
+    task = prompts.render(
+        "draft",
+        memories="\n".join(map(_remembered, memories)),
+        causes=", ".join(filter(None, map(plain, words[:CAUSES]))),
+    )
+    if emotion is None:
+        text = f"<dialogue>\n{fence(turns, limit)}\n</dialogue>\n\n{task}"
+        return [system_message(prompts, persona), HumanMessage(text)]
+    judged = score_messages(prompts, turns, persona, limit)
+    return [*judged, AIMessage(f"{SCORE_PREFIX} {emotion}."), HumanMessage(task)]
+
+
+def _remembered(memory: Memory) -> str:
+    felt = f" (felt {plain(memory.emotion)})" if memory.emotion else ""
+    return f'Earlier, the speaker said: "{plain(memory.text[:_MEMORY])}"{felt}'
