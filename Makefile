@@ -6,7 +6,7 @@ TEXT ?= My best friend is moving abroad next week and I do not know what I will 
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
-PACKAGES := cli contract evaluation graph llm memory nodes prompts sem tools
+PACKAGES := cli contract evaluation finetuning graph llm memory nodes prompts sem tools
 
 .PHONY: help setup reply test lint types studio clean
 

@@ -6,9 +6,10 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
+from pydantic import BaseModel
 
 from . import options
 from . import train_options as told
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ..sem.training.data import Conversation
     from ..sem.training.loop import Progress, Run
     from ..sem.training.recipe import Recipe
+
+R = TypeVar("R", bound=BaseModel)
 
 
 def train(
@@ -47,9 +50,9 @@ def train(
     threads: options.ThreadsOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Train a SEM on conversations with an emotion label.
+    """Train a SEM on conversations with an emotion label, or (--recipe adapter) the adapter of the embedded LLM.
 
-    Needs the extra `train` only for --export. The same command goes on where an earlier one stopped.
+    Needs the extra `train` for --export and for the adapter. The same command goes on where an earlier one stopped.
 
     On Linux CPUs a large encoder trains a third faster with GLIBC_TUNABLES=glibc.malloc.hugetlb=1 and
     MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_ of 8589934592: memory is then kept, in large pages.
@@ -72,10 +75,19 @@ def train(
         "teachers": [str(folder) for folder in teacher] if teacher else None,
         **_pairs(setting or []),
     }
+    if recipe == "adapter":
+        from .train_adapter import train_adapter
+
+        unused = {"start": start, "unlabelled": unlabelled, "backbone": backbone, "name": name, "licence": licence}
+        unused |= {"cause-words": cause_words, "cause-spans": cause_spans}
+        if given := [option for option, value in unused.items() if value]:
+            raise Misuse(f"--{given[0]} does not belong to --recipe adapter")
+        train_adapter(source, valid, out, export, changed, chosen, as_json=as_json)
+        return
     run, broken = _prepare(source, unlabelled, out, _recipe(recipe, changed), chosen.threads)
     words, spans, unread = _marked(cause_words, cause_spans, run.taxonomy.labels)
     broken += unread
-    done = _train(run, _conversations(valid, run.taxonomy)[0] if valid else None)
+    done = _train(run, conversations_of(valid, run.taxonomy)[0] if valid else None)
     taught = _cause_teacher(run, [*words, *spans], cause_teacher)
     if words:
         done |= _measure_causes(run, words, spans, taught)
@@ -151,17 +163,27 @@ def _pairs(settings: Sequence[str]) -> dict[str, str]:
 
 
 def _recipe(name: str, changed: dict[str, Any]) -> Recipe:
-    from pydantic import ValidationError
-
-    from ..sem.training.recipe import RECIPES, Recipe
+    from ..sem.training.recipe import RECIPES
 
     if name not in RECIPES:
-        raise Misuse(f"--recipe is {name!r}: there are {', '.join(RECIPES)}")
+        raise Misuse(f"--recipe is {name!r}: there are {', '.join(RECIPES)} and adapter")
+    return changed_recipe(RECIPES[name], changed)
+
+
+def changed_recipe(begun: R, changed: dict[str, Any]) -> R:
+    """Return a recipe with settings changed; None leaves one as it was.
+
+    Raises:
+        Misuse: A setting is unknown, or out of its range.
+    """
+    from pydantic import ValidationError
+
     given = {key: value for key, value in changed.items() if value is not None}
-    if unknown := sorted(given.keys() - Recipe.model_fields.keys()):
-        raise Misuse(f"--set names {unknown[0]!r}: a recipe has {', '.join(Recipe.model_fields)}")
+    known = type(begun).model_fields
+    if unknown := sorted(given.keys() - known.keys()):
+        raise Misuse(f"--set names {unknown[0]!r}: this recipe has {', '.join(known)}")
     try:
-        return Recipe.model_validate(RECIPES[name].model_dump() | given)
+        return type(begun).model_validate(begun.model_dump() | given)
     except ValidationError as error:
         first = error.errors()[0]
         raise Misuse(
@@ -181,13 +203,13 @@ def _prepare(source: Path, unlabelled: Path | None, out: Path, recipe: Recipe, t
         torch.set_num_threads(threads)
     if unlabelled and not unlabelled.is_file():
         raise Failure(f"there is no file {unlabelled}; give JSON lines with a `text` each, gzipped or not")
-    known, broken = _conversations(source, taxonomy)
+    known, broken = conversations_of(source, taxonomy)
     texts, unread = read_texts(unlabelled) if unlabelled else ([], [])
     name_broken(unread)
     return Run(out, recipe, taxonomy, known, texts), broken + len(unread)
 
 
-def _conversations(source: Path, taxonomy: Taxonomy) -> tuple[list[Conversation], int]:
+def conversations_of(source: Path, taxonomy: Taxonomy) -> tuple[list[Conversation], int]:
     """Read the labelled conversations of a file; name the rows that cannot be read on stderr, and count them."""
     from ..sem.training.data import read_conversations
 

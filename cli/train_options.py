@@ -45,7 +45,8 @@ RecipeOption = Annotated[
     str,
     typer.Option(
         "--recipe",
-        help="default (the 22M encoder that ships), large (110M) or teacher (110M); the options below change it.",
+        help="default (the 22M encoder that ships), large or teacher (110M), adapter (LoRA for the embedded LLM); "
+        "the options below change it.",
         metavar="NAME",
         rich_help_panel=_RECIPE,
     ),

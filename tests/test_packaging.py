@@ -24,7 +24,8 @@ ALLOWED = {
     "nodes": "contract sem llm memory prompts tools",
     "graph": "contract sem llm memory prompts tools nodes",
     "evaluation": "contract sem llm memory prompts tools nodes graph",
-    "cli": "contract sem llm memory prompts tools nodes graph evaluation",
+    "finetuning": "contract sem llm prompts",
+    "cli": "contract sem llm memory prompts tools nodes graph evaluation finetuning",
 }
 """What each package may import of HEF: all arrows point one way."""
 NOT_INSTALLED = {"tests", "notebooks", "docs", "benchmarks", "build"}

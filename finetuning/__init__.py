@@ -1,0 +1,1 @@
+"""Fine-tuning of the embedded LLM: a LoRA adapter for HEF's own prompts, judgement and reply at once."""

@@ -1,0 +1,182 @@
+"""The training loop of an adapter: it keeps checkpoints and a log in a folder of its own, and goes on from there."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from ..contract import SetupError
+from ..sem import Sem
+from ..sem.training.data import Conversation, batches, split
+from ..sem.training.teacher import SoftLabels
+from .forward import score
+from .learner import Learner
+from .lora import load_lora, lora_state, with_lora
+from .measure import AdapterFigures, measure
+from .objective import loss_of
+from .recipe import AdapterRecipe
+from .samples import Exchange, Lesson, Writer, all_exchanges, exchanges, with_causes
+
+LOGGED = 20
+"""Steps between two lines of the log."""
+Batch: TypeAlias = list[tuple[Exchange, Lesson]]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands, handed to the caller after each step."""
+
+    step: int
+    """Steps done."""
+    steps: int
+    """Steps in all."""
+    loss: float
+    """Running mean of the loss."""
+    tokens_per_second: float
+    """Since this process started."""
+
+
+@dataclass
+class AdapterRun:
+    """One run in a folder of its own: `recipe.json`, `checkpoint.pt`, `log.jsonl` and, at the end, `adapter.pt`.
+
+    Args:
+        folder: Where the run lives.
+        recipe: What to train.
+        model: The causal language model, frozen but for its new matrices.
+        tokenizer: Its tokenizer, with a chat template.
+        sem: Names the cause words in the prompts; its taxonomy holds the labels.
+        conversations: The training split; a share of it is held out.
+        checkpoint_seconds: How often a checkpoint is written.
+        report: Told of the progress after each step.
+
+    Raises:
+        SetupError: The folder's run began with another recipe, or the model cannot learn it.
+    """
+
+    folder: Path
+    recipe: AdapterRecipe
+    model: Any
+    tokenizer: Any
+    sem: Sem
+    conversations: Sequence[Conversation]
+    checkpoint_seconds: float = 300.0
+    report: Callable[[Progress], None] = field(default=lambda progress: None)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._keep_recipe()
+        torch.manual_seed(self.recipe.seed)
+        self.fitted, self.held_out = split(self.conversations, self.recipe.held_out, self.recipe.seed)
+        self.labels = self.sem.description.taxonomy.labels
+        self.writer = Writer(self.tokenizer, self.model.generation_config.eos_token_id)
+        self.firsts = self.writer.first_tokens(self.labels)
+        self.model = with_lora(self.model, self.recipe)
+
+    def train(self) -> Any:
+        """Train to the end, going on from the folder's checkpoint if there is one; return the model.
+
+        A `KeyboardInterrupt` writes a checkpoint and is raised again.
+        """
+        plan = [batch for number in range(ceil(self.recipe.passes)) for batch in self._plan(number)]
+        taught = self._soft_labels([row for batch in plan for row, _ in batch])
+        learner = Learner(self.model, self.recipe, len(plan))
+        checkpoint = self.folder / "checkpoint.pt"
+        if checkpoint.exists():
+            learner.load(checkpoint)
+            self._log(resumed=learner.step)
+        self.model.train()
+        try:
+            self._steps(plan, learner, taught, checkpoint)
+        finally:
+            learner.save(checkpoint)
+        torch.save(lora_state(self.model), self.folder / "adapter.pt")
+        return self.model.eval()
+
+    def finished(self) -> Any:
+        """Return the model with what `train` left.
+
+        Raises:
+            SetupError: The run has not finished.
+        """
+        path = self.folder / "adapter.pt"
+        if not path.exists():
+            raise SetupError(f"{path} is missing: the run has not finished; run `hef train` with the same --out again")
+        load_lora(self.model, torch.load(path, map_location="cpu"))
+        return self.model.eval()
+
+    def measure(self, conversations: Sequence[Conversation] | None = None, limit: int | None = None) -> AdapterFigures:
+        """Return how well label and reply are foreseen on listener turns.
+
+        Args:
+            conversations: None takes the held-out training conversations.
+            limit: So many turns at most, evenly drawn.
+        """
+        rows = all_exchanges(self.held_out if conversations is None else conversations)
+        if limit and limit < len(rows):
+            rows = [rows[i * len(rows) // limit] for i in range(limit)]
+        return measure(
+            self.model, self.writer, with_causes(rows, self.sem, 0.0, self.recipe.seed), self.firsts, self.labels
+        )
+
+    def _plan(self, number: int) -> Iterator[Batch]:
+        """Yield the batches of one pass; the last pass may be a part of one."""
+        found = exchanges(self.fitted, self.recipe.seed, number)
+        part = min(1.0, self.recipe.passes - number)
+        rows = with_causes(found[: ceil(len(found) * part)], self.sem, self.recipe.causes_left_out, self.recipe.seed)
+        pairs = [(row, self.writer.write(row)) for row in rows]
+        pairs = [pair for pair in pairs if len(pair[1].ids) <= self.recipe.max_tokens]
+        lengths = [len(lesson.ids) for _, lesson in pairs]
+        for batch in batches(lengths, self.recipe.batch_size, f"{self.recipe.seed}:{number}", pool=50):
+            yield [pairs[i] for i in batch]
+
+    def _steps(self, plan: list[Batch], learner: Learner, taught: SoftLabels | None, checkpoint: Path) -> None:
+        began, seen, mean, saved = time.monotonic(), 0, 0.0, time.monotonic()
+        for batch in plan[learner.step :]:
+            loss = learner.learn(self._loss(batch, taught))
+            seen += sum(len(lesson.ids) for _, lesson in batch)
+            mean = 0.98 * mean + 0.02 * loss if mean else loss
+            self._tell(Progress(learner.step, learner.steps, mean, seen / (time.monotonic() - began)))
+            if time.monotonic() - saved > self.checkpoint_seconds:
+                learner.save(checkpoint)
+                saved = time.monotonic()
+
+    def _loss(self, batch: Batch, taught: SoftLabels | None) -> Tensor:
+        scores = score(self.model, [lesson for _, lesson in batch])
+        said = [taught.of(row.sample) if taught else None for row, _ in batch]
+        return loss_of(scores, self.recipe, self.firsts, [row.logits if row else None for row in said])
+
+    def _soft_labels(self, rows: Sequence[Exchange]) -> SoftLabels | None:
+        """Ask the teachers about all samples of the run."""
+        if not self.recipe.teachers:
+            return None
+        folders = [Path(folder) for folder in self.recipe.teachers]
+        taught = SoftLabels(self.folder / "teacher.pt", folders, self.sem.description.taxonomy)
+        taught.teach([row.sample for row in rows], lambda done, total: self._log(taught=done, of=total))
+        return taught
+
+    def _keep_recipe(self) -> None:
+        """Write the recipe into the folder, or compare it with the one the run began with."""
+        kept = self.folder / "recipe.json"
+        if not kept.exists():
+            kept.write_text(self.recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        elif AdapterRecipe.model_validate_json(kept.read_text(encoding="utf-8")) != self.recipe:
+            raise SetupError(f"the run in {self.folder} began with another recipe; use its options, or another folder")
+
+    def _tell(self, progress: Progress) -> None:
+        if progress.step % LOGGED == 0:
+            rate = round(progress.tokens_per_second, 1)
+            self._log(step=progress.step, steps=progress.steps, loss=round(progress.loss, 4), rate=rate)
+        self.report(progress)
+
+    def _log(self, **entry: object) -> None:
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps({"time": round(time.time()), **entry}) + "\n")

@@ -1,0 +1,38 @@
+"""What decides which adapter comes out."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class AdapterRecipe(BaseModel):
+    """The settings of one adapter; two runs of one recipe and seed see the same batches.
+
+    Low-rank adaptation (Hu et al., ICLR 2022) of all linear layers of the upper blocks: what is
+    frozen below needs no backward pass, which on a CPU is a fifth of the time.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    rank: int = Field(default=16, ge=1, le=256)
+    scale: float = Field(default=2.0, gt=0, description="LoRA's alpha over the rank")
+    first_layer: int = Field(default=8, ge=0, description="Blocks below it stay as they are")
+    passes: float = Field(
+        default=0.4, gt=0, description="Passes over the conversations, each with one listener turn of every one"
+    )
+    batch_size: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=8e-4, gt=0)
+    warmup: float = Field(default=0.05, ge=0, le=1, description="Share of steps with a rising learning rate")
+    weight_decay: float = Field(default=0.01, ge=0)
+    label_weight: float = Field(default=1.0, ge=0, description="Weight of the judgement beside the reply")
+    teachers: tuple[str, ...] = Field(
+        default=(), description="Folders of finished SEM runs whose soft labels are learned beside the labels"
+    )
+    teacher_weight: float = Field(default=0.6, ge=0, le=1, description="Share of the judgement that follows them")
+    teacher_temperature: float = Field(default=2.0, gt=0, description="Softens both sides (Hinton et al., 2015)")
+    causes_left_out: float = Field(
+        default=0.15, ge=0, le=1, description="Share of prompts without cause words, so that a reply needs none"
+    )
+    max_tokens: int = Field(default=320, ge=32, description="Longer samples are left out")
+    held_out: float = Field(default=0.03, gt=0, lt=0.5, description="Share of conversations kept for measuring")
+    seed: int = 0
