@@ -10,6 +10,7 @@ import typer
 
 from . import options
 from .assemble import begin_loading, context_of, open_hef, primary_of, spoken
+from .errors import sentence
 
 if TYPE_CHECKING:
     from .stage import Stage
@@ -47,7 +48,12 @@ def reply(
         person = None if no_memory else chosen.user
         context = context_of(person, strategy=strategy, primary=shown, max_requeries=max_requeries, persona=persona)
         hef = open_hef(chosen, memory=person is not None)
-        done = asyncio.run(_turn(hef, said, context, stage))
+        try:
+            done = asyncio.run(_turn(hef, said, context, stage))
+        except Exception as error:
+            if as_json and (understood := understood_of(error)):
+                typer.echo(json.dumps(understood, ensure_ascii=False))
+            raise
     if as_json:
         typer.echo(as_line(done))
         return
@@ -59,6 +65,12 @@ def reply(
 def as_line(done: Replied) -> str:
     """Return one turn as one line of JSON."""
     return json.dumps({"empathy": done.empathy.model_dump(mode="json"), "reply": done.reply}, ensure_ascii=False)
+
+
+def understood_of(error: Exception) -> dict[str, Any]:
+    """Return what is printed of a turn that failed after the emotion was understood, else nothing."""
+    empathy = getattr(error, "empathy", None)
+    return {"empathy": empathy.model_dump(mode="json"), "reply": None, "error": sentence(error)} if empathy else {}
 
 
 async def _turn(hef: Any, said: str, context: Any, stage: Stage) -> Replied:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from .flow import Flow
 from .show import ACCENT, FAINT, GUTTER
-from .turn import Event, Replied, Step, Token, Understood
+from .turn import Again, Event, Replied, Step, Token, Understood
 
 
 class Stage:
@@ -56,6 +56,8 @@ class Stage:
             self._wait("thinking of a reply")
         elif isinstance(event, Token):
             self._say(event.text)
+        elif isinstance(event, Again):
+            self._begin_anew()
         elif isinstance(event, Replied):
             self._end = event
             self._say("" if self.heard else event.reply)
@@ -73,6 +75,12 @@ class Stage:
         elif self.console.is_terminal and not self.console.quiet:
             self._status = self.console.status(line, spinner="dots", spinner_style=ACCENT)
             self._status.start()
+
+    def _begin_anew(self) -> None:
+        if self._flow:
+            self._flow.write(" …")
+            self._flow.close()
+        self._flow, self.heard = None, ""
 
     def _say(self, text: str) -> None:
         self.pause()

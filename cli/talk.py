@@ -18,7 +18,7 @@ from ..contract import HefContext
 from ..nodes import dialogue_of
 from .assemble import open_hef
 from .errors import sentence
-from .reply import as_line
+from .reply import as_line, understood_of
 from .settings import Settings
 from .show import FAINT, GUTTER, field, left_out, summary, understanding
 from .stage import Stage
@@ -90,7 +90,7 @@ class Talk:
             self._keep(stage.heard)
             self.note("(stopped; Ctrl-C again or Ctrl-D to leave)")
         except Exception as error:
-            self._fail(sentence(error))
+            self._fail(error)
         else:
             left_out(self._console, done.empathy)
             if self._json:
@@ -127,10 +127,11 @@ class Talk:
             update = {"messages": [AIMessage(heard.strip())]}
             self._runner.run(self._hef.aupdate_state(self._config, update, as_node=LAST))
 
-    def _fail(self, message: str) -> None:
+    def _fail(self, error: Exception) -> None:
         self.failed = True
+        message = sentence(error)
         if self._json:
-            print(json.dumps({"error": message}, ensure_ascii=False), flush=True)
+            print(json.dumps(understood_of(error) or {"error": message}, ensure_ascii=False), flush=True)
         Console(stderr=True, highlight=False).print(Text(f"error: {message}", style="red"), soft_wrap=True)
 
     @property

@@ -51,6 +51,11 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """The LLM failed within its reply and begins it anew."""
+
+
+@dataclass(frozen=True, slots=True)
 class Replied:
     """The turn is over."""
 
@@ -58,7 +63,7 @@ class Replied:
     reply: str
 
 
-Event: TypeAlias = Step | Understood | Token | Replied
+Event: TypeAlias = Step | Understood | Token | Again | Replied
 
 
 async def follow(
@@ -67,9 +72,13 @@ async def follow(
     context: HefContext,
     thread: str | None = None,
 ) -> AsyncIterator[Event]:
-    """Run one turn and yield what happens, in this order: steps, one `Understood`, tokens, one `Replied`."""
+    """Run one turn and yield what happens, in this order: steps, one `Understood`, tokens, one `Replied`.
+
+    Where the LLM fails within its reply and is tried again, an `Again` parts the tokens.
+    """
     empathy: Empathy | None = None
     reply, told = "", False
+    writing: str | None = None
     config: Any = {"configurable": {"thread_id": thread}} if thread else {}
     modes: list[StreamMode] = ["custom", "updates", "messages"]
     events: AsyncIterator[Any] = hef.astream({"messages": messages}, config, context=context, stream_mode=modes)
@@ -86,6 +95,9 @@ async def follow(
             if empathy and not told:
                 told = True
                 yield Understood(empathy)
+            if writing not in (None, chunk[0].id):
+                yield Again()
+            writing = chunk[0].id
             yield Token(text)
     if empathy is None:
         raise RuntimeError("the graph ended without an understanding")

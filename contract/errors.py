@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .empathy import Empathy
+
 
 class HefError(Exception):
     """Base of all errors of HEF; the message says what was given, expected and what to do."""
@@ -17,6 +22,9 @@ class InputError(HefError, ValueError):
 
 class ModelError(HefError, RuntimeError):
     """A SEM or an LLM failed or returned something it must not."""
+
+    empathy: Empathy | None = None
+    """What was understood before a reply could not be drafted; None where it did not come so far."""
 
 
 class StoreError(HefError, RuntimeError):

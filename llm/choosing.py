@@ -3,27 +3,107 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from .negation import Clause, clauses, denied
+
+SHORT = 12
+"""Words at most of an answer that may name several choices, of which the first then counts."""
+READ = 2000
+"""Characters that are read at the beginning and at the end of an answer."""
+
+_THOUGHT = re.compile(r"^.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_MARKERS = frozenset({"answer", "emotion", "feeling", "label", "choice", "verdict", "hypothesis"})
+_FILLERS = frozenset({"is", "the", "a", "an", "feels", "most", "likely", "would", "be"})
+_SELF = frozenset({"i", "i'm", "im", "i'd", "i'll"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Mention:
+    """A place where a choice is named."""
+
+    choice: str
+    own: bool
+    """Whether it is named by itself, not by a word that stands for it."""
+    clause: int
+    start: int
+    """Index of its first word in its clause."""
+    end: int
 
 
 def parse_choice(text: str, choices: Sequence[str], synonyms: Mapping[str, str] | None = None) -> str | None:
-    """Return the choice that a text names first, None when it names none.
+    """Return the choice that a text makes, None when it makes none.
 
-    Case and punctuation do not matter, a sentence around the word neither. Only where no choice is
-    named by itself, a word of `synonyms` counts as the choice it stands for.
+    Case and punctuation do not matter, a sentence around the word neither, and what is denied
+    ("not sad but angry") does not count. Only where no choice is named by itself, a word of
+    `synonyms` counts as the choice it stands for. Of several choices the one counts that is marked
+    as the answer ("Answer: sad", or a first sentence of that word alone); else the first, and that
+    only in a short text: a long one that names several has not chosen.
     """
-    said = f" {_plain(text)} "
-    own = {_plain(choice): choice for choice in choices}
-    meant = {_plain(word): choice for word, choice in (synonyms or {}).items() if choice in choices}
-    return _first(said, own) or _first(said, meant)
+    parts = clauses(_readable(text))
+    known = _known(choices, synonyms or {})
+    mentions = [found for at, clause in enumerate(parts) for found in _mentions(at, clause, known)]
+    spans: list[list[tuple[int, int]]] = [[] for _ in parts]
+    for found in mentions:
+        spans[found.clause].append((found.start, found.end))
+    out = denied(parts, spans)
+    live = [m for m in mentions if (m.clause, m.start) not in out and not _about_itself(parts[m.clause], m)]
+    named = [m for m in live if m.own] or live
+    if answers := [m for m in live if _is_marked(parts[m.clause], m)]:
+        return answers[-1].choice
+    opening = [m for m in live if _stands_alone(parts, m)]
+    short = sum(len(clause.words) for clause in parts) <= SHORT
+    chosen = opening or (named if short or len({m.choice for m in named}) == 1 else [])
+    return chosen[0].choice if chosen else None
 
 
-def _first(said: str, known: Mapping[str, str]) -> str | None:
-    """Return what the earliest known phrase of a text stands for; of several there, the longest."""
-    found = [(said.find(f" {phrase} "), -len(phrase), choice) for phrase, choice in known.items() if phrase]
-    return min((hit for hit in found if hit[0] >= 0), default=(0, 0, None))[2]
+def _readable(text: str) -> str:
+    """Return the part of an answer that is read: after any thoughts, and of a long one both ends."""
+    if len(text) > 2 * READ:
+        text = f"{text[:READ]}\n{text[-READ:]}"
+    return _THOUGHT.sub("", text)
 
 
-def _plain(text: str) -> str:
-    """Return a text's words in lower case, with single spaces between."""
-    return " ".join(re.findall(r"[^\W_]+", text.lower()))
+def _known(choices: Sequence[str], synonyms: Mapping[str, str]) -> dict[tuple[str, ...], tuple[str, bool]]:
+    """Return for each phrase, as words, the choice that it names and whether that is its own name."""
+    meant = {_words(word): (choice, False) for word, choice in synonyms.items() if choice in choices}
+    nouns = {_words(re.sub("y$", "i", choice.strip().lower()) + "ness"): (choice, False) for choice in choices}
+    own = {_words(choice): (choice, True) for choice in choices}
+    return {phrase: found for phrase, found in {**nouns, **meant, **own}.items() if phrase}
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word for clause in clauses(text) for word in clause.words)
+
+
+def _mentions(at: int, clause: Clause, known: Mapping[tuple[str, ...], tuple[str, bool]]) -> Iterator[_Mention]:
+    """Yield what a clause names, from left to right, the longest phrase first."""
+    longest, place = max(map(len, known), default=0), 0
+    while place < len(clause.words):
+        for size in range(min(longest, len(clause.words) - place), 0, -1):
+            if (found := known.get(clause.words[place : place + size])) is not None:
+                yield _Mention(found[0], found[1], at, place, place + size)
+                place += size - 1
+                break
+        place += 1
+
+
+def _about_itself(clause: Clause, mention: _Mention) -> bool:
+    """Say whether the LLM speaks of itself, as in "I hope" and "I am happy to help"."""
+    before = clause.words[: mention.start]
+    return not mention.own and (
+        before[-1:] == ("i",) or (bool(_SELF & set(before)) and clause.words[mention.end : mention.end + 1] == ("to",))
+    )
+
+
+def _is_marked(clause: Clause, mention: _Mention) -> bool:
+    """Say whether a word such as "answer" stands before a mention, in its clause or as the one before it."""
+    before = [word for word in (*clause.lead, *clause.words[: mention.start]) if word not in _FILLERS]
+    return bool(before) and before[-1] in _MARKERS
+
+
+def _stands_alone(parts: Sequence[Clause], mention: _Mention) -> bool:
+    """Say whether the answer begins with a sentence that is the mention alone."""
+    clause = parts[mention.clause]
+    return mention.clause == 0 and mention.end - mention.start == len(clause.words) and clause.end in ".!\n"

@@ -5,59 +5,86 @@ from __future__ import annotations
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
-from ..contract import HefState
+from ..contract import HefState, ModelError
 from ..prompts import Prompts, draft_messages, newest
 from .dialogue import context_of
 from .models import apick, fault_of, pick
+from .reply import cut_short, is_reply
 from .runtime import Update, both_ways, settings_of, summary
 
-APOLOGY = "I am here and I read what you wrote, but I cannot find an answer right now. Could you try again in a moment?"
-"""The reply when the LLM fails; the turn is marked as degraded."""
+TRIES = 2
+"""How often a reply is asked for before an empty one counts as none."""
+_EMPTY = "the LLM could not draft a reply: what it wrote was empty"
 
 
 def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefState, Update]:
-    """Return the node in which the LLM writes the reply, token by token."""
+    """Return the node in which the LLM writes the reply, token by token.
+
+    Raises `ModelError`, with all that was understood, where there is no reply. With a checkpointer
+    the turn can then go on from here: invoke again with None.
+    """
 
     def draft_response(state: HefState, runtime: Runtime[Any]) -> Update:
         """Write the reply from dialogue, emotion, cause words and memories."""
         settings = settings_of(runtime)
-        messages, fault = _prompt(state, runtime, prompts)
+        messages = _prompt(state, runtime, prompts)
         try:
-            return _reply(state, pick(model, settings).invoke(messages), fault)
+            llm = pick(model, settings)
+            for _ in range(TRIES):
+                if is_reply(reply := llm.invoke(messages)):
+                    return _replied(state, runtime, reply)
         except Exception as error:
-            return _reply(state, AIMessage(APOLOGY), fault_of(error, runtime, "draft a reply"))
+            raise _silence(state, fault_of(error, runtime, "draft a reply")) from error
+        raise _silence(state, _EMPTY)
 
     async def adraft_response(state: HefState, runtime: Runtime[Any]) -> Update:
         settings = settings_of(runtime)
-        messages, fault = _prompt(state, runtime, prompts)
+        messages = _prompt(state, runtime, prompts)
         try:
-            return _reply(state, await (await apick(model, settings)).ainvoke(messages), fault)
+            llm = await apick(model, settings)
+            for _ in range(TRIES):
+                if is_reply(reply := await llm.ainvoke(messages)):
+                    return _replied(state, runtime, reply)
         except Exception as error:
-            return _reply(state, AIMessage(APOLOGY), fault_of(error, runtime, "draft a reply"))
+            raise _silence(state, fault_of(error, runtime, "draft a reply")) from error
+        raise _silence(state, _EMPTY)
 
     return both_ways(draft_response, adraft_response)
 
 
-def _prompt(state: HefState, runtime: Runtime[Any], prompts: Prompts) -> tuple[list[BaseMessage], str]:
+def _prompt(state: HefState, runtime: Runtime[Any], prompts: Prompts) -> list[BaseMessage]:
     settings, empathy = settings_of(runtime), state["empathy"]
-    turns = context_of(state["messages"])
-    words = [cause.text for cause in empathy.causes]
-    memories = state.get("memories", [])
-    messages = draft_messages(
-        prompts, turns, empathy.emotion, words, memories, settings.persona, settings.dialogue_limit
+    return draft_messages(
+        prompts,
+        context_of(state["messages"]),
+        empathy.emotion,
+        [cause.text for cause in empathy.causes],
+        state.get("memories", []),
+        settings.persona,
+        settings.dialogue_limit,
     )
-    _, cut = newest(turns, settings.dialogue_limit)
-    fault = (
-        f"the dialogue is longer than {settings.dialogue_limit} characters: the LLM did not see the oldest {cut} turns"
-    )
-    return messages, fault if cut else ""
 
 
-def _reply(state: HefState, reply: BaseMessage, fault: str) -> Update:
+def _replied(state: HefState, runtime: Runtime[Any], reply: BaseMessage) -> Update:
+    whole, long = cut_short(reply)
+    fault = "; ".join(filter(None, [_unseen(state, settings_of(runtime).dialogue_limit), long]))
     faults = {**state.get("faults", {}), "draft_response": fault}
     empathy = state["empathy"].model_copy(update={"degraded": summary(faults)})
-    return {"messages": [reply], "empathy": empathy, "faults": {"draft_response": fault}}
+    return {"messages": [whole], "empathy": empathy, "faults": {"draft_response": fault}}
+
+
+def _unseen(state: HefState, limit: int) -> str:
+    _, cut = newest(context_of(state["messages"]), limit)
+    return f"the dialogue is longer than {limit} characters: the LLM did not see the oldest {cut} turns" if cut else ""
+
+
+def _silence(state: HefState, fault: str) -> ModelError:
+    """Return the error of a turn without a reply; it carries what was understood."""
+    faults = {**state.get("faults", {}), "draft_response": fault}
+    error = ModelError(f"{fault}; try again, or name another model")
+    error.empathy = state["empathy"].model_copy(update={"degraded": summary(faults)})
+    return error

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..contract import Turn
 
 _NAMES_OF_ROLES = {"speaker": "Speaker", "listener": "Listener"}
-_FENCE = re.compile(r"<(\s*/?\s*dialogue[^<>]*)>?", re.IGNORECASE)
+_FENCE = re.compile(r"[<\uff1c]([\s/\\]*dialogue[^<>\uff1c\uff1e]*)[>\uff1e]?", re.IGNORECASE)
 
 
 def fence(turns: Sequence[Turn], limit: int) -> str:

@@ -89,4 +89,5 @@ def draft_messages(
 
 def _remembered(memory: Memory) -> str:
     felt = f" (felt {plain(memory.emotion)})" if memory.emotion else ""
-    return f'Earlier, the speaker said: "{plain(memory.text[:_MEMORY])}"{felt}'
+    said = plain(memory.text[:_MEMORY]).replace('"', "'")  # it must not end its own quotation
+    return f'Earlier, the speaker said: "{said}"{felt}'

@@ -71,14 +71,6 @@ def test_an_llm_that_names_no_label_abstains(scripted: Any) -> None:
     assert out["empathy"].hypothesis is None
 
 
-def test_an_llm_that_cannot_draft_is_said_and_nothing_is_lost(scripted: Any) -> None:
-    out = create_hef(model=scripted("sad", ValueError("down"))).compile().invoke(SAID)
-
-    assert "could not draft a reply: down" in out["empathy"].degraded
-    assert out["empathy"].causes
-    assert "try again" in out["messages"][-1].text
-
-
 def test_a_sem_that_raises_leaves_the_decision_to_the_llm(scripted: Any) -> None:
     out = create_hef(model=scripted("lonely", "I hear you."), sem=BrokenSem(reads=False)).compile().invoke(SAID)
 

@@ -7,13 +7,10 @@ from typing import Any
 import pytest
 from hef.contract import Evidence, HefContext, InputError, Reading, Turn
 from hef.llm import ChoiceScorer
-from hef.llm.choosing import parse_choice
 from hef.nodes.dialogue import context_of, dialogue_of, input_fault, turn_key
 from hef.nodes.judgement import Judge, Judgement
 from hef.prompts import CONTENT_FREE, SCORE_PREFIX, Prompts
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
-from hypothesis import given
-from hypothesis import strategies as st
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
@@ -161,30 +158,6 @@ def test_model_that_can_score_is_not_made_to_write() -> None:
     assert [f"Speaker: {said}" in free[1].text for said, free in zip(CONTENT_FREE, content_free, strict=True)] == [
         True
     ] * 3
-
-
-@given(st.sampled_from(TAXONOMY.labels), st.text(), st.text())
-def test_label_is_found_among_anything_that_is_no_word(label: str, before: str, after: str) -> None:
-    def wordless(text: str) -> str:
-        return "".join(character for character in text if not character.isalnum())
-
-    text = f"{wordless(before)} {label.upper()} {wordless(after)}"
-    assert parse_choice(text, TAXONOMY.labels, TAXONOMY.synonyms) == label
-
-
-@given(st.text())
-def test_choice_is_a_label_or_none(text: str) -> None:
-    assert parse_choice(text, TAXONOMY.labels, TAXONOMY.synonyms) in (None, *TAXONOMY.labels)
-
-
-def test_part_of_a_word_is_no_choice() -> None:
-    assert parse_choice("sadly proudest", TAXONOMY.labels) is None
-
-
-def test_choice_is_returned_in_its_own_spelling() -> None:
-    assert parse_choice("joy it is", ["Joy", "Fear"]) == "Joy"
-    assert parse_choice("scared", ["Joy", "Fear"], {"scared": "Fear"}) == "Fear"
-    assert parse_choice("scared", ["Joy"], {"scared": "Fear"}) is None
 
 
 def test_dialogue_is_what_person_and_assistant_said() -> None:

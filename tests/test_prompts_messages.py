@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib import reload
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +141,16 @@ def test_a_folder_that_holds_something_else_is_refused(
 def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="does not exist"):
         Prompts(tmp_path / "none")
+
+
+def test_studio_serves_the_prompts_of_the_folder_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hef.graph import studio
+
+    (tmp_path / "drafft.md").write_text("x", encoding="utf-8")
+    monkeypatch.setenv("HEF_PROMPTS", str(tmp_path))
+    with pytest.raises(SetupError, match="drafft"):
+        reload(studio)
+    monkeypatch.delenv("HEF_PROMPTS")
+    reload(studio)

@@ -1,0 +1,88 @@
+"""Scripted chat models: a queue of answers, errors and replies that break off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from pydantic import Field
+
+
+class Broken(Exception):
+    """An answer that breaks off: some words, then an error."""
+
+    def __init__(self, text: str, error: Exception) -> None:
+        self.text, self.error = text, error
+
+
+class ScriptedChat(BaseChatModel):
+    """A chat model that gives scripted answers in order and keeps the prompts it saw.
+
+    An answer that is an exception is raised, and one that is `Broken` breaks off while it streams.
+    When the script is over it begins again.
+    """
+
+    script: list[Any]
+    prompts: list[list[BaseMessage]] = Field(default_factory=list)
+
+    @property
+    def _llm_type(self) -> str:
+        return "scripted"
+
+    def _next(self, messages: list[BaseMessage]) -> Any:
+        self.prompts.append(messages)
+        answer = self.script[(len(self.prompts) - 1) % len(self.script)]
+        if isinstance(answer, Exception) and not isinstance(answer, Broken):
+            raise answer
+        return answer
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        answer = self._next(messages)
+        if isinstance(answer, Broken):
+            raise answer.error
+        return ChatResult(generations=[ChatGeneration(message=self._message(answer, kwargs.get("tools")))])
+
+    def _message(self, answer: Any, tools: Any) -> AIMessage:
+        return AIMessage(answer)
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        answer = self._next(messages)
+        for word in (answer.text if isinstance(answer, Broken) else answer).split(" "):
+            chunk = ChatGenerationChunk(message=AIMessageChunk(word + " "))
+            if run_manager:
+                run_manager.on_llm_new_token(word, chunk=chunk)
+            yield chunk
+        if isinstance(answer, Broken):
+            raise answer.error
+
+
+class StructuredChat(ScriptedChat):
+    """A scripted chat model with structured output: a scripted mapping comes as the call of the tool."""
+
+    schemas: list[Any] = Field(default_factory=list)
+    """What was bound in each call; None where text was asked for."""
+
+    def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
+        return self.bind(tools=list(tools))
+
+    def _message(self, answer: Any, tools: Any) -> AIMessage:
+        self.schemas.append(tools and tools[0])
+        if not isinstance(answer, dict):
+            return AIMessage(answer)
+        return AIMessage("", tool_calls=[{"name": tools[0]["title"], "args": answer, "id": "1", "type": "tool_call"}])
