@@ -12,27 +12,46 @@ from rich.text import Text
 from .show import ACCENT, FAINT
 
 if TYPE_CHECKING:
-    from ..evaluation import CauseReport, EmotionReport, Estimate, RetrievalReport, SpanReport
+    from ..evaluation import CauseReport, Estimate, RetrievalReport, SpanReport
+    from ..evaluation.ablations import Ablation
     from ..evaluation.calibration import CalibrationReport
     from ..evaluation.coverage import SetFigures
+    from ..evaluation.emotion_run import EmotionRun
     from ..evaluation.second_look import SecondLook
     from ..evaluation.speed import SpeedReport
 
 
-def emotion_table(data: str, reports: Sequence[EmotionReport]) -> Table:
-    """Return one row a strategy; the best accuracy stands out."""
-    first = reports[0]
-    table = _table(f"Emotion on {data}: {first.samples:,} samples of {first.conversations:,} conversations")
-    for name in ("strategy", "top-1", "top-3", "top-5", "ECE", "NLL", "ms/sample"):
-        table.add_column(name, justify="left" if name == "strategy" else "right")
-    best = max(report.top1.value for report in reports)
-    for report in reports:
-        style = f"bold {ACCENT}" if report.top1.value == best and len(reports) > 1 else ""
-        shares = [_share(held) for held in (report.top1, report.top3, report.top5)]
-        pace = f"{1000 * report.seconds / report.samples:.1f}"
-        table.add_row(report.strategy, *shares, _error(report.ece), f"{report.nll.value:.3f}", pace, style=style)
-    models = dict.fromkeys(name for report in reports for name in (report.sem, report.model) if name)
-    table.caption = f"{' + '.join(models)}; 95% intervals over conversations"
+def emotion_table(data: str, run: EmotionRun) -> Table:
+    """Return one row a figure, one column a strategy; what joining gains stands below."""
+    from ..evaluation.emotion_rows import fit_lines, gain_line, strategy_rows
+
+    first = run.reports[0]
+    title = f"Emotion on {data}: {first.samples:,} samples of {first.conversations:,} conversations"
+    table = _table(title)
+    table.min_width = len(title)  # a single strategy makes a table narrower than its title
+    head, *rows = strategy_rows(run.reports)
+    for name in head:
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row, style=f"bold {ACCENT}" if row[0] == "accuracy" else "")
+    models = dict.fromkeys(name for report in run.reports for name in (report.sem, report.model) if name)
+    below = [f"{' + '.join(models)}; 95% intervals over conversations"]
+    below += [gain_line(run.gain)] if run.gain else []
+    below += fit_lines(run.fit) if run.fit else []
+    table.caption = "\n".join(below)
+    return table
+
+
+def ablation_table(ablations: Sequence[Ablation]) -> Table:
+    """Return one row a variant of two_stage."""
+    from ..evaluation.emotion_rows import ablation_rows
+
+    table = _table("Two-stage prediction without its parts")
+    head, *rows = ablation_rows(ablations)
+    for name in head:
+        table.add_column(name, justify="left" if name == head[0] else "right")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

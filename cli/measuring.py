@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 DataOption = Annotated[
     Path, typer.Option("--data", "-d", dir_okay=False, help="JSON lines, gzipped or not.", metavar="FILE")
 ]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Measure on so many samples, drawn at random.", metavar="N")
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Of the draw.", metavar="N")]
 JsonOption = Annotated[
     str | None,

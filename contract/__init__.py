@@ -11,6 +11,7 @@ from .context import HefContext, as_context
 from .dialogue import Dialogue, Turn, View, look
 from .empathy import Empathy, Memory, Verdict
 from .errors import HefError, InputError, ModelError, SetupError, StoreError
+from .fit import Fit
 from .reading import Cause, Evidence, Reading
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = [
     "Dialogue",
     "Empathy",
     "Evidence",
+    "Fit",
     "HefContext",
     "HefError",
     "HefInput",

@@ -21,6 +21,7 @@ class Verdict(BaseModel):
         default=None, description="Log-probability of each label, where the LLM can score"
     )
     form: Literal["scored", "generated", "none"] = Field(default="none", description="How the LLM was asked")
+    model: str | None = Field(default=None, description="Name of the LLM that judged; None when none did")
     requeries: int = Field(default=0, ge=0, description="Re-queries of the SEM before this judgement")
 
 

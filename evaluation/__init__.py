@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from .causes import CauseReport, CauseRow, evaluate_causes, make_cause_row
 from .download import convert_archive, download
-from .emotion import EmotionReport, Prediction, predict_all, predict_with_hef, predict_with_sem, report_emotion
+from .emotion import EmotionReport, predict_all, predict_with_sem, report_emotion
 from .metrics import Estimate
+from .prediction import Prediction
 from .retrieval import RetrievalReport, RetrievalRow, make_retrieval_row, report_retrieval, situation_ranks
-from .samples import draw, read_rows, read_samples
+from .samples import draw, halves, read_rows, read_samples
 from .spans import SpanReport, evaluate_spans, holds_spans
 
 __all__ = [
@@ -24,11 +25,11 @@ __all__ = [
     "draw",
     "evaluate_causes",
     "evaluate_spans",
+    "halves",
     "holds_spans",
     "make_cause_row",
     "make_retrieval_row",
     "predict_all",
-    "predict_with_hef",
     "predict_with_sem",
     "read_rows",
     "read_samples",

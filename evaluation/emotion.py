@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..contract import Dialogue, HefContext
 from ..sem import Sem
 from ..sem.distribution import primary_emotions
 from ..sem.prediction_sets import PredictionSets
 from ..sem.training.data import Sample
 from .confusion import Confusion, LabelFigures
+from .course import Course
 from .coverage import SetFigures, set_figures
 from .metrics import BINS, Array, Estimate, bin_of, estimates, likelihood_estimate
+from .prediction import Prediction, Report
 
 COVERAGE = 0.9
 """The coverage that prediction sets are measured at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What was predicted for one sample."""
-
-    emotion: str
-    """The decided label; not always the most probable one, where an LLM is obeyed."""
-    distribution: Mapping[str, float]
-    """Label -> probability."""
-
-
 Predict: TypeAlias = Callable[[Sequence[Sample]], list[Prediction]]
 """From a part of the samples to their predictions."""
-Report: TypeAlias = Callable[[int, int], None]
-"""Called with how many samples are done, of how many."""
 
 
 class ReliabilityBin(BaseModel):
@@ -71,6 +58,7 @@ class EmotionReport(BaseModel):
     reliability: tuple[ReliabilityBin, ...] = Field(description="The bins behind the calibration error")
     by_emotion: dict[str, LabelFigures] = Field(description="Figures of each emotion")
     confusion: Confusion = Field(description="What was read for what")
+    course: Course | None = Field(default=None, description="How the turns went; None where only results are known")
 
 
 def predict_all(
@@ -94,6 +82,7 @@ def report_emotion(
     sem: str | None = None,
     model: str | None = None,
     sets: PredictionSets | None = None,
+    course: Course | None = None,
 ) -> EmotionReport:
     """Compare predictions with the labels of their samples.
 
@@ -106,6 +95,7 @@ def report_emotion(
         sem: Name of the SEM.
         model: Name of the LLM.
         sets: Thresholds that belong to these distributions, where there are any.
+        course: How the turns went.
     """
     shares = np.array([[row.distribution.get(label, 0.0) for label in labels] for row in found])
     chosen = np.array([labels.index(row.emotion) for row in found])
@@ -125,6 +115,7 @@ def report_emotion(
         reliability=_reliability(shares[np.arange(len(chosen)), chosen], (chosen == wanted).astype(float)),
         by_emotion=confusion.by_emotion,
         confusion=confusion,
+        course=course,
     )
 
 
@@ -136,21 +127,6 @@ def predict_with_sem(sem: Sem) -> Predict:
         return [Prediction(reading.ranked[0], reading.distribution) for reading in readings]
 
     return predict
-
-
-def predict_with_hef(hef: Any, context: HefContext) -> Predict:
-    """Return a prediction by a compiled graph of HEF, one turn after another."""
-
-    def predict(samples: Sequence[Sample]) -> list[Prediction]:
-        outputs = (hef.invoke({"messages": as_messages(sample.turns)}, context=context) for sample in samples)
-        return [Prediction(output["empathy"].emotion, output["empathy"].distribution) for output in outputs]
-
-    return predict
-
-
-def as_messages(dialogue: Dialogue) -> list[AnyMessage]:
-    """Return a dialogue as the messages of a chat."""
-    return [HumanMessage(turn.text) if turn.role == "speaker" else AIMessage(turn.text) for turn in dialogue]
 
 
 def _sets(found: Sequence[Prediction], samples: Sequence[Sample], sets: PredictionSets | None) -> list[tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,48 @@ def draw_plots(report: EmotionReport, folder: Path) -> list[Path]:
     Raises:
         SetupError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise SetupError("plots need matplotlib: install it with `pip install 'hef[train]'`") from error
+    figure = _figure()
     folder.mkdir(parents=True, exist_ok=True)
     name = report.sem or report.model or ""
     titled = f"{name}, {report.strategy}, {report.samples:,} listener turns"
     drawn = {"confusion.png": _confusion, "reliability.png": _reliability}
     for file, draw in drawn.items():
-        draw(Figure, report, titled).savefig(folder / file, dpi=130)
+        draw(figure, report, titled).savefig(folder / file, dpi=130)
     return [folder / file for file in drawn]
+
+
+def draw_accuracy(reports: Sequence[EmotionReport], folder: Path) -> Path:
+    """Write `accuracy.png`, the accuracy of each strategy with its interval.
+
+    Raises:
+        SetupError: matplotlib is not installed.
+    """
+    figure = _figure()
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = figure(figsize=(6.5, 0.6 * len(reports) + 1.6), layout="constrained")
+    axes = drawn.subplots()
+    held = [report.top1 for report in reports]
+    values = [100 * one.value for one in held]
+    reach = [
+        [100 * (one.value - one.low) for one in held],
+        [100 * (one.high - one.value) for one in held],
+    ]
+    axes.barh([report.strategy for report in reports], values, xerr=reach, color=_FILL, ecolor=_INK, capsize=3)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("accuracy, %, with 95% interval")
+    names = " + ".join(dict.fromkeys(name for report in reports for name in (report.sem, report.model) if name))
+    axes.set_title(f"{names}, {reports[0].samples:,} listener turns", fontsize=11)
+    drawn.savefig(folder / "accuracy.png", dpi=130)
+    return folder / "accuracy.png"
+
+
+def _figure() -> Any:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise SetupError("plots need matplotlib: install it with `pip install 'hef[train]'`") from error
+    return Figure
 
 
 def _confusion(figure: Any, report: EmotionReport, title: str) -> Any:

@@ -61,6 +61,23 @@ def draw(items: Sequence[T], limit: int | None, seed: int) -> list[T]:
     return [items[i] for i in sorted(random.Random(seed).sample(range(len(items)), limit))]
 
 
+def halves(samples: Sequence[Sample], share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
+    """Part samples by conversation: about a share of the conversations to fit on, the others to measure on.
+
+    Raises:
+        SetupError: There are fewer than two conversations.
+    """
+    names = sorted({sample.conv_id for sample in samples})
+    if len(names) < 2:
+        raise SetupError("all samples come from one conversation; fitting and measuring need one each")
+    random.Random(seed).shuffle(names)
+    fitting = set(names[: min(max(1, round(share * len(names))), len(names) - 1)])
+    return (
+        [sample for sample in samples if sample.conv_id in fitting],
+        [sample for sample in samples if sample.conv_id not in fitting],
+    )
+
+
 def _check(path: Path) -> None:
     if not path.is_file():
         raise SetupError(f"there is no file {path}; give JSON lines, gzipped or not")

@@ -12,8 +12,8 @@ from ..nodes.decision import combine
 from ..sem import Sem
 from ..sem.training.data import Sample
 from ..sem.view_weights import SECOND_VIEWS
-from .emotion import Prediction, Report
 from .metrics import DIFFERENCE, Estimate, mean_estimate
+from .prediction import Prediction, Report
 
 SHARE = 1 / 3
 """Which part of the samples counts as unsure."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.graph import END, START, StateGraph
 
-from ..contract import HefContext, HefInput, HefOutput, HefState, SetupError
-from ..llm import resolve_model
+from ..contract import Fit, HefContext, HefInput, HefOutput, HefState, SetupError
+from ..llm import model_name, resolve_model
 from ..nodes import (
     RETRY,
+    Fits,
     Judge,
     cause_words_node,
     coarse_emotion_node,
@@ -18,6 +20,7 @@ from ..nodes import (
     fine_emotion_node,
     recall,
     remember,
+    resolve_fit,
     sem_emotion_node,
 )
 from ..prompts import Overrides, Prompts
@@ -32,6 +35,7 @@ def create_hef(
     sem: Sem | str | None = None,
     taxonomy: Taxonomy | None = None,
     prompts: Overrides | None = None,
+    fit: Fit | Path | str | None = None,
     state_schema: type[Any] = HefState,
     context_schema: type[Any] = HefContext,
     output_mode: Literal["last_message", "trace"] = "last_message",
@@ -44,6 +48,8 @@ def create_hef(
         sem: An object that fulfils `hef.sem.Sem`, a plugin's name, or None for the shipped one.
         taxonomy: The labels with neighbours and synonyms; None takes the SEM's own.
         prompts: Template name -> text that replaces the shipped one, or a folder of `NAME.md` files.
+        fit: How the evidence of this SEM and this LLM is joined: what `hef evaluate emotion --fit`
+            wrote, as its file or read. None takes the fit that ships for the pair, if there is one.
         state_schema: `HefState` or a TypedDict with all its keys and more.
         context_schema: `HefContext` or a class with fields of the same names.
         output_mode: `last_message` adds one AIMessage, `trace` also the tool calls and results.
@@ -61,7 +67,9 @@ def create_hef(
         raise SetupError(f"output_mode is {output_mode!r}; expected 'last_message' or 'trace'")
     reader, llm = resolve_sem(sem), resolve_model(model)
     templates = Prompts(prompts)
-    builder = _perception(llm, reader, _labels(taxonomy, reader), templates, state_schema, context_schema, output_mode)
+    labels = _labels(taxonomy, reader)
+    fits = _fits(fit, reader, llm)
+    builder = _perception(llm, reader, labels, fits, templates, state_schema, context_schema, output_mode)
     builder.add_node("cause_words", cause_words_node(sem_causes_tool(reader), trace=output_mode == "trace"))
     builder.add_node("draft_response", draft_response_node(llm, templates), retry_policy=RETRY)
     builder.add_node("remember", remember)
@@ -78,11 +86,19 @@ def create_perception(
     sem: Sem | str | None = None,
     taxonomy: Taxonomy | None = None,
     prompts: Overrides | None = None,
+    fit: Fit | Path | str | None = None,
 ) -> StateGraph[Any, Any, Any, Any]:
     """Build the first half of a turn, up to the decision: no cause words, no reply, nothing stored."""
     reader, llm = resolve_sem(sem), resolve_model(model)
     builder = _perception(
-        llm, reader, _labels(taxonomy, reader), Prompts(prompts), HefState, HefContext, "last_message"
+        llm,
+        reader,
+        _labels(taxonomy, reader),
+        _fits(fit, reader, llm),
+        Prompts(prompts),
+        HefState,
+        HefContext,
+        "last_message",
     )
     builder.add_edge("fine_emotion", END)
     return builder
@@ -92,6 +108,7 @@ def _perception(
     llm: BaseChatModel,
     sem: Sem,
     taxonomy: Taxonomy,
+    fits: Fits,
     prompts: Prompts,
     state_schema: type[Any],
     context_schema: type[Any],
@@ -102,7 +119,7 @@ def _perception(
     builder.add_node("recall", recall)
     builder.add_node("sem_emotion", sem_emotion_node(sem_emotion_tool(sem), trace=output_mode == "trace"))
     builder.add_node("coarse_emotion", coarse_emotion_node(llm, Judge(prompts, taxonomy)), retry_policy=RETRY)
-    builder.add_node("fine_emotion", fine_emotion_node(llm, taxonomy))
+    builder.add_node("fine_emotion", fine_emotion_node(llm, taxonomy, fits))
     builder.add_edge(START, "recall")
     builder.add_edge(START, "sem_emotion")
     builder.add_edge("recall", "coarse_emotion")
@@ -119,6 +136,11 @@ def _labels(taxonomy: Taxonomy | None, sem: Sem) -> Taxonomy:
             "give a SEM for these labels, or leave taxonomy out"
         )
     return taxonomy or own
+
+
+def _fits(fit: Fit | Path | str | None, sem: Sem, llm: BaseChatModel) -> Fits:
+    about = sem.description
+    return resolve_fit(fit, sem=about.name, model=model_name(llm), labels=about.taxonomy.labels)
 
 
 def _check_state(schema: type[Any]) -> None:

@@ -8,6 +8,7 @@ from .dialogue import dialogue_of
 from .draft_response import draft_response_node
 from .fine_emotion import fine_emotion_node
 from .judgement import Judge
+from .known_fits import Fits, resolve_fit
 from .models import RETRY
 from .recall import recall
 from .remember import remember
@@ -15,6 +16,7 @@ from .sem_emotion import sem_emotion_node
 
 __all__ = [
     "RETRY",
+    "Fits",
     "Judge",
     "cause_words_node",
     "coarse_emotion_node",
@@ -23,5 +25,6 @@ __all__ = [
     "fine_emotion_node",
     "recall",
     "remember",
+    "resolve_fit",
     "sem_emotion_node",
 ]

@@ -10,6 +10,7 @@ from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
 from ..contract import HefContext, HefState, Reading, Verdict
+from ..llm import model_name
 from ..sem.distribution import primary_emotions
 from .decision import combine
 from .dialogue import context_of, turn_key
@@ -29,22 +30,24 @@ def coarse_emotion_node(model: BaseChatModel, judge: Judge) -> Runnable[HefState
         """Judge whether the person's emotion is among the primary ones."""
         settings, readings = settings_of(runtime), state.get("readings", [])
         if (known := _known(state, settings)) is not None:
-            return _verdict(state, runtime, known)
+            return _verdict(state, runtime, known, _judged_by(state))
         try:
-            found = judge.judge(pick(model, settings), context_of(state["messages"]), readings, settings)
+            llm = pick(model, settings)
+            found = judge.judge(llm, context_of(state["messages"]), readings, settings)
         except Exception as error:
-            return _verdict(state, runtime, None, fault_of(error, runtime, "judge the emotion"))
-        return _verdict(state, runtime, found)
+            return _verdict(state, runtime, None, fault=fault_of(error, runtime, "judge the emotion"))
+        return _verdict(state, runtime, found, model_name(llm))
 
     async def acoarse_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
         settings, readings = settings_of(runtime), state.get("readings", [])
         if (known := _known(state, settings)) is not None:
-            return _verdict(state, runtime, known)
+            return _verdict(state, runtime, known, _judged_by(state))
         try:
-            found = await judge.ajudge(await apick(model, settings), context_of(state["messages"]), readings, settings)
+            llm = await apick(model, settings)
+            found = await judge.ajudge(llm, context_of(state["messages"]), readings, settings)
         except Exception as error:
-            return _verdict(state, runtime, None, fault_of(error, runtime, "judge the emotion"))
-        return _verdict(state, runtime, found)
+            return _verdict(state, runtime, None, fault=fault_of(error, runtime, "judge the emotion"))
+        return _verdict(state, runtime, found, model_name(llm))
 
     return both_ways(coarse_emotion, acoarse_emotion)
 
@@ -59,7 +62,15 @@ def _known(state: HefState, settings: HefContext) -> Judgement | None:
     return None
 
 
-def _verdict(state: HefState, runtime: Runtime[Any], found: Judgement | None, fault: str = "") -> Update:
+def _judged_by(state: HefState) -> str | None:
+    """Return which LLM gave the scores that stand already."""
+    before = current_verdict(state)
+    return before.model if before else None
+
+
+def _verdict(
+    state: HefState, runtime: Runtime[Any], found: Judgement | None, model: str | None = None, fault: str = ""
+) -> Update:
     settings, readings, before = settings_of(runtime), state.get("readings", []), current_verdict(state)
     asked = found is not None and settings.strategy != "sem_only"
     if asked and found is not None and found.emotion is None:
@@ -71,6 +82,7 @@ def _verdict(state: HefState, runtime: Runtime[Any], found: Judgement | None, fa
         emotion=_named(found, readings if agreed and settings.strategy == "two_stage" else []),
         scores=found.scores if found else None,
         form=found.form if asked and found and found.emotion else "none",
+        model=model if asked else None,
         requeries=before.requeries + 1 if before else 0,
     )
     emit(runtime, "verdict", verdict.requeries, **verdict.model_dump(exclude={"turn", "requeries", "scores"}))

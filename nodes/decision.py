@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log
+from math import exp
 
-from ..contract import ModelError, Reading, Verdict
+from ..contract import Fit, ModelError, Reading, Verdict
 from ..sem import Taxonomy
-from ..sem.distribution import logs_of, normalise, pool
-
-SCORE_WEIGHT = 0.15
-"""Weight of the LLM's label scores beside the SEM's log-probabilities."""
-VOTE = log(2)
-"""What a bare label adds to its log-probability: it doubles the odds."""
-ESCAPE = log(0.75)
-"""What "none of these" adds to each primary emotion."""
+from ..sem.distribution import normalise, pool
+from .join import form_of, join
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,43 +28,45 @@ def combine(readings: Sequence[Reading]) -> dict[str, float]:
     return pool([(one.distribution, held / sum(weights)) for one, held in zip(readings, weights, strict=True)])
 
 
-def decide(readings: Sequence[Reading], verdict: Verdict | None, taxonomy: Taxonomy) -> Decision:
+def decide(
+    readings: Sequence[Reading], verdict: Verdict | None, taxonomy: Taxonomy, fit: Fit | None = None
+) -> Decision:
     """Decide among the candidates that the verdict leaves.
 
     Agreed: the primary emotions and their neighbours. Not agreed: all categories, with the
-    primary ones discounted. Without a reading the LLM decides, without a judgement the SEM.
+    primary ones weighed by what the escape of this LLM is worth. Without a reading the LLM
+    decides, without a judgement the SEM.
+
+    Args:
+        readings: What the SEM read, one a round.
+        verdict: The LLM's judgement.
+        taxonomy: The labels and their neighbours.
+        fit: How the pair is joined; None, or one for the other form of judgement, means with caution.
 
     Raises:
         ModelError: There is neither a reading nor a judgement.
     """
     if not readings:
         return _alone(verdict, taxonomy)
-    sem = combine(readings)
     if verdict is None or verdict.form == "none":
-        return _best(sem, taxonomy.labels)
+        return _best(combine(readings), taxonomy.labels)
+    joined = _joined(readings, verdict, fit)
     primary = readings[0].primary
-    logs = _join(sem, verdict)
-    if not verdict.agreed:
-        logs = {label: value + (ESCAPE if label in primary else 0.0) for label, value in logs.items()}
     near = {*primary, *(other for label in primary for other in taxonomy.neighbours.get(label, ()))}
-    return _best(
-        normalise(logs),
-        [label for label in taxonomy.labels if label in near] if verdict.agreed else taxonomy.labels,
-    )
+    return _best(joined, [label for label in taxonomy.labels if label in near] if verdict.agreed else taxonomy.labels)
 
 
-def obey(readings: Sequence[Reading], verdict: Verdict | None, taxonomy: Taxonomy) -> Decision:
+def obey(readings: Sequence[Reading], verdict: Verdict | None, taxonomy: Taxonomy, fit: Fit | None = None) -> Decision:
     """Take the LLM's label where it named one; what strategy `one_prompt` does."""
-    if verdict is None or verdict.emotion is None or not readings:
-        return decide(readings, verdict, taxonomy)
-    return Decision(verdict.emotion, normalise(_join(combine(readings), verdict)))
+    if verdict is None or verdict.emotion is None or verdict.form == "none" or not readings:
+        return decide(readings, verdict, taxonomy, fit)
+    return Decision(verdict.emotion, _joined(readings, verdict, fit))
 
 
-def _join(sem: dict[str, float], verdict: Verdict) -> dict[str, float]:
-    logs = logs_of(sem)
-    if verdict.scores is not None:
-        return {label: value + SCORE_WEIGHT * verdict.scores[label] for label, value in logs.items()}
-    return {label: value + (VOTE if label == verdict.emotion else 0.0) for label, value in logs.items()}
+def _joined(readings: Sequence[Reading], verdict: Verdict, fit: Fit | None) -> dict[str, float]:
+    form = form_of(verdict)
+    chosen = fit if fit and fit.form == form else Fit.cautious(readings[0].sem, verdict.model or "", form)
+    return normalise(join(combine(readings), readings[0].primary, verdict, chosen))
 
 
 def _alone(verdict: Verdict | None, taxonomy: Taxonomy) -> Decision:

@@ -7,22 +7,24 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langgraph.runtime import Runtime
 
-from ..contract import Empathy, HefState
+from ..contract import Empathy, Fit, HefState, Verdict
 from ..llm import model_name
 from ..sem import Taxonomy
 from .decision import decide, obey
+from .join import form_of
+from .known_fits import Fits
 from .runtime import Node, Update, emit, settings_of
 from .sem_emotion import current_verdict
 
 
-def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy) -> Node:
+def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: Fits) -> Node:
     """Return the node that decides the emotion from the SEM's and the LLM's evidence."""
 
     def fine_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
         """Decide the emotion: join the SEM's distribution and the LLM's judgement."""
         settings, readings, verdict = settings_of(runtime), state.get("readings", []), current_verdict(state)
         choose = obey if settings.strategy == "one_prompt" else decide
-        decision = choose(readings, verdict, taxonomy)
+        decision = choose(readings, verdict, taxonomy, _fit(fits, verdict))
         primary = readings[0].primary if readings else ()
         empathy = Empathy(
             emotion=decision.emotion,
@@ -47,3 +49,10 @@ def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy) -> Node:
         return {"empathy": empathy}
 
     return fine_emotion
+
+
+def _fit(fits: Fits, verdict: Verdict | None) -> Fit | None:
+    """Return the fit of the LLM that judged, which the settings of a run may have chosen."""
+    if verdict is None or verdict.model is None:
+        return None
+    return fits.of(verdict.model, form_of(verdict))

@@ -1,0 +1,278 @@
+"""`hef evaluate emotion`: the strategies side by side, the fit of a pair, and what each part is worth."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from . import options
+from .errors import Misuse
+from .measuring import DataOption, JsonOption, LimitOption, SeedOption, give, name_broken
+
+if TYPE_CHECKING:
+    from ..evaluation import EmotionReport
+    from ..evaluation.emotion_run import EmotionRun
+    from ..evaluation.second_look import SecondLook
+    from ..evaluation.strategies import Pair
+    from ..sem import Sem
+
+STRATEGIES: tuple[options.StrategyName, ...] = ("sem_only", "llm_only", "one_prompt", "two_stage")
+_FITTING, _EMOTION, _OUTPUT = "Fit", "Emotion", "Output"
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="LLM: embedded, huggingface:<id or path>, or <provider>:<name>; or a scripted judge: oracle:<share it is "
+        "right>, constant:<label>, adversary.  \\[env: HEF_MODEL]",
+        metavar="MODEL",
+        rich_help_panel="Models",
+    ),
+]
+StrategyOption = Annotated[
+    Literal["sem_only", "llm_only", "one_prompt", "two_stage", "all"],
+    typer.Option(
+        "--strategy", help="How the emotion is decided; all measures them side by side.", rich_help_panel=_EMOTION
+    ),
+]
+FitOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--fit",
+        dir_okay=False,
+        help="Fit the join on a part of the conversations and write it there; the figures are of the others.",
+        metavar="FILE",
+        rich_help_panel=_FITTING,
+    ),
+]
+ShareOption = Annotated[
+    float,
+    typer.Option(
+        "--fit-share",
+        min=0.05,
+        max=0.95,
+        help="Which share of the conversations is fitted on.",
+        metavar="SHARE",
+        rich_help_panel=_FITTING,
+    ),
+]
+FittedOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--fitted",
+        dir_okay=False,
+        help="Join as this file says, which --fit wrote before; otherwise the pair's shipped fit, or caution.",
+        metavar="FILE",
+        rich_help_panel=_FITTING,
+    ),
+]
+AblateOption = Annotated[
+    bool,
+    typer.Option(
+        "--ablate",
+        help="Also measure two_stage without each of its parts, and with other primary emotions.",
+        rich_help_panel=_EMOTION,
+    ),
+]
+RunOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--run",
+        file_okay=False,
+        help="Keep the LLM's answers there, go on where a stopped run stood, and write report.md with plots.",
+        metavar="FOLDER",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+PlotsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--plots",
+        file_okay=False,
+        help="Draw confusion.png and reliability.png of the first strategy there.",
+        metavar="FOLDER",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+SecondLookOption = Annotated[
+    bool,
+    typer.Option(
+        "--second-look",
+        help="Also look again at the least certain third, and say what it gains.",
+        rich_help_panel=_EMOTION,
+    ),
+]
+RecordOption = Annotated[
+    bool,
+    typer.Option(
+        "--record", help="Keep the SEM's own figures in its folder, for `hef sems`.", rich_help_panel=_EMOTION
+    ),
+]
+
+
+def emotion(
+    data: DataOption,
+    sem: options.SemOption = None,
+    model: ModelOption = None,
+    threads: options.ThreadsOption = None,
+    strategy: StrategyOption = "sem_only",
+    primary: options.PrimaryOption = 5,
+    max_requeries: options.RequeriesOption = 1,
+    fit: FitOption = None,
+    fit_share: ShareOption = 0.5,
+    fitted: FittedOption = None,
+    ablate: AblateOption = False,
+    limit: LimitOption = None,
+    seed: SeedOption = 0,
+    second_look: SecondLookOption = False,
+    record: RecordOption = False,
+    run: RunOption = None,
+    plots: PlotsOption = None,
+    out: JsonOption = None,
+) -> None:
+    """Measure emotion accuracy: every listener turn is one sample, its input all turns before it.
+
+    Prints accuracy, calibration error and likelihood with 95% intervals over conversations, how the LLM's escapes and
+    the re-queries went, and what it all cost. With --fit, one part of the conversations is fitted on and the other one
+    measured on. Figures of each emotion and all confusions stand in the JSON.
+    """
+    from .assemble import primary_of
+    from .settings import settings
+
+    shown = primary_of(primary)
+    chosen = settings(sem=sem, model=model, threads=threads)
+    names = STRATEGIES if strategy == "all" else (strategy,)
+    _check(names, fit, fitted, ablate, second_look, record)
+    from ..contract import Fit, HefContext
+    from ..evaluation import draw, read_samples
+    from ..evaluation.emotion_run import run_emotion
+    from ..sem import resolve_sem
+    from .progress import advancing
+
+    reader = resolve_sem(chosen.sem)
+    if record:
+        _check_folder(reader)
+    samples, broken = read_samples(data, reader.description.taxonomy.labels)
+    name_broken(broken)
+    own = Fit.from_file(fitted) if fitted else None
+    with advancing() as advance:
+        found = run_emotion(
+            _pair(reader, chosen.model, names, seed, run, advance),
+            names,
+            draw(samples, limit, seed),
+            HefContext(primary=shown, max_requeries=max_requeries),
+            data=data.name,
+            seed=seed,
+            fit=own,
+            fit_share=fit_share if fit else None,
+            ablate=ablate,
+        )
+    if fit and found.fit:
+        found.fit.write(fit)
+    looks = _look_again(reader, found) if second_look else []
+    if record:
+        _record(reader, found.reports[0])
+    if plots:
+        from ..evaluation.plots import draw_plots
+
+        draw_plots(found.reports[0], plots)
+    held = {"limit": limit, "seed": seed, "broken": len(broken), "primary": shown, "max_requeries": max_requeries}
+    _give(data, found, looks, held, run, out)
+
+
+def _check(
+    names: tuple[options.StrategyName, ...],
+    fit: Path | None,
+    fitted: Path | None,
+    ablate: bool,
+    second_look: bool,
+    record: bool,
+) -> None:
+    for wanted, flag in ((second_look, "--second-look"), (record, "--record")):
+        if wanted and "sem_only" not in names:
+            raise Misuse(f"{flag} is about the SEM alone; add --strategy sem_only (or all)")
+    for given, flag in ((fit, "--fit"), (fitted, "--fitted"), (ablate, "--ablate")):
+        if given and "two_stage" not in names:
+            raise Misuse(f"{flag} is about SEM and LLM together; add --strategy two_stage (or all)")
+    if fit and fitted:
+        raise Misuse("--fit makes a fit and --fitted takes one; give one of them")
+
+
+def _pair(
+    sem: Sem, model: str | None, names: tuple[options.StrategyName, ...], seed: int, run: Path | None, tell: Any
+) -> Pair:
+    from ..evaluation.answers import keeping
+    from ..evaluation.scripted import scripted_judge
+    from ..evaluation.strategies import Pair
+    from ..llm import resolve_model
+
+    if names == ("sem_only",):
+        return Pair(sem, None, None, tell)
+    judge = scripted_judge(model, sem.description.taxonomy.labels, seed)
+    kept, answers = keeping(judge or resolve_model(model), run / "answers.jsonl" if run else None)
+    return Pair(sem, kept, answers, tell)
+
+
+def _give(
+    data: Path, found: EmotionRun, looks: list[SecondLook], held: dict[str, Any], run: Path | None, out: str | None
+) -> None:
+    """Print the figures, and write them where they are wanted."""
+    from .figures import ablation_table, emotion_table, second_look_table, sets_table
+
+    if looks:
+        held["second_look"] = [look.model_dump(mode="json") for look in looks]
+    if found.gain:
+        held["gain"] = found.gain.model_dump(mode="json")
+    if found.fit:
+        held["fit"] = found.fit.model_dump(mode="json")
+    if found.ablations:
+        held["ablations"] = [one.model_dump(mode="json") for one in found.ablations]
+    tables = [emotion_table(data.name, found)]
+    tables += [ablation_table(found.ablations)] if found.ablations else []
+    tables += [sets_table(report.sets) for report in found.reports if report.sets]
+    tables += [second_look_table(looks)] if looks else []
+    if run:
+        _report(data, found, held, run)
+    give("emotion", data, found.reports, held, out, tables)
+
+
+def _report(data: Path, found: EmotionRun, held: dict[str, Any], run: Path) -> None:
+    from ..evaluation.emotion_report import write_report
+    from ..evaluation.report import document, write
+
+    write(run / "figures.json", document("emotion", data, found.reports, held))
+    command = shlex.join(["hef", *(word.replace(str(data), data.name) for word in sys.argv[1:])])
+    write_report(found, run, data=data.name, command=command, date=datetime.now(UTC).date().isoformat())
+
+
+def _look_again(sem: Sem, found: EmotionRun) -> list[SecondLook]:
+    from ..evaluation.second_look import evaluate_second_look
+    from .progress import advancing
+
+    first = [record.prediction for record in found.records["sem_only"]]
+    with advancing() as advance:
+        return evaluate_second_look(
+            sem, found.samples, first, report=lambda done, total: advance("second look", done, total)
+        )
+
+
+def _check_folder(sem: Sem) -> None:
+    from ..sem import OnnxSem
+
+    if not isinstance(sem, OnnxSem):
+        raise Misuse("--record wants a SEM that lies in a folder of its own")
+
+
+def _record(sem: Any, own: EmotionReport) -> None:
+    """Write what the SEM reached by itself into its folder."""
+    figures = {name: round(getattr(own, name).value, 4) for name in ("top1", "top3", "top5", "ece")}
+    if own.sets:
+        whole = own.sets["all"]
+        figures |= {"coverage90": round(whole.coverage.value, 4), "size90": round(whole.size.value, 2)}
+    sem.record({**figures, "samples": own.samples})
