@@ -11,6 +11,7 @@ import typer
 
 from . import options
 from .errors import Misuse
+from .evaluate_replies import replies
 from .measuring import AgainstOption, DataOption, JsonOption, SeedOption, give, name_broken
 
 if TYPE_CHECKING:
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from ..sem import Sem
 
 evaluate = typer.Typer(
-    no_args_is_help=True, help="Measure emotion, cause words and sentence vectors on a file of data."
+    no_args_is_help=True, help="Measure emotion, cause words, replies and sentence vectors on a file of data."
 )
+
+evaluate.command()(replies)
 
 STRATEGIES: tuple[options.StrategyName, ...] = ("sem_only", "llm_only", "one_prompt", "two_stage")
 

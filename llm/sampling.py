@@ -69,9 +69,7 @@ def _named(layer: Mapping[str, Any]) -> dict[str, Any]:
     return {_OTHER_NAMES.get(name, name): held for name, held in known.items()}
 
 
-def picker(
-    settings: Sampling, prompt: int = 0, ends: Collection[int] = ()
-) -> Callable[[Sequence[int], Any], int]:
+def picker(settings: Sampling, prompt: int = 0, ends: Collection[int] = ()) -> Callable[[Sequence[int], Any], int]:
     """Return a function that takes the tokens so far and the next one's logits, and chooses.
 
     Args:
