@@ -1,4 +1,4 @@
-"""Tables of replies: their figures, and how judges decided."""
+"""Tables of replies: their figures, how judges decided, and what a turn costs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ..evaluation.metrics import Estimate
     from ..evaluation.reply_figures import ReplyFigures
     from ..evaluation.reply_pairs import WinRate
+    from ..evaluation.turn_speed import TurnReport
+
+_WAYS = {"plain": "LLM alone", "hef": "HEF", "hef_fresh": "HEF without caches"}
 
 
 def reply_table(data: str, model: str, figures: Sequence[ReplyFigures], context: Estimate) -> Table:
@@ -47,4 +50,27 @@ def win_table(held: WinRate) -> Table:
     counts = (f"{count:,}" for count in (held.wins, held.ties, held.losses))
     table.add_row(*counts, _share(held.rate), f"{held.p_value:.2g}")
     table.caption = f"a tie counts half; 95% interval over pairs; {held.unjudged:,} pairs of the key without a verdict"
+    return table
+
+
+def turn_table(report: TurnReport) -> Table:
+    """Return one row a way to answer, the ratio in the title."""
+    table = _table(
+        f"A HEF turn takes {report.ratio.value:.2f} times a plain reply ({report.ratio.low:.2f} to "
+        f"{report.ratio.high:.2f})"
+    )
+    for name in ("", "seconds", "first token s", "tokens written", "LLM calls", "prompt tokens", "computed"):
+        table.add_column(name, justify="right" if name else "left")
+    for name, way in report.ways.items():
+        counts = (way.written, way.calls, way.given, way.computed)
+        cells = ["–" if count is None else f"{count:,.1f}".removesuffix(".0") for count in counts]
+        style = f"bold {ACCENT}" if name == "hef" else ""
+        table.add_row(_WAYS[name], f"{way.seconds:.2f}", f"{way.first_token:.2f}", *cells, style=style)
+    lengths = ", ".join(f"{ratio:.2f} after {turns}" for turns, ratio in report.by_length.items())
+    nodes = ", ".join(f"{name} {1000 * seconds:.0f}" for name, seconds in report.nodes.items())
+    other = "" if report.held else "; mind: the replies are not of one length"
+    table.caption = (
+        f"{report.model} + {report.sem}, {report.turns} dialogues, replies of {report.tokens} tokens{other}; medians, "
+        f"calls and prompt tokens are means; ratio by turns of the dialogue: {lengths}; milliseconds by node: {nodes}"
+    )
     return table

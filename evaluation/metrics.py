@@ -131,6 +131,15 @@ def ratio_estimate(
     return _estimate(float(above.sum() / below.sum()), kept[:, 1] / kept[:, 0], bounds)
 
 
+def median_estimate(values: Array, seed: int = 0) -> Estimate:
+    """Return the median of values with the percentiles of the medians of draws with replacement."""
+    chance = np.random.default_rng(seed)
+    medians = np.median(values[chance.integers(len(values), size=(DRAWS, len(values)))], axis=1)
+    middle = float(np.median(values))
+    low, high = np.percentile(medians, [2.5, 97.5])
+    return Estimate(value=middle, low=float(min(low, middle)), high=float(max(high, middle)))
+
+
 def resampled(
     table: Array,
     groups: Sequence[Hashable],
