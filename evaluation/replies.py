@@ -13,7 +13,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, SystemMessage
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..contract import Dialogue, HefContext, Turn
+from ..contract import Dialogue, Empathy, HefContext, ModelError, Turn
 from ..graph import create_hef
 from ..llm import ReplyScorer, model_name
 from ..prompts import Overrides, Prompts, draft_messages
@@ -108,16 +108,13 @@ class Replier:
     def _whole(self, sample: ReplySample) -> Reply:
         heard = _DraftPrompt()
         started = time.perf_counter()
-        out = self._hef.invoke(
-            {"messages": as_messages(sample.turns)}, context=self._settings, config={"callbacks": [heard]}
-        )
+        text, empathy = self._turn(sample, heard)
         seconds = time.perf_counter() - started
-        empathy = out["empathy"]
         likelihood, tokens = self._likelihood(heard.messages, sample.reply)
         return Reply(
             sample=sample.id,
             variant="hef",
-            text=str(out["messages"][-1].text),
+            text=text,
             seconds=seconds,
             emotion=empathy.emotion,
             causes=tuple(cause.text for cause in empathy.causes[:SHOWN]),
@@ -125,6 +122,17 @@ class Replier:
             log_likelihood=likelihood,
             tokens=tokens,
         )
+
+    def _turn(self, sample: ReplySample, heard: BaseCallbackHandler) -> tuple[str, Empathy]:
+        """Return HEF's reply and understanding; a reply is blank where the LLM wrote none, as it may be without HEF."""
+        given = {"messages": as_messages(sample.turns)}
+        try:
+            out = self._hef.invoke(given, context=self._settings, config={"callbacks": [heard]})
+        except ModelError as error:
+            if error.empathy is None or error.__cause__ is not None:
+                raise
+            return "", error.empathy
+        return str(out["messages"][-1].text), out["empathy"]
 
     def _plain(self, turns: Dialogue) -> list[BaseMessage]:
         """Return the same conversation for the LLM alone: who it is, and what was said."""

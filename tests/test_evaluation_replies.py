@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import sacrebleu
-from hef.contract import HefContext, SetupError, Turn
+from hef.contract import HefContext, ModelError, SetupError, Turn
 from hef.evaluation.bleu import bleu_estimate
 from hef.evaluation.replies import ABLATED, COMPARED, Replier, Reply, collect
 from hef.evaluation.reply_figures import ReplyFigures, report_replies
@@ -85,6 +85,17 @@ def test_a_run_that_was_killed_goes_on_and_asks_nothing_twice(scripted: Any, tmp
     replies = collect(replier(rested), SAMPLES, ("plain",), _run(tmp_path, "x"))
     assert len(rested.prompts) == 1
     assert [reply.text for reply in replies["plain"]] == ["One.", "Two."]
+
+
+def test_an_empty_reply_is_a_reply_to_measure_but_a_dead_llm_ends_the_run(scripted: Any):
+    nowhere = ReplyRun(None, Reply, {})
+    kept = collect(replier(scripted("sad", "", "", "")), SAMPLES[:1], COMPARED, nowhere)
+    assert (kept["hef"][0].text, kept["plain"][0].text) == ("", "")
+    assert "empty" in str(kept["hef"][0].degraded)
+    rows = {"hef": kept["hef"], "plain": kept["plain"]}
+    assert report_replies(rows, SAMPLES[:1], SEM)[0][0].words.value == 0  # type: ignore[arg-type]
+    with pytest.raises(ModelError):
+        collect(replier(scripted("sad", ValueError("gone"))), SAMPLES[:1], COMPARED, nowhere)
 
 
 def test_only_the_reply_that_was_half_written_is_made_again(scripted: Any, tmp_path: Path):
