@@ -27,6 +27,13 @@ CountOption = Annotated[
 ]
 RepeatsOption = Annotated[int, typer.Option("--repeats", min=1, help="How often each is timed.", metavar="N")]
 
+TokensOption = Annotated[
+    int, typer.Option("--tokens", min=2, help="Tokens of a reply; a local LLM is held to it.", metavar="N")
+]
+TurnRepeatsOption = Annotated[
+    int, typer.Option("--repeats", min=1, help="How many dialogues of each length.", metavar="N")
+]
+
 
 @bench.command("sem")
 def bench_sem(
@@ -77,3 +84,43 @@ def bench_sem(
         )
     held = {"machine": machine(chosen.threads), "seed": seed, "broken": len(broken)}
     give("speed", data, reports, held, out, [speed_table(reports, chosen.threads)])
+
+
+@bench.command("turn")
+def bench_turn(
+    model: options.ModelOption = None,
+    sem: options.SemOption = None,
+    threads: options.ThreadsOption = None,
+    strategy: options.StrategyOption = "two_stage",
+    tokens: TokensOption = 40,
+    repeats: TurnRepeatsOption = 3,
+    out: JsonOption = None,
+) -> None:
+    """Time a HEF turn beside a plain reply of the same LLM with as many tokens, in turns, in one run.
+
+    Built-in dialogues of one, three and five turns. Prints the ratio, time to the first token, LLM calls, and the
+    prompt tokens that were given and computed, with and without the caches of a local LLM. No memory takes part.
+    """
+    from .settings import settings
+
+    chosen = settings(sem=sem, model=model, threads=threads)
+    from ..contract import HefContext
+    from ..evaluation.speed import machine
+    from ..evaluation.turn_speed import measure_turns
+    from ..llm import resolve_model
+    from ..sem import resolve_sem
+    from .figures_replies import turn_table
+    from .progress import advancing
+
+    with advancing() as advance:
+        report = measure_turns(
+            resolve_model(chosen.model),
+            resolve_sem(chosen.sem),
+            tokens=tokens,
+            repeats=repeats,
+            settings=HefContext(strategy=strategy),
+            prompts=chosen.prompts,
+            report=advance,
+        )
+    held = {"machine": machine(chosen.threads), "strategy": strategy, "repeats": repeats}
+    give("turn", None, [report], held, out, [turn_table(report)])

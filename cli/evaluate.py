@@ -10,13 +10,15 @@ import typer
 
 from . import options
 from .evaluate_emotion import emotion
+from .evaluate_replies import replies
 from .measuring import AgainstOption, DataOption, JsonOption, LimitOption, SeedOption, give, name_broken
 
 evaluate = typer.Typer(
-    no_args_is_help=True, help="Measure emotion, cause words and sentence vectors on a file of data."
+    no_args_is_help=True, help="Measure emotion, cause words, replies and sentence vectors on a file of data."
 )
 
 evaluate.command()(emotion)
+evaluate.command()(replies)
 
 
 @evaluate.command()

@@ -86,6 +86,13 @@ def middling(count: int) -> list[Dialogue]:
     return list(islice(cycle(made), count))
 
 
+def turns_apart(count: int) -> list[Dialogue]:
+    """Return contexts of one, three and five turns by turns, none of which begins another; 320 differ."""
+    cuts = (1, 3, 5)
+    made = [_context(number, name, cuts[at % 3]) for at, ((_, name), number) in enumerate(_mixed())]
+    return list(islice(cycle(made), count))
+
+
 def _mixed() -> list[tuple[tuple[int, str], int]]:
     return list(product(enumerate(_NAMES), range(len(_CONVERSATIONS))))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +129,27 @@ def ratio_estimate(
     if not len(kept) or not below.sum():
         return Estimate(value=np.nan, low=np.nan, high=np.nan)
     return _estimate(float(above.sum() / below.sum()), kept[:, 1] / kept[:, 0], bounds)
+
+
+def median_estimate(values: Array, seed: int = 0) -> Estimate:
+    """Return the median of values with the percentiles of the medians of draws with replacement."""
+    chance = np.random.default_rng(seed)
+    medians = np.median(values[chance.integers(len(values), size=(DRAWS, len(values)))], axis=1)
+    middle = float(np.median(values))
+    low, high = np.percentile(medians, [2.5, 97.5])
+    return Estimate(value=middle, low=float(min(low, middle)), high=float(max(high, middle)))
+
+
+def resampled(
+    table: Array,
+    groups: Sequence[Hashable],
+    figure: Callable[[Array], float],
+    seed: int = 0,
+    bounds: tuple[float, float] = POSITIVE,
+) -> Estimate:
+    """Return any figure of the column sums of a table, [samples, columns], with its interval over groups."""
+    drawn = np.array([figure(sums) for sums in _redraw(_by_group(table, groups), seed)])
+    return _estimate(figure(table.sum(axis=0)), drawn, bounds)
 
 
 def _estimate(value: float, drawn: Array, bounds: tuple[float, float] = SHARE) -> Estimate:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..contract import SetupError
-from ..sem.training.data import Sample, listener_turns, read_conversations
+from ..sem.training.data import Conversation, Sample, listener_turns, read_conversations
 from ..sem.training.json_lines import read_json_lines
 
 T = TypeVar("T")
@@ -27,11 +27,7 @@ def read_samples(path: Path, labels: Sequence[str]) -> tuple[list[Sample], list[
     Raises:
         SetupError: There is no such file, or nothing in it can be read.
     """
-    _check(path)
-    conversations, broken = read_conversations(path)
-    known = [held for held in conversations if held.emotion in labels]
-    strange = [held for held in conversations if held.emotion not in labels]
-    broken += [f"{path.name}: {held.conv_id}: unknown emotion {held.emotion!r}" for held in strange]
+    known, broken = read_labelled(path, labels)
     samples = list(listener_turns(known))
     if not samples:
         why = f" ({broken[0]})" if broken else ""
@@ -39,6 +35,22 @@ def read_samples(path: Path, labels: Sequence[str]) -> tuple[list[Sample], list[
             f"{path} holds no listener turn to measure on{why}; expected rows with `emotion` and `utterances`"
         )
     return samples, broken
+
+
+def read_labelled(path: Path, labels: Sequence[str]) -> tuple[list[Conversation], list[str]]:
+    """Read the conversations of a file whose emotion is one of the labels.
+
+    Returns:
+        The conversations, and one message for each row that was left out.
+
+    Raises:
+        SetupError: There is no such file.
+    """
+    _check(path)
+    conversations, broken = read_conversations(path)
+    strange = [held for held in conversations if held.emotion not in labels]
+    broken += [f"{path.name}: {held.conv_id}: unknown emotion {held.emotion!r}" for held in strange]
+    return [held for held in conversations if held.emotion in labels], broken
 
 
 def read_rows(path: Path, make: Callable[[dict[str, Any]], T]) -> tuple[list[T], list[str]]:

@@ -9,13 +9,14 @@ if TYPE_CHECKING:
     from .embedded import prepare_embedded
     from .local_chat import LocalChat
     from .resolve import model_name, resolve_model
-    from .scoring import ChoiceScorer
+    from .scoring import ChoiceScorer, ReplyScorer
 
-__all__ = ["ChoiceScorer", "LocalChat", "model_name", "prepare_embedded", "resolve_model"]
+__all__ = ["ChoiceScorer", "LocalChat", "ReplyScorer", "model_name", "prepare_embedded", "resolve_model"]
 
 _HOMES = {
     "ChoiceScorer": "scoring",
     "LocalChat": "local_chat",
+    "ReplyScorer": "scoring",
     "model_name": "resolve",
     "prepare_embedded": "embedded",
     "resolve_model": "resolve",

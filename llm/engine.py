@@ -38,6 +38,18 @@ class State:
     """What the model says of the next token; shape (vocabulary,), float32."""
 
 
+@dataclass
+class Work:
+    """How much an engine has done since it was made."""
+
+    prompts: int = 0
+    """Prompts that were read."""
+    given: int = 0
+    """Their tokens."""
+    computed: int = 0
+    """Those of their tokens that no kept text began with."""
+
+
 class Engine:
     """A causal language model and its tokenizer, loaded at first use, safe between threads."""
 
@@ -62,6 +74,7 @@ class Engine:
         self._loaded: tuple[Any, Any] | None = None
         self._caches: list[tuple[list[int], Any]] = []
         self._lock = threading.RLock()
+        self.work = Work()
 
     @property
     def _parts(self) -> tuple[Any, Any]:
@@ -111,6 +124,10 @@ class Engine:
         """Read a prompt, of which only the part is computed that no kept text began with."""
         ids = list(ids)
         cache, known = self._begun(ids)
+        with self._lock:
+            self.work.prompts += 1
+            self.work.given += len(ids)
+            self.work.computed += len(ids) - known
         logits = self._forward([ids[known:]], cache, last_only=True)
         return State(ids, cache, logits[0, -1].float())
 

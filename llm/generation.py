@@ -51,7 +51,7 @@ def write(engine: Engine, prompt: Sequence[int], settings: Sampling) -> Generato
 
 def _tokens(engine: Engine, prompt: Sequence[int], settings: Sampling) -> Generator[int]:
     state = engine.start(prompt)
-    pick = picker(settings)
+    pick = picker(settings, len(prompt), engine.ends)
     try:
         while True:
             with engine.at_work():

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
@@ -32,7 +33,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from ..contract import SetupError
 from .embedded import EMBEDDED_NAME, notes_folder
-from .engine import Engine
+from .engine import Engine, Work
 from .generation import Piece, write
 from .loading import EMBEDDED, Precision, load
 from .sampling import Sampling, sampling
@@ -66,6 +67,8 @@ class LocalChat(ChatHuggingFace):
     """Choose among so many tokens."""
     repetition_penalty: float | None = None
     """Above 1 makes tokens that were already seen rarer."""
+    min_tokens: int | None = Field(None, ge=0)
+    """Shortest reply, so that replies of one length can be compared."""
     threads: int | None = Field(None, ge=1)
     """CPU threads; None means the environment's `HEF_THREADS`, else what torch is set to."""
     precision: Precision = "auto"
@@ -150,6 +153,15 @@ class LocalChat(ChatHuggingFace):
     ) -> dict[str, float]:
         """Do the same without blocking the event loop."""
         return await asyncio.to_thread(self._scorer.score, messages, choices, prefix, content_free)
+
+    def log_likelihood(self, messages: Sequence[MessageLikeRepresentation], reply: str) -> tuple[float, int]:
+        """Return ln p(reply | messages), and of how many tokens it is the sum; see `ReplyScorer`."""
+        return self._scorer.log_likelihood(messages, reply)
+
+    @property
+    def work(self) -> Work:
+        """How many prompts and tokens were read so far, and how many of them computed."""
+        return replace(self._engine.work)
 
     def _stream(
         self,

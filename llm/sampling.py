@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any, Final, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -33,6 +33,7 @@ class Sampling(BaseModel):
     repetition_penalty: float | None = Field(None, gt=0, description="Above 1 makes tokens already seen rarer")
     seed: int | None = Field(None, description="Makes sampling repeatable")
     max_tokens: int = Field(256, ge=1, description="Longest reply")
+    min_tokens: int = Field(0, ge=0, description="Shortest reply; only a stop word ends it before")
     stop: Annotated[tuple[_Text, ...], BeforeValidator(_as_tuple)] = Field((), description="Texts that end the reply")
 
 
@@ -68,11 +69,17 @@ def _named(layer: Mapping[str, Any]) -> dict[str, Any]:
     return {_OTHER_NAMES.get(name, name): held for name, held in known.items()}
 
 
-def picker(settings: Sampling) -> Callable[[Sequence[int], Any], int]:
-    """Return a function that takes the tokens so far and the next one's logits, and chooses."""
+def picker(settings: Sampling, prompt: int = 0, ends: Collection[int] = ()) -> Callable[[Sequence[int], Any], int]:
+    """Return a function that takes the tokens so far and the next one's logits, and chooses.
+
+    Args:
+        settings: How it chooses.
+        prompt: How many of the tokens are the prompt's.
+        ends: The tokens that end a reply, which a reply of `min_tokens` must not do too early.
+    """
     import torch
 
-    adjust = _processors(settings)
+    adjust = _processors(settings, prompt, ends)
     draws = torch.Generator()
     draws.seed() if settings.seed is None else draws.manual_seed(settings.seed)
 
@@ -85,9 +92,10 @@ def picker(settings: Sampling) -> Callable[[Sequence[int], Any], int]:
     return pick
 
 
-def _processors(settings: Sampling) -> Any:
+def _processors(settings: Sampling, prompt: int, ends: Collection[int]) -> Any:
     from transformers import (
         LogitsProcessorList,
+        MinNewTokensLengthLogitsProcessor,
         RepetitionPenaltyLogitsProcessor,
         TemperatureLogitsWarper,
         TopKLogitsWarper,
@@ -97,6 +105,8 @@ def _processors(settings: Sampling) -> Any:
     chosen = LogitsProcessorList()
     if settings.repetition_penalty:
         chosen.append(RepetitionPenaltyLogitsProcessor(settings.repetition_penalty))
+    if settings.min_tokens and ends:
+        chosen.append(MinNewTokensLengthLogitsProcessor(prompt, settings.min_tokens, sorted(ends)))
     if settings.temperature:
         chosen.append(TemperatureLogitsWarper(float(settings.temperature)))
         if settings.top_k:

@@ -62,6 +62,20 @@ class ChoiceScorer(Protocol):
         ...
 
 
+@runtime_checkable
+class ReplyScorer(Protocol):
+    """A model that can say how likely it finds a reply that somebody else gave."""
+
+    def log_likelihood(self, messages: Sequence[MessageLikeRepresentation], reply: str) -> tuple[float, int]:
+        """Return ln p(reply | messages), and of how many tokens it is the sum; what ends a reply is not counted.
+
+        Raises:
+            SetupError: The reply is empty.
+            ModelError: The model failed, or the reply does not fit its window.
+        """
+        ...
+
+
 class Scorer:
     """Scores choices with an engine, and remembers what it found about nothing.
 
@@ -86,6 +100,13 @@ class Scorer:
         each = _distinct(choices)
         neutral = [self._about_nothing(self._head(empty, prefix), each) for empty in content_free]
         return _calibrated(each, log_likelihoods(self._engine, self._head(messages, prefix), each), neutral)
+
+    def log_likelihood(self, messages: Sequence[MessageLikeRepresentation], reply: str) -> tuple[float, int]:
+        """Return the log-likelihood of a reply and its tokens; see `ReplyScorer`."""
+        (said,) = _distinct([reply.strip()])
+        head = self._head(messages, "")
+        _, (ending,) = _split(self._engine, head, [said])
+        return log_likelihoods(self._engine, head, [said])[0], len(ending)
 
     def _head(self, messages: Sequence[MessageLikeRepresentation], prefix: str) -> str:
         budget = self._engine.window * 7 // 8

@@ -289,3 +289,23 @@ def test_threads_of_the_environment_must_be_a_number(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("HEF_THREADS", "many")
     with pytest.raises(SetupError, match="many"):
         LocalChat()
+
+
+def test_a_reply_is_held_to_a_length(chat: LocalChat) -> None:
+    asked = "Answer with the word yes."
+    free = chat.invoke(asked, max_tokens=24).usage_metadata
+    held = chat.model_copy(update={"min_tokens": 24, "max_tokens": 24}).invoke(asked).usage_metadata
+    assert free
+    assert held
+    assert free["output_tokens"] < held["output_tokens"] == 24
+
+
+def test_prompt_tokens_that_a_kept_text_began_with_are_not_computed_again() -> None:
+    chat = LocalChat(max_tokens=2, threads=1)
+    chat.invoke(STORY)
+    first = chat.work
+    chat.invoke(STORY)
+    second = chat.work
+    assert first.given == first.computed == chat.get_num_tokens_from_messages([HumanMessage(STORY)])
+    assert (second.prompts, second.given) == (2, 2 * first.given)
+    assert second.computed == first.computed + 1

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from hef.contract import SetupError
-from hef.llm import ChoiceScorer, LocalChat
+from hef.llm import ChoiceScorer, LocalChat, ReplyScorer
 from hef.llm.scoring import log_likelihoods
+from langchain_core.messages import HumanMessage
 
 ASKED = [("human", "Somebody says: “My dog died last night.” How do they feel?")]
 CHOICES = ["sad", "joyful", "furious", "nostalgic", "apprehensive", "deeply sad and alone", "sad and alone"]
@@ -22,14 +23,18 @@ def chat() -> LocalChat:
 
 def naive(chat: LocalChat, head: str, choice: str) -> float:
     """One full forward over the whole text."""
+    known, ids = chat._engine.encode(head), chat._engine.encode(f"{head} {choice}")
+    assert ids[: len(known)] == known
+    return naive_ids(chat, ids, len(known))
+
+
+def naive_ids(chat: LocalChat, ids: list[int], known: int) -> float:
     import torch
 
     engine = chat._engine
-    known, ids = engine.encode(head), engine.encode(f"{head} {choice}")
-    assert ids[: len(known)] == known
     with engine.at_work(), torch.inference_mode():
         logits: Any = engine.model(torch.tensor([ids])).logits[0].float().log_softmax(-1)
-    return sum(float(logits[at - 1, ids[at]]) for at in range(len(known), len(ids)))
+    return sum(float(logits[at - 1, ids[at]]) for at in range(known, len(ids)))
 
 
 def test_local_chat_is_a_choice_scorer(chat: LocalChat) -> None:
@@ -90,6 +95,21 @@ def test_scoring_leaves_a_following_reply_as_it_was(chat: LocalChat) -> None:
 async def test_async_scores_equal_the_sync_ones(chat: LocalChat) -> None:
     scores = await chat.ascore_choices(ASKED, CHOICES, prefix=PREFIX)
     assert scores == pytest.approx(chat.score_choices(ASKED, CHOICES, prefix=PREFIX), abs=1e-3)
+
+
+def test_the_likelihood_of_a_reply_equals_a_full_forward_over_it(chat: LocalChat) -> None:
+    reply = "I am so sorry to hear that."
+    found, tokens = chat.log_likelihood(ASKED, f" {reply} ")
+    head = chat._engine.prompter.text([HumanMessage(ASKED[0][1])])
+    known, whole = chat._engine.encode(head), chat._engine.encode(head + reply)
+    assert isinstance(chat, ReplyScorer)
+    assert tokens == len(whole) - len(known)
+    assert found == pytest.approx(naive_ids(chat, whole, len(known)), abs=1e-3)
+
+
+def test_an_empty_reply_has_no_likelihood(chat: LocalChat) -> None:
+    with pytest.raises(SetupError, match="none of them empty"):
+        chat.log_likelihood(ASKED, " ")
 
 
 @pytest.mark.parametrize("choices", [[], ["sad", " "]])
