@@ -106,10 +106,11 @@ def replies(
         None, strategy=strategy, primary=primary_of(primary), max_requeries=max_requeries, persona=persona
     )
     chosen = settings(sem=sem, model=model, threads=threads)
-    from ..evaluation.reply_figures import report_replies
+    from ..evaluation.reply_figures import check_figures, report_replies
     from ..sem import resolve_sem
 
     reader = resolve_sem(chosen.sem)
+    check_figures(reader)
     samples, broken = _samples(data, reader, limit, seed)
     made, named = _collect(reader, chosen, settled, samples, ablate, run)
     figures, context = report_replies(made, samples, reader)

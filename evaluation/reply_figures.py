@@ -111,6 +111,17 @@ class SemReadings:
         return np.array([log(max(row[sample.emotion], _TINY)) for row, sample in pairs])
 
 
+def check_figures(sem: Sem) -> None:
+    """Check that all figures can be taken, before hours of replies are spent.
+
+    Raises:
+        SetupError: A package is missing, or the SEM gives no sentence vectors.
+    """
+    embed_of(sem)
+    bleu_estimate(["a"], ["a"], ["a"])
+    uptake("dog", ["dog"])
+
+
 def report_replies(
     replies: dict[str, list[Reply]], samples: Sequence[ReplySample], sem: Sem
 ) -> tuple[list[ReplyFigures], Estimate]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hef.cli.app import app
+from hef.evaluation import reply_text
 from hef.llm import resolve
 from tiny_llm import tiny_llm
 from typer.testing import CliRunner
@@ -98,6 +100,19 @@ def test_verdicts_on_exported_pairs_are_counted(conversations: Path, tmp_path: P
     assert (result["wins"], result["losses"], result["unjudged"], held["broken"]) == (3, 0, 0, 1)
     assert held["sha256"] == {key.name: seal}
     assert "win rate" in replies("--judged", said, "--key", key).stdout
+
+
+@pytest.mark.parametrize("package", ["sacrebleu.metrics.bleu", "snowballstemmer"])
+def test_a_missing_package_is_told_before_any_reply(
+    package: str, conversations: Path, model: Any, monkeypatch: pytest.MonkeyPatch
+):
+    reply_text._stem.cache_clear()
+    reply_text._stemmer.cache_clear()
+    monkeypatch.setitem(sys.modules, package, None)
+    done = replies("--data", conversations)
+    assert done.exit_code == 1
+    assert "hef[evaluate]" in done.stderr
+    assert model.prompts == []
 
 
 @pytest.mark.parametrize(("arguments", "said"), [((), "--data FILE"), (("--judged", "x.jsonl"), "--key")])

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hef.evaluation.metrics import estimates, expected_calibration_error, mean_estimate, ranks
+from hef.evaluation.metrics import (
+    estimates,
+    expected_calibration_error,
+    mean_estimate,
+    median_estimate,
+    ranks,
+    resampled,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import top_k_accuracy_score
@@ -61,6 +68,23 @@ def test_the_interval_has_the_width_theory_gives():
     values = (np.random.default_rng(0).random(2000) < 0.5).astype(float)
     found = mean_estimate(values)
     assert found.high - found.low == pytest.approx(2 * 1.96 * np.sqrt(0.25 / 2000), rel=0.15)
+
+
+def test_one_slow_moment_hardly_moves_a_median():
+    found = median_estimate(np.array([1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 90.0]))
+    assert found.value == 1.3
+    assert 1.0 <= found.low < 1.3 < found.high <= 1.5
+    alone = median_estimate(np.array([2.0]))
+    assert (alone.low, alone.value, alone.high) == (2.0, 2.0, 2.0)
+
+
+def test_a_figure_of_sums_has_the_interval_of_the_same_mean():
+    values = np.random.default_rng(1).random(50)
+    groups = np.repeat(range(10), 5).tolist()
+    table = np.stack([values, np.ones(50)], axis=1)
+    found = resampled(table, groups, lambda sums: float(sums[0] / sums[1]))
+    wanted = mean_estimate(values, groups)
+    assert (found.low, found.value, found.high) == pytest.approx((wanted.low, wanted.value, wanted.high))
 
 
 @settings(deadline=None)

@@ -182,7 +182,7 @@ def test_uptake_length_and_voice_are_means_over_replies():
 
 def test_bleu_is_sacrebleus():
     texts = ["I am so sorry to hear about your dog!", "That is wonderful news for you and your family."]
-    references = ["I am sorry to hear about your poor dog.", "That is wonderful, congratulations to you and yours!"]
+    references = ["I am SORRY to hear about your poor dog.", "that is wonderful, congratulations to you and yours!"]
     wanted = sacrebleu.corpus_bleu(texts, [references], lowercase=True).score
     found = bleu_estimate(texts, references, ["a", "b"])
     assert found.value == pytest.approx(wanted)
