@@ -42,20 +42,26 @@ def parse_choice(text: str, choices: Sequence[str], synonyms: Mapping[str, str] 
     only in a short text: a long one that names several has not chosen.
     """
     parts = clauses(_readable(text))
-    known = _known(choices, synonyms or {})
-    mentions = [found for at, clause in enumerate(parts) for found in _mentions(at, clause, known)]
-    spans: list[list[tuple[int, int]]] = [[] for _ in parts]
-    for found in mentions:
-        spans[found.clause].append((found.start, found.end))
-    out = denied(parts, spans)
-    live = [m for m in mentions if (m.clause, m.start) not in out and not _about_itself(parts[m.clause], m)]
-    named = [m for m in live if m.own] or live
-    if answers := [m for m in live if _is_marked(parts[m.clause], m)]:
+    live = _live(parts, _known(choices, synonyms or {}))
+    if answers := [found for found in live if _is_marked(parts[found.clause], found)]:
         return answers[-1].choice
-    opening = [m for m in live if _stands_alone(parts, m)]
+    named = [found for found in live if found.own] or live
     short = sum(len(clause.words) for clause in parts) <= SHORT
-    chosen = opening or (named if short or len({m.choice for m in named}) == 1 else [])
+    chosen = named if short or len({found.choice for found in named}) == 1 else []
+    chosen = [found for found in live if _stands_alone(parts, found)] or chosen
     return chosen[0].choice if chosen else None
+
+
+def _live(parts: Sequence[Clause], known: Mapping[tuple[str, ...], tuple[str, bool]]) -> list[_Mention]:
+    """Return what is named and not denied."""
+    mentions = [list(_mentions(at, clause, known)) for at, clause in enumerate(parts)]
+    out = denied(parts, [[(found.start, found.end) for found in some] for some in mentions])
+    return [
+        found
+        for some in mentions
+        for found in some
+        if (found.clause, found.start) not in out and not _about_itself(parts[found.clause], found)
+    ]
 
 
 def _readable(text: str) -> str:

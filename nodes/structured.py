@@ -62,9 +62,8 @@ def read_structure(answer: object, taxonomy: Taxonomy) -> str | None:
     Raises:
         ModelError: The answer has not the form of the schema.
     """
-    held = answer.model_dump() if hasattr(answer, "model_dump") else answer
-    if not isinstance(held, Mapping) or not isinstance(held.get("emotion"), str):
+    if not isinstance(answer, Mapping) or not isinstance(answer.get("emotion"), str):
         raise ModelError("the LLM's structured output has no text under `emotion`")
-    said = [held["emotion"], held.get("hypothesis")]
+    said = [answer["emotion"], answer.get("hypothesis")]
     found = [parse_choice(text, taxonomy.labels, taxonomy.synonyms) for text in said if isinstance(text, str)]
     return next((label for label in found if label), None)
