@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..contract import Fit, HefContext
 from ..contract.context import Strategy
 from ..sem.training.data import Sample
 from .ablations import Ablation, Ablations, variants
 from .emotion import EmotionReport
+from .remembered_sem import RememberedSem
 from .samples import halves
 from .strategies import Gain, Pair, gain_over_halves
 from .turn_record import TurnRecord
@@ -71,7 +72,9 @@ def run_emotion(
         name: pair.record(name, base.model_copy(update={"strategy": name}), measured, fit) for name in strategies
     }
     used = pair.fit_in_use(records.get("two_stage", []), fit)
-    without = Ablations(pair, fitting, measured, records.get("two_stage", []), used, data, seed)
+    # Ablations are not timed, so the SEM need not read the same dialogue again and again.
+    quick = replace(pair, sem=RememberedSem(pair.sem))
+    without = Ablations(quick, fitting, measured, records.get("two_stage", []), used, data, seed)
     return EmotionRun(
         samples=measured,
         records=records,

@@ -69,7 +69,7 @@ class Pair:
         if self.model is None or self.answers is None or context.strategy == "sem_only":
             return record_sem(self.sem, samples, context.primary, told)
         hef: Any = create_perception(model=self.model, sem=self.sem, fit=fit).compile()
-        return record_turns(hef, context, samples, self.answers, told)
+        return record_turns(hef, context, samples, self.answers, self.sem.description.taxonomy.labels, told)
 
     def fit(self, records: Sequence[TurnRecord], samples: Sequence[Sample], *, data: str, seed: int) -> Fit:
         """Fit the join on recorded turns."""

@@ -48,6 +48,7 @@ def record_turns(
     context: HefContext,
     samples: Sequence[Sample],
     answers: Answers,
+    labels: Sequence[str],
     report: Report = lambda done, total: None,
 ) -> list[TurnRecord]:
     """Run a compiled graph on each sample and record what its nodes wrote.
@@ -57,11 +58,12 @@ def record_turns(
         context: Settings of the runs.
         samples: The dialogues.
         answers: Where the graph's LLM keeps its answers.
+        labels: The taxonomy.
         report: Told of the progress.
     """
     found: list[TurnRecord] = []
     for sample in samples:
-        found.append(_record(hef, context, sample, answers))
+        found.append(_record(hef, context, sample, answers, labels))
         report(len(found), len(samples))
     return found
 
@@ -91,7 +93,7 @@ def as_messages(dialogue: Dialogue) -> list[AnyMessage]:
     return [HumanMessage(turn.text) if turn.role == "speaker" else AIMessage(turn.text) for turn in dialogue]
 
 
-def _record(hef: Any, context: HefContext, sample: Sample, answers: Answers) -> TurnRecord:
+def _record(hef: Any, context: HefContext, sample: Sample, answers: Answers, labels: Sequence[str]) -> TurnRecord:
     answers.take()
     started = time.perf_counter()
     token = ASKED.set(sample)
@@ -105,10 +107,13 @@ def _record(hef: Any, context: HefContext, sample: Sample, answers: Answers) -> 
                 verdicts += [update["verdict"]] if "verdict" in update else []
                 if empathy := update.get("empathy"):
                     prediction = Prediction(empathy.emotion, empathy.distribution)
+    except ModelError:
+        # The LLM alone named nothing: a turn without a result, which counts as a guess among all labels.
+        if context.strategy != "llm_only" or not verdicts:
+            raise
     finally:
         ASKED.reset(token)
-    if prediction is None:
-        raise ModelError("the graph ended without a decision")
+    prediction = prediction or Prediction(labels[0], dict.fromkeys(labels, 1 / len(labels)))
     usage = answers.take()
     seconds = time.perf_counter() - started + usage.spared
     return TurnRecord(prediction, tuple(readings), tuple(verdicts), usage, seconds)

@@ -181,3 +181,62 @@ def test_recorded_figures_show_up_in_the_description_of_the_sem(conversations: P
     figures = OnnxSem(folder).description.figures
     assert figures["top1"] == pytest.approx(result["top1"]["value"], abs=1e-4)
     assert figures["samples"] == result["samples"]
+
+
+def judged(conversations: Path, folder: Path, *more: object) -> Any:
+    return evaluate(
+        "emotion", "--data", conversations, "--strategy", "all", "--model", "oracle:0.6", "--run", folder, *more
+    )  # fmt: skip
+
+
+def test_the_report_holds_what_was_printed(conversations: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    done = judged(conversations, tmp_path / "run", "--fit", tmp_path / "fit.json", "--ablate", "--limit", 6)
+
+    assert done.exit_code == 0, done.stderr
+    report = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    cells = [cell.strip() for line in report.splitlines() if line.startswith("|") for cell in line.split("|")]
+    printed = " ".join(done.stdout.split())
+    assert {"two_stage", "accuracy", "escapes", "LLM calls", "without pooling", "top 10"} <= set(cells)
+    assert all(cell in printed for cell in cells if "---" not in cell)
+    assert "two_stage gains" in report
+    pictures = {path.name for path in (tmp_path / "run").glob("*.png")}
+    assert pictures == {"accuracy.png", "confusion.png", "reliability.png"}
+    assert all(f"]({name})" in report for name in pictures)
+
+
+def test_a_fit_is_written_and_can_be_measured_with(conversations: Path, tmp_path: Path):
+    done = judged(conversations, tmp_path / "run", "--fit", tmp_path / "fit.json", "--json", "-")
+    assert done.exit_code == 0, done.stderr
+    held, fit = json.loads(done.stdout), json.loads((tmp_path / "fit.json").read_text())
+    assert held["fit"]["origin"] == fit["origin"]
+    assert (fit["sem"], fit["model"]) == ("minilm", "oracle:0.6")
+    assert fit["origin"]["samples"] + held["results"][0]["samples"] == 10
+    assert {result["samples"] for result in held["results"]} == {4, 6} & {held["results"][0]["samples"]}
+
+    again = judged(conversations, tmp_path / "run", "--fitted", tmp_path / "fit.json", "--json", "-")
+    assert json.loads(again.stdout)["fit"] == held["fit"]
+    other = evaluate(
+        "emotion", "--data", conversations, "--strategy", "two_stage", "--model", "adversary",
+        "--fitted", tmp_path / "fit.json",
+    )  # fmt: skip
+    assert other.exit_code == 1
+    assert "the fit is of SEM 'minilm' with LLM 'oracle:0.6'" in other.stderr
+
+
+def test_a_run_goes_on_without_asking_again(conversations: Path, tmp_path: Path):
+    first = judged(conversations, tmp_path / "run", "--json", "-")
+    answers = (tmp_path / "run" / "answers.jsonl").read_text()
+    second = judged(conversations, tmp_path / "run", "--json", "-")
+
+    assert (tmp_path / "run" / "answers.jsonl").read_text() == answers
+    for one, other in zip(json.loads(first.stdout)["results"], json.loads(second.stdout)["results"], strict=True):
+        assert one["top1"] == other["top1"]
+        assert one["course"]["calls"] == other["course"]["calls"]
+
+
+@pytest.mark.parametrize("flag", ["--ablate", "--fit=x.json", "--fitted=x.json"])
+def test_what_is_about_both_is_refused_for_one(flag: str, conversations: Path):
+    done = evaluate("emotion", "--data", conversations, flag)
+    assert done.exit_code == 2
+    assert "about SEM and LLM together" in done.stderr

@@ -1,0 +1,160 @@
+"""The fitted join: what it finds, and the promise that HEF is never below its better half."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import log
+from typing import Any
+
+import numpy as np
+import pytest
+from hef.contract import Fit, HefContext, SetupError, Verdict
+from hef.evaluation.answers import keeping
+from hef.evaluation.conditional_logit import fit_logit, log_shares
+from hef.evaluation.emotion_run import EmotionRun, run_emotion
+from hef.evaluation.fitting import Evidence, fit_join
+from hef.evaluation.scripted import scripted_judge
+from hef.evaluation.strategies import Pair
+from hef.nodes.decision import decide
+from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
+from hef.sem.distribution import primary_emotions
+from sklearn.linear_model import LogisticRegression
+from synthetic import LABELS, SyntheticSem
+
+NAMED: dict[str, Any] = {"sem": "synthetic", "model": "judge", "data": "own", "date": "2026-11-24"}
+
+
+@lru_cache
+def measured(spec: str, count: int = 400) -> EmotionRun:
+    sem = SyntheticSem(count)
+    judge = scripted_judge(spec, LABELS)
+    assert judge is not None
+    strategies: Any = ("sem_only", "llm_only", "two_stage")
+    pair = Pair(sem, *keeping(judge))
+    return run_emotion(pair, strategies, sem.samples, HefContext(), data="own", fit_share=0.5)
+
+
+def accuracy(run: EmotionRun) -> dict[str, float]:
+    return {report.strategy: report.top1.value for report in run.reports}
+
+
+@pytest.mark.parametrize("spec", ["oracle:0.6", "oracle:0.9"])
+def test_a_fair_judge_and_the_sem_are_better_than_both(spec: str) -> None:
+    run = measured(spec)
+
+    assert run.gain is not None
+    assert run.gain.gain.low > 0
+
+
+@pytest.mark.parametrize("spec", ["oracle:0.3", "constant:sad", "adversary"])
+def test_a_bad_judge_does_not_drag_the_sem_down(spec: str) -> None:
+    run = measured(spec)
+
+    assert run.gain is not None
+    assert run.gain.over == "sem_only"
+    assert run.gain.gain.value >= -0.005
+
+
+def test_a_judge_that_always_says_the_same_gets_no_weight() -> None:
+    run = measured("constant:sad")
+
+    assert run.fit is not None
+    assert (run.fit.vote_first, run.fit.vote_primary, run.fit.vote_outside, run.fit.bias) == (0, 0, 0, {})
+
+
+def test_a_judge_that_is_always_wrong_never_gets_a_vote_in_favour() -> None:
+    run = measured("adversary")
+
+    assert run.fit is not None
+    assert max(run.fit.vote_first, run.fit.vote_primary, run.fit.vote_outside) <= 0
+
+
+def test_an_oracles_vote_is_what_its_reliability_is_worth() -> None:
+    run = measured("oracle:0.6")
+
+    assert run.fit is not None
+    assert run.fit.vote_primary == pytest.approx(log(0.6 * 31 / 0.4), abs=0.6)
+    assert run.fit.sem_weight == pytest.approx(1, abs=0.15)
+
+
+def test_fitting_and_measuring_are_kept_apart_by_conversation() -> None:
+    run = measured("oracle:0.9")
+
+    assert run.fit is not None
+    assert run.fit.origin is not None
+    assert run.fit.origin.samples + len(run.samples) == 400
+    assert run.fit.origin.conversations + len({sample.conv_id for sample in run.samples}) == 200
+
+
+def scoring(sharpness: float, count: int = 600) -> list[Evidence]:
+    """Return evidence of a SEM, and of an LLM whose scores are noise, and in part the truth."""
+    sem, chance = SyntheticSem(count), np.random.default_rng(1)
+    found = []
+    for sample, reading in zip(sem.samples, sem.read([sample.turns for sample in sem.samples]), strict=True):
+        raw = chance.normal(0, 2, len(LABELS)) + sharpness * (np.array(LABELS) == sample.emotion)
+        logs = raw - np.log(np.exp(raw).sum())
+        scores = dict(zip(LABELS, logs.tolist(), strict=True))
+        verdict = Verdict(turn="t", agreed=True, emotion=LABELS[int(logs.argmax())], scores=scores, form="scored")
+        reading = reading.model_copy(update={"primary": primary_emotions(reading.distribution, 5)})
+        found.append(Evidence.of([reading], verdict, sample, LABELS))
+    return found
+
+
+def test_scores_that_are_noise_get_no_weight() -> None:
+    assert fit_join(scoring(0.0), LABELS, **NAMED).llm_weight == 0
+
+
+def test_scores_that_say_something_get_the_weight_of_the_likelihood() -> None:
+    # With normal noise of variance 4 and a step of s, the log-likelihood ratio is s / 4 times the score.
+    fit = fit_join(scoring(3.0, 2000), LABELS, **NAMED)
+
+    assert fit.llm_weight == pytest.approx(3 / 4, abs=0.08)
+    assert fit.origin is not None
+    assert fit.origin.before < fit.origin.held_out <= fit.origin.after + 1e-3
+
+
+def test_what_is_fitted_is_what_the_graph_decides_by() -> None:
+    evidence = scoring(3.0, 200)
+    fit = fit_join(evidence, LABELS, **NAMED)
+    sem = SyntheticSem(200)
+    readings = [
+        reading.model_copy(update={"primary": one.primary})
+        for reading, one in zip(sem.read([sample.turns for sample in sem.samples]), evidence, strict=True)
+    ]
+    shares = [
+        decide([reading], one.verdict, TAXONOMY, fit).distribution[sample.emotion]
+        for reading, one, sample in zip(readings, evidence, sem.samples, strict=True)
+    ]
+
+    assert fit.origin is not None
+    assert np.log(shares).mean() == pytest.approx(fit.origin.after, abs=2e-3)
+
+
+def test_an_llm_that_never_names_a_label_cannot_be_fitted() -> None:
+    with pytest.raises(SetupError, match="named no emotion"):
+        fit_join([], LABELS, **NAMED)
+
+
+def test_turns_of_one_conversation_are_too_few() -> None:
+    with pytest.raises(SetupError, match="one conversation"):
+        fit_join(scoring(1.0, 2), LABELS, **NAMED)
+
+
+def test_a_conditional_logit_over_two_alternatives_is_a_logistic_regression() -> None:
+    chance = np.random.default_rng(0)
+    held = chance.normal(size=(300, 3))
+    wanted = (chance.random(300) < 1 / (1 + np.exp(-held @ [1.0, -2.0, 0.5]))).astype(int)
+    features = np.stack([np.zeros_like(held), held], axis=1)
+
+    found = fit_logit(features, wanted, np.zeros(3), np.full(3, 0.1))
+
+    expected = LogisticRegression(C=10, fit_intercept=False, tol=1e-10).fit(held, wanted).coef_[0]
+    assert found == pytest.approx(expected, abs=1e-4)
+    assert np.exp(log_shares(features, found)).sum(axis=1) == pytest.approx(1)
+
+
+def test_a_fit_survives_its_file(tmp_path: Any) -> None:
+    fit = fit_join(scoring(3.0, 200), LABELS, **NAMED)
+    fit.write(tmp_path / "new" / "fit.json")
+
+    assert Fit.from_file(tmp_path / "new" / "fit.json") == fit
