@@ -75,10 +75,8 @@ def merge(weights: Mapping[str, Array], adapter: Mapping[str, LowRank]) -> dict[
         SetupError: The adapter does not fit.
     """
     check_fit(adapter, {name: held.shape for name, held in weights.items()})
-    return {
-        name: held + adapter[name].up @ adapter[name].down if name in adapter else held
-        for name, held in weights.items()
-    }
+    sums: dict[str, Array] = {name: weights[name] + added.up @ added.down for name, added in adapter.items()}
+    return {**weights, **sums}
 
 
 def _tensors(path: Path) -> dict[str, Array]:

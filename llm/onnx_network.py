@@ -48,9 +48,6 @@ class OnnxNetwork:
         ValueError: A file is damaged.
     """
 
-    kind: Final = "onnx-4-bit"
-    suggested: Final[Mapping[str, Any]] = {}
-
     def __init__(self, folder: Path, *, threads: int | None = None) -> None:
         import onnxruntime as ort
 
@@ -68,6 +65,16 @@ class OnnxNetwork:
             )
         except Exception as error:  # ONNX Runtime's own errors share no base but this one
             raise ValueError(f"model.onnx: {error}") from error
+
+    @property
+    def kind(self) -> str:
+        """4 bits."""
+        return "onnx-4-bit"
+
+    @property
+    def suggested(self) -> Mapping[str, Any]:
+        """Nothing: the most probable token is taken."""
+        return {}
 
     @property
     def window(self) -> int:
