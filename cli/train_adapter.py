@@ -63,13 +63,14 @@ def _run(out: Path, recipe: Any, conversations: list[Any], settings: Settings) -
     import torch
 
     from ..finetuning.loop import AdapterRun
-    from ..llm.loading import EMBEDDED, load
+    from ..llm.embedded import PLAIN
+    from ..llm.loading import load_on_torch
     from ..sem import resolve_sem
 
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    model, tokenizer = load(EMBEDDED)
-    return AdapterRun(out, recipe, model, tokenizer, resolve_sem(settings.sem), conversations)
+    network = load_on_torch(PLAIN, precision="bfloat16")
+    return AdapterRun(out, recipe, network.model, network.tokenizer, resolve_sem(settings.sem), conversations)
 
 
 def _train(run: AdapterRun) -> Any:

@@ -18,9 +18,9 @@ from ..graph import create_hef
 from ..llm import ReplyScorer, model_name
 from ..prompts import Overrides, Prompts, draft_messages
 from ..sem import Sem
-from .emotion import as_messages
 from .reply_run import ReplyRun
 from .reply_samples import ReplySample
+from .turn_record import as_messages
 
 Variant: TypeAlias = Literal["hef", "no_causes", "no_emotion", "plain"]
 Report: TypeAlias = Callable[[int, int], None]

@@ -22,8 +22,8 @@ from ..llm import LocalChat, model_name
 from ..prompts import Overrides
 from ..sem import Sem
 from .bench_dialogues import turns_apart
-from .emotion import as_messages
 from .metrics import Estimate, median_estimate
+from .turn_record import as_messages
 
 Report = Callable[[str, int, int], None]
 LENGTHS = (1, 3, 5)

@@ -54,8 +54,7 @@ def _tokens(engine: Engine, prompt: Sequence[int], settings: Sampling) -> Genera
     pick = picker(settings, len(prompt), engine.ends)
     try:
         while True:
-            with engine.at_work():
-                token = pick(state.ids, state.logits)
+            token = pick(state.ids, state.logits)
             if token in engine.ends:
                 return
             yield token

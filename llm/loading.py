@@ -4,37 +4,70 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ..contract import SetupError
-from .embedded import converted, prepare_embedded
+from .embedded import converted, is_embedded, prepare_embedded
+from .network import Network
 from .quiet import quiet
+from .torch_network import TorchNetwork
 
-EMBEDDED: Final = "embedded"
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 
 
-def load(model_id: str, *, precision: Precision = "auto", device: str = "auto") -> tuple[Any, Any]:
-    """Return a model, ready to infer, and its tokenizer.
+def load(model_id: str, *, precision: Precision = "auto", device: str = "auto", threads: int | None = None) -> Network:
+    """Return a model, ready to infer.
+
+    The embedded model runs on ONNX Runtime, unless another precision than `auto` or another device
+    than the CPU is asked for; every other model runs on transformers.
 
     Args:
-        model_id: `embedded`, a folder, or the id of a model on the Hugging Face hub.
-        precision: Type of the weights; `auto` is bfloat16 on a GPU and on a CPU that computes in it,
-            else float32.
-        device: A torch device; `auto` is a GPU where there is one.
+        model_id: `embedded`, `embedded-plain`, a folder, or the id of a model on the Hugging Face hub.
+        precision: Type of the weights; `auto` is the embedded model's own 4 bits, for another model
+            bfloat16 on a GPU and on a CPU that computes in it, else float32.
+        device: A torch device; `auto` is the CPU for the embedded model, else a GPU where there is one.
+        threads: CPU threads of one step; None leaves them to the library.
 
     Raises:
         SetupError: The model could not be found or read.
     """
+    if is_embedded(model_id) and precision == "auto" and device in ("auto", "cpu"):
+        return _on_onnx(model_id, threads)
+    return load_on_torch(model_id, precision=precision, device=device, threads=threads)
+
+
+def _on_onnx(model_id: str, threads: int | None) -> Network:
+    from .onnx_network import OnnxNetwork
+
+    with ThreadPoolExecutor(1) as beside:
+        held = beside.submit(lambda: converted(model=model_id, onnx=True))
+        import jinja2.sandbox  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import tokenizers  # noqa: F401
+
+    place = held.result() or prepare_embedded(model=model_id)
+    try:
+        return OnnxNetwork(place, threads=threads)
+    except (OSError, ValueError, KeyError) as error:
+        raise SetupError(
+            f"the converted model in {place} could not be loaded ({first_line(error)}): remove that folder"
+        ) from error
+
+
+def load_on_torch(
+    model_id: str, *, precision: Precision = "auto", device: str = "auto", threads: int | None = None
+) -> TorchNetwork:
+    """Return a model of transformers, the embedded one too; see `load`."""
     with ThreadPoolExecutor(1) as beside:
         # Checking the hash of 270 MB leaves the interpreter free to import; converting imports, too, and must wait:
         # transformers does not stand being imported from two threads.
-        held = beside.submit(lambda: converted() if model_id == EMBEDDED else None)
+        held = beside.submit(lambda: converted(model=model_id, onnx=False) if is_embedded(model_id) else None)
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    place = str(held.result() or prepare_embedded()) if model_id == EMBEDDED else model_id
-    return _read(place, model_id, *_kind(torch, precision, device), AutoModelForCausalLM, AutoTokenizer)
+    place = str(held.result() or prepare_embedded(model=model_id)) if is_embedded(model_id) else model_id
+    model, tokenizer = _read(place, model_id, *_kind(torch, precision, device), AutoModelForCausalLM, AutoTokenizer)
+    return TorchNetwork(model, tokenizer, threads=threads)
 
 
 def first_line(error: Exception) -> str:

@@ -32,12 +32,15 @@ from langchain_huggingface import ChatHuggingFace
 from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from ..contract import SetupError
-from .embedded import EMBEDDED_NAME, notes_folder
+from .embedded import EMBEDDED, embedded_name, is_embedded, notes_folder
 from .engine import Engine, Work
 from .generation import Piece, write
-from .loading import EMBEDDED, Precision, load
+from .loading import Precision, load
+from .network import Network
 from .sampling import Sampling, sampling
 from .scoring import Scorer
+from .threads import cpu_threads
+from .torch_network import TorchNetwork
 
 _REFUSED: Final = ("n", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias")
 _MEANINGLESS: Final = {"timeout", "max_retries", "api_key"}
@@ -52,7 +55,7 @@ class LocalChat(ChatHuggingFace):
 
     Example:
         ```python
-        chat = LocalChat(temperature=0, max_tokens=60)  # the embedded SmolLM2-135M-Instruct
+        chat = LocalChat(temperature=0, max_tokens=60)  # the embedded SmolLM2-135M
         chat.invoke("Why is the sky blue?", stop=["?"]).content
         ```
     """
@@ -62,7 +65,7 @@ class LocalChat(ChatHuggingFace):
     llm: Any = None
     """A ready `HuggingFacePipeline`, whose model and tokenizer are used; None loads `model_id`."""
     model_id: str | None = EMBEDDED
-    """`embedded`, a folder, or the id of a model on the Hugging Face hub."""
+    """`embedded`, `embedded-plain` (without its adapter), a folder, or the id of a model on the Hugging Face hub."""
     top_k: int | None = None
     """Choose among so many tokens."""
     repetition_penalty: float | None = None
@@ -70,11 +73,12 @@ class LocalChat(ChatHuggingFace):
     min_tokens: int | None = Field(None, ge=0)
     """Shortest reply, so that replies of one length can be compared."""
     threads: int | None = Field(None, ge=1)
-    """CPU threads; None means the environment's `HEF_THREADS`, else what torch is set to."""
+    """CPU threads; None means the environment's `HEF_THREADS`, else the library's own choice."""
     precision: Precision = "auto"
-    """Type of the weights; `auto` is bfloat16 where the machine computes in it, else float32."""
+    """Type of the weights; `auto` is 4 bits for the embedded model (on ONNX Runtime), for another one
+    bfloat16 where the machine computes in it, else float32."""
     device: str = "auto"
-    """A torch device; `auto` is a GPU where there is one."""
+    """A torch device; `auto` is a GPU where there is one, and the CPU for the embedded model."""
     window: int | None = Field(None, ge=64)
     """How many tokens prompt and reply may have together; None means as many as the model can."""
     kept_tokens: int = Field(4096, ge=0)
@@ -90,8 +94,9 @@ class LocalChat(ChatHuggingFace):
         if refused := given - known - _MEANINGLESS:
             raise SetupError(f"LocalChat takes no {', '.join(sorted(refused))}; it takes {', '.join(_TAKEN)}")
         super().__init__(**kwargs)
-        self._engine = Engine(self._loader(), threads=self.threads, window=self.window, kept_tokens=self.kept_tokens)
-        self._scorer = Scorer(self._engine, notes_folder() if self.model_id == EMBEDDED and not self.llm else None)
+        self._engine = Engine(self._loader(), window=self.window, kept_tokens=self.kept_tokens)
+        named = str(self.model_id)
+        self._scorer = Scorer(self._engine, notes_folder(named) if is_embedded(named) else None)
 
     @classmethod
     def from_model_id(
@@ -110,7 +115,7 @@ class LocalChat(ChatHuggingFace):
     def name_of_model(self) -> str:
         """A short name to show: the hub's id, or the name of the folder."""
         given = str(self.model_id)
-        return EMBEDDED_NAME if given == EMBEDDED else Path(given).name if Path(given).is_dir() else given
+        return embedded_name(given) if is_embedded(given) else Path(given).name if Path(given).is_dir() else given
 
     @property
     def _llm_type(self) -> str:
@@ -228,18 +233,19 @@ class LocalChat(ChatHuggingFace):
 
     def _sampling(self, call: dict[str, Any]) -> Sampling:
         """Join what the model suggests, what the constructor was given, and what the call says."""
-        suggested = self._engine.model.generation_config
-        names = ("temperature", "top_p", "top_k") if suggested.do_sample else ()
-        return sampling({name: getattr(suggested, name) for name in names}, self._settings(), call)
+        return sampling(self._engine.suggested, self._settings(), call)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         named = LangSmithParams(ls_provider="hef", ls_model_name=str(kwargs.get("model") or self.name_of_model))
         return {**super()._get_ls_params(stop=stop, **kwargs), **named}
 
-    def _loader(self) -> Callable[[], tuple[Any, Any]]:
+    def _loader(self) -> Callable[[], Network]:
+        threads = cpu_threads(self.threads)
         if self.llm is not None:
-            return lambda: (self.llm.pipeline.model.eval(), self.tokenizer or self.llm.pipeline.tokenizer)
-        return partial(load, str(self.model_id), precision=self.precision, device=self.device)
+            return lambda: TorchNetwork(
+                self.llm.pipeline.model.eval(), self.tokenizer or self.llm.pipeline.tokenizer, threads=threads
+            )
+        return partial(load, str(self.model_id), precision=self.precision, device=self.device, threads=threads)
 
     def _inherit_llm_properties(self) -> None:
         """Leave the parent's reading of an endpoint's settings out; a pipeline has none of them."""

@@ -11,12 +11,12 @@ from pathlib import Path
 from langchain_core.language_models import BaseChatModel
 
 from ..contract import SetupError
-from .embedded import check_embedded
-from .loading import EMBEDDED, first_line
+from .embedded import EMBEDDED, check_embedded, is_embedded
+from .loading import first_line
 from .local_chat import LocalChat
 
 _ACCEPTED = (
-    "give a chat model (a BaseChatModel), `embedded`, `huggingface:<id or folder>`, "
+    "give a chat model (a BaseChatModel), `embedded`, `embedded-plain`, `huggingface:<id or folder>`, "
     "or `<provider>:<name>` as langchain's init_chat_model takes it"
 )
 _LOCAL = "huggingface:"
@@ -31,9 +31,10 @@ def resolve_model(spec: BaseChatModel | str | None) -> BaseChatModel:
     """Return the chat model that is meant; a local one is one object a process.
 
     Args:
-        spec: A chat model, which is returned as it is; None or `embedded` for the embedded one;
-            `huggingface:<id or folder>` for another local one; any other text is handed to
-            `langchain.chat_models.init_chat_model`, which wants the package `langchain`.
+        spec: A chat model, which is returned as it is; None or `embedded` for the embedded one,
+            `embedded-plain` for it without its adapter; `huggingface:<id or folder>` for another
+            local one; any other text is handed to `langchain.chat_models.init_chat_model`, which
+            wants the package `langchain`.
 
     Raises:
         SetupError: It names no model, or the model's weights or packages are missing.
@@ -45,9 +46,9 @@ def resolve_model(spec: BaseChatModel | str | None) -> BaseChatModel:
     if not isinstance(spec, str) or not spec.strip():
         raise SetupError(f"the model is {spec!r} ({type(spec).__name__}); {_ACCEPTED}")
     spec = spec.strip()
-    if spec == EMBEDDED:
-        check_embedded()
-        return _local(EMBEDDED)
+    if is_embedded(spec):
+        check_embedded(spec)
+        return _local(spec)
     if spec.startswith(_LOCAL):
         return _local(_place(spec.removeprefix(_LOCAL)))
     return _initialised(spec)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any, Final, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ..contract import SetupError
+from .network import Array
 
 _OTHER_NAMES: Final = {
     "max_new_tokens": "max_tokens",
@@ -69,7 +72,7 @@ def _named(layer: Mapping[str, Any]) -> dict[str, Any]:
     return {_OTHER_NAMES.get(name, name): held for name, held in known.items()}
 
 
-def picker(settings: Sampling, prompt: int = 0, ends: Collection[int] = ()) -> Callable[[Sequence[int], Any], int]:
+def picker(settings: Sampling, prompt: int = 0, ends: Collection[int] = ()) -> Callable[[Sequence[int], Array], int]:
     """Return a function that takes the tokens so far and the next one's logits, and chooses.
 
     Args:
@@ -77,40 +80,53 @@ def picker(settings: Sampling, prompt: int = 0, ends: Collection[int] = ()) -> C
         prompt: How many of the tokens are the prompt's.
         ends: The tokens that end a reply, which a reply of `min_tokens` must not do too early.
     """
-    import torch
+    draws = np.random.default_rng(settings.seed)
 
-    adjust = _processors(settings, prompt, ends)
-    draws = torch.Generator()
-    draws.seed() if settings.seed is None else draws.manual_seed(settings.seed)
-
-    def pick(ids: Sequence[int], logits: Any) -> int:
-        scores = adjust(torch.tensor([list(ids)]), logits.cpu()[None])
+    def pick(ids: Sequence[int], logits: Array) -> int:
+        early = len(ids) - prompt < (settings.min_tokens or 0)
+        scores = adjusted(settings, ids, logits, ends if early else ())
         if not settings.temperature:
             return int(scores.argmax())
-        return int(torch.multinomial(scores.softmax(-1), 1, generator=draws))
+        shares = np.exp(scores - scores.max()).cumsum()
+        return int(shares.searchsorted(draws.random() * shares[-1], side="right"))
 
     return pick
 
 
-def _processors(settings: Sampling, prompt: int, ends: Collection[int]) -> Any:
-    from transformers import (
-        LogitsProcessorList,
-        MinNewTokensLengthLogitsProcessor,
-        RepetitionPenaltyLogitsProcessor,
-        TemperatureLogitsWarper,
-        TopKLogitsWarper,
-        TopPLogitsWarper,
-    )
+def adjusted(
+    settings: Sampling, ids: Sequence[int], logits: Array, barred: Collection[int] = ()
+) -> NDArray[np.float64]:
+    """Return the logits as the settings change them, -inf for a token that may not come.
 
-    chosen = LogitsProcessorList()
-    if settings.repetition_penalty:
-        chosen.append(RepetitionPenaltyLogitsProcessor(settings.repetition_penalty))
-    if settings.min_tokens and ends:
-        chosen.append(MinNewTokensLengthLogitsProcessor(prompt, settings.min_tokens, sorted(ends)))
+    The same as transformers' logits processors, in the same order.
+    """
+    scores = logits.astype(np.float64)
+    if (penalty := settings.repetition_penalty) and ids:
+        seen = np.unique(ids)
+        held = scores[seen]
+        scores[seen] = np.where(held < 0, held * penalty, held / penalty)
+    if barred:
+        scores[sorted(barred)] = -np.inf
     if settings.temperature:
-        chosen.append(TemperatureLogitsWarper(float(settings.temperature)))
+        scores /= settings.temperature
         if settings.top_k:
-            chosen.append(TopKLogitsWarper(settings.top_k))
+            scores = _top_k(scores, settings.top_k)
         if settings.top_p:
-            chosen.append(TopPLogitsWarper(settings.top_p))
-    return chosen
+            scores = _top_p(scores, settings.top_p)
+    return scores
+
+
+def _top_k(scores: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    count = min(count, len(scores))
+    least = np.partition(scores, -count)[-count]
+    return np.where(scores < least, -np.inf, scores)
+
+
+def _top_p(scores: NDArray[np.float64], mass: float) -> NDArray[np.float64]:
+    """Leave the most probable tokens that cover the mass, one at least."""
+    order = scores.argsort(kind="stable")
+    shares = np.exp(scores[order] - scores.max())
+    beyond = order[shares.cumsum() / shares.sum() <= 1 - mass]
+    scores = scores.copy()
+    scores[beyond[beyond != order[-1]]] = -np.inf
+    return scores

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from math import exp, fsum, log
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
+import numpy as np
 from langchain_core.messages import MessageLikeRepresentation, convert_to_messages
+from numpy.typing import NDArray
 
 from ..contract import SetupError
 from .engine import Engine, State
+from .network import Array
 
 _ROWS = 8
 """How many choices are computed in one batch."""
@@ -123,7 +126,7 @@ class Scorer:
         """Read a score about nothing from the notes, or compute it and note it."""
         if self._notes is None:
             return log_likelihoods(self._engine, head, choices)
-        key = json.dumps([str(self._engine.model.dtype), head, *choices])
+        key = json.dumps([self._engine.kind, head, *choices])
         path = self._notes / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
         with suppress(OSError, ValueError):
             found = json.loads(path.read_text(encoding="utf-8"))
@@ -146,14 +149,13 @@ def log_likelihoods(engine: Engine, head: str, choices: Sequence[str]) -> list[f
     prompt, endings = _split(engine, head, choices)
     state = engine.start(prompt)
     engine.keep(state)
-    with engine.at_work():
-        first = state.logits.log_softmax(-1)
-        totals = [float(first[ending[0]]) for ending in endings]
-        longer = [at for at, ending in enumerate(endings) if len(ending) > 1]
-        for start in range(0, len(longer), _ROWS):
-            rows = longer[start : start + _ROWS]
-            for at, rest in zip(rows, _rest(engine, state, [endings[at] for at in rows]), strict=True):
-                totals[at] += rest
+    first = _log_softmax(state.logits)
+    totals = [float(first[ending[0]]) for ending in endings]
+    longer = [at for at, ending in enumerate(endings) if len(ending) > 1]
+    for start in range(0, len(longer), _ROWS):
+        rows = longer[start : start + _ROWS]
+        for at, rest in zip(rows, _rest(engine, state, [endings[at] for at in rows]), strict=True):
+            totals[at] += rest
     return totals
 
 
@@ -191,7 +193,15 @@ def _split(engine: Engine, head: str, choices: Sequence[str]) -> tuple[list[int]
 
 def _rest(engine: Engine, state: State, endings: Sequence[Sequence[int]]) -> list[float]:
     """Return what the tokens after the first add to each ending."""
-    logits: Any = engine.branch(state, [ending[:-1] for ending in endings]).log_softmax(-1)
+    branches = engine.branch(state, [ending[:-1] for ending in endings])
     return [
-        fsum(float(logits[row, at, token]) for at, token in enumerate(ending[1:])) for row, ending in enumerate(endings)
+        fsum(float(_log_softmax(logits)[token]) for logits, token in zip(branch, ending[1:], strict=True))
+        for branch, ending in zip(branches, endings, strict=True)
     ]
+
+
+def _log_softmax(logits: Array) -> NDArray[np.float64]:
+    """Return the logarithms of the probabilities."""
+    lifted = logits.astype(np.float64) - float(logits.max())
+    held: NDArray[np.float64] = lifted - np.log(np.exp(lifted).sum())
+    return held

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from hef.contract import SetupError
-from hef.llm import embedded, loading, prepare_embedded, resolve_model
+from hef.llm import embedded, loading, model_name, prepare_embedded, resolve_model
 
 WEIGHTS = b"weights as shipped"
 
@@ -30,12 +30,12 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return gguf
 
 
-def copy(gguf: Path, folder: Path) -> None:
+def copy(gguf: Path, folder: Path, adapter: Path | None) -> None:
     folder.mkdir()
     (folder / "model.safetensors").write_bytes(gguf.read_bytes())
 
 
-def refuse(gguf: Path, folder: Path) -> None:
+def refuse(gguf: Path, folder: Path, adapter: Path | None) -> None:
     raise AssertionError("converted again")
 
 
@@ -69,7 +69,7 @@ def test_conversion_without_its_manifest_is_made_anew(package: Path, manifest: s
 
 
 def test_other_process_that_was_faster_is_trusted(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "_convert", lambda gguf, folder: (copy(gguf, folder), rival()))
+    monkeypatch.setattr(embedded, "_convert", lambda *given: (copy(*given), rival()))
 
     def rival() -> None:
         monkeypatch.setattr(embedded, "_convert", copy)
@@ -80,8 +80,8 @@ def test_other_process_that_was_faster_is_trusted(package: Path, monkeypatch: py
 
 
 def test_failed_conversion_leaves_nothing_behind(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(gguf: Path, folder: Path) -> None:
-        copy(gguf, folder)
+    def full(gguf: Path, folder: Path, adapter: Path | None) -> None:
+        copy(gguf, folder, adapter)
         raise OSError("no space left on device")
 
     monkeypatch.setattr(embedded, "_convert", full)
@@ -111,17 +111,46 @@ def test_shipped_weights_are_the_pinned_ones() -> None:
     embedded._check_pin(embedded._gguf())
 
 
-def test_first_use_converts_after_the_imports_and_not_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("precision", ["auto", "float32"])
+def test_first_use_converts_after_the_imports_and_not_beside_them(
+    monkeypatch: pytest.MonkeyPatch, precision: loading.Precision
+) -> None:
     threads: list[threading.Thread] = []
 
-    def prepare() -> Path:
+    def prepare(model: str) -> Path:
         threads.append(threading.current_thread())
         raise SetupError("seen")
 
-    monkeypatch.setattr(loading, "converted", lambda: None)
+    monkeypatch.setattr(loading, "converted", lambda **given: None)
     monkeypatch.setattr(loading, "prepare_embedded", prepare)
 
     with pytest.raises(SetupError, match="seen"):
-        loading.load("embedded")
+        loading.load("embedded", precision=precision)
 
     assert threads == [threading.current_thread()]
+
+
+def test_adapter_gives_the_model_a_folder_and_a_name_of_its_own(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = prepare_embedded()
+    adapter = tmp_path / "adapter"
+    monkeypatch.setattr(embedded, "ADAPTER", adapter)
+    assert prepare_embedded() == bare
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text("{}")
+    first = prepare_embedded()
+    (adapter / "adapter_config.json").write_text('{"r": 8}')
+    assert len({bare, first, prepare_embedded()}) == 3
+    assert prepare_embedded(model="embedded-plain") == bare
+    assert embedded.notes_folder() != embedded.notes_folder("embedded-plain")
+    names = [model_name(resolve_model(model)) for model in ("embedded", "embedded-plain")]
+    assert names == ["SmolLM2-135M-HEF", "SmolLM2-135M-Instruct"]
+
+
+def test_an_engine_checks_only_what_it_reads(package: Path) -> None:
+    folder = prepare_embedded()
+    (folder / "model.safetensors").write_bytes(b"damaged")
+    assert embedded.converted(onnx=True) == folder
+    assert embedded.converted(onnx=False) is None
+    assert embedded.converted() is None

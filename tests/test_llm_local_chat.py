@@ -8,11 +8,14 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hef.contract import ModelError, SetupError
 from hef.llm import LocalChat, resolve_model
+from hef.llm.loading import load
+from hef.llm.torch_network import TorchNetwork
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.graph import START, MessagesState, StateGraph
@@ -204,7 +207,7 @@ def test_error_of_the_model_reaches_the_caller(chat: LocalChat, monkeypatch: pyt
         raise RuntimeError("out of memory")
 
     list(chat.stream(STORY, max_tokens=2))
-    monkeypatch.setattr(chat._engine.model, "forward", broken)
+    monkeypatch.setattr(chat._engine.network, "_session", SimpleNamespace(run_with_iobinding=broken))
     with pytest.raises(ModelError, match="out of memory"):
         list(chat.stream(STORY))
     with ThreadPoolExecutor() as pool, pytest.raises(ModelError, match="out of memory"):
@@ -222,16 +225,16 @@ def test_reply_is_the_same_with_and_without_kept_caches(chat: LocalChat, monkeyp
 
 
 def test_kept_cache_spares_the_shared_beginning(chat: LocalChat, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine, sizes = chat._engine, []
-    forward = engine._forward
+    network, sizes = chat._engine.network, []
+    read = network.read
     prompt = "Please think about this sentence for a while, and then tell me what you make of it."
     chat.invoke(prompt, max_tokens=2)
 
-    def counting(rows: list[list[int]], cache: Any, **kwargs: Any) -> Any:
-        sizes.append(len(rows[0]))
-        return forward(rows, cache, **kwargs)
+    def counting(ids: list[int], cache: Any) -> Any:
+        sizes.append(len(ids))
+        return read(ids, cache)
 
-    monkeypatch.setattr(engine, "_forward", counting)
+    monkeypatch.setattr(network, "read", counting)
     chat.invoke(prompt, max_tokens=2)
     assert sizes == [1, 1]
 
@@ -257,32 +260,43 @@ def test_trailing_assistant_message_is_continued(chat: LocalChat, told: AIMessag
 
 def test_conversation_beyond_the_window_still_gets_a_reply(chat: LocalChat) -> None:
     small = LocalChat(llm=None, window=128, max_tokens=8, temperature=0, threads=1)
-    small._engine._loaded = chat._engine._parts
+    small._engine._loaded = chat._engine.network
     turns = [("system", "Be kind."), *[("human", f"This is sentence number {n}.") for n in range(60)]]
     usage = small.invoke([*turns, ("human", "word " * 300)]).usage_metadata
     assert usage is not None
     assert 64 <= usage["input_tokens"] <= 120
 
 
-def test_ready_pipeline_is_used_as_it_is(chat: LocalChat, told: AIMessage) -> None:
+def test_ready_pipeline_is_used_as_it_is(told: AIMessage) -> None:
     from langchain_huggingface import HuggingFacePipeline
     from transformers import pipeline
 
-    made = pipeline("text-generation", model=chat._engine.model, tokenizer=chat._engine.tokenizer)
-    wrapped = LocalChat(llm=HuggingFacePipeline(pipeline=made), temperature=0, max_tokens=16, threads=1)
-    assert wrapped.invoke(STORY).content == told.content
+    read = load("embedded", precision="float32")
+    assert isinstance(read, TorchNetwork)
+    made = pipeline("text-generation", model=read.model, tokenizer=read.tokenizer)
+    settings = {"temperature": 0, "max_tokens": 8, "threads": 1}
+    wrapped = LocalChat(llm=HuggingFacePipeline(pipeline=made), **settings)
+    assert wrapped.invoke(STORY).content == LocalChat(precision="float32", **settings).invoke(STORY).content
 
 
-def test_threads_of_the_host_are_left_alone(chat: LocalChat) -> None:
+def test_threads_of_the_host_are_left_alone() -> None:
     import torch
 
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        chat.invoke(STORY, max_tokens=1)
+        LocalChat(precision="float32", threads=1).invoke(STORY, max_tokens=1)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_default_reply_needs_neither_torch_nor_transformers() -> None:
+    code = (
+        "import sys, hef.llm; hef.llm.LocalChat(max_tokens=1).invoke('Hi.');"
+        "assert not {'torch', 'transformers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_threads_of_the_environment_must_be_a_number(monkeypatch: pytest.MonkeyPatch) -> None:

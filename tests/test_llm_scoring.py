@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+import numpy as np
 import pytest
 from hef.contract import SetupError
 from hef.llm import ChoiceScorer, LocalChat, ReplyScorer
@@ -16,25 +16,23 @@ CHOICES = ["sad", "joyful", "furious", "nostalgic", "apprehensive", "deeply sad 
 PREFIX = "The speaker feels"
 
 
-@pytest.fixture(scope="module")
-def chat() -> LocalChat:
-    return LocalChat(precision="float32", threads=1)
+@pytest.fixture(scope="module", params=["auto", "float32"])
+def chat(request: pytest.FixtureRequest) -> LocalChat:
+    """The embedded model on either engine."""
+    return LocalChat(precision=request.param, threads=1)
 
 
 def naive(chat: LocalChat, head: str, choice: str) -> float:
-    """One full forward over the whole text."""
+    """A fresh start before each token."""
     known, ids = chat._engine.encode(head), chat._engine.encode(f"{head} {choice}")
     assert ids[: len(known)] == known
     return naive_ids(chat, ids, len(known))
 
 
 def naive_ids(chat: LocalChat, ids: list[int], known: int) -> float:
-    import torch
-
-    engine = chat._engine
-    with engine.at_work(), torch.inference_mode():
-        logits: Any = engine.model(torch.tensor([ids])).logits[0].float().log_softmax(-1)
-    return sum(float(logits[at - 1, ids[at]]) for at in range(known, len(ids)))
+    network = chat._engine.network
+    rows = ((ids[at], network.read(ids[:at], network.fresh()).astype(float)) for at in range(known, len(ids)))
+    return math.fsum(row[token] - math.log(math.fsum(np.exp(row))) for token, row in rows)
 
 
 def test_local_chat_is_a_choice_scorer(chat: LocalChat) -> None:

@@ -1,0 +1,192 @@
+"""Measure the embedded LLM's default engine beside transformers, and how far they agree.
+
+Run it on a quiet machine, after `make setup`: `.venv/bin/python benchmarks/local_engine.py`. Every
+engine is measured in a process of its own; of several runs the best counts, since a busy machine
+only ever takes time away. Rates a CPU second tell what one core does even then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from hef.contract import Dialogue
+from hef.evaluation.bench_dialogues import contexts
+from hef.llm.engine import Engine
+from hef.llm.loading import load
+from hef.llm.network import Array
+from hef.llm.sampling import Sampling, picker
+from hef.llm.scoring import log_likelihoods
+from hef.prompts import Prompts, fence
+from hef.sem import EMPATHETIC_DIALOGUES
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+
+ENGINES = {"onnx": "auto", "transformers bfloat16": "bfloat16", "transformers float32": "float32"}
+PREFIX = "The speaker feels"
+PENALTY = 1.1
+
+
+def main() -> None:
+    """Print one table, or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="embedded", choices=["embedded", "embedded-plain"])
+    parser.add_argument("--engines", nargs="*", default=list(ENGINES), choices=list(ENGINES))
+    parser.add_argument("--prompts", type=int, default=50, help="prompts whose greedy text is compared; 0 for none")
+    parser.add_argument("--tokens", type=int, default=40, help="longest text that is compared")
+    parser.add_argument("--runs", type=int, default=5, help="the best of so many counts")
+    parser.add_argument("--threads", type=int, help="default: the library's choice")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--one", choices=list(ENGINES), help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.one:
+        print(json.dumps(measured(chosen)))
+        return
+    found = {engine: in_its_own_process(engine) for engine in chosen.engines}
+    texts = {engine: figures.pop("compared") for engine, figures in found.items()}
+    if "transformers float32" in texts:
+        for engine, figures in found.items():
+            figures.update(agreement(texts[engine], texts["transformers float32"]))
+    print(json.dumps(found, indent=1) if chosen.json else table(found))
+
+
+def in_its_own_process(engine: str) -> dict[str, Any]:
+    """Return the figures of an engine, measured with the same arguments."""
+    done = subprocess.run(
+        [sys.executable, __file__, *sys.argv[1:], "--one", engine], check=True, stdout=subprocess.PIPE
+    )
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def measured(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Return the figures of one engine."""
+    started = time.perf_counter()
+    network = load(chosen.model, precision=ENGINES[chosen.one], threads=chosen.threads)
+    engine = Engine(lambda: network, kept_tokens=4096)
+    engine.start([1])
+    figures: dict[str, Any] = {"load, s": time.perf_counter() - started}
+    judged = [engine.prompter.text(question(dialogue), prefix=PREFIX) for dialogue in contexts(max(chosen.prompts, 8))]
+    figures |= rates(engine, chosen.runs) | scoring(engine, judged, chosen.runs)
+    figures["peak memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    figures["compared"] = {
+        "texts": [greedy(engine, dialogue, chosen.tokens) for dialogue in contexts(chosen.prompts)],
+        "scores": [log_likelihoods(engine, head, labels()) for head in judged[: chosen.prompts]],
+    }
+    return figures
+
+
+def rates(engine: Engine, runs: int, prompt: int = 256, steps: int = 24) -> dict[str, float]:
+    """Return tokens a second and a CPU second, reading a prompt and decoding behind it."""
+    ids = engine.encode("It was a long day, and nobody knew what would come of it. " * 40)[:prompt]
+    network, found = engine.network, dict[str, float]()
+
+    def decode(cache: Any) -> None:
+        for token in ids[:steps]:
+            network.read([token], cache)
+
+    for _ in range(runs):
+        cache = network.fresh()
+        for name, count, work in (
+            ("prefill", prompt, lambda cache=cache: network.read(ids, cache)),
+            ("decode", steps, lambda cache=cache: decode(cache)),
+        ):
+            wall, cpu = clocked(work)
+            for clock, seconds in (("s", wall), ("CPU s", cpu)):
+                key = f"{name}, tokens/{clock}"
+                found[key] = max(found.get(key, 0.0), count / seconds)
+    return found
+
+
+def scoring(engine: Engine, heads: Sequence[str], runs: int) -> dict[str, float]:
+    """Return milliseconds to score all labels after a prompt, first seen and seen before."""
+    first, again = [], []
+    for number in range(runs):
+        head = heads[number % len(heads)]
+        engine._caches.clear()
+        first.append(clocked(lambda head=head: log_likelihoods(engine, head, labels()))[0])
+        again.append(clocked(lambda head=head: log_likelihoods(engine, head, labels()))[0])
+    return {"32 labels, ms": 1000 * min(first), "32 labels, prefix kept, ms": 1000 * min(again)}
+
+
+def greedy(engine: Engine, dialogue: Dialogue, longest: int) -> list[int]:
+    """Return the tokens of a reply."""
+    pick = picker(Sampling(repetition_penalty=PENALTY))
+    state = engine.start(engine.encode(engine.prompter.text(conversation(dialogue))))
+    written: list[int] = []
+    while len(written) < longest and (token := pick(state.ids, state.logits)) not in engine.ends:
+        written.append(token)
+        engine.advance(state, token)
+    engine.keep(state)
+    return written
+
+
+def agreement(found: dict[str, Any], expected: dict[str, Any]) -> dict[str, float]:
+    """Return the share of equal texts, and how far label scores agree."""
+    if not expected["texts"]:
+        return {}
+    ours, theirs = (np.array([normalised(row) for row in held["scores"]]) for held in (found, expected))
+    divergence = (np.exp(theirs) * (theirs - ours)).sum(1).mean()
+    return {
+        "same text as float32": float(
+            np.mean([a == b for a, b in zip(found["texts"], expected["texts"], strict=True)])
+        ),
+        "same best label": float(np.mean(ours.argmax(1) == theirs.argmax(1))),
+        "KL of label scores": float(divergence),
+    }
+
+
+def normalised(row: Sequence[float]) -> Array:
+    """Return log-probabilities over the labels alone."""
+    top = max(row)
+    return np.array(row) - top - math.log(sum(math.exp(score - top) for score in row))
+
+
+def clocked(work: Callable[[], Any]) -> tuple[float, float]:
+    """Return the seconds and the CPU seconds that work takes."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def labels() -> list[str]:
+    """Return the labels that are scored."""
+    return list(EMPATHETIC_DIALOGUES.labels)
+
+
+def question(dialogue: Dialogue) -> list[BaseMessage]:
+    """Return the prompt that asks for the emotion."""
+    prompts = Prompts()
+    return [
+        SystemMessage(prompts.render("system")),
+        HumanMessage(prompts.render("score", dialogue=fence(dialogue, 4000))),
+    ]
+
+
+def conversation(dialogue: Dialogue) -> list[BaseMessage]:
+    """Return the dialogue as a chat."""
+    said = [HumanMessage(turn.text) if turn.role == "speaker" else AIMessage(turn.text) for turn in dialogue]
+    return [SystemMessage("You are a warm friend. Answer in one or two short sentences."), *said]
+
+
+def table(found: dict[str, dict[str, float]]) -> str:
+    """Return the figures with one column an engine."""
+    names = list(dict.fromkeys(name for figures in found.values() for name in figures))
+    wide = max(map(len, names))
+    lines = [" " * wide + "".join(f"  {engine:>22}" for engine in found)]
+    for name in names:
+        lines.append(
+            f"{name:<{wide}}" + "".join(f"  {figures.get(name, math.nan):>22.4g}" for figures in found.values())
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
