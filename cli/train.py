@@ -67,7 +67,7 @@ def train(
         raise Misuse("--cause-teacher has no marked words to learn; give --cause-words or --cause-spans, too")
     changed = {
         "backbone": backbone,
-        "start": str(start) if start else None,
+        "starts": [str(folder) for folder in start] if start else None,
         "passes": passes,
         "batch_size": batch_size,
         "learning_rate": learning_rate,

@@ -52,11 +52,11 @@ RecipeOption = Annotated[
     ),
 ]
 StartOption = Annotated[
-    Path | None,
+    list[Path] | None,
     typer.Option(
         "--start",
         file_okay=False,
-        help="Folder of a finished run of the same backbone to go on from.",
+        help="Folder of a finished run of the same backbone to go on from; several: from their mean weights.",
         metavar="FOLDER",
         rich_help_panel=_RECIPE,
     ),

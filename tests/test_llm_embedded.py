@@ -133,7 +133,7 @@ def test_first_use_converts_after_the_imports_and_not_beside_them(
 def test_adapter_gives_the_model_a_folder_and_a_name_of_its_own(
     package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bare = prepare_embedded()
+    bare = prepare_embedded(model="embedded-plain")
     adapter = tmp_path / "adapter"
     monkeypatch.setattr(embedded, "ADAPTER", adapter)
     assert prepare_embedded() == bare

@@ -20,7 +20,7 @@ def test_chat_model_is_returned_as_it_is() -> None:
 def test_embedded_model_is_one_object_a_process() -> None:
     assert resolve_model(None) is resolve_model("embedded")
     assert isinstance(resolve_model(None), LocalChat)
-    assert model_name(resolve_model(None)) == "SmolLM2-135M-Instruct"
+    assert model_name(resolve_model(None)) == "SmolLM2-135M-HEF"
 
 
 def test_folder_becomes_a_local_chat() -> None:

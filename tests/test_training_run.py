@@ -311,14 +311,36 @@ def test_pupil_learns_its_teachers_features(
 def test_run_goes_on_from_another(finished: tuple[Run, list[Progress]], backbone: Path, tmp_path: Path) -> None:
     begun = torch.load(finished[0].folder / "network.pt")
 
-    run = Run(tmp_path, make_recipe(backbone, start=str(finished[0].folder)), TINY, CONVERSATIONS)
+    run = Run(tmp_path, make_recipe(backbone, starts=(str(finished[0].folder),)), TINY, CONVERSATIONS)
 
     assert all(torch.equal(begun[name], weight) for name, weight in run.network.state_dict().items())
 
 
+def test_no_pass_from_several_runs_is_the_mean_of_their_weights(
+    finished: tuple[Run, list[Progress]], backbone: Path, tmp_path: Path
+) -> None:
+    other = Run(tmp_path / "other", make_recipe(backbone, passes=1, seed=1), TINY, CONVERSATIONS)
+    other.train()
+    starts = (str(finished[0].folder), str(other.folder))
+    Run(tmp_path / "mean", make_recipe(backbone, passes=0, starts=starts), TINY, CONVERSATIONS).train()
+    one, two, mean = (torch.load(Path(folder) / "network.pt") for folder in (*starts, tmp_path / "mean"))
+    for name, weight in mean.items():
+        torch.testing.assert_close(weight, ((one[name].float() + two[name].float()) / 2).to(weight.dtype))
+    assert any(not torch.equal(mean[name], one[name]) for name in mean)
+
+
+def test_runs_of_different_shapes_have_no_mean(
+    finished: tuple[Run, list[Progress]], backbone: Path, tmp_path: Path
+) -> None:
+    Run(tmp_path / "other", make_recipe(backbone, passes=1, attentive=True), TINY, CONVERSATIONS).train()
+    starts = (str(finished[0].folder), str(tmp_path / "other"))
+    with pytest.raises(SetupError, match="different shapes"):
+        Run(tmp_path / "mean", make_recipe(backbone, passes=0, starts=starts), TINY, CONVERSATIONS)
+
+
 def test_start_that_is_no_run_is_named(backbone: Path, tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="nobody holds no finished run"):
-        Run(tmp_path / "run", make_recipe(backbone, start=str(tmp_path / "nobody")), TINY, CONVERSATIONS)
+        Run(tmp_path / "run", make_recipe(backbone, starts=(str(tmp_path / "nobody"),)), TINY, CONVERSATIONS)
 
 
 def test_texts_without_labels_want_a_teacher(backbone: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from .learner import Learner
 from .network import EmotionNetwork
 from .objective import UNLABELLED, Objective
 from .recipe import Recipe
-from .teacher import SoftLabels, load_finished
+from .teacher import SoftLabels, mean_weights
 
 LOGGED = 50
 """Steps between two lines of the log."""
@@ -91,9 +91,8 @@ class Run:
         self.forward = Forward(DialogueEncoder(tokenizer, self.recipe.max_tokens), device)
         labels, attentive = len(self.taxonomy.labels), self.recipe.attentive
         self.network = EmotionNetwork.from_backbone(self.backbone, labels, attentive=attentive).to(device)
-        if self.recipe.start:
-            _, begun = load_finished(Path(self.recipe.start), self.taxonomy)
-            self.network.load_state_dict(begun.state_dict())
+        if self.recipe.starts:
+            self.network.load_state_dict(mean_weights([Path(run) for run in self.recipe.starts], self.taxonomy))
         self.network.drop(self.recipe.dropout)
         self.network.freeze(self.recipe.frozen_layers)
         self._taught: SoftLabels | None = None

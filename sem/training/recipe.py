@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 
 class Recipe(BaseModel):
@@ -18,8 +18,12 @@ class Recipe(BaseModel):
     backbone: str = Field(
         default="sentence-transformers/all-MiniLM-L6-v2", description="Hub id or folder of a BERT-like encoder"
     )
-    start: str = Field(default="", description="Folder of a finished run of the same backbone to go on from")
-    passes: float = Field(default=4, gt=0, description="Passes over the conversations; 1.5 ends in the midst of one")
+    starts: tuple[str, ...] = Field(
+        default=(), description="Folders of finished runs of the same backbone; the run goes on from their mean weights"
+    )
+    passes: float = Field(
+        default=4, ge=0, description="Passes over the conversations; 1.5 ends in the midst of one, 0 keeps the start"
+    )
     batch_size: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=8e-5, gt=0)
     warmup: float = Field(default=0.06, ge=0, le=1, description="Share of steps with a rising learning rate")
@@ -58,6 +62,13 @@ class Recipe(BaseModel):
         default=0.03, gt=0, lt=0.5, description="Share of training conversations kept for calibration"
     )
     seed: int = 0
+
+    @field_validator("passes")
+    @classmethod
+    def _something_is_done(cls, passes: float, info: ValidationInfo) -> float:
+        if not passes and not info.data.get("starts"):
+            raise ValueError("0 passes keep the weights of runs to start from, and there are none")
+        return passes
 
 
 LARGE = Recipe(

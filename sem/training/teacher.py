@@ -1,4 +1,4 @@
-"""Soft labels: what finished runs say about the samples that another run learns from."""
+"""What finished runs hand on: soft labels of the samples that another run learns from, and weights to begin with."""
 
 from __future__ import annotations
 
@@ -49,6 +49,24 @@ def load_finished(folder: Path, taxonomy: Taxonomy) -> tuple[Forward, EmotionNet
     except (OSError, ValueError, RuntimeError) as error:
         raise SetupError(f"{folder} holds no finished run of these labels: {error}") from error
     return Forward(DialogueEncoder(tokenizer, recipe.max_tokens), device), network.to(device).eval()
+
+
+def mean_weights(folders: Sequence[Path], taxonomy: Taxonomy) -> dict[str, Tensor]:
+    """Return the mean weights of finished runs that one run led to (model soup, Wortsman et al., ICML 2022).
+
+    Raises:
+        SetupError: A folder holds no finished run, or the runs are of different shapes.
+    """
+    states = [load_finished(folder, taxonomy)[1].state_dict() for folder in folders]
+    shapes = [{name: weight.shape for name, weight in state.items()} for state in states]
+    if any(shape != shapes[0] for shape in shapes):
+        raise SetupError(
+            f"the runs in {', '.join(map(str, folders))} are of different shapes: their mean means nothing"
+        )
+    return {
+        name: torch.stack([state[name].float() for state in states]).mean(0).to(first.dtype)
+        for name, first in states[0].items()
+    }
 
 
 class SoftLabels:
