@@ -75,7 +75,7 @@ def merge(weights: Mapping[str, Array], adapter: Mapping[str, LowRank]) -> dict[
         SetupError: The adapter does not fit.
     """
     check_fit(adapter, {name: held.shape for name, held in weights.items()})
-    sums: dict[str, Array] = {name: weights[name] + added.up @ added.down for name, added in adapter.items()}
+    sums = {name: np.add(weights[name], added.up @ added.down, dtype=np.float32) for name, added in adapter.items()}
     return {**weights, **sums}
 
 

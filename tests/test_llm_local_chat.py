@@ -207,7 +207,9 @@ def test_error_of_the_model_reaches_the_caller(chat: LocalChat, monkeypatch: pyt
         raise RuntimeError("out of memory")
 
     list(chat.stream(STORY, max_tokens=2))
-    monkeypatch.setattr(chat._engine.network, "_session", SimpleNamespace(run_with_iobinding=broken))
+    network: Any = chat._engine.network
+    session = SimpleNamespace(io_binding=network._session.io_binding, run_with_iobinding=broken)
+    monkeypatch.setattr(network, "_session", session)
     with pytest.raises(ModelError, match="out of memory"):
         list(chat.stream(STORY))
     with ThreadPoolExecutor() as pool, pytest.raises(ModelError, match="out of memory"):

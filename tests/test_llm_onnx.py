@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from hef.contract import ModelError, SetupError
-from hef.llm import embedded, gguf_weights, loading, prepare_embedded
+from hef.llm import gguf_weights, loading, prepare_embedded
 from hef.llm.engine import Engine
-from hef.llm.gguf_weights import dense, read_gguf
+from hef.llm.gguf_weights import dense
 from hef.llm.light_tokenizer import LightTokenizer
-from hef.llm.network import Array
+from hef.llm.network import Array, Network
 from hef.llm.onnx_network import OnnxNetwork
 
 TEXTS = (
@@ -23,8 +23,8 @@ TEXTS = (
     "<|im_start|>user\nGuess what, we are expecting our first baby!<|im_end|>\n<|im_start|>assistant\nThat is",
     "Ça va? 日本 — 1,234.5 \U0001f600",
 )
-CLOSE = 0.01
-"""What the output layer's 15 bits may take off a logit, five times over; int8 activations are off by 1."""
+CLOSE = 0.06
+"""What rounding the weights to float16 for transformers may take off a logit; int8 activations are off by 1."""
 SAME = 0.002
 """What another order of the same sums may do to it."""
 
@@ -35,17 +35,9 @@ def network() -> OnnxNetwork:
 
 
 @pytest.fixture(scope="module")
-def reference() -> Any:
-    """The weights as shipped, in float32, in transformers."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    config = AutoConfig.from_pretrained(prepare_embedded(model="embedded-plain"))
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    weights = {name: torch.from_numpy(held) for name, held in dense(read_gguf(embedded._gguf())).items()}
-    assert model.load_state_dict(weights, strict=False).missing_keys == ["lm_head.weight"]
-    model.tie_weights()
-    return model.eval()
+def reference() -> Network:
+    """The same weights in transformers, in float32."""
+    return loading.load("embedded-plain", precision="float32", threads=1)
 
 
 def tokens(network: OnnxNetwork, text: str) -> list[int]:
@@ -58,16 +50,15 @@ def read(network: OnnxNetwork, ids: Sequence[int]) -> Array:
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_logits_are_those_of_the_weights_in_float32(network: OnnxNetwork, reference: Any, text: str) -> None:
-    import torch
-
+def test_logits_are_those_of_transformers_in_float32(network: OnnxNetwork, reference: Network, text: str) -> None:
     ids = tokens(network, text)
-    with torch.inference_mode():
-        expected = reference(torch.tensor([ids])).logits[0].numpy()
-    cache = network.fresh()
-    first = network.read(ids[:1], cache)
-    (rest,) = network.branch([ids[1:]], cache)
-    assert np.abs(np.vstack([first, rest]) - expected).max() < CLOSE
+
+    def logits(engine: Network) -> Array:
+        cache = engine.fresh()
+        first = engine.read(ids[:1], cache)
+        return np.vstack([first, *engine.branch([ids[1:]], cache)])
+
+    assert np.abs(logits(network) - logits(reference)).max() < CLOSE
 
 
 @pytest.mark.parametrize("kind", ["Q4_1", "Q8_0", "F32"])
