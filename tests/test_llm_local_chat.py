@@ -72,11 +72,11 @@ def test_streamed_tokens_reach_callbacks(chat: LocalChat, told: AIMessage) -> No
 def test_usage_and_finish_are_reported(chat: LocalChat, told: AIMessage) -> None:
     usage = told.usage_metadata
     assert usage is not None
-    assert usage["output_tokens"] == 16
+    assert 1 < usage["output_tokens"] <= 16
     assert usage["input_tokens"] == chat.get_num_tokens_from_messages([HumanMessage(STORY)])
-    assert usage["total_tokens"] == usage["input_tokens"] + 16
-    assert told.response_metadata["finish_reason"] == "length"
-    assert told.response_metadata["model_name"] == "SmolLM2-135M-Instruct"
+    assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
+    assert told.response_metadata["finish_reason"] == ("length" if usage["output_tokens"] == 16 else "stop")
+    assert told.response_metadata["model_name"] == "SmolLM2-135M-HEF"
 
 
 @pytest.mark.parametrize("name", ["max_tokens", "max_new_tokens", "max_completion_tokens"])
