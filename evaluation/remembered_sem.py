@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from ..contract import Cause, Dialogue, Reading, View
+from ..contract import Cause, Dialogue, Reading, Turn, View
 from ..sem import Sem, SemDescription
 
 
@@ -27,7 +27,8 @@ class RememberedSem:
 
     def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
         """Return one reading a dialogue; see `Sem`."""
-        keys = [(tuple(turns), view) for turns, view in zip(dialogues, views or _whole(dialogues), strict=True)]
+        seen = zip(dialogues, views or _whole(dialogues), strict=True)
+        keys: list[tuple[tuple[Turn, ...], View]] = [(tuple(turns), view) for turns, view in seen]
         new = [key for key in dict.fromkeys(keys) if key not in self._readings]
         if new:
             read = self._sem.read([turns for turns, _ in new], views=[view for _, view in new])
