@@ -2,7 +2,8 @@
 
 Run it on a quiet machine, after `make setup`: `.venv/bin/python benchmarks/local_engine.py`. Every
 engine is measured in a process of its own; of several runs the best counts, since a busy machine
-only ever takes time away. Rates a CPU second tell what one core does even then.
+only ever takes time away. Rates a CPU second tell what one core does even then. The default engine
+writes the greedy texts; another engine reads each in one pass, which tells whether it would write the same.
 """
 
 from __future__ import annotations
@@ -18,19 +19,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from hef.contract import Dialogue
+from hef.contract import Dialogue, HefContext
 from hef.evaluation.bench_dialogues import contexts
 from hef.llm.engine import Engine
 from hef.llm.loading import load
 from hef.llm.network import Array
 from hef.llm.sampling import Sampling, picker
 from hef.llm.scoring import log_likelihoods
-from hef.prompts import Prompts, fence
+from hef.prompts import SCORE_PREFIX, Prompts, score_messages
 from hef.sem import EMPATHETIC_DIALOGUES
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 ENGINES = {"onnx": "auto", "transformers bfloat16": "bfloat16", "transformers float32": "float32"}
-PREFIX = "The speaker feels"
 PENALTY = 1.1
 
 
@@ -49,19 +49,20 @@ def main() -> None:
     if chosen.one:
         print(json.dumps(measured(chosen)))
         return
-    found = {engine: in_its_own_process(engine) for engine in chosen.engines}
-    texts = {engine: figures.pop("compared") for engine, figures in found.items()}
-    if "transformers float32" in texts:
-        for engine, figures in found.items():
-            figures.update(agreement(texts[engine], texts["transformers float32"]))
+    found: dict[str, dict[str, Any]] = {}
+    for engine in dict.fromkeys(["onnx", *chosen.engines]):
+        found[engine] = in_its_own_process(engine, found.get("onnx", {}).get("texts", []))
+    expected = found.get("transformers float32", {}).get("scores")
+    for figures in found.values():
+        del figures["texts"]
+        figures |= agreement(scores, expected) if (scores := figures.pop("scores")) and expected else {}
     print(json.dumps(found, indent=1) if chosen.json else table(found))
 
 
-def in_its_own_process(engine: str) -> dict[str, Any]:
-    """Return the figures of an engine, measured with the same arguments."""
-    done = subprocess.run(
-        [sys.executable, __file__, *sys.argv[1:], "--one", engine], check=True, stdout=subprocess.PIPE
-    )
+def in_its_own_process(engine: str, texts: list[list[int]]) -> dict[str, Any]:
+    """Return the figures of an engine, measured with the same arguments, and what is compared."""
+    command = [sys.executable, __file__, *sys.argv[1:], "--one", engine]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, input=json.dumps(texts).encode())
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
@@ -73,14 +74,18 @@ def measured(chosen: argparse.Namespace) -> dict[str, Any]:
     engine = Engine(lambda: network, kept_tokens=4096)
     engine.start([1])
     figures: dict[str, Any] = {"load, s": time.perf_counter() - started}
-    judged = [engine.prompter.text(question(dialogue), prefix=PREFIX) for dialogue in contexts(max(chosen.prompts, 8))]
+    judged = [
+        engine.prompter.text(question(dialogue), prefix=SCORE_PREFIX) for dialogue in contexts(max(chosen.prompts, 8))
+    ]
     figures |= rates(engine, chosen.runs) | scoring(engine, judged, chosen.runs)
     figures["peak memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    figures["compared"] = {
-        "texts": [greedy(engine, dialogue, chosen.tokens) for dialogue in contexts(chosen.prompts)],
-        "scores": [log_likelihoods(engine, head, labels()) for head in judged[: chosen.prompts]],
-    }
-    return figures
+    asked = [engine.encode(engine.prompter.text(conversation(dialogue))) for dialogue in contexts(chosen.prompts)]
+    texts = json.loads(sys.stdin.read()) or [greedy(engine, ids, chosen.tokens) for ids in asked]
+    if texts:
+        same = [would_write(engine, ids, text) for ids, text in zip(asked, texts, strict=True)]
+        figures["writes the texts of onnx"] = sum(same) / len(same)
+    scores = [log_likelihoods(engine, head, labels()) for head in judged[: chosen.prompts]]
+    return {**figures, "texts": texts, "scores": scores}
 
 
 def rates(engine: Engine, runs: int, prompt: int = 256, steps: int = 24) -> dict[str, float]:
@@ -116,30 +121,32 @@ def scoring(engine: Engine, heads: Sequence[str], runs: int) -> dict[str, float]
     return {"32 labels, ms": 1000 * min(first), "32 labels, prefix kept, ms": 1000 * min(again)}
 
 
-def greedy(engine: Engine, dialogue: Dialogue, longest: int) -> list[int]:
-    """Return the tokens of a reply."""
+def greedy(engine: Engine, prompt: list[int], longest: int) -> list[int]:
+    """Return the tokens of a reply, its end included."""
     pick = picker(Sampling(repetition_penalty=PENALTY))
-    state = engine.start(engine.encode(engine.prompter.text(conversation(dialogue))))
-    written: list[int] = []
-    while len(written) < longest and (token := pick(state.ids, state.logits)) not in engine.ends:
-        written.append(token)
-        engine.advance(state, token)
-    engine.keep(state)
+    state = engine.start(prompt)
+    written = [pick(state.ids, state.logits)]
+    while len(written) < longest and written[-1] not in engine.ends:
+        engine.advance(state, written[-1])
+        written.append(pick(state.ids, state.logits))
     return written
 
 
-def agreement(found: dict[str, Any], expected: dict[str, Any]) -> dict[str, float]:
-    """Return the share of equal texts, and how far label scores agree."""
-    if not expected["texts"]:
-        return {}
-    ours, theirs = (np.array([normalised(row) for row in held["scores"]]) for held in (found, expected))
+def would_write(engine: Engine, prompt: list[int], text: list[int]) -> bool:
+    """Tell whether greedy decoding gives exactly this text."""
+    pick = picker(Sampling(repetition_penalty=PENALTY))
+    state = engine.start(prompt)
+    logits = [state.logits, *engine.branch(state, [text[:-1]])[0]]
+    return all(pick([*prompt, *text[:at]], logits[at]) == token for at, token in enumerate(text))
+
+
+def agreement(found: list[list[float]], expected: list[list[float]]) -> dict[str, float]:
+    """Return how far label scores agree."""
+    ours, theirs = (np.array([normalised(row) for row in scores]) for scores in (found, expected))
     divergence = (np.exp(theirs) * (theirs - ours)).sum(1).mean()
     return {
-        "same text as float32": float(
-            np.mean([a == b for a, b in zip(found["texts"], expected["texts"], strict=True)])
-        ),
-        "same best label": float(np.mean(ours.argmax(1) == theirs.argmax(1))),
-        "KL of label scores": float(divergence),
+        "same best label as float32": float(np.mean(ours.argmax(1) == theirs.argmax(1))),
+        "KL of label scores to float32": float(divergence),
     }
 
 
@@ -163,11 +170,8 @@ def labels() -> list[str]:
 
 def question(dialogue: Dialogue) -> list[BaseMessage]:
     """Return the prompt that asks for the emotion."""
-    prompts = Prompts()
-    return [
-        SystemMessage(prompts.render("system")),
-        HumanMessage(prompts.render("score", dialogue=fence(dialogue, 4000))),
-    ]
+    settings = HefContext()
+    return score_messages(Prompts(), dialogue, settings.persona, settings.dialogue_limit)
 
 
 def conversation(dialogue: Dialogue) -> list[BaseMessage]:
