@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +12,9 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from ..contract import SetupError
 from ..sem import Sem
 from ..sem.training.data import Conversation, batches, split
+from ..sem.training.run_folder import RunFolder
 from ..sem.training.teacher import SoftLabels
 from .forward import score
 from .learner import Learner
@@ -72,8 +71,7 @@ class AdapterRun:
     report: Callable[[Progress], None] = field(default=lambda progress: None)
 
     def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._keep_recipe()
+        self._kept = RunFolder(self.folder, self.recipe)
         torch.manual_seed(self.recipe.seed)
         self.fitted, self.held_out = split(self.conversations, self.recipe.held_out, self.recipe.seed)
         self.labels = self.sem.description.taxonomy.labels
@@ -87,17 +85,17 @@ class AdapterRun:
         A `KeyboardInterrupt` writes a checkpoint and is raised again.
         """
         plan = [batch for number in range(ceil(self.recipe.passes)) for batch in self._plan(number)]
-        taught = self._soft_labels([row for batch in plan for row, _ in batch])
+        asked = [row.sample for batch in plan for row, _ in batch]
+        taught = self._kept.soft_labels(self.recipe.teachers, self.sem.description.taxonomy, asked)
         learner = Learner(self.model, self.recipe, len(plan))
-        checkpoint = self.folder / "checkpoint.pt"
-        if checkpoint.exists():
-            learner.load(checkpoint)
-            self._log(resumed=learner.step)
+        if self._kept.checkpoint.exists():
+            learner.load(self._kept.checkpoint)
+            self._kept.log(resumed=learner.step)
         self.model.train()
         try:
-            self._steps(plan, learner, taught, checkpoint)
+            self._steps(plan, learner, taught)
         finally:
-            learner.save(checkpoint)
+            learner.save(self._kept.checkpoint)
         torch.save(lora_state(self.model), self.folder / "adapter.pt")
         return self.model.eval()
 
@@ -107,10 +105,7 @@ class AdapterRun:
         Raises:
             SetupError: The run has not finished.
         """
-        path = self.folder / "adapter.pt"
-        if not path.exists():
-            raise SetupError(f"{path} is missing: the run has not finished; run `hef train` with the same --out again")
-        load_lora(self.model, torch.load(path, map_location="cpu"))
+        load_lora(self.model, torch.load(self._kept.finished("adapter.pt"), map_location="cpu"))
         return self.model.eval()
 
     def measure(self, conversations: Sequence[Conversation] | None = None, limit: int | None = None) -> AdapterFigures:
@@ -138,7 +133,7 @@ class AdapterRun:
         for batch in batches(lengths, self.recipe.batch_size, f"{self.recipe.seed}:{number}", pool=50):
             yield [pairs[i] for i in batch]
 
-    def _steps(self, plan: list[Batch], learner: Learner, taught: SoftLabels | None, checkpoint: Path) -> None:
+    def _steps(self, plan: list[Batch], learner: Learner, taught: SoftLabels | None) -> None:
         began, seen, mean, saved = time.monotonic(), 0, 0.0, time.monotonic()
         for batch in plan[learner.step :]:
             loss = learner.learn(self._loss(batch, taught))
@@ -146,7 +141,7 @@ class AdapterRun:
             mean = 0.98 * mean + 0.02 * loss if mean else loss
             self._tell(Progress(learner.step, learner.steps, mean, seen / (time.monotonic() - began)))
             if time.monotonic() - saved > self.checkpoint_seconds:
-                learner.save(checkpoint)
+                learner.save(self._kept.checkpoint)
                 saved = time.monotonic()
 
     def _loss(self, batch: Batch, taught: SoftLabels | None) -> Tensor:
@@ -154,29 +149,8 @@ class AdapterRun:
         said = [taught.of(row.sample) if taught else None for row, _ in batch]
         return loss_of(scores, self.recipe, self.firsts, [row.logits if row else None for row in said])
 
-    def _soft_labels(self, rows: Sequence[Exchange]) -> SoftLabels | None:
-        """Ask the teachers about all samples of the run."""
-        if not self.recipe.teachers:
-            return None
-        folders = [Path(folder) for folder in self.recipe.teachers]
-        taught = SoftLabels(self.folder / "teacher.pt", folders, self.sem.description.taxonomy)
-        taught.teach([row.sample for row in rows], lambda done, total: self._log(taught=done, of=total))
-        return taught
-
-    def _keep_recipe(self) -> None:
-        """Write the recipe into the folder, or compare it with the one the run began with."""
-        kept = self.folder / "recipe.json"
-        if not kept.exists():
-            kept.write_text(self.recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        elif AdapterRecipe.model_validate_json(kept.read_text(encoding="utf-8")) != self.recipe:
-            raise SetupError(f"the run in {self.folder} began with another recipe; use its options, or another folder")
-
     def _tell(self, progress: Progress) -> None:
         if progress.step % LOGGED == 0:
             rate = round(progress.tokens_per_second, 1)
-            self._log(step=progress.step, steps=progress.steps, loss=round(progress.loss, 4), rate=rate)
+            self._kept.log(step=progress.step, steps=progress.steps, loss=round(progress.loss, 4), rate=rate)
         self.report(progress)
-
-    def _log(self, **entry: object) -> None:
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps({"time": round(time.time()), **entry}) + "\n")

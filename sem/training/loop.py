@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from .learner import Learner
 from .network import EmotionNetwork
 from .objective import UNLABELLED, Objective
 from .recipe import Recipe
+from .run_folder import RunFolder
 from .teacher import SoftLabels, mean_weights
 
 LOGGED = 50
@@ -72,8 +72,7 @@ class Run:
     report: Callable[[Progress], None] = field(default=lambda progress: None)
 
     def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._keep_recipe()
+        self._kept = RunFolder(self.folder, self.recipe)
         torch.manual_seed(self.recipe.seed)
         self.fitted, self.held_out = split(self.conversations, self.recipe.held_out, self.recipe.seed)
         if not self.fitted or not any(listener_turns(self.held_out)):
@@ -97,20 +96,6 @@ class Run:
         self.network.freeze(self.recipe.frozen_layers)
         self._taught: SoftLabels | None = None
 
-    def _keep_recipe(self) -> None:
-        """Write the recipe into the folder, or compare it with the one the run began with."""
-        kept = self.folder / "recipe.json"
-        if not kept.exists():
-            kept.write_text(self.recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            return
-        began, now = json.loads(kept.read_text(encoding="utf-8")), self.recipe.model_dump(mode="json")
-        changed = [f"{name} {began.get(name)} -> {value}" for name, value in now.items() if began.get(name) != value]
-        if changed:
-            raise SetupError(
-                f"the run in {self.folder} began with another recipe ({', '.join(changed)}); "
-                "use the same options, or another folder"
-            )
-
     def train(self) -> EmotionNetwork:
         """Train to the end, going on from the folder's checkpoint if there is one.
 
@@ -120,18 +105,18 @@ class Run:
             The network with averaged weights, also saved as `network.pt`.
         """
         plan = [self._plan(number) for number in range(ceil(self.recipe.passes))]
-        self._taught = self._soft_labels(plan)
+        asked = [samples[i] for samples, order in plan for batch in order for i in batch]
+        self._taught = self._kept.soft_labels(self.recipe.teachers, self.taxonomy, asked)
         width = self._taught.width if self._taught else 0
         objective = Objective(self.recipe, self.network.width, width, self._anchors()).to(self.forward.device)
         learner = Learner(self.network, objective, self.recipe, sum(len(order) for _, order in plan))
-        checkpoint = self.folder / "checkpoint.pt"
-        if checkpoint.exists():
-            learner.load(checkpoint, self.forward.device)
-            self._log(resumed=learner.step)
+        if self._kept.checkpoint.exists():
+            learner.load(self._kept.checkpoint, self.forward.device)
+            self._kept.log(resumed=learner.step)
         try:
             self._passes(plan, learner)
         finally:
-            learner.save(checkpoint)
+            learner.save(self._kept.checkpoint)
         torch.save(learner.average.state_dict(), self.folder / "network.pt")
         return learner.average
 
@@ -141,9 +126,7 @@ class Run:
         Raises:
             SetupError: The run has not finished.
         """
-        path = self.folder / "network.pt"
-        if not path.exists():
-            raise SetupError(f"{path} is missing: the run has not finished; run `hef train` with the same --out again")
+        path = self._kept.finished("network.pt")
         self.network.load_state_dict(torch.load(path, map_location=self.forward.device))
         return self.network.eval()
 
@@ -182,10 +165,10 @@ class Run:
                 mean = 0.99 * mean + 0.01 * loss if mean else loss
                 self._tell(Progress(learner.step, learner.steps, mean, seen / (time.monotonic() - began)))
                 if time.monotonic() - saved > self.checkpoint_seconds:
-                    learner.save(self.folder / "checkpoint.pt")
+                    learner.save(self._kept.checkpoint)
                     saved = time.monotonic()
             if left:
-                self._log(finished_pass=number, held_out=self.measure(learner.average))
+                self._kept.log(finished_pass=number, held_out=self.measure(learner.average))
 
     def _loss(self, objective: Objective, rows: list[Sample], encoded: list[Encoded]) -> Tensor:
         """Return the mean loss of a batch."""
@@ -205,23 +188,8 @@ class Run:
         samples = [Sample((Turn("speaker", text),), "", "") for text in texts]
         return torch.stack(self.forward.each(self.network, samples, lambda out, _: out.pooled.float()))
 
-    def _soft_labels(self, plan: list[tuple[list[Sample], list[list[int]]]]) -> SoftLabels | None:
-        """Ask the teachers about the samples of all passes."""
-        if not self.recipe.teachers:
-            return None
-        taught = SoftLabels(
-            self.folder / "teacher.pt", [Path(folder) for folder in self.recipe.teachers], self.taxonomy
-        )
-        asked = [samples[i] for samples, order in plan for batch in order for i in batch]
-        taught.teach(asked, lambda done, total: self._log(taught=done, of=total))
-        return taught
-
     def _tell(self, progress: Progress) -> None:
         if progress.step % LOGGED == 0:
             rate = round(progress.samples_per_second, 1)
-            self._log(step=progress.step, steps=progress.steps, loss=round(progress.loss, 4), rate=rate)
+            self._kept.log(step=progress.step, steps=progress.steps, loss=round(progress.loss, 4), rate=rate)
         self.report(progress)
-
-    def _log(self, **entry: object) -> None:
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps({"time": round(time.time()), **entry}) + "\n")
