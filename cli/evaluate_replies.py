@@ -9,7 +9,7 @@ import typer
 
 from . import options
 from .errors import Misuse
-from .measuring import JsonOption, SeedOption, give, name_broken
+from .measuring import JsonOption, LimitOption, SeedOption, give, name_broken
 
 if TYPE_CHECKING:
     from ..evaluation.replies import Reply
@@ -22,9 +22,6 @@ EXAMPLES = 10
 DataOption = Annotated[
     Path | None,
     typer.Option("--data", "-d", dir_okay=False, help="JSON lines, gzipped or not.", metavar="FILE"),
-]
-LimitOption = Annotated[
-    int | None, typer.Option("--limit", min=1, help="Measure on so many samples, drawn at random.", metavar="N")
 ]
 AblateOption = Annotated[
     bool, typer.Option("--ablate", help="Also reply without the causes, and without the emotion, in the prompt.")

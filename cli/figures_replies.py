@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from .figures import _share, _table
+from .figures import new_table, percent
 from .show import ACCENT, FAINT
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def reply_table(data: str, model: str, figures: Sequence[ReplyFigures], context:
     from ..evaluation.reply_page import NAMES, ROWS
 
     first = figures[0]
-    table = _table(f"Replies on {data}: {first.samples:,} samples of {first.conversations:,} conversations")
+    table = new_table(f"Replies on {data}: {first.samples:,} samples of {first.conversations:,} conversations")
     table.add_column("")
     for held in figures:
         style = f"bold {ACCENT}" if held.variant == "hef" else FAINT if held.variant == "human" else ""
@@ -44,18 +44,18 @@ def reply_table(data: str, model: str, figures: Sequence[ReplyFigures], context:
 
 def win_table(held: WinRate) -> Table:
     """Return how often HEF's reply was judged better."""
-    table = _table(f"Judged: {held.verdicts:,} verdicts on {held.pairs:,} pairs")
+    table = new_table(f"Judged: {held.verdicts:,} verdicts on {held.pairs:,} pairs")
     for name in ("HEF better", "tie", "LLM alone better", "win rate", "sign test p"):
         table.add_column(name, justify="right")
     counts = (f"{count:,}" for count in (held.wins, held.ties, held.losses))
-    table.add_row(*counts, _share(held.rate), f"{held.p_value:.2g}")
+    table.add_row(*counts, percent(held.rate), f"{held.p_value:.2g}")
     table.caption = f"a tie counts half; 95% interval over pairs; {held.unjudged:,} pairs of the key without a verdict"
     return table
 
 
 def turn_table(report: TurnReport) -> Table:
     """Return one row a way to answer, the ratio in the title."""
-    table = _table(
+    table = new_table(
         f"A HEF turn takes {report.ratio.value:.2f} times a plain reply ({report.ratio.low:.2f} to "
         f"{report.ratio.high:.2f})"
     )

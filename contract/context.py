@@ -30,7 +30,8 @@ class HefContext(BaseModel):
     )
     model: str | None = Field(
         default=None,
-        description="Another LLM for this run: `embedded`, `huggingface:<id or path>`, or `<provider>:<name>`",
+        description="Another LLM for this run: `embedded`, `embedded-plain`, `huggingface:<id or path>`, "
+        "or `<provider>:<name>`",
         json_schema_extra=_on("coarse_emotion", "fine_emotion", "draft_response"),
     )
     strategy: Strategy = Field(
