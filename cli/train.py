@@ -78,7 +78,11 @@ def train(
     if recipe == "adapter":
         from .train_adapter import train_adapter
 
-        unused = {"start": start, "unlabelled": unlabelled, "backbone": backbone, "name": name, "licence": licence}
+        if start and len(start) > 1:
+            raise Misuse("an adapter goes on from one other; give --start once")
+        del changed["starts"]
+        changed["start"] = str(start[0]) if start else None
+        unused = {"unlabelled": unlabelled, "backbone": backbone, "name": name, "licence": licence}
         unused |= {"cause-words": cause_words, "cause-spans": cause_spans}
         if given := [option for option, value in unused.items() if value]:
             raise Misuse(f"--{given[0]} does not belong to --recipe adapter")

@@ -56,7 +56,8 @@ StartOption = Annotated[
     typer.Option(
         "--start",
         file_okay=False,
-        help="Folder of a finished run of the same backbone to go on from; several: from their mean weights.",
+        help="Folder of a finished run of the same backbone to go on from; several: from their mean weights. "
+        "With --recipe adapter: folder of an exported one.",
         metavar="FOLDER",
         rich_help_panel=_RECIPE,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from ..sem.training.run_folder import RunFolder
 from ..sem.training.teacher import SoftLabels
 from .forward import score
 from .learner import Learner
-from .lora import load_lora, lora_state, with_lora
+from .lora import load_lora, lora_state, start_from, with_lora
 from .measure import AdapterFigures, measure
 from .objective import loss_of
 from .recipe import AdapterRecipe
@@ -78,6 +79,8 @@ class AdapterRun:
         self.writer = Writer(self.tokenizer, self.model.generation_config.eos_token_id)
         self.firsts = self.writer.first_tokens(self.labels)
         self.model = with_lora(self.model, self.recipe)
+        if self.recipe.start:
+            start_from(self.model, Path(self.recipe.start))
 
     def train(self) -> Any:
         """Train to the end, going on from the folder's checkpoint if there is one; return the model.
@@ -129,6 +132,8 @@ class AdapterRun:
         rows = with_causes(found[: ceil(len(found) * part)], self.sem, self.recipe.causes_left_out, self.recipe.seed)
         pairs = [(row, self.writer.write(row)) for row in rows]
         pairs = [pair for pair in pairs if len(pair[1].ids) <= self.recipe.max_tokens]
+        chance = random.Random(f"{self.recipe.seed}:{number}:replies")
+        pairs = [(row, held if chance.random() < self.recipe.replies else held.judgement()) for row, held in pairs]
         lengths = [len(lesson.ids) for _, lesson in pairs]
         for batch in batches(lengths, self.recipe.batch_size, f"{self.recipe.seed}:{number}", pool=50):
             yield [pairs[i] for i in batch]

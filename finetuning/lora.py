@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ..contract import SetupError
+from ..llm.adapter import ADAPTER_FILES, read_adapter
 from .recipe import AdapterRecipe
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -60,6 +61,22 @@ def load_lora(model: Any, state: dict[str, torch.Tensor]) -> None:
     set_peft_model_state_dict(model, state)
 
 
+def start_from(model: Any, folder: Path) -> None:
+    """Set the low-rank matrices to those of a written adapter.
+
+    Raises:
+        SetupError: It cannot be read, or has another shape than the recipe's.
+    """
+    from safetensors.torch import load_file
+
+    read_adapter(folder)
+    state = {name: weight.float() for name, weight in load_file(folder / ADAPTER_FILES[1]).items()}
+    held, written = model.peft_config["default"], json.loads((folder / ADAPTER_FILES[0]).read_text("utf-8"))
+    if _shapes(state) != _shapes(lora_state(model)) or written["lora_alpha"] != held.lora_alpha:
+        raise SetupError(f"the adapter in {folder} has other layers, rank or scale than the recipe: give its own")
+    load_lora(model, state)
+
+
 def write_adapter(model: Any, folder: Path) -> None:
     """Write the matrices in half precision in PEFT's form: `adapter_model.safetensors`, `adapter_config.json`."""
     from safetensors.torch import save_file
@@ -80,3 +97,7 @@ def write_adapter(model: Any, folder: Path) -> None:
         "inference_mode": True,
     }
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def _shapes(state: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
+    return {name: weight.shape for name, weight in state.items()}

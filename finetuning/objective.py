@@ -22,7 +22,7 @@ def loss_of(scores: Scores, recipe: AdapterRecipe, firsts: Sequence[int], taught
         taught: What the teachers say of each lesson's emotion, logits [labels]; None where they were not asked.
     """
     each = functional.cross_entropy(scores.logits, scores.wanted, reduction="none")
-    label, reply = each[scores.judged].mean(), each[~scores.judged].mean()
+    label, reply = each[scores.judged].mean(), _replies(each, scores)
     known = [place for place, row in enumerate(taught) if row is not None]
     if known:
         said = torch.stack([row.float() for row in taught if row is not None]).to(scores.logits.device)
@@ -33,3 +33,10 @@ def loss_of(scores: Scores, recipe: AdapterRecipe, firsts: Sequence[int], taught
         )
         label = (1 - recipe.teacher_weight) * label + recipe.teacher_weight * hot**2 * apart
     return recipe.label_weight * label + reply
+
+
+def _replies(each: Tensor, scores: Scores) -> Tensor:
+    """Return the mean loss of the replies' tokens, weighted with the share of lessons that have a reply."""
+    replies = ~scores.judged
+    share = len(scores.row[replies].unique()) / len(scores.first)
+    return each[replies].sum() / replies.sum().clamp(min=1) * share

@@ -14,6 +14,7 @@ class AdapterRecipe(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    start: str | None = Field(default=None, description="Folder of an adapter of the same shape to go on from")
     rank: int = Field(default=16, ge=1, le=256)
     scale: float = Field(default=2.0, gt=0, description="LoRA's alpha over the rank")
     first_layer: int = Field(default=8, ge=0, description="Blocks below it stay as they are")
@@ -25,6 +26,9 @@ class AdapterRecipe(BaseModel):
     warmup: float = Field(default=0.05, ge=0, le=1, description="Share of steps with a rising learning rate")
     weight_decay: float = Field(default=0.01, ge=0)
     label_weight: float = Field(default=1.0, ge=0, description="Weight of the judgement beside the reply")
+    replies: float = Field(
+        default=1.0, ge=0, le=1, description="Share of samples with a reply to learn; the others end at the label"
+    )
     teachers: tuple[str, ...] = Field(
         default=(), description="Folders of finished SEM runs whose soft labels are learned beside the labels"
     )

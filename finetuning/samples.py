@@ -50,6 +50,11 @@ class Lesson:
     reply: range
     """Places of the reply's tokens and the end."""
 
+    def judgement(self) -> Lesson:
+        """Return the part that ends at the label: it is read in half the time."""
+        stop = self.label.stop
+        return Lesson(self.ids[:stop], self.label, range(stop, stop))
+
 
 def exchanges(conversations: Sequence[Conversation], seed: int, number: int) -> list[Exchange]:
     """Return one listener turn of each conversation, another one each pass."""

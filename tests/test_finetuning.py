@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hef.finetuning.loop import AdapterRun
 from hef.finetuning.lora import write_adapter
 from hef.finetuning.objective import loss_of
 from hef.finetuning.recipe import AdapterRecipe
-from hef.finetuning.samples import Exchange, Writer, exchanges, with_causes
+from hef.finetuning.samples import Exchange, Lesson, Writer, exchanges, with_causes
 from hef.llm import prepare_embedded
 from hef.llm.prompt import Prompter
 from hef.prompts import Prompts
@@ -168,6 +169,40 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path, model: Any, t
         torch.testing.assert_close(weight, expected[name], atol=2e-3, rtol=2e-2)
     fresh = run_of(tmp_path / "whole", copy.deepcopy(model), tokenizer)
     assert fresh.finished() is not None
+
+
+def test_a_run_goes_on_from_a_written_adapter(tmp_path: Path, model: Any, tokenizer: Any) -> None:
+    import copy
+
+    first = run_of(tmp_path / "first", copy.deepcopy(model), tokenizer)
+    write_adapter(first.train(), tmp_path / "adapter")
+    on = RECIPE.model_copy(update={"start": str(tmp_path / "adapter")})
+    second = run_of(tmp_path / "second", copy.deepcopy(model), tokenizer, on)
+    assert second.measure().perplexity == pytest.approx(first.measure().perplexity, rel=0.02)
+    for other in ({"rank": 2}, {"scale": 1.0}):
+        with pytest.raises(SetupError, match="than the recipe"):
+            run_of(tmp_path / "third", copy.deepcopy(model), tokenizer, on.model_copy(update=other))
+        shutil.rmtree(tmp_path / "third")
+
+
+def test_a_share_of_the_samples_ends_at_the_label(tmp_path: Path, model: Any, tokenizer: Any) -> None:
+    run = run_of(tmp_path, model, tokenizer, RECIPE.model_copy(update={"replies": 0.5, "passes": 20}))
+    lessons = [lesson for number in range(20) for batch in run._plan(number) for _, lesson in batch]
+    short = [lesson for lesson in lessons if len(lesson.reply) == 0]
+    assert 0.3 < len(short) / len(lessons) < 0.7
+    assert all(len(lesson.ids) == lesson.label.stop for lesson in short)
+
+
+def test_a_reply_weighs_the_same_however_many_samples_beside_it_have_none(model: Any, tokenizer: Any) -> None:
+    lesson = Writer(tokenizer, END).write(DOG)
+    firsts = Writer(tokenizer, END).first_tokens(EMPATHETIC_DIALOGUES.labels)
+
+    def loss(lessons: list[Lesson]) -> torch.Tensor:
+        return loss_of(score(model, lessons), RECIPE, firsts, [None] * len(lessons))
+
+    label, whole = loss([lesson.judgement()]), loss([lesson])
+    torch.testing.assert_close(loss([lesson, lesson.judgement()]), (label + whole) / 2, atol=1e-3, rtol=1e-3)
+    assert label < whole
 
 
 def test_another_recipe_in_the_same_folder_is_refused(tmp_path: Path, model: Any, tokenizer: Any) -> None:
