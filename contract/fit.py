@@ -44,6 +44,9 @@ class Fit(BaseModel):
     form: Form = Field(description="How the LLM judges")
     sem_weight: Weight = Field(default=1.0, gt=0, description="Weight of the SEM's log-probabilities")
     llm_weight: Weight = Field(default=0.0, description="Weight of the LLM's label scores; 0 does without them")
+    content_free: bool = Field(
+        default=True, description="Whether the LLM's answer about nothing is taken off its label scores"
+    )
     vote_first: Weight = Field(default=0.0, description="A vote for the SEM's own first choice")
     vote_primary: Weight = Field(default=0.0, description="A vote for another of the primary emotions")
     vote_outside: Weight = Field(default=0.0, description="A vote for a label that is not a primary emotion")

@@ -114,11 +114,12 @@ class Ablations:
         records = self._left(variant, self.fitting)
         if not evidence_of(records, self.fitting, self.pair.sem.description.taxonomy.labels):
             return self.fit
-        return self.pair.fit(records, self.fitting, data=self.data, seed=self.seed)
+        fitted = self.pair.fit_records(records, self.fitting, data=self.data, seed=self.seed)
+        return fitted.model_copy(update={"content_free": self.fit.content_free}) if self.fit else fitted
 
     def _left(self, variant: Variant, samples: Sequence[Sample]) -> list[TurnRecord]:
         """Run the variant and take away what it does without."""
-        records = self.pair.record(variant.name, variant.context, samples)
+        records = self.pair.record(variant.name, variant.context, samples, self.fit)
         if variant.context.strategy == "llm_only":
             first = self.pair.record(variant.name, variant.context.model_copy(update=_SEM), samples)
             records = [replace(one, readings=read.readings) for one, read in zip(records, first, strict=True)]

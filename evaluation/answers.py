@@ -6,11 +6,12 @@ Calls, tokens and seconds of a kept answer count as if it had been given anew.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from langchain_core.messages import (
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ..llm import ChoiceScorer, model_name
+from ..llm import ChoiceScorer, calibrated, model_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,15 @@ class Answers(BaseCache):
         used, self._usage = self._usage, Usage()
         return used
 
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Let what is asked within count neither as calls nor as tokens."""
+        before = self._usage
+        try:
+            yield
+        finally:
+            self._usage = before
+
     def find(self, *question: str) -> Answer | None:
         """Return the kept answer to a question; it counts as a call."""
         found = self._held.get(self._key(*question))
@@ -145,7 +155,11 @@ class Answers(BaseCache):
 
 
 class KeptScorer(BaseChatModel):
-    """A scoring chat model whose scores are kept as well as its texts."""
+    """A scoring chat model whose scores are kept as well as its texts.
+
+    Scores about nothing are kept by themselves, so that taking them off or not costs no question;
+    they count neither as calls nor as tokens, as a model remembers them for all turns.
+    """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -161,37 +175,39 @@ class KeptScorer(BaseChatModel):
         return str(self.inner._llm_type)
 
     def score_choices(
-        self, messages: Sequence[MessageLikeRepresentation], choices: Sequence[str], **named: Any
+        self,
+        messages: Sequence[MessageLikeRepresentation],
+        choices: Sequence[str],
+        *,
+        prefix: str = "",
+        content_free: Sequence[Sequence[MessageLikeRepresentation]] = (),
     ) -> dict[str, float]:
         """Return the log-probability of each choice; see `ChoiceScorer`."""
-        question = self._question(messages, choices, named)
-        if (found := self.answers.find(question)) and found.scores:
-            return found.scores
-        scores: dict[str, float] = self.inner.score_choices(messages, choices, **named)
-        self._keep(question, messages, scores)
-        return scores
+        with self.answers.uncounted():
+            neutral = [list(self._scores(empty, choices, prefix).values()) for empty in content_free]
+        scores = self._scores(messages, choices, prefix)
+        return calibrated(list(scores), list(scores.values()), neutral)
 
     async def ascore_choices(
         self, messages: Sequence[MessageLikeRepresentation], choices: Sequence[str], **named: Any
     ) -> dict[str, float]:
         """Do the same without blocking the event loop."""
-        question = self._question(messages, choices, named)
+        return await asyncio.to_thread(self.score_choices, messages, choices, **named)
+
+    def _scores(
+        self, messages: Sequence[MessageLikeRepresentation], choices: Sequence[str], prefix: str
+    ) -> dict[str, float]:
+        question = self._question(messages, choices, prefix)
         if (found := self.answers.find(question)) and found.scores:
             return found.scores
-        scores: dict[str, float] = await self.inner.ascore_choices(messages, choices, **named)
-        self._keep(question, messages, scores)
-        return scores
-
-    def _keep(self, question: str, messages: Sequence[MessageLikeRepresentation], scores: dict[str, float]) -> None:
+        scores: dict[str, float] = self.inner.score_choices(messages, choices, prefix=prefix)
         read = _count(self.inner, convert_to_messages(messages))
         self.answers.keep(question, scores=scores, prompt_tokens=read, completion_tokens=0)
+        return scores
 
-    def _question(
-        self, messages: Sequence[MessageLikeRepresentation], choices: Sequence[str], named: dict[str, Any]
-    ) -> str:
-        named = {name: _plain(held) for name, held in sorted(named.items())}
+    def _question(self, messages: Sequence[MessageLikeRepresentation], choices: Sequence[str], prefix: str) -> str:
         about = sorted((name, str(held)) for name, held in self.inner._identifying_params.items())
-        return json.dumps(["score", about, _plain(messages), list(choices), named])
+        return json.dumps(["score", about, _plain(messages), list(choices), prefix])
 
     def _generate(
         self,

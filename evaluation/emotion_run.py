@@ -67,7 +67,7 @@ def run_emotion(
     two_stage = base.model_copy(update={"strategy": "two_stage"})
     if fit_share is not None:
         fitting, measured = halves(samples, fit_share, seed)
-        fit = pair.fit(pair.record("fitting", two_stage, fitting), fitting, data=data, seed=seed)
+        fit = pair.fit(two_stage, fitting, data=data, seed=seed)
     records: dict[Strategy, list[TurnRecord]] = {
         name: pair.record(name, base.model_copy(update={"strategy": name}), measured, fit) for name in strategies
     }

@@ -126,6 +126,15 @@ def fit_join(
     )
 
 
+def likelihood_alone(evidence: Sequence[Evidence], labels: Sequence[str]) -> float:
+    """Return the mean log-probability of the true label by the scores of the LLM alone, at their best temperature."""
+    scores = [one.verdict.scores or {} for one in evidence]
+    features = np.array([[held[label] for label in labels] for held in scores])[:, :, None]
+    wanted = np.array([one.wanted for one in evidence])
+    hot = fit_logit(features, wanted, np.ones(1), np.zeros(1))
+    return float(log_shares(features, hot)[np.arange(len(wanted)), wanted].mean())
+
+
 class _Design:
     """The samples as a conditional logit."""
 

@@ -22,7 +22,7 @@ from ..sem.training.data import Sample
 from .answers import Answers
 from .course import course_of
 from .emotion import EmotionReport, report_emotion
-from .fitting import evidence_of, fit_join
+from .fitting import evidence_of, fit_join, likelihood_alone
 from .metrics import DIFFERENCE, Estimate, mean_estimate
 from .turn_record import TurnRecord, record_sem, record_turns
 
@@ -71,7 +71,22 @@ class Pair:
         hef: Any = create_perception(model=self.model, sem=self.sem, fit=fit).compile()
         return record_turns(hef, context, samples, self.answers, self.sem.description.taxonomy.labels, told)
 
-    def fit(self, records: Sequence[TurnRecord], samples: Sequence[Sample], *, data: str, seed: int) -> Fit:
+    def fit(self, context: HefContext, samples: Sequence[Sample], *, data: str, seed: int) -> Fit:
+        """Fit the join: of an LLM that scores, with what it says about nothing taken off or not, as it is better."""
+        cautious = Fit.cautious(self.sem.description.name, self.llm or "", "scored")
+        labels = self.sem.description.taxonomy.labels
+        tried: list[tuple[float, Fit]] = []
+        for content_free in (True, False):
+            start = cautious.model_copy(update={"content_free": content_free})
+            records = self.record("fitting", context, samples, start)
+            fitted = self.fit_records(records, samples, data=data, seed=seed)
+            if fitted.form == "generated":
+                return fitted
+            alone = likelihood_alone(evidence_of(records, samples, labels), labels)
+            tried.append((alone, fitted.model_copy(update={"content_free": content_free})))
+        return max(tried, key=lambda pair: pair[0])[1]
+
+    def fit_records(self, records: Sequence[TurnRecord], samples: Sequence[Sample], *, data: str, seed: int) -> Fit:
         """Fit the join on recorded turns."""
         about = self.sem.description
         evidence = evidence_of(records, samples, about.taxonomy.labels)

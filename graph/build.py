@@ -118,7 +118,7 @@ def _perception(
     builder = StateGraph(state_schema, context_schema, input_schema=HefInput, output_schema=HefOutput)
     builder.add_node("recall", recall)
     builder.add_node("sem_emotion", sem_emotion_node(sem_emotion_tool(sem), trace=output_mode == "trace"))
-    builder.add_node("coarse_emotion", coarse_emotion_node(llm, Judge(prompts, taxonomy)), retry_policy=RETRY)
+    builder.add_node("coarse_emotion", coarse_emotion_node(llm, Judge(prompts, taxonomy, fits)), retry_policy=RETRY)
     builder.add_node("fine_emotion", fine_emotion_node(llm, taxonomy, fits))
     builder.add_edge(START, "recall")
     builder.add_edge(START, "sem_emotion")

@@ -9,14 +9,23 @@ if TYPE_CHECKING:
     from .embedded import prepare_embedded
     from .local_chat import LocalChat
     from .resolve import model_name, resolve_model
-    from .scoring import ChoiceScorer, ReplyScorer
+    from .scoring import ChoiceScorer, ReplyScorer, calibrated
 
-__all__ = ["ChoiceScorer", "LocalChat", "ReplyScorer", "model_name", "prepare_embedded", "resolve_model"]
+__all__ = [
+    "ChoiceScorer",
+    "LocalChat",
+    "ReplyScorer",
+    "calibrated",
+    "model_name",
+    "prepare_embedded",
+    "resolve_model",
+]
 
 _HOMES = {
     "ChoiceScorer": "scoring",
     "LocalChat": "local_chat",
     "ReplyScorer": "scoring",
+    "calibrated": "scoring",
     "model_name": "resolve",
     "prepare_embedded": "embedded",
     "resolve_model": "resolve",

@@ -102,7 +102,7 @@ class Scorer:
         """Return the log-probability of each choice; see `ChoiceScorer`."""
         each = _distinct(choices)
         neutral = [self._about_nothing(self._head(empty, prefix), each) for empty in content_free]
-        return _calibrated(each, log_likelihoods(self._engine, self._head(messages, prefix), each), neutral)
+        return calibrated(each, log_likelihoods(self._engine, self._head(messages, prefix), each), neutral)
 
     def log_likelihood(self, messages: Sequence[MessageLikeRepresentation], reply: str) -> tuple[float, int]:
         """Return the log-likelihood of a reply and its tokens; see `ReplyScorer`."""
@@ -167,10 +167,14 @@ def _distinct(choices: Sequence[str]) -> tuple[str, ...]:
     return found
 
 
-def _calibrated(
-    choices: Sequence[str], scores: Sequence[float], neutral: Sequence[Sequence[float]]
-) -> dict[str, float]:
-    """Take the mean of the neutral scores off and normalise over the choices."""
+def calibrated(choices: Sequence[str], scores: Sequence[float], neutral: Sequence[Sequence[float]]) -> dict[str, float]:
+    """Return scores without the mean of those about nothing, normalised over the choices.
+
+    Args:
+        choices: What was scored.
+        scores: Log-likelihood of each; a common addend does not matter.
+        neutral: The same of each question about nothing; none takes nothing off.
+    """
     bias = [fsum(column) / len(neutral) for column in zip(*neutral, strict=True)] or [0.0] * len(choices)
     lifted = [score - held for score, held in zip(scores, bias, strict=True)]
     top = max(lifted)

@@ -10,10 +10,11 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
 from ..contract import HefContext, Reading, Turn
-from ..llm import ChoiceScorer
+from ..llm import ChoiceScorer, model_name
 from ..prompts import SCORE_PREFIX, Prompts, content_free_messages, score_messages
 from ..sem import Taxonomy
 from .generated import Asker
+from .known_fits import Fits
 from .questions import question_of
 
 
@@ -35,11 +36,13 @@ class Judge:
     Args:
         prompts: The templates.
         taxonomy: The labels and their synonyms.
+        fits: Say whether a scoring LLM is better with its answer about nothing taken off.
     """
 
-    def __init__(self, prompts: Prompts, taxonomy: Taxonomy) -> None:
+    def __init__(self, prompts: Prompts, taxonomy: Taxonomy, fits: Fits) -> None:
         self._prompts = prompts
         self._taxonomy = taxonomy
+        self._fits = fits
         self._asker = Asker(taxonomy)
 
     def judge(
@@ -47,7 +50,7 @@ class Judge:
     ) -> Judgement:
         """Return the LLM's judgement."""
         if isinstance(model, ChoiceScorer):
-            messages, free = self._scored(turns, settings)
+            messages, free = self._scored(model, turns, settings)
             return _scored(model.score_choices(messages, self._taxonomy.labels, prefix=SCORE_PREFIX, content_free=free))
         question = question_of(self._prompts, self._taxonomy, turns, readings, settings)
         return Judgement(self._asker.ask(model, question), None, "generated")
@@ -57,16 +60,19 @@ class Judge:
     ) -> Judgement:
         """Return the LLM's judgement without blocking."""
         if isinstance(model, ChoiceScorer):
-            messages, free = self._scored(turns, settings)
+            messages, free = self._scored(model, turns, settings)
             return _scored(
                 await model.ascore_choices(messages, self._taxonomy.labels, prefix=SCORE_PREFIX, content_free=free)
             )
         question = question_of(self._prompts, self._taxonomy, turns, readings, settings)
         return Judgement(await self._asker.aask(model, question), None, "generated")
 
-    def _scored(self, turns: Sequence[Turn], settings: HefContext) -> tuple[list[BaseMessage], list[list[BaseMessage]]]:
+    def _scored(
+        self, model: BaseChatModel, turns: Sequence[Turn], settings: HefContext
+    ) -> tuple[list[BaseMessage], list[list[BaseMessage]]]:
         messages = score_messages(self._prompts, turns, settings.persona, settings.dialogue_limit)
-        return messages, content_free_messages(self._prompts, settings.persona)
+        calibrates = self._fits.of(model_name(model), "scored").content_free
+        return messages, content_free_messages(self._prompts, settings.persona) if calibrates else []
 
 
 def _scored(scores: dict[str, float]) -> Judgement:

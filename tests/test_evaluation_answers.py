@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hef.evaluation.answers import Answers, Usage, keeping
-from hef.llm import ChoiceScorer, model_name
+from hef.llm import ChoiceScorer, calibrated, model_name
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from pydantic import Field
@@ -23,7 +23,9 @@ class Scoring(FakeListChatModel):
         self, messages: Any, choices: Any, *, prefix: str = "", content_free: Any = ()
     ) -> dict[str, float]:
         self.asked.append((messages, prefix, content_free))
-        return {choice: -float(place) for place, choice in enumerate(choices)}
+        likely = {choice: -1.0 - len(messages[0].text) * place for place, choice in enumerate(choices)}
+        neutral = [list(self.score_choices(empty, choices, prefix=prefix).values()) for empty in content_free]
+        return calibrated(list(likely), list(likely.values()), neutral)
 
     async def ascore_choices(self, *arguments: Any, **named: Any) -> dict[str, float]:
         return self.score_choices(*arguments, **named)
@@ -67,19 +69,30 @@ async def test_scores_are_kept_as_well_as_texts(tmp_path: Path) -> None:
     again, _ = keeping(later, path)
     assert isinstance(again, ChoiceScorer)
 
-    assert again.score_choices(question, ["sad", "joyful"], **named) == scores == {"sad": 0.0, "joyful": -1.0}
+    assert again.score_choices(question, ["sad", "joyful"], **named) == scores
     assert await again.ascore_choices(question, ["sad", "joyful"], **named) == scores
+    assert scores == pytest.approx(Scoring().score_choices(question, ["sad", "joyful"], **named))
     assert later.asked == []
-    assert first.asked == [(question, "You feel", [[HumanMessage("N/A")]])]
+    assert first.asked == [([HumanMessage("N/A")], "You feel", ()), (question, "You feel", ())]
     assert answers.take() == Usage(1, 5, 0)
 
 
-@pytest.mark.parametrize("changed", [{"prefix": "I feel"}, {"content_free": [[HumanMessage("...")]]}])
-def test_another_way_to_score_is_another_question(changed: dict[str, Any]) -> None:
+def test_taking_the_answer_about_nothing_off_or_not_is_one_question() -> None:
+    model = Scoring()
+    kept: Any = keeping(model)[0]
+    question, nothing = [HumanMessage("I feel as I feel.")], [[HumanMessage("N/A")]]
+    off = kept.score_choices(question, ["sad", "joyful"], content_free=nothing)
+    plain = kept.score_choices(question, ["sad", "joyful"])
+
+    assert off != plain
+    assert len(model.asked) == 2
+
+
+def test_another_beginning_of_the_answer_is_another_question() -> None:
     model = Scoring()
     kept: Any = keeping(model)[0]
     kept.score_choices([HumanMessage("Hm.")], ["sad"])
-    kept.score_choices([HumanMessage("Hm.")], ["sad"], **changed)
+    kept.score_choices([HumanMessage("Hm.")], ["sad"], prefix="I feel")
 
     assert len(model.asked) == 2
 

@@ -14,11 +14,14 @@ from hef.evaluation.conditional_logit import fit_logit, log_shares
 from hef.evaluation.emotion_run import EmotionRun, run_emotion
 from hef.evaluation.fitting import Evidence, fit_join
 from hef.evaluation.metrics import mean_estimate
-from hef.evaluation.scripted import scripted_judge
+from hef.evaluation.scripted import ASKED, scripted_judge
 from hef.evaluation.strategies import Pair
+from hef.llm import calibrated
 from hef.nodes.decision import decide
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
 from hef.sem.distribution import primary_emotions
+from langchain_core.language_models import FakeListChatModel
+from pydantic import Field
 from sklearn.linear_model import LogisticRegression
 from synthetic import LABELS, SyntheticSem
 
@@ -133,6 +136,43 @@ def test_scores_that_say_something_get_the_weight_of_the_likelihood() -> None:
     assert fit.llm_weight == pytest.approx(3 / 4, abs=0.08)
     assert fit.origin is not None
     assert fit.origin.before < fit.origin.held_out <= fit.origin.after + 1e-3
+
+
+class ScoringJudge(FakeListChatModel):
+    """Scores the true label well, and has an inclination that an answer about nothing shows rightly or wrongly."""
+
+    inclined: float
+    """What it adds to the first half of the labels whatever it reads."""
+    shown: float
+    """What an answer about nothing shows of it."""
+    responses: list[str] = Field(default_factory=lambda: ["Well."])
+
+    def score_choices(
+        self, messages: Any, choices: Any, *, prefix: str = "", content_free: Any = ()
+    ) -> dict[str, float]:
+        asked = ASKED.get()
+        about_nothing = not any("Sentence" in message.text for message in messages)
+        lean = self.shown if about_nothing else self.inclined
+        known = {asked.emotion: 4.0} if asked and not about_nothing else {}
+        raw = [known.get(label, 0.0) + (lean if at < 16 else 0.0) for at, label in enumerate(choices)]
+        neutral = [list(self.score_choices(empty, choices).values()) for empty in content_free]
+        return calibrated(choices, raw, neutral)
+
+    async def ascore_choices(self, *arguments: Any, **named: Any) -> dict[str, float]:
+        return self.score_choices(*arguments, **named)
+
+
+@pytest.mark.parametrize(("inclined", "shown", "taken_off"), [(6.0, 6.0, True), (0.0, 6.0, False)])
+def test_the_answer_about_nothing_is_taken_off_where_the_llm_is_better_so(
+    inclined: float, shown: float, taken_off: bool
+) -> None:
+    sem = SyntheticSem(60)
+    pair = Pair(sem, *keeping(ScoringJudge(inclined=inclined, shown=shown)))
+    run = run_emotion(pair, ("llm_only", "two_stage"), sem.samples, HefContext(), data="own", fit_share=0.5)
+
+    assert run.fit is not None
+    assert run.fit.content_free is taken_off
+    assert accuracy(run)["llm_only"] == 1.0
 
 
 def test_what_is_fitted_is_what_the_graph_decides_by() -> None:

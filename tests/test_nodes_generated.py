@@ -10,6 +10,7 @@ from hef.contract import HefContext, Reading, Turn
 from hef.graph import create_hef
 from hef.llm import LocalChat
 from hef.nodes.judgement import Judge
+from hef.nodes.known_fits import Fits
 from hef.nodes.structured import gives_structure
 from hef.prompts import Prompts
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
@@ -33,13 +34,18 @@ JSON = st.recursive(
 )
 
 
+def new_judge() -> Judge:
+    """Return a judge that has not learned yet what a model can do."""
+    return Judge(Prompts(), TAXONOMY, Fits("minilm"))
+
+
 def judged(model: Any, judge: Judge | None = None, readings: Any = (READING,)) -> str | None:
     """Ask a judge; without one a new one in both ways, which must come to the same."""
     if judge is not None:
         return judge.judge(model, TURNS, readings, SETTINGS).emotion
     twin = model.model_copy(deep=True)
-    other = asyncio.run(Judge(Prompts(), TAXONOMY).ajudge(twin, TURNS, readings, SETTINGS))
-    found = Judge(Prompts(), TAXONOMY).judge(model, TURNS, readings, SETTINGS)
+    other = asyncio.run(new_judge().ajudge(twin, TURNS, readings, SETTINGS))
+    found = new_judge().judge(model, TURNS, readings, SETTINGS)
     assert (found, model.prompts) == (other, twin.prompts)
     return found.emotion
 
@@ -72,7 +78,7 @@ def test_without_a_reading_every_label_is_offered_at_once() -> None:
 
 @pytest.mark.parametrize("broken", ["no tool call", {"feeling": "sad"}, {"emotion": 3}, ValueError("no tools here")])
 def test_structured_output_that_fails_gives_way_to_text_for_good(broken: Any) -> None:
-    model, judge = StructuredChat(script=[broken, "sad", "lonely"]), Judge(Prompts(), TAXONOMY)
+    model, judge = StructuredChat(script=[broken, "sad", "lonely"]), new_judge()
 
     assert judged(model, judge) == "sad"
     assert judged(model, judge) == "lonely"
@@ -81,7 +87,10 @@ def test_structured_output_that_fails_gives_way_to_text_for_good(broken: Any) ->
 
 
 def test_an_escape_without_a_hypothesis_is_asked_again_as_text() -> None:
-    model, judge = StructuredChat(script=[{"emotion": "none", "hypothesis": "none"}, "sad"]), Judge(Prompts(), TAXONOMY)
+    model, judge = (
+        StructuredChat(script=[{"emotion": "none", "hypothesis": "none"}, "sad"]),
+        new_judge(),
+    )
 
     assert judged(model, judge) == "sad"
     judged(model, judge)
@@ -89,7 +98,10 @@ def test_an_escape_without_a_hypothesis_is_asked_again_as_text() -> None:
 
 
 def test_a_busy_server_is_no_sign_that_structured_output_is_missing() -> None:
-    model, judge = StructuredChat(script=[TimeoutError(), {"emotion": "sad"}]), Judge(Prompts(), TAXONOMY)
+    model, judge = (
+        StructuredChat(script=[TimeoutError(), {"emotion": "sad"}]),
+        new_judge(),
+    )
 
     with pytest.raises(TimeoutError):
         judge.judge(model, TURNS, [READING], SETTINGS)
@@ -99,7 +111,7 @@ def test_a_busy_server_is_no_sign_that_structured_output_is_missing() -> None:
 
 def test_a_model_that_is_down_is_not_taken_for_one_without_structured_output() -> None:
     model = StructuredChat(script=[ValueError("down"), ValueError("down"), {"emotion": "sad"}])
-    judge = Judge(Prompts(), TAXONOMY)
+    judge = new_judge()
 
     with pytest.raises(ValueError, match="down"):
         judge.judge(model, TURNS, [READING], SETTINGS)
@@ -151,7 +163,10 @@ def test_an_empty_answer_is_repaired_without_an_empty_message(scripted: Any) -> 
 def test_whatever_is_written_the_judgement_is_a_label_or_none(answers: list[str]) -> None:
     model = ScriptedChat(script=answers)
 
-    assert Judge(Prompts(), TAXONOMY).judge(model, TURNS, [READING], SETTINGS).emotion in (None, *TAXONOMY.labels)
+    assert new_judge().judge(model, TURNS, [READING], SETTINGS).emotion in (
+        None,
+        *TAXONOMY.labels,
+    )
     assert len(model.prompts) <= 2
 
 
@@ -159,7 +174,10 @@ def test_whatever_is_written_the_judgement_is_a_label_or_none(answers: list[str]
 def test_whatever_structure_comes_the_judgement_is_a_label_or_none(answer: Any, text: str) -> None:
     model = StructuredChat(script=[answer, text])
 
-    assert Judge(Prompts(), TAXONOMY).judge(model, TURNS, [READING], SETTINGS).emotion in (None, *TAXONOMY.labels)
+    assert new_judge().judge(model, TURNS, [READING], SETTINGS).emotion in (
+        None,
+        *TAXONOMY.labels,
+    )
     assert len(model.prompts) <= 2
 
 
