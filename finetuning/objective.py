@@ -38,5 +38,5 @@ def loss_of(scores: Scores, recipe: AdapterRecipe, firsts: Sequence[int], taught
 def _replies(each: Tensor, scores: Scores) -> Tensor:
     """Return the mean loss of the replies' tokens, weighted with the share of lessons that have a reply."""
     replies = ~scores.judged
-    share = len(scores.row[replies].unique()) / len(scores.first)
+    share = len(set(scores.row[replies].tolist())) / len(scores.first)
     return each[replies].sum() / replies.sum().clamp(min=1) * share
