@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..evaluation.second_look import SecondLook
     from ..evaluation.strategies import Pair
     from ..sem import Sem
+    from .settings import Settings
 
 STRATEGIES: tuple[options.StrategyName, ...] = ("sem_only", "llm_only", "one_prompt", "two_stage")
 _FITTING, _EMOTION, _OUTPUT = "Fit", "Emotion", "Output"
@@ -163,7 +164,7 @@ def emotion(
     own = Fit.from_file(fitted) if fitted else None
     with advancing() as advance:
         found = run_emotion(
-            _pair(reader, chosen.model, names, seed, run, advance),
+            _pair(reader, chosen, names, seed, run, advance),
             names,
             draw(samples, limit, seed),
             HefContext(primary=shown, max_requeries=max_requeries),
@@ -205,7 +206,7 @@ def _check(
 
 
 def _pair(
-    sem: Sem, model: str | None, names: tuple[options.StrategyName, ...], seed: int, run: Path | None, tell: Any
+    sem: Sem, chosen: Settings, names: tuple[options.StrategyName, ...], seed: int, run: Path | None, tell: Any
 ) -> Pair:
     from ..evaluation.answers import keeping
     from ..evaluation.scripted import scripted_judge
@@ -214,9 +215,9 @@ def _pair(
 
     if names == ("sem_only",):
         return Pair(sem, None, None, tell)
-    judge = scripted_judge(model, sem.description.taxonomy.labels, seed)
-    kept, answers = keeping(judge or resolve_model(model), run / "answers.jsonl" if run else None)
-    return Pair(sem, kept, answers, tell)
+    judge = scripted_judge(chosen.model, sem.description.taxonomy.labels, seed)
+    kept, answers = keeping(judge or resolve_model(chosen.model), run / "answers.jsonl" if run else None)
+    return Pair(sem, kept, answers, tell, chosen.prompts)
 
 
 def _give(

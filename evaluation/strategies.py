@@ -17,6 +17,7 @@ from ..graph import create_perception
 from ..llm import model_name
 from ..nodes.join import form_of
 from ..nodes.known_fits import Fits
+from ..prompts import Overrides
 from ..sem import Sem
 from ..sem.training.data import Sample
 from .answers import Answers
@@ -52,6 +53,8 @@ class Pair:
     """Its answers."""
     tell: Telling = lambda doing, done, total: None
     """Told of the progress."""
+    prompts: Overrides | None = None
+    """Templates that replace shipped ones, as `create_hef` takes them."""
 
     @property
     def llm(self) -> str | None:
@@ -68,7 +71,7 @@ class Pair:
 
         if self.model is None or self.answers is None or context.strategy == "sem_only":
             return record_sem(self.sem, samples, context.primary, told)
-        hef: Any = create_perception(model=self.model, sem=self.sem, fit=fit).compile()
+        hef: Any = create_perception(model=self.model, sem=self.sem, prompts=self.prompts, fit=fit).compile()
         return record_turns(hef, context, samples, self.answers, self.sem.description.taxonomy.labels, told)
 
     def fit(self, context: HefContext, samples: Sequence[Sample], *, data: str, seed: int) -> Fit:

@@ -235,6 +235,18 @@ def test_a_run_goes_on_without_asking_again(conversations: Path, tmp_path: Path)
         assert one["course"]["calls"] == other["course"]["calls"]
 
 
+def test_prompts_of_a_deployment_are_measured(conversations: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    judged(conversations, tmp_path / "run", "--limit", 1)
+    before = (tmp_path / "run" / "answers.jsonl").read_text()
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "coarse.md").write_text("$dialogue $evidence Which of $primary, or of $others?")
+    monkeypatch.setenv("HEF_PROMPTS", str(tmp_path / "prompts"))
+    done = judged(conversations, tmp_path / "run", "--limit", 1)
+
+    assert done.exit_code == 0, done.stderr
+    assert len((tmp_path / "run" / "answers.jsonl").read_text()) > len(before)
+
+
 @pytest.mark.parametrize("flag", ["--ablate", "--fit=x.json", "--fitted=x.json"])
 def test_what_is_about_both_is_refused_for_one(flag: str, conversations: Path):
     done = evaluate("emotion", "--data", conversations, flag)
