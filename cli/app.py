@@ -30,7 +30,8 @@ EPILOG = """\
 
 [bright_black]The SEM reads fine-grained emotion and its cause words, the LLM weighs it and writes the reply.[/]
 
-[bright_black]Settings: flags, else HEF_MODEL, HEF_SEM, HEF_PROMPTS, HEF_HOME, HEF_CHROMA_URL, HEF_USER, HEF_THREADS.[/]
+[bright_black]Settings: flags, else HEF_MODEL, HEF_SEM, HEF_PROMPTS, HEF_FIT, HEF_HOME, HEF_CHROMA_URL, HEF_USER, \
+HEF_THREADS.[/]
 
 [bright_black]Exit codes: 0 done, 1 failed, 2 called wrongly.[/]
 """

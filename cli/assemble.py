@@ -55,7 +55,7 @@ def open_hef(
     from ..sem import resolve_sem
 
     sem = resolve_sem(settings.sem)
-    builder = create_hef(model=settings.model, sem=sem, prompts=settings.prompts)
+    builder = create_hef(model=settings.model, sem=sem, prompts=settings.prompts, fit=settings.fit)
     store = _open_memory(settings, sem) if memory else None
     return builder.compile(store=store, checkpointer=checkpointer, name="hef")
 

@@ -120,6 +120,7 @@ def bench_turn(
             repeats=repeats,
             settings=HefContext(strategy=strategy),
             prompts=chosen.prompts,
+            fit=chosen.fit,
             report=advance,
         )
     held = {"machine": machine(chosen.threads), "strategy": strategy, "repeats": repeats}

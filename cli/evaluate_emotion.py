@@ -161,7 +161,8 @@ def emotion(
         _check_folder(reader)
     samples, broken = read_samples(data, reader.description.taxonomy.labels)
     name_broken(broken)
-    own = Fit.from_file(fitted) if fitted else None
+    kept = fitted or (chosen.fit if not fit else None)
+    own = Fit.from_file(kept) if kept else None
     with advancing() as advance:
         found = run_emotion(
             _pair(reader, chosen, names, seed, run, advance),

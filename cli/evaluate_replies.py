@@ -145,7 +145,7 @@ def _collect(
     from ..llm import resolve_model
     from .progress import advancing
 
-    replier = Replier(resolve_model(chosen.model), reader, settled, chosen.prompts)
+    replier = Replier(resolve_model(chosen.model), reader, settled, chosen.prompts, chosen.fit)
     kept = ReplyRun(run, Reply, replier.settings)
     with advancing() as advance:
         made = collect(

@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     model: str | None = Field(None, description="The LLM; None is the embedded one")
     sem: str | None = Field(None, description="The SEM; None is the shipped one")
     prompts: Path | None = Field(None, description="Folder with prompt templates that replace the shipped ones")
+    fit: Path | None = Field(None, description="How SEM and LLM are joined: a file of `hef evaluate emotion --fit`")
     home: Path = Field(
         default_factory=lambda: user_data_path("hef", appauthor=False),
         description="Folder of memories and conversations",
@@ -30,7 +31,7 @@ class Settings(BaseSettings):
     threads: int | None = Field(None, ge=1, le=256, description="CPU threads of the models")
     data: Path | None = Field(None, description="Folder with the training and validation data")
 
-    @field_validator("home", "data", "prompts")
+    @field_validator("home", "data", "prompts", "fit")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, SystemMessage
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..contract import Dialogue, Empathy, HefContext, ModelError, Turn
+from ..contract import Dialogue, Empathy, Fit, HefContext, ModelError, Turn
 from ..graph import create_hef
 from ..llm import ReplyScorer, model_name
 from ..prompts import Overrides, Prompts, draft_messages
@@ -56,24 +57,34 @@ class Replier:
         sem: The SEM.
         settings: Of HEF; no memory takes part.
         prompts: Templates that replace shipped ones, as `create_hef` takes them.
+        fit: How SEM and LLM are joined, as `create_hef` takes it.
     """
 
-    def __init__(self, model: BaseChatModel, sem: Sem, settings: HefContext, prompts: Overrides | None = None) -> None:
+    def __init__(
+        self,
+        model: BaseChatModel,
+        sem: Sem,
+        settings: HefContext,
+        prompts: Overrides | None = None,
+        fit: Path | None = None,
+    ) -> None:
         self._model = model
         self._sem = sem
         self._settings = settings
-        self._hef = create_hef(model=model, sem=sem, prompts=prompts).compile()
+        self._hef = create_hef(model=model, sem=sem, prompts=prompts, fit=fit).compile()
+        self._fit = Fit.from_file(fit) if fit else None
         self._prompts = Prompts(prompts)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the replies depend on besides the samples: LLM and decoding, SEM, settings, and the prompts' wording."""
+        """What the replies depend on besides the samples: LLM, decoding, SEM, fit, settings, the prompts' wording."""
         probe = (self._prompts, [Turn("speaker", "?")], "sad", ("?",), (), self._settings.persona, 200)
         wording = [str(message.text) for message in [*draft_messages(*probe), *self._plain([Turn("speaker", "?")])]]
         return {
             "model": model_name(self._model),
             "decoding": dict(self._model._identifying_params),
             "sem": self._sem.description.name,
+            "fit": self._fit.model_dump(mode="json") if self._fit else None,
             **self._settings.model_dump(include={"strategy", "primary", "max_requeries", "persona", "dialogue_limit"}),
             "wording": hashlib.sha256("\0".join(wording).encode()).hexdigest()[:16],
         }

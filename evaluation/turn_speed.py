@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import mean, median
 from typing import Any
 from uuid import UUID
@@ -85,6 +86,7 @@ def measure_turns(
     repeats: int = 3,
     settings: HefContext | None = None,
     prompts: Overrides | None = None,
+    fit: Path | None = None,
     report: Report = lambda doing, done, total: None,
 ) -> TurnReport:
     """Answer dialogues in each way, one after the other, so that a busy moment meets all of them.
@@ -99,13 +101,16 @@ def measure_turns(
         repeats: How many dialogues of each length.
         settings: Of HEF.
         prompts: Templates that replace shipped ones, as `create_hef` takes them.
+        fit: How SEM and LLM are joined, as `create_hef` takes it.
         report: Told of the progress.
     """
     context = settings or HefContext()
     models = _models(model, tokens)
     ways: dict[str, Callable[[Dialogue], _Turn]] = {"plain": lambda said: _plain(models["kept"], said, context)}
     for name, llm in models.items():
-        ways["hef" if name == "kept" else "hef_fresh"] = _hef_way(llm, sem, context, prompts)
+        ways["hef" if name == "kept" else "hef_fresh"] = _hef_way(
+            llm, context, create_hef(model=llm, sem=sem, prompts=prompts, fit=fit)
+        )
     dialogues = turns_apart(_WARM + repeats * len(LENGTHS))
     seen: dict[str, list[_Turn]] = defaultdict(list)
     for place, dialogue in enumerate(dialogues):
@@ -126,10 +131,8 @@ def _models(model: BaseChatModel, tokens: int) -> dict[str, BaseChatModel]:
     return {"kept": model.model_copy(update=exact), "fresh": type(model)(**{**given, **exact, "kept_tokens": 0})}
 
 
-def _hef_way(
-    model: BaseChatModel, sem: Sem, context: HefContext, prompts: Overrides | None
-) -> Callable[[Dialogue], _Turn]:
-    hef = create_hef(model=model, sem=sem, prompts=prompts).compile()
+def _hef_way(model: BaseChatModel, context: HefContext, builder: Any) -> Callable[[Dialogue], _Turn]:
+    hef = builder.compile()
 
     def events(dialogue: Dialogue, calls: _Calls) -> Iterator[tuple[str, Any]]:
         given: Any = {"messages": as_messages(dialogue)}

@@ -11,8 +11,11 @@ from langgraph.store.base import BaseStore
 from .build import create_hef
 from .store import open_store
 
-graph = create_hef(prompts=os.environ.get("HEF_PROMPTS") or None).compile(name="hef")
-"""The graph without store or checkpointer: the server brings its own; templates come from `HEF_PROMPTS`, if set."""
+graph = create_hef(
+    prompts=os.environ.get("HEF_PROMPTS") or None,
+    fit=os.environ.get("HEF_FIT") or None,
+).compile(name="hef")
+"""The graph without store or checkpointer: the server brings its own; `HEF_PROMPTS` and `HEF_FIT` count, if set."""
 
 
 @asynccontextmanager

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 from hef.cli.app import app
-from hef.contract import Empathy
+from hef.contract import Empathy, Fit
+from hef.llm import model_name
 from hef.nodes import RETRY
 from scripted_chat import Broken, ScriptedChat
 from typer.testing import CliRunner
@@ -104,3 +105,20 @@ def test_a_folder_of_prompts_is_named_by_the_environment(
     done = run("reply", SAID)
     assert done.exit_code == 1
     assert "drafft.md" in done.stderr
+
+
+def test_a_fit_is_named_by_the_environment_and_one_of_another_pair_is_refused(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "fit.json"
+    model = script("trusting", "Oh.")
+    votes = {"vote_first": 20.0, "vote_primary": 20.0, "vote_outside": 20.0}
+    Fit(sem="minilm", model=model_name(model), form="generated", **votes).write(path)
+    monkeypatch.setenv("HEF_FIT", str(path))
+    done = run("reply", SAID, "--json")
+    assert json.loads(done.stdout)["empathy"]["emotion"] == "trusting"
+
+    Fit(sem="minilm", model="another", form="generated").write(path)
+    done = run("reply", SAID)
+    assert done.exit_code == 1
+    assert "the fit is of SEM 'minilm' with LLM 'another'" in done.stderr
