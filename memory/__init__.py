@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
+from .recalling import arecall_turns, recall_turns, within
 from .store import ChromaStore
-from .turns import (
-    aforget_turns,
-    alist_turns,
-    arecall_turns,
-    aremember_turn,
-    forget_turns,
-    list_turns,
-    recall_turns,
-    remember_turn,
-    turn_id,
-)
+from .stored import turn_id
+from .turns import aforget_turns, alist_turns, aremember_turn, forget_turns, list_turns, remember_turn
 from .users import namespace_of
 
 __all__ = [
@@ -28,4 +20,5 @@ __all__ = [
     "recall_turns",
     "remember_turn",
     "turn_id",
+    "within",
 ]
