@@ -5,7 +5,7 @@ from __future__ import annotations
 from .recalling import arecall_turns, recall_turns, within
 from .store import ChromaStore
 from .stored import turn_id
-from .turns import aforget_turns, alist_turns, aremember_turn, forget_turns, list_turns, remember_turn
+from .turns import aforget_turns, alist_turns, aremember_turn, forget_turns, list_turns, remember_turn, remember_turns
 from .users import namespace_of
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "namespace_of",
     "recall_turns",
     "remember_turn",
+    "remember_turns",
     "turn_id",
     "within",
 ]
