@@ -23,6 +23,7 @@ from langgraph.store.base import (
 )
 
 from ..contract import StoreError
+from .compaction import Report, compact, erasing, finish_compaction
 from .filters import check_filter
 from .index import Index, Vectors
 from .namespaces import list_namespaces
@@ -113,13 +114,30 @@ class ChromaStore(BaseStore):
         vectors = await self._index.aembed(batch.puts.values(), batch.searches) if self._index else Vectors()
         return await asyncio.to_thread(self._run, batch, vectors)
 
+    def erase(self, deletes: Iterable[PutOp] = (), report: Report | None = None) -> None:
+        """Delete items and leave nothing deleted in the files of the folder, see `compaction`.
+
+        Broken off, it is finished when the folder is opened next. Other threads wait meanwhile; a search that is
+        under way may fail. Behind a server the items are deleted, its files are out of reach.
+        """
+        self._table()
+        with erasing(self._place):
+            self.batch(deletes)
+            if self._place.path is not None:
+                with self._writing, self._opening:
+                    self._release()
+                    compact(self._place, report)
+
     def close(self) -> None:
         """Release the memory; a closed store stays closed."""
         with self._opening:
             self._closed = True
-            if self._opened is not None:
-                close_place(self._place, self._opened)
-                self._opened = None
+            self._release()
+
+    def _release(self) -> None:
+        if self._opened is not None:
+            close_place(self._place, self._opened)
+            self._opened = None
 
     def __enter__(self) -> Self:
         return self
@@ -154,5 +172,6 @@ class ChromaStore(BaseStore):
             if self._closed:
                 raise StoreError(f"The memory in {self._place} is closed. Make a new ChromaStore to use it again.")
             if self._opened is None:
+                finish_compaction(self._place)
                 self._opened = open_place(self._place, self._index.dims if self._index else None)
             return Table(self._place, self._opened)
