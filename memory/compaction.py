@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
 from ..contract import StoreError
+from .graph_files import blank_unused
+from .index import blank
 from .place import Opened, Place, close_place, open_place
 
 if TYPE_CHECKING:
@@ -28,25 +30,24 @@ _log = logging.getLogger(__name__)
 _MARK = "erasing"
 _PAGE = 1000
 _PATIENCE_S = 30.0
+_FEWEST = 2
+_FIELDS = ("ids", "embeddings", "metadatas", "documents")
+
+FILLER = "/"
+"""Id of a row that belongs to nothing, where an emptied graph would have none."""
 
 Report: TypeAlias = Callable[[int, int], None]
 """Is told how many rows were copied, and of how many."""
 
 
-@contextmanager
-def erasing(place: Place) -> Iterator[None]:
-    """Mark a folder for compaction until the block is left without an error."""
-    if place.path is None:
-        yield
-        return
-    with place.faults("compacted"):
-        place.path.mkdir(parents=True, exist_ok=True)
-        (place.path / _MARK).touch()
-        yield
-        (place.path / _MARK).unlink()
+def begin_erasing(place: Place) -> None:
+    """Mark a folder, before anything is deleted, as one that `compact` must still rewrite."""
+    if place.path is not None:
+        with place.faults("marked"):
+            (place.path / _MARK).touch()
 
 
-def finish_compaction(place: Place) -> None:
+def finish_erasing(place: Place) -> None:
     """Compact a folder in which erasing was broken off; do nothing elsewhere.
 
     Where that fails, the folder is as whole as before, so it is put off to the next time.
@@ -54,8 +55,7 @@ def finish_compaction(place: Place) -> None:
     if place.path is None or not (place.path / _MARK).exists():
         return
     try:
-        with erasing(place):
-            compact(place)
+        compact(place)
     except StoreError as error:
         _log.warning("Traces of what was deleted are still in %s: %s", place, error)
 
@@ -84,6 +84,7 @@ def compact(place: Place, report: Report | None = None) -> None:
         with _open(place) as opened:
             _drop(opened, _retired(place))
         _scrub(path)
+        (path / _MARK).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -110,21 +111,31 @@ def _drop(opened: Opened, *names: str) -> None:
 
 
 def _copy(opened: Opened, name: str, report: Report | None) -> Collection:
-    """Copy all rows in their order, which is the order of listings."""
+    """Copy all rows in their order, which is the order of listings, so that the new graph is on the disk.
+
+    One that was never written is made anew at each opening, at the size of its first hundred rows and
+    filled with whatever the process had in that memory before, forgotten words among it. Chroma writes a graph
+    every `sync_threshold` rows, two or more, and makes one that is empty anew, too; hence the filler.
+    """
     # Chroma's annotations refuse what its own `get` returns.
     source: Any = opened.collection
-    hnsw = source.configuration["hnsw"]
+    hnsw, total = source.configuration_json["hnsw"], source.count()
+    page = min(_PAGE, opened.batch)
+    often = {**hnsw, "sync_threshold": max(_FEWEST, min(page, total))}
     copy: Any = opened.client.create_collection(
-        name, configuration={"hnsw": hnsw}, metadata=source.metadata, embedding_function=None
+        name, configuration={"hnsw": often}, metadata=source.metadata, embedding_function=None
     )
-    total, page = source.count(), min(_PAGE, opened.batch)
     for start in range(0, total, page):
-        rows = source.get(include=["embeddings", "metadatas", "documents"], limit=page, offset=start)
-        copy.add(
-            ids=rows["ids"], embeddings=rows["embeddings"], metadatas=rows["metadatas"], documents=rows["documents"]
-        )
+        rows = source.get(include=list(_FIELDS[1:]), limit=page, offset=start)
+        copy.add(**{name: rows[name] for name in _FIELDS})
         if report:
             report(start + len(rows["ids"]), total)
+    if total < _FEWEST:
+        for _ in range(_FEWEST):
+            copy.upsert(
+                ids=[FILLER], embeddings=[blank(FILLER, opened.dims)], metadatas=[{"bare": True}], documents=["[]"]
+            )
+    copy.modify(configuration={"hnsw": {"sync_threshold": hnsw["sync_threshold"]}})
     found: Collection = copy
     return found
 
@@ -141,6 +152,7 @@ def _exchange(path: Path, old: str, new: str, place: Place) -> None:
 def _scrub(path: Path) -> None:
     """Free the folder of what belongs to no collection, and the database of what it has deleted."""
     with _database(path) as database:
+        database.execute("PRAGMA secure_delete = ON")
         collections = {str(id) for (id,) in database.execute("SELECT id FROM collections")}
         topics = [str(topic) for (topic,) in database.execute("SELECT DISTINCT topic FROM embeddings_queue")]
         for topic in topics:
@@ -151,7 +163,9 @@ def _scrub(path: Path) -> None:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         segments = {str(id) for (id,) in database.execute("SELECT id FROM segments")}
     for folder in path.iterdir():
-        if folder.is_dir() and _is_uuid(folder.name) and folder.name not in segments:
+        if folder.name in segments:
+            blank_unused(folder)
+        elif folder.is_dir() and _is_uuid(folder.name):
             shutil.rmtree(folder)
 
 

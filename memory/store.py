@@ -23,7 +23,7 @@ from langgraph.store.base import (
 )
 
 from ..contract import StoreError
-from .compaction import Report, compact, erasing, finish_compaction
+from .compaction import Report, begin_erasing, compact, finish_erasing
 from .filters import check_filter
 from .index import Index, Vectors
 from .namespaces import list_namespaces
@@ -121,12 +121,12 @@ class ChromaStore(BaseStore):
         under way may fail. Behind a server the items are deleted, its files are out of reach.
         """
         self._table()
-        with erasing(self._place):
-            self.batch(deletes)
-            if self._place.path is not None:
-                with self._writing, self._opening:
-                    self._release()
-                    compact(self._place, report)
+        begin_erasing(self._place)
+        self.batch(deletes)
+        if self._place.path is not None:
+            with self._writing, self._opening:
+                self._release()
+                compact(self._place, report)
 
     def close(self) -> None:
         """Release the memory; a closed store stays closed."""
@@ -172,6 +172,6 @@ class ChromaStore(BaseStore):
             if self._closed:
                 raise StoreError(f"The memory in {self._place} is closed. Make a new ChromaStore to use it again.")
             if self._opened is None:
-                finish_compaction(self._place)
+                finish_erasing(self._place)
                 self._opened = open_place(self._place, self._index.dims if self._index else None)
             return Table(self._place, self._opened)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -29,7 +31,14 @@ from hef.memory.rows import item_row, space_hash
 from langgraph.store.base import BaseStore, IndexConfig
 from langgraph.store.memory import InMemoryStore
 
-from .store_contract import DIMS, embed
+DIMS = 64
+
+
+def embed(texts: Sequence[str]) -> list[list[float]]:
+    """Give each text a vector that no other has."""
+    seeds = (list(hashlib.sha256(text.encode(errors="surrogatepass")).digest()) for text in texts)
+    return [np.random.default_rng(seed).normal(size=DIMS).tolist() for seed in seeds]
+
 
 INDEX: IndexConfig = {"dims": DIMS, "embed": embed, "fields": ["text"]}
 
@@ -179,9 +188,15 @@ class Folder:
         with self.store:
             for n in range(40):
                 tell(self.store, "keeper", f"harmless{n}", float(n))
-            self.ids = [tell(self.store, "zelda.quux", f"xylophone{n} qqzebra{n} ꙮ", float(n), "jazz") for n in range(25)]
+            self.ids = [
+                tell(self.store, "zelda.quux", f"xylophone{n} qqzebra{n} ꙮ", float(n), "jazz") for n in range(25)
+            ]
         self.store = ChromaStore(path, index=INDEX)
         self.vectors = np.asarray(embed([f"xylophone{n} qqzebra{n} ꙮ" for n in range(25)]), dtype=np.float32)
+
+    def kept(self) -> tuple[list[Memory], list[Memory]]:
+        """Return what the other user has, and what a search of theirs gives."""
+        return list_turns(self.store, "keeper"), recall_turns(self.store, "keeper", "harmless7", 5)
 
     def traces(self, chosen: Sequence[int] = range(25), *, user: bool = True) -> set[str]:
         """Return which files hold a word, an id or a vector of the chosen turns, or the user's name."""
@@ -235,11 +250,134 @@ def test_deleting_alone_leaves_traces_which_this_search_finds(folder: Folder) ->
 
 
 def test_a_forgotten_user_leaves_no_trace_in_the_files(folder: Folder) -> None:
+    before = folder.kept()
     assert erase_turns(folder.store, "zelda.quux") == 25
     assert folder.traces() == set()
-    assert len(list_turns(folder.store, "keeper")) == 40
-    (found,) = recall_turns(folder.store, "keeper", "harmless7", 1)
-    assert found.time == 7.0
+    assert folder.kept() == before
     folder.store.close()
     assert folder.traces() == set()
     assert {file.name for file in folder.path.iterdir() if file.is_file()} == {"chroma.sqlite3"}
+
+
+def test_who_forgets_all_leaves_no_trace_and_goes_on_in_the_same_process(folder: Folder) -> None:
+    for _ in range(2):
+        for user in ("zelda.quux", "keeper"):
+            erase_turns(folder.store, user)
+        assert folder.store.search(()) == folder.store.search((), query="harmless7") == []
+        assert folder.store.list_namespaces() == []
+        tell(folder.store, "keeper", "a beginning", 1.0)
+        assert len(list_turns(folder.store, "keeper")) == 1
+        folder.store.close()
+        assert folder.traces() == set()
+        folder.store = ChromaStore(folder.path, index=INDEX)
+
+
+def test_a_forgotten_turn_leaves_no_trace_and_the_others_stay(folder: Folder) -> None:
+    before = list_turns(folder.store, "zelda.quux")
+    assert erase_turns(folder.store, "zelda.quux", Selection(since=3.0, until=6.0)) == 3
+    assert folder.traces([3, 4, 5], user=False) == set()
+    assert list_turns(folder.store, "zelda.quux") == [one for one in before if one.time not in (3.0, 4.0, 5.0)]
+    tell(folder.store, "zelda.quux", "a word afterwards", 99.0)
+    assert recall_turns(folder.store, "zelda.quux", "a word afterwards", 1)[0].time == 99.0
+
+
+def test_a_graph_on_disk_is_written_anew_and_keeps_its_settings(tmp_path: Path) -> None:
+    with ChromaStore(tmp_path, index=INDEX) as store:
+        table = store._table()
+        table._opened.collection.modify(configuration={"hnsw": {"sync_threshold": 20}})
+        ids = [tell(store, "ana", f"unusual{n} sentence", float(n)) for n in range(60)]
+        store.put(("plain",), "k", {"text": "without a vector"}, index=False)
+        before = store.search(("hef",), query="unusual7", limit=100), store.search(("plain",), query="unusual7")
+        settings = table._opened.collection.configuration_json["hnsw"]
+        assert erase_turns(store, "ana", Selection(ids=tuple(ids[30:]))) == 30
+        vectors = np.asarray(embed([f"unusual{n} sentence" for n in range(30, 60)]), dtype=np.float32)
+        files = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
+        assert not any(_holds(held, vector) for held in files for vector in vectors)
+        assert store._table()._opened.collection.configuration_json["hnsw"] == settings
+        kept = [item for item in before[0] if item.key in ids[:30]]
+        assert [
+            (item.key, item.value, item.created_at) for item in store.search(("hef",), query="unusual7", limit=100)
+        ] == [(item.key, item.value, item.created_at) for item in kept]
+        assert [item.score for item in store.search(("plain",), query="unusual7")] == [None]
+        assert len(list(tmp_path.glob("*/data_level0.bin"))) == 1
+
+
+@pytest.mark.parametrize("step", ["_drop", "_copy", "_exchange", "_scrub", "blank_unused", "mid-copy", "sqlite"])
+def test_erasing_that_is_broken_off_loses_nothing_and_is_finished_later(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    class Dead(BaseException):
+        """As if the process were killed: nothing tidies up."""
+
+    def die(*_: object, **__: object) -> None:
+        raise Dead
+
+    before = folder.kept()
+    with monkeypatch.context() as patch:
+        if step == "mid-copy":
+            patch.setattr(compaction, "_PAGE", 7)
+            report = die
+        else:
+            report = None
+            if step == "sqlite":
+                patch.setattr(compaction.shutil, "rmtree", die)
+            else:
+                patch.setattr(compaction, step, die)
+        with pytest.raises(Dead):
+            erase_turns(folder.store, "zelda.quux", report=report)
+    folder.store.close()
+    folder.store = ChromaStore(folder.path, index=INDEX)
+    assert list_turns(folder.store, "zelda.quux") == []
+    assert folder.kept() == before
+    folder.store.close()
+    assert folder.traces() == set()
+    assert not (folder.path / "erasing").exists()
+
+
+def test_what_cannot_be_compacted_yet_is_still_read(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(compaction, "_scrub", full)
+        with pytest.raises(StoreError, match="disk is full"):
+            erase_turns(folder.store, "zelda.quux")
+        assert len(folder.kept()[0]) == 40
+        assert "Traces of what was deleted" in caplog.text
+    folder.store.close()
+    folder.store = ChromaStore(folder.path, index=INDEX)
+    assert len(folder.kept()[0]) == 40
+    assert folder.traces() == set()
+
+
+def test_a_graph_of_unknown_form_is_told(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hef.memory.graph_files._VERSION", 2)
+    with pytest.raises(StoreError, match="form that this version does not know"):
+        erase_turns(folder.store, "zelda.quux")
+
+
+def test_collections_of_others_in_the_folder_stay(folder: Folder) -> None:
+    with ChromaStore(folder.path, collection="other") as other:
+        other.put(("a",), "k", {"text": "theirs"})
+    assert erase_turns(folder.store, "zelda.quux") == 25
+    with ChromaStore(folder.path, collection="other") as other:
+        assert [item.value for item in other.search(("a",))] == [{"text": "theirs"}]
+    assert folder.traces() == set()
+
+
+def test_what_is_written_by_another_thread_meanwhile_is_kept(folder: Folder) -> None:
+    started = threading.Event()
+
+    def write() -> None:
+        started.wait()
+        for n in range(20):
+            tell(folder.store, "keeper", f"meanwhile{n}", 1000.0 + n)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    erase_turns(folder.store, "zelda.quux", report=lambda done, total: started.set())
+    writer.join()
+    assert len(list_turns(folder.store, "keeper")) == 60
+    assert folder.traces() == set()
