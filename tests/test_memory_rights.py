@@ -194,9 +194,10 @@ class Folder:
         self.store = ChromaStore(path, index=INDEX)
         self.vectors = np.asarray(embed([f"xylophone{n} qqzebra{n} ꙮ" for n in range(25)]), dtype=np.float32)
 
-    def kept(self) -> tuple[list[Memory], list[Memory]]:
+    def kept(self) -> tuple[list[Memory], list[tuple[str, float]]]:
         """Return what the other user has, and what a search of theirs gives."""
-        return list_turns(self.store, "keeper"), recall_turns(self.store, "keeper", "harmless7", 5)
+        found = recall_turns(self.store, "keeper", "harmless7", 5)
+        return list_turns(self.store, "keeper"), [(one.text, round(one.score or 0.0, 5)) for one in found]
 
     def traces(self, chosen: Sequence[int] = range(25), *, user: bool = True) -> set[str]:
         """Return which files hold a word, an id or a vector of the chosen turns, or the user's name."""
