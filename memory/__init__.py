@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .forgetting import erase_turns
-from .portable import Imported, export_turns, import_turns
-from .selection import Selection, select_items
+from .portable import Imported, as_json, export_turns, exported, import_turns
+from .selection import Selection, search_items, select_items, time_of
 from .store import ChromaStore
 from .turns import (
     aforget_turns,
@@ -27,14 +27,18 @@ __all__ = [
     "alist_turns",
     "arecall_turns",
     "aremember_turn",
+    "as_json",
     "erase_turns",
     "export_turns",
+    "exported",
     "forget_turns",
     "import_turns",
     "list_turns",
     "namespace_of",
     "recall_turns",
     "remember_turn",
+    "search_items",
     "select_items",
+    "time_of",
     "turn_id",
 ]

@@ -58,19 +58,18 @@ def export_turns(store: BaseStore, user_id: str | None, selection: Selection = E
         user_id: Whose turns; None for every user's.
         selection: Which of them.
     """
-    return map(export_line, select_items(store, user_id, selection))
+    return (as_json(exported(item)) for item in select_items(store, user_id, selection))
 
 
-def export_line(item: SearchItem) -> str:
-    """Return an item as one line of JSON."""
-    line = {
+def exported(item: SearchItem) -> dict[str, Any]:
+    """Return what a line holds of an item."""
+    return {
         "user": _user_of(item),
         "id": item.key,
         "created": item.created_at.isoformat(),
         "updated": item.updated_at.isoformat(),
         "turn": item.value,
     }
-    return as_json(line)
 
 
 def as_json(held: object) -> str:

@@ -53,6 +53,19 @@ def select_items(store: BaseStore, user_id: str | None, selection: Selection = E
     return sorted(filter(selection.holds, _pages(store, space)), key=time_of)
 
 
+def search_items(
+    store: BaseStore, user_id: str, query: str, limit: int, selection: Selection = EVERYTHING
+) -> list[SearchItem]:
+    """Return the stored items of a user that are meant, most similar to a text first, without any other weight."""
+    size = limit
+    while True:
+        found = store.search(namespace_of(user_id), query=query, limit=size)
+        kept = [item for item in found if selection.holds(item)]
+        if len(kept) >= limit or len(found) < size:
+            return kept[:limit]
+        size *= 4
+
+
 def time_of(item: Item) -> float:
     """Return when a turn was said, 0 where the item does not tell."""
     time = item.value.get("time")
