@@ -15,16 +15,15 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from ..contract import StoreError
+from .collection import Opened, close_place, open_place
+from .folder import alone
 from .graph_files import blank_unused
 from .index import blank
-from .place import Opened, Place, close_place, open_place
-
-if TYPE_CHECKING:
-    from chromadb import Collection
+from .place import Place
 
 _log = logging.getLogger(__name__)
 _MARK = "erasing"
@@ -70,16 +69,16 @@ def compact(place: Place, report: Report | None = None) -> None:
         report: Is told of progress.
 
     Raises:
-        StoreError: If the folder cannot be written or another process works in it.
+        StoreError: If the folder cannot be written or another process or store has it open.
     """
     path = place.path
     if path is None:
         return
-    with place.faults("compacted"):
+    with place.faults("compacted"), alone(path):
         with _open(place) as opened:
             _drop(opened, _copying(place), _retired(place))
             copy = _copy(opened, _copying(place), report)
-            old = str(opened.collection.id)
+            old = str(opened.rows.id)
         _exchange(path, old, str(copy.id), place)
         with _open(place) as opened:
             _drop(opened, _retired(place))
@@ -110,19 +109,18 @@ def _drop(opened: Opened, *names: str) -> None:
         opened.client.delete_collection(name)
 
 
-def _copy(opened: Opened, name: str, report: Report | None) -> Collection:
+def _copy(opened: Opened, name: str, report: Report | None) -> Any:
     """Copy all rows in their order, which is the order of listings, so that the new graph is on the disk.
 
     One that was never written is made anew at each opening, at the size of its first hundred rows and
     filled with whatever the process had in that memory before, forgotten words among it. Chroma writes a graph
     every `sync_threshold` rows, two or more, and makes one that is empty anew, too; hence the filler.
     """
-    # Chroma's annotations refuse what its own `get` returns.
-    source: Any = opened.collection
+    source = opened.rows
     hnsw, total = source.configuration_json["hnsw"], source.count()
     page = min(_PAGE, opened.batch)
     often = {**hnsw, "sync_threshold": max(_FEWEST, min(page, total))}
-    copy: Any = opened.client.create_collection(
+    copy = opened.client.create_collection(
         name, configuration={"hnsw": often}, metadata=source.metadata, embedding_function=None
     )
     for start in range(0, total, page):
@@ -136,8 +134,7 @@ def _copy(opened: Opened, name: str, report: Report | None) -> Collection:
                 ids=[FILLER], embeddings=[blank(FILLER, opened.dims)], metadatas=[{"bare": True}], documents=["[]"]
             )
     copy.modify(configuration={"hnsw": {"sync_threshold": hnsw["sync_threshold"]}})
-    found: Collection = copy
-    return found
+    return copy
 
 
 def _exchange(path: Path, old: str, new: str, place: Place) -> None:
