@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from .forgetting import erase_turns
+from .portable import Imported, as_json, export_turns, exported, import_turns
 from .recalling import arecall_turns, recall_turns, within
+from .selection import Selection, search_items, select_items, time_of
 from .store import ChromaStore
 from .stored import turn_id
 from .turns import aforget_turns, alist_turns, aremember_turn, forget_turns, list_turns, remember_turn, remember_turns
@@ -10,16 +13,26 @@ from .users import namespace_of
 
 __all__ = [
     "ChromaStore",
+    "Imported",
+    "Selection",
     "aforget_turns",
     "alist_turns",
     "arecall_turns",
     "aremember_turn",
+    "as_json",
+    "erase_turns",
+    "export_turns",
+    "exported",
     "forget_turns",
+    "import_turns",
     "list_turns",
     "namespace_of",
     "recall_turns",
     "remember_turn",
     "remember_turns",
+    "search_items",
+    "select_items",
+    "time_of",
     "turn_id",
     "within",
 ]
