@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from .forgetting import erase_turns
 from .portable import Imported, as_json, export_turns, exported, import_turns
+from .recalling import arecall_turns, recall_turns, within
 from .selection import Selection, search_items, select_items, time_of
 from .store import ChromaStore
-from .turns import (
-    aforget_turns,
-    alist_turns,
-    arecall_turns,
-    aremember_turn,
-    forget_turns,
-    list_turns,
-    recall_turns,
-    remember_turn,
-    turn_id,
-)
+from .stored import turn_id
+from .turns import aforget_turns, alist_turns, aremember_turn, forget_turns, list_turns, remember_turn
 from .users import namespace_of
 
 __all__ = [
@@ -41,4 +33,5 @@ __all__ = [
     "select_items",
     "time_of",
     "turn_id",
+    "within",
 ]

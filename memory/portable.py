@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from ..contract import Memory
 from .selection import EVERYTHING, Selection, select_items
+from .stored import INDEXED
 from .users import namespace_of
 
 _BATCH = 256
@@ -156,7 +157,7 @@ def _store(store: BaseStore, lines: Sequence[_Line], done: Imported) -> None:
         if value == line.turn:
             done.unchanged += 1
             continue
-        puts.append(PutOp(space, key, line.turn, index=["text"]))
+        puts.append(PutOp(space, key, line.turn, index=INDEXED))
         done.added += value is None
         done.replaced += value is not None
     if puts:
