@@ -150,11 +150,6 @@ def _scrub(path: Path) -> None:
     """Free the folder of what belongs to no collection, and the database of what it has deleted."""
     with _database(path) as database:
         database.execute("PRAGMA secure_delete = ON")
-        collections = {str(id) for (id,) in database.execute("SELECT id FROM collections")}
-        topics = [str(topic) for (topic,) in database.execute("SELECT DISTINCT topic FROM embeddings_queue")]
-        for topic in topics:
-            if topic.rpartition("/")[2] not in collections:
-                database.execute("DELETE FROM embeddings_queue WHERE topic = ?", (topic,))
         database.execute("INSERT INTO embedding_fulltext_search(embedding_fulltext_search) VALUES ('rebuild')")
         database.execute("VACUUM")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -280,6 +280,22 @@ def test_who_forgets_all_leaves_no_trace_and_goes_on_in_the_same_process(folder:
         folder.store = ChromaStore(folder.path, index=INDEX)
 
 
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_the_graph_of_a_few_turns_is_not_made_anew_from_old_memory(tmp_path: Path, kept: int) -> None:
+    def graph() -> tuple[bytes, int]:
+        (file,) = tmp_path.glob("*/data_level0.bin")
+        return file.read_bytes(), file.stat().st_mtime_ns
+
+    with ChromaStore(tmp_path, index=INDEX) as store:
+        ids = [tell(store, "ana", f"word{n}", float(n)) for n in range(4)]
+        erase_turns(store, "ana", Selection(ids=tuple(ids[kept:])))
+        before = graph()
+        assert len(list_turns(store, "ana")) == kept
+        tell(store, "ana", "afterwards", 9.0)
+        assert [item.value["text"] for item in search_items(store, "ana", "afterwards", 1)] == ["afterwards"]
+    assert graph() == before
+
+
 def test_a_forgotten_turn_leaves_no_trace_and_the_others_stay(folder: Folder) -> None:
     before = list_turns(folder.store, "zelda.quux")
     assert erase_turns(folder.store, "zelda.quux", Selection(since=3.0, until=6.0)) == 3
