@@ -23,6 +23,12 @@ def remember_turn(store: BaseStore, user_id: str, memory: Memory) -> None:
     store.put(namespace_of(user_id), memory.id, value_of(user_id, memory), index=INDEXED)
 
 
+def remember_turns(store: BaseStore, user_id: str, memories: Iterable[Memory]) -> None:
+    """Store several turns of a user in one batch, so that they are embedded together."""
+    namespace = namespace_of(user_id)
+    store.batch([PutOp(namespace, memory.id, value_of(user_id, memory), index=INDEXED) for memory in memories])
+
+
 async def aremember_turn(store: BaseStore, user_id: str, memory: Memory) -> None:
     """Store a turn as `remember_turn` does, without blocking the event loop."""
     await store.aput(namespace_of(user_id), memory.id, value_of(user_id, memory), index=INDEXED)
