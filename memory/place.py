@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from ..contract import SetupError, StoreError
+from .damage import check_files
 from .folder import hold, let_go
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ def _open_folder(path: Path) -> ClientAPI:
 
     hold(path)
     try:
+        check_files(path)
         return chromadb.PersistentClient(path, _settings())
     except BaseException:
         _forget_system(str(path))
