@@ -47,8 +47,8 @@ class ChromaStore(BaseStore):
     query ranks them. What has expired is never returned, swept or not, whatever `omit_expired` says.
 
     Threads and tasks may share a store, and a process may open a folder more than once. A folder belongs to one
-    process at a time: another gets a `StoreError`. Processes share a memory through a server (`chroma run`,
-    then `from_url`).
+    process at a time: another gets a `StoreError`, and so does one that was forked from a process in which the
+    embedded Chroma was at work. Processes share a memory through a server (`chroma run`, then `from_url`).
     """
 
     supports_ttl = True
@@ -262,6 +262,6 @@ class ChromaStore(BaseStore):
         if self._opened is not None or self._of_loops:
             raise StoreError(
                 f"The memory in {self._place} was opened before this process was forked, where Chroma would hang. "
-                "Make a new ChromaStore in this process, or start it with `spawn`."
+                "Start the process with `spawn` or `forkserver`, or make a ChromaStore on a server (url) in it."
             )
         self._process, self._opening = os.getpid(), threading.Lock()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import multiprocessing
 import os
@@ -21,32 +23,11 @@ from hef.memory import ChromaStore
 from langchain_core.messages import HumanMessage
 from langgraph.store.base import PutOp
 
+from .chroma_server import chroma_server
+from .processes import fresh, in_child
 from .store_contract import INDEX, keys
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-
-
-def in_child(work: Callable[[], str], start: str = "fork") -> str:
-    """Return what a function returns, or the error it raises, in a process of its own."""
-    context: Any = multiprocessing.get_context(start)
-    said = context.Queue()
-    child = context.Process(target=_say, args=(work, said), daemon=True)
-    child.start()
-    try:
-        return str(said.get(timeout=60))
-    finally:
-        child.join(10)
-        if child.is_alive():
-            child.kill()
-
-
-def _say(work: Callable[[], str], said: Any) -> None:
-    try:
-        said.put(work())
-    except StoreError as error:
-        said.put(f"StoreError: {error}")
-    except BaseException as error:
-        said.put(f"{type(error).__name__}: {error}")
 
 
 def fill(path: Path, count: int = 3) -> None:
@@ -54,19 +35,20 @@ def fill(path: Path, count: int = 3) -> None:
         store.batch([PutOp(("a",), str(n), {"text": f"dog {n}"}) for n in range(count)])
 
 
-def test_a_second_process_is_told_and_may_come_later(tmp_path: Path) -> None:
-    def read() -> str:
-        with ChromaStore.from_path(tmp_path, index=INDEX) as store:
-            return " ".join(keys(store.search(("a",), query="dog")))
+def found(path: Path) -> str:
+    with ChromaStore.from_path(path, index=INDEX) as store:
+        return " ".join(sorted(keys(store.search((), query="dog"))))
 
+
+def test_a_second_process_is_told_and_may_come_later(tmp_path: Path) -> None:
     with ChromaStore.from_path(tmp_path, index=INDEX) as store:
         store.put(("a",), "k", {"text": "a dog"})
-        said = in_child(read)
+        said = in_child(found, tmp_path)
         assert said.startswith("StoreError")
         assert "open in another process" in said
         assert "chroma run" in said
         store.put(("a",), "l", {"text": "a dog"})
-    assert in_child(read) == "l k"
+    assert in_child(found, tmp_path) == "k l"
 
 
 def test_one_process_may_open_a_folder_twice_and_by_another_name(tmp_path: Path) -> None:
@@ -77,85 +59,90 @@ def test_one_process_may_open_a_folder_twice_and_by_another_name(tmp_path: Path)
         assert keys(other.search((), query="dog")) == ["k"]
         other.put(("a",), "l", {"text": "a dog"})
         assert sorted(keys(one.search((), query="dog"))) == ["k", "l"]
-    assert "open in another process" in in_child(lambda: str(ChromaStore.from_path(tmp_path / "memory").search(())))
+    assert "open in another process" in in_child(found, tmp_path / "memory")
     one.close()
-    assert in_child(lambda: str(len(ChromaStore.from_path(tmp_path / "memory").search(())))) == "2"
+    assert in_child(found, tmp_path / "memory") == "k l"
+
+
+def put_and_die(path: Path) -> None:
+    ChromaStore.from_path(path, index=INDEX).put(("a",), "k", {"text": "a dog"})
+    os._exit(9)
 
 
 def test_a_process_that_dies_frees_the_folder(tmp_path: Path) -> None:
-    def die() -> str:
-        ChromaStore.from_path(tmp_path).put(("a",), "k", {"n": 1})
-        os._exit(9)
-
-    context = multiprocessing.get_context("fork")
-    child = context.Process(target=die)
+    child = fresh().Process(target=put_and_die, args=(tmp_path,))
     child.start()
     child.join(60)
     assert child.exitcode == 9
-    with ChromaStore.from_path(tmp_path) as store:
-        assert keys(store.search(())) == ["k"]
+    assert found(tmp_path) == "k"
 
 
 def test_a_forked_child_is_told_instead_of_hanging(tmp_path: Path) -> None:
-    with ChromaStore.from_path(tmp_path) as store:
-        store.put(("a",), "k", {"n": 1})
-        assert "forked" in in_child(lambda: str(store.get(("a",), "k")))
-        assert in_child(lambda: str(store.close())) == "None"
-        assert store.get(("a",), "k") is not None
+    with ChromaStore.from_path(tmp_path / "memory", index=INDEX) as store:
+        store.put(("a",), "k", {"text": "a dog"})
+        for work in (
+            lambda: store.get(("a",), "k"),
+            lambda: store.put(("a",), "l", {"text": "a dog"}),
+            lambda: asyncio.run(store.aget(("a",), "k")),
+            store.sweep_ttl,
+            lambda: found(tmp_path / "memory"),
+            lambda: found(tmp_path / "other"),
+            lambda: ChromaStore.ephemeral().search(()),
+        ):
+            said = in_child(work, fork=True)
+            assert said.startswith("StoreError")
+            assert "forked" in said
+            assert "spawn" in said
+        assert in_child(store.close, fork=True) == "None"
+        assert keys(store.search((), query="dog")) == ["k"]
 
 
-def test_a_forked_child_may_make_a_store_of_its_own(tmp_path: Path) -> None:
-    def write() -> str:
-        with ChromaStore.from_path(tmp_path / "own") as own, ChromaStore.ephemeral() as short:
-            own.put(("a",), "k", {"n": 1})
-            short.put(("a",), "k", {"n": 2})
-            return f"{len(own.search(()))} {len(short.search(()))}"
-
-    untouched = ChromaStore.from_path(tmp_path / "later")
-    with ChromaStore.ephemeral() as store, ChromaStore.from_path(tmp_path / "other") as other:
-        store.put(("a",), "k", {"n": 1})
-        other.put(("a",), "k", {"n": 1})
-        assert in_child(write) == "1 1"
-        assert in_child(lambda: str(untouched.put(("a",), "k", {"n": 1}))) == "None"
-        assert keys(store.search(())) == keys(other.search(())) == ["k"]
+def test_a_forked_child_may_use_a_server(tmp_path: Path) -> None:
+    before = ChromaStore.ephemeral()
+    before.put(("a",), "k", {"n": 1})
+    with chroma_server(tmp_path) as url, ChromaStore.from_url(url) as untouched, ChromaStore.from_url(url) as used:
+        used.put(("a",), "k", {"n": 1})
+        assert in_child(lambda: untouched.put(("a",), "l", {"n": 1}), fork=True) == "None"
+        assert "forked" in in_child(lambda: used.get(("a",), "l"), fork=True)
+        assert sorted(keys(used.search(()))) == ["k", "l"]
+    before.close()
 
 
-def test_a_child_that_outlives_its_parent_keeps_no_folder_locked(tmp_path: Path) -> None:
-    store = ChromaStore.from_path(tmp_path)
-    store.put(("a",), "k", {"n": 1})
+def test_a_child_that_outlives_its_parents_store_keeps_no_folder_locked(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
-    stay = context.Event()
-    child = context.Process(target=stay.wait, args=(60,), daemon=True)
-    child.start()
-    store.close()
-    assert in_child(lambda: str(len(ChromaStore.from_path(tmp_path).search(())))) == "1"
-    stay.set()
-    child.join(60)
+    with ChromaStore.from_path(tmp_path, index=INDEX) as store:
+        store.put(("a",), "k", {"text": "a dog"})
+        child = context.Process(target=context.Event().wait, daemon=True)
+        child.start()
+    assert in_child(found, tmp_path) == "k"
+    child.kill()
+    child.join()
+
+
+def fill_up(path: Path) -> str:
+    store = ChromaStore.from_path(path, index=INDEX)
+    store.put(("a",), "k", {"text": "a dog"})
+    room = max(file.stat().st_size for file in path.rglob("*") if file.is_file()) + 100_000
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+    errors: set[str] = set()
+    for n in range(50):
+        try:
+            store.put(("a",), f"big {n}", {"text": "x" * 50_000})
+        except StoreError as error:
+            errors.add(str(error))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    store.put(("a",), "after", {"text": "a dog"})
+    return json.dumps([sorted(errors), sorted(keys(store.search(("a",), limit=100)))])
 
 
 def test_a_full_disk_is_said_and_costs_nothing_that_was_stored(tmp_path: Path) -> None:
-    def fill_up() -> str:
-        store = ChromaStore.from_path(tmp_path, index=INDEX)
-        store.put(("a",), "k", {"text": "a dog"})
-        room = max(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file()) + 100_000
-        resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
-        errors: set[str] = set()
-        for n in range(50):
-            try:
-                store.put(("a",), f"big {n}", {"text": "x" * 50_000})
-            except StoreError as error:
-                errors.add(str(error))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        store.put(("a",), "after", {"text": "a dog"})
-        return json.dumps([sorted(errors), sorted(keys(store.search(("a",), limit=100)))])
-
-    errors, written = json.loads(in_child(fill_up))
+    errors, written = json.loads(in_child(fill_up, tmp_path))
     assert errors
     assert all("could not be written" in error and "has room" in error for error in errors)
     with ChromaStore.from_path(tmp_path, index=INDEX) as store:
         assert sorted(keys(store.search((), limit=100))) == written
-        assert {"k", "after"} <= set(written)
-        assert len(written) < 52
+    assert {"k", "after"} <= set(written)
+    assert len(written) < 52
 
 
 @contextmanager
@@ -170,22 +157,23 @@ def read_only(folder: Path) -> Iterator[None]:
             file.chmod(0o755 if file.is_dir() else 0o644)
 
 
+def read_as_nobody(path: Path) -> str:
+    with ChromaStore.ephemeral(index=INDEX) as warm:
+        warm.put(("a",), "k", {"text": "x"})
+    if os.geteuid() == 0:
+        # To root every folder is writable. What was imported is at hand.
+        os.setuid(65534)
+    return found(path)
+
+
 def test_a_read_only_folder_is_said() -> None:
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
-
-    def read() -> str:
-        with ChromaStore.ephemeral(index=INDEX) as warm:
-            warm.put(("a",), "k", {"text": "x"})
-        if os.geteuid() == 0:
-            # To root every folder is writable; what was imported is at hand.
-            os.setuid(65534)
-        return str(ChromaStore.from_path(folder / "memory", index=INDEX).get(("a",), "0"))
-
     try:
         fill(folder / "memory")
         with read_only(folder / "memory"):
-            assert "is not writable" in in_child(read)
+            assert "is not writable" in in_child(read_as_nobody, folder / "memory")
+        assert found(folder / "memory") == "0 1 2"
     finally:
         shutil.rmtree(folder)
 
@@ -275,39 +263,37 @@ def test_a_broken_or_foreign_folder_is_said(damage: Callable[[Path], None], said
 def test_a_turn_answers_without_its_memory(damage: Any, tmp_path: Path, scripted: Any) -> None:
     hef = create_hef(model=scripted("sad", "I hear you."))
     (tmp_path / "memory").mkdir()
-    holder: Any = None
-    if callable(damage):
-        damage(tmp_path / "memory")
-    else:
-        holder = _held_elsewhere(tmp_path / "memory")
-    try:
-        store = open_store(tmp_path)
+    with contextlib.ExitStack() as stack:
+        if callable(damage):
+            damage(tmp_path / "memory")
+        else:
+            stack.enter_context(held_elsewhere(tmp_path / "memory"))
+        store = stack.enter_context(open_store(tmp_path))
         out = hef.compile(store=store).invoke(
             {"messages": [HumanMessage("My dog died last night.")]}, context=HefContext(user_id="ana")
         )
-        store.close()
-    finally:
-        if holder is not None:
-            holder.kill()
-            holder.join()
     assert out["messages"][-1].text == "I hear you."
     assert str(tmp_path / "memory") in out["empathy"].degraded
 
 
-def _held_elsewhere(path: Path) -> Any:
-    context = multiprocessing.get_context("fork")
-    ready, never = context.Event(), context.Event()
+def hold(path: Path, ready: Any) -> None:
+    store = ChromaStore.from_path(path)
+    store.list_namespaces()
+    ready.send(True)
+    multiprocessing.Event().wait()
 
-    def hold() -> None:
-        store = ChromaStore.from_path(path)
-        store.list_namespaces()
-        ready.set()
-        never.wait()
 
-    holder = context.Process(target=hold, daemon=True)
+@contextmanager
+def held_elsewhere(path: Path) -> Iterator[None]:
+    ear, mouth = fresh().Pipe(duplex=False)
+    holder = fresh().Process(target=hold, args=(path, mouth), daemon=True)
     holder.start()
-    assert ready.wait(60)
-    return holder
+    assert ear.poll(60)
+    try:
+        yield
+    finally:
+        holder.kill()
+        holder.join()
 
 
 def test_a_folder_of_the_first_format_is_raised(tmp_path: Path) -> None:
