@@ -89,6 +89,13 @@ def close_place(place: Place, opened: Opened) -> None:
             place.disconnect(opened.client)
 
 
+def abandon_place(place: Place, opened: Opened) -> None:
+    """Leave a folder whose Chroma has failed, for it to be opened anew by whoever comes next."""
+    with _opening:
+        place.abandon(opened.client)
+        place.disconnect(opened.client)
+
+
 async def _open(client: Any, place: Place, dims: int | None) -> Opened:
     found = await _get_or_create(client, place.collection, dims)
     held = await _dims(found, place)

@@ -16,11 +16,11 @@ from langgraph.store.base import BaseStore, IndexConfig, Op, PutOp, Result, TTLC
 
 from ..contract import StoreError
 from .batch import Batch
-from .collection import Opened, close_place, open_place
+from .collection import Opened, abandon_place, close_place, open_place
 from .coroutines import run_through
 from .index import Index, Vectors
 from .loops import LoopCollections
-from .place import Place
+from .place import ChromaFault, Place
 from .reading import read
 from .rows import Namespace
 from .sweeping import Sweeper, expired_items
@@ -148,12 +148,13 @@ class ChromaStore(BaseStore):
 
     def sweep_ttl(self) -> int:
         """Delete the items that have expired, and return how many there were."""
-        table = self._table()
-        doomed = {put.namespace for put in run_through(expired_items(table))}
+        with self._table() as table:
+            doomed = {put.namespace for put in run_through(expired_items(table))}
         with self._queued(doomed) as ticket:
             ticket.called.result()
             # What was written or refreshed meanwhile lives on.
-            puts = [put for put in run_through(expired_items(table)) if put.namespace in doomed]
+            with self._table() as table:
+                puts = [put for put in run_through(expired_items(table)) if put.namespace in doomed]
             self._write(puts, Vectors())
         return len(puts)
 
@@ -204,7 +205,8 @@ class ChromaStore(BaseStore):
             WRITERS.give_back(ticket)
 
     def _read(self, batch: Batch, vectors: Vectors) -> list[Result]:
-        return run_through(read(self._table(), batch.ops, vectors))
+        with self._table() as table:
+            return run_through(read(table, batch.ops, vectors))
 
     async def _aread(self, batch: Batch, vectors: Vectors) -> list[Result]:
         if not batch.reads:
@@ -214,7 +216,8 @@ class ChromaStore(BaseStore):
         return await read(await self._atable(), batch.ops, vectors)
 
     def _write(self, puts: Sequence[PutOp], vectors: Vectors) -> None:
-        run_through(apply(self._table(), puts, self._index, vectors))
+        with self._table() as table:
+            run_through(apply(table, puts, self._index, vectors))
 
     async def _awrite(self, puts: Sequence[PutOp], vectors: Vectors, ticket: Ticket) -> None:
         """Write in a task of its own, which a cancelled caller does not break off."""
@@ -234,13 +237,30 @@ class ChromaStore(BaseStore):
         finally:
             WRITERS.give_back(ticket)
 
-    def _table(self) -> Table:
+    @contextmanager
+    def _table(self) -> Iterator[Table]:
+        """Yield the open table; a folder whose Chroma fails meanwhile is opened anew by the next op."""
+        opened = self._open()
+        try:
+            yield Table(self._place, opened)
+        except ChromaFault:
+            with self._opening:
+                if self._place.path is not None and self._opened is opened:
+                    self._opened = None
+                    abandon_place(self._place, opened)
+            raise
+
+    def _open(self) -> Opened:
         self._check_process()
         with self._opening:
             self._check_open()
+            if self._opened is not None and not self._place.is_current(self._opened.client):
+                # Another store of this process has met a failure.
+                stale, self._opened = self._opened, None
+                abandon_place(self._place, stale)
             if self._opened is None:
                 self._opened = open_place(self._place, self._dims)
-            return Table(self._place, self._opened)
+            return self._opened
 
     async def _atable(self) -> Table:
         self._check_process()
