@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from ..contract import StoreError
-from .collection import Opened, close_place, open_place
+from .collection import Opened, abandon_place, close_place, open_place
 from .folder import alone
 from .graph_files import blank_unused
 from .index import blank
@@ -91,8 +91,10 @@ def _open(place: Place) -> Iterator[Opened]:
     opened = open_place(place, None)
     try:
         yield opened
-    finally:
-        close_place(place, opened)
+    except BaseException:
+        abandon_place(place, opened)
+        raise
+    close_place(place, opened)
 
 
 def _copying(place: Place) -> str:

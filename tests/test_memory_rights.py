@@ -307,17 +307,17 @@ def test_a_forgotten_turn_leaves_no_trace_and_the_others_stay(folder: Folder) ->
 
 def test_a_graph_on_disk_is_written_anew_and_keeps_its_settings(tmp_path: Path) -> None:
     with ChromaStore(tmp_path, index=INDEX) as store:
-        table = store._table()
-        table._opened.rows.modify(configuration={"hnsw": {"sync_threshold": 20}})
+        opened = store._open()
+        opened.rows.modify(configuration={"hnsw": {"sync_threshold": 20}})
         ids = [tell(store, "ana", f"unusual{n} sentence", float(n)) for n in range(60)]
         store.put(("plain",), "k", {"text": "without a vector"}, index=False)
         before = store.search(("hef",), query="unusual7", limit=100), store.search(("plain",), query="unusual7")
-        settings = table._opened.rows.configuration_json["hnsw"]
+        settings = opened.rows.configuration_json["hnsw"]
         assert erase_turns(store, "ana", Selection(ids=tuple(ids[30:]))) == 30
         vectors = np.asarray(embed([f"unusual{n} sentence" for n in range(30, 60)]), dtype=np.float32)
         files = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
         assert not any(_holds(held, vector) for held in files for vector in vectors)
-        assert store._table()._opened.rows.configuration_json["hnsw"] == settings
+        assert store._open().rows.configuration_json["hnsw"] == settings
         kept = [item for item in before[0] if item.key in ids[:30]]
         assert [
             (item.key, item.value, item.created_at) for item in store.search(("hef",), query="unusual7", limit=100)
