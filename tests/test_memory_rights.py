@@ -280,6 +280,22 @@ def test_who_forgets_all_leaves_no_trace_and_goes_on_in_the_same_process(folder:
         folder.store = ChromaStore(folder.path, index=INDEX)
 
 
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_the_graph_of_a_few_turns_is_not_made_anew_from_old_memory(tmp_path: Path, kept: int) -> None:
+    def graph() -> tuple[bytes, int]:
+        (file,) = tmp_path.glob("*/data_level0.bin")
+        return file.read_bytes(), file.stat().st_mtime_ns
+
+    with ChromaStore(tmp_path, index=INDEX) as store:
+        ids = [tell(store, "ana", f"word{n}", float(n)) for n in range(4)]
+        erase_turns(store, "ana", Selection(ids=tuple(ids[kept:])))
+        before = graph()
+        assert len(list_turns(store, "ana")) == kept
+        tell(store, "ana", "afterwards", 9.0)
+        assert [item.value["text"] for item in search_items(store, "ana", "afterwards", 1)] == ["afterwards"]
+    assert graph() == before
+
+
 def test_a_forgotten_turn_leaves_no_trace_and_the_others_stay(folder: Folder) -> None:
     before = list_turns(folder.store, "zelda.quux")
     assert erase_turns(folder.store, "zelda.quux", Selection(since=3.0, until=6.0)) == 3
@@ -291,17 +307,17 @@ def test_a_forgotten_turn_leaves_no_trace_and_the_others_stay(folder: Folder) ->
 
 def test_a_graph_on_disk_is_written_anew_and_keeps_its_settings(tmp_path: Path) -> None:
     with ChromaStore(tmp_path, index=INDEX) as store:
-        table = store._table()
-        table._opened.rows.modify(configuration={"hnsw": {"sync_threshold": 20}})
+        opened = store._open()
+        opened.rows.modify(configuration={"hnsw": {"sync_threshold": 20}})
         ids = [tell(store, "ana", f"unusual{n} sentence", float(n)) for n in range(60)]
         store.put(("plain",), "k", {"text": "without a vector"}, index=False)
         before = store.search(("hef",), query="unusual7", limit=100), store.search(("plain",), query="unusual7")
-        settings = table._opened.rows.configuration_json["hnsw"]
+        settings = opened.rows.configuration_json["hnsw"]
         assert erase_turns(store, "ana", Selection(ids=tuple(ids[30:]))) == 30
         vectors = np.asarray(embed([f"unusual{n} sentence" for n in range(30, 60)]), dtype=np.float32)
         files = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
         assert not any(_holds(held, vector) for held in files for vector in vectors)
-        assert store._table()._opened.rows.configuration_json["hnsw"] == settings
+        assert store._open().rows.configuration_json["hnsw"] == settings
         kept = [item for item in before[0] if item.key in ids[:30]]
         assert [
             (item.key, item.value, item.created_at) for item in store.search(("hef",), query="unusual7", limit=100)
