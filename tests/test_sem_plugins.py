@@ -15,7 +15,7 @@ from typing import Any
 import hef.sem.hf_sem
 import hef.sem.plugins
 import pytest
-from hef.contract import Cause, Dialogue, Reading, SetupError, View
+from hef.contract import Cause, Dialogue, Reading, SetupError, Turn, View
 from hef.sem import EMPATHETIC_DIALOGUES, OnnxSem, Sem, SemDescription, Taxonomy, installed_sems, resolve_sem
 
 TINY = Taxonomy("tiny", ("sad", "joyful"))
@@ -116,6 +116,20 @@ def test_huggingface_names_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert resolve_sem("huggingface:some/model") == ("HfSem", "some/model")
     assert resolve_sem("huggingface:C:/models/x") == ("HfSem", "C:/models/x")
+
+
+def test_an_ensemble_names_its_members(tmp_path: Path) -> None:
+    shutil.copytree(Path(hef.sem.__file__).parent / "model", tmp_path / "mine")
+    joined = resolve_sem(f"ensemble:lexicon, {tmp_path / 'mine'}")
+    dialogue = [Turn("speaker", "My dog died last night.")]
+    apart = [resolve_sem(spec).read([dialogue])[0].distribution for spec in ("lexicon", None)]
+
+    assert joined.description.name == "ensemble(lexicon, minilm)"
+    found = joined.read([dialogue])[0].distribution
+    mean = {label: (apart[0][label] * apart[1][label]) ** 0.5 for label in found}
+    assert found == pytest.approx({label: held / sum(mean.values()) for label, held in mean.items()}, abs=1e-4)
+    with pytest.raises(SetupError, match="unknown SEM 'none'"):
+        resolve_sem("ensemble:minilm,none")
 
 
 def test_huggingface_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
