@@ -29,7 +29,8 @@ SemOption: TypeAlias = Annotated[
     typer.Option(
         "--sem",
         "-s",
-        help="SEM: a name that `hef sems` lists, a folder, huggingface:<id or path>, or ensemble:<one>,<other>.  \\[env: HEF_SEM]",
+        help="SEM: a name that `hef sems` lists, a folder, huggingface:<id or path>, or ensemble:<one>,<other>.  "
+        "\\[env: HEF_SEM]",
         metavar="NAME",
         rich_help_panel=_MODELS,
     ),
