@@ -12,6 +12,7 @@ from .calibrate import calibrate
 from .chat import chat
 from .errors import HefGroup
 from .evaluate import evaluate
+from .memory import memory
 from .perceive import perceive
 from .reply import reply
 from .sems import sems
@@ -66,6 +67,7 @@ def _options(
 
 app.command(rich_help_panel=TALK)(reply)
 app.command(rich_help_panel=TALK)(chat)
+app.add_typer(memory, name="memory", rich_help_panel=TALK)
 app.command(rich_help_panel=READ)(perceive)
 app.command(rich_help_panel=READ)(sems)
 app.command(rich_help_panel=BUILD)(train)

@@ -11,6 +11,7 @@ import typer
 
 from . import options
 from .assemble import begin_loading, context_of, primary_of
+from .conversations import conversation_of
 
 if TYPE_CHECKING:
     from .talk import Talk
@@ -55,7 +56,7 @@ def chat(
     context = context_of(
         None if no_memory else person, strategy=strategy, primary=shown, max_requeries=max_requeries, persona=persona
     )
-    with Talk(chosen, context, thread=f"{person}/{thread}", as_json=as_json) as talk:
+    with Talk(chosen, context, thread=conversation_of(person, thread), as_json=as_json) as talk:
         talk.greet(person, thread)
         for line in _terminal(talk) if sys.stdin.isatty() else _piped():
             if not _obey(talk, line):

@@ -10,15 +10,17 @@ import typer
 
 from . import options
 from .evaluate_emotion import emotion
+from .evaluate_memory import memory
 from .evaluate_replies import replies
 from .measuring import AgainstOption, DataOption, JsonOption, LimitOption, SeedOption, give, name_broken
 
 evaluate = typer.Typer(
-    no_args_is_help=True, help="Measure emotion, cause words, replies and sentence vectors on a file of data."
+    no_args_is_help=True, help="Measure emotion, cause words, replies, sentence vectors and recall of past turns."
 )
 
 evaluate.command()(emotion)
 evaluate.command()(replies)
+evaluate.command()(memory)
 
 
 @evaluate.command()

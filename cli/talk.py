@@ -17,6 +17,7 @@ from rich.text import Text
 from ..contract import HefContext
 from ..nodes import dialogue_of
 from .assemble import open_hef
+from .conversations import CONVERSATIONS
 from .errors import sentence
 from .reply import as_line, understood_of
 from .settings import Settings
@@ -53,7 +54,7 @@ class Talk:
 
     def __enter__(self) -> Talk:
         self._settings.home.mkdir(parents=True, exist_ok=True)
-        self._saving = AsyncSqliteSaver.from_conn_string(str(self._settings.home / "conversations.sqlite"))
+        self._saving = AsyncSqliteSaver.from_conn_string(str(self._settings.home / CONVERSATIONS))
         saver = self._runner.run(self._saving.__aenter__())
         self._hef = open_hef(self._settings, memory=self._context.user_id is not None, checkpointer=saver)
         return self

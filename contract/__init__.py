@@ -13,6 +13,7 @@ from .empathy import Empathy, Memory, Verdict
 from .errors import HefError, InputError, ModelError, SetupError, StoreError
 from .fit import Fit
 from .reading import Cause, Evidence, Reading
+from .recalling import RecallWeights
 
 if TYPE_CHECKING:
     from .state import HefInput, HefOutput, HefState
@@ -32,6 +33,7 @@ __all__ = [
     "Memory",
     "ModelError",
     "Reading",
+    "RecallWeights",
     "SetupError",
     "StoreError",
     "Turn",

@@ -8,6 +8,8 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.config import JsonDict
 
+from .recalling import RecallWeights
+
 Strategy: TypeAlias = Literal["two_stage", "one_prompt", "sem_only", "llm_only"]
 Primary: TypeAlias = Annotated[int, Field(ge=1, le=32)] | Annotated[float, Field(gt=0, lt=1)]
 
@@ -56,6 +58,17 @@ class HefContext(BaseModel):
         ge=0,
         le=50,
         description="How many past turns are recalled at most",
+        json_schema_extra=_on("recall"),
+    )
+    memory_budget: int = Field(
+        default=400,
+        ge=0,
+        description="Tokens of past turns that the LLM is shown at most, a token counted as four characters",
+        json_schema_extra=_on("recall"),
+    )
+    memory_weights: RecallWeights = Field(
+        default=RecallWeights(),
+        description="What past turns are recalled by, and how much each part counts",
         json_schema_extra=_on("recall"),
     )
     remember: bool = Field(default=True, description="Whether this turn is stored", json_schema_extra=_on("remember"))

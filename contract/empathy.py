@@ -34,9 +34,14 @@ class Memory(BaseModel):
     text: str = Field(description="What the person said")
     reply: str = Field(default="", description="What was answered")
     emotion: str | None = Field(default=None, description="The emotion decided then")
+    probability: float | None = Field(default=None, ge=0, le=1, description="The probability of that emotion")
     causes: tuple[str, ...] = Field(default=(), description="The cause words found then")
     time: float = Field(default=0.0, description="Unix time in seconds")
-    score: float | None = Field(default=None, description="Similarity to what was searched, 1 is identical")
+    thread: str = Field(default="", description="The conversation it was said in; empty without one")
+    turn: int = Field(default=0, ge=0, description="Which of the person's turns there, from 1; 0 where unknown")
+    score: float | None = Field(
+        default=None, description="How much it bears on what was searched, at most 1; None where nothing was compared"
+    )
 
 
 class Empathy(BaseModel):

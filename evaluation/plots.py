@@ -18,7 +18,7 @@ def draw_plots(report: EmotionReport, folder: Path) -> list[Path]:
     Raises:
         SetupError: matplotlib is not installed.
     """
-    figure = _figure()
+    figure = figure_class()
     folder.mkdir(parents=True, exist_ok=True)
     name = report.sem or report.model or ""
     titled = f"{name}, {report.strategy}, {report.samples:,} listener turns"
@@ -34,7 +34,7 @@ def draw_accuracy(reports: Sequence[EmotionReport], folder: Path) -> Path:
     Raises:
         SetupError: matplotlib is not installed.
     """
-    figure = _figure()
+    figure = figure_class()
     folder.mkdir(parents=True, exist_ok=True)
     drawn = figure(figsize=(6.5, 0.6 * len(reports) + 1.6), layout="constrained")
     axes = drawn.subplots()
@@ -54,7 +54,12 @@ def draw_accuracy(reports: Sequence[EmotionReport], folder: Path) -> Path:
     return folder / "accuracy.png"
 
 
-def _figure() -> Any:
+def figure_class() -> Any:
+    """Return matplotlib's figure, which draws without a screen.
+
+    Raises:
+        SetupError: matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:

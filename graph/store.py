@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from langgraph.store.base import IndexConfig
+
 from ..contract import SetupError
 from ..memory import ChromaStore
 from ..sem import EmbeddingSem, Sem, resolve_sem
@@ -25,5 +27,9 @@ def open_store(home: Path | str | None = None, sem: Sem | str | None = None, *, 
         raise SetupError(
             f"SEM {reader.description.name!r} gives no sentence vectors; open the store with the shipped one"
         )
-    path = Path(home).expanduser() / "memory" if home is not None and url is None else None
-    return ChromaStore(path, url=url, index={"dims": reader.dimensions, "embed": reader.embed, "fields": ["text"]})
+    index: IndexConfig = {"dims": reader.dimensions, "embed": reader.embed, "fields": ["text"]}
+    if url is not None:
+        return ChromaStore.from_url(url, index=index)
+    if home is not None:
+        return ChromaStore.from_path(Path(home) / "memory", index=index)
+    return ChromaStore.ephemeral(index=index)

@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
+from .forgetting import erase_turns
+from .portable import Imported, as_json, export_turns, exported, import_turns
+from .recalling import arecall_turns, recall_turns, within
+from .selection import Selection, search_items, select_items, time_of
 from .store import ChromaStore
-from .turns import (
-    aforget_turns,
-    alist_turns,
-    arecall_turns,
-    aremember_turn,
-    forget_turns,
-    list_turns,
-    recall_turns,
-    remember_turn,
-    turn_id,
-)
+from .stored import memories_of, turn_id
+from .timeline import Period, PeriodName, Point, by_period, shares, timeline
+from .turns import aforget_turns, alist_turns, aremember_turn, forget_turns, list_turns, remember_turn, remember_turns
 from .users import namespace_of
 
 __all__ = [
     "ChromaStore",
+    "Imported",
+    "Period",
+    "PeriodName",
+    "Point",
+    "Selection",
     "aforget_turns",
     "alist_turns",
     "arecall_turns",
     "aremember_turn",
+    "as_json",
+    "by_period",
+    "erase_turns",
+    "export_turns",
+    "exported",
     "forget_turns",
+    "import_turns",
     "list_turns",
+    "memories_of",
     "namespace_of",
     "recall_turns",
     "remember_turn",
+    "remember_turns",
+    "search_items",
+    "select_items",
+    "shares",
+    "time_of",
+    "timeline",
     "turn_id",
+    "within",
 ]

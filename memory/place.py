@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import threading
+import asyncio
 import uuid
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from ..contract import SetupError, StoreError
+from .folder import hold, let_go
 
 if TYPE_CHECKING:
-    from chromadb import Collection
     from chromadb.api import ClientAPI
+    from chromadb.api.async_client import AsyncClient
     from chromadb.api.client import Client
-    from chromadb.api.collection_configuration import CreateHNSWConfiguration
 
-_FORMAT = 1
-_NO_INDEX_DIMS = 2
-_GRAPH: CreateHNSWConfiguration = {"max_neighbors": 32, "ef_construction": 200, "ef_search": 200}
-"""A denser graph than Chroma's default, which loses neighbours where a tenth or more of the vectors are equal."""
-_OPENING = threading.Lock()
-"""Chroma keeps one system a folder and does not guard its making against two threads."""
+_known_loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +43,13 @@ class Place:
         """
         if path is not None and url is not None:
             raise SetupError(f"The memory was given path={str(path)!r} and url={url!r}; give one of the two.")
-        if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+        if url is not None and not _is_address(url):
             raise SetupError(f"The memory was given url={url!r}; expected something like http://localhost:8000.")
         if path is None and url is None:
             # All in-memory clients of a process share their collections.
             collection = f"{collection}-{uuid.uuid4().hex}"
-        return cls(None if path is None else Path(path).expanduser().absolute(), url, collection)
+        # One folder under two names would be opened twice by Chroma.
+        return cls(None if path is None else Path(path).expanduser().resolve(), url, collection)
 
     def __str__(self) -> str:
         return str(self.path or self.url or "this process")
@@ -64,27 +60,38 @@ class Place:
         return self.path is None and self.url is None
 
     def connect(self) -> Client:
-        """Return a client of the place; the caller closes it."""
+        """Return a client of the place; `disconnect` closes it. A folder is held until then."""
         import chromadb
-        from chromadb.config import Settings
 
-        settings = Settings(anonymized_telemetry=False)
         client: ClientAPI
         if self.url is not None:
-            parts = urlsplit(self.url)
-            port = parts.port or (443 if parts.scheme == "https" else 8000)
-            client = chromadb.HttpClient(str(parts.hostname), port, parts.scheme == "https", settings=settings)
+            client = chromadb.HttpClient(*self._address(), settings=_settings())
         elif self.path is None:
-            client = chromadb.EphemeralClient(settings)
+            client = chromadb.EphemeralClient(_settings())
         else:
-            _prepare(self.path)
-            try:
-                client = chromadb.PersistentClient(self.path, settings)
-            except BaseException:
-                _forget_system(str(self.path))
-                raise
+            client = _open_folder(self.path)
         # Chroma annotates the interface, which lacks `close`.
         return cast("Client", client)
+
+    async def connect_async(self) -> AsyncClient:
+        """Return an asynchronous client of a server, for the event loop that runs."""
+        import chromadb
+        from chromadb.api.async_fastapi import AsyncFastAPI
+
+        loop = asyncio.get_running_loop()
+        if loop not in _known_loops:
+            # Chroma keeps connections by the hash of their loop, which a new loop may share with one that is gone.
+            AsyncFastAPI._clients.pop(hash(loop), None)
+            _known_loops.add(loop)
+        return cast("AsyncClient", await chromadb.AsyncHttpClient(*self._address(), settings=_settings()))
+
+    def disconnect(self, client: Client) -> None:
+        """Close a client and, with the last one of a folder, let other processes have it."""
+        try:
+            client.close()
+        finally:
+            if self.path is not None:
+                let_go(self.path)
 
     @contextmanager
     def faults(self, doing: str) -> Iterator[None]:
@@ -104,16 +111,37 @@ class Place:
             return "Start the server with `chroma run`, or give the address it listens on."
         return "Check that it may be written and has room; if it is damaged, restore a copy or give another folder."
 
+    def _address(self) -> tuple[str, int, bool]:
+        parts = urlsplit(str(self.url))
+        secure = parts.scheme == "https"
+        return str(parts.hostname), parts.port or (443 if secure else 8000), secure
 
-def _prepare(path: Path) -> None:
+
+def _is_address(url: str) -> bool:
     try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"The memory folder {path} cannot be made: {error.strerror}. Give a folder you may write to."
-        ) from error
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise StoreError(f"The memory folder {path} is not writable. Change its permissions or give another.")
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _settings() -> Any:
+    from chromadb.config import Settings
+
+    # Clients of one folder must have the same.
+    return Settings(anonymized_telemetry=False)
+
+
+def _open_folder(path: Path) -> ClientAPI:
+    import chromadb
+
+    hold(path)
+    try:
+        return chromadb.PersistentClient(path, _settings())
+    except BaseException:
+        _forget_system(str(path))
+        let_go(path)
+        raise
 
 
 def _forget_system(path: str) -> None:
@@ -122,84 +150,3 @@ def _forget_system(path: str) -> None:
 
     if path not in SharedSystemClient._identifier_to_refcount:
         SharedSystemClient._identifier_to_system.pop(path, None)
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """An open collection."""
-
-    client: Client
-    """What it was opened with."""
-    collection: Collection
-    """The rows."""
-    dims: int
-    """Length of its vectors."""
-    batch: int
-    """How many rows one write may hold."""
-    process: int
-    """Id of the process that opened it."""
-
-
-def open_place(place: Place, dims: int | None) -> Opened:
-    """Open a collection, or make it.
-
-    Args:
-        place: Where it lies.
-        dims: Length of the vectors to be stored; None for a store without an index, which takes any.
-
-    Raises:
-        StoreError: If it cannot be opened, was made by something else, or holds other vectors.
-    """
-    with _OPENING, place.faults("opened"):
-        client = place.connect()
-        try:
-            collection, held = _collection(client, place, dims)
-            return Opened(client, collection, held, client.get_max_batch_size(), os.getpid())
-        except BaseException:
-            client.close()
-            raise
-
-
-def close_place(place: Place, opened: Opened) -> None:
-    """Release a collection; what a process kept for itself is dropped."""
-    with _OPENING, place.faults("closed"):
-        if place.ephemeral:
-            opened.client.delete_collection(place.collection)
-        opened.client.close()
-
-
-def _collection(client: ClientAPI, place: Place, dims: int | None) -> tuple[Collection, int]:
-    found = _get_or_create(client, place.collection, dims)
-    held = _dims(found, place)
-    if dims in (None, held):
-        return found, held
-    if found.count():
-        raise StoreError(
-            f"The collection {place.collection!r} in {place} holds vectors of {held} numbers, the index says "
-            f"dims={dims}. Give the embedding it was made with, or another folder or collection."
-        )
-    client.delete_collection(place.collection)
-    found = _get_or_create(client, place.collection, dims)
-    return found, _dims(found, place)
-
-
-def _get_or_create(client: ClientAPI, name: str, dims: int | None) -> Collection:
-    hnsw: CreateHNSWConfiguration = {"space": "cosine"}
-    if dims:
-        hnsw |= _GRAPH
-    return client.get_or_create_collection(
-        name,
-        configuration={"hnsw": hnsw},
-        metadata={"hef:format": _FORMAT, "hef:dims": dims or _NO_INDEX_DIMS},
-        embedding_function=None,
-    )
-
-
-def _dims(found: Collection, place: Place) -> int:
-    kept = found.metadata or {}
-    if kept.get("hef:format") != _FORMAT:
-        raise StoreError(
-            f"The collection {place.collection!r} in {place} was not made by this version of ChromaStore. "
-            "Give another folder or collection."
-        )
-    return int(kept["hef:dims"])

@@ -3,11 +3,14 @@
 | row | id | document | vector |
 |---|---|---|---|
 | item | `<namespace>-<key>` | the item as JSON | its first, or a blank |
-| further vector of an item | `<namespace>-<key>#<n>` | empty | the n-th |
+| further vector of an item | `<namespace>-<key>#<n>` | empty | the n-th, or a blank |
 | namespace | `<namespace>/` | its labels as JSON | a blank |
 
 `<namespace>` and `<key>` are hashes, so that any text may be a label or a key. Each row of an item
-carries the hash of every prefix of its namespace (`p1`, `p2`, ...), so a prefix search is one equality.
+carries the hash of every prefix of its namespace (`p1`, `p2`, ...), so a prefix search is one equality; the
+row of a namespace carries those of its prefixes and suffixes under other names (`s1`, `e1`, ...). The first
+row of an item that expires says when (`expires`). An item keeps its rows as long as it lives, blank where
+it has fewer vectors than before, so that a put is one write of Chroma: all of it or nothing.
 Chroma wants a vector in every row; a blank is one that is next to nothing long, in an arbitrary direction,
 since rows of equal vectors make Chroma's graph slow and tear it apart.
 """
@@ -29,8 +32,10 @@ from .filters import Clause, clauses, facets
 Namespace: TypeAlias = tuple[str, ...]
 Metadata: TypeAlias = dict[str, str | int | float | bool | None]
 
-SPACE: Metadata = {"space": True, "bare": True}
-"""Metadata of a namespace row; `bare` marks every row without a vector of its own."""
+EXPIRES = "expires"
+"""Name of the metadata that holds when an item expires, in seconds since 1970."""
+
+_MINUTE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,9 @@ class Record:
     updated: str
     """When it was last written, ISO 8601, UTC."""
     rows: int
-    """How many rows it takes: one, or one a vector."""
+    """How many rows it takes: one, or the most vectors it ever had."""
+    ttl: float | None = None
+    """How many minutes it lives after it was written or refreshed; None for ever."""
 
     def document(self) -> str:
         """Return the record as JSON.
@@ -57,6 +64,8 @@ class Record:
             StoreError: If the value is nothing that JSON can hold.
         """
         held = [list(self.namespace), self.key, self.value, self.created, self.updated, self.rows]
+        if self.ttl is not None:
+            held.append(self.ttl)
         try:
             text = json.dumps(held, ensure_ascii=False, separators=(",", ":"))
         except (TypeError, ValueError, RecursionError) as error:
@@ -69,8 +78,8 @@ class Record:
     @classmethod
     def parse(cls, document: str) -> Record:
         """Return the record that a document holds."""
-        namespace, key, value, created, updated, rows = json.loads(document)
-        return cls(tuple(namespace), key, value, created, updated, rows)
+        namespace, *rest = json.loads(document)
+        return cls(tuple(namespace), *rest)
 
     def item(self) -> Item:
         """Return the item as LangGraph wants it."""
@@ -87,10 +96,13 @@ class Record:
         created, updated = datetime.fromisoformat(self.created), datetime.fromisoformat(self.updated)
         return SearchItem(self.namespace, self.key, self.value, created, updated, score)
 
-    def metadata(self, bare: bool) -> Metadata:
-        """Return what Chroma may sieve this record by."""
-        prefixes = {f"p{depth}": space_hash(self.namespace[:depth]) for depth in range(1, len(self.namespace) + 1)}
-        return {**prefixes, **facets(self.value), **({"bare": True} if bare else {})}
+    def metadata(self) -> Metadata:
+        """Return what Chroma may sieve all rows of this record by."""
+        return {**_hashes("p", self.namespace), **facets(self.value)}
+
+    def expires(self, now: float) -> Metadata:
+        """Return the metadata that says when this record expires, counted from now."""
+        return {} if self.ttl is None else {EXPIRES: now + self.ttl * _MINUTE}
 
 
 def _is_unicode(text: str) -> bool:
@@ -123,19 +135,54 @@ def vector_rows(item: str, count: int) -> list[str]:
 
 def item_of(row: str) -> str | None:
     """Return the id of the item that a row belongs to, None for the row of a namespace."""
-    return None if row.endswith("/") else row.partition("#")[0]
+    return None if is_space(row) else row.partition("#")[0]
+
+
+def is_space(row: str) -> bool:
+    """Tell whether a row lists a namespace."""
+    return row.endswith("/")
+
+
+def space_metadata(namespace: Namespace) -> Metadata:
+    """Return the metadata of the row that lists a namespace; `bare` marks every row without a vector of its own."""
+    ends = tuple(reversed(namespace))
+    return {"space": True, "bare": True, **_hashes("s", namespace), **_hashes("e", ends)}
+
+
+def space_document(namespace: Namespace) -> str:
+    """Return the document of the row that lists a namespace."""
+    return json.dumps(list(namespace))
+
+
+def space_of(document: str) -> Namespace:
+    """Return the namespace that the document of its row holds."""
+    return tuple(json.loads(document))
+
+
+def space_clause(path: Sequence[str], suffix: bool) -> Clause | None:
+    """Return the condition on the rows of namespaces that begin, or end, with a path; None for an empty path."""
+    labels = tuple(reversed(path)) if suffix else tuple(path)
+    return {f"{'e' if suffix else 's'}{len(labels)}": space_hash(labels)} if labels else None
 
 
 def is_item(row: str) -> bool:
     """Tell whether a row is the first of an item."""
-    return "#" not in row and not row.endswith("/")
+    return "#" not in row and not is_space(row)
 
 
 def where(prefix: Sequence[str], wanted: Mapping[str, Any] | None = None, *more: Clause) -> Clause | None:
     """Return the condition on the rows under a namespace prefix that may pass a filter."""
     within: list[Clause] = [{f"p{len(prefix)}": space_hash(prefix)}] if prefix else []
-    conditions = [*within, *clauses(wanted), *more]
-    return {"$and": conditions} if len(conditions) > 1 else (conditions[0] if conditions else None)
+    return all_of([*within, *clauses(wanted), *more])
+
+
+def all_of(conditions: Sequence[Clause]) -> Clause | None:
+    """Return the condition that all of some hold, None where there are none."""
+    return {"$and": list(conditions)} if len(conditions) > 1 else (conditions[0] if conditions else None)
+
+
+def _hashes(name: str, labels: Namespace) -> Metadata:
+    return {f"{name}{depth}": space_hash(labels[:depth]) for depth in range(1, len(labels) + 1)}
 
 
 def _hash(held: object) -> str:

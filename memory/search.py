@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from langgraph.store.base import SearchItem, SearchOp
+from langgraph.store.base import SearchOp
 
 from .filters import Clause, matches
 from .index import BLANK_LENGTH, Vector
-from .rows import is_item, item_of, where
+from .rows import Record, is_item, item_of, where
 from .table import Table
 
 if TYPE_CHECKING:
@@ -18,13 +18,19 @@ if TYPE_CHECKING:
 Ranking: TypeAlias = list[tuple[str, float | None]]
 """Items, best first, with their score; None where there is nothing to compare."""
 
+Hit: TypeAlias = tuple[Record, float | None]
+"""An item that a search found, with its score."""
+
 _FEW = 1000
 _EXACT = 5000
 _CHUNK = 256
 
 
-def search(table: Table, op: SearchOp, vector: Vector | None) -> list[SearchItem]:
+async def search(table: Table, op: SearchOp, vector: Vector | None) -> list[Hit]:
     """Return one page of the items that an op asks for.
+
+    Chroma narrows the rows to those under the prefix that may pass the filter; what a filter means beyond
+    that (nesting, lists, long texts) is judged on the items themselves, page by page.
 
     With a vector the most similar come first and items without a vector last; without one the
     newest come first. Up to 5,000 rows under the prefix are compared one by one: Chroma's graph is slower
@@ -33,61 +39,65 @@ def search(table: Table, op: SearchOp, vector: Vector | None) -> list[SearchItem
     """
     condition = where(op.namespace_prefix, op.filter)
     if vector is None:
-        items = [row for row in reversed(table.ids(condition)) if is_item(row)]
-        return _page(table, op, [(item, None) for item in items])
+        items = [row for row in reversed(await table.ids(condition)) if is_item(row)]
+        return await _page(table, op, [(item, None) for item in items])
     count = 2 * (op.offset + op.limit)
-    ranking = _exact(table, condition, vector)
+    ranking = await _exact(table, condition, vector)
     while ranking is None:
-        near = table.nearest(condition, vector, count)
+        near = await table.nearest(condition, vector, count)
         if len(near) < count:
-            ranking = _all(table, condition, vector)
+            ranking = await _all(table, condition, vector)
             break
-        page = _page(table, op, _best(near))
+        page = await _page(table, op, _best(near))
         if len(page) == op.limit:
             return page
         count *= 4
-    return _page(table, op, ranking)
+    return await _page(table, op, ranking)
 
 
-def _page(table: Table, op: SearchOp, ranking: Ranking) -> list[SearchItem]:
+async def _page(table: Table, op: SearchOp, ranking: Ranking) -> list[Hit]:
+    """Return the page of a ranking; items that are passed over, filtered out or expired, do not count."""
     offset, limit = max(0, op.offset), max(0, op.limit)
-    if not op.filter:
-        return _found(table, op, ranking[offset : offset + limit])
-    kept: list[SearchItem] = []
-    for start in range(0, len(ranking), _CHUNK):
-        kept += _found(table, op, ranking[start : start + _CHUNK])
+    if not op.filter and offset:
+        gone = set(await table.expired())
+        ranking, offset = [one for one in ranking if one[0] not in gone][offset:], 0
+    kept: list[Hit] = []
+    size = _CHUNK if op.filter else max(1, limit)
+    for start in range(0, len(ranking) if limit else 0, size):
+        kept += await _found(table, op, ranking[start : start + size])
         if len(kept) >= offset + limit:
             break
     return kept[offset : offset + limit]
 
 
-def _found(table: Table, op: SearchOp, ranking: Ranking) -> list[SearchItem]:
-    records = table.records([item for item, _ in ranking])
+async def _found(table: Table, op: SearchOp, ranking: Ranking) -> list[Hit]:
+    records = await table.records([item for item, _ in ranking])
     held = ((records[item], score) for item, score in ranking if item in records)
-    return [record.search_item(score) for record, score in held if matches(record.value, op.filter)]
+    return [(record, score) for record, score in held if matches(record.value, op.filter)]
 
 
-def _exact(table: Table, condition: Clause | None, vector: Vector) -> Ranking | None:
+async def _exact(table: Table, condition: Clause | None, vector: Vector) -> Ranking | None:
     """Return the exact ranking where there are few enough rows; the count of many is cheaper than their vectors."""
-    rows, vectors = table.vectors(condition, _FEW + 1)
+    rows, vectors = await table.vectors(condition, _FEW + 1)
     if len(rows) <= _FEW:
-        return _ranked(zip(rows, _cosine(vectors, vector), strict=True))
-    return _all(table, condition, vector) if len(table.ids(condition, _EXACT + 1)) <= _EXACT else None
+        return _ranked(list(zip(rows, _cosine(vectors, vector), strict=True)))
+    few = len(await table.ids(condition, _EXACT + 1)) <= _EXACT
+    return await _all(table, condition, vector) if few else None
 
 
-def _all(table: Table, condition: Clause | None, vector: Vector) -> Ranking:
-    return _ranked(
-        scored
-        for rows, vectors in table.all_vectors(condition)
-        for scored in zip(rows, _cosine(vectors, vector), strict=True)
-    )
+async def _all(table: Table, condition: Clause | None, vector: Vector) -> Ranking:
+    scored: list[tuple[str, float | None]] = []
+    async for rows, vectors in table.all_vectors(condition):
+        scored += zip(rows, _cosine(vectors, vector), strict=True)
+    return _ranked(scored)
 
 
-def _ranked(scored: Iterable[tuple[str, float | None]]) -> Ranking:
-    rows = list(scored)[::-1]
+def _ranked(scored: Sequence[tuple[str, float | None]]) -> Ranking:
+    rows = scored[::-1]
     near = sorted(((row, score) for row, score in rows if score is not None), key=lambda one: -one[1])
-    bare: Ranking = [(row, None) for row, score in rows if score is None and is_item(row)]
-    return _best(near) + bare
+    ranking = _best(near)
+    seen = {item for item, _ in ranking}
+    return ranking + [(row, None) for row, score in rows if score is None and is_item(row) and row not in seen]
 
 
 def _best(near: Iterable[tuple[str, float]]) -> Ranking:

@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import TypeAlias
 
 from langgraph.store.base import PutOp
 
+from .expiry import is_expired, now
 from .index import Index, Vector, Vectors
-from .rows import SPACE, Metadata, Namespace, Record, item_row, space_hash, space_row, vector_rows
+from .namespaces import holds_items
+from .rows import (
+    Metadata,
+    Namespace,
+    Record,
+    is_item,
+    item_row,
+    space_document,
+    space_metadata,
+    space_row,
+    vector_rows,
+)
 from .table import Row, Table
 
 Held: TypeAlias = dict[str, tuple[str, Metadata]]
 
 
-def apply(table: Table, puts: Iterable[PutOp], index: Index | None, vectors: Vectors) -> None:
-    """Write a batch in which each item stands once: all new rows first, then what is left over goes.
+async def apply(table: Table, puts: Iterable[PutOp], index: Index | None, vectors: Vectors) -> None:
+    """Write a batch in which each item stands once: one write of Chroma for all puts, one for all deletes.
 
-    The creation time of an item that exists is kept.
+    The creation time of an item that exists and has not expired is kept.
     """
     puts = list(puts)
-    kept = [put for put in puts if put.value is not None]
-    spaces = list(dict.fromkeys(put.namespace for put in kept))
-    held = table.get([*(item_row(put.namespace, put.key) for put in puts), *map(space_row, spaces)])
-    now = datetime.now(UTC).isoformat()
+    spaces = list(dict.fromkeys(put.namespace for put in puts))
+    held = await table.get([*(item_row(put.namespace, put.key) for put in puts), *map(space_row, spaces)])
+    kept = dict.fromkeys(put.namespace for put in puts if put.value is not None)
     rows = [
-        Row(space_row(space), _space_document(space), SPACE, None) for space in spaces if space_row(space) not in held
+        Row(space_row(space), space_document(space), space_metadata(space), None)
+        for space in kept
+        if space_row(space) not in held
     ]
-    left: list[str] = []
     for put in puts:
-        new = _rows(put, held, now, _vectors_of(put, index, vectors))
-        rows += new
-        left += _leftover(put, held, len(new))
-    table.write(rows)
-    table.delete(left)
-    _drop_empty(table, {put.namespace for put in puts if put.value is None} - set(spaces))
+        rows += _rows(put, held, _vectors_of(put, index, vectors))
+    await table.write(rows)
+    emptied = [space for space in spaces if space not in kept and space_row(space) in held]
+    await table.delete(await _gone(table, puts, held, emptied))
 
 
 def _vectors_of(put: PutOp, index: Index | None, vectors: Vectors) -> list[Vector]:
@@ -44,41 +54,32 @@ def _vectors_of(put: PutOp, index: Index | None, vectors: Vectors) -> list[Vecto
     return [vector for vector in found if any(vector)]
 
 
-def _rows(put: PutOp, held: Held, now: str, vectors: Sequence[Vector]) -> list[Row]:
+def _rows(put: PutOp, held: Held, vectors: Sequence[Vector]) -> list[Row]:
     """Return the rows of one item; an upsert merges metadata, so keys of the old version are set to None."""
     if put.value is None:
         return []
     first = item_row(put.namespace, put.key)
-    old, stale = held.get(first, (None, {}))
-    created = Record.parse(old).created if old else now
-    record = Record(put.namespace, put.key, dict(put.value), created, now, max(1, len(vectors)))
-    metadata: Metadata = {**dict.fromkeys(stale), **record.metadata(bare=not vectors)}
-    ids = vector_rows(first, record.rows)
-    return [
-        Row(ids[0], record.document(), metadata, vectors[0] if vectors else None),
-        *(Row(row, "", metadata, vector) for row, vector in zip(ids[1:], vectors[1:], strict=True)),
+    old = Record.parse(held[first][0]) if first in held else None
+    stale = held[first][1] if first in held else {}
+    time = datetime.now(UTC).isoformat()
+    created = old.created if old and not is_expired(stale) else time
+    count = max(1, len(vectors), old.rows if old else 0)
+    record = Record(put.namespace, put.key, dict(put.value), created, time, count, put.ttl)
+    metadata = {**dict.fromkeys(stale), **record.metadata()}
+    rows = [
+        Row(row, "", {**metadata, "bare": True if vector is None else None}, vector)
+        for row, vector in zip_longest(vector_rows(first, count), vectors)
     ]
+    rows[0] = Row(first, record.document(), {**rows[0].metadata, **record.expires(now())}, rows[0].vector)
+    return rows
 
 
-def _leftover(put: PutOp, held: Held, count: int) -> list[str]:
-    first = item_row(put.namespace, put.key)
-    old, _ = held.get(first, (None, {}))
-    return vector_rows(first, Record.parse(old).rows)[count:] if old else []
-
-
-def _drop_empty(table: Table, spaces: Iterable[Namespace]) -> None:
-    """Take the namespaces off the list in which nothing is left."""
-    gone = [space_row(space) for space in spaces if not _holds_items(table, space)]
-    table.delete(gone)
-
-
-def _holds_items(table: Table, space: Namespace) -> bool:
-    under, own = {f"p{len(space)}": space_hash(space)}, f"{space_hash(space)}-"
-    some = table.ids(under, limit=1)
-    return any(row.startswith(own) for row in some) or (
-        bool(some) and any(row.startswith(own) for row in table.ids(under))
-    )
-
-
-def _space_document(space: Namespace) -> str:
-    return json.dumps(list(space))
+async def _gone(table: Table, puts: Sequence[PutOp], held: Held, spaces: Sequence[Namespace]) -> list[str]:
+    """Return the rows of the deleted items, and of those namespaces in which nothing is left."""
+    gone: list[str] = []
+    for put in puts:
+        first = item_row(put.namespace, put.key)
+        if put.value is None and first in held:
+            gone += vector_rows(first, Record.parse(held[first][0]).rows)
+    items = {row for row in gone if is_item(row)}
+    return gone + [space_row(space) for space in spaces if not await holds_items(table, space, items)]

@@ -6,11 +6,16 @@ from typing import Any
 
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
+from langgraph.store.base import BaseStore
 
-from ..contract import HefState, Memory
-from ..memory import recall_turns
+from ..contract import Dialogue, HefContext, HefState, Memory
+from ..memory import recall_turns, within
+from ..prompts import newest, remembered
 from .dialogue import context_of
 from .runtime import Update, emit, settings_of, thread_of
+
+_CHARACTERS = 4
+"""Of a token, on average; which model will read them is not known here."""
 
 
 def recall(state: HefState, runtime: Runtime[Any]) -> Update:
@@ -18,14 +23,29 @@ def recall(state: HefState, runtime: Runtime[Any]) -> Update:
     settings = settings_of(runtime)
     if runtime.store is None or settings.user_id is None or settings.memory_limit == 0:
         return {"memories": [], "faults": {"recall": ""}}
-    query = context_of(state["messages"])[-1].text
     found: list[Memory] = []
     fault = ""
     try:
-        found = recall_turns(runtime.store, settings.user_id, query, settings.memory_limit, exclude_thread=thread_of())
+        found = _search(runtime.store, settings.user_id, context_of(state["messages"]), settings)
     except GraphBubbleUp:
         raise
     except Exception as error:
         fault = f"the memory could not be searched: {error}"
     emit(runtime, "memories", memories=[memory.model_dump() for memory in found])
     return {"memories": found, "faults": {"recall": fault}}
+
+
+def _search(store: BaseStore, user_id: str, dialogue: Dialogue, settings: HefContext) -> list[Memory]:
+    """Return what the draft shall be shown; turns of this thread come back once they fell out of the prompt."""
+    shown, _ = newest(dialogue, settings.dialogue_limit)
+    held = {turn.text for turn in dialogue[-len(shown) :] if turn.role == "speaker"}
+    found = recall_turns(
+        store,
+        user_id,
+        dialogue[-1].text,
+        settings.memory_limit,
+        weights=settings.memory_weights,
+        thread=thread_of() or "",
+        held=held,
+    )
+    return within(found, settings.memory_budget, lambda memory: -(-len(remembered(memory)) // _CHARACTERS))

@@ -11,7 +11,7 @@ from langgraph.store.base import BaseStore
 
 from ..contract import HefState, Memory
 from ..memory import remember_turn, turn_id
-from .dialogue import context_of, dialogue_of
+from .dialogue import context_of, dialogue_of, turn_key
 from .runtime import Update, settings_of, summary, thread_of
 
 
@@ -35,16 +35,18 @@ def remember(state: HefState, runtime: Runtime[Any]) -> Update:
 
 
 def _store(store: BaseStore, user_id: str, state: HefState) -> None:
-    empathy, thread = state["empathy"], thread_of()
-    dialogue = dialogue_of(state["messages"])
-    verdict = state.get("verdict")
-    said = context_of(state["messages"][:-1])[-1].text
+    empathy, thread = state["empathy"], thread_of() or ""
+    before = state["messages"][:-1]
+    context, reply = context_of(before), dialogue_of(state["messages"][-1:])
     memory = Memory(
-        id=turn_id(thread or "", verdict.turn if verdict else str(len(dialogue))),
-        text=said,
-        reply=dialogue[-1].text if dialogue[-1].role == "listener" else "",
+        id=turn_id(thread, turn_key(before)),
+        text=context[-1].text,
+        reply=reply[0].text if reply else "",
         emotion=empathy.emotion,
+        probability=round(empathy.distribution.get(empathy.emotion, 0.0), 6),
         causes=tuple(cause.text for cause in empathy.causes),
         time=time.time(),
+        thread=thread,
+        turn=sum(turn.role == "speaker" for turn in context),
     )
-    remember_turn(store, user_id, memory, thread=thread or "")
+    remember_turn(store, user_id, memory)

@@ -10,6 +10,7 @@ from .messages import (
     content_free_messages,
     draft_messages,
     question_messages,
+    remembered,
     score_messages,
     system_message,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "fence",
     "newest",
     "question_messages",
+    "remembered",
     "score_messages",
     "system_message",
 ]

@@ -77,7 +77,7 @@ def draft_messages(
     """
     task = prompts.render(
         "draft",
-        memories="\n".join(map(_remembered, memories)),
+        memories="\n".join(map(remembered, memories)),
         causes=", ".join(filter(None, map(plain, words[:CAUSES]))),
     )
     if emotion is None:
@@ -87,7 +87,8 @@ def draft_messages(
     return [*judged, AIMessage(f"{SCORE_PREFIX} {emotion}."), HumanMessage(task)]
 
 
-def _remembered(memory: Memory) -> str:
+def remembered(memory: Memory) -> str:
+    """Return the line that the draft is shown of a past turn."""
     felt = f" (felt {plain(memory.emotion)})" if memory.emotion else ""
     said = plain(memory.text[:_MEMORY]).replace('"', "'")  # it must not end its own quotation
     return f'Earlier, the speaker said: "{said}"{felt}'

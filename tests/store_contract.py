@@ -1,7 +1,8 @@
 """What any LangGraph store must do, as scenarios that run against each store alike.
 
-A test module subclasses `StoreContract` and gives two fixtures: `store`, with an index over `embed`
-and the field `text`, and `plain`, without an index.
+A test module subclasses `StoreContract` and gives one fixture, `make`: it returns a new, empty store with
+a given index and expiry. What a store lacks stands in `lacks`, by the beginning of the scenario's name, with the
+reason.
 """
 
 from __future__ import annotations
@@ -10,18 +11,24 @@ import asyncio
 import hashlib
 import math
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
+from typing import Any, ClassVar
 
 import pytest
 from langgraph.store.base import (
     BaseStore,
     GetOp,
+    IndexConfig,
     InvalidNamespaceError,
     ListNamespacesOp,
     MatchCondition,
+    Op,
     PutOp,
+    Result,
     SearchOp,
+    TTLConfig,
 )
 
 DIMS = 64
@@ -48,7 +55,46 @@ def keys(items: Sequence[object]) -> list[str]:
     return [str(getattr(item, "key", None)) for item in items]
 
 
+TTL: TTLConfig = {"refresh_on_read": True, "omit_expired": True}
+INDEX: IndexConfig = {"dims": DIMS, "embed": embed, "fields": ["text"]}
+
+
+class Driven(BaseStore):
+    """A store whose sync methods run the async ones of another, in a loop of their own."""
+
+    def __init__(self, store: BaseStore) -> None:
+        self.store = store
+        self.supports_ttl, self.ttl_config = store.supports_ttl, store.ttl_config
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        return asyncio.run_coroutine_threadsafe(self.store.abatch(ops), self.loop).result()
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        return await self.store.abatch(ops)
+
+    def sweep_ttl(self) -> int:
+        return int(getattr(self.store, "sweep_ttl")())  # noqa: B009
+
+
 class StoreContract:
+    lacks: ClassVar[dict[str, str]] = {}
+
+    @pytest.fixture(autouse=True)
+    def _skip_what_it_lacks(self, request: pytest.FixtureRequest) -> None:
+        for name, reason in self.lacks.items():
+            if request.node.name.removeprefix("test_").startswith(name):
+                pytest.skip(reason)
+
+    @pytest.fixture
+    def store(self, make: Callable[..., BaseStore]) -> BaseStore:
+        return make(index=INDEX)
+
+    @pytest.fixture
+    def plain(self, make: Callable[..., BaseStore]) -> BaseStore:
+        return make()
+
     async def test_put_get_delete(self, plain: BaseStore) -> None:
         assert plain.get(("a",), "k") is None
         plain.put(("a",), "k", {"n": 1})
@@ -324,3 +370,142 @@ class StoreContract:
     def test_a_query_of_nothing_finds_nothing(self, store: BaseStore) -> None:
         assert store.search(("empty",), query="dog") == []
         assert store.search(("empty",), query="") == []
+
+    def test_embedding_follows_the_paths_of_the_index(self, make: Callable[..., BaseStore]) -> None:
+        store = make(index={**INDEX, "fields": ["key0", "key1", "key3"]})
+        store.put(("p",), "one", {"key0": "aaa", "key1": "bbb", "key2": "ccc"})
+        store.put(("p",), "two", {"key0": "zzz", "key1": "yyy", "key2": "aaa", "key3": "ddd"})
+        found = store.search(("p",), query="aaa")
+        assert keys(found) == ["one", "two"]
+        assert found[0].score == pytest.approx(1.0, abs=1e-5)
+        assert (found[1].score or 0) < 0.5
+        assert keys(store.search(("p",), query="ddd"))[0] == "two"
+        assert (store.search(("p",), query="ccc")[0].score or 0) < 0.5
+
+    def test_a_put_may_name_its_own_paths(self, store: BaseStore) -> None:
+        store.put(("p",), "own", {"text": "left", "other": {"deep": "right"}}, index=["other.deep"])
+        store.put(("p",), "default", {"text": "left", "other": {"deep": "right"}})
+        assert keys(store.search(("p",), query="right", limit=1)) == ["own"]
+        assert keys(store.search(("p",), query="left", limit=1)) == ["default"]
+
+    def test_a_whole_value_may_be_embedded(self, make: Callable[..., BaseStore]) -> None:
+        store = make(index={"dims": DIMS, "embed": embed})
+        store.put(("p",), "one", {"any": "green", "thing": ["pear"]})
+        store.put(("p",), "two", {"any": "stone"})
+        assert keys(store.search(("p",), query="green pear", limit=1)) == ["one"]
+
+    def test_an_item_may_gain_and_lose_vectors(self, store: BaseStore) -> None:
+        for parts in (["red"], ["red", "green", "blue"], [], ["green"], ["blue", "red"]):
+            store.put(("v",), "k", {"parts": parts}, index=["parts[*]"])
+            for word in ("red", "green", "blue"):
+                found = store.search(("v",), query=word)
+                assert keys(found) == ["k"]
+                expected = max((cosine(word, part) for part in parts), default=None)
+                assert found[0].score == (None if expected is None else pytest.approx(expected, abs=1e-5))
+        store.delete(("v",), "k")
+        assert store.search(("v",), query="red") == []
+
+    @pytest.mark.parametrize("key", ["some-key", "-", "a-b-c", "a_b", "a b", "0", "k#1", "k/", "", ".", "a" * 2000])
+    def test_any_text_is_a_key(self, plain: BaseStore, key: str) -> None:
+        plain.put(("k-1", "x-y"), key, {"text-part": key, "n-1": 1})
+        plain.put(("k-1", "x-y"), key + "-other", {"text-part": "other", "n-1": 2})
+        item = plain.get(("k-1", "x-y"), key)
+        assert item is not None
+        assert (item.key, item.value) == (key, {"text-part": key, "n-1": 1})
+        assert keys(plain.search(("k-1",), filter={"text-part": key})) == [key]
+        assert keys(plain.search(("k-1",), filter={"n-1": {"$gt": 1}})) == [key + "-other"]
+
+    def test_large_and_deep_values_are_kept_exactly(self, plain: BaseStore) -> None:
+        deep: Any = "bottom"
+        for n in range(50):
+            deep = {"in": deep, "n": n} if n % 2 else [deep, n]
+        value = {
+            "deep": deep,
+            "long": "ü" * 300_000,
+            "many": {str(n): n / 7 for n in range(2000)},
+            "numbers": [0, -0.0, 2**63, 1e-320, 0.1 + 0.2, True, None],
+            **{f"field {n}": f"text {n}" for n in range(300)},
+        }
+        plain.put(("big",), "k", value)
+        item = plain.get(("big",), "k")
+        assert item is not None
+        assert repr(item.value) == repr(value)
+        assert keys(plain.search(("big",), filter={"field 299": "text 299"})) == ["k"]
+
+    def test_wildcards_of_a_listing_stand_for_one_label(self, plain: BaseStore) -> None:
+        spaces = [("a", "x", "c"), ("a", "y", "c"), ("a", "x", "y", "c"), ("b", "x", "c"), ("*", "x")]
+        plain.batch([PutOp(space, "k", {"n": 1}) for space in spaces])
+        assert plain.list_namespaces(prefix=("*", "x")) == [
+            ("*", "x"),
+            ("a", "x", "c"),
+            ("a", "x", "y", "c"),
+            ("b", "x", "c"),
+        ]
+        assert plain.list_namespaces(prefix=("a", "*", "c")) == [("a", "x", "c"), ("a", "y", "c")]
+        assert plain.list_namespaces(suffix=("x", "*")) == [("a", "x", "c"), ("b", "x", "c")]
+        assert plain.list_namespaces(suffix=("*", "c"), max_depth=1) == [("a",), ("b",)]
+        assert plain.list_namespaces(prefix=("a",), suffix=("y", "c")) == [("a", "x", "y", "c")]
+
+    def test_an_expired_item_is_not_returned(self, make: Callable[..., BaseStore]) -> None:
+        store = make(index=INDEX, ttl=TTL)
+        store.put(("t", "old"), "gone", {"text": "green pear"}, ttl=-1)
+        store.put(("t", "new"), "there", {"text": "a stone"}, ttl=60)
+        store.put(("t", "new"), "for ever", {"text": "a tree"}, ttl=None)
+        assert store.get(("t", "old"), "gone") is None
+        assert sorted(keys(store.search(("t",)))) == ["for ever", "there"]
+        assert sorted(keys(store.search(("t",), query="green pear"))) == ["for ever", "there"]
+        assert keys(store.search(("t",), query="stone", limit=1, offset=1)) == ["for ever"]
+        assert keys(store.search(("t",), limit=2, offset=1)) != []
+        assert store.list_namespaces() == [("t", "new")]
+
+    def test_a_sweep_deletes_what_has_expired(self, make: Callable[..., BaseStore]) -> None:
+        store = make(index=INDEX, ttl=TTL)
+        for n in range(3):
+            store.put(("t",), f"gone {n}", {"text": "x", "n": n}, ttl=-1 - n)
+        store.put(("t",), "there", {"text": "x"}, ttl=60)
+        store.put(("t",), "for ever", {"text": "x"})
+        sweep: Callable[[], int] = getattr(store, "sweep_ttl")  # noqa: B009
+        assert sweep() == 3
+        assert sweep() == 0
+        assert sorted(keys(store.search(("t",)))) == ["for ever", "there"]
+
+    def test_a_put_anew_ends_the_time_of_the_old(self, make: Callable[..., BaseStore]) -> None:
+        store = make(index=INDEX, ttl=TTL)
+        store.put(("t",), "k", {"text": "x"}, ttl=-1)
+        store.put(("t",), "k", {"text": "y"}, ttl=None)
+        assert getattr(store, "sweep_ttl")() == 0  # noqa: B009
+        assert store.get(("t",), "k") is not None
+
+    def test_the_default_time_to_live_is_taken_where_a_put_names_none(self, make: Callable[..., BaseStore]) -> None:
+        store = make(index=INDEX, ttl={**TTL, "default_ttl": -1})
+        store.put(("t",), "gone", {"text": "x"})
+        store.put(("t",), "there", {"text": "x"}, ttl=60)
+        store.put(("t",), "for ever", {"text": "x"}, ttl=None)
+        assert getattr(store, "sweep_ttl")() == 1  # noqa: B009
+        assert sorted(keys(store.search(("t",)))) == ["for ever", "there"]
+
+    async def test_writes_asked_for_at_once_are_applied_in_order(self, plain: BaseStore) -> None:
+        await asyncio.gather(*(plain.aput(("a",), "k", {"n": n}) for n in range(30)))
+        item = await plain.aget(("a",), "k")
+        assert item is not None
+        assert item.value == {"n": 29}
+
+    async def test_ops_asked_for_at_once_do_not_mix(self, store: BaseStore) -> None:
+        await asyncio.gather(*(store.aput(("u", f"{n % 7}"), f"{n}", {"text": f"turn {n}", "n": n}) for n in range(35)))
+        gets = [store.aget(("u", f"{n % 7}"), f"{n}") for n in range(35)]
+        searches = [store.asearch(("u", f"{n}"), query=f"turn {n}", limit=50) for n in range(7)]
+        items, found = await asyncio.gather(asyncio.gather(*gets), asyncio.gather(*searches))
+        assert [item.value["n"] for item in items if item] == list(range(35))
+        assert [sorted(int(item.key) % 7 for item in one) for one in found] == [[n] * 5 for n in range(7)]
+
+    async def test_a_cancelled_op_harms_no_other(self, plain: BaseStore) -> None:
+        await plain.aput(("a",), "before", {"n": 0})
+        tasks = [asyncio.create_task(plain.aput(("a",), f"{n}", {"n": n})) for n in range(12)]
+        await asyncio.sleep(0)
+        for task in tasks[::3]:
+            task.cancel()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [isinstance(one, asyncio.CancelledError) for one in done] == [n % 3 == 0 for n in range(12)]
+        await plain.aput(("a",), "after", {"n": 1})
+        there = set(keys(await plain.asearch(("a",), limit=50)))
+        assert {"before", "after", *(str(n) for n in range(12) if n % 3)} <= there

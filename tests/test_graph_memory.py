@@ -4,8 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hef.contract import ModelError
 from hef.graph import HefContext, create_hef, open_store
+from hef.memory import list_turns
 from langchain_core.messages import HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.store.memory import InMemoryStore
 
 
 def talk(hef: Any, text: str, user: str, thread: str, **settings: Any) -> Any:
@@ -69,3 +73,93 @@ def test_remember_off_recalls_but_stores_nothing(tmp_path: Path, scripted: Any) 
 
     assert len(out["empathy"].memories) == 1
     assert len(store.search(("hef",))) == 1
+
+
+def test_what_is_remembered_of_a_turn(scripted: Any) -> None:
+    store = InMemoryStore()
+    hef = create_hef(model=scripted("sad", "I am sorry.")).compile(store=store, checkpointer=InMemorySaver())
+    talk(hef, "My dog Bello died last night.", "ana", "monday")
+
+    out = talk(hef, "I keep crying.", "ana", "monday")
+
+    last, first = list_turns(store, "ana")
+    empathy = out["empathy"]
+    assert (last.text, last.reply, last.thread, last.turn) == ("I keep crying.", "I am sorry.", "monday", 2)
+    assert (last.emotion, last.causes) == (empathy.emotion, tuple(cause.text for cause in empathy.causes))
+    assert last.probability == pytest.approx(empathy.distribution[empathy.emotion], abs=1e-6)
+    assert (first.text, first.turn) == ("My dog Bello died last night.", 1)
+    assert 0 < first.time <= last.time
+
+
+@pytest.mark.parametrize("node", ["recall", "draft_response", "remember"])
+def test_a_turn_that_is_replayed_is_stored_once(node: str, scripted: Any) -> None:
+    store = InMemoryStore()
+    builder = create_hef(model=scripted("sad", "I am sorry."))
+    hef: Any = builder.compile(store=store, checkpointer=InMemorySaver())
+    talk(hef, "My dog died.", "ana", "monday")
+    (before,) = list_turns(store, "ana")
+    thread: Any = {"configurable": {"thread_id": "monday"}}
+    (state,) = [held for held in hef.get_state_history(thread) if node in held.next]
+
+    hef.invoke(None, state.config, context=HefContext(user_id="ana"))
+
+    (after,) = list_turns(store, "ana")
+    assert (after.id, after.text, after.turn) == (before.id, before.text, 1)
+    assert abs(after.time - before.time) < 1
+
+
+def test_a_turn_that_the_host_tries_again_is_stored_once(scripted: Any) -> None:
+    store, thread = InMemoryStore(), {"configurable": {"thread_id": "monday"}}
+    script = ["sad", ModelError("the server is down"), *["sad", "I am sorry."] * 2]
+    hef: Any = create_hef(model=scripted(*script)).compile(store=store)
+    message = HumanMessage("My dog died.")
+    with pytest.raises(ModelError):
+        hef.invoke({"messages": [message]}, thread, context=HefContext(user_id="ana"))
+    for _ in range(2):
+        hef.invoke({"messages": [message]}, thread, context=HefContext(user_id="ana"))
+
+    assert [memory.text for memory in list_turns(store, "ana")] == ["My dog died."]
+
+
+def test_turns_of_this_thread_come_back_once_they_fell_out_of_the_prompt(scripted: Any) -> None:
+    store = InMemoryStore()
+    hef = create_hef(model=scripted("sad", "I am sorry.")).compile(store=store, checkpointer=InMemorySaver())
+    talk(hef, "My dog Bello died last night.", "ana", "monday")
+
+    near = talk(hef, "I miss my dog Bello.", "ana", "monday")
+    talk(hef, "Today I cleaned the whole flat, " + "and then I cleaned it once more " * 8, "ana", "monday")
+    far = talk(hef, "My dog Bello died and I miss him.", "ana", "monday", dialogue_limit=200)
+
+    first = {memory.turn: memory.id for memory in list_turns(store, "ana")}[1]
+    assert near["empathy"].memories == ()
+    assert first in far["empathy"].memories
+
+
+def test_the_draft_is_shown_no_more_memories_than_the_budget_allows(scripted: Any) -> None:
+    store = InMemoryStore()
+    model = scripted("sad", "I am sorry.")
+    hef = create_hef(model=model).compile(store=store)
+    for place, said in enumerate(["My dog died.", "My dog was brown.", "We buried my dog under the tree."]):
+        talk(hef, said, "ana", f"thread {place}")
+
+    found = {
+        budget: len(talk(hef, "my dog", "ana", "now", memory_budget=budget, remember=False)["empathy"].memories)
+        for budget in (0, 20, 400)
+    }
+
+    assert found == {0: 0, 20: 1, 400: 3}
+
+
+def test_the_weights_of_the_context_are_the_weights_of_recall(scripted: Any) -> None:
+    store = InMemoryStore()
+    hef = create_hef(model=scripted("sad", "I am sorry.")).compile(store=store)
+    for place, said in enumerate(["My dog died.", "The weather is fine."]):
+        talk(hef, said, "ana", f"thread {place}")
+    recency = {"meaning": 0, "words": 0, "detail": 0, "recency": 1, "emotion": 0, "half_life": 1e-6}
+
+    found = talk(hef, "my dog died", "ana", "now", memory_limit=1, memory_weights=recency, remember=False)
+
+    newest, oldest = list_turns(store, "ana")
+    assert found["empathy"].memories == (newest.id,)
+    found = talk(hef, "my dog died", "ana", "now", memory_limit=1, remember=False)
+    assert found["empathy"].memories == (oldest.id,)

@@ -12,46 +12,9 @@ from pathlib import Path
 import pytest
 from hef.contract import SetupError, StoreError
 from hef.memory import ChromaStore
-from langgraph.store.base import BaseStore, GetOp, IndexConfig, InvalidNamespaceError, PutOp, SearchOp
-from langgraph.store.memory import InMemoryStore
+from langgraph.store.base import GetOp, InvalidNamespaceError, PutOp, SearchOp
 
-from .store_contract import DIMS, StoreContract, embed, keys
-
-INDEX: IndexConfig = {"dims": DIMS, "embed": embed, "fields": ["text"]}
-
-
-class TestOracle(StoreContract):
-    @pytest.fixture
-    def store(self) -> BaseStore:
-        return InMemoryStore(index=INDEX)
-
-    @pytest.fixture
-    def plain(self) -> BaseStore:
-        return InMemoryStore()
-
-
-class TestEphemeral(StoreContract):
-    @pytest.fixture
-    def store(self) -> Iterator[BaseStore]:
-        with ChromaStore(index=INDEX) as store:
-            yield store
-
-    @pytest.fixture
-    def plain(self) -> Iterator[BaseStore]:
-        with ChromaStore() as store:
-            yield store
-
-
-class TestPersistent(StoreContract):
-    @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[BaseStore]:
-        with ChromaStore(tmp_path / "indexed", index=INDEX) as store:
-            yield store
-
-    @pytest.fixture
-    def plain(self, tmp_path: Path) -> Iterator[BaseStore]:
-        with ChromaStore(str(tmp_path / "plain")) as store:
-            yield store
+from .store_contract import DIMS, INDEX, embed, keys
 
 
 @pytest.fixture
@@ -124,12 +87,6 @@ def test_collections_in_one_folder_are_apart(tmp_path: Path) -> None:
         assert two.get(("a",), "k") is None
     with ChromaStore(tmp_path, collection="one") as one:
         assert one.get(("a",), "k") is not None
-
-
-def test_ttl_is_refused(store: ChromaStore) -> None:
-    assert not store.supports_ttl
-    with pytest.raises(NotImplementedError):
-        store.put(("a",), "k", {"n": 1}, ttl=5)
 
 
 def test_a_batch_larger_than_a_write_of_chroma() -> None:

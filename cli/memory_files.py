@@ -1,0 +1,159 @@
+"""`hef memory export` and `hef memory import`: JSON lines, to keep or to take along."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from . import options
+from .errors import FAILED, Misuse
+from .memory_opening import opened
+from .memory_options import (
+    IdOption,
+    PersonOption,
+    SinceOption,
+    ThreadOption,
+    UntilOption,
+    person_of,
+    selection_of,
+    whole_ids,
+)
+
+OutArgument = Annotated[
+    Path, typer.Argument(help="The file to write; - is stdout.", metavar="[FILE | -]", dir_okay=False, allow_dash=True)
+]
+InArgument = Annotated[
+    Path,
+    typer.Argument(help="The file that was exported; - is stdin.", metavar="FILE | -", dir_okay=False, allow_dash=True),
+]
+EveryoneOption = Annotated[bool, typer.Option("--everyone", help="Export every user's turns, for a backup.")]
+IntoOption = Annotated[
+    str | None,
+    typer.Option("--user", "-u", help="Whose memory they go to; else whose they were.", metavar="NAME"),
+]
+
+
+def export(
+    file: OutArgument = Path("-"),
+    user: PersonOption = None,
+    everyone: EveryoneOption = False,
+    thread: ThreadOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    ids: IdOption = None,
+    home: options.HomeOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Write all that is stored of a person as JSON lines, a turn a line, oldest first.
+
+    Each line holds user, id, times of creation and of change, and the whole turn; `hef memory import` reads it.
+    A file that exists is replaced when all is written.
+    """
+    if everyone and (user or thread):
+        raise Misuse("--everyone goes without --user and --thread")
+    if as_json and file == Path("-"):
+        raise Misuse("--json tells what was written to a FILE; without one the lines themselves are JSON")
+    from .settings import settings
+
+    chosen = settings(home=home, user=user)
+    person = person_of(chosen)
+    selection = selection_of(person, thread, since, until)
+    from dataclasses import replace
+
+    from ..memory import as_json as dumped
+    from ..memory import export_turns
+
+    count = 0
+    with opened(chosen) as store, _written(file) as out:
+        if named := whole_ids(store, person, ids):
+            selection = replace(selection, ids=tuple(named))
+        for line in export_turns(store, None if everyone else person, selection):
+            out.write(line.encode() + b"\n")
+            count += 1
+    if as_json:
+        typer.echo(dumped({"file": str(file), "turns": count}))
+    elif file != Path("-"):
+        typer.echo(f"{count:,} turn{'s' * (count != 1)} written to {file}", err=True)
+
+
+def import_memory(
+    file: InArgument,
+    user: IntoOption = None,
+    sem: options.SemOption = None,
+    home: options.HomeOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Store turns that were exported; those that are stored already are left alone.
+
+    A broken line is named on stderr and left out, the rest goes on, and the exit code is 1.
+    """
+    from .settings import settings
+
+    chosen = settings(home=home, sem=sem)
+    from ..memory import as_json as dumped
+    from ..memory import import_turns
+
+    with _lines(file) as lines, opened(chosen, embeds=True, makes=True) as store, _progress(file) as advance:
+        done = import_turns(store, lines, user_id=user, report=advance)
+    for fault in done.broken:
+        typer.echo(f"{file}: {fault}", err=True)
+    counts = {"added": done.added, "replaced": done.replaced, "unchanged": done.unchanged, "broken": len(done.broken)}
+    if as_json:
+        typer.echo(dumped(counts))
+    else:
+        typer.echo(", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing to import")
+    if done.broken:
+        raise typer.Exit(FAILED)
+
+
+@contextmanager
+def _written(file: Path) -> Iterator[BinaryIO]:
+    """Give what to write to; a file takes its place only when it is whole, and nobody else may read it."""
+    if file == Path("-"):
+        yield sys.stdout.buffer
+        sys.stdout.flush()
+        return
+    partial = file.with_name(f"{file.name}.partial")
+    try:
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+            yield out
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _lines(file: Path) -> Iterator[BinaryIO]:
+    if file == Path("-"):
+        yield sys.stdin.buffer
+        return
+    with file.open("rb") as lines:
+        yield lines
+
+
+@contextmanager
+def _progress(file: Path) -> Iterator[Callable[[int], None]]:
+    """Count lines on, of how many where the file can be counted first."""
+    from .progress import advancing, counting
+
+    if file == Path("-"):
+        with counting("lines") as count:
+            yield count
+        return
+    with file.open("rb") as lines:
+        total = sum(1 for _ in lines)
+    done = 0
+    with advancing() as advance:
+
+        def report(lines: int) -> None:
+            nonlocal done
+            done += lines
+            advance("turns", done, total)
+
+        yield report

@@ -1,0 +1,152 @@
+"""Opening a collection: its format, the length of its vectors, and the process that may use it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..contract import StoreError
+from .coroutines import answer, run_through
+from .folder import forget_holds
+from .index import blank
+from .place import Place
+from .rows import is_space, space_metadata, space_of
+
+if TYPE_CHECKING:
+    from chromadb.api.collection_configuration import CreateHNSWConfiguration
+
+FORMAT = 2
+"""Version of the layout of rows. Version 1 told namespaces by their documents alone; it is raised when opened."""
+
+_NO_INDEX_DIMS = 2
+_GRAPH: CreateHNSWConfiguration = {"max_neighbors": 32, "ef_construction": 200, "ef_search": 200}
+"""A denser graph than Chroma's default, which loses neighbours where a tenth or more of the vectors are equal."""
+_opening = threading.Lock()
+"""Chroma keeps one system a folder and does not guard its making against two threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open collection."""
+
+    client: Any
+    """What it was opened with: Chroma's client that waits, or the one that is awaited."""
+    rows: Any
+    """Chroma's collection; Chroma's annotations refuse plain lists of floats."""
+    dims: int
+    """Length of its vectors."""
+    batch: int
+    """How many rows one write may hold."""
+
+
+def open_place(place: Place, dims: int | None) -> Opened:
+    """Open a collection, or make it.
+
+    Args:
+        place: Where it lies.
+        dims: Length of the vectors to be stored; None for a store without an index, which takes any.
+
+    Raises:
+        StoreError: If it cannot be opened, is open in another process, was made by something else or by a
+            later version, or holds other vectors.
+    """
+    with _opening, place.faults("opened"):
+        client = place.connect()
+        try:
+            return run_through(_open(client, place, dims))
+        except BaseException:
+            place.disconnect(client)
+            raise
+
+
+async def open_place_async(place: Place, dims: int | None) -> Opened:
+    """Open a collection of a server as `open_place` does, for the event loop that runs."""
+    with place.faults("opened"):
+        return await _open(await place.connect_async(), place, dims)
+
+
+def close_place(place: Place, opened: Opened) -> None:
+    """Release a collection; what a process kept for itself is dropped."""
+    with _opening, place.faults("closed"):
+        try:
+            if place.ephemeral:
+                opened.client.delete_collection(place.collection)
+        finally:
+            place.disconnect(opened.client)
+
+
+async def _open(client: Any, place: Place, dims: int | None) -> Opened:
+    found = await _get_or_create(client, place.collection, dims)
+    held = await _dims(found, place)
+    if dims not in (None, held):
+        if await answer(found.count()):
+            raise StoreError(
+                f"The collection {place.collection!r} in {place} holds vectors of {held} numbers, the index says "
+                f"dims={dims}. Give the embedding it was made with, or another folder or collection."
+            )
+        await answer(client.delete_collection(place.collection))
+        found = await _get_or_create(client, place.collection, dims)
+        held = await _dims(found, place)
+    return Opened(client, found, held, await answer(client.get_max_batch_size()))
+
+
+async def _get_or_create(client: Any, name: str, dims: int | None) -> Any:
+    hnsw: CreateHNSWConfiguration = {"space": "cosine"}
+    if dims:
+        hnsw |= _GRAPH
+    made = client.get_or_create_collection(
+        name,
+        configuration={"hnsw": hnsw},
+        metadata={"hef:format": FORMAT, "hef:dims": dims or _NO_INDEX_DIMS},
+        embedding_function=None,
+    )
+    return await answer(made)
+
+
+async def _dims(found: Any, place: Place) -> int:
+    kept = found.metadata or {}
+    version = kept.get("hef:format")
+    if not isinstance(version, int) or version < 1:
+        raise StoreError(
+            f"The collection {found.name!r} in {place} was not made by ChromaStore. Give another folder or collection."
+        )
+    if version > FORMAT:
+        raise StoreError(
+            f"The collection {found.name!r} in {place} was made by a later version of HEF (format {version}; this "
+            f"one reads up to {FORMAT}). Update HEF, or give another folder or collection."
+        )
+    dims = int(kept["hef:dims"])
+    if version < FORMAT:
+        await _raise_format(found, kept, dims)
+    return dims
+
+
+async def _raise_format(found: Any, kept: dict[str, Any], dims: int) -> None:
+    """Give the rows of namespaces the metadata they are found by; an interrupted run is done again."""
+    spaces = await answer(found.get(where={"space": True}, include=["documents"]))
+    for row, document in zip(spaces["ids"], spaces["documents"], strict=True):
+        if is_space(row):
+            metadata = space_metadata(space_of(document))
+            await answer(found.upsert(row, [list(blank(row, dims))], [metadata], [document]))
+    await answer(found.modify(metadata={**kept, "hef:format": FORMAT}))
+
+
+def _after_fork() -> None:
+    """Leave all that Chroma opened to the parent: its threads do not exist in a forked process."""
+    global _opening
+    _opening = threading.Lock()
+    forget_holds()
+    shared = sys.modules.get("chromadb.api.shared_system_client")
+    if shared is not None:
+        _left.append(dict(shared.SharedSystemClient._identifier_to_system))
+        shared.SharedSystemClient.clear_system_cache()
+
+
+_left: list[Any] = []
+"""What a forked process must not destroy, because that would wait for threads that it lacks."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
