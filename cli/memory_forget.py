@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -96,14 +97,14 @@ def compact(home: options.HomeOption = None, as_json: options.JsonOption = False
     from ..memory import ChromaStore
     from .progress import advancing
 
-    before = _size(path)
+    before, began = _size(path), time.monotonic()
     with ChromaStore(path) as store, advancing() as advance:
         store.erase(report=partial(advance, "rewriting"))
-    after = _size(path)
+    after, took = _size(path), round(time.monotonic() - began, 1)
     if as_json:
-        typer.echo(json.dumps({"folder": str(path), "bytes_before": before, "bytes": after}))
+        typer.echo(json.dumps({"folder": str(path), "bytes_before": before, "bytes": after, "seconds": took}))
     else:
-        typer.echo(f"{path}: {before / 1e6:.1f} MB before, {after / 1e6:.1f} MB now")
+        typer.echo(f"{path}: {before / 1e6:.1f} MB before, {after / 1e6:.1f} MB now, in {took:g} s")
 
 
 def _size(folder: Path) -> int:

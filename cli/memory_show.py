@@ -40,7 +40,7 @@ def give_items(items: Sequence[SearchItem], person: str, *, total: int | None, a
 
 def turns(items: Sequence[SearchItem], person: str) -> Table:
     """Return one row a turn: what was said, and below it the reply."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False, leading=1)
     table.add_column("  id", no_wrap=True)
     table.add_column("when", no_wrap=True)
     table.add_column("thread", overflow="fold", max_width=14)

@@ -15,7 +15,8 @@ _SHOWN = 8
 _OTHERS = "others"
 _DAYS = {"day": 1, "week": 7, "month": 30}
 _GREY = "#b9b9c3"
-_GREY_OF_TEN = 7
+_BRIGHT = "#7b3fa0 #e08a1e #2e9e5b #d1495b #2b7fc3 #8c6d46 #e07bb5 #b5b52e #1fb5b5".split()
+"""One more than there are emotions with a row, since a row of others that holds one emotion bears its name."""
 
 
 def plot_timeline(path: Path, points: Sequence[Point], periods: Sequence[Period], period: PeriodName) -> None:
@@ -42,7 +43,7 @@ def plot_timeline(path: Path, points: Sequence[Point], periods: Sequence[Period]
 
 
 def _bars(
-    axes: Any, rows: Sequence[str], colours: dict[str, Any], periods: Sequence[Period], period: PeriodName
+    axes: Any, rows: Sequence[str], colours: dict[str, str], periods: Sequence[Period], period: PeriodName
 ) -> None:
     middles = [datetime.combine(held.start, datetime.min.time()) for held in periods]
     middles = [start + timedelta(days=_DAYS[period] / 2) for start in middles]
@@ -56,7 +57,7 @@ def _bars(
     axes.set_ylabel(f"share a {period}")
 
 
-def _dots(axes: Any, rows: Sequence[str], colours: dict[str, Any], points: Sequence[Point]) -> None:
+def _dots(axes: Any, rows: Sequence[str], colours: dict[str, str], points: Sequence[Point]) -> None:
     for place, row in enumerate(rows):
         held = [point for point in points if (point.emotion if point.emotion in rows else _OTHERS) == row]
         times = [datetime.fromtimestamp(point.time) for point in held]
@@ -79,8 +80,5 @@ def _share(emotions: dict[str, float], row: str, rows: Sequence[str]) -> float:
     return sum(share for emotion, share in emotions.items() if emotion not in rows)
 
 
-def _colours(rows: Sequence[str]) -> dict[str, Any]:
-    from matplotlib import colormaps
-
-    bright = [colour for place, colour in enumerate(colormaps["tab10"].colors) if place != _GREY_OF_TEN]
-    return {**dict(zip(rows, bright, strict=False)), _OTHERS: _GREY}
+def _colours(rows: Sequence[str]) -> dict[str, str]:
+    return {**dict(zip(rows, _BRIGHT, strict=False)), _OTHERS: _GREY}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,11 @@ _GRAPH: CreateHNSWConfiguration = {"max_neighbors": 32, "ef_construction": 200, 
 """A denser graph than Chroma's default, which loses neighbours where a tenth or more of the vectors are equal."""
 _opening = threading.Lock()
 """Chroma keeps one system a folder and does not guard its making against two threads."""
+
+_used = False
+"""Whether the Chroma inside this process was ever at work in it."""
+_lost = False
+"""Whether this process was forked from one where it was: Chroma waits here for threads that did not come along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,14 @@ def open_place(place: Place, dims: int | None) -> Opened:
         StoreError: If it cannot be opened, is open in another process, was made by something else or by a
             later version, or holds other vectors.
     """
+    global _used
+    if _lost and place.url is None:
+        raise StoreError(
+            f"The memory in {place} cannot be opened: this process was forked from one that had used Chroma, where "
+            "it would hang. Start the process with `spawn` or `forkserver`, or use a server (`chroma run`, then url)."
+        )
     with _opening, place.faults("opened"):
+        _used = _used or place.url is None
         client = place.connect()
         try:
             return run_through(_open(client, place, dims))
@@ -76,6 +87,13 @@ def close_place(place: Place, opened: Opened) -> None:
                 opened.client.delete_collection(place.collection)
         finally:
             place.disconnect(opened.client)
+
+
+def abandon_place(place: Place, opened: Opened) -> None:
+    """Leave a folder whose Chroma has failed, for it to be opened anew by whoever comes next."""
+    with _opening:
+        place.abandon(opened.client)
+        place.disconnect(opened.client)
 
 
 async def _open(client: Any, place: Place, dims: int | None) -> Opened:
@@ -135,18 +153,11 @@ async def _raise_format(found: Any, kept: dict[str, Any], dims: int) -> None:
 
 
 def _after_fork() -> None:
-    """Leave all that Chroma opened to the parent: its threads do not exist in a forked process."""
-    global _opening
+    global _opening, _lost
     _opening = threading.Lock()
+    _lost = _lost or _used
     forget_holds()
-    shared = sys.modules.get("chromadb.api.shared_system_client")
-    if shared is not None:
-        _left.append(dict(shared.SharedSystemClient._identifier_to_system))
-        shared.SharedSystemClient.clear_system_cache()
 
-
-_left: list[Any] = []
-"""What a forked process must not destroy, because that would wait for threads that it lacks."""
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)

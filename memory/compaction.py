@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from ..contract import StoreError
-from .collection import Opened, close_place, open_place
+from .collection import Opened, abandon_place, close_place, open_place
 from .folder import alone
 from .graph_files import blank_unused
 from .index import blank
@@ -91,8 +91,10 @@ def _open(place: Place) -> Iterator[Opened]:
     opened = open_place(place, None)
     try:
         yield opened
-    finally:
-        close_place(place, opened)
+    except BaseException:
+        abandon_place(place, opened)
+        raise
+    close_place(place, opened)
 
 
 def _copying(place: Place) -> str:
@@ -150,11 +152,6 @@ def _scrub(path: Path) -> None:
     """Free the folder of what belongs to no collection, and the database of what it has deleted."""
     with _database(path) as database:
         database.execute("PRAGMA secure_delete = ON")
-        collections = {str(id) for (id,) in database.execute("SELECT id FROM collections")}
-        topics = [str(topic) for (topic,) in database.execute("SELECT DISTINCT topic FROM embeddings_queue")]
-        for topic in topics:
-            if topic.rpartition("/")[2] not in collections:
-                database.execute("DELETE FROM embeddings_queue WHERE topic = ?", (topic,))
         database.execute("INSERT INTO embedding_fulltext_search(embedding_fulltext_search) VALUES ('rebuild')")
         database.execute("VACUUM")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")

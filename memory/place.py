@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from ..contract import SetupError, StoreError
+from .damage import check_files
 from .folder import hold, let_go
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from chromadb.api.client import Client
 
 _known_loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+
+
+class ChromaFault(StoreError):
+    """Chroma itself failed, not what it was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +90,28 @@ class Place:
             _known_loops.add(loop)
         return cast("AsyncClient", await chromadb.AsyncHttpClient(*self._address(), settings=_settings()))
 
+    def is_current(self, client: Client) -> bool:
+        """Tell whether the Chroma that a client of a folder speaks to is still the one that has it open."""
+        return self.path is None or _system_of(client) is not None
+
+    def abandon(self, client: Client) -> None:
+        """Drop the Chroma that has the folder open, so that the next client gets a new one.
+
+        After a write that failed for want of room, Chroma keeps a transaction open for which all later ones wait.
+        """
+        system = _system_of(client)
+        if system is not None:
+            kept = type(client)
+            kept._identifier_to_system.pop(client._identifier, None)
+            kept._identifier_to_refcount.pop(client._identifier, None)
+            system.stop()
+
     def disconnect(self, client: Client) -> None:
         """Close a client and, with the last one of a folder, let other processes have it."""
         try:
-            client.close()
+            # Chroma counts clients by folder, and would count one of an abandoned Chroma against the new one.
+            if self.is_current(client):
+                client.close()
         finally:
             if self.path is not None:
                 let_go(self.path)
@@ -104,7 +127,7 @@ class Place:
             # A panic of Chroma's Rust part is no `Exception`.
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            raise StoreError(f"The memory in {self} could not be {doing}: {error}. {self._advice()}") from error
+            raise ChromaFault(f"The memory in {self} could not be {doing}: {error}. {self._advice()}") from error
 
     def _advice(self) -> str:
         if self.url is not None:
@@ -137,11 +160,21 @@ def _open_folder(path: Path) -> ClientAPI:
 
     hold(path)
     try:
+        check_files(path)
         return chromadb.PersistentClient(path, _settings())
     except BaseException:
         _forget_system(str(path))
         let_go(path)
         raise
+
+
+def _system_of(client: Client) -> Any:
+    """Return the system that a client speaks to, None if Chroma keeps another for its folder by now."""
+    from chromadb.api import ServerAPI
+
+    server: Any = ServerAPI
+    system = type(client)._identifier_to_system.get(client._identifier)
+    return system if system is not None and system.instance(server) is client._server else None
 
 
 def _forget_system(path: str) -> None:

@@ -67,9 +67,9 @@ def search_items(
 
 
 def time_of(item: Item) -> float:
-    """Return when a turn was said, 0 where the item does not tell."""
+    """Return when a turn was said, 0 where the item does not tell; one that is replayed was said the first time."""
     time = item.value.get("time")
-    return float(time) if isinstance(time, int | float) else 0.0
+    return min(float(time), item.created_at.timestamp()) if isinstance(time, int | float) else 0.0
 
 
 def _pages(store: BaseStore, space: tuple[str, ...]) -> Iterator[SearchItem]:

@@ -16,12 +16,12 @@ from langgraph.store.base import BaseStore, IndexConfig, Op, PutOp, Result, TTLC
 
 from ..contract import StoreError
 from .batch import Batch
-from .collection import Opened, close_place, open_place
+from .collection import Opened, abandon_place, close_place, open_place
 from .compaction import Report, begin_erasing, compact, finish_erasing
 from .coroutines import run_through
 from .index import Index, Vectors
 from .loops import LoopCollections
-from .place import Place
+from .place import ChromaFault, Place
 from .reading import read
 from .rows import Namespace
 from .sweeping import Sweeper, expired_items
@@ -48,8 +48,8 @@ class ChromaStore(BaseStore):
     query ranks them. What has expired is never returned, swept or not, whatever `omit_expired` says.
 
     Threads and tasks may share a store, and a process may open a folder more than once. A folder belongs to one
-    process at a time: another gets a `StoreError`. Processes share a memory through a server (`chroma run`,
-    then `from_url`).
+    process at a time: another gets a `StoreError`, and so does one that was forked from a process in which the
+    embedded Chroma was at work. Processes share a memory through a server (`chroma run`, then `from_url`).
     """
 
     supports_ttl = True
@@ -150,12 +150,13 @@ class ChromaStore(BaseStore):
 
     def sweep_ttl(self) -> int:
         """Delete the items that have expired, and return how many there were."""
-        table = self._table()
-        doomed = {put.namespace for put in run_through(expired_items(table))}
+        with self._table() as table:
+            doomed = {put.namespace for put in run_through(expired_items(table))}
         with self._queued(doomed) as ticket:
             ticket.called.result()
             # What was written or refreshed meanwhile lives on.
-            puts = [put for put in run_through(expired_items(table)) if put.namespace in doomed]
+            with self._table() as table:
+                puts = [put for put in run_through(expired_items(table)) if put.namespace in doomed]
             self._write(puts, Vectors())
         return len(puts)
 
@@ -184,7 +185,7 @@ class ChromaStore(BaseStore):
         Raises:
             StoreError: If the files cannot be rewritten, or another store of this process has them open.
         """
-        self._table()
+        self._open()
         begin_erasing(self._place)
         self.batch(deletes)
         if self._place.path is not None:
@@ -226,7 +227,8 @@ class ChromaStore(BaseStore):
             WRITERS.give_back(ticket)
 
     def _read(self, batch: Batch, vectors: Vectors) -> list[Result]:
-        return run_through(read(self._table(), batch.ops, vectors))
+        with self._table() as table:
+            return run_through(read(table, batch.ops, vectors))
 
     async def _aread(self, batch: Batch, vectors: Vectors) -> list[Result]:
         if not batch.reads:
@@ -236,8 +238,8 @@ class ChromaStore(BaseStore):
         return await read(await self._atable(), batch.ops, vectors)
 
     def _write(self, puts: Sequence[PutOp], vectors: Vectors) -> None:
-        with self._writing:
-            run_through(apply(self._table(), puts, self._index, vectors))
+        with self._writing, self._table() as table:
+            run_through(apply(table, puts, self._index, vectors))
 
     async def _awrite(self, puts: Sequence[PutOp], vectors: Vectors, ticket: Ticket) -> None:
         """Write in a task of its own, which a cancelled caller does not break off."""
@@ -257,14 +259,31 @@ class ChromaStore(BaseStore):
         finally:
             WRITERS.give_back(ticket)
 
-    def _table(self) -> Table:
+    @contextmanager
+    def _table(self) -> Iterator[Table]:
+        """Yield the open table; a folder whose Chroma fails meanwhile is opened anew by the next op."""
+        opened = self._open()
+        try:
+            yield Table(self._place, opened)
+        except ChromaFault:
+            with self._opening:
+                if self._place.path is not None and self._opened is opened:
+                    self._opened = None
+                    abandon_place(self._place, opened)
+            raise
+
+    def _open(self) -> Opened:
         self._check_process()
         with self._opening:
             self._check_open()
+            if self._opened is not None and not self._place.is_current(self._opened.client):
+                # Another store of this process has met a failure.
+                stale, self._opened = self._opened, None
+                abandon_place(self._place, stale)
             if self._opened is None:
                 finish_erasing(self._place)
                 self._opened = open_place(self._place, self._dims)
-            return Table(self._place, self._opened)
+            return self._opened
 
     async def _atable(self) -> Table:
         self._check_process()
@@ -286,6 +305,6 @@ class ChromaStore(BaseStore):
         if self._opened is not None or self._of_loops:
             raise StoreError(
                 f"The memory in {self._place} was opened before this process was forked, where Chroma would hang. "
-                "Make a new ChromaStore in this process, or start it with `spawn`."
+                "Start the process with `spawn` or `forkserver`, or make a ChromaStore on a server (url) in it."
             )
         self._process, self._opening, self._writing = os.getpid(), threading.Lock(), threading.Lock()

@@ -48,7 +48,7 @@ def timeline(memories: Iterable[Memory]) -> list[Point]:
         for memory in memories
         if memory.emotion
     ]
-    return sorted(points, key=lambda point: point.time)
+    return sorted(points, key=lambda point: (point.time, point.id))
 
 
 def by_period(points: Sequence[Point], period: PeriodName, zone: tzinfo | None = None) -> list[Period]:

@@ -111,14 +111,14 @@ def secret(user: str) -> str:
 
 
 def told(user: str) -> Memory:
-    return Memory(id=turn_id("t", secret(user)), text=secret(user), emotion="sad", time=1.0)
+    return Memory(id=turn_id("t", secret(user)), text=secret(user), emotion="sad", time=1.0, thread="t")
 
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[ChromaStore]:
     with ChromaStore(index=INDEX) as store:
         for user in HOSTILE:
-            remember_turn(store, user, told(user), thread="t")
+            remember_turn(store, user, told(user))
         yield store
 
 

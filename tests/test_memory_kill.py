@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import time
@@ -13,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from killed_writer import State, write_until_killed
 from langgraph.store.base import PutOp
+
+from .killed_writer import State, write_until_killed
+from .processes import fresh
 
 KILLS = int(os.environ.get("HEF_KILLS", "6"))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs SIGKILL and a fork server")
 def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["chromadb", "chromadb.api.rust", "killed_writer"])
+    context = fresh()
     chance = random.Random(int(os.environ.get("HEF_SEED", "0")))
     acknowledged: State = {}
     begun: list[PutOp] = []

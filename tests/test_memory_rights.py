@@ -24,6 +24,7 @@ from hef.memory import (
     namespace_of,
     recall_turns,
     remember_turn,
+    search_items,
     select_items,
     turn_id,
 )
@@ -54,9 +55,15 @@ def store(request: pytest.FixtureRequest) -> Iterator[BaseStore]:
 
 def tell(store: BaseStore, user: str, text: str, time: float, thread: str = "t") -> str:
     memory = Memory(
-        id=turn_id(thread, f"{text}{time}"), text=text, reply=f"re {text}", emotion="sad", causes=("dog",), time=time
+        id=turn_id(thread, f"{text}{time}"),
+        text=text,
+        reply=f"re {text}",
+        emotion="sad",
+        causes=("dog",),
+        time=time,
+        thread=thread,
     )
-    remember_turn(store, user, memory, thread=thread)
+    remember_turn(store, user, memory)
     return memory.id
 
 
@@ -196,8 +203,8 @@ class Folder:
 
     def kept(self) -> tuple[list[Memory], list[tuple[str, float]]]:
         """Return what the other user has, and what a search of theirs gives."""
-        found = recall_turns(self.store, "keeper", "harmless7", 5)
-        return list_turns(self.store, "keeper"), [(one.text, round(one.score or 0.0, 5)) for one in found]
+        found = search_items(self.store, "keeper", "harmless7", 5)
+        return list_turns(self.store, "keeper"), [(one.key, round(one.score or 0.0, 5)) for one in found]
 
     def traces(self, chosen: Sequence[int] = range(25), *, user: bool = True) -> set[str]:
         """Return which files hold a word, an id or a vector of the chosen turns, or the user's name."""
@@ -257,7 +264,7 @@ def test_a_forgotten_user_leaves_no_trace_in_the_files(folder: Folder) -> None:
     assert folder.kept() == before
     folder.store.close()
     assert folder.traces() == set()
-    assert {file.name for file in folder.path.iterdir() if file.is_file()} == {"chroma.sqlite3"}
+    assert {file.name for file in folder.path.iterdir() if file.is_file()} == {"chroma.sqlite3", "hef.lock"}
 
 
 def test_who_forgets_all_leaves_no_trace_and_goes_on_in_the_same_process(folder: Folder) -> None:
@@ -273,6 +280,22 @@ def test_who_forgets_all_leaves_no_trace_and_goes_on_in_the_same_process(folder:
         folder.store = ChromaStore(folder.path, index=INDEX)
 
 
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_the_graph_of_a_few_turns_is_not_made_anew_from_old_memory(tmp_path: Path, kept: int) -> None:
+    def graph() -> tuple[bytes, int]:
+        (file,) = tmp_path.glob("*/data_level0.bin")
+        return file.read_bytes(), file.stat().st_mtime_ns
+
+    with ChromaStore(tmp_path, index=INDEX) as store:
+        ids = [tell(store, "ana", f"word{n}", float(n)) for n in range(4)]
+        erase_turns(store, "ana", Selection(ids=tuple(ids[kept:])))
+        before = graph()
+        assert len(list_turns(store, "ana")) == kept
+        tell(store, "ana", "afterwards", 9.0)
+        assert [item.value["text"] for item in search_items(store, "ana", "afterwards", 1)] == ["afterwards"]
+    assert graph() == before
+
+
 def test_a_forgotten_turn_leaves_no_trace_and_the_others_stay(folder: Folder) -> None:
     before = list_turns(folder.store, "zelda.quux")
     assert erase_turns(folder.store, "zelda.quux", Selection(since=3.0, until=6.0)) == 3
@@ -284,17 +307,17 @@ def test_a_forgotten_turn_leaves_no_trace_and_the_others_stay(folder: Folder) ->
 
 def test_a_graph_on_disk_is_written_anew_and_keeps_its_settings(tmp_path: Path) -> None:
     with ChromaStore(tmp_path, index=INDEX) as store:
-        table = store._table()
-        table._opened.rows.modify(configuration={"hnsw": {"sync_threshold": 20}})
+        opened = store._open()
+        opened.rows.modify(configuration={"hnsw": {"sync_threshold": 20}})
         ids = [tell(store, "ana", f"unusual{n} sentence", float(n)) for n in range(60)]
         store.put(("plain",), "k", {"text": "without a vector"}, index=False)
         before = store.search(("hef",), query="unusual7", limit=100), store.search(("plain",), query="unusual7")
-        settings = table._opened.rows.configuration_json["hnsw"]
+        settings = opened.rows.configuration_json["hnsw"]
         assert erase_turns(store, "ana", Selection(ids=tuple(ids[30:]))) == 30
         vectors = np.asarray(embed([f"unusual{n} sentence" for n in range(30, 60)]), dtype=np.float32)
         files = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
         assert not any(_holds(held, vector) for held in files for vector in vectors)
-        assert store._table()._opened.rows.configuration_json["hnsw"] == settings
+        assert store._open().rows.configuration_json["hnsw"] == settings
         kept = [item for item in before[0] if item.key in ids[:30]]
         assert [
             (item.key, item.value, item.created_at) for item in store.search(("hef",), query="unusual7", limit=100)
@@ -359,13 +382,26 @@ def test_a_graph_of_unknown_form_is_told(folder: Folder, monkeypatch: pytest.Mon
         erase_turns(folder.store, "zelda.quux")
 
 
+def test_a_folder_that_another_store_has_open_is_not_rewritten_under_it(folder: Folder) -> None:
+    with ChromaStore(folder.path, index=INDEX) as other:
+        assert len(list_turns(other, "keeper")) == 40
+        with pytest.raises(StoreError, match="open in another store of this process"):
+            erase_turns(folder.store, "zelda.quux")
+        assert list_turns(other, "zelda.quux") == []
+        tell(other, "keeper", "written meanwhile", 50.0)
+    folder.store.close()
+    folder.store = ChromaStore(folder.path, index=INDEX)
+    assert len(list_turns(folder.store, "keeper")) == 41
+    assert folder.traces() == set()
+
+
 def test_collections_of_others_in_the_folder_stay(folder: Folder) -> None:
     with ChromaStore(folder.path, collection="other") as other:
         other.put(("a",), "k", {"text": "theirs"})
     assert erase_turns(folder.store, "zelda.quux") == 25
+    assert folder.traces() == set()
     with ChromaStore(folder.path, collection="other") as other:
         assert [item.value for item in other.search(("a",))] == [{"text": "theirs"}]
-    assert folder.traces() == set()
 
 
 def test_what_is_written_by_another_thread_meanwhile_is_kept(folder: Folder) -> None:
