@@ -27,6 +27,7 @@ from .store_contract import DIMS, embed
 
 DAY = 86_400.0
 INDEX: IndexConfig = {"dims": DIMS, "embed": embed, "fields": ["text"]}
+TESTS = "After nine long weeks of waiting and many tests our family doctor rang last Monday morning and told me that"
 MEANING = RecallWeights(words=0, detail=0, recency=0, emotion=0)
 
 
@@ -126,6 +127,9 @@ def test_clauses() -> None:
         ("My dog died", "My cat died", False),
         ("I passed my driving test today", "I failed my driving test today", False),
         ("ok", "yes", False),
+        (f"{TESTS} it is cancer", f"{TESTS} it is certain cancer", True),
+        (f"{TESTS} it is cancer", f"{TESTS} it is not cancer", False),
+        (f"{TESTS} room 7", f"{TESTS} room 8", False),
         ("", "!", True),
     ],
 )
@@ -142,11 +146,11 @@ def test_of_near_duplicates_one_is_recalled(store: BaseStore) -> None:
 
 
 def test_where_meaning_has_no_weight_all_turns_are_ranked(store: BaseStore) -> None:
-    turns = [Memory(id=str(n), text=f"cat {n}", time=n * DAY) for n in range(80)]
+    turns = [Memory(id=str(n), text="cat" + " mouse" * n, time=(37 * n % 80) * DAY) for n in range(80)]
     remember_turns(store, "ana", [*turns, Memory(id="new", text="quite another thing", time=99 * DAY)])
     weights = RecallWeights(meaning=0, words=0, detail=0, recency=1, emotion=0)
-    found = recall_turns(store, "ana", "cat 3", 2, weights=weights, now=100 * DAY)
-    assert [memory.id for memory in found] == ["new", "79"]
+    found = recall_turns(store, "ana", "cat", 1, weights=weights, now=100 * DAY)
+    assert [memory.id for memory in found] == ["new"]
 
 
 def test_what_lies_below_a_users_turns_is_no_turn_of_theirs(store: BaseStore) -> None:
@@ -167,6 +171,6 @@ def test_a_turn_that_is_written_again_keeps_the_time_it_was_first_said(store: Ba
 
 
 def test_memories_that_do_not_fit_the_budget_are_passed_over() -> None:
-    memories = [Memory(id=str(size), text="x" * size) for size in (5, 9, 3)]
+    memories = [Memory(id=str(size), text="x" * size) for size in (5, 9, 4, 3)]
     assert [memory.id for memory in within(memories, 8, lambda memory: len(memory.text))] == ["5", "3"]
     assert within(memories, 0, lambda memory: len(memory.text)) == []

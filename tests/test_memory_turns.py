@@ -119,6 +119,7 @@ def test_of_equal_turns_the_newest_is_recalled_once(indexed: BaseStore) -> None:
     tell(indexed, "ana", *(turn("yes", float(time)) for time in [*range(50, 90), *range(50)]))
     tell(indexed, "ana", turn("yes please", 1000.0))
     assert [memory.time for memory in recall_turns(indexed, "ana", "yes", 3)] == [89.0, 1000.0]
+    assert [memory.time for memory in recall_turns(indexed, "ana", "yes", 1)] == [89.0]
 
 
 @pytest.mark.parametrize("make", [InMemoryStore, ChromaStore])
