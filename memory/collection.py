@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..contract import StoreError
@@ -23,6 +24,8 @@ FORMAT = 2
 _NO_INDEX_DIMS = 2
 _GRAPH: CreateHNSWConfiguration = {"max_neighbors": 32, "ef_construction": 200, "ef_search": 200}
 """A denser graph than Chroma's default, which loses neighbours where a tenth or more of the vectors are equal."""
+_REQUESTS = 8
+"""More at once only make the HTTP client open and close connections: with a hundred, ten times the work."""
 _opening = threading.Lock()
 """Chroma keeps one system a folder and does not guard its making against two threads."""
 
@@ -44,6 +47,8 @@ class Opened:
     """Length of its vectors."""
     batch: int
     """How many rows one write may hold."""
+    gate: asyncio.Semaphore | None = None
+    """How many requests may be under way at once, for the client that is awaited."""
 
 
 def open_place(place: Place, dims: int | None) -> Opened:
@@ -76,7 +81,8 @@ def open_place(place: Place, dims: int | None) -> Opened:
 async def open_place_async(place: Place, dims: int | None) -> Opened:
     """Open a collection of a server as `open_place` does, for the event loop that runs."""
     with place.faults("opened"):
-        return await _open(await place.connect_async(), place, dims)
+        opened = await _open(await place.connect_async(), place, dims)
+        return replace(opened, gate=asyncio.Semaphore(_REQUESTS))
 
 
 def close_place(place: Place, opened: Opened) -> None:

@@ -102,7 +102,7 @@ class Table:
             call = self._opened.rows.query(
                 query_embeddings=[list(vector)], n_results=count, where=sieve, include=["distances"]
             )
-            found = await answer(call)
+            found = await self._answer(call)
         return [
             (row, min(1.0, 1 - distance)) for row, distance in zip(found["ids"][0], found["distances"][0], strict=True)
         ]
@@ -118,27 +118,33 @@ class Table:
                     metadatas=[row.metadata for row in some],
                     documents=[row.document for row in some],
                 )
-                await answer(call)
+                await self._answer(call)
 
     async def mark(self, metadata: Mapping[str, Metadata]) -> None:
         """Set single metadata of rows, by id; rows that do not exist are passed over."""
         with self._place.faults("written"):
             for some in self._batches(list(metadata)):
-                await answer(self._opened.rows.update(ids=some, metadatas=[metadata[row] for row in some]))
+                await self._answer(self._opened.rows.update(ids=some, metadatas=[metadata[row] for row in some]))
 
     async def delete(self, ids: Sequence[str]) -> None:
         """Delete rows; those that do not exist are passed over."""
         with self._place.faults("written"):
             for some in self._batches(list(ids)):
-                await answer(self._opened.rows.delete(ids=some))
+                await self._answer(self._opened.rows.delete(ids=some))
 
     async def _count(self) -> int:
         with self._place.faults("read"):
-            return int(await answer(self._opened.rows.count()))
+            return int(await self._answer(self._opened.rows.count()))
 
     async def _read(self, **wanted: Any) -> Any:
         with self._place.faults("read"):
-            return await answer(self._opened.rows.get(**wanted))
+            return await self._answer(self._opened.rows.get(**wanted))
+
+    async def _answer(self, call: Any) -> Any:
+        if self._opened.gate is None:
+            return await answer(call)
+        async with self._opened.gate:
+            return await answer(call)
 
     def _batches(self, of: Sequence[_T]) -> Iterator[Sequence[_T]]:
         return (of[start : start + self._opened.batch] for start in range(0, len(of), self._opened.batch))
