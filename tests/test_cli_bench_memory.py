@@ -114,9 +114,10 @@ def test_turns_of_others_are_told_by_a_crowd(server: str, monkeypatch: pytest.Mo
 
 def test_a_crowd_leaves_nothing_on_the_server(server: str) -> None:
     import chromadb
+    from chromadb.config import Settings
 
     host, _, port = server.removeprefix("http://").partition(":")
-    client = chromadb.HttpClient(host, int(port), settings=chromadb.Settings(anonymized_telemetry=False))
+    client = chromadb.HttpClient(host, int(port), settings=Settings(anonymized_telemetry=False))
     before = {found.name for found in client.list_collections()}
     measure_crowd(server, 2, 16)
     assert {found.name for found in client.list_collections()} == before == set()
