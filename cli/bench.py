@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from . import options
+from .bench_memory import memory
 from .measuring import AgainstOption, JsonOption, SeedOption, give, name_broken
 
 bench = typer.Typer(no_args_is_help=True, help="Measure speed and memory.")
+bench.command("memory")(memory)
 
 DataOption = Annotated[
     Path | None,

@@ -15,7 +15,7 @@ from .relevance import Candidate, rank
 from .stored import memory_of
 from .users import namespace_of
 
-_SPARE = 32
+SPARE = 32
 """Candidates beyond those that are wanted; so many nearer in meaning can be passed by the rest of the formula."""
 
 
@@ -113,7 +113,7 @@ def _wanted(
 def _recall(namespace: tuple[str, ...], wanted: _Wanted) -> Question[list[Memory]]:
     if wanted.limit < 1:
         return []
-    size = wanted.limit + len(wanted.held) + _SPARE
+    size = wanted.limit + len(wanted.held) + SPARE
     while wanted.query.strip() and wanted.weights.meaning:
         found = yield SearchOp(namespace, None, size, 0, wanted.query)
         if not any(item.score is not None for item in found):
