@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from langgraph.store.base import BaseStore, PutOp
 
-from .compaction import Report
+from .chroma.compaction import Report
+from .chroma.store import ChromaStore
 from .selection import EVERYTHING, Selection, select_items
-from .store import ChromaStore
 
 
 def erase_turns(

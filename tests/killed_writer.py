@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hef.memory import ChromaStore
-from hef.memory.rows import Record, is_item, is_space
+from hef.memory.chroma.rows import Record, is_item, is_space
 from langgraph.store.base import IndexConfig, PutOp
 
 State = dict[tuple[tuple[str, ...], str], dict[str, Any]]

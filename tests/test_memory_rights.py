@@ -28,7 +28,7 @@ from hef.memory import (
     select_items,
     turn_id,
 )
-from hef.memory.rows import item_row, space_hash
+from hef.memory.chroma.rows import item_row, space_hash
 from langgraph.store.base import BaseStore, IndexConfig
 from langgraph.store.memory import InMemoryStore
 
@@ -377,7 +377,7 @@ def test_what_cannot_be_compacted_yet_is_still_read(
 
 
 def test_a_graph_of_unknown_form_is_told(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hef.memory.graph_files._VERSION", 2)
+    monkeypatch.setattr("hef.memory.chroma.graph_files._VERSION", 2)
     with pytest.raises(StoreError, match="form that this version does not know"):
         erase_turns(folder.store, "zelda.quux")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from ..contract import StoreError
+from ...contract import StoreError
 
 _DATABASE = "chroma.sqlite3"
 _HEADER = struct.Struct("<iQQQQ")

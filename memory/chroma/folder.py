@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ..contract import StoreError
+from ...contract import StoreError
 
 LOCK = "hef.lock"
 """Name of the file whose lock says that a process has the folder open; the system frees it when the process dies."""

@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..contract import StoreError
+from ...contract import StoreError
 from .coroutines import answer, run_through
 from .folder import forget_holds
 from .index import blank

@@ -10,7 +10,7 @@ import os
 import struct
 from pathlib import Path
 
-from ..contract import StoreError
+from ...contract import StoreError
 
 _HEADER = struct.Struct("<i6Q")
 """Version, offset of the links, capacity, rows, bytes a row, offset of the labels, offset of the vectors."""

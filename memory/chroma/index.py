@@ -16,7 +16,7 @@ from langgraph.store.base import (
     tokenize_path,
 )
 
-from ..contract import SetupError, StoreError
+from ...contract import SetupError, StoreError
 
 Vector: TypeAlias = Sequence[float]
 

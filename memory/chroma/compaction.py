@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from ..contract import StoreError
+from ...contract import StoreError
 from .collection import Opened, abandon_place, close_place, open_place
 from .folder import alone
 from .graph_files import blank_unused

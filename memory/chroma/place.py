@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from ..contract import SetupError, StoreError
+from ...contract import SetupError, StoreError
 from .damage import check_files
 from .folder import hold, let_go
 

@@ -26,7 +26,7 @@ from typing import Any, TypeAlias
 
 from langgraph.store.base import Item, SearchItem
 
-from ..contract import StoreError
+from ...contract import StoreError
 from .filters import Clause, clauses, facets
 
 Namespace: TypeAlias = tuple[str, ...]

@@ -14,7 +14,7 @@ from typing import Self
 
 from langgraph.store.base import BaseStore, IndexConfig, Op, PutOp, Result, TTLConfig
 
-from ..contract import StoreError
+from ...contract import StoreError
 from .batch import Batch
 from .collection import Opened, abandon_place, close_place, open_place
 from .compaction import Report, begin_erasing, compact, finish_erasing
