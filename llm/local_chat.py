@@ -113,9 +113,9 @@ class LocalChat(ChatHuggingFace):
 
     @property
     def name_of_model(self) -> str:
-        """A short name to show: the hub's id, or the name of the folder."""
+        """A short name to show and to find fits by: that of the folder, or of the model on the hub without its owner."""
         given = str(self.model_id)
-        return embedded_name(given) if is_embedded(given) else Path(given).name if Path(given).is_dir() else given
+        return embedded_name(given) if is_embedded(given) else Path(given).name
 
     @property
     def _llm_type(self) -> str:

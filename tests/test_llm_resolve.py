@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hef.contract import SetupError
 from hef.llm import LocalChat, model_name, prepare_embedded, resolve_model
+from hef.nodes.known_fits import Fits
 from langchain_core.language_models import FakeListChatModel
 
 
@@ -30,10 +31,18 @@ def test_folder_becomes_a_local_chat() -> None:
     assert model_name(chat) == folder.name
 
 
+def test_a_model_on_the_hub_and_a_copy_of_it_in_a_folder_have_one_name() -> None:
+    there = LocalChat(model_id="Qwen/Qwen2.5-Coder-0.5B-Instruct")
+    here = LocalChat(model_id="/models/Qwen2.5-Coder-0.5B-Instruct")
+
+    assert model_name(there) == model_name(here) == "Qwen2.5-Coder-0.5B-Instruct"
+    assert Fits("minilm").of(model_name(there), "scored").origin is not None
+
+
 def test_hub_id_becomes_a_local_chat_without_reaching_the_hub() -> None:
     chat = resolve_model("huggingface:some/model")
     assert isinstance(chat, LocalChat)
-    assert model_name(chat) == "some/model"
+    assert model_name(chat) == "model"
 
 
 def test_folder_that_holds_no_model_is_refused_at_load(tmp_path: Path) -> None:
