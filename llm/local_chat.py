@@ -113,7 +113,7 @@ class LocalChat(ChatHuggingFace):
 
     @property
     def name_of_model(self) -> str:
-        """A short name to show and to find fits by: that of the folder, or of the model on the hub without its owner."""
+        """A short name, by which fits are found, too: of the folder, or of the model on the hub without its owner."""
         given = str(self.model_id)
         return embedded_name(given) if is_embedded(given) else Path(given).name
 
