@@ -16,7 +16,6 @@ from hef.contract import Memory, StoreError
 from hef.memory import (
     ChromaStore,
     Selection,
-    compaction,
     erase_turns,
     export_turns,
     import_turns,
@@ -28,6 +27,7 @@ from hef.memory import (
     select_items,
     turn_id,
 )
+from hef.memory.chroma import compaction
 from hef.memory.chroma.rows import item_row, space_hash
 from langgraph.store.base import BaseStore, IndexConfig
 from langgraph.store.memory import InMemoryStore
