@@ -67,9 +67,9 @@ def test_only_a_named_user_is_remembered(tmp_path: Path):
 
 @pytest.mark.usefixtures("quick")
 def test_what_a_user_said_before_is_recalled(tmp_path: Path):
-    said = ("My dog Rex died last night.", "--home", str(tmp_path), "--strategy", "sem_only", "--json", "--user", "ana")
-    assert json.loads(reply(*said).stdout)["empathy"]["memories"] == []
-    assert len(json.loads(reply(*said).stdout)["empathy"]["memories"]) == 1
+    settings = ("--home", str(tmp_path), "--strategy", "sem_only", "--json", "--user", "ana")
+    assert json.loads(reply("My dog Rex died last night.", *settings).stdout)["empathy"]["memories"] == []
+    assert len(json.loads(reply("I miss Rex so much.", *settings).stdout)["empathy"]["memories"]) == 1
 
 
 @pytest.mark.usefixtures("quick")
