@@ -16,7 +16,7 @@ def pass_minutes(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Return what moves the clock of the memory on."""
     clock = [1_000_000.0]
     for module in ("expiry", "table", "writing", "reading"):
-        monkeypatch.setattr(f"hef.memory.{module}.now", lambda: clock[0])
+        monkeypatch.setattr(f"hef.memory.chroma.{module}.now", lambda: clock[0])
 
     def pass_minutes(minutes: float) -> None:
         clock[0] += minutes * 60
