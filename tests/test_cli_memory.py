@@ -284,7 +284,7 @@ def test_compact_rewrites_the_files_of_a_stopped_server(filled, home: Path, monk
 
     with ChromaStore(home / "memory") as store:
         forget_turns(store, "ana")
-    assert holding(home, "Bello") == ["chroma.sqlite3"]
+    assert "chroma.sqlite3" in holding(home, "Bello")
     monkeypatch.setenv("HEF_CHROMA_URL", "http://localhost:8000")
     assert "stop that server" in filled("compact").stderr
     monkeypatch.delenv("HEF_CHROMA_URL")
