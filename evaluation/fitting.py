@@ -128,9 +128,9 @@ def fit_join(
 
 def likelihood_alone(evidence: Sequence[Evidence], labels: Sequence[str]) -> float:
     """Return the mean log-probability of the true label by the scores of the LLM alone, at their best temperature."""
-    scores = [one.verdict.scores or {} for one in evidence]
-    features = np.array([[held[label] for label in labels] for held in scores])[:, :, None]
-    wanted = np.array([one.wanted for one in evidence])
+    scored = [(one.verdict.scores, one.wanted) for one in evidence if one.verdict.scores is not None]
+    features = np.array([[held[label] for label in labels] for held, _ in scored])[:, :, None]
+    wanted = np.array([place for _, place in scored])
     hot = fit_logit(features, wanted, np.ones(1), np.zeros(1))
     return float(log_shares(features, hot)[np.arange(len(wanted)), wanted].mean())
 
