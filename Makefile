@@ -32,7 +32,7 @@ $(VENV)/ready: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/ready-to-test: $(VENV)/ready
-	$(PIP) --editable ".[train,evaluate,studio]" --group dev
+	$(PIP) --editable ".[train,evaluate,studio,agents,mcp,openai,postgres,ray]" --group dev
 	@touch $@
 
 test: lint types ## Check style and types, then run all tests
