@@ -16,6 +16,8 @@ class RecallWeights(BaseModel):
         detail    log(1 + distinct words) / log(31), at most 1: a longer turn has more to be recalled for
         recency   0.5 ** (age / half_life)
         emotion   probability of the emotion that was decided: a turn that says clearly what was felt counts more
+
+    A turn whose meaning lies below `least` does not bear on the query: it is not recalled, however new it is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -25,4 +27,5 @@ class RecallWeights(BaseModel):
     detail: float = Field(default=0.3, ge=0, description="Weight of how much a turn says")
     recency: float = Field(default=0.02, ge=0, description="Weight of how new a turn is")
     emotion: float = Field(default=0.02, ge=0, description="Weight of how clear its emotion was")
+    least: float = Field(default=0.0, ge=-1, le=1, description="Meaning below which a turn is not recalled")
     half_life: float = Field(default=30.0, gt=0, description="Days after which a turn is half as new")

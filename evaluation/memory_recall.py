@@ -80,6 +80,8 @@ class RecallBench:
             found["without clauses"] = self._hef(self._whole)
             for name in ("words", "detail", "recency", "emotion"):
                 found[f"without {name}"] = self._hef(weights=RecallWeights(**{name: 0.0}))
+            for least in (0.1, 0.2):
+                found[f"least meaning {least}"] = self._hef(weights=RecallWeights(least=least))
         return found
 
     def _hef(self, store: BaseStore | None = None, weights: RecallWeights | None = None) -> Way:

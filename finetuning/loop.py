@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from .forward import score
 from .learner import Learner
 from .lora import load_lora, lora_state, start_from, with_lora
 from .measure import AdapterFigures, measure
+from .memories import with_memories
 from .objective import loss_of
 from .recipe import AdapterRecipe
 from .samples import Exchange, Lesson, Writer, all_exchanges, exchanges, with_causes
@@ -129,11 +129,13 @@ class AdapterRun:
         """Yield the batches of one pass; the last pass may be a part of one."""
         found = exchanges(self.fitted, self.recipe.seed, number)
         part = min(1.0, self.recipe.passes - number)
-        rows = with_causes(found[: ceil(len(found) * part)], self.sem, self.recipe.causes_left_out, self.recipe.seed)
+        found = found[: ceil(len(found) * part)]
+        replied = ceil(len(found) * self.recipe.replies)
+        drafted = with_memories(found[:replied], self.sem, self.recipe.memories, f"{self.recipe.seed}:{number}")
+        rows = with_causes([*drafted, *found[replied:]], self.sem, self.recipe.causes_left_out, self.recipe.seed)
         pairs = [(row, self.writer.write(row)) for row in rows]
+        pairs = [(row, held if at < replied else held.judgement()) for at, (row, held) in enumerate(pairs)]
         pairs = [pair for pair in pairs if len(pair[1].ids) <= self.recipe.max_tokens]
-        chance = random.Random(f"{self.recipe.seed}:{number}:replies")
-        pairs = [(row, held if chance.random() < self.recipe.replies else held.judgement()) for row, held in pairs]
         lengths = [len(lesson.ids) for _, lesson in pairs]
         for batch in batches(lengths, self.recipe.batch_size, f"{self.recipe.seed}:{number}", pool=50):
             yield [pairs[i] for i in batch]

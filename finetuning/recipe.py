@@ -29,6 +29,7 @@ class AdapterRecipe(BaseModel):
     replies: float = Field(
         default=1.0, ge=0, le=1, description="Share of samples with a reply to learn; the others end at the label"
     )
+    memories: float = Field(default=0.5, ge=0, le=1, description="Share of the replies whose prompts show past turns")
     teachers: tuple[str, ...] = Field(
         default=(), description="Folders of finished SEM runs whose soft labels are learned beside the labels"
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..contract import HefContext, SetupError, Turn
+from ..contract import HefContext, Memory, SetupError, Turn
 from ..llm.prompt import Prompter
 from ..prompts import Prompts
 from ..prompts.messages import CAUSES, SCORE_PREFIX, draft_messages, score_messages
@@ -32,6 +32,8 @@ class Exchange:
     """The listener's turn."""
     words: tuple[str, ...] = ()
     """Cause words that the prompt names."""
+    memories: tuple[Memory, ...] = ()
+    """Past turns that the prompt shows."""
 
     @property
     def sample(self) -> Sample:
@@ -108,7 +110,7 @@ def with_causes(
         causes = sem.causes([row.turns for row in rows], [row.emotion for row in rows])
         for row, held in zip(rows, causes, strict=True):
             words = () if chance.random() < left_out else tuple(cause.text for cause in held[:CAUSES])
-            named.append(Exchange(row.turns, row.emotion, row.conv_id, row.reply, words))
+            named.append(replace(row, words=words))
         report(len(named), len(found))
     return named
 
@@ -138,7 +140,9 @@ class Writer:
         asked = score_messages(self._prompts, exchange.turns, persona, limit)
         judging = self._prompter.text(asked, prefix=SCORE_PREFIX)
         drafting = self._prompter.text(
-            draft_messages(self._prompts, exchange.turns, exchange.emotion, exchange.words, (), persona, limit)
+            draft_messages(
+                self._prompts, exchange.turns, exchange.emotion, exchange.words, exchange.memories, persona, limit
+            )
         )
         label = f" {exchange.emotion}"
         if not drafting.startswith(judging + label):

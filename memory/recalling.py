@@ -119,7 +119,7 @@ def _recall(namespace: tuple[str, ...], wanted: _Wanted) -> Question[list[Memory
         if not any(item.score is not None for item in found):
             break
         chosen = _chosen(wanted, [item for item in found if item.namespace == namespace])
-        if len(found) < size or (len(chosen) == wanted.limit and not _at_the_end(found, chosen)):
+        if len(found) < size or _too_far(found[-1], wanted) or _settled(found, chosen, wanted):
             return chosen
         size *= 4
     everything = yield from every(namespace)
@@ -130,10 +130,16 @@ def _chosen(wanted: _Wanted, items: Iterable[SearchItem]) -> list[Memory]:
     return distinct((candidate.memory for candidate in wanted.best(items)), wanted.limit)
 
 
-def _at_the_end(found: Sequence[SearchItem], chosen: Sequence[Memory]) -> bool:
-    """Say whether a page ends among equals of a chosen turn: beyond it there may be better ones."""
+def _too_far(item: SearchItem, wanted: _Wanted) -> bool:
+    """Say whether what is no nearer than an item cannot be recalled."""
+    return item.score is not None and item.score < wanted.weights.least
+
+
+def _settled(found: Sequence[SearchItem], chosen: Sequence[Memory], wanted: _Wanted) -> bool:
+    """Say whether enough is chosen, and the page does not end among equals of it: better ones may lie beyond."""
     kept = {memory.id for memory in chosen}
-    return any(item.key in kept and _closeness(item) <= _closeness(found[-1]) for item in found)
+    equal = any(item.key in kept and _closeness(item) <= _closeness(found[-1]) for item in found)
+    return len(chosen) == wanted.limit and not equal
 
 
 def _closeness(item: SearchItem) -> float:

@@ -25,7 +25,7 @@ class Candidate:
 
 
 def rank(candidates: Sequence[Candidate], query: str, weights: RecallWeights, now: float) -> list[Candidate]:
-    """Return the candidates with their score, the most relevant first, and of equals the newest first.
+    """Return the candidates that bear on a query with their score, the most relevant first, of equals the newest.
 
     The score is the weighted mean that `RecallWeights` describes. Where no candidate has a vector, a turn's
     detail says nothing about the query and is left out; a blank query leaves the newest first, without a score.
@@ -38,6 +38,7 @@ def rank(candidates: Sequence[Candidate], query: str, weights: RecallWeights, no
     """
     if not query.strip():
         return sorted(candidates, key=_newest, reverse=True)
+    candidates = [found for found in candidates if found.meaning is None or found.meaning >= weights.least]
     if all(candidate.meaning is None for candidate in candidates):
         weights = weights.model_copy(update={"meaning": 0.0, "detail": 0.0})
     shared = shared_words(query, [candidate.memory.text for candidate in candidates])

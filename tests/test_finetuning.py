@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from hef.contract import HefContext, SetupError, Turn
+from hef.contract import HefContext, Memory, SetupError, Turn
 from hef.finetuning.forward import score, shared
 from hef.finetuning.loop import AdapterRun
 from hef.finetuning.lora import write_adapter
+from hef.finetuning.memories import with_memories
 from hef.finetuning.objective import loss_of
 from hef.finetuning.recipe import AdapterRecipe
-from hef.finetuning.samples import Exchange, Lesson, Writer, exchanges, with_causes
+from hef.finetuning.samples import Exchange, Lesson, Writer, all_exchanges, exchanges, with_causes
 from hef.llm import prepare_embedded
 from hef.llm.prompt import Prompter
 from hef.prompts import Prompts
-from hef.prompts.messages import SCORE_PREFIX, draft_messages, score_messages
+from hef.prompts.messages import SCORE_PREFIX, draft_messages, remembered, score_messages
 from hef.sem import EMPATHETIC_DIALOGUES, resolve_sem
 from hef.sem.training.data import Conversation
 
@@ -85,6 +87,31 @@ def test_a_lesson_is_the_graphs_own_prompts_then_the_reply_and_the_end(tokenizer
     assert tokenizer.decode(lesson.ids[: lesson.label.start]) == judging
     assert tokenizer.decode([lesson.ids[at] for at in lesson.label]) == " sad"
     assert tokenizer.decode([lesson.ids[at] for at in lesson.reply]) == "I am so sorry.<|im_end|>"
+
+
+def test_a_lesson_shows_its_memories_as_the_draft_does(tokenizer: Any) -> None:
+    past = Memory(id="", text="I moved away.", emotion="lonely")
+    lesson = Writer(tokenizer, END).write(replace(DOG, memories=(past,)))
+    task = draft_messages(Prompts(), DOG.turns, "sad", DOG.words, [past], HefContext().persona, 6000)[-1].text
+    assert remembered(past) in task
+    assert task in tokenizer.decode(lesson.ids[: lesson.reply.start])
+
+
+def test_memories_are_what_the_dialogue_leaves_out_or_what_others_said() -> None:
+    rows = [row for row in all_exchanges(TALKS) if len(row.turns) == 3]
+    given = with_memories(rows, resolve_sem(None), 1.0, "0")
+    cut = 0
+    for before, after in zip(rows, given, strict=True):
+        assert before.turns[-len(after.turns) :] == after.turns
+        told = [turn.text for turn in before.turns[: -len(after.turns)] if turn.role == "speaker"]
+        shown = [memory.text for memory in after.memories]
+        own = {turn.text for turn in before.turns if turn.role == "speaker"} - {"I think of it all day."}
+        assert 1 <= len(shown) <= 3
+        assert own & set(shown) == set(told)
+        cut += bool(told)
+    assert 0 < cut < len(rows)
+    assert with_memories(rows, resolve_sem(None), 1.0, "0") == given
+    assert with_memories(rows, resolve_sem("lexicon"), 0.0, "0") == rows
 
 
 def test_each_pass_draws_one_listener_turn_of_every_conversation_and_another_one_later() -> None:

@@ -70,7 +70,11 @@ def test_a_turn_of_the_future_is_no_newer_than_now() -> None:
 
 
 @given(
-    weights=st.builds(RecallWeights, **dict.fromkeys(("meaning", "words", "detail", "recency"), st.floats(0, 10))),
+    weights=st.builds(
+        RecallWeights,
+        **dict.fromkeys(("meaning", "words", "detail", "recency"), st.floats(0, 10)),
+        least=st.just(-1.0),
+    ),
     meaning=st.none() | st.floats(-1, 1),
     text=st.text(),
     query=st.text(min_size=1),
@@ -78,6 +82,13 @@ def test_a_turn_of_the_future_is_no_newer_than_now() -> None:
 def test_a_score_lies_between_0_and_1(weights: RecallWeights, meaning: float | None, text: str, query: str) -> None:
     (found,) = rank([Candidate(Memory(id="a", text=text, probability=1.0), meaning)], query, weights, now=1.0)
     assert found.memory.score is None or 0 <= found.memory.score <= 1 + 1e-9
+
+
+def test_what_lies_below_the_least_meaning_is_not_recalled_however_new_it_is() -> None:
+    far, near = Candidate(Memory(id="far", text="x", time=9.0), 0.19), Candidate(Memory(id="near", text="x"), 0.2)
+    unknown = Candidate(Memory(id="unknown", text="x"), None)
+    found = rank([far, near, unknown], "dog", RecallWeights(least=0.2, recency=5), now=9.0)
+    assert {candidate.memory.id for candidate in found} == {"near", "unknown"}
 
 
 def test_a_rare_word_counts_more_than_a_common_one() -> None:
