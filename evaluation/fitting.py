@@ -73,8 +73,9 @@ def fit_join(
     """Fit the parameters of a join.
 
     Starting from the SEM alone, parameters are added as long as cross-validation over
-    conversations finds a gain in likelihood that is larger than its standard error; so a judge
-    that says nothing new gets no weight, whatever the noise.
+    conversations finds a gain in likelihood that is larger than its standard error, and no fewer
+    right decisions; so a judge that says nothing new gets no weight, whatever the noise, and
+    neither does one that knows more but is so sure of its errors that the decision suffers.
 
     Args:
         evidence: What both said.
@@ -100,7 +101,7 @@ def fit_join(
         tied = {name for group in step for name in group}
         tried = (*(group for group in groups if not tied & set(group)), *step)
         gained = design.held_out(tried)
-        if design.gains(gained - best):
+        if design.gains(best, gained):
             groups, best = tried, gained
     values = design.fit(groups)
     chosen = _values(groups, values, labels)
@@ -120,7 +121,7 @@ def fit_join(
                 date=date,
                 before=round(float(alone[rows, wanted].mean()), 4),
                 after=round(float(after[rows, wanted].mean()), 4),
-                held_out=round(float(best.mean()), 4),
+                held_out=round(float(best[rows, wanted].mean()), 4),
             ),
         }
     )
@@ -160,20 +161,22 @@ class _Design:
         return fit_logit(self.features(groups)[rows], self._wanted[rows], centre, pull)
 
     def held_out(self, groups: Sequence[Group]) -> Array:
-        """Return each sample's log-probability of the true label by a fit on the other folds, [samples]."""
+        """Return each sample's log-probabilities by a fit on the other folds, [samples, labels]."""
         features = self.features(groups)
-        found = np.zeros(len(self._wanted))
+        found = np.zeros(features.shape[:2])
         for fold in np.unique(self._folds):
             out = np.flatnonzero(self._folds == fold)
             values = self.fit(groups, np.flatnonzero(self._folds != fold))
-            found[out] = log_shares(features[out], values)[np.arange(len(out)), self._wanted[out]]
+            found[out] = log_shares(features[out], values)
         return found
 
-    def gains(self, change: Array) -> bool:
-        """Say whether a change in log-probability is a gain by more than its standard error."""
+    def gains(self, before: Array, after: Array) -> bool:
+        """Say whether likelihood gains more than its standard error and no right decision is lost on balance."""
+        rows = np.arange(len(self._wanted))
         _, place = np.unique(self._conversations, return_inverse=True)
-        sums = np.bincount(place, weights=change)
-        return bool(sums.sum() > sums.std() * np.sqrt(len(sums)))
+        sums = np.bincount(place, weights=(after - before)[rows, self._wanted])
+        right = [int((held.argmax(1) == self._wanted).sum()) for held in (before, after)]
+        return bool(sums.sum() > sums.std() * np.sqrt(len(sums))) and right[1] >= right[0]
 
 
 def _names(form: Form) -> list[str]:

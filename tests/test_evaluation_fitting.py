@@ -94,6 +94,25 @@ def test_a_judge_that_is_always_wrong_never_gets_a_vote_in_favour() -> None:
     assert max(run.fit.vote_first, run.fit.vote_primary, run.fit.vote_outside) <= 0
 
 
+def test_a_judge_that_knows_more_and_costs_decisions_gets_no_weight() -> None:
+    first, other = LABELS[:2]
+
+    def turn(number: int, sem: dict[str, float], scores: dict[str, float]) -> Evidence:
+        rest = (1 - sum(sem.values())) / (len(LABELS) - len(sem))
+        verdict = Verdict(
+            turn="t", agreed=False, emotion=other, form="scored", scores={**dict.fromkeys(LABELS, 0.0), **scores}
+        )
+        return Evidence({label: sem.get(label, rest) for label in LABELS}, LABELS[:5], verdict, 0, f"c{number}")
+
+    # Where the SEM is right by little the judge turns it over; where it is far off, the judge comes nearer.
+    near = [turn(i, {first: 0.4, other: 0.39}, {first: 2.0, other: 2.2}) for i in range(60)]
+    far = [turn(i, {first: 0.01, other: 0.9}, {first: 4.0}) for i in range(60, 100)]
+    fit = fit_join([*near, *far], LABELS, **NAMED)
+
+    assert fit.llm_weight == 0
+    assert fit_join(far, LABELS, **NAMED).llm_weight > 0
+
+
 def test_an_oracles_vote_is_what_its_reliability_is_worth() -> None:
     run = measured("oracle:0.6")
 
