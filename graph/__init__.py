@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from ..contract import Empathy, HefContext, HefState
 from .build import create_hef, create_perception
 from .store import open_store
 
+if TYPE_CHECKING:
+    from .middleware import HefMiddleware as HefMiddleware
+
 __all__ = ["Empathy", "HefContext", "HefState", "create_hef", "create_perception", "open_store"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the middleware when it is asked for: it wants LangChain's agents, which the rest does without."""
+    if name == "HefMiddleware":
+        from .middleware import HefMiddleware
+
+        return HefMiddleware
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

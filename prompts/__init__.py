@@ -14,6 +14,7 @@ from .messages import (
     score_messages,
     system_message,
 )
+from .note import empathy_note
 
 __all__ = [
     "CONTENT_FREE",
@@ -23,6 +24,7 @@ __all__ = [
     "Prompts",
     "content_free_messages",
     "draft_messages",
+    "empathy_note",
     "fence",
     "newest",
     "question_messages",

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from ..contract import SetupError
 
-NAMES = ("system", "score", "coarse", "fine", "one_prompt", "repair", "draft")
+NAMES = ("system", "score", "coarse", "fine", "one_prompt", "repair", "draft", "note")
 
 Overrides: TypeAlias = Mapping[str, str] | Path | str
 """Template name -> text, or a folder with a file `NAME.md` for each template that it replaces."""
