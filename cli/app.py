@@ -12,6 +12,7 @@ from .calibrate import calibrate
 from .chat import chat
 from .errors import HefGroup
 from .evaluate import evaluate
+from .mcp import mcp
 from .memory import memory
 from .perceive import perceive
 from .reply import reply
@@ -70,6 +71,7 @@ app.command(rich_help_panel=TALK)(chat)
 app.add_typer(memory, name="memory", rich_help_panel=TALK)
 app.command(rich_help_panel=READ)(perceive)
 app.command(rich_help_panel=READ)(sems)
+app.command(rich_help_panel=READ)(mcp)
 app.command(rich_help_panel=BUILD)(train)
 app.command(rich_help_panel=BUILD)(calibrate)
 app.add_typer(evaluate, name="evaluate", rich_help_panel=BUILD)

@@ -86,3 +86,35 @@ class StructuredChat(ScriptedChat):
         if not isinstance(answer, dict):
             return AIMessage(answer)
         return AIMessage("", tool_calls=[{"name": tools[0]["title"], "args": answer, "id": "1", "type": "tool_call"}])
+
+
+class AgentChat(ScriptedChat):
+    """A scripted chat model that calls tools: an answer may be an `AIMessage` with tool calls."""
+
+    bound: list[Any] = Field(default_factory=list)
+    """The tools of each call."""
+
+    def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
+        self.bound.append(list(tools))
+        return self
+
+    def _message(self, answer: Any, tools: Any) -> AIMessage:
+        return answer.model_copy() if isinstance(answer, AIMessage) else AIMessage(answer)
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        if isinstance(self.script[len(self.prompts) % len(self.script)], AIMessage):
+            called = self._next(messages)
+            yield ChatGenerationChunk(message=AIMessageChunk(called.content, tool_calls=called.tool_calls))
+        else:
+            yield from super()._stream(messages, stop, run_manager, **kwargs)
+
+
+def calling(tool: str, **arguments: Any) -> AIMessage:
+    """Return the answer of a model that calls a tool."""
+    return AIMessage("", tool_calls=[{"name": tool, "args": arguments, "id": f"call-{tool}", "type": "tool_call"}])

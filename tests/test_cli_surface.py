@@ -32,12 +32,12 @@ def test_help_groups_the_commands_and_shows_examples():
     shown = run("--help").output
     for word in ("Talk", "Read emotions", "Train and measure", "Examples", "HEF_MODEL", "Exit codes"):
         assert word in shown
-    for command in ("reply", "chat", "perceive", "sems", "memory", "train", "calibrate", "evaluate", "bench"):
+    for command in ("reply", "chat", "perceive", "sems", "mcp", "memory", "train", "calibrate", "evaluate", "bench"):
         assert command in shown
 
 
 @pytest.mark.parametrize(
-    "command", ["reply", "chat", "perceive", "sems", "memory", "train", "calibrate", "evaluate", "bench"]
+    "command", ["reply", "chat", "perceive", "sems", "mcp", "memory", "train", "calibrate", "evaluate", "bench"]
 )
 def test_every_command_explains_itself(command: str):
     done = run(command, "--help")

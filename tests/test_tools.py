@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -9,12 +10,14 @@ from hef.memory import remember_turn
 from hef.sem import EMPATHETIC_DIALOGUES, OnnxSem, shipped_sem
 from hef.sem.prediction_sets import PredictionSets
 from hef.tools import recall_memories_tool, sem_causes_tool, sem_emotion_tool
-from langchain_core.messages import AIMessage, ToolMessage
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.store.memory import InMemoryStore
 from pydantic import ValidationError
+from scripted_chat import AgentChat, calling
 
 DOG = [
     {"role": "speaker", "text": "I got a job."},
@@ -100,8 +103,9 @@ def test_hypothesis_gets_evidence_for_and_against(sem: OnnxSem) -> None:
     assert f"proud: {evidence.probability:.0%}, rank {evidence.rank}; words for it: " in answer.text
 
 
-def test_hypothesis_that_is_no_label_gets_no_evidence(sem: OnnxSem) -> None:
-    assert call(sem_emotion_tool(sem), dialogue=DOG, hypothesis="bored").artifact.evidence is None
+def test_hypothesis_that_is_no_label_is_told_the_labels(sem: OnnxSem) -> None:
+    with pytest.raises(ValidationError, match="'afraid', 'angry'"):
+        call(sem_emotion_tool(sem), dialogue=DOG, hypothesis="bored")
 
 
 def test_sem_that_returns_no_distribution_is_caught(sem: OnnxSem) -> None:
@@ -131,8 +135,22 @@ def test_dialogue_without_words_has_no_causes(sem: OnnxSem) -> None:
 
 
 def test_causes_of_an_unknown_emotion_are_refused(sem: OnnxSem) -> None:
-    with pytest.raises(SetupError, match="unknown emotion 'bored'"):
+    with pytest.raises(ValidationError, match="'afraid', 'angry'"):
         call(sem_causes_tool(sem), dialogue=DOG, emotion="bored")
+
+
+def test_dialogue_may_come_packed_as_json(sem: OnnxSem) -> None:
+    tool = sem_emotion_tool(sem)
+
+    assert call(tool, dialogue=json.dumps(DOG)).artifact == call(tool, dialogue=DOG).artifact
+    with pytest.raises(ValidationError, match="list"):
+        call(tool, dialogue="My dog died.")
+
+
+def test_tools_take_a_sem_by_name_and_offer_its_emotions() -> None:
+    for tool in (sem_emotion_tool("lexicon"), sem_causes_tool("lexicon")):
+        schema = str(convert_to_openai_tool(tool))
+        assert all(f"'{label}'" in schema for label in EMPATHETIC_DIALOGUES.labels)
 
 
 @pytest.mark.parametrize(
@@ -154,10 +172,16 @@ def test_wrong_arguments_are_refused(sem: OnnxSem, arguments: dict[str, Any]) ->
 
 
 def test_schema_that_an_llm_sees_describes_every_argument(sem: OnnxSem, store: InMemoryStore) -> None:
-    for tool in (sem_emotion_tool(sem), sem_causes_tool(sem), recall_memories_tool(store, "ana")):
+    for tool in (
+        sem_emotion_tool(sem),
+        sem_causes_tool(sem),
+        recall_memories_tool(store, "ana"),
+        recall_memories_tool(),
+    ):
         schema = convert_to_openai_tool(tool)["function"]
 
         assert schema["description"]
+        assert not {"runtime", "store", "user_id"} & set(schema["parameters"]["properties"])
         assert all(argument.get("description") for argument in schema["parameters"]["properties"].values())
 
 
@@ -208,3 +232,75 @@ def test_wrong_search_is_refused(store: InMemoryStore, arguments: dict[str, Any]
 def test_llm_cannot_ask_for_another_persons_memories(store: InMemoryStore) -> None:
     with pytest.raises(ValidationError, match="user_id"):
         call(recall_memories_tool(store, "ana"), query="secret", user_id="bo")
+
+
+@dataclass
+class HostContext:
+    user_id: str | None
+
+
+async def run(agent: Any, awaited: bool, **kwargs: Any) -> ToolMessage:
+    given: Any = {"messages": [HumanMessage("Do you remember my dog?")]}
+    out = await agent.ainvoke(given, **kwargs) if awaited else agent.invoke(given, **kwargs)
+    assert out["messages"][-1].text == "I do."
+    answer: ToolMessage = out["messages"][-2]
+    return answer
+
+
+@pytest.mark.parametrize("awaited", [True, False])
+@pytest.mark.parametrize(
+    ("tool", "arguments", "said"),
+    [
+        (sem_emotion_tool, {"dialogue": DOG, "hypothesis": "devastated"}, "Primary emotions: "),
+        (sem_causes_tool, {"dialogue": DOG, "emotion": "sad"}, "died"),
+        (recall_memories_tool, {"query": "dog", "limit": 1}, "My dog died. (felt sad)"),
+    ],
+)
+async def test_a_tool_calling_agent_uses_each(
+    tool: Any, arguments: dict[str, Any], said: str, awaited: bool, store: InMemoryStore
+) -> None:
+    made = tool()
+    agent: Any = create_agent(
+        AgentChat(script=[calling(made.name, **arguments), "I do."]), [made], store=store, context_schema=HostContext
+    )
+
+    assert said in (await run(agent, awaited, context=HostContext("ana"))).text
+
+
+@pytest.mark.parametrize("wrong", [{"dialogue": DOG, "emotion": "bored"}, {"emotion": "sad"}])
+async def test_a_wrong_call_tells_the_model_what_was_wrong(wrong: dict[str, Any]) -> None:
+    agent: Any = create_agent(AgentChat(script=[calling("sem_causes", **wrong), "I do."]), [sem_causes_tool()])
+
+    answer = await run(agent, False)
+
+    assert answer.status == "error"
+    assert "emotion" in answer.text or "dialogue" in answer.text
+
+
+async def test_the_person_may_stand_in_the_configurable_and_nobody_has_no_memories(store: InMemoryStore) -> None:
+    tool = recall_memories_tool()
+    agent: Any = create_agent(AgentChat(script=[calling(tool.name, query="dog"), "I do."]), [tool], store=store)
+
+    named = await run(agent, False, config={"configurable": {"user_id": "bo"}})
+
+    assert named.text == "A secret."
+    assert (await run(agent, False)).text == "nothing"
+
+
+async def test_a_model_cannot_name_the_person_itself(store: InMemoryStore) -> None:
+    tool = recall_memories_tool()
+    script = [calling(tool.name, query="secret", user_id="bo"), "I do."]
+    agent: Any = create_agent(AgentChat(script=script), [tool], store=store, context_schema=HostContext)
+
+    answer = await run(agent, False, context=HostContext("ana"))
+
+    assert answer.status == "error"
+    assert "secret." not in answer.text
+
+
+async def test_an_agent_without_a_store_is_told_what_is_missing() -> None:
+    tool = recall_memories_tool(user_id="ana")
+    agent: Any = create_agent(AgentChat(script=[calling(tool.name, query="dog")]), [tool])
+
+    with pytest.raises(SetupError, match="has no store"):
+        agent.invoke({"messages": [HumanMessage("Hello")]})

@@ -3,41 +3,47 @@
 from __future__ import annotations
 
 from langchain_core.tools import BaseTool, StructuredTool
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from ..contract import Cause, ModelError
-from ..sem import Sem
+from ..sem import Sem, resolve_sem
 from ..sem.checks import causes_fault
-from .sem_emotion import Utterance, turns_of
+from .dialogue import DialogueArgument, Utterance, label_of, turns_of
 
 
 class CauseArguments(BaseModel):
-    """Arguments of `sem_causes`."""
+    """Arguments of `sem_causes`, but for the emotions of a SEM."""
 
     model_config = ConfigDict(extra="forbid")
 
-    dialogue: list[Utterance] = Field(description="All turns, oldest first", min_length=1)
-    emotion: str = Field(description="The emotion whose causes are wanted")
+    dialogue: DialogueArgument
 
 
-def sem_causes_tool(sem: Sem) -> BaseTool:
-    """Return the tool that finds cause words with the given SEM.
+def sem_causes_tool(sem: Sem | str | None = None) -> BaseTool:
+    """Return the tool that finds cause words with a SEM, named as in `create_hef`.
 
     Its content lists the words, strongest first; its artifact is a tuple of `Cause`. Causes whose
     offsets do not fit the text are a `ModelError`.
     """
+    reader = resolve_sem(sem)
+    about = reader.description
 
     def sem_causes(dialogue: list[Utterance], emotion: str) -> tuple[str, tuple[Cause, ...]]:
         turns = turns_of(dialogue)
-        (causes,) = sem.causes([turns], [emotion])
+        (causes,) = reader.causes([turns], [emotion])
         if fault := causes_fault(causes, turns):
-            raise ModelError(f"SEM {sem.description.name!r}: {fault}")
+            raise ModelError(f"SEM {about.name!r}: {fault}")
         return ", ".join(cause.text for cause in causes) or "none found", causes
 
     return StructuredTool.from_function(
         sem_causes,
         name="sem_causes",
-        description="Find the words of a dialogue that speak for an emotion, strongest first.",
-        args_schema=CauseArguments,
+        description="Find the words in a dialogue that show why the person feels an emotion, strongest first. "
+        "Use it after sem_emotion, with one of the emotions that it named.",
+        args_schema=create_model(
+            "CauseArguments",
+            __base__=CauseArguments,
+            emotion=(label_of(about.taxonomy), Field(description="The emotion whose causes are wanted")),
+        ),
         response_format="content_and_artifact",
     )

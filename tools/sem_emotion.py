@@ -2,63 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from langchain_core.tools import BaseTool, StructuredTool
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from ..contract import Evidence, Reading, Turn, look
+from ..contract import Evidence, Reading, Turn, View, look
 from ..contract.context import Primary
-from ..sem import Sem
+from ..sem import Sem, resolve_sem
 from ..sem.distribution import check_reading, primary_emotions
-
-
-class Utterance(BaseModel):
-    """One turn as a tool argument."""
-
-    role: Literal["speaker", "listener"] = Field(description="speaker: the person; listener: who answers")
-    text: str = Field(description="What was said")
+from .dialogue import DialogueArgument, Utterance, label_of, turns_of
 
 
 class EmotionArguments(BaseModel):
-    """Arguments of `sem_emotion`."""
+    """Arguments of `sem_emotion`, but for the emotions of a SEM."""
 
     model_config = ConfigDict(extra="forbid")
 
-    dialogue: list[Utterance] = Field(description="All turns, oldest first", min_length=1)
+    dialogue: DialogueArgument
     primary: Primary = Field(
-        default=5, description="How many primary emotions, or (below 1) how often they shall hold the true one"
+        default=5,
+        description="How many emotions to name (a whole number), "
+        "or how often they shall hold the true one (a probability such as 0.9)",
     )
-    hypothesis: str | None = Field(default=None, description="An emotion to give evidence for and against")
-    view: Literal["dialogue", "speaker", "last_turn"] = Field(default="dialogue", description="Which turns to look at")
+    view: View = Field(
+        default="dialogue",
+        description="What to look at: the whole dialogue, the speaker's turns alone, or the last turn alone",
+    )
 
 
-def turns_of(dialogue: list[Utterance]) -> list[Turn]:
-    """Return the tool's utterances as turns."""
-    return [Turn(utterance.role, utterance.text) for utterance in dialogue]
-
-
-def sem_emotion_tool(sem: Sem) -> BaseTool:
-    """Return the tool that reads emotion with the given SEM.
+def sem_emotion_tool(sem: Sem | str | None = None) -> BaseTool:
+    """Return the tool that reads emotion with a SEM, named as in `create_hef`.
 
     Its content is a short text for an LLM, its artifact the `Reading`.
     """
+    reader = resolve_sem(sem)
+    about = reader.description
 
     def sem_emotion(
         dialogue: list[Utterance],
         primary: int | float = 5,
         hypothesis: str | None = None,
-        view: Literal["dialogue", "speaker", "last_turn"] = "dialogue",
+        view: View = "dialogue",
     ) -> tuple[str, Reading]:
         turns = turns_of(dialogue)
-        (reading,) = sem.read([turns], views=[view])
-        about = sem.description
+        (reading,) = reader.read([turns], views=[view])
         check_reading(reading, about.taxonomy.labels, about.name)
         seen = len(look(turns, view))
         reading = reading.model_copy(
             update={
                 "primary": primary_emotions(reading.distribution, primary, about.prediction_sets, seen),
-                "evidence": _evidence(sem, turns, reading, hypothesis),
+                "evidence": _evidence(reader, turns, reading, hypothesis),
             }
         )
         return describe(reading), reading
@@ -66,9 +58,18 @@ def sem_emotion_tool(sem: Sem) -> BaseTool:
     return StructuredTool.from_function(
         sem_emotion,
         name="sem_emotion",
-        description="Read a person's fine-grained emotion from a dialogue with a small empathetic model: "
-        "the most probable emotions, and the evidence for a hypothesis if one is given.",
-        args_schema=EmotionArguments,
+        description="Read how a person feels from what they said, with a small model that tells "
+        f"{len(about.taxonomy.labels)} emotions apart: the most probable ones with their probabilities, and, "
+        "where you name a hypothesis, what speaks for it. Use it before you answer someone who shares something "
+        "personal.",
+        args_schema=create_model(
+            "EmotionArguments",
+            __base__=EmotionArguments,
+            hypothesis=(
+                label_of(about.taxonomy) | None,
+                Field(default=None, description="An emotion that you think of, to be given evidence for and against"),
+            ),
+        ),
         response_format="content_and_artifact",
     )
 
@@ -87,7 +88,7 @@ def describe(reading: Reading) -> str:
 
 
 def _evidence(sem: Sem, turns: list[Turn], reading: Reading, hypothesis: str | None) -> Evidence | None:
-    if hypothesis is None or hypothesis not in reading.distribution:
+    if hypothesis is None:
         return None
     ranked = reading.ranked
     for_it, against = sem.causes([turns, turns], [hypothesis, ranked[0]])
