@@ -128,8 +128,9 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
 
 
 def _is_read(state: HefAgentState) -> bool:
+    """Say whether the person's last message was understood before; what failed is tried again in the next run."""
     read = state.get("hef_read")
-    return read is not None and read.turn == last_turn(state["messages"])
+    return read is not None and state.get("empathy") is not None and read.turn == last_turn(state["messages"])
 
 
 def _update(read: PersonRead) -> dict[str, Any]:
@@ -138,7 +139,8 @@ def _update(read: PersonRead) -> dict[str, Any]:
 
 def _told(request: ModelRequest[Any]) -> ModelRequest[Any]:
     """Return the request with the note at the end of its system message, where prompt caches lose least."""
-    read: PersonRead | None = request.state.get("hef_read")
+    state: Any = request.state
+    read: PersonRead | None = state.get("hef_read")
     if read is None or not read.note:
         return request
     own = request.system_message

@@ -296,7 +296,8 @@ async def test_a_broken_part_leaves_the_agent_running_and_is_named(awaited: bool
 
     sem.mended = True
     out = agent.invoke(SAID, THREAD)
-    assert (out["empathy"].emotion, out["hef_degraded"]) == ("sad", None)
+    assert out["empathy"].emotion == "sad"
+    assert "could not be read" not in out["hef_degraded"]
 
 
 def test_an_llm_that_cannot_judge_leaves_the_emotion_to_the_sem() -> None:
