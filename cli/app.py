@@ -12,6 +12,7 @@ from .calibrate import calibrate
 from .chat import chat
 from .errors import HefGroup
 from .evaluate import evaluate
+from .feedback import feedback
 from .mcp import mcp
 from .memory import memory
 from .perceive import perceive
@@ -74,5 +75,6 @@ app.command(rich_help_panel=READ)(sems)
 app.command(rich_help_panel=READ)(mcp)
 app.command(rich_help_panel=BUILD)(train)
 app.command(rich_help_panel=BUILD)(calibrate)
+app.add_typer(feedback, name="feedback", rich_help_panel=BUILD)
 app.add_typer(evaluate, name="evaluate", rich_help_panel=BUILD)
 app.add_typer(bench, name="bench", rich_help_panel=BUILD)

@@ -70,7 +70,7 @@ def export(
     from ..memory import export_turns
 
     count = 0
-    with opened(chosen) as store, _written(file) as out:
+    with opened(chosen) as store, written(file) as out:
         if named := whole_ids(store, person, ids):
             selection = replace(selection, ids=tuple(named))
         for line in export_turns(store, None if everyone else person, selection):
@@ -113,7 +113,7 @@ def import_memory(
 
 
 @contextmanager
-def _written(file: Path) -> Iterator[BinaryIO]:
+def written(file: Path) -> Iterator[BinaryIO]:
     """Give what to write to; a file takes its place only when it is whole, and nobody else may read it."""
     if file == Path("-"):
         yield sys.stdout.buffer

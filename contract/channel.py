@@ -6,6 +6,7 @@ stored as JSON loads back under every checkpointer and every setting.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 from langgraph.channels import LastValue
@@ -13,7 +14,21 @@ from pydantic import TypeAdapter
 
 
 class JsonValue(LastValue[Any]):
-    """Hold the last value of a Pydantic type, as JSON values in checkpoints."""
+    """Hold the last value of a Pydantic type, as JSON values in checkpoints.
+
+    Given as JSON values, as by whoever edits the state through an API, it is read as the type.
+    """
+
+    def update(self, values: Sequence[Any]) -> bool:
+        """Take a value, or its JSON form.
+
+        Raises:
+            ValidationError: It is neither.
+        """
+        changed = super().update(values)
+        if changed:
+            self.value = TypeAdapter(self.typ).validate_python(self.value)
+        return changed
 
     def checkpoint(self) -> Any:
         """Return the value as dicts, lists, texts and numbers."""

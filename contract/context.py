@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.config import JsonDict
@@ -14,10 +14,24 @@ Strategy: TypeAlias = Literal["two_stage", "one_prompt", "sem_only", "llm_only"]
 Primary: TypeAlias = Annotated[int, Field(ge=1, le=32)] | Annotated[float, Field(gt=0, lt=1)]
 
 
+TEMPLATE = "prompt_"
+"""How the names of the settings begin that hold a prompt template."""
+
+
 def _on(*nodes: str, prompt: bool = False) -> JsonDict:
     """Return the hints that put a setting on its nodes in LangGraph Studio."""
     hints: JsonDict = {"langgraph_nodes": list(nodes)}
     return {**hints, "langgraph_type": "prompt"} if prompt else hints
+
+
+def _template(description: str, *nodes: str) -> Any:
+    """Return the field of a prompt template."""
+    return Field(
+        default="",
+        max_length=20_000,
+        description=f"{description}; blank is the graph's own",
+        json_schema_extra=_on(*nodes, prompt=True),
+    )
 
 
 class HefContext(BaseModel):
@@ -39,7 +53,7 @@ class HefContext(BaseModel):
     strategy: Strategy = Field(
         default="two_stage",
         description="How the emotion is decided",
-        json_schema_extra=_on("coarse_emotion", "fine_emotion"),
+        json_schema_extra=_on("sem_emotion", "coarse_emotion", "fine_emotion"),
     )
     primary: Primary = Field(
         default=5,
@@ -52,6 +66,11 @@ class HefContext(BaseModel):
         le=5,
         description="How often the SEM is asked again when the LLM disagrees",
         json_schema_extra=_on("coarse_emotion"),
+    )
+    confirm_emotion: bool = Field(
+        default=False,
+        description="Whether to pause and ask a person which emotion it is when SEM and LLM still disagree",
+        json_schema_extra=_on("fine_emotion", "confirm_emotion"),
     )
     memory_limit: int = Field(
         default=3,
@@ -76,14 +95,42 @@ class HefContext(BaseModel):
         default=6000,
         ge=200,
         description="Characters of dialogue shown to the LLM; the oldest turns are dropped first",
-        json_schema_extra=_on("coarse_emotion", "draft_response"),
+        json_schema_extra=_on("recall", "coarse_emotion", "draft_response"),
     )
     persona: str = Field(
         default="a warm, attentive friend",
         max_length=2000,
         description="Who the assistant is when it replies",
-        json_schema_extra=_on("draft_response", prompt=True),
+        json_schema_extra=_on("coarse_emotion", "draft_response", prompt=True),
     )
+    prompt_system: str = _template("How every prompt begins, with $persona", "coarse_emotion", "draft_response")
+    prompt_score: str = _template(
+        "The question to an LLM that scores the emotions, about $dialogue; the draft goes on from it",
+        "coarse_emotion",
+        "draft_response",
+    )
+    prompt_coarse: str = _template(
+        "The question to any other LLM, about $dialogue, with the $primary emotions, the $others, and after a "
+        "re-query the $evidence",
+        "coarse_emotion",
+    )
+    prompt_fine: str = _template(
+        "The question among all $labels, about $dialogue, where there is no reading of a SEM", "coarse_emotion"
+    )
+    prompt_one_prompt: str = _template(
+        "The question of strategy `one_prompt`, about $dialogue, with all $labels and the $likely ones",
+        "coarse_emotion",
+    )
+    prompt_repair: str = _template("What is said after an answer that names none of the $labels", "coarse_emotion")
+    prompt_draft: str = _template(
+        "The task of the reply, with $memories and $causes; a line whose value is empty is left out", "draft_response"
+    )
+
+    @property
+    def templates(self) -> dict[str, str]:
+        """The prompt templates of this run by name; a blank one is the graph's own."""
+        held: dict[str, str] = dict(self)
+        return {name.removeprefix(TEMPLATE): text for name, text in held.items() if name.startswith(TEMPLATE)}
 
 
 def as_context(value: object) -> HefContext:

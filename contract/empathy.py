@@ -14,7 +14,7 @@ class Verdict(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    turn: str = Field(description="Id of the message it judges; another id means it is out of date")
+    turn: str = Field(description="What identifies the turn it judges; another turn means it is out of date")
     agreed: bool = Field(description="Whether the LLM finds the emotion among the primary ones")
     emotion: str | None = Field(default=None, description="The emotion the LLM names; None when it names none")
     scores: dict[str, float] | None = Field(
@@ -35,6 +35,7 @@ class Memory(BaseModel):
     reply: str = Field(default="", description="What was answered")
     emotion: str | None = Field(default=None, description="The emotion decided then")
     probability: float | None = Field(default=None, ge=0, le=1, description="The probability of that emotion")
+    confirmed: bool = Field(default=False, description="Whether a person said that it was this emotion")
     causes: tuple[str, ...] = Field(default=(), description="The cause words found then")
     time: float = Field(default=0.0, description="Unix time in seconds")
     thread: str = Field(default="", description="The conversation it was said in; empty without one")
@@ -56,6 +57,7 @@ class Empathy(BaseModel):
     stage: Literal["coarse", "fine"] = Field(
         default="coarse", description="coarse: among the primary ones; fine: among the others"
     )
+    confirmed: bool = Field(default=False, description="Whether a person said that it is this emotion")
     requeries: int = Field(default=0, ge=0, description="How often the SEM was asked again")
     hypothesis: str | None = Field(default=None, description="The emotion the LLM itself named")
     causes: tuple[Cause, ...] = Field(default=(), description="Cause words, strongest first")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from inspect import getdoc
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.graph import END, START, StateGraph
+from langgraph.types import RetryPolicy
 
 from ..contract import Fit, HefContext, HefInput, HefOutput, HefState, SetupError
 from ..llm import model_name, resolve_model
@@ -16,6 +18,7 @@ from ..nodes import (
     Judge,
     cause_words_node,
     coarse_emotion_node,
+    confirm_emotion_node,
     draft_response_node,
     fine_emotion_node,
     recall,
@@ -26,7 +29,7 @@ from ..nodes import (
 from ..prompts import Overrides, Prompts
 from ..sem import Sem, Taxonomy, resolve_sem
 from ..tools import sem_causes_tool, sem_emotion_tool
-from .routing import after_coarse
+from .routing import after_coarse, after_fine
 
 
 def create_hef(
@@ -70,10 +73,12 @@ def create_hef(
     labels = _labels(taxonomy, reader)
     fits = _fits(fit, reader, llm)
     builder = _perception(llm, reader, labels, fits, templates, state_schema, context_schema, output_mode)
-    builder.add_node("cause_words", cause_words_node(sem_causes_tool(reader), trace=output_mode == "trace"))
-    builder.add_node("draft_response", draft_response_node(llm, templates), retry_policy=RETRY)
-    builder.add_node("remember", remember)
-    builder.add_edge("fine_emotion", "cause_words")
+    _add(builder, "confirm_emotion", confirm_emotion_node(labels))
+    _add(builder, "cause_words", cause_words_node(sem_causes_tool(reader), trace=output_mode == "trace"))
+    _add(builder, "draft_response", draft_response_node(llm, templates), RETRY)
+    _add(builder, "remember", remember)
+    builder.add_conditional_edges("fine_emotion", after_fine)
+    builder.add_edge("confirm_emotion", "cause_words")
     builder.add_edge("cause_words", "draft_response")
     builder.add_edge("draft_response", "remember")
     builder.add_edge("remember", END)
@@ -116,16 +121,22 @@ def _perception(
 ) -> StateGraph[Any, Any, Any, Any]:
     _check_state(state_schema)
     builder = StateGraph(state_schema, context_schema, input_schema=HefInput, output_schema=HefOutput)
-    builder.add_node("recall", recall)
-    builder.add_node("sem_emotion", sem_emotion_node(sem_emotion_tool(sem), trace=output_mode == "trace"))
-    builder.add_node("coarse_emotion", coarse_emotion_node(llm, Judge(prompts, taxonomy, fits)), retry_policy=RETRY)
-    builder.add_node("fine_emotion", fine_emotion_node(llm, taxonomy, fits))
+    _add(builder, "recall", recall)
+    _add(builder, "sem_emotion", sem_emotion_node(sem_emotion_tool(sem), trace=output_mode == "trace"))
+    _add(builder, "coarse_emotion", coarse_emotion_node(llm, Judge(prompts, taxonomy, fits)), RETRY)
+    _add(builder, "fine_emotion", fine_emotion_node(llm, taxonomy, fits))
     builder.add_edge(START, "recall")
     builder.add_edge(START, "sem_emotion")
     builder.add_edge("recall", "coarse_emotion")
     builder.add_edge("sem_emotion", "coarse_emotion")
     builder.add_conditional_edges("coarse_emotion", after_coarse)
     return builder
+
+
+def _add(builder: StateGraph[Any, Any, Any, Any], name: str, node: Any, retry: RetryPolicy | None = None) -> None:
+    """Add a node; the first sentence of its docstring stands in the drawn graph and in traces."""
+    told = (getdoc(getattr(node, "func", node)) or "").partition("\n")[0]
+    builder.add_node(name, node, retry_policy=retry, metadata={"description": told})
 
 
 def _labels(taxonomy: Taxonomy | None, sem: Sem) -> Taxonomy:

@@ -1,12 +1,12 @@
-"""Where the graph goes after the coarse stage: a pure function, and its adapter to the graph."""
+"""Where the graph goes after the coarse stage and after the decision."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from langgraph.runtime import Runtime
+from langgraph.runtime import Runtime, get_runtime
 
-from ..contract import HefState, Verdict, as_context
+from ..contract import HefContext, HefState, Verdict, as_context
 
 
 def after_verdict(verdict: Verdict | None, rounds: int, max_requeries: int) -> Literal["sem_emotion", "fine_emotion"]:
@@ -21,9 +21,24 @@ def after_verdict(verdict: Verdict | None, rounds: int, max_requeries: int) -> L
     return "sem_emotion" if disagrees and 0 < rounds <= max_requeries else "fine_emotion"
 
 
-def after_coarse(state: HefState, runtime: Runtime[Any]) -> Literal["sem_emotion", "fine_emotion"]:
+def after_coarse(state: HefState, context: HefContext | None = None) -> Literal["sem_emotion", "fine_emotion"]:
     """Route from `coarse_emotion`; only strategy `two_stage` asks again."""
-    settings, verdict = as_context(runtime.context), state.get("verdict")
+    settings, verdict = context or _settings(), state.get("verdict")
     # Counted by judgements, not by readings: a re-query in which the SEM failed leaves no reading, and counts.
     rounds = verdict.requeries + 1 if verdict and state.get("readings") else 0
     return after_verdict(verdict, rounds, settings.max_requeries if settings.strategy == "two_stage" else 0)
+
+
+def after_fine(state: HefState, context: HefContext | None = None) -> Literal["confirm_emotion", "cause_words"]:
+    """Route from `fine_emotion`; a person is asked where that is wanted and SEM and LLM still disagree."""
+    settings = context or _settings()
+    return "confirm_emotion" if settings.confirm_emotion and not state["empathy"].agreed else "cause_words"
+
+
+def _settings() -> HefContext:
+    """Return the settings of the run, the defaults where there is none: a state is edited in a node's name.
+
+    A router with a runtime in its signature could not be called there.
+    """
+    runtime: Runtime[Any] | None = get_runtime()
+    return as_context(runtime.context if runtime else None)

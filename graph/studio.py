@@ -5,15 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from copy import copy
+from typing import Any
 
 from langgraph.store.base import BaseStore
+from pydantic import create_model
 
+from ..contract.context import TEMPLATE, HefContext
+from ..prompts import Prompts
 from .build import create_hef
 from .store import open_store
 
+
+def context_with(prompts: Prompts) -> type[HefContext]:
+    """Return the settings with the texts of these templates as defaults, so that a form shows what it changes."""
+    fields: dict[str, Any] = {}
+    for name, text in prompts.templates.items():
+        field = copy(HefContext.model_fields[f"{TEMPLATE}{name}"])
+        field.default = text
+        fields[f"{TEMPLATE}{name}"] = (str, field)
+    return create_model("HefContext", __base__=HefContext, __doc__=HefContext.__doc__, **fields)
+
+
+_prompts = Prompts(os.environ.get("HEF_PROMPTS") or None)
 graph = create_hef(
-    prompts=os.environ.get("HEF_PROMPTS") or None,
-    fit=os.environ.get("HEF_FIT") or None,
+    prompts=_prompts.templates, fit=os.environ.get("HEF_FIT") or None, context_schema=context_with(_prompts)
 ).compile(name="hef")
 """The graph without store or checkpointer: the server brings its own; `HEF_PROMPTS` and `HEF_FIT` count, if set."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .chroma.store import ChromaStore
+from .feedback import feedback_rows
 from .forgetting import erase_turns
 from .portable import Imported, as_json, export_turns, exported, import_turns
 from .recalling import arecall_turns, recall_turns, within
@@ -28,6 +29,7 @@ __all__ = [
     "erase_turns",
     "export_turns",
     "exported",
+    "feedback_rows",
     "forget_turns",
     "import_turns",
     "list_turns",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .cause_words import cause_words_node
 from .coarse_emotion import coarse_emotion_node
+from .confirm_emotion import confirm_emotion_node
 from .dialogue import dialogue_of
 from .draft_response import draft_response_node
 from .fine_emotion import fine_emotion_node
@@ -20,6 +21,7 @@ __all__ = [
     "Judge",
     "cause_words_node",
     "coarse_emotion_node",
+    "confirm_emotion_node",
     "dialogue_of",
     "draft_response_node",
     "fine_emotion_node",

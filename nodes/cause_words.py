@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 
 from ..contract import HefState
 from .dialogue import context_of
+from .evidence import of_causes
 from .runtime import Node, Update, emit
 from .sem_emotion import as_arguments, call_tool
 
@@ -26,10 +27,11 @@ def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
         except GraphBubbleUp:
             raise
         except Exception as error:
-            return {"faults": {"cause_words": f"no cause words: {error}"}}
+            return {"evidence": {"cause_words": ""}, "faults": {"cause_words": f"no cause words: {error}"}}
         emit(runtime, "causes", causes=[cause.model_dump() for cause in answer.artifact])
         update: Update = {
             "empathy": empathy.model_copy(update={"causes": answer.artifact}),
+            "evidence": {"cause_words": of_causes(answer.artifact)},
             "faults": {"cause_words": ""},
         }
         return {**update, "messages": messages} if trace else update

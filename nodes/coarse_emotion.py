@@ -14,6 +14,7 @@ from ..llm import model_name
 from ..sem.distribution import primary_emotions
 from .decision import combine
 from .dialogue import context_of, turn_key
+from .evidence import of_verdict
 from .judgement import Judge, Judgement
 from .models import apick, fault_of, pick
 from .runtime import Update, both_ways, emit, settings_of
@@ -86,7 +87,8 @@ def _verdict(
         requeries=before.requeries + 1 if before else 0,
     )
     emit(runtime, "verdict", verdict.requeries, **verdict.model_dump(exclude={"turn", "requeries", "scores"}))
-    return {"verdict": verdict, "faults": {"coarse_emotion": fault}}
+    told = {"coarse_emotion": of_verdict(verdict) if found else ""}
+    return {"verdict": verdict, "evidence": told, "faults": {"coarse_emotion": fault}}
 
 
 def _named(found: Judgement | None, readings: list[Reading]) -> str | None:

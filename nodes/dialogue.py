@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
@@ -14,11 +15,10 @@ def dialogue_of(messages: Sequence[AnyMessage]) -> list[Turn]:
 
     System and tool messages are left out, and so is every message without text.
     """
-    turns: list[Turn] = []
-    for message in messages:
-        if isinstance(message, HumanMessage | AIMessage) and (text := str(message.text)).strip():
-            turns.append(Turn("speaker" if isinstance(message, HumanMessage) else "listener", text))
-    return turns
+    return [
+        Turn("speaker" if isinstance(message, HumanMessage) else "listener", str(message.text))
+        for message in _spoken(messages)
+    ]
 
 
 def context_of(messages: Sequence[AnyMessage]) -> list[Turn]:
@@ -36,9 +36,16 @@ def context_of(messages: Sequence[AnyMessage]) -> list[Turn]:
 
 
 def turn_key(messages: Sequence[AnyMessage]) -> str:
-    """Return what identifies this turn in its thread, stable within it and when it is resumed."""
-    human = [message.id or "" for message in messages if isinstance(message, HumanMessage)]
-    return f"{human[-1] if human else ''}:{len(dialogue_of(messages))}"
+    """Return what identifies this turn in its thread, stable within it and when it is resumed or replayed.
+
+    It is what was said last before the person's message, not that message: a run that is replayed from its
+    input gives that one a new id, and a fork may give it other words. A first message is known by its words.
+    """
+    places = [place for place, message in enumerate(messages) if isinstance(message, HumanMessage)]
+    before = _spoken(messages[: places[-1]]) if places else []
+    known = [*(messages[place] for place in places), *before][-1:]
+    anchor = "".join(one.id if before and one.id else _hash(str(one.text)) for one in known)
+    return f"{anchor}:{len(places)}:{len(_spoken(messages))}"
 
 
 def input_fault(messages: Sequence[AnyMessage]) -> str:
@@ -49,3 +56,11 @@ def input_fault(messages: Sequence[AnyMessage]) -> str:
     if last is not None and str(last.text).strip():
         return "the conversation does not end with the person's turn: their last one was read"
     return ""
+
+
+def _spoken(messages: Sequence[AnyMessage]) -> list[HumanMessage | AIMessage]:
+    return [m for m in messages if isinstance(m, HumanMessage | AIMessage) and str(m.text).strip()]
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()

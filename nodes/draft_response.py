@@ -59,7 +59,7 @@ def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefS
 def _prompt(state: HefState, runtime: Runtime[Any], prompts: Prompts) -> list[BaseMessage]:
     settings, empathy = settings_of(runtime), state["empathy"]
     return draft_messages(
-        prompts,
+        prompts.replaced(settings.templates),
         context_of(state["messages"]),
         empathy.emotion,
         [cause.text for cause in empathy.causes],

@@ -11,6 +11,7 @@ from ..contract import Empathy, Fit, HefState, Verdict
 from ..llm import model_name
 from ..sem import Taxonomy
 from .decision import decide, obey
+from .evidence import of_decision
 from .join import form_of
 from .known_fits import Fits
 from .runtime import Node, Update, emit, settings_of
@@ -46,7 +47,8 @@ def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: Fits) -> N
             stage=empathy.stage,
             distribution=empathy.distribution,
         )
-        return {"empathy": empathy}
+        # Nobody was asked yet about this decision; what stands there is of an earlier turn.
+        return {"empathy": empathy, "evidence": {"fine_emotion": of_decision(empathy), "confirm_emotion": ""}}
 
     return fine_emotion
 

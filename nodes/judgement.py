@@ -15,7 +15,7 @@ from ..prompts import SCORE_PREFIX, Prompts, content_free_messages, score_messag
 from ..sem import Taxonomy
 from .generated import Asker
 from .known_fits import Fits
-from .questions import question_of
+from .questions import Question, question_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Judge:
     """Put the question about the emotion, and read the answer.
 
     Args:
-        prompts: The templates.
+        prompts: The templates of the graph; those of a run's settings go before them.
         taxonomy: The labels and their synonyms.
         fits: Say whether a scoring LLM is better with its answer about nothing taken off.
     """
@@ -52,8 +52,7 @@ class Judge:
         if isinstance(model, ChoiceScorer):
             messages, free = self._scored(model, turns, settings)
             return _scored(model.score_choices(messages, self._taxonomy.labels, prefix=SCORE_PREFIX, content_free=free))
-        question = question_of(self._prompts, self._taxonomy, turns, readings, settings)
-        return Judgement(self._asker.ask(model, question), None, "generated")
+        return Judgement(self._asker.ask(model, self._question(turns, readings, settings)), None, "generated")
 
     async def ajudge(
         self, model: BaseChatModel, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
@@ -64,15 +63,18 @@ class Judge:
             return _scored(
                 await model.ascore_choices(messages, self._taxonomy.labels, prefix=SCORE_PREFIX, content_free=free)
             )
-        question = question_of(self._prompts, self._taxonomy, turns, readings, settings)
-        return Judgement(await self._asker.aask(model, question), None, "generated")
+        return Judgement(await self._asker.aask(model, self._question(turns, readings, settings)), None, "generated")
+
+    def _question(self, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext) -> Question:
+        return question_of(self._prompts.replaced(settings.templates), self._taxonomy, turns, readings, settings)
 
     def _scored(
         self, model: BaseChatModel, turns: Sequence[Turn], settings: HefContext
     ) -> tuple[list[BaseMessage], list[list[BaseMessage]]]:
-        messages = score_messages(self._prompts, turns, settings.persona, settings.dialogue_limit)
+        prompts = self._prompts.replaced(settings.templates)
+        messages = score_messages(prompts, turns, settings.persona, settings.dialogue_limit)
         calibrates = self._fits.of(model_name(model), "scored").content_free
-        return messages, content_free_messages(self._prompts, settings.persona) if calibrates else []
+        return messages, content_free_messages(prompts, settings.persona) if calibrates else []
 
 
 def _scored(scores: dict[str, float]) -> Judgement:

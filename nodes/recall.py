@@ -12,6 +12,7 @@ from ..contract import Dialogue, HefContext, HefState, Memory
 from ..memory import recall_turns, within
 from ..prompts import newest, remembered
 from .dialogue import context_of
+from .evidence import of_memories
 from .runtime import Update, emit, settings_of, thread_of
 
 _CHARACTERS = 4
@@ -22,7 +23,7 @@ def recall(state: HefState, runtime: Runtime[Any]) -> Update:
     """Search this user's memory for past turns that bear on the last message."""
     settings = settings_of(runtime)
     if runtime.store is None or settings.user_id is None or settings.memory_limit == 0:
-        return {"memories": [], "faults": {"recall": ""}}
+        return {"memories": [], "evidence": {"recall": ""}, "faults": {"recall": ""}}
     found: list[Memory] = []
     fault = ""
     try:
@@ -32,7 +33,7 @@ def recall(state: HefState, runtime: Runtime[Any]) -> Update:
     except Exception as error:
         fault = f"the memory could not be searched: {error}"
     emit(runtime, "memories", memories=[memory.model_dump() for memory in found])
-    return {"memories": found, "faults": {"recall": fault}}
+    return {"memories": found, "evidence": {"recall": of_memories(found)}, "faults": {"recall": fault}}
 
 
 def _search(store: BaseStore, user_id: str, dialogue: Dialogue, settings: HefContext) -> list[Memory]:

@@ -37,13 +37,16 @@ def remember(state: HefState, runtime: Runtime[Any]) -> Update:
 def _store(store: BaseStore, user_id: str, state: HefState) -> None:
     empathy, thread = state["empathy"], thread_of() or ""
     before = state["messages"][:-1]
+    # Without a thread nothing is replayed, and the same words can be said twice.
+    turn = turn_key(before) if thread else f"{before[-1].id}:{turn_key(before)}"
     context, reply = context_of(before), dialogue_of(state["messages"][-1:])
     memory = Memory(
-        id=turn_id(thread, turn_key(before)),
+        id=turn_id(thread, turn),
         text=context[-1].text,
         reply=reply[0].text if reply else "",
         emotion=empathy.emotion,
         probability=round(empathy.distribution.get(empathy.emotion, 0.0), 6),
+        confirmed=empathy.confirmed,
         causes=tuple(cause.text for cause in empathy.causes),
         time=time.time(),
         thread=thread,

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeAlias
 
 from langchain_core.runnables import RunnableLambda
 from langgraph.config import get_config
+from langgraph.constants import CONFIG_KEY_CHECKPOINTER
 from langgraph.runtime import Runtime, get_runtime
 
 from ..contract import HefContext, HefState, as_context
@@ -39,6 +40,11 @@ def thread_of() -> str | None:
     return None if thread is None else str(thread)
 
 
+def can_pause() -> bool:
+    """Say whether this run can be interrupted and resumed, which needs a checkpointer, HEF's or a parent's."""
+    return _configurable().get(CONFIG_KEY_CHECKPOINTER) is not None
+
+
 def emit(runtime: Runtime[Any], kind: str, round: int = 0, **data: object) -> None:
     """Write one custom stream event `{"hef": kind, "round": n, …}`."""
     runtime.stream_writer({"hef": kind, "round": round, **data})
@@ -54,6 +60,8 @@ def both_ways(node: Node, anode: AsyncNode) -> RunnableLambda[HefState, Update]:
 
     def call(state: HefState) -> Update:
         return node(state, get_runtime())
+
+    call.__doc__ = node.__doc__
 
     async def acall(state: HefState) -> Update:
         return await anode(state, get_runtime())

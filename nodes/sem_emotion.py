@@ -12,6 +12,7 @@ from langgraph.runtime import Runtime
 
 from ..contract import HefState, Reading, SetupError, Turn, Verdict, View
 from .dialogue import context_of, input_fault, turn_key
+from .evidence import of_readings
 from .runtime import Node, Update, emit, settings_of
 
 VIEWS: tuple[View, ...] = ("dialogue", "speaker", "last_turn")
@@ -29,7 +30,7 @@ def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
         """Read the emotion with the SEM; on a re-query look again, with the LLM's hypothesis."""
         settings = settings_of(runtime)
         if settings.strategy == "llm_only":
-            return {"readings": [], "faults": {"sem_emotion": input_fault(state["messages"])}}
+            return _update([], input_fault(state["messages"]))
         verdict = current_verdict(state)
         held = state.get("readings") or [] if verdict else []
         dialogue = context_of(state["messages"])
@@ -44,14 +45,11 @@ def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
         except (GraphBubbleUp, SetupError):
             raise
         except Exception as error:
-            return {
-                "readings": held,
-                "faults": {"sem_emotion": f"the SEM could not read the emotion: {error}"},
-            }
+            return _update(held, f"the SEM could not read the emotion: {error}")
         reading = answer.artifact.model_copy(update={"round": len(held)})
         emit(runtime, "reading", reading.round, **reading.model_dump(exclude={"round"}))
-        faults = {"sem_emotion": "; ".join(filter(None, [input_fault(state["messages"]), _faults(reading, dialogue)]))}
-        update: Update = {"readings": [*held, reading], "faults": faults}
+        faults = filter(None, [input_fault(state["messages"]), _faults(reading, dialogue)])
+        update = _update([*held, reading], "; ".join(faults))
         return {**update, "messages": messages} if trace else update
 
     return sem_emotion
@@ -73,6 +71,14 @@ def call_tool(tool: BaseTool, arguments: dict[str, Any]) -> tuple[ToolMessage, l
     call = {"name": tool.name, "args": arguments, "id": f"hef-{uuid4()}", "type": "tool_call"}
     answer: ToolMessage = tool.invoke(call)
     return answer, [AIMessage(content="", tool_calls=[call]), answer]
+
+
+def _update(readings: list[Reading], fault: str) -> Update:
+    return {
+        "readings": readings,
+        "evidence": {"sem_emotion": of_readings(readings)},
+        "faults": {"sem_emotion": fault},
+    }
 
 
 def _faults(reading: Reading, dialogue: list[Turn]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -32,21 +33,40 @@ class Prompts:
         given = read_folder(Path(overrides)) if isinstance(overrides, str | Path) else dict(overrides or {})
         if unknown := sorted(set(given) - set(NAMES)):
             raise SetupError(f"unknown prompts {unknown}; there are {', '.join(NAMES)}")
-        shipped = {name: (files("hef.prompts") / f"{name}.md").read_text(encoding="utf-8") for name in NAMES}
-        self._templates = {name: given.get(name, text).strip() for name, text in shipped.items()}
-        for name, text in self._templates.items():
-            allowed = set(Template(shipped[name]).get_identifiers())
-            template = Template(text)
-            if not template.is_valid() or not set(template.get_identifiers()) <= allowed:
-                raise SetupError(
-                    f"prompt {name!r} may only name the placeholders {sorted(allowed)}; write $$ for a dollar"
-                )
+        self._templates = {name: _checked(name, given.get(name, text)) for name, text in _shipped().items()}
+
+    @property
+    def templates(self) -> Mapping[str, str]:
+        """The text of each template by its name."""
+        return self._templates
+
+    def replaced(self, texts: Mapping[str, str]) -> Prompts:
+        """Return these templates with other texts in the place of some; a blank text replaces none.
+
+        Raises:
+            SetupError: A text names a placeholder that its template is never given.
+        """
+        given = {name: text for name, text in texts.items() if text.strip()}
+        return Prompts(self._templates | given) if given else self
 
     def render(self, name: str, **values: str) -> str:
         """Return a template with its values; a line with a placeholder whose value is empty is dropped."""
         lines = [Template(line) for line in self._templates[name].splitlines()]
         kept = [line.substitute(values) for line in lines if all(values[key] for key in line.get_identifiers())]
         return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
+
+
+@cache
+def _shipped() -> Mapping[str, str]:
+    return {name: (files("hef.prompts") / f"{name}.md").read_text(encoding="utf-8") for name in NAMES}
+
+
+def _checked(name: str, text: str) -> str:
+    allowed = set(Template(_shipped()[name]).get_identifiers())
+    template = Template(text.strip())
+    if not template.is_valid() or not set(template.get_identifiers()) <= allowed:
+        raise SetupError(f"prompt {name!r} may only name the placeholders {sorted(allowed)}; write $$ for a dollar")
+    return template.template
 
 
 def read_folder(folder: Path) -> dict[str, str]:

@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 
 HEAVY = ("torch", "transformers", "langgraph", "chromadb", "onnxruntime", "pydantic_settings", "numpy")
 
+COMMANDS = "reply chat perceive sems mcp memory feedback train calibrate evaluate bench".split()
+
 
 def run(*arguments: str, stdin: str | None = None):
     return CliRunner().invoke(app, list(arguments), input=stdin)
@@ -32,13 +34,11 @@ def test_help_groups_the_commands_and_shows_examples():
     shown = run("--help").output
     for word in ("Talk", "Read emotions", "Train and measure", "Examples", "HEF_MODEL", "Exit codes"):
         assert word in shown
-    for command in ("reply", "chat", "perceive", "sems", "mcp", "memory", "train", "calibrate", "evaluate", "bench"):
+    for command in COMMANDS:
         assert command in shown
 
 
-@pytest.mark.parametrize(
-    "command", ["reply", "chat", "perceive", "sems", "mcp", "memory", "train", "calibrate", "evaluate", "bench"]
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str):
     done = run(command, "--help")
     assert done.exit_code == 0

@@ -205,6 +205,21 @@ def test_turn_key_holds_within_a_turn_and_changes_with_the_next() -> None:
     assert len({turn_key(said), turn_key(following), turn_key([])}) == 3
 
 
+def test_turn_key_is_the_same_when_the_turn_is_replayed_with_another_id_or_other_words() -> None:
+    before = [HumanMessage("Hi", id="1"), AIMessage("Hello", id="2")]
+
+    assert turn_key([HumanMessage("Hi", id="1")]) == turn_key([HumanMessage("Hi", id="7")])
+    assert turn_key([*before, HumanMessage("Bye", id="3")]) == turn_key([*before, HumanMessage("No", id="8")])
+
+
+def test_turn_key_tells_turns_apart_in_a_window_of_alike_messages() -> None:
+    windows = [[AIMessage("I hear you.", id=str(n)), HumanMessage("Yes.", id=f"h{n}")] for n in range(3)]
+    blank = [HumanMessage("Hi"), AIMessage("Hello"), HumanMessage(" ")]
+
+    assert len({turn_key(window) for window in windows}) == 3
+    assert len({turn_key(blank[:1]), turn_key(blank[:2]), turn_key(blank)}) == 3
+
+
 def test_messages_without_an_id_still_tell_turns_apart() -> None:
     assert turn_key([HumanMessage("Hi")]) != turn_key([HumanMessage("Hi"), AIMessage("Hello"), HumanMessage("Hi")])
 

@@ -3,13 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hef.contract import HefContext, Reading, Verdict
+from hef.contract import Empathy, HefContext, Reading, Verdict
 from hef.graph import create_hef
-from hef.graph.routing import after_coarse, after_verdict
+from hef.graph.routing import after_coarse, after_fine, after_verdict
 from hef.sem import shipped_sem
 from hypothesis import given
 from hypothesis import strategies as st
-from langgraph.runtime import Runtime
 
 AGREES, DISAGREES = (Verdict(turn="t", agreed=agreed, emotion="proud") for agreed in (True, False))
 
@@ -46,14 +45,24 @@ def test_requeries_that_brought_no_reading_count(requeries: int, budget: int, re
     verdict = DISAGREES.model_copy(update={"requeries": requeries})
     state: Any = {"verdict": verdict, "readings": [Reading(distribution={"sad": 1.0})] * readings}
 
-    goes = after_coarse(state, Runtime(context=HefContext(max_requeries=budget)))
+    goes = after_coarse(state, HefContext(max_requeries=budget))
 
     assert goes == ("sem_emotion" if requeries < budget else "fine_emotion")
 
 
 def test_without_readings_the_decision_follows() -> None:
-    assert after_coarse({"verdict": DISAGREES, "readings": []}, Runtime(context={"max_requeries": 5})) == "fine_emotion"
-    assert after_coarse({}, Runtime(context=None)) == "fine_emotion"
+    assert after_coarse({"verdict": DISAGREES, "readings": []}, HefContext(max_requeries=5)) == "fine_emotion"
+    assert after_coarse({}, HefContext()) == "fine_emotion"
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+@pytest.mark.parametrize("confirm", [True, False])
+def test_a_person_is_asked_only_where_it_is_wanted_and_there_is_disagreement(agreed: bool, confirm: bool) -> None:
+    empathy = Empathy(emotion="sad", distribution={"sad": 1.0}, agreed=agreed)
+
+    goes = after_fine({"empathy": empathy}, HefContext(confirm_emotion=confirm))
+
+    assert goes == ("confirm_emotion" if confirm and not agreed else "cause_words")
 
 
 class TiredSem:

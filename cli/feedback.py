@@ -1,0 +1,61 @@
+"""`hef feedback`: what people said their emotion was, as data to train on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options
+from .errors import Misuse
+from .memory_files import OutArgument, written
+from .memory_opening import opened
+from .memory_options import PersonOption, SinceOption, ThreadOption, UntilOption, person_of, selection_of
+
+EveryoneOption = Annotated[bool, typer.Option("--everyone", help="Export every user's feedback.")]
+
+feedback = typer.Typer(no_args_is_help=True, help="Take the emotions that people confirmed or chose as training data.")
+
+
+@feedback.callback()
+def _feedback() -> None:
+    """Keep the name of the command that stands alone."""
+
+
+@feedback.command()
+def export(
+    file: OutArgument = Path("-"),
+    user: PersonOption = None,
+    everyone: EveryoneOption = False,
+    thread: ThreadOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    home: options.HomeOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Write the turns whose emotion a person confirmed or chose, as conversations that `hef train --data` reads.
+
+    They are the remembered turns of runs with `confirm_emotion`, `hef chat --confirm` among them.
+    """
+    if everyone and (user or thread):
+        raise Misuse("--everyone goes without --user and --thread")
+    if as_json and file == Path("-"):
+        raise Misuse("--json tells what was written to a FILE; without one the lines themselves are JSON")
+    from .settings import settings
+
+    chosen = settings(home=home, user=user)
+    person = person_of(chosen)
+    selection = selection_of(person, thread, since, until)
+    from ..memory import as_json as dumped
+    from ..memory import feedback_rows
+
+    count = 0
+    with opened(chosen) as store, written(file) as out:
+        for row in feedback_rows(store, None if everyone else person, selection):
+            out.write(dumped(row).encode() + b"\n")
+            count += 1
+    if as_json:
+        typer.echo(dumped({"file": str(file), "conversations": count}))
+    elif file != Path("-"):
+        typer.echo(f"{count:,} conversation{'s' * (count != 1)} written to {file}", err=True)

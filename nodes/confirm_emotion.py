@@ -1,0 +1,52 @@
+"""Node `confirm_emotion`: reads `messages` and `empathy`, asks a person, writes `empathy`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.runtime import Runtime
+from langgraph.types import interrupt
+
+from ..contract import HefState
+from ..sem import Taxonomy
+from .dialogue import context_of
+from .evidence import of_review
+from .review import Review, answer_schema, request_of, review_of, reviewed
+from .runtime import Node, Update, can_pause, emit
+
+
+def confirm_emotion_node(taxonomy: Taxonomy) -> Node:
+    """Return the node in which a person settles what SEM and LLM disagree about.
+
+    It is a node of its own because a node runs from its start when it is resumed: nothing costly
+    stands before the pause. An answer that names no label of the set is asked for again.
+    """
+
+    def confirm_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
+        """Ask a person which emotion it is, since SEM and LLM still disagree."""
+        if not can_pause():
+            return {"faults": {"confirm_emotion": "nobody was asked about the emotion: a pause needs a checkpointer"}}
+        review = _ask(state, taxonomy)
+        empathy = reviewed(state["empathy"], review)
+        emit(
+            runtime,
+            "decision",
+            empathy.requeries,
+            emotion=empathy.emotion,
+            stage=empathy.stage,
+            distribution=empathy.distribution,
+        )
+        return {"empathy": empathy, "evidence": {"confirm_emotion": of_review(state["empathy"], review)}}
+
+    return confirm_emotion
+
+
+def _ask(state: HefState, taxonomy: Taxonomy) -> Review:
+    said, fault = context_of(state["messages"])[-1].text, ""
+    while True:
+        request = request_of(state["empathy"], said, taxonomy, fault)
+        answer = interrupt(request, response_schema=answer_schema(taxonomy))
+        try:
+            return review_of(answer, taxonomy)
+        except ValueError as error:
+            fault = str(error)

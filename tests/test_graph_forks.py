@@ -1,0 +1,125 @@
+"""Forks and replays of a past checkpoint: with another setting, and without a second memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hef.graph import HefContext, create_hef, open_store
+from hef.memory import ChromaStore, list_turns
+from langchain_core.messages import HumanMessage
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+CONFIG: Any = {"configurable": {"thread_id": "t"}}
+ANA = HefContext(user_id="ana")
+
+
+@pytest.fixture
+def store() -> Iterator[ChromaStore]:
+    with open_store() as store:
+        yield store
+
+
+@pytest.fixture
+def hef(store: ChromaStore, scripted: Any, tmp_path: Path) -> Iterator[Any]:
+    with SqliteSaver.from_conn_string(str(tmp_path / "threads.db")) as saver:
+        yield create_hef(model=scripted("sad", "I hear you.")).compile(store=store, checkpointer=saver)
+
+
+def say(hef: Any, text: str) -> Any:
+    return hef.invoke({"messages": [HumanMessage(text)]}, CONFIG, context=ANA)
+
+
+def before(hef: Any, node: str) -> Any:
+    """Return the newest checkpoint from which a node runs."""
+    return next(held for held in hef.get_state_history(CONFIG) if node in held.next)
+
+
+def test_a_replay_from_any_checkpoint_stores_no_second_memory(hef: Any, store: ChromaStore) -> None:
+    said = ["My dog died last night.", "I cannot sleep since then."]
+    for text in said:
+        say(hef, text)
+    first = {turn.id: turn.time for turn in list_turns(store, "ana")}
+    past = [held for held in hef.get_state_history(CONFIG) if held.next]
+
+    for held in past:
+        out = hef.invoke(None, held.config, context=HefContext(user_id="ana", strategy="sem_only", persona="a nurse"))
+        assert out["messages"][-1].text
+
+    assert len(past) > 10
+    assert "__start__" in {node for held in past for node in held.next}
+    assert {turn.id: turn.time for turn in list_turns(store, "ana")} == pytest.approx(first, abs=60)
+    assert sorted(turn.text for turn in list_turns(store, "ana")) == sorted(said)
+
+
+@pytest.mark.parametrize(
+    ("node", "setting", "read"),
+    [
+        ("sem_emotion", {"primary": 2}, lambda values: len(values["empathy"].primary) == 2),
+        ("coarse_emotion", {"strategy": "sem_only"}, lambda values: values["verdict"].model is None),
+        ("recall", {"strategy": "llm_only"}, lambda values: values["readings"] == []),
+    ],
+)
+def test_a_fork_takes_another_setting_from_the_node_on_that_reads_it(
+    node: str, setting: dict[str, Any], read: Any, hef: Any
+) -> None:
+    first = say(hef, "My dog died last night.")
+    assert not read({**hef.get_state(CONFIG).values, "empathy": first["empathy"]})
+
+    hef.invoke(None, before(hef, node).config, context=HefContext(user_id="ana", **setting))
+
+    assert read(hef.get_state(CONFIG).values)
+
+
+def test_a_fork_with_other_words_or_without_remembering_leaves_one_memory(hef: Any, store: ChromaStore) -> None:
+    say(hef, "My dog died last night.")
+    second = say(hef, "I cannot sleep since then.")
+    point, message = before(hef, "sem_emotion"), second["messages"][-2]
+
+    forked = hef.update_state(point.config, {"messages": [HumanMessage("I am fine.", id=message.id)]})
+    hef.invoke(None, forked, context=ANA)
+    hef.invoke(None, point.config, context=HefContext(user_id="ana", remember=False))
+
+    assert {turn.text for turn in list_turns(store, "ana")} == {"My dog died last night.", "I am fine."}
+
+
+@pytest.mark.parametrize("form", [lambda empathy: empathy, lambda empathy: empathy.model_dump(mode="json")])
+def test_an_emotion_that_was_edited_in_the_state_is_replied_to_and_remembered(
+    form: Any, hef: Any, store: ChromaStore
+) -> None:
+    out = say(hef, "My dog died last night.")
+    edited = form(out["empathy"].model_copy(update={"emotion": "lonely"}))
+
+    forked = hef.update_state(before(hef, "cause_words").config, {"empathy": edited}, as_node="fine_emotion")
+    again = hef.invoke(None, forked, context=ANA)
+
+    assert again["empathy"].emotion == "lonely"
+    assert [turn.emotion for turn in list_turns(store, "ana")] == ["lonely"]
+
+
+def test_a_turn_that_is_replayed_does_not_recall_itself(hef: Any) -> None:
+    say(hef, "My dog died last night.")
+
+    hef.invoke(None, before(hef, "recall").config, context=ANA)
+
+    assert hef.get_state(CONFIG).values["memories"] == []
+
+
+def test_the_evidence_of_a_turn_is_a_line_a_node(hef: Any) -> None:
+    say(hef, "My dog died last night.")
+    held = hef.get_state(CONFIG).values["evidence"]
+
+    assert set(held) == {"sem_emotion", "coarse_emotion", "fine_emotion", "cause_words"}
+    assert all(isinstance(text, str) and len(text) < 200 for text in held.values())
+    assert "sad" in held["sem_emotion"]
+    assert held["coarse_emotion"] == "scripted agrees, names sad"
+    assert "%; sad is among the primary emotions" in held["fine_emotion"]
+    assert "died" in held["cause_words"]
+
+    hef.invoke(
+        {"messages": [HumanMessage("My dog Bello, I miss him.")]}, {"configurable": {"thread_id": "u"}}, context=ANA
+    )
+    later = hef.get_state({"configurable": {"thread_id": "u"}}).values["evidence"]
+    assert later["recall"] == '"My dog died last night." (sad)'
