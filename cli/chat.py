@@ -21,6 +21,11 @@ ThreadOption = Annotated[
     typer.Option("--thread", "-t", help="Which conversation to go on with.", metavar="NAME", rich_help_panel="Memory"),
 ]
 
+ConfirmOption = Annotated[
+    bool,
+    typer.Option("--confirm", help="Ask you which emotion it is when SEM and LLM disagree.", rich_help_panel="Emotion"),
+]
+
 HELP = """\
 [bold]/emotion[/]  what was understood of your last message
 [bold]/help[/]     this list
@@ -39,6 +44,7 @@ def chat(
     no_memory: options.NoMemoryOption = False,
     home: options.HomeOption = None,
     persona: options.PersonaOption = None,
+    confirm: ConfirmOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
     """Talk with HEF; the conversation is kept and goes on after a restart.
@@ -56,6 +62,7 @@ def chat(
     context = context_of(
         None if no_memory else person, strategy=strategy, primary=shown, max_requeries=max_requeries, persona=persona
     )
+    context = context.model_copy(update={"confirm_emotion": confirm})
     with Talk(chosen, context, thread=conversation_of(person, thread), as_json=as_json) as talk:
         talk.greet(person, thread)
         for line in _terminal(talk) if sys.stdin.isatty() else _piped():

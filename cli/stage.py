@@ -10,7 +10,7 @@ from rich.text import Text
 
 from .flow import Flow
 from .show import ACCENT, FAINT, GUTTER
-from .turn import Again, Event, Replied, Step, Token, Understood
+from .turn import Again, Asked, Event, Replied, Step, Token, Understood
 
 
 class Stage:
@@ -26,16 +26,21 @@ class Stage:
         self._name = name
         self._status: Status | None = None
         self._flow: Flow | None = None
-        self._end: Replied | None = None
+        self._end: Replied | Asked | None = None
         self.heard = ""
         """The reply as far as it came."""
 
     @property
     def done(self) -> Replied:
         """Return how the turn ended."""
-        if self._end is None:
+        if not isinstance(self._end, Replied):
             raise RuntimeError("the graph ended without a reply")
         return self._end
+
+    @property
+    def asked(self) -> Asked | None:
+        """Return what the turn waits for, None where it is over."""
+        return self._end if isinstance(self._end, Asked) else None
 
     def __enter__(self) -> Stage:
         self._wait("starting")
@@ -61,6 +66,9 @@ class Stage:
         elif isinstance(event, Replied):
             self._end = event
             self._say("" if self.heard else event.reply)
+        elif isinstance(event, Asked):
+            self._end = event
+            self.pause()
 
     def pause(self) -> None:
         """Take the spinner away, so that something else can be printed."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.types import Command
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
@@ -23,8 +24,10 @@ from .reply import as_line, understood_of
 from .settings import Settings
 from .show import FAINT, GUTTER, field, left_out, summary, understanding
 from .stage import Stage
-from .turn import Replied, Understood, follow
+from .turn import Asked, Replied, Understood, follow
 
+ANSWERS = {"yes": "approve", "y": "approve", "no": "reject", "n": "reject"}
+"""What a person types about an emotion that is asked about, and what it means."""
 LAST = "remember"
 """The node after which a turn is over."""
 
@@ -47,6 +50,7 @@ class Talk:
         self._console = Console(highlight=False, quiet=as_json)
         self._runner = asyncio.Runner()
         self._saving: AbstractAsyncContextManager[AsyncSqliteSaver] | None = None
+        self._asked: Asked | None = None
         self.failed = False
         """Whether a turn could not be answered."""
         self.interrupted = False
@@ -69,6 +73,7 @@ class Talk:
     def greet(self, person: str, thread: str) -> None:
         """Say who talks, and where a kept conversation stopped."""
         held = self._messages()
+        self._asked = self._pending() if self._context.confirm_emotion else None
         self._console.print()
         if not held:
             self.note(f"New conversation [bold]{thread}[/] of [bold]{person}[/]. /help lists the commands.")
@@ -79,9 +84,11 @@ class Talk:
         for message in held[-2:]:
             field(self._console, "you" if message.type == "human" else "hef", Text(message.text, style=FAINT))
         self._console.print()
+        if self._asked:
+            self._ask(self._asked)
 
     def say(self, said: str) -> None:
-        """Answer one message; Ctrl-C stops the reply and keeps the conversation."""
+        """Answer one message, or take it as the answer to a question; Ctrl-C stops the reply, not the conversation."""
         stage = Stage(name="hef", quiet=self._json)
         try:
             with stage:
@@ -93,6 +100,10 @@ class Talk:
         except Exception as error:
             self._fail(error)
         else:
+            self._asked = done if isinstance(done, Asked) else None
+            if isinstance(done, Asked):
+                self._ask(done)
+                return
             left_out(self._console, done.empathy)
             if self._json:
                 print(as_line(done), flush=True)
@@ -114,13 +125,27 @@ class Talk:
         """Print a remark that is not part of the conversation."""
         self._console.print(Padding(Text.from_markup(text, style=FAINT), (0, 0, 0, 2)))
 
-    async def _turn(self, said: str, stage: Stage) -> Replied:
-        async for event in follow(self._hef, [HumanMessage(said)], self._context, self._thread):
+    def _ask(self, asked: Asked) -> None:
+        """Show a question; the next message answers it."""
+        if self._json:
+            print(json.dumps(asked.request, ensure_ascii=False), flush=True)
+        self._console.print(Padding(Text(asked.question), (0, 0, 0, 2)))
+        self.note("yes, no, or the emotion that it is:")
+
+    def _pending(self) -> Asked | None:
+        """Return the question that the conversation stopped at."""
+        held = self._runner.run(self._hef.aget_state(self._config)).interrupts
+        return Asked(held[0].value) if held else None
+
+    async def _turn(self, said: str, stage: Stage) -> Replied | Asked:
+        answer: Any = Command(resume=ANSWERS.get(said.strip().lower(), said))
+        given = answer if self._asked else [HumanMessage(said)]
+        async for event in follow(self._hef, given, self._context, self._thread):
             if isinstance(event, Understood):
                 stage.pause()
                 self._console.print(Text(" " * (GUTTER + 2)).append(summary(event.empathy)))
             stage.take(event)
-        return stage.done
+        return stage.asked or stage.done
 
     def _keep(self, heard: str) -> None:
         """Keep what was said of a stopped reply, so that the next turn knows of it."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage
     from langgraph.graph.state import CompiledStateGraph
-    from langgraph.types import StreamMode
+    from langgraph.types import Command, StreamMode
 
     from ..contract import Empathy, HefContext
 
@@ -63,29 +63,47 @@ class Replied:
     reply: str
 
 
-Event: TypeAlias = Step | Understood | Token | Again | Replied
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The turn waits for a person to say which emotion it is."""
+
+    request: dict[str, Any]
+    """What is asked, as agent inboxes read it."""
+
+    @property
+    def question(self) -> str:
+        """What is asked, as text."""
+        return str(self.request["action_requests"][0]["description"])
+
+
+Event: TypeAlias = Step | Understood | Token | Again | Replied | Asked
 
 
 async def follow(
     hef: CompiledStateGraph[Any, Any, Any, Any],
-    messages: list[AnyMessage],
+    said: list[AnyMessage] | Command[Any],
     context: HefContext,
     thread: str | None = None,
 ) -> AsyncIterator[Event]:
     """Run one turn and yield what happens, in this order: steps, one `Understood`, tokens, one `Replied`.
 
-    Where the LLM fails within its reply and is tried again, an `Again` parts the tokens.
+    Where the LLM fails within its reply and is tried again, an `Again` parts the tokens. Where a person must say
+    which emotion it is, an `Asked` is the last event; the turn goes on with a `Command` that resumes it.
     """
     empathy: Empathy | None = None
+    asked: Asked | None = None
     reply, told = "", False
     writing: str | None = None
     config: Any = {"configurable": {"thread_id": thread}} if thread else {}
     modes: list[StreamMode] = ["custom", "updates", "messages"]
-    events: AsyncIterator[Any] = hef.astream({"messages": messages}, config, context=context, stream_mode=modes)
+    given: Any = {"messages": said} if isinstance(said, list) else said
+    events: AsyncIterator[Any] = hef.astream(given, config, context=context, stream_mode=modes)
     async for mode, chunk in events:
         if mode == "custom":
             yield Step(NEWS.get(chunk.get("hef", ""), "working"))
         elif mode == "updates":
+            # The stream is read to its end, since what comes after is kept only then.
+            asked = _asked(chunk) or asked
             empathy = _empathy(chunk) or empathy
             reply = _reply(chunk) or reply
             if empathy and not told and EXPLAINED in chunk:
@@ -99,6 +117,14 @@ async def follow(
                 yield Again()
             writing = chunk[0].id
             yield Token(text)
+    for event in _ending(asked, empathy, reply, told=told):
+        yield event
+
+
+def _ending(asked: Asked | None, empathy: Empathy | None, reply: str, *, told: bool) -> Iterator[Event]:
+    if asked:
+        yield asked
+        return
     if empathy is None:
         raise RuntimeError("the graph ended without an understanding")
     if not told:
@@ -106,9 +132,15 @@ async def follow(
     yield Replied(empathy, reply)
 
 
+def _asked(update: dict[str, Any]) -> Asked | None:
+    """Return what an update asks a person."""
+    asked = update.get("__interrupt__")
+    return Asked(asked[0].value) if asked else None
+
+
 def _empathy(update: dict[str, Any]) -> Empathy | None:
     """Return what the newest node of an update understood."""
-    found = [values["empathy"] for values in update.values() if values and values.get("empathy")]
+    found = [held["empathy"] for held in update.values() if isinstance(held, dict) and held.get("empathy")]
     return found[-1] if found else None
 
 

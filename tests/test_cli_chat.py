@@ -81,6 +81,41 @@ def test_slash_commands_are_not_said_to_the_model(chat):
     assert "Reply number 2." not in shown
 
 
+def test_the_emotion_is_asked_about_and_the_next_line_answers_also_after_a_restart(chat, monkeypatch, tmp_path: Path):
+    def disagreeing(spec: object) -> GenericFakeChatModel:
+        answers = ["none, proud", "none, proud", "I hear you.", "sad", "I see."]
+        return GenericFakeChatModel(messages=iter(map(AIMessage, answers)))
+
+    monkeypatch.setattr("hef.graph.build.resolve_model", disagreeing)
+    options = ("--confirm", "--strategy", "two_stage", "--user", "ana")
+    told = chat("My dog died.\nzebra\n", *options).stdout
+    assert told.count("yes, no, or the emotion that it is") == 2
+    assert "zebra" in told
+    assert "I hear you." not in told
+
+    again = chat("Heartbroken\n", *options).stdout
+    assert "How does the person feel" in again
+    assert "devastated" in again
+    assert chat("", "--user", "ana").stdout.count("My dog died.") == 1
+    rows = CliRunner().invoke(app, ["feedback", "export", "--user", "ana", "--home", str(tmp_path)]).stdout
+    assert [json.loads(row)["emotion"] for row in rows.splitlines()] == ["devastated"]
+
+
+def test_yes_and_no_answer_the_question(chat, monkeypatch):
+    def disagreeing(spec: object) -> GenericFakeChatModel:
+        answers = ["none, proud", "I hear you.", "none, proud", "I see."]
+        return GenericFakeChatModel(messages=iter(map(AIMessage, answers)))
+
+    monkeypatch.setattr("hef.graph.build.resolve_model", disagreeing)
+    told = "My dog died.\nYes\nI cannot sleep.\nno\n"
+    done = chat(told, "--confirm", "--strategy", "two_stage", "--max-requeries", "0", "--json").stdout
+    first, yes, second, no = map(json.loads, done.splitlines())
+    assert yes["empathy"]["emotion"] == first["action_requests"][0]["args"]["emotion"]
+    assert yes["empathy"]["confirmed"]
+    assert no["empathy"]["emotion"] != second["action_requests"][0]["args"]["emotion"]
+    assert not no["empathy"]["confirmed"]
+
+
 def test_no_memory_stores_nothing_but_the_conversation(chat, tmp_path: Path):
     chat("My dog died.\n", "--no-memory")
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -13,6 +14,9 @@ from typing import Any
 
 import httpx
 import pytest
+from hef.graph import HefContext
+from hef.memory import namespace_of
+from hef.prompts import NAMES, Prompts
 from langgraph_sdk import get_sync_client
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,18 +65,13 @@ def test_the_context_shows_as_a_form(server: str) -> None:
     schemas = client.assistants.get_schemas(assistant["assistant_id"])
 
     fields: Any = (schemas.get("context_schema") or {})["properties"]
-    assert set(fields) >= {
-        "user_id",
-        "model",
-        "strategy",
-        "primary",
-        "max_requeries",
-        "memory_limit",
-        "remember",
-        "persona",
-    }
+    nodes = {node["id"] for node in client.assistants.get_graph(assistant["assistant_id"])["nodes"]}
+    assert set(fields) == set(HefContext.model_fields)
     assert all("description" in field for field in fields.values())
-    assert fields["persona"]["langgraph_type"] == "prompt"
+    assert all(set(field["langgraph_nodes"]) <= nodes for field in fields.values())
+    prompts = {name for name, field in fields.items() if field.get("langgraph_type") == "prompt"}
+    assert prompts == {"persona", *(f"prompt_{name}" for name in NAMES)}
+    assert all(fields[f"prompt_{name}"]["default"] == text for name, text in Prompts().templates.items())
     assert set((schemas["input_schema"] or {})["properties"]) == {"messages"}
 
 
@@ -89,11 +88,15 @@ def test_the_edges_are_those_of_the_design_and_none_goes_everywhere(server: str)
         ("sem_emotion", "coarse_emotion"),
         ("coarse_emotion", "sem_emotion"),
         ("coarse_emotion", "fine_emotion"),
+        ("fine_emotion", "confirm_emotion"),
         ("fine_emotion", "cause_words"),
+        ("confirm_emotion", "cause_words"),
         ("cause_words", "draft_response"),
         ("draft_response", "remember"),
         ("remember", "__end__"),
     }
+    told = [node["metadata"]["description"] for node in drawn["nodes"] if not node["id"].startswith("__")]
+    assert all(re.fullmatch(r"[A-Z].*\.", sentence) for sentence in told)
 
 
 def test_a_turn_streams_events_and_tokens_and_lands_in_the_store(server: str) -> None:
@@ -120,6 +123,8 @@ def test_a_turn_streams_events_and_tokens_and_lands_in_the_store(server: str) ->
     assert "".join(tokens).startswith(reply)
     state: Any = client.threads.get_state(thread["thread_id"])["values"]
     assert state["empathy"]["emotion"] in {"sad", "devastated"}
+    assert set(state["evidence"]) == {"sem_emotion", "coarse_emotion", "fine_emotion", "cause_words"}
+    assert all(isinstance(line, str) for line in state["evidence"].values())
     (item,) = client.store.search_items(["hef"])["items"]
     assert item["value"]["text"] == "My dog Bello died last night."
 
@@ -130,3 +135,54 @@ def test_a_second_thread_of_the_same_person_recalls_the_first(server: str) -> No
     out: Any = client.runs.wait(None, "hef", input=SAID, context={"user_id": "ana", "strategy": "sem_only"})
 
     assert len(out["empathy"]["memories"]) >= 1
+
+
+def test_replays_and_forks_of_a_past_checkpoint_store_no_second_memory(server: str) -> None:
+    client = get_sync_client(url=server)
+    thread = client.threads.create()["thread_id"]
+    client.runs.wait(thread, "hef", input=SAID, context={"user_id": "eve"})
+    past = [held for held in client.threads.get_history(thread, limit=20) if held["next"]]
+
+    for held in past:
+        other = {"user_id": "eve", "strategy": "sem_only", "prompt_draft": "Answer in one word."}
+        again: Any = client.runs.wait(thread, "hef", input=None, checkpoint=held["checkpoint"], context=other)
+        assert again["messages"][-1]["type"] == "ai"
+    assert ["__start__"] in [held["next"] for held in past]
+
+    place = next(held for held in past if held["next"] == ["cause_words"])
+    edited = {**place["values"]["empathy"], "emotion": "lonely"}
+    forked: Any = client.threads.update_state(
+        thread, {"empathy": edited}, as_node="fine_emotion", checkpoint=place["checkpoint"]
+    )
+    last: Any = client.runs.wait(thread, "hef", input=None, checkpoint=forked["checkpoint"], context={"user_id": "eve"})
+    assert last["empathy"]["emotion"] == "lonely"
+    (item,) = client.store.search_items(namespace_of("eve"))["items"]
+    assert item["value"]["emotion"] == "lonely"
+
+
+def test_a_person_chooses_the_emotion_and_it_is_remembered(server: str) -> None:
+    client = get_sync_client(url=server)
+    doubtful = {"user_id": "joe", "confirm_emotion": True, "primary": 1, "max_requeries": 0}
+    for said in (
+        "They say it is a good sign.",
+        "I will be there at nine, I guess.",
+        "Look what I found.",
+        "It is Tuesday.",
+    ):
+        thread = client.threads.create()["thread_id"]
+        out: Any = client.runs.wait(
+            thread, "hef", input={"messages": [{"role": "user", "content": said}]}, context=doubtful
+        )
+        if "__interrupt__" in out:
+            break
+    (asked,) = out["__interrupt__"]
+    assert asked["value"]["review_configs"][0]["allowed_decisions"] == ["approve", "edit", "reject"]
+    assert client.threads.get(thread)["status"] == "interrupted"
+
+    edited = {"name": "confirm_emotion", "args": {"emotion": "nostalgic"}}
+    answer = {"decisions": [{"type": "edit", "edited_action": edited}]}
+    done: Any = client.runs.wait(thread, "hef", command={"resume": answer}, context=doubtful)
+
+    assert (done["empathy"]["emotion"], done["empathy"]["confirmed"]) == ("nostalgic", True)
+    items = client.store.search_items(namespace_of("joe"), limit=50)["items"]
+    assert ["nostalgic"] == [item["value"]["emotion"] for item in items if item["value"]["confirmed"]]
