@@ -94,7 +94,7 @@ def test_the_emotion_is_asked_about_and_the_next_line_answers_also_after_a_resta
     assert "I hear you." not in told
 
     again = chat("Heartbroken\n", *options).stdout
-    assert "How does the person feel" in again
+    assert "yes, no, or the emotion that it is" in again
     assert "devastated" in again
     assert chat("", "--user", "ana").stdout.count("My dog died.") == 1
     rows = CliRunner().invoke(app, ["feedback", "export", "--user", "ana", "--home", str(tmp_path)]).stdout
