@@ -30,6 +30,10 @@ class JsonValue(LastValue[Any]):
             self.value = TypeAdapter(self.typ).validate_python(self.value)
         return changed
 
+    def update(self, values: Sequence[Any]) -> bool:
+        """Take the value, of the type or as JSON values: so it comes from a fork, or from a step that was cut short."""
+        return super().update([TypeAdapter(self.typ).validate_python(value) for value in values])
+
     def checkpoint(self) -> Any:
         """Return the value as dicts, lists, texts and numbers."""
         held = super().checkpoint()

@@ -140,6 +140,7 @@ def as_context(value: object) -> HefContext:
         value: A `HefContext`, None, a mapping, or the context object of a host graph. A host's
             object may carry a whole `HefContext` (or mapping) under the name `hef`; otherwise
             fields of the same name are taken where they are valid, and the rest is the host's own.
+            `model` is: it names the LLM of the host's agents, in the host's spelling.
     """
     if isinstance(value, HefContext):
         return value
@@ -150,7 +151,8 @@ def as_context(value: object) -> HefContext:
         return found
     if isinstance(found, Mapping):
         return HefContext.model_validate(dict(found))
-    taken = {name: held for name in HefContext.model_fields if (held := _lookup(value, name)) is not None}
+    names = HefContext.model_fields.keys() - {"model"}
+    taken = {name: held for name in names if (held := _lookup(value, name)) is not None}
     return HefContext.model_validate({name: held for name, held in taken.items() if _valid(name, held)})
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..contract import Empathy, HefContext, HefState
+from ..contract import Empathy, HefContext, HefOutput, HefState
 from .build import create_hef, create_perception
 from .store import open_store
 
 if TYPE_CHECKING:
     from .middleware import HefMiddleware as HefMiddleware
 
-__all__ = ["Empathy", "HefContext", "HefState", "create_hef", "create_perception", "open_store"]
+__all__ = ["Empathy", "HefContext", "HefOutput", "HefState", "create_hef", "create_perception", "open_store"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from inspect import getdoc
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import RetryPolicy
 
-from ..contract import Fit, HefContext, HefInput, HefOutput, HefState, SetupError
+from ..contract import Fit, HefContext, HefState, SetupError
 from ..llm import model_name, resolve_model
 from ..nodes import (
     RETRY,
@@ -30,6 +30,7 @@ from ..prompts import Overrides, Prompts
 from ..sem import Sem, Taxonomy, resolve_sem
 from ..tools import sem_causes_tool, sem_emotion_tool
 from .routing import after_coarse, after_fine
+from .schemas import check_state, schemas_of
 
 
 def create_hef(
@@ -53,7 +54,8 @@ def create_hef(
         prompts: Template name -> text that replaces the shipped one, or a folder of `NAME.md` files.
         fit: How the evidence of this SEM and this LLM is joined: what `hef evaluate emotion --fit`
             wrote, as its file or read. None takes the fit that ships for the pair, if there is one.
-        state_schema: `HefState` or a TypedDict with all its keys and more.
+        state_schema: `HefState` or a TypedDict with all its keys and more; what it has more enters and leaves
+            the graph as `messages` do.
         context_schema: `HefContext` or a class with fields of the same names.
         output_mode: `last_message` adds one AIMessage, `trace` also the tool calls and results.
 
@@ -119,8 +121,9 @@ def _perception(
     context_schema: type[Any],
     output_mode: str,
 ) -> StateGraph[Any, Any, Any, Any]:
-    _check_state(state_schema)
-    builder = StateGraph(state_schema, context_schema, input_schema=HefInput, output_schema=HefOutput)
+    check_state(state_schema)
+    given, returned = schemas_of(state_schema)
+    builder = StateGraph(state_schema, context_schema, input_schema=given, output_schema=returned)
     _add(builder, "recall", recall)
     _add(builder, "sem_emotion", sem_emotion_node(sem_emotion_tool(sem), trace=output_mode == "trace"))
     _add(builder, "coarse_emotion", coarse_emotion_node(llm, Judge(prompts, taxonomy, fits)), RETRY)
@@ -152,9 +155,3 @@ def _labels(taxonomy: Taxonomy | None, sem: Sem) -> Taxonomy:
 def _fits(fit: Fit | Path | str | None, sem: Sem, llm: BaseChatModel) -> Fits:
     about = sem.description
     return resolve_fit(fit, sem=about.name, model=model_name(llm), labels=about.taxonomy.labels)
-
-
-def _check_state(schema: type[Any]) -> None:
-    missing = sorted(set(get_type_hints(HefState)) - set(get_type_hints(schema)))
-    if missing:
-        raise SetupError(f"state_schema {schema.__name__} lacks {missing}; derive it from hef.graph.HefState")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import TypeGuard
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
@@ -13,7 +14,8 @@ from ..contract import InputError, Turn
 def dialogue_of(messages: Sequence[AnyMessage]) -> list[Turn]:
     """Return what was said: the person as speaker, the assistant as listener.
 
-    System and tool messages are left out, and so is every message without text.
+    System and tool messages are left out, and so is every message without text, and what an agent
+    writes beside a tool call: "Transferring back to supervisor" was not said to the person.
     """
     return [
         Turn("speaker" if isinstance(message, HumanMessage) else "listener", str(message.text))
@@ -50,7 +52,7 @@ def turn_key(messages: Sequence[AnyMessage]) -> str:
 
 def input_fault(messages: Sequence[AnyMessage]) -> str:
     """Say what is odd about the end of the conversation; empty when nothing is."""
-    last = next((m for m in reversed(messages) if isinstance(m, HumanMessage | AIMessage)), None)
+    last = next((message for message in reversed(messages) if _is_said(message)), None)
     if isinstance(last, HumanMessage):
         return "" if str(last.text).strip() else "the last message is blank: the turns before it were read"
     if last is not None and str(last.text).strip():
@@ -59,7 +61,11 @@ def input_fault(messages: Sequence[AnyMessage]) -> str:
 
 
 def _spoken(messages: Sequence[AnyMessage]) -> list[HumanMessage | AIMessage]:
-    return [m for m in messages if isinstance(m, HumanMessage | AIMessage) and str(m.text).strip()]
+    return [message for message in messages if _is_said(message) and str(message.text).strip()]
+
+
+def _is_said(message: AnyMessage) -> TypeGuard[HumanMessage | AIMessage]:
+    return isinstance(message, HumanMessage) or (isinstance(message, AIMessage) and not message.tool_calls)
 
 
 def _hash(text: str) -> str:

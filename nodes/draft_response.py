@@ -13,8 +13,8 @@ from ..contract import HefState, ModelError
 from ..prompts import Prompts, draft_messages, newest
 from .dialogue import context_of
 from .models import apick, fault_of, pick
-from .reply import cut_short, is_reply
-from .runtime import Update, both_ways, settings_of, summary
+from .reply import cut_short, is_reply, signed
+from .runtime import Update, both_ways, seat_of, settings_of, summary
 
 TRIES = 2
 """How often a reply is asked for before an empty one counts as none."""
@@ -74,7 +74,7 @@ def _replied(state: HefState, runtime: Runtime[Any], reply: BaseMessage) -> Upda
     fault = "; ".join(filter(None, [_unseen(state, settings_of(runtime).dialogue_limit), long]))
     faults = {**state.get("faults", {}), "draft_response": fault}
     empathy = state["empathy"].model_copy(update={"degraded": summary(faults)})
-    return {"messages": [whole], "empathy": empathy, "faults": {"draft_response": fault}}
+    return {"messages": [signed(whole, seat_of())], "empathy": empathy, "faults": {"draft_response": fault}}
 
 
 def _unseen(state: HefState, limit: int) -> str:

@@ -33,7 +33,12 @@ def recall(state: HefState, runtime: Runtime[Any]) -> Update:
     except Exception as error:
         fault = f"the memory could not be searched: {error}"
     emit(runtime, "memories", memories=[memory.model_dump() for memory in found])
-    return {"memories": found, "evidence": {"recall": of_memories(found)}, "faults": {"recall": fault}}
+    return {
+        # Plain values: where the step is cut short beside this node, what it wrote is stored as it stands.
+        "memories": [memory.model_dump(mode="json") for memory in found],
+        "evidence": {"recall": of_memories(found)},
+        "faults": {"recall": fault},
+    }
 
 
 def _search(store: BaseStore, user_id: str, dialogue: Dialogue, settings: HefContext) -> list[Memory]:

@@ -8,6 +8,7 @@ from langchain_core.messages import BaseMessage
 
 REPLY_LIMIT = 4000
 """Characters at most of a reply; a longer one is cut after its last whole sentence."""
+_REFUSED = re.compile(r"[\s<|\\/>]+")
 _SENTENCE_END = re.compile(r"[.!?…。!?][\"'”’)\]]*(?=\s)")
 
 
@@ -24,6 +25,16 @@ def cut_short(message: BaseMessage) -> tuple[BaseMessage, str]:
     kept = _whole_sentences(text[: REPLY_LIMIT + 1])
     fault = f"the reply had {len(text)} characters: only its first {len(kept)} were kept"
     return message.model_copy(update={"content": kept}), fault
+
+
+def signed(message: BaseMessage, name: str | None) -> BaseMessage:
+    """Return a reply that bears the name of the agent who wrote it, so that a supervisor can tell its agents apart.
+
+    What providers refuse in a name (spaces and the like) becomes `_`.
+    """
+    if not name or message.name:
+        return message
+    return message.model_copy(update={"name": _REFUSED.sub("_", name)})
 
 
 def _whole_sentences(text: str) -> str:

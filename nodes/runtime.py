@@ -14,6 +14,9 @@ from ..contract import HefContext, HefState, as_context
 
 Update: TypeAlias = dict[str, Any]
 
+NS_SEP, NS_END = "|", ":"
+"""In a checkpoint namespace: between graph and subgraph, and between a node and the id of its task."""
+
 
 class Node(Protocol):
     """A node: a plain function from state and runtime to an update of the state."""
@@ -43,6 +46,14 @@ def thread_of() -> str | None:
 def can_pause() -> bool:
     """Say whether this run can be interrupted and resumed, which needs a checkpointer, HEF's or a parent's."""
     return _configurable().get(CONFIG_KEY_CHECKPOINTER) is not None
+
+
+def seat_of() -> str | None:
+    """Return the name of the parent's node that HEF runs in, None where HEF is no part of another graph."""
+    namespace = str(_configurable().get("checkpoint_ns") or "")
+    # A parent's node with several graphs numbers them: those parts are digits alone.
+    parts = [part.partition(NS_END)[0] for part in namespace.split(NS_SEP) if not part.isdigit()]
+    return parts[-2] if len(parts) > 1 else None
 
 
 def emit(runtime: Runtime[Any], kind: str, round: int = 0, **data: object) -> None:
