@@ -1,4 +1,4 @@
-"""Keep libraries from talking over the command's own output, and from taking the machine."""
+"""Keep libraries from talking over the command's own output, and from taking the machine; let HEF itself speak."""
 
 from __future__ import annotations
 
@@ -23,3 +23,16 @@ def hush() -> None:
         os.environ.setdefault(name, value)
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
+
+
+def speak(level: str) -> None:
+    """Write HEF's own log lines to stderr, from this level on; libraries stay as quiet as they were."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    log = logging.getLogger("hef")
+    log.handlers[:] = [handler]
+    log.propagate = False
+    log.setLevel(level.upper())
+    if logging.root.manager.disable:
+        logging.disable(logging.NOTSET)
+        logging.root.setLevel(logging.ERROR)

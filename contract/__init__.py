@@ -5,6 +5,8 @@ The lowest layer: everything may import it, and it imports nothing of HEF.
 
 from __future__ import annotations
 
+import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 from .context import HefContext, as_context
@@ -42,6 +44,11 @@ __all__ = [
     "as_context",
     "look",
 ]
+
+# What a library logs is the host's to show: without a handler here Python would print warnings to stderr.
+logging.getLogger("hef").addHandler(logging.NullHandler())
+# The wheels of ONNX Runtime report each session to Microsoft unless this is set before its first one.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def __getattr__(name: str) -> Any:

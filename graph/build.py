@@ -29,6 +29,7 @@ from ..nodes import (
 from ..prompts import Overrides, Prompts
 from ..sem import Sem, Taxonomy, resolve_sem
 from ..tools import sem_causes_tool, sem_emotion_tool
+from .observing import observed
 from .routing import after_coarse, after_fine
 from .schemas import check_state, schemas_of
 
@@ -84,7 +85,7 @@ def create_hef(
     builder.add_edge("cause_words", "draft_response")
     builder.add_edge("draft_response", "remember")
     builder.add_edge("remember", END)
-    return builder
+    return observed(builder)
 
 
 def create_perception(
@@ -108,7 +109,7 @@ def create_perception(
         "last_message",
     )
     builder.add_edge("fine_emotion", END)
-    return builder
+    return observed(builder)
 
 
 def _perception(

@@ -11,6 +11,7 @@ from langgraph.runtime import Runtime
 from ..contract import HefState
 from .dialogue import context_of
 from .evidence import of_causes
+from .observation import left_out
 from .runtime import Node, Update, emit
 from .sem_emotion import as_arguments, call_tool
 
@@ -27,6 +28,7 @@ def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
         except GraphBubbleUp:
             raise
         except Exception as error:
+            left_out(error)
             return {"evidence": {"cause_words": ""}, "faults": {"cause_words": f"no cause words: {error}"}}
         emit(runtime, "causes", causes=[cause.model_dump() for cause in answer.artifact])
         update: Update = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +17,8 @@ from ..sem import Taxonomy
 from .generated import Asker
 from .known_fits import Fits
 from .questions import Question, question_of
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class Judge:
     ) -> tuple[list[BaseMessage], list[list[BaseMessage]]]:
         prompts = self._prompts.replaced(settings.templates)
         messages = score_messages(prompts, turns, settings.persona, settings.dialogue_limit)
+        _log.debug("scored: %s", messages)
         calibrates = self._fits.of(model_name(model), "scored").content_free
         return messages, content_free_messages(prompts, settings.persona) if calibrates else []
 

@@ -12,6 +12,7 @@ from langgraph.types import RetryPolicy
 
 from ..contract import HefContext, HefError, SetupError
 from ..llm import resolve_model
+from .observation import left_out
 
 _BUSY = frozenset({408, 425, 429})
 """Status codes below 500 that another try may get past."""
@@ -65,6 +66,7 @@ def fault_of(error: Exception, runtime: Runtime[Any], doing: str) -> str:
     attempt = runtime.execution_info.node_attempt if runtime.execution_info else RETRY.max_attempts
     if isinstance(error, GraphBubbleUp | SetupError) or (is_transient(error) and attempt < RETRY.max_attempts):
         raise error
+    left_out(error)
     return f"the LLM could not {doing}: {reason(error)}"
 
 

@@ -13,6 +13,7 @@ from ..memory import recall_turns, within
 from ..prompts import newest, remembered
 from .dialogue import context_of
 from .evidence import of_memories
+from .observation import left_out
 from .runtime import Update, emit, settings_of, thread_of
 
 _CHARACTERS = 4
@@ -31,6 +32,7 @@ def recall(state: HefState, runtime: Runtime[Any]) -> Update:
     except GraphBubbleUp:
         raise
     except Exception as error:
+        left_out(error)
         fault = f"the memory could not be searched: {error}"
     emit(runtime, "memories", memories=[memory.model_dump() for memory in found])
     return {

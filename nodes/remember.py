@@ -12,6 +12,7 @@ from langgraph.store.base import BaseStore
 from ..contract import HefState, Memory
 from ..memory import remember_turn, turn_id
 from .dialogue import context_of, dialogue_of, turn_key
+from .observation import left_out
 from .runtime import Update, settings_of, summary, thread_of
 
 
@@ -25,6 +26,7 @@ def remember(state: HefState, runtime: Runtime[Any]) -> Update:
         except GraphBubbleUp:
             raise
         except Exception as error:
+            left_out(error)
             known = str(error) in state.get("faults", {}).get("recall", "")
             fault = f"the turn could not be remembered{' either' if known else f': {error}'}"
     faults = {**state.get("faults", {}), "remember": fault}

@@ -13,6 +13,7 @@ from langgraph.runtime import Runtime
 from ..contract import HefState, Reading, SetupError, Turn, Verdict, View
 from .dialogue import context_of, input_fault, turn_key
 from .evidence import of_readings
+from .observation import left_out
 from .runtime import Node, Update, emit, settings_of
 
 VIEWS: tuple[View, ...] = ("dialogue", "speaker", "last_turn")
@@ -45,6 +46,7 @@ def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
         except (GraphBubbleUp, SetupError):
             raise
         except Exception as error:
+            left_out(error)
             return _update(held, f"the SEM could not read the emotion: {error}")
         reading = answer.artifact.model_copy(update={"round": len(held)})
         emit(runtime, "reading", reading.round, **reading.model_dump(exclude={"round"}))
