@@ -20,8 +20,9 @@ import pytest
 from hef.contract import StoreError
 from hef.graph import HefContext, create_hef, open_store
 from hef.memory import ChromaStore
+from hef.memory.chroma.rows import Record, is_item, is_space
 from langchain_core.messages import HumanMessage
-from langgraph.store.base import PutOp
+from langgraph.store.base import IndexConfig, PutOp
 
 from .chroma_server import chroma_server
 from .processes import fresh, in_child
@@ -296,6 +297,52 @@ def held_elsewhere(path: Path) -> Iterator[None]:
         holder.join()
 
 
+def set_format(store: ChromaStore, version: int) -> None:
+    rows = store._opened.rows  # type: ignore[union-attr]
+    rows.modify(metadata={"hef:format": version, "hef:dims": INDEX["dims"]})
+
+
+def make_documents(store: ChromaStore) -> None:
+    """Lay a folder's items down as the second format did."""
+    rows = store._opened.rows  # type: ignore[union-attr]
+    held = rows.get(where={"p1": {"$ne": ""}}, include=["metadatas", "embeddings"])
+    for row, metadata, vector in zip(held["ids"], held["metadatas"], held["embeddings"], strict=True):
+        if is_item(row):
+            note = Record.of(metadata, None).value["note"]
+            rows.update(row, vector, {"item": None, "text:note": note}, documents=metadata["item"])
+        elif not is_space(row):
+            rows.update(row, vector, documents="")
+    set_format(store, 2)
+
+
+def test_a_folder_of_the_second_format_is_read_written_and_erased(tmp_path: Path) -> None:
+    long = "a note that is longer than what Chroma sieves by, " * 2
+    index: IndexConfig = {**INDEX, "fields": ["text", "more"]}
+    with ChromaStore.from_path(tmp_path, index=index) as store:
+        for n in range(3):
+            store.put(("a",), str(n), {"text": f"dog {n}", "more": f"cat {n}", "note": f"{long}{n}"})
+        store.put(("a",), "mortal", {"text": "a bird", "note": "short"}, ttl=10)
+        make_documents(store)
+        rows = store._opened.rows  # type: ignore[union-attr]
+        assert sum(bool(one) for one in rows.get(include=["documents"])["documents"]) == 5
+    with ChromaStore.from_path(tmp_path, index=index) as store:
+        assert store.get(("a",), "1").value["note"] == f"{long}1"  # type: ignore[union-attr]
+        created = store.get(("a",), "1").created_at  # type: ignore[union-attr]
+        assert keys(store.search((), query="cat 2", limit=1)) == ["2"]
+        assert keys(store.search((), filter={"note": f"{long}0"})) == ["0"]
+        assert sorted(keys(store.search((), filter={"note": {"$ne": "short"}}))) == ["0", "1", "2"]
+        store.put(("a",), "1", {"text": "a horse", "note": "new"})
+        store.delete(("a",), "2")
+        assert store.get(("a",), "1").created_at == created  # type: ignore[union-attr]
+        assert keys(store.search((), query="a horse", limit=1)) == ["1"]
+        held = store._opened.rows.get(include=["documents", "metadatas"])  # type: ignore[union-attr]
+        assert not any("dog 1" in str(one) for one in held["documents"] + held["metadatas"])
+        store.erase([PutOp(("a",), "0", None)])
+        assert sorted(keys(store.search(("a",)))) == ["1", "mortal"]
+        assert store._open().rows.metadata["hef:format"] == 3
+    assert not any(b"dog 0" in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+
+
 def test_a_folder_of_the_first_format_is_raised(tmp_path: Path) -> None:
     with ChromaStore.from_path(tmp_path, index=INDEX) as store:
         store.put(("a", "b"), "k", {"text": "a dog"})
@@ -304,11 +351,11 @@ def test_a_folder_of_the_first_format_is_raised(tmp_path: Path) -> None:
         spaces = rows.get(where={"space": True}, include=["metadatas"])
         plain = [{name: None for name in held if name[1:].isdigit()} for held in spaces["metadatas"]]
         rows.update(spaces["ids"], metadatas=plain)
-        rows.modify(metadata={"hef:format": 1, "hef:dims": INDEX["dims"]})
+        set_format(store, 1)
         assert store.list_namespaces(prefix=("a",)) == []
     for _ in range(2):
         with ChromaStore.from_path(tmp_path, index=INDEX) as store:
             assert store.list_namespaces(prefix=("a",)) == [("a", "b")]
             assert store.list_namespaces(suffix=("c",)) == [("c",)]
             assert keys(store.search((), query="a dog")) == ["k", "k"]
-            assert store._opened.rows.metadata["hef:format"] == 2  # type: ignore[union-attr]
+            assert store._opened.rows.metadata["hef:format"] == 3  # type: ignore[union-attr]

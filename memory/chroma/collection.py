@@ -18,9 +18,14 @@ from .rows import is_space, space_metadata, space_of
 if TYPE_CHECKING:
     from chromadb.api.collection_configuration import CreateHNSWConfiguration
 
-FORMAT = 2
-"""Version of the layout of rows. Version 1 told namespaces by their documents alone; it is raised when opened."""
+FORMAT = 3
+"""Version of the layout of rows. Older ones are raised when opened, and their items read as they lie.
 
+Version 1 told namespaces by their documents alone. Up to version 2 items were documents, and longer texts could be
+sieved.
+"""
+
+_FINDS_SPACES = 2
 _NO_INDEX_DIMS = 2
 _GRAPH: CreateHNSWConfiguration = {"max_neighbors": 32, "ef_construction": 200, "ef_search": 200}
 """A denser graph than Chroma's default, which loses neighbours where a tenth or more of the vectors are equal."""
@@ -149,13 +154,18 @@ async def _dims(found: Any, place: Place) -> int:
 
 
 async def _raise_format(found: Any, kept: dict[str, Any], dims: int) -> None:
+    if kept["hef:format"] < _FINDS_SPACES:
+        await _find_spaces(found, dims)
+    await answer(found.modify(metadata={**kept, "hef:format": FORMAT}))
+
+
+async def _find_spaces(found: Any, dims: int) -> None:
     """Give the rows of namespaces the metadata they are found by; an interrupted run is done again."""
     spaces = await answer(found.get(where={"space": True}, include=["documents"]))
     for row, document in zip(spaces["ids"], spaces["documents"], strict=True):
         if is_space(row):
             metadata = space_metadata(space_of(document))
             await answer(found.upsert(row, [list(blank(row, dims))], [metadata], [document]))
-    await answer(found.modify(metadata={**kept, "hef:format": FORMAT}))
 
 
 def _after_fork() -> None:

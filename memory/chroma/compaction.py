@@ -24,6 +24,7 @@ from .folder import alone
 from .graph_files import blank_unused
 from .index import blank
 from .place import Place
+from .write_ahead import DATABASE, await_closed
 
 _log = logging.getLogger(__name__)
 _MARK = "erasing"
@@ -165,7 +166,12 @@ def _scrub(path: Path) -> None:
 
 @contextmanager
 def _database(path: Path) -> Iterator[sqlite3.Connection]:
-    file = f"{(path / 'chroma.sqlite3').as_uri()}?mode=rw"
+    if not await_closed(path):
+        raise StoreError(
+            f"The database in {path} is still open in this process, so it cannot be rewritten. Start the process "
+            "anew; what was deleted stays in the files until then."
+        )
+    file = f"{(path / DATABASE).as_uri()}?mode=rw"
     with closing(sqlite3.connect(file, uri=True, timeout=_PATIENCE_S, isolation_level=None)) as database:
         yield database
 

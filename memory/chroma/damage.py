@@ -6,8 +6,8 @@ import struct
 from pathlib import Path
 
 from ...contract import StoreError
+from .write_ahead import DATABASE
 
-_DATABASE = "chroma.sqlite3"
 _HEADER = struct.Struct("<iQQQQ")
 """Of a graph: version, first offset, room, elements, bytes an element (hnswlib's `persistHeader`, as Chroma has it)."""
 
@@ -18,9 +18,9 @@ def check_files(path: Path) -> None:
     Only sizes are compared: what is damaged inside is said by SQLite or Chroma, where they notice it.
     """
     graphs = [header.parent for header in path.glob("*/header.bin")]
-    database = path / _DATABASE
+    database = path / DATABASE
     if graphs and (not database.exists() or not database.stat().st_size):
-        raise _damaged(path, f"{_DATABASE} is missing or empty, but vectors lie in {graphs[0].name}")
+        raise _damaged(path, f"{DATABASE} is missing or empty, but vectors lie in {graphs[0].name}")
     for graph in graphs:
         header = (graph / "header.bin").read_bytes()
         data = graph / "data_level0.bin"

@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 
 Clause: TypeAlias = dict[str, Any]
 
-_LONGEST_TEXT = 128
+_LONGEST_TEXT = 48
+"""Names, states and ids are shorter; what is longer is prose or a hash, which costs a write more than it sieves."""
 _RANGES: dict[str, Callable[[Any, Any], bool]] = {"$gt": gt, "$gte": ge, "$lt": lt, "$lte": le}
 _OPERATORS = frozenset({"$eq", "$ne", *_RANGES})
 

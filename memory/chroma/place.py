@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from ...contract import SetupError, StoreError
 from .damage import check_files
 from .folder import hold, let_go
+from .write_ahead import await_closed, write_ahead
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
@@ -112,6 +113,8 @@ class Place:
             # Chroma counts clients by folder, and would count one of an abandoned Chroma against the new one.
             if self.is_current(client):
                 client.close()
+                if self.path is not None and not _is_open(self.path):
+                    await_closed(self.path)
         finally:
             if self.path is not None:
                 let_go(self.path)
@@ -161,9 +164,11 @@ def _open_folder(path: Path) -> ClientAPI:
     hold(path)
     try:
         check_files(path)
+        if not _is_open(path):
+            write_ahead(path)
         return chromadb.PersistentClient(path, _settings())
     except BaseException:
-        _forget_system(str(path))
+        _forget_system(path)
         let_go(path)
         raise
 
@@ -177,9 +182,16 @@ def _system_of(client: Client) -> Any:
     return system if system is not None and system.instance(server) is client._server else None
 
 
-def _forget_system(path: str) -> None:
+def _is_open(path: Path) -> bool:
+    """Tell whether a Chroma of this process has a folder open, for a store or for somebody else."""
+    from chromadb.api.shared_system_client import SharedSystemClient
+
+    return str(path) in SharedSystemClient._identifier_to_refcount
+
+
+def _forget_system(path: Path) -> None:
     """Drop the broken system that Chroma keeps after a failed opening, so that a repaired folder opens."""
     from chromadb.api.shared_system_client import SharedSystemClient
 
-    if path not in SharedSystemClient._identifier_to_refcount:
-        SharedSystemClient._identifier_to_system.pop(path, None)
+    if not _is_open(path):
+        SharedSystemClient._identifier_to_system.pop(str(path), None)

@@ -1,10 +1,10 @@
 """How an item lies in Chroma: which rows, under which ids, with which metadata.
 
-| row | id | document | vector |
+| row | id | holds | vector |
 |---|---|---|---|
-| item | `<namespace>-<key>` | the item as JSON | its first, or a blank |
-| further vector of an item | `<namespace>-<key>#<n>` | empty | the n-th, or a blank |
-| namespace | `<namespace>/` | its labels as JSON | a blank |
+| item | `<namespace>-<key>` | the item as JSON, in the metadata `item` | its first, or a blank |
+| further vector of an item | `<namespace>-<key>#<n>` | nothing | the n-th, or a blank |
+| namespace | `<namespace>/` | its labels as JSON, as document | a blank |
 
 `<namespace>` and `<key>` are hashes, so that any text may be a label or a key. Each row of an item
 carries the hash of every prefix of its namespace (`p1`, `p2`, ...), so a prefix search is one equality; the
@@ -12,7 +12,9 @@ row of a namespace carries those of its prefixes and suffixes under other names 
 row of an item that expires says when (`expires`). An item keeps its rows as long as it lives, blank where
 it has fewer vectors than before, so that a put is one write of Chroma: all of it or nothing.
 Chroma wants a vector in every row; a blank is one that is next to nothing long, in an arbitrary direction,
-since rows of equal vectors make Chroma's graph slow and tear it apart.
+since rows of equal vectors make Chroma's graph slow and tear it apart. An item is no document, because Chroma
+indexes documents for a search by parts of words, which is never made. Rows of the formats before (see `collection`)
+hold it as one all the same, until they are written again.
 """
 
 from __future__ import annotations
@@ -34,6 +36,9 @@ Metadata: TypeAlias = dict[str, str | int | float | bool | None]
 
 EXPIRES = "expires"
 """Name of the metadata that holds when an item expires, in seconds since 1970."""
+
+ITEM = "item"
+"""Name of the metadata that holds an item as JSON."""
 
 _MINUTE = 60.0
 
@@ -57,7 +62,7 @@ class Record:
     ttl: float | None = None
     """How many minutes it lives after it was written or refreshed; None for ever."""
 
-    def document(self) -> str:
+    def as_json(self) -> str:
         """Return the record as JSON.
 
         Raises:
@@ -76,9 +81,9 @@ class Record:
         return text if _is_unicode(text) else json.dumps(held)
 
     @classmethod
-    def parse(cls, document: str) -> Record:
-        """Return the record that a document holds."""
-        namespace, *rest = json.loads(document)
+    def of(cls, metadata: Metadata, document: str | None) -> Record:
+        """Return the record that a row holds, in its metadata or, of old, as its document."""
+        namespace, *rest = json.loads(str(metadata.get(ITEM) or document))
         return cls(tuple(namespace), *rest)
 
     def item(self) -> Item:

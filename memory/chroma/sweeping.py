@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 async def expired_items(table: Table) -> list[PutOp]:
     """Return the deletes of all items that have expired."""
     held = await table.get(await table.expired())
-    records = [Record.parse(document) for document, metadata in held.values() if is_expired(metadata)]
+    records = [Record.of(*row) for row in held.values() if is_expired(row[0])]
     return [PutOp(record.namespace, record.key, None) for record in records if record.ttl is not None]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from .collection import Opened
 from .coroutines import answer
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _T = TypeVar("_T")
+
+Held: TypeAlias = dict[str, tuple[Metadata, str | None]]
+"""Metadata and document of rows, by id."""
+
 _PAGE = 5000
 _NOT_BARE: Clause = {"bare": {"$ne": True}}
 
@@ -28,8 +32,8 @@ class Row:
 
     id: str
     """Its id."""
-    document: str
-    """Its document, empty for a further vector of an item."""
+    document: str | None
+    """Its document; None leaves that of an earlier version."""
     metadata: Metadata
     """Its metadata; None deletes a key that an earlier version had."""
     vector: Vector | None
@@ -43,29 +47,19 @@ class Table:
         self._place = place
         self._opened = opened
 
-    async def get(self, ids: Sequence[str]) -> dict[str, tuple[str, Metadata]]:
-        """Return document and metadata of the rows that exist, by id."""
-        found: dict[str, tuple[str, Metadata]] = {}
+    async def get(self, ids: Sequence[str]) -> Held:
+        """Return metadata and document of the rows that exist, by id."""
+        found: Held = {}
         for some in self._batches(list(dict.fromkeys(ids))):
-            rows = await self._read(ids=some, include=["documents", "metadatas"])
-            held = zip(rows["documents"], rows["metadatas"], strict=True)
-            found.update(zip(rows["ids"], ((text, dict(metadata or {})) for text, metadata in held), strict=True))
+            rows = await self._read(ids=some, include=["metadatas", "documents"])
+            held = zip(rows["metadatas"], rows["documents"], strict=True)
+            found.update(zip(rows["ids"], ((dict(metadata or {}), text) for metadata, text in held), strict=True))
         return found
 
     async def records(self, ids: Sequence[str]) -> dict[str, Record]:
-        """Return the items that exist and have not expired, by the id of their first row.
-
-        When an item expires stands in its metadata, which is read only for those that do.
-        """
-        found: dict[str, Record] = {}
-        for some in self._batches(list(dict.fromkeys(ids))):
-            rows = await self._read(ids=some, include=["documents"])
-            found.update(zip(rows["ids"], map(Record.parse, rows["documents"]), strict=True))
-        mortal = [row for row, record in found.items() if record.ttl is not None]
-        for row, (_, metadata) in (await self.get(mortal)).items():
-            if is_expired(metadata):
-                del found[row]
-        return found
+        """Return the items that exist and have not expired, by the id of their first row."""
+        held = await self.get(ids)
+        return {row: Record.of(*one) for row, one in held.items() if not is_expired(one[0])}
 
     async def expired(self) -> list[str]:
         """Return the ids of the first rows of the items that have expired and still lie there."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import zip_longest
-from typing import TypeAlias
 
 from langgraph.store.base import PutOp
 
@@ -13,7 +12,7 @@ from .expiry import is_expired, now
 from .index import Index, Vector, Vectors
 from .namespaces import holds_items
 from .rows import (
-    Metadata,
+    ITEM,
     Namespace,
     Record,
     is_item,
@@ -23,9 +22,7 @@ from .rows import (
     space_row,
     vector_rows,
 )
-from .table import Row, Table
-
-Held: TypeAlias = dict[str, tuple[str, Metadata]]
+from .table import Held, Row, Table
 
 
 async def apply(table: Table, puts: Iterable[PutOp], index: Index | None, vectors: Vectors) -> None:
@@ -59,18 +56,20 @@ def _rows(put: PutOp, held: Held, vectors: Sequence[Vector]) -> list[Row]:
     if put.value is None:
         return []
     first = item_row(put.namespace, put.key)
-    old = Record.parse(held[first][0]) if first in held else None
-    stale = held[first][1] if first in held else {}
+    stale, document = held.get(first, ({}, None))
+    old = Record.of(stale, document) if first in held else None
     time = datetime.now(UTC).isoformat()
     created = old.created if old and not is_expired(stale) else time
     count = max(1, len(vectors), old.rows if old else 0)
     record = Record(put.namespace, put.key, dict(put.value), created, time, count, put.ttl)
     metadata = {**dict.fromkeys(stale), **record.metadata()}
     rows = [
-        Row(row, "", {**metadata, "bare": True if vector is None else None}, vector)
+        Row(row, None, {**metadata, "bare": True if vector is None else None}, vector)
         for row, vector in zip_longest(vector_rows(first, count), vectors)
     ]
-    rows[0] = Row(first, record.document(), {**rows[0].metadata, **record.expires(now())}, rows[0].vector)
+    whole = {**rows[0].metadata, ITEM: record.as_json(), **record.expires(now())}
+    # An item that lay there as a document, as of old, does so no more.
+    rows[0] = Row(first, "" if document else None, whole, rows[0].vector)
     return rows
 
 
@@ -80,6 +79,6 @@ async def _gone(table: Table, puts: Sequence[PutOp], held: Held, spaces: Sequenc
     for put in puts:
         first = item_row(put.namespace, put.key)
         if put.value is None and first in held:
-            gone += vector_rows(first, Record.parse(held[first][0]).rows)
+            gone += vector_rows(first, Record.of(*held[first]).rows)
     items = {row for row in gone if is_item(row)}
     return gone + [space_row(space) for space in spaces if not await holds_items(table, space, items)]
