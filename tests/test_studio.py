@@ -2,60 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from dev_server import dev_server
 from hef.graph import HefContext
 from hef.memory import namespace_of
 from hef.prompts import NAMES, Prompts
 from langgraph_sdk import get_sync_client
 
-ROOT = Path(__file__).resolve().parents[1]
 SAID = {"messages": [{"role": "user", "content": "My dog Bello died last night."}]}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start the development server on a free port, offline and without a key."""
-    folder = tmp_path_factory.mktemp("studio")
-    (folder / "langgraph.json").write_text((ROOT / "langgraph.json").read_text().replace('["."]', f'["{ROOT}"]'))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    env = {name: value for name, value in os.environ.items() if not name.startswith("LANGSMITH")}
-    env |= {"LANGGRAPH_CLI_NO_ANALYTICS": "1", "HEF_HOME": ""}
-    command = ["langgraph", "dev", "--no-browser", "--no-reload", "--port", str(port), "--host", "127.0.0.1"]
-    with (folder / "log.txt").open("w") as log:
-        process = subprocess.Popen(
-            [str(Path(sys.executable).parent / command[0]), *command[1:]], cwd=folder, env=env, stdout=log, stderr=log
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait(url, process, folder / "log.txt")
-            yield url
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx.get(f"{url}/ok", timeout=2).is_success:
-                return
-        except httpx.TransportError:
-            continue
-    raise AssertionError(f"the server did not start:\n{log.read_text()[-4000:]}")
+    """Start the development server."""
+    with dev_server(tmp_path_factory.mktemp("studio"), HEF_HOME="") as url:
+        yield url
 
 
 def test_the_context_shows_as_a_form(server: str) -> None:
