@@ -11,6 +11,7 @@ from hef.graph import HefContext, create_hef, open_store
 from hef.memory import ChromaStore, list_turns
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.sqlite import SqliteSaver
+from pydantic import ValidationError
 
 CONFIG: Any = {"configurable": {"thread_id": "t"}}
 ANA = HefContext(user_id="ana")
@@ -97,6 +98,15 @@ def test_an_emotion_that_was_edited_in_the_state_is_replied_to_and_remembered(
 
     assert again["empathy"].emotion == "lonely"
     assert [turn.emotion for turn in list_turns(store, "ana")] == ["lonely"]
+
+
+def test_an_edit_that_is_no_decision_is_refused_and_leaves_the_thread_whole(hef: Any) -> None:
+    say(hef, "My dog died last night.")
+
+    with pytest.raises(ValidationError, match="distribution"):
+        hef.update_state(CONFIG, {"empathy": {"emotion": "lonely"}}, as_node="fine_emotion")
+
+    assert hef.get_state(CONFIG).values["empathy"].emotion == "sad"
 
 
 def test_a_turn_that_is_replayed_does_not_recall_itself(hef: Any) -> None:
