@@ -41,6 +41,12 @@ def test_field_of_a_host_that_means_something_else_is_not_taken(foreign: dict[st
     assert as_context(foreign) == HefContext()
 
 
+@pytest.mark.parametrize("foreign", [{"model": "openai/gpt-x"}, SimpleNamespace(model="embedded")])
+def test_a_hosts_model_is_taken_only_under_hefs_own_name(foreign: object) -> None:
+    assert as_context(foreign).model is None
+    assert as_context({"hef": {"model": "embedded"}}).model == "embedded"
+
+
 @pytest.mark.parametrize("nested", [HefContext(user_id="bo", primary=0.9), {"user_id": "bo", "primary": 0.9}])
 def test_nested_settings_come_before_the_hosts_fields(nested: object) -> None:
     assert as_context(SimpleNamespace(user_id="ana", hef=nested)) == HefContext(user_id="bo", primary=0.9)

@@ -1,74 +1,106 @@
+"""HEF as a node of a parent: what comes in, what comes out, and which settings hold."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, TypedDict
+from typing import Any
 
 import pytest
 from hef.graph import Empathy, HefContext, create_hef
-from langchain_core.messages import AnyMessage, HumanMessage
-from langgraph.graph import START, StateGraph
-from langgraph.graph.message import add_messages
+from hosts import host, on, said, told
+from langgraph.graph import MessagesState
 from langgraph.store.memory import InMemoryStore
-
-
-class Chat(TypedDict):
-    messages: Annotated[list[AnyMessage], add_messages]
-
-
-class ChatWithEmpathy(Chat):
-    empathy: Empathy
+from pydantic import BaseModel
+from typing_extensions import TypedDict
 
 
 @dataclass
 class HostContext:
     tenant: str = "acme"
     user_id: str = "ana"
-    model: object = None
+    memory_limit: int = 7
+    model: str = "anthropic/claude-x"
 
 
-SAID = {"messages": [HumanMessage("I won the race today!")]}
+class PydanticContext(BaseModel):
+    tenant: str = "acme"
+    user_id: str = "ana"
 
 
-def host(model: Any, state: Any = ChatWithEmpathy, context: Any = None, **kwargs: Any) -> Any:
-    builder = StateGraph(state, context)
-    builder.add_node("hef", create_hef(model=model).compile())
-    builder.add_edge(START, "hef")
-    return builder.compile(**kwargs)
+class MappingContext(TypedDict):
+    tenant: str
+    user_id: str
+
+
+def a_host(scripted: Any, context: Any = None, **kwargs: Any) -> Any:
+    return host(create_hef(model=scripted("proud", "Well done!")).compile(), context=context, **kwargs)
 
 
 def test_a_host_without_context_gets_the_reply_and_the_empathy(scripted: Any) -> None:
-    out = host(scripted("proud", "Well done!")).invoke(SAID)
+    out = a_host(scripted).invoke(said())
 
-    assert out["messages"][-1].text == "Well done!"
+    assert told(out) == [("human", "I won the race today!"), ("ai", "Well done!")]
     assert isinstance(out["empathy"], Empathy)
     assert set(out) == {"messages", "empathy"}
 
 
 def test_a_host_with_messages_alone_gets_one_more_message(scripted: Any) -> None:
-    out = host(scripted("proud", "Well done!"), state=Chat).invoke(SAID)
+    out = host(create_hef(model=scripted("proud", "Well done!")).compile(), MessagesState).invoke(said())
 
-    assert [m.text for m in out["messages"]] == ["I won the race today!", "Well done!"]
+    assert told(out) == [("human", "I won the race today!"), ("ai", "Well done!")]
 
 
-def test_a_hosts_own_context_class_gives_the_user_and_no_foreign_settings(scripted: Any) -> None:
+async def test_an_embedding_host_can_batch_and_await(scripted: Any) -> None:
+    graph = a_host(scripted)
+
+    assert len(graph.batch([said(), said()])) == 2
+    assert (await graph.ainvoke(said()))["empathy"].emotion
+
+
+@pytest.mark.parametrize(
+    ("schema", "context"),
+    [
+        (HostContext, HostContext()),
+        (HostContext, {"user_id": "ana"}),
+        (PydanticContext, PydanticContext()),
+        (MappingContext, {"tenant": "acme", "user_id": "ana"}),
+        (None, {"tenant": "acme", "user_id": "ana"}),
+        (HefContext, HefContext(user_id="ana")),
+    ],
+)
+def test_a_context_of_any_kind_gives_the_user(schema: Any, context: Any, scripted: Any) -> None:
     store = InMemoryStore()
-    graph = host(scripted("proud", "Well done!"), context=HostContext, store=store)
 
-    graph.invoke(SAID, context=HostContext(user_id="ana", model=object()))
+    a_host(scripted, schema, store=store).invoke(said(), context=context)
 
-    (item,) = store.search(("hef",))
-    assert item.value["text"] == "I won the race today!"
-    assert item.value["user_id"] == "ana"
+    assert [item.value["user_id"] for item in store.search(("hef",))] == ["ana"]
 
 
-def test_a_hosts_context_can_carry_all_settings_under_one_name(scripted: Any) -> None:
+@pytest.mark.parametrize("context", [None, {}])
+def test_no_context_means_the_defaults_and_no_user(context: Any, scripted: Any) -> None:
+    store = InMemoryStore()
+
+    out = a_host(scripted, store=store).invoke(said(), context=context)
+
+    assert len(out["empathy"].primary) == HefContext().primary
+    assert store.search(("hef",)) == []
+
+
+def test_a_hosts_model_is_the_hosts_and_hef_keeps_its_own(scripted: Any) -> None:
+    out = a_host(scripted, HostContext).invoke(said(), context=HostContext())
+
+    assert (out["messages"][-1].text, out["empathy"].model) == ("Well done!", "scripted")
+
+
+@pytest.mark.parametrize("kind", [HefContext, dict])
+def test_a_hosts_context_can_carry_all_settings_under_one_name(kind: Any, scripted: Any) -> None:
     @dataclass
     class Context:
-        hef: HefContext
+        hef: Any
+        primary: int = 9
 
-    graph = host(scripted("Well done!"), context=Context)
-
-    out = graph.invoke(SAID, context=Context(HefContext(strategy="sem_only", primary=2)))
+    settings = kind(strategy="sem_only", primary=2)
+    out = a_host(scripted, Context).invoke(said(), context=Context(settings))
 
     assert len(out["empathy"].primary) == 2
     assert out["empathy"].hypothesis is None
@@ -77,35 +109,14 @@ def test_a_hosts_context_can_carry_all_settings_under_one_name(scripted: Any) ->
 def test_the_user_may_stand_in_the_configurable(scripted: Any) -> None:
     store = InMemoryStore()
 
-    host(scripted("proud", "Well done!"), store=store).invoke(SAID, {"configurable": {"user_id": "ben"}})
+    a_host(scripted, store=store).invoke(said(), on("monday", user_id="ben"))
 
     assert [item.value["user_id"] for item in store.search(("hef",))] == ["ben"]
 
 
-def test_events_and_tokens_reach_the_hosts_stream_with_subgraphs(scripted: Any) -> None:
-    events: list[str] = []
-    tokens: list[str] = []
-    graph = host(scripted("proud", "Well done!"))
+def test_the_user_of_the_context_comes_before_the_one_in_the_configurable(scripted: Any) -> None:
+    store = InMemoryStore()
 
-    for _, mode, data in graph.stream(SAID, stream_mode=["custom", "messages"], subgraphs=True):
-        if mode == "custom":
-            events.append(data["hef"])
-        elif data[1]["langgraph_node"] == "draft_response":
-            tokens.append(data[0].text)
+    a_host(scripted, store=store).invoke(said(), on("monday", user_id="ben"), context={"user_id": "ana"})
 
-    assert events == ["reading", "verdict", "decision", "causes"]
-    assert [token for token in tokens if token][:2] == ["Well ", "done! "]
-
-
-@pytest.mark.parametrize("mode", ["updates", "values", "custom", "messages"])
-async def test_an_embedding_hosts_async_stream_works_in_every_mode(mode: Any, scripted: Any) -> None:
-    graph = host(scripted("proud", "Well done!"))
-
-    assert [part async for part in graph.astream(SAID, stream_mode=mode, subgraphs=True)]
-
-
-async def test_an_embedding_host_can_batch_and_await(scripted: Any) -> None:
-    graph = host(scripted("proud", "Well done!"))
-
-    assert len(graph.batch([SAID, SAID])) == 2
-    assert (await graph.ainvoke(SAID))["empathy"].emotion
+    assert [item.value["user_id"] for item in store.search(("hef",))] == ["ana"]
