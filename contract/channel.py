@@ -34,6 +34,13 @@ class JsonValue(LastValue[Any]):
         """Take the value, of the type or as JSON values: so it comes from a fork, or from a step that was cut short."""
         return super().update([TypeAdapter(self.typ).validate_python(value) for value in values])
 
+    def update(self, values: Sequence[Any]) -> bool:
+        """Take the value that a node wrote, read back where it comes from a turn that was broken off.
+
+        What a node wrote lies beside the checkpoint until the next one; the serializer may give it back as a dict.
+        """
+        return super().update([TypeAdapter(self.typ).validate_python(value) for value in values])
+
     def checkpoint(self) -> Any:
         """Return the value as dicts, lists, texts and numbers."""
         held = super().checkpoint()

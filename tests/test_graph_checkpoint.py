@@ -10,6 +10,7 @@ import pytest
 from hef.graph import Empathy, create_hef
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.store.memory import InMemoryStore
 
@@ -82,4 +83,36 @@ def test_a_turn_that_was_interrupted_is_finished_and_remembered_once(node: str, 
     out = hef.invoke(None, config)
 
     assert out["messages"][-1].text == "I am sorry."
+    assert len(store.search(("hef",))) == 1
+
+
+class Dying(InMemorySaver):
+    """Dies at one checkpoint; what nodes wrote before it lies there, and comes back without our types."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__(serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        self.left = last
+
+    def put(self, *arguments: Any) -> Any:
+        self.left -= 1
+        if self.left == -1:
+            raise ConnectionAbortedError("killed")
+        return super().put(*arguments)
+
+
+@pytest.mark.parametrize("last", range(2, 8))
+def test_a_turn_that_died_before_a_checkpoint_goes_on_from_what_its_nodes_wrote(last: int, scripted: Any) -> None:
+    store, config = InMemoryStore(), {"configurable": {"thread_id": "t", "user_id": "ana"}}
+    model = scripted("sad", "I am sorry.")
+    hef: Any = create_hef(model=model).compile(checkpointer=Dying(last), store=store)
+    with pytest.raises(ConnectionAbortedError):
+        hef.invoke({"messages": [HumanMessage("My dog died.")]}, config, durability="sync")
+    assert hef.get_state(config).tasks
+
+    out = hef.invoke(None, config)
+
+    assert [message.text for message in out["messages"]] == ["My dog died.", "I am sorry."]
+    assert isinstance(out["empathy"], Empathy)
+    assert out["empathy"].degraded is None
+    assert len(model.prompts) == 2
     assert len(store.search(("hef",))) == 1
