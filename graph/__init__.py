@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING, Any
 from ..contract import Empathy, HefContext, HefOutput, HefState
 from .build import create_hef, create_perception
 from .store import open_store
+from .trimming import keep_newest
 
 if TYPE_CHECKING:
     from .middleware import HefMiddleware as HefMiddleware
 
-__all__ = ["Empathy", "HefContext", "HefOutput", "HefState", "create_hef", "create_perception", "open_store"]
+__all__ = [
+    "Empathy",
+    "HefContext",
+    "HefOutput",
+    "HefState",
+    "create_hef",
+    "create_perception",
+    "keep_newest",
+    "open_store",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,10 +9,10 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
 from ..contract import HefState
-from .dialogue import context_of
+from .dialogue import recent_of
 from .evidence import of_causes
 from .observation import left_out
-from .runtime import Node, Update, emit
+from .runtime import Node, Update, emit, settings_of
 from .sem_emotion import as_arguments, call_tool
 
 
@@ -22,7 +22,8 @@ def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
     def cause_words(state: HefState, runtime: Runtime[Any]) -> Update:
         """Find the words that speak for the decided emotion."""
         empathy = state["empathy"]
-        arguments = {"dialogue": as_arguments(context_of(state["messages"])), "emotion": empathy.emotion}
+        dialogue, earlier = recent_of(state["messages"], settings_of(runtime).dialogue_limit)
+        arguments = {"dialogue": as_arguments(dialogue), "emotion": empathy.emotion}
         try:
             answer, messages = call_tool(tool, arguments)
         except GraphBubbleUp:
@@ -30,10 +31,11 @@ def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
         except Exception as error:
             left_out(error)
             return {"evidence": {"cause_words": ""}, "faults": {"cause_words": f"no cause words: {error}"}}
-        emit(runtime, "causes", causes=[cause.model_dump() for cause in answer.artifact])
+        causes = tuple(cause.model_copy(update={"turn": cause.turn + earlier}) for cause in answer.artifact)
+        emit(runtime, "causes", causes=[cause.model_dump() for cause in causes])
         update: Update = {
-            "empathy": empathy.model_copy(update={"causes": answer.artifact}),
-            "evidence": {"cause_words": of_causes(answer.artifact)},
+            "empathy": empathy.model_copy(update={"causes": causes}),
+            "evidence": {"cause_words": of_causes(causes)},
             "faults": {"cause_words": ""},
         }
         return {**update, "messages": messages} if trace else update

@@ -9,11 +9,11 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
-from ..contract import HefContext, HefState, Reading, Verdict
+from ..contract import HefContext, HefState, Reading, Turn, Verdict
 from ..llm import model_name
 from ..sem.distribution import primary_emotions
 from .decision import combine
-from .dialogue import context_of, turn_key
+from .dialogue import recent_of, turn_key
 from .evidence import of_verdict
 from .judgement import Judge, Judgement
 from .models import apick, fault_of, pick
@@ -34,7 +34,7 @@ def coarse_emotion_node(model: BaseChatModel, judge: Judge) -> Runnable[HefState
             return _verdict(state, runtime, known, _judged_by(state))
         try:
             llm = pick(model, settings)
-            found = judge.judge(llm, context_of(state["messages"]), readings, settings)
+            found = judge.judge(llm, _seen(state, settings), readings, settings)
         except Exception as error:
             return _verdict(state, runtime, None, fault=fault_of(error, runtime, "judge the emotion"))
         return _verdict(state, runtime, found, model_name(llm))
@@ -45,12 +45,16 @@ def coarse_emotion_node(model: BaseChatModel, judge: Judge) -> Runnable[HefState
             return _verdict(state, runtime, known, _judged_by(state))
         try:
             llm = await apick(model, settings)
-            found = await judge.ajudge(llm, context_of(state["messages"]), readings, settings)
+            found = await judge.ajudge(llm, _seen(state, settings), readings, settings)
         except Exception as error:
             return _verdict(state, runtime, None, fault=fault_of(error, runtime, "judge the emotion"))
         return _verdict(state, runtime, found, model_name(llm))
 
     return both_ways(coarse_emotion, acoarse_emotion)
+
+
+def _seen(state: HefState, settings: HefContext) -> list[Turn]:
+    return recent_of(state["messages"], settings.dialogue_limit)[0]
 
 
 def _known(state: HefState, settings: HefContext) -> Judgement | None:

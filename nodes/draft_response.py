@@ -11,7 +11,7 @@ from langgraph.runtime import Runtime
 
 from ..contract import HefState, ModelError
 from ..prompts import Prompts, draft_messages, newest
-from .dialogue import context_of
+from .dialogue import recent_of
 from .models import apick, fault_of, pick
 from .reply import cut_short, is_reply, signed
 from .runtime import Update, both_ways, seat_of, settings_of, summary
@@ -58,9 +58,10 @@ def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefS
 
 def _prompt(state: HefState, runtime: Runtime[Any], prompts: Prompts) -> list[BaseMessage]:
     settings, empathy = settings_of(runtime), state["empathy"]
+    turns, _ = recent_of(state["messages"], settings.dialogue_limit)
     return draft_messages(
         prompts.replaced(settings.templates),
-        context_of(state["messages"]),
+        turns,
         empathy.emotion,
         [cause.text for cause in empathy.causes],
         state.get("memories", []),
@@ -78,7 +79,8 @@ def _replied(state: HefState, runtime: Runtime[Any], reply: BaseMessage) -> Upda
 
 
 def _unseen(state: HefState, limit: int) -> str:
-    _, cut = newest(context_of(state["messages"]), limit)
+    turns, earlier = recent_of(state["messages"], limit)
+    cut = newest(turns, limit)[1] + earlier
     return f"the dialogue is longer than {limit} characters: the LLM did not see the oldest {cut} turns" if cut else ""
 
 

@@ -11,7 +11,7 @@ from langgraph.store.base import BaseStore
 from ..contract import Dialogue, HefContext, HefState, Memory
 from ..memory import recall_turns, within
 from ..prompts import newest, remembered
-from .dialogue import context_of
+from .dialogue import recent_of
 from .evidence import of_memories
 from .observation import left_out
 from .runtime import Update, emit, settings_of, thread_of
@@ -28,7 +28,8 @@ def recall(state: HefState, runtime: Runtime[Any]) -> Update:
     found: list[Memory] = []
     fault = ""
     try:
-        found = _search(runtime.store, settings.user_id, context_of(state["messages"]), settings)
+        dialogue, _ = recent_of(state["messages"], settings.dialogue_limit)
+        found = _search(runtime.store, settings.user_id, dialogue, settings)
     except GraphBubbleUp:
         raise
     except Exception as error:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from langchain_core.messages import HumanMessage
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
 
 from ..contract import HefState, Memory
 from ..memory import remember_turn, turn_id
-from .dialogue import context_of, dialogue_of, turn_key
+from .dialogue import count_turns, dialogue_of, recent_of, turn_key
 from .observation import left_out
 from .runtime import Update, settings_of, summary, thread_of
 
@@ -41,10 +42,10 @@ def _store(store: BaseStore, user_id: str, state: HefState) -> None:
     before = state["messages"][:-1]
     # Without a thread nothing is replayed, and the same words can be said twice.
     turn = turn_key(before) if thread else f"{before[-1].id}:{turn_key(before)}"
-    context, reply = context_of(before), dialogue_of(state["messages"][-1:])
+    said, reply = recent_of(before, 0)[0][-1], dialogue_of(state["messages"][-1:])
     memory = Memory(
         id=turn_id(thread, turn),
-        text=context[-1].text,
+        text=said.text,
         reply=reply[0].text if reply else "",
         emotion=empathy.emotion,
         probability=round(empathy.distribution.get(empathy.emotion, 0.0), 6),
@@ -52,6 +53,6 @@ def _store(store: BaseStore, user_id: str, state: HefState) -> None:
         causes=tuple(cause.text for cause in empathy.causes),
         time=time.time(),
         thread=thread,
-        turn=sum(turn.role == "speaker" for turn in context),
+        turn=count_turns(before, HumanMessage),
     )
     remember_turn(store, user_id, memory)

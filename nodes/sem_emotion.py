@@ -11,7 +11,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
 from ..contract import HefState, Reading, SetupError, Turn, Verdict, View
-from .dialogue import context_of, input_fault, turn_key
+from .dialogue import input_fault, recent_of, turn_key
 from .evidence import of_readings
 from .observation import left_out
 from .runtime import Node, Update, emit, settings_of
@@ -34,7 +34,7 @@ def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
             return _update([], input_fault(state["messages"]))
         verdict = current_verdict(state)
         held = state.get("readings") or [] if verdict else []
-        dialogue = context_of(state["messages"])
+        dialogue, earlier = recent_of(state["messages"], settings.dialogue_limit)
         arguments = {
             "dialogue": as_arguments(dialogue),
             "primary": settings.primary,
@@ -48,7 +48,7 @@ def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
         except Exception as error:
             left_out(error)
             return _update(held, f"the SEM could not read the emotion: {error}")
-        reading = answer.artifact.model_copy(update={"round": len(held)})
+        reading = answer.artifact.model_copy(update={"round": len(held), "dropped": answer.artifact.dropped + earlier})
         emit(runtime, "reading", reading.round, **reading.model_dump(exclude={"round"}))
         faults = filter(None, [input_fault(state["messages"]), _faults(reading, dialogue)])
         update = _update([*held, reading], "; ".join(faults))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hef.contract import Evidence, Fit, HefContext, InputError, Reading, Turn
 from hef.llm import ChoiceScorer, model_name
-from hef.nodes.dialogue import context_of, dialogue_of, input_fault, turn_key
+from hef.nodes.dialogue import REACH, context_of, count_turns, dialogue_of, input_fault, recent_of, turn_key
 from hef.nodes.judgement import Judge, Judgement
 from hef.nodes.known_fits import Fits
 from hef.prompts import CONTENT_FREE, SCORE_PREFIX, Prompts
@@ -240,3 +240,17 @@ def test_odd_end_of_a_conversation_is_said(messages: list[Any], fault: str) -> N
 
     assert fault in found
     assert bool(fault) == bool(found)
+
+
+def test_the_end_of_a_long_thread_is_read_and_what_came_before_is_counted() -> None:
+    messages = [kind(f"{number}") for number in range(300) for kind in (HumanMessage, AIMessage)]
+
+    turns, earlier = recent_of(messages, 0)
+
+    assert (len(turns), earlier) == (REACH, 2 * 300 - 1 - REACH)
+    assert turns == dialogue_of(messages)[earlier : earlier + REACH]
+    assert len(recent_of(messages, 1_000)[0]) > REACH
+    assert recent_of(messages, 10_000) == (context_of(messages), 0)
+    assert count_turns(messages, HumanMessage) == 300
+    with pytest.raises(InputError):
+        recent_of([AIMessage("Hello")], 0)

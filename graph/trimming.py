@@ -1,0 +1,39 @@
+"""A thread whose state does not grow: its oldest messages leave it at the end of a turn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_core.messages import RemoveMessage
+from langgraph.graph import StateGraph
+
+from ..contract import HefState, SetupError
+
+
+def keep_newest(builder: StateGraph[Any, Any, Any, Any], messages: int) -> StateGraph[Any, Any, Any, Any]:
+    """Let a graph of `create_hef` keep only the newest messages of a thread, and return it.
+
+    LangGraph writes all messages of a thread into checkpoints twice a turn and reads them once; without this the
+    cost of a turn grows with its thread. The memory keeps every turn; its `turn` then counts what is held.
+
+    Args:
+        builder: What `create_hef` returned.
+        messages: How many, at least 2: the person's and the reply. What the LLM is shown (`dialogue_limit`) and the
+            SEM's window fit in some hundred.
+
+    Raises:
+        SetupError: There are fewer than 2.
+
+    Example:
+        >>> hef = keep_newest(create_hef(), 200).compile(checkpointer=saver)
+    """
+    if messages < 2:
+        raise SetupError(f"messages is {messages}; a turn has two, the person's and the reply: give at least 2")
+
+    def trim(state: HefState) -> dict[str, Any]:
+        """Remove the oldest messages."""
+        return {"messages": [RemoveMessage(str(held.id)) for held in state["messages"][:-messages]]}
+
+    builder.add_node("trim", trim)
+    builder.add_edge("remember", "trim")
+    return builder
