@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,8 +16,10 @@ from .feedback import feedback
 from .mcp import mcp
 from .memory import memory
 from .perceive import perceive
+from .quiet import speak
 from .reply import reply
 from .sems import sems
+from .serve import serve
 from .train import train
 
 TALK, READ, BUILD = "Talk", "Read emotions", "Train and measure"
@@ -34,7 +36,7 @@ EPILOG = """\
 [bright_black]The SEM reads fine-grained emotion and its cause words, the LLM weighs it and writes the reply.[/]
 
 [bright_black]Settings: flags, else HEF_MODEL, HEF_SEM, HEF_PROMPTS, HEF_FIT, HEF_HOME, HEF_CHROMA_URL, HEF_USER, \
-HEF_THREADS.[/]
+HEF_THREADS, HEF_LOG.[/]
 
 [bright_black]Exit codes: 0 done, 1 failed, 2 called wrongly.[/]
 """
@@ -60,11 +62,17 @@ def _tell_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     debug: Annotated[bool, typer.Option("--debug", envvar="HEF_DEBUG", help="Show the traceback of an error.")] = False,
+    log: Annotated[
+        Literal["debug", "info", "warning"] | None,
+        typer.Option("--log", envvar="HEF_LOG", help="Write HEF's log to stderr; only debug holds what was said."),
+    ] = None,
     show_version: Annotated[
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Take the options that stand before a command; `HefGroup` reads `debug` where an error ends one."""
+    if log:
+        speak(log)
 
 
 app.command(rich_help_panel=TALK)(reply)
@@ -73,6 +81,7 @@ app.add_typer(memory, name="memory", rich_help_panel=TALK)
 app.command(rich_help_panel=READ)(perceive)
 app.command(rich_help_panel=READ)(sems)
 app.command(rich_help_panel=READ)(mcp)
+app.add_typer(serve, name="serve", rich_help_panel=READ)
 app.command(rich_help_panel=BUILD)(train)
 app.command(rich_help_panel=BUILD)(calibrate)
 app.add_typer(feedback, name="feedback", rich_help_panel=BUILD)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..evaluation.emotion_run import EmotionRun
     from ..evaluation.second_look import SecondLook
     from ..evaluation.strategies import Pair
+    from ..evaluation.turn_record import ReadParts
     from ..sem import Sem
     from .settings import Settings
 
@@ -136,12 +138,16 @@ def emotion(
     run: RunOption = None,
     plots: PlotsOption = None,
     out: JsonOption = None,
+    ray: options.RayOption = None,
+    ray_actors: options.ActorsOption = None,
+    ray_cpus: options.CpusOption = 1.0,
 ) -> None:
     """Measure emotion accuracy: every listener turn is one sample, its input all turns before it.
 
     Prints accuracy, calibration error and likelihood with 95% intervals over conversations, how the LLM's escapes and
     the re-queries went, and what it all cost. With --fit, one part of the conversations is fitted on and the other one
-    measured on. Figures of each emotion and all confusions stand in the JSON.
+    measured on. Figures of each emotion and all confusions stand in the JSON. With --ray many
+    SEMs read at once, and every figure but the time is the same.
     """
     from .assemble import primary_of
     from .settings import settings
@@ -150,6 +156,8 @@ def emotion(
     chosen = settings(sem=sem, model=model, threads=threads)
     names = STRATEGIES if strategy == "all" else (strategy,)
     _check(names, fit, fitted, ablate, second_look, record)
+    if ray and names != ("sem_only",):
+        raise Misuse("--ray reads with the SEM alone; leave --strategy at sem_only")
     from ..contract import Fit, HefContext
     from ..evaluation import draw, read_samples
     from ..evaluation.emotion_run import run_emotion
@@ -164,8 +172,9 @@ def emotion(
     kept = fitted or (chosen.fit if not fit else None)
     own = Fit.from_file(kept) if kept else None
     with advancing() as advance:
+        pair = _pair(reader, chosen, names, seed, run, advance)
         found = run_emotion(
-            _pair(reader, chosen, names, seed, run, advance),
+            replace(pair, read_parts=_on_ray(chosen.sem, ray, ray_actors, ray_cpus)) if ray else pair,
             names,
             draw(samples, limit, seed),
             HefContext(primary=shown, max_requeries=max_requeries),
@@ -219,6 +228,13 @@ def _pair(
     judge = scripted_judge(chosen.model, sem.description.taxonomy.labels, seed)
     kept, answers = keeping(judge or resolve_model(chosen.model), run / "answers.jsonl" if run else None)
     return Pair(sem, kept, answers, tell, chosen.prompts)
+
+
+def _on_ray(sem: str | None, address: str, actors: int | None, cpus: float) -> ReadParts:
+    from ..sem.ray_cluster import Cluster
+    from ..sem.ray_corpus import SemReader, map_corpus
+
+    return lambda parts: map_corpus(SemReader, [sem], parts, Cluster(address, actors, cpus))
 
 
 def _give(

@@ -11,6 +11,7 @@ _MODELS = "Models"
 _EMOTION = "Emotion"
 _MEMORY = "Memory"
 _OUTPUT = "Output"
+_CLUSTER = "Cluster"
 
 StrategyName: TypeAlias = Literal["two_stage", "one_prompt", "sem_only", "llm_only"]
 
@@ -29,7 +30,8 @@ SemOption: TypeAlias = Annotated[
     typer.Option(
         "--sem",
         "-s",
-        help="SEM: a name that `hef sems` lists, a folder, huggingface:<id or path>, or ensemble:<one>,<other>.  "
+        help="SEM: a name that `hef sems` lists, a folder, huggingface:<id or path>, "
+        "ensemble:<one>,<other>, or the address of a service.  "
         "\\[env: HEF_SEM]",
         metavar="NAME",
         rich_help_panel=_MODELS,
@@ -101,4 +103,28 @@ PersonaOption: TypeAlias = Annotated[
 JsonOption: TypeAlias = Annotated[
     bool,
     typer.Option("--json", help="Print JSON and nothing else.", rich_help_panel=_OUTPUT),
+]
+RayOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        help="Read with Ray, one SEM an actor: local starts it here, auto or an address joins a cluster.",
+        metavar="ADDRESS",
+        rich_help_panel=_CLUSTER,
+    ),
+]
+ActorsOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--ray-actors",
+        min=1,
+        help="How many SEMs read at once; as many as there are processors for otherwise.",
+        metavar="N",
+        show_default=False,
+        rich_help_panel=_CLUSTER,
+    ),
+]
+CpusOption: TypeAlias = Annotated[
+    float,
+    typer.Option("--ray-cpus", min=0.1, help="Processors of each SEM.", metavar="N", rich_help_panel=_CLUSTER),
 ]

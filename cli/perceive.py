@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,12 +45,16 @@ def perceive(
     causes: CausesOption = True,
     top: TopOption = None,
     as_json: options.JsonOption = False,
+    ray: options.RayOption = None,
+    ray_actors: options.ActorsOption = None,
+    ray_cpus: options.CpusOption = 1.0,
 ) -> None:
     """Read emotion and cause words with the SEM alone; no LLM is loaded.
 
     From stdin each line is a JSON string, {"text": ...}, or {"messages": [...]} (also "utterances") with
     turns of "role" and "text" or "content"; other keys such as "id" pass through. Each line gives one line.
-    A broken line gives {"error": ..., "line": n}, the rest goes on, and the exit code is 1.
+    A broken line gives {"error": ..., "line": n}, the rest goes on, and the exit code is 1. With --ray many
+    SEMs read at once; rows, their order and their numbers are the same.
     """
     from .settings import settings
 
@@ -57,8 +62,13 @@ def perceive(
     if text in (None, "-"):
         if text is None and sys.stdin.isatty():
             raise Misuse("there is no text; give it, or pipe JSON lines in")
-        _pipe(chosen.sem, batch_size, causes=causes, top=top)
+        given = (chosen.sem, causes, top)
+        _pipe(
+            partial(_on_ray, given, ray, ray_actors, ray_cpus) if ray else partial(map, Perceiver(*given)), batch_size
+        )
         return
+    if ray:
+        raise Misuse("--ray is for many lines; pipe JSON lines in")
     from ..contract import Turn
 
     turns = [Turn("speaker", spoken(str(text)))]
@@ -69,21 +79,41 @@ def perceive(
         _show(turns, found, top or 5)
 
 
-def _pipe(sem: str | None, batch_size: int, *, causes: bool, top: int | None) -> None:
+class Perceiver:
+    """Answer lines, a batch at a time, with the SEM of a name."""
+
+    def __init__(self, sem: str | None, causes: bool, top: int | None) -> None:
+        self._sem = _open(sem)
+        self._causes = causes
+        self._top = top
+
+    def __call__(self, batch: Sequence[Row]) -> list[dict[str, Any]]:
+        """Return one answer a line."""
+        return list(_answers(self._sem, batch, causes=self._causes, top=self._top))
+
+
+def _on_ray(
+    given: Sequence[Any], address: str, actors: int | None, cpus: float, batches: Iterable[Sequence[Row]]
+) -> Iterator[list[dict[str, Any]]]:
+    from ..sem.ray_cluster import Cluster
+    from ..sem.ray_corpus import map_corpus
+
+    return map_corpus(Perceiver, given, batches, Cluster(address, actors, cpus))
+
+
+def _pipe(answer: Callable[[Iterable[Sequence[Row]]], Iterable[list[dict[str, Any]]]], batch_size: int) -> None:
     """Answer each line of stdin with a line on stdout, a batch at a time."""
     from .progress import counting
     from .rows import read_rows
 
-    opened = _open(sem)
     rows, broken = read_rows(sys.stdin.buffer), 0
     with counting("lines") as count:
-        while batch := list(islice(rows, batch_size)):
-            answers = list(_answers(opened, batch, causes=causes, top=top))
-            for answer in answers:
-                broken += "error" in answer
-                print(json.dumps(answer, ensure_ascii=False))
+        for answers in answer(iter(lambda: list(islice(rows, batch_size)), [])):
+            for found in answers:
+                broken += "error" in found
+                print(json.dumps(found, ensure_ascii=False))
             sys.stdout.flush()
-            count(len(batch))
+            count(len(answers))
     if broken:
         typer.echo(f"error: {broken} line{'s' * (broken > 1)} could not be read; see the rows with `error`", err=True)
         raise typer.Exit(FAILED)

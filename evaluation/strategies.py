@@ -25,7 +25,7 @@ from .course import course_of
 from .emotion import EmotionReport, report_emotion
 from .fitting import evidence_of, fit_join, likelihood_alone
 from .metrics import DIFFERENCE, Estimate, mean_estimate
-from .turn_record import TurnRecord, record_sem, record_turns
+from .turn_record import ReadParts, TurnRecord, record_sem, record_turns
 
 Telling = Callable[[str, int, int], None]
 """Called with what is done, how many samples of it are done, and of how many."""
@@ -55,6 +55,8 @@ class Pair:
     """Told of the progress."""
     prompts: Overrides | None = None
     """Templates that replace shipped ones, as `create_hef` takes them."""
+    read_parts: ReadParts | None = None
+    """Reads the parts of a corpus where the SEM alone is measured; None is its own `read`."""
 
     @property
     def llm(self) -> str | None:
@@ -70,7 +72,7 @@ class Pair:
             self.tell(doing, done, total)
 
         if self.model is None or self.answers is None or context.strategy == "sem_only":
-            return record_sem(self.sem, samples, context.primary, told)
+            return record_sem(self.sem, samples, context.primary, told, self.read_parts)
         hef: Any = create_perception(model=self.model, sem=self.sem, prompts=self.prompts, fit=fit).compile()
         return record_turns(hef, context, samples, self.answers, self.sem.description.taxonomy.labels, told)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
@@ -19,6 +20,8 @@ from .scripted import ASKED
 
 _PART = 64
 """How many dialogues the SEM alone reads at once."""
+ReadParts: TypeAlias = Callable[[Iterable[Sequence[Dialogue]]], Iterable[list[Reading]]]
+"""From parts of a corpus to their readings, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +72,28 @@ def record_turns(
 
 
 def record_sem(
-    sem: Sem, samples: Sequence[Sample], primary: int | float, report: Report = lambda done, total: None
+    sem: Sem,
+    samples: Sequence[Sample],
+    primary: int | float,
+    report: Report = lambda done, total: None,
+    read_parts: ReadParts | None = None,
 ) -> list[TurnRecord]:
-    """Record what the SEM alone reads, many dialogues at once."""
+    """Record what the SEM alone reads, many dialogues at once.
+
+    Args:
+        sem: The SEM.
+        samples: The dialogues.
+        primary: How many primary emotions there are, or their coverage.
+        report: Told of the progress.
+        read_parts: Reads the parts instead of the SEM's own `read`, on a cluster for example.
+    """
     found: list[TurnRecord] = []
     sets = sem.description.prediction_sets
-    for start in range(0, len(samples), _PART):
-        part = samples[start : start + _PART]
+    parts = [samples[start : start + _PART] for start in range(0, len(samples), _PART)]
+    answers = iter((read_parts or partial(map, sem.read))([[sample.turns for sample in part] for part in parts]))
+    for part in parts:
         started = time.perf_counter()
-        readings = sem.read([sample.turns for sample in part])
+        readings = next(answers)
         each = (time.perf_counter() - started) / len(part)
         for reading, sample in zip(readings, part, strict=True):
             likely = primary_emotions(reading.distribution, primary, sets, len(sample.turns))

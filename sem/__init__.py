@@ -15,6 +15,7 @@ from .shipped import shipped_sem
 from .taxonomy import EMPATHETIC_DIALOGUES, Taxonomy
 
 if TYPE_CHECKING:
+    from .http_sem import HttpSem
     from .llm_sem import LlmSem
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "EmbeddingSem",
     "EnsembleSem",
     "HfSem",
+    "HttpSem",
     "LexiconSem",
     "LlmSem",
     "OnnxSem",
@@ -37,9 +39,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import `LlmSem` when it is asked for: with it comes LangChain, which the others do without."""
+    """Import when it is asked for what loads LangChain or an HTTP client, which the others do without."""
     if name == "LlmSem":
         from .llm_sem import LlmSem
 
         return LlmSem
+    if name == "HttpSem":
+        from .http_sem import HttpSem
+
+        return HttpSem
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,8 +19,8 @@ def resolve_sem(spec: Sem | str | None = None) -> Sem:
 
     Args:
         spec: A SEM, which is returned as it is; a plugin's name; a folder that `hef train --export`
-            wrote; `huggingface:<id or folder>`; `ensemble:<one>,<other>,…`, each of these again; or None
-            for the shipped one.
+            wrote; `huggingface:<id or folder>`; `ensemble:<one>,<other>,…`, each of these again; the address
+            (`http://…`) of a service; or None for the shipped one.
 
     Raises:
         SetupError: There is no such plugin, it cannot be loaded, or the object is not a SEM.
@@ -33,6 +33,10 @@ def resolve_sem(spec: Sem | str | None = None) -> Sem:
             from .hf_sem import HfSem
 
             return HfSem(source)
+        if kind in ("http", "https"):
+            from .http_sem import HttpSem
+
+            return HttpSem(spec)
         if kind == "ensemble" and source:
             from .ensemble_sem import EnsembleSem
 
@@ -75,7 +79,7 @@ def _load(name: str) -> Sem:
     if name not in plugins:
         raise SetupError(
             f"unknown SEM {name!r}; installed: {', '.join(plugins) or 'none'}; "
-            f"a folder with a {FILE}, `huggingface:<id or folder>` and `ensemble:<one>,<other>` are taken, too"
+            f"a folder with a {FILE}, `huggingface:<id or folder>`, `ensemble:<one>,<other>` and `http://…` work, too"
         )
     try:
         sem: Sem = plugins[name].load()()

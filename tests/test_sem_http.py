@@ -1,0 +1,155 @@
+"""`HttpSem`: any server that speaks its few lines of JSON is a SEM, and one that does not is named."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from hef.contract import ModelError, SetupError, Turn
+from hef.sem import EmbeddingSem, HttpSem, LexiconSem, Sem, resolve_sem
+from hef.sem.testing import SemContract
+
+GLAD = [[Turn("speaker", "I am so happy.")]]
+READER = LexiconSem()
+
+
+def answer(path: str, asked: Any) -> Any:
+    """Answer as a server does that knows nothing of HEF's messages: with dictionaries."""
+    if path == "/description":
+        taxonomy = READER.description.taxonomy
+        return {
+            "description": {"name": "lexicon", "taxonomy": {"name": taxonomy.name, "labels": list(taxonomy.labels)}}
+        }
+    dialogues = [[Turn(turn["role"], turn["text"]) for turn in turns] for turns in asked["dialogues"]]
+    if path == "/read":
+        return {"readings": [row.model_dump() for row in READER.read(dialogues, views=asked["views"])]}
+    found = READER.causes(dialogues, asked["emotions"])
+    return {"causes": [[cause.model_dump() for cause in causes] for causes in found]}
+
+
+@pytest.fixture(scope="module")
+def serve() -> Iterator[Callable[..., str]]:
+    """Return what serves a function from path and question to status and answer, and returns the address."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(say: Callable[[str, Any], tuple[int, str]]) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._answer(None)
+
+            def do_POST(self) -> None:
+                self._answer(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+
+            def _answer(self, asked: Any) -> None:
+                status, text = say(self.path, asked)
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *about: Any) -> None:
+                pass
+
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def sem(serve: Any) -> Sem:
+    return resolve_sem(serve(lambda path, asked: (200, json.dumps(answer(path, asked)))))
+
+
+class TestSemBehindAnyServer(SemContract):
+    pass
+
+
+def but(path: str, status: int, text: str) -> Callable[[str, Any], tuple[int, str]]:
+    """Return a server that answers one path in its own way."""
+    return lambda given, asked: (status, text) if given == path else (200, json.dumps(answer(given, asked)))
+
+
+def test_a_service_without_vectors_is_no_embedding_sem(sem: Sem) -> None:
+    assert isinstance(sem, HttpSem)
+    assert not isinstance(sem, EmbeddingSem)
+
+
+def test_a_service_with_vectors_gives_them(serve: Any) -> None:
+    about = {**answer("/description", None), "dimensions": 2}
+    pages = {"/description": about, "/embed": {"vectors": [[0.6, 0.8]]}}
+
+    sem = HttpSem(serve(lambda path, asked: (200, json.dumps(pages[path]))))
+
+    assert isinstance(sem, EmbeddingSem)
+    assert (sem.dimensions, sem.embed(["x"]), sem.embed([])) == (2, [[0.6, 0.8]], [])
+
+
+def test_a_service_that_is_busy_is_asked_again(serve: Any) -> None:
+    calls: list[str] = []
+
+    def busy(path: str, asked: Any) -> tuple[int, str]:
+        calls.append(path)
+        return (503, "") if calls.count(path) < 3 else (200, json.dumps(answer(path, asked)))
+
+    assert HttpSem(serve(busy)).read(GLAD)[0].sem == "lexicon"
+    assert calls == ["/description"] * 3 + ["/read"] * 3
+
+
+def test_a_service_that_stays_busy_is_named(serve: Any) -> None:
+    sem = HttpSem(serve(but("/read", 503, "")), tries=2)
+
+    with pytest.raises(ModelError, match=r"127\.0\.0\.1.*status 503"):
+        sem.read(GLAD)
+
+
+def test_a_service_that_is_not_there_is_named_when_it_is_set_up() -> None:
+    with pytest.raises(SetupError, match=r"http://127\.0\.0\.1:9 cannot be reached.*is it running"):
+        HttpSem("http://127.0.0.1:9", tries=1)
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "kind", "said"),
+    [
+        (422, '{"error": "too long"}', SetupError, "too long"),
+        (500, '{"error": "no weights"}', ModelError, "no weights"),
+        (404, "<html>", ModelError, "404"),
+        (200, "<html>", ModelError, "no ReadAnswer"),
+        (200, '{"readings": []}', ModelError, "0 answers to 1"),
+        (200, '{"readings": [{"distribution": {"happy": 1}, "sem": "lexicon"}]}', ModelError, "lexicon"),
+    ],
+)
+def test_an_answer_that_is_none_is_told(serve: Any, status: int, text: str, kind: type[Exception], said: str) -> None:
+    with pytest.raises(kind, match=said):
+        HttpSem(serve(but("/read", status, text)), tries=1).read(GLAD)
+
+
+def test_a_server_of_something_else_is_no_sem(serve: Any) -> None:
+    with pytest.raises(SetupError, match="no Described: description"):
+        resolve_sem(serve(lambda path, asked: (200, "{}")))
+
+
+def test_headers_go_with_each_request(serve: Any) -> None:
+    heard: list[Any] = []
+    sem = HttpSem(serve(but("", 200, "")), headers={"authorization": "Bearer x"})
+    sem._link._client.event_hooks["request"].append(lambda request: heard.append(request.headers["authorization"]))
+
+    sem.read(GLAD)
+
+    assert heard == ["Bearer x"]
+
+
+def test_the_client_does_without_ray() -> None:
+    code = "import sys; sys.modules['ray'] = None; from hef.sem import HttpSem; print(HttpSem.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "HttpSem"
