@@ -74,7 +74,7 @@ def _shown(offer: Offer) -> Tool:
         name=offer.tool.name,
         title=offer.title,
         description=offer.tool.description,
-        input_schema=offer.tool.get_input_schema().model_json_schema(),
+        input_schema=offer.tool.get_input_jsonschema(),
         output_schema=offer.answer.model_json_schema(mode="serialization"),
         annotations=ToolAnnotations(
             title=offer.title, read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False

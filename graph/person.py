@@ -8,8 +8,7 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AnyMessage, HumanMessage
-from langchain_core.runnables import RunnableConfig
-from langgraph.constants import END, TAG_NOSTREAM
+from langgraph.constants import END
 from langgraph.errors import GraphBubbleUp
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,8 +21,6 @@ from ..sem import Sem, Taxonomy, resolve_sem
 from ..tools import sem_causes_tool
 from .build import create_perception
 
-_UNSTREAMED: RunnableConfig = {"tags": [TAG_NOSTREAM]}
-"""Keeps the tokens of the LLM's judgement out of the host's stream of tokens."""
 _KEYS = ("empathy", "memories", "faults")
 
 
@@ -77,7 +74,7 @@ class PersonReader:
             SetupError: The settings name what there is not.
         """
         try:
-            out = self._graph.invoke(_asked(messages), _UNSTREAMED, context=settings, output_keys=_KEYS)
+            out = self._graph.invoke(_asked(messages), context=settings, output_keys=_KEYS)
         except (GraphBubbleUp, SetupError):
             raise
         except Exception as error:
@@ -87,7 +84,7 @@ class PersonReader:
     async def aread(self, messages: Sequence[AnyMessage], settings: HefContext) -> PersonRead:
         """Return what `read` does, without blocking the event loop."""
         try:
-            out = await self._graph.ainvoke(_asked(messages), _UNSTREAMED, context=settings, output_keys=_KEYS)
+            out = await self._graph.ainvoke(_asked(messages), context=settings, output_keys=_KEYS)
         except (GraphBubbleUp, SetupError):
             raise
         except Exception as error:

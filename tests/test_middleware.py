@@ -208,10 +208,11 @@ with SqliteSaver.from_conn_string(sys.argv[1]) as saver:
 """
 
 
-def test_the_state_comes_back_whole_under_strict_checkpoints(tmp_path: Path) -> None:
+@pytest.mark.parametrize("strict", ["true", "false"])
+def test_the_state_comes_back_whole_without_a_warning(strict: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", "-c", STRICT, str(tmp_path / "state.db")],
-        env={**os.environ, "LANGGRAPH_STRICT_MSGPACK": "true"},
+        env={**os.environ, "LANGGRAPH_STRICT_MSGPACK": strict},
         capture_output=True,
         text=True,
         check=False,
