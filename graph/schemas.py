@@ -48,5 +48,5 @@ def schemas_of(schema: type[Any]) -> tuple[type[Any], type[Any]]:
 
 def _with(base: type[Any], part: str, schema: type[Any], extra: dict[str, Any]) -> type[Any]:
     held = {**get_type_hints(base, include_extras=True), **extra}
-    made: type[Any] = TypedDict(f"{schema.__name__}{part}", held)  # type: ignore[operator]
+    made: type[Any] = TypedDict(f"{schema.__name__}{part}", held)  # type: ignore[misc]
     return made
