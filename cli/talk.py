@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any
 
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.types import Command
 from rich.console import Console
@@ -138,8 +138,8 @@ class Talk:
         return Asked(held[0].value) if held else None
 
     async def _turn(self, said: str, stage: Stage) -> Replied | Asked:
-        answer: Any = Command(resume=ANSWERS.get(said.strip().lower(), said))
-        given = answer if self._asked else [HumanMessage(said)]
+        answer = ANSWERS.get(said.strip().lower(), said)
+        given: list[AnyMessage] | Command[Any] = Command(resume=answer) if self._asked else [HumanMessage(said)]
         async for event in follow(self._hef, given, self._context, self._thread):
             if isinstance(event, Understood):
                 stage.pause()

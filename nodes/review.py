@@ -20,7 +20,8 @@ ACTION = "confirm_emotion"
 Kind: TypeAlias = Literal["approve", "edit", "reject"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _SHOWN = 3
-_QUOTED = 80
+_QUOTED, _SAID = 80, 300
+"""Characters of a wrong answer and of the person's words that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def _description(empathy: Empathy, said: str, fault: str) -> str:
             None,
             [
                 f"{fault}; choose one of the set." if fault else "",
-                f'How does the person feel who said "{said}"?',
+                f'How does the person feel who said "{textwrap.shorten(said, _SAID, placeholder="…")}"?',
                 f"The small model finds {', '.join(empathy.primary)}; the LLM finds {empathy.hypothesis or 'none'}.",
                 f"Together: {shares}.",
             ],
