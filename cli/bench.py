@@ -9,10 +9,12 @@ import typer
 
 from . import options
 from .bench_memory import memory
+from .bench_serve import serve
 from .measuring import AgainstOption, JsonOption, SeedOption, give, name_broken
 
 bench = typer.Typer(no_args_is_help=True, help="Measure speed and memory.")
 bench.command("memory")(memory)
+bench.command("serve")(serve)
 
 DataOption = Annotated[
     Path | None,

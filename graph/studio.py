@@ -29,9 +29,12 @@ def context_with(prompts: Prompts) -> type[HefContext]:
 
 _prompts = Prompts(os.environ.get("HEF_PROMPTS") or None)
 graph = create_hef(
-    prompts=_prompts.templates, fit=os.environ.get("HEF_FIT") or None, context_schema=context_with(_prompts)
+    model=os.environ.get("HEF_MODEL") or None,
+    prompts=_prompts.templates,
+    fit=os.environ.get("HEF_FIT") or None,
+    context_schema=context_with(_prompts),
 ).compile(name="hef")
-"""The graph without store or checkpointer: the server brings its own; `HEF_PROMPTS` and `HEF_FIT` count, if set."""
+"""The graph without store or checkpointer: the server has its own. `HEF_MODEL`, `HEF_PROMPTS` and `HEF_FIT` count."""
 
 
 @asynccontextmanager

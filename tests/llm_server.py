@@ -1,0 +1,98 @@
+"""An OpenAI-compatible LLM server that answers at once, from the prompt alone, and can be made to wait."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+CODE = re.compile(r"code\w+")
+
+
+class LlmServer(ThreadingHTTPServer):
+    """Agrees with the first emotion that it is offered; its reply holds every `code…` word of the prompt.
+
+    Once `until` replies were written, further ones wait until `opened` is set. Who asks is told by the API key.
+    """
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, until: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Answering)
+        self.opened = threading.Event()
+        self.waiting: Counter[str] = Counter()
+        """API key -> replies that wait."""
+        self.changed = threading.Condition()
+        self._left = until
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+    def wait_for(self, key: str, count: int) -> bool:
+        """Wait until so many replies to one who asks have to wait."""
+        with self.changed:
+            return self.changed.wait_for(lambda: self.waiting[key] >= count, timeout=600)
+
+    def pass_gate(self, key: str) -> None:
+        with self.changed:
+            self._left -= 1
+            if self._left >= 0:
+                return
+            self.waiting[key] += 1
+            self.changed.notify_all()
+        self.opened.wait()
+
+
+class _Answering(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: LlmServer
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if schema := asked.get("response_format", {}).get("json_schema", {}).get("schema"):
+            said = json.dumps({"emotion": schema["properties"]["emotion"]["enum"][0], "hypothesis": "none"})
+        else:
+            self.server.pass_gate(self.headers["Authorization"].removeprefix("Bearer "))
+            said = " ".join(["I hear you.", *sorted(set(CODE.findall(json.dumps(asked["messages"]))))])
+        self._say(asked["model"], said)
+
+    def _say(self, model: str, said: str) -> None:
+        message = {"role": "assistant", "content": said}
+        answer: dict[str, Any] = {
+            "id": "1",
+            "object": "chat.completion",
+            "created": 0,
+            "model": model,
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        }
+        held = json.dumps(answer).encode()
+        try:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(held)))
+            self.end_headers()
+            self.wfile.write(held)
+        except ConnectionError:
+            self.close_connection = True  # who asked was killed meanwhile
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Stay silent."""
+
+
+@contextmanager
+def llm_server(until: int) -> Iterator[LlmServer]:
+    """Serve on a free port."""
+    with LlmServer(until) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server
+        finally:
+            server.opened.set()
+            server.shutdown()
