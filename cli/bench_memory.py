@@ -68,7 +68,7 @@ def memory(
 
     Turns are made up, and so are their vectors: random unit vectors of the SEM's length, for which a memory is as
     fast as for real ones. They are there before the clock starts, so embedding is not counted. The memory
-    is filled by an import, which is timed, too; 100,000 turns take about a gigabyte and some minutes.
+    is filled by an import, which is timed, too; 100,000 turns take some gigabytes and half an hour.
     """
     import tempfile
 
@@ -120,6 +120,7 @@ def _table(reports: Sequence[MemorySpeed]) -> Table:
             "recalling": report.recall,
             "writing a turn": report.write,
             "  of one vector": report.write_one,
+            "  raw, same rows": report.write_rows,
         }
         for place, (name, held) in enumerate(rows.items()):
             table.add_row(
@@ -138,7 +139,8 @@ def _table(reports: Sequence[MemorySpeed]) -> Table:
     )
     table.caption = (
         f"turns of {first.users:,} people at {first.turns:,}, {first.repeats} pairs each; a turn has 2.3 vectors on "
-        f"average, a raw row one; embedding is not counted; {imports}"
+        f'average, a raw row one; "same rows" are an upsert of a row a vector into a database that writes ahead, as '
+        f"HEF's does; embedding is not counted; {imports}"
     )
     return table
 

@@ -58,6 +58,9 @@ class MemorySpeed(BaseModel):
     recall: Beside = Field(description="Recalling 3 turns of a user, beside a query filtered by the user")
     write: Beside = Field(description="Writing a turn of 2.3 vectors on average, beside an upsert of one row")
     write_one: Beside = Field(description="The same for the turns of one vector alone")
+    write_rows: Beside = Field(
+        description="Writing a turn, beside an upsert of a row a vector into a database that writes ahead, as HEF's"
+    )
     imported: int = Field(description="Turns that were imported to come to this size")
     import_seconds: float = Field(description="How long that took, made-up vectors included")
     megabytes: float = Field(description="The folder's size in 10^6 bytes")
@@ -75,7 +78,8 @@ def measure_memory(
     """Yield the figures at each size of one memory that grows.
 
     The raw collection is Chroma as it comes, see `RawChroma`. A raw query asks for as many rows as a recall does.
-    The calls take turns, each first every other time, so that a busy moment meets both. Vectors are made up, and
+    Writing stands beside a second one, too, that is written as HEF writes: what is left is HEF's own.
+    The calls take turns, and take turns in being first, so that a busy moment meets all. Vectors are made up, and
     ready before the clock starts.
 
     Args:
@@ -88,8 +92,12 @@ def measure_memory(
     """
     vectors = MadeVectors(dims)
     index: IndexConfig = {"dims": dims, "embed": vectors, "fields": ["text"]}
-    with ChromaStore.from_path(folder / "hef", index=index) as store, RawChroma(folder / "raw", vectors) as raw:
-        bench = _Bench(store, raw, vectors, users)
+    with (
+        ChromaStore.from_path(folder / "hef", index=index) as store,
+        RawChroma(folder / "raw", vectors) as raw,
+        RawChroma(folder / "rows", vectors, by_clause=True) as rows,
+    ):
+        bench = _Bench(store, raw, rows, vectors, users)
         for size in sizes:
             imported, began = size - bench.held, time.perf_counter()
             bench.grow(size, report)
@@ -107,12 +115,12 @@ def measure_memory(
 
 
 class _Bench:
-    """A memory and a raw collection that hold the same turns."""
+    """A memory and two raw collections that hold the same turns."""
 
-    def __init__(self, store: ChromaStore, raw: RawChroma, vectors: MadeVectors, users: int) -> None:
-        self._store, self._raw, self._vectors, self._users = store, raw, vectors, users
+    def __init__(self, store: ChromaStore, raw: RawChroma, rows: RawChroma, vectors: MadeVectors, users: int) -> None:
+        self._store, self._raw, self._rows, self._vectors, self._users = store, raw, rows, vectors, users
         self.held = 0
-        """Turns that both hold."""
+        """Turns that all hold."""
 
     def grow(self, size: int, report: Report) -> None:
         """Import turns into the memory up to a size."""
@@ -129,64 +137,75 @@ class _Bench:
         self.held = size
 
     def grow_raw(self, begin: int, report: Report) -> None:
-        """Write the same turns to the raw collection, as many a call as an import does."""
+        """Write the same turns to the raw collections, as many a call as an import does."""
         for start in range(begin, self.held, _BATCH):
             stop = min(start + _BATCH, self.held)
-            self._raw.upsert([self._turn(number) for number in range(start, stop)])
+            turns = [self._turn(number) for number in range(start, stop)]
+            self._raw.upsert(turns)
+            self._rows.upsert(turns)
             report("writing to Chroma", stop - begin, self.held - begin)
 
     def time(self, repeats: int, report: Report) -> dict[str, Beside]:
         """Return the figures of both calls; the turns written meanwhile stay."""
         chance = np.random.default_rng(self.held)
-        recalls, writes, alone = [], [], []
+        recalls, writes, alone, rows = [], [], [], []
         for repeat in range(-WARM, repeats):
             recall = self._recall(repeat, f"user {chance.integers(min(self._users, self.held))}")
-            write, single = self._write(repeat)
+            (hef, raw, same), single = self._write(repeat)
             if repeat >= 0:
                 recalls.append(recall)
-                writes.append(write)
-                alone += [write] if single else []
+                writes.append((hef, raw))
+                alone += [(hef, raw)] if single else []
+                rows.append((hef, same))
             report("recalling and writing", max(0, repeat + 1), repeats)
-        return {"recall": _beside(recalls), "write": _beside(writes), "write_one": _beside(alone)}
+        return {
+            "recall": _beside(recalls),
+            "write": _beside(writes),
+            "write_one": _beside(alone),
+            "write_rows": _beside(rows),
+        }
 
-    def _recall(self, repeat: int, user: str) -> tuple[float, float]:
+    def _recall(self, repeat: int, user: str) -> tuple[float, ...]:
         """Return the seconds of recalling a user's turns."""
         query = f"What was it about {self.held}?"
         self._vectors.make_ready([query])
-        return self._pair(
+        return _timed(
             repeat,
             lambda: recall_turns(self._store, user, query, LIMIT),
             lambda: self._raw.query(user, query, LIMIT + SPARE),
         )
 
-    def _write(self, repeat: int) -> tuple[tuple[float, float], bool]:
+    def _write(self, repeat: int) -> tuple[tuple[float, ...], bool]:
         """Return the seconds of writing the next turn, and whether it has one vector."""
         turn = self._turn(self.held)
         memory = Memory.model_validate(turn)
         self._vectors.make_ready([turn["text"], *turn["clauses"]])
         self.held += 1
-        pair = self._pair(
+        taken = _timed(
             repeat,
             lambda: remember_turn(self._store, turn["user_id"], memory),
             lambda: self._raw.upsert([turn]),
+            lambda: self._rows.upsert([turn]),
         )
-        return pair, not turn["clauses"]
-
-    def _pair(self, repeat: int, ours: Callable[[], Any], raw: Callable[[], Any]) -> tuple[float, float]:
-        """Return the seconds of both calls, each first every other time."""
-        seconds = {}
-        for call in (ours, raw) if repeat % 2 else (raw, ours):
-            began = time.perf_counter()
-            call()
-            seconds[call] = time.perf_counter() - began
-        return seconds[ours], seconds[raw]
+        return taken, not turn["clauses"]
 
     def _turn(self, number: int) -> dict[str, Any]:
         user, memory = made_turn(number, self._users)
         return value_of(user, memory)
 
 
-def _beside(pairs: Sequence[tuple[float, float]]) -> Beside:
+def _timed(repeat: int, *calls: Callable[[], Any]) -> tuple[float, ...]:
+    """Return the seconds of each call; they take turns in being first."""
+    seconds = [0.0] * len(calls)
+    for step in range(len(calls)):
+        place = (repeat + step) % len(calls)
+        began = time.perf_counter()
+        calls[place]()
+        seconds[place] = time.perf_counter() - began
+    return tuple(seconds)
+
+
+def _beside(pairs: Sequence[tuple[float, ...]]) -> Beside:
     held = 1000 * np.array(pairs)
     return Beside(hef=_cost(held[:, 0]), raw=_cost(held[:, 1]), ratio=median_estimate(held[:, 0] / held[:, 1]))
 

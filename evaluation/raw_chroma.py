@@ -10,6 +10,8 @@ from typing import Any, Self
 
 from langchain_core.embeddings import Embeddings
 
+from ..memory.chroma.write_ahead import write_ahead
+
 _FIELDS = ("thread", "time", "turn", "emotion", "probability")
 
 
@@ -20,10 +22,22 @@ class RawChroma:
     time, turn, emotion and probability.
     """
 
-    def __init__(self, folder: Path, embeddings: Embeddings) -> None:
+    def __init__(self, folder: Path, embeddings: Embeddings, *, by_clause: bool = False) -> None:
+        """Open a collection.
+
+        Args:
+            folder: Where it is made.
+            embeddings: Of the texts.
+            by_clause: Do as HEF does: give each clause a row, too, without a document, and let the database write
+                ahead.
+        """
         import chromadb
         from chromadb.config import Settings
 
+        self._by_clause = by_clause
+        if by_clause:
+            folder.mkdir()
+            write_ahead(folder)
         # Chroma annotates an interface that lacks `close`, and refuses plain lists of floats.
         self._client: Any = chromadb.PersistentClient(folder, Settings(anonymized_telemetry=False))
         self._rows: Any = self._client.create_collection(
@@ -33,12 +47,16 @@ class RawChroma:
 
     def upsert(self, turns: Sequence[dict[str, Any]]) -> None:
         """Write turns, as they are stored, in one call."""
+        rows = [(turn, n, text) for turn in turns for n, text in enumerate(self._texts(turn))]
         self._rows.upsert(
-            ids=[turn["id"] for turn in turns],
-            embeddings=self._embeddings.embed_documents([turn["text"] for turn in turns]),
-            metadatas=[{"user": turn["user_id"], **{name: turn[name] for name in _FIELDS}} for turn in turns],
-            documents=[json.dumps(turn) for turn in turns],
+            ids=[f"{turn['id']}#{n}" if n else turn["id"] for turn, n, _ in rows],
+            embeddings=self._embeddings.embed_documents([text for _, _, text in rows]),
+            metadatas=[{"user": turn["user_id"], **{name: turn[name] for name in _FIELDS}} for turn, _, _ in rows],
+            documents=[None if n else json.dumps(turn) for turn, n, _ in rows],
         )
+
+    def _texts(self, turn: dict[str, Any]) -> list[str]:
+        return [turn["text"], *(turn["clauses"] if self._by_clause else ())]
 
     def query(self, user: str, text: str, count: int) -> list[str]:
         """Return the documents of a user's rows that are next to a text."""

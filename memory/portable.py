@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeAlias
 from urllib.parse import unquote
@@ -16,6 +17,8 @@ from langgraph.store.base import BaseStore, GetOp, PutOp, SearchItem
 from pydantic import ValidationError
 
 from ..contract import Memory
+from .chroma.rows import Times
+from .chroma.store import ChromaStore
 from .selection import EVERYTHING, Selection, select_items
 from .stored import INDEXED
 from .users import namespace_of
@@ -45,6 +48,7 @@ class _Line:
     user: str
     id: str
     turn: dict[str, Any]
+    times: Times | None
 
     @property
     def place(self) -> tuple[tuple[str, ...], str]:
@@ -95,10 +99,11 @@ def import_turns(
 ) -> Imported:
     """Store exported turns; those that are stored already are left alone, so that it can be done again.
 
-    The turn's text is embedded anew, some hundred at a time. A broken line is named and left out.
+    The turn's text is embedded anew, some hundred at a time. A broken line is named and left out. A `ChromaStore`
+    keeps the times of creation and change that a line names; a `BaseStore` takes none, so any other gives its own.
 
     Args:
-        store: Any LangGraph store; its own time of creation is given to what it did not hold.
+        store: Any LangGraph store.
         lines: What `export_turns` gave.
         user_id: Whose memory they go to; None for the user whom each line names.
         report: Is told of progress.
@@ -130,7 +135,22 @@ def _parsed(line: bytes | str, user_id: str | None) -> _Line:
             raise ValueError(f"has {name} {held.get(name)!r}: a text was expected")
     Memory.model_validate({**held["turn"], "id": held["id"]})
     user = held["user"] if user_id is None else user_id
-    return _Line(user, held["id"], {**held["turn"], "user_id": user})
+    return _Line(user, held["id"], {**held["turn"], "user_id": user}, _times(held))
+
+
+def _times(held: dict[str, Any]) -> Times | None:
+    """Return the times of a line, None where it names none."""
+    if "created" not in held:
+        return None
+    return Times(_time(held, "created"), _time(held, "updated" if "updated" in held else "created"))
+
+
+def _time(held: dict[str, Any], name: str) -> str:
+    try:
+        found = datetime.fromisoformat(held[name])
+        return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC).isoformat()
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"has {name} {held[name]!r}: a time such as 2026-11-24T09:30:00+00:00 was expected") from None
 
 
 def _fault(error: Exception) -> str:
@@ -160,5 +180,7 @@ def _store(store: BaseStore, lines: Sequence[_Line], done: Imported) -> None:
         puts.append(PutOp(space, key, line.turn, index=INDEXED))
         done.added += value is None
         done.replaced += value is not None
-    if puts:
+    if isinstance(store, ChromaStore):
+        store.restore(puts, {place: line.times for place, line in last.items() if line.times})
+    elif puts:
         store.batch(puts)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hef.memory import ChromaStore
+from hef.memory.chroma import collection
 from hef.memory.chroma.rows import Record, is_item, is_space
 from langgraph.store.base import IndexConfig, PutOp
 
@@ -24,6 +25,8 @@ INDEX: IndexConfig = {"dims": 8, "embed": _embed, "fields": ["parts[*]"]}
 
 def write_until_killed(path: Path, seed: int, said: Connection) -> None:
     """Say what lies there, then announce, write and acknowledge one random batch after the other."""
+    # Chroma writes its graph in place, so that is to be met often.
+    collection._GRAPH["sync_threshold"] = 60
     chance = random.Random(seed)
     store = ChromaStore.from_path(path, index=INDEX)
     found = snapshot(store)

@@ -57,7 +57,15 @@ def test_raw_chroma_gives_a_users_own_rows_with_the_whole_turn(tmp_path: Path) -
     assert len(found) == 3
 
 
-def test_both_grow_by_the_same_turns_and_a_raw_query_asks_for_as_many(
+def test_raw_rows_by_clause_are_as_many_as_vectors(tmp_path: Path) -> None:
+    turns = [value_of(*made_turn(number, 2)) for number in range(6)]
+    with RawChroma(tmp_path / "rows", MadeVectors(8), by_clause=True) as raw:
+        raw.upsert(turns)
+        assert raw._rows.count() == sum(1 + len(turn["clauses"]) for turn in turns) > 6
+        assert sorted(filter(None, raw._rows.get()["documents"])) == sorted(map(json.dumps, turns))
+
+
+def test_all_grow_by_the_same_turns_and_a_raw_query_asks_for_as_many(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: dict[str, list[int]] = {"raw": [], "rows": []}
@@ -85,8 +93,8 @@ def test_both_grow_by_the_same_turns_and_a_raw_query_asks_for_as_many(
     held = json.loads(done.stdout)
     assert [(one["turns"], one["users"], one["imported"]) for one in held["results"]] == [(20, 4, 20), (60, 4, 24)]
     assert asked["raw"] == asked["hef"] == [LIMIT + SPARE] * 2 * (6 + WARM)
-    assert sum(asked["rows"]) == 60 + 6 + WARM
-    assert held["results"][0]["recall"]["ratio"]["value"] > 0
+    assert sum(asked["rows"]) == 2 * (60 + 6 + WARM)
+    assert all(held["results"][0][name]["ratio"]["value"] > 0 for name in ("recall", "write", "write_rows"))
     assert [path.name for path in tmp_path.iterdir()] == ["plots"]
     assert (tmp_path / "plots" / "memory.png").read_bytes().startswith(b"\x89PNG")
 

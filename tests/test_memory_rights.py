@@ -108,6 +108,34 @@ def test_an_export_imports_to_an_equal_memory(store: BaseStore) -> None:
         ]
 
 
+def test_an_import_keeps_the_times_of_creation_and_change(store: BaseStore) -> None:
+    tell(store, "ana", "hello", 5.0)
+    tell(store, "ana", "hello", 5.0)
+    lines = list(export_turns(store, "ana"))
+    (item,) = select_items(store, "ana")
+    assert item.created_at < item.updated_at
+    with ChromaStore(index=INDEX) as other:
+        tell(other, "ana", "said after the export", 6.0)
+        import_turns(other, lines)
+        assert list(export_turns(other, "ana", Selection(until=6.0))) == lines
+        other.put(namespace_of("ana"), item.key, {"text": "else"})
+        import_turns(other, lines)
+        assert list(export_turns(other, "ana", Selection(until=6.0))) == lines, "also of what is replaced"
+        older = {**json.loads(lines[0]), "created": "2020-01-01T10:00:00", "id": "dateless"}
+        del older["updated"]
+        import_turns(other, [json.dumps(older)], user_id="ben")
+        (brought,) = select_items(other, "ben")
+        assert brought.created_at.isoformat() == brought.updated_at.isoformat() == "2020-01-01T10:00:00+00:00"
+
+
+def test_a_store_that_takes_no_times_gives_its_own(store: BaseStore) -> None:
+    tell(store, "ana", "hello", 5.0)
+    other = InMemoryStore(index=INDEX)
+    assert import_turns(other, export_turns(store, "ana")).added == 1
+    assert select_items(other, "ana")[0].created_at > select_items(store, "ana")[0].created_at
+    assert list_turns(other, "ana") == list_turns(store, "ana")
+
+
 def test_an_export_holds_all_that_is_stored(store: BaseStore) -> None:
     store.put(namespace_of("ana"), "k", {"text": "x", "id": "k", "later": {"deep": [1, None, 2.5]}})
     (line,) = map(json.loads, export_turns(store, "ana"))
@@ -163,14 +191,16 @@ def test_broken_lines_are_named_and_left_out(store: BaseStore) -> None:
         json.dumps({**good, "id": 3}),
         json.dumps({**good, "turn": {"text": 5}}),
         "[" * 100_000,
+        json.dumps({**good, "created": "yesterday"}),
     ]
     done = import_turns(store, [*bad, "\n", b"\xef\xbb\xbf" + line.encode()], user_id="ben")
     assert done.added == 1
-    assert [fault.split(" ", 3)[1] for fault in done.broken] == [str(number) for number in range(1, 9)]
+    assert [fault.split(" ", 3)[1] for fault in done.broken] == [str(number) for number in range(1, 10)]
     assert "not UTF-8" in done.broken[0]
     assert "not JSON" in done.broken[1]
     assert "turn" in done.broken[2]
     assert "text" in done.broken[6]
+    assert "created 'yesterday'" in done.broken[8]
 
 
 def test_forgetting_takes_what_is_selected_and_nothing_else(store: BaseStore) -> None:
@@ -254,7 +284,7 @@ def test_deleting_alone_leaves_traces_which_this_search_finds(folder: Folder) ->
     for id in folder.ids:
         folder.store.delete(namespace_of("zelda.quux"), id)
     folder.store.close()
-    assert {"chroma.sqlite3", "vector in chroma.sqlite3", "full text"} <= folder.traces()
+    assert {"chroma.sqlite3", "vector in chroma.sqlite3"} <= folder.traces()
 
 
 def test_a_forgotten_user_leaves_no_trace_in_the_files(folder: Folder) -> None:

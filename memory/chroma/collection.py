@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...contract import StoreError
 from .coroutines import answer, run_through
 from .folder import forget_holds
+from .graph_copies import GraphCopies, copies_of
 from .index import blank
 from .place import Place
 from .rows import is_space, space_metadata, space_of
@@ -54,6 +56,14 @@ class Opened:
     """How many rows one write may hold."""
     gate: asyncio.Semaphore | None = None
     """How many requests may be under way at once, for the client that is awaited."""
+    copies: GraphCopies | None = None
+    """What keeps a folder's graphs from being torn."""
+
+    def writing(self, rows: int) -> AbstractContextManager[None]:
+        """Return the context in which some rows are written."""
+        if self.copies is None:
+            return nullcontext()
+        return self.copies.guarded(self.rows.name, self.rows.configuration_json["hnsw"]["sync_threshold"], rows)
 
 
 def open_place(place: Place, dims: int | None) -> Opened:
@@ -108,6 +118,7 @@ def abandon_place(place: Place, opened: Opened) -> None:
 
 
 async def _open(client: Any, place: Place, dims: int | None) -> Opened:
+    copies = copies_of(place.path) if place.path else None
     found = await _get_or_create(client, place.collection, dims)
     held = await _dims(found, place)
     if dims not in (None, held):
@@ -119,7 +130,10 @@ async def _open(client: Any, place: Place, dims: int | None) -> Opened:
         await answer(client.delete_collection(place.collection))
         found = await _get_or_create(client, place.collection, dims)
         held = await _dims(found, place)
-    return Opened(client, found, held, await answer(client.get_max_batch_size()))
+    opened = Opened(client, found, held, await answer(client.get_max_batch_size()), copies=copies)
+    with opened.writing(0):
+        # Chroma writes the graph while it reads, where a killed process left that to be done.
+        return opened
 
 
 async def _get_or_create(client: Any, name: str, dims: int | None) -> Any:

@@ -21,6 +21,7 @@ from uuid import UUID
 from ...contract import StoreError
 from .collection import Opened, abandon_place, close_place, open_place
 from .folder import alone
+from .graph_copies import drop_copies
 from .graph_files import blank_unused
 from .index import blank
 from .place import Place
@@ -151,6 +152,7 @@ def _exchange(path: Path, old: str, new: str, place: Place) -> None:
 
 def _scrub(path: Path) -> None:
     """Free the folder of what belongs to no collection, and the database of what it has deleted."""
+    drop_copies(path)
     with _database(path) as database:
         database.execute("PRAGMA secure_delete = ON")
         database.execute("INSERT INTO embedding_fulltext_search(embedding_fulltext_search) VALUES ('rebuild')")

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from ...contract import SetupError, StoreError
 from .damage import check_files
 from .folder import hold, let_go
+from .graph_copies import forget, knows, settle
 from .write_ahead import await_closed, write_ahead
 
 if TYPE_CHECKING:
@@ -113,8 +114,8 @@ class Place:
             # Chroma counts clients by folder, and would count one of an abandoned Chroma against the new one.
             if self.is_current(client):
                 client.close()
-                if self.path is not None and not _is_open(self.path):
-                    await_closed(self.path)
+                if self.path is not None and not _is_open(self.path) and await_closed(self.path):
+                    forget(self.path)
         finally:
             if self.path is not None:
                 let_go(self.path)
@@ -163,11 +164,15 @@ def _open_folder(path: Path) -> ClientAPI:
 
     hold(path)
     try:
+        if fresh := not knows(path) and not _is_open(path):
+            settle(path)
         check_files(path)
-        if not _is_open(path):
+        if fresh:
             write_ahead(path)
         return chromadb.PersistentClient(path, _settings())
     except BaseException:
+        if not _is_open(path):
+            forget(path)
         _forget_system(path)
         let_go(path)
         raise

@@ -44,6 +44,16 @@ _MINUTE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
+class Times:
+    """When an item was written."""
+
+    created: str
+    """When it was first written, ISO 8601, UTC."""
+    updated: str
+    """When it was last written, ISO 8601, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """An item as it is stored."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,11 +23,11 @@ from .index import Index, Vectors
 from .loops import LoopCollections
 from .place import ChromaFault, Place
 from .reading import read
-from .rows import Namespace
+from .rows import Namespace, Times
 from .sweeping import Sweeper, expired_items
 from .table import Table
 from .tickets import WRITERS, Ticket
-from .writing import apply
+from .writing import NO_TIMES, apply
 
 _SWEEP_MINUTES = 5
 
@@ -128,6 +128,19 @@ class ChromaStore(BaseStore):
             if batch.puts:
                 self._write(batch.puts, vectors)
         return results
+
+    def restore(self, puts: Iterable[PutOp], times: Mapping[tuple[Namespace, str], Times]) -> None:
+        """Store items that lay elsewhere before, with the times of creation and change that they had there.
+
+        Args:
+            puts: The items, as for `batch`.
+            times: By namespace and key; what is not among them is stored as `batch` does.
+        """
+        batch = Batch.of(puts)
+        with self._queued(batch.spaces) as ticket:
+            vectors = self._index.embed(batch.puts, ()) if self._index else Vectors()
+            ticket.called.result()
+            self._write(batch.puts, vectors, times)
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Run ops and return their results in the same order, without blocking the event loop.
@@ -237,9 +250,11 @@ class ChromaStore(BaseStore):
             return await asyncio.to_thread(self._read, batch, vectors)
         return await read(await self._atable(), batch.ops, vectors)
 
-    def _write(self, puts: Sequence[PutOp], vectors: Vectors) -> None:
+    def _write(
+        self, puts: Sequence[PutOp], vectors: Vectors, times: Mapping[tuple[Namespace, str], Times] = NO_TIMES
+    ) -> None:
         with self._writing, self._table() as table:
-            run_through(apply(table, puts, self._index, vectors))
+            run_through(apply(table, puts, self._index, vectors, times))
 
     async def _awrite(self, puts: Sequence[PutOp], vectors: Vectors, ticket: Ticket) -> None:
         """Write in a task of its own, which a cancelled caller does not break off."""

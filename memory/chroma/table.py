@@ -106,25 +106,28 @@ class Table:
         dims = self._opened.dims
         with self._place.faults("written"):
             for some in self._batches(rows):
-                call = self._opened.rows.upsert(
-                    ids=[row.id for row in some],
-                    embeddings=[list(blank(row.id, dims) if row.vector is None else row.vector) for row in some],
-                    metadatas=[row.metadata for row in some],
-                    documents=[row.document for row in some],
-                )
-                await self._answer(call)
+                with self._opened.writing(len(some)):
+                    call = self._opened.rows.upsert(
+                        ids=[row.id for row in some],
+                        embeddings=[list(blank(row.id, dims) if row.vector is None else row.vector) for row in some],
+                        metadatas=[row.metadata for row in some],
+                        documents=[row.document for row in some],
+                    )
+                    await self._answer(call)
 
     async def mark(self, metadata: Mapping[str, Metadata]) -> None:
         """Set single metadata of rows, by id; rows that do not exist are passed over."""
         with self._place.faults("written"):
             for some in self._batches(list(metadata)):
-                await self._answer(self._opened.rows.update(ids=some, metadatas=[metadata[row] for row in some]))
+                with self._opened.writing(len(some)):
+                    await self._answer(self._opened.rows.update(ids=some, metadatas=[metadata[row] for row in some]))
 
     async def delete(self, ids: Sequence[str]) -> None:
         """Delete rows; those that do not exist are passed over."""
         with self._place.faults("written"):
             for some in self._batches(list(ids)):
-                await self._answer(self._opened.rows.delete(ids=some))
+                with self._opened.writing(len(some)):
+                    await self._answer(self._opened.rows.delete(ids=some))
 
     async def _count(self) -> int:
         with self._place.faults("read"):

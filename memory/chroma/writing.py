@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import zip_longest
 
@@ -15,6 +15,7 @@ from .rows import (
     ITEM,
     Namespace,
     Record,
+    Times,
     is_item,
     item_row,
     space_document,
@@ -24,11 +25,20 @@ from .rows import (
 )
 from .table import Held, Row, Table
 
+NO_TIMES: Mapping[tuple[Namespace, str], Times] = {}
+"""Every item is written now."""
 
-async def apply(table: Table, puts: Iterable[PutOp], index: Index | None, vectors: Vectors) -> None:
+
+async def apply(
+    table: Table,
+    puts: Iterable[PutOp],
+    index: Index | None,
+    vectors: Vectors,
+    times: Mapping[tuple[Namespace, str], Times] = NO_TIMES,
+) -> None:
     """Write a batch in which each item stands once: one write of Chroma for all puts, one for all deletes.
 
-    The creation time of an item that exists and has not expired is kept.
+    The creation time of an item that exists and has not expired is kept, unless `times` say another.
     """
     puts = list(puts)
     spaces = list(dict.fromkeys(put.namespace for put in puts))
@@ -40,7 +50,7 @@ async def apply(table: Table, puts: Iterable[PutOp], index: Index | None, vector
         if space_row(space) not in held
     ]
     for put in puts:
-        rows += _rows(put, held, _vectors_of(put, index, vectors))
+        rows += _rows(put, held, _vectors_of(put, index, vectors), times.get((put.namespace, put.key)))
     await table.write(rows)
     emptied = [space for space in spaces if space not in kept and space_row(space) in held]
     await table.delete(await _gone(table, puts, held, emptied))
@@ -51,17 +61,18 @@ def _vectors_of(put: PutOp, index: Index | None, vectors: Vectors) -> list[Vecto
     return [vector for vector in found if any(vector)]
 
 
-def _rows(put: PutOp, held: Held, vectors: Sequence[Vector]) -> list[Row]:
+def _rows(put: PutOp, held: Held, vectors: Sequence[Vector], times: Times | None) -> list[Row]:
     """Return the rows of one item; an upsert merges metadata, so keys of the old version are set to None."""
     if put.value is None:
         return []
     first = item_row(put.namespace, put.key)
     stale, document = held.get(first, ({}, None))
     old = Record.of(stale, document) if first in held else None
-    time = datetime.now(UTC).isoformat()
-    created = old.created if old and not is_expired(stale) else time
+    if times is None:
+        time = datetime.now(UTC).isoformat()
+        times = Times(old.created if old and not is_expired(stale) else time, time)
     count = max(1, len(vectors), old.rows if old else 0)
-    record = Record(put.namespace, put.key, dict(put.value), created, time, count, put.ttl)
+    record = Record(put.namespace, put.key, dict(put.value), times.created, times.updated, count, put.ttl)
     metadata = {**dict.fromkeys(stale), **record.metadata()}
     rows = [
         Row(row, None, {**metadata, "bare": True if vector is None else None}, vector)
