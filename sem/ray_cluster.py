@@ -15,8 +15,9 @@ class Cluster:
     """Where SEMs run side by side.
 
     Args:
-        address: `local` starts Ray on this machine, reachable from nowhere else; `auto` or an address joins one that
-            runs, whose machines must have HEF installed.
+        address: `local` starts Ray on this machine, for as long as this process lives; `auto` or an address joins one
+            that runs, whose machines must have HEF installed. Either way Ray's own processes listen on every
+            interface, and ask for a token: keep them behind a firewall.
         actors: How many SEMs run at once; None means as many as there are processors for.
         cpus: Processors of each.
     """

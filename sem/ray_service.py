@@ -7,7 +7,7 @@ Its callers use `HttpSem`, which says what is spoken.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -48,16 +48,17 @@ class ServiceOptions(BaseModel):
     """Milliseconds that a dialogue waits for others to be read with."""
 
 
-def sem_app(options: ServiceOptions) -> serve.Application:
-    """Return the application that Ray Serve runs."""
+def sem_app(options: ServiceOptions | Mapping[str, Any]) -> serve.Application:
+    """Return the application that Ray Serve runs; from its command line and files the options come as a mapping."""
+    wanted = ServiceOptions.model_validate(options)
     deploy = serve.deployment(
         name="sem",
-        num_replicas=options.replicas,
-        ray_actor_options={"num_cpus": options.cpus},
-        max_ongoing_requests=4 * options.batch_size,
+        num_replicas=wanted.replicas,
+        ray_actor_options={"num_cpus": wanted.cpus},
+        max_ongoing_requests=4 * wanted.batch_size,
     )
     served: Any = deploy(SemService)
-    return cast(serve.Application, served.bind(options.sem, options.batch_size, options.wait_ms))
+    return cast(serve.Application, served.bind(wanted.sem, wanted.batch_size, wanted.wait_ms))
 
 
 def start_service(options: ServiceOptions, host: str = "127.0.0.1", port: int = 8100) -> str:

@@ -148,6 +148,16 @@ def test_evaluate_gives_the_same_figures_with_ray(tmp_path: Path) -> None:
     assert figures("--ray", "local", "--ray-cpus", "0.5") == figures()
 
 
+def test_ray_s_own_files_and_command_line_can_deploy_it() -> None:
+    from hef.sem.ray_service import sem_app
+
+    app: Any = sem_app({"sem": "lexicon", "replicas": "2"})
+
+    assert app._bound_deployment.num_replicas == 2
+    with pytest.raises(ValueError, match="batches"):
+        sem_app({"batches": 4})
+
+
 def test_a_missing_extra_is_named_with_its_install_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
 
