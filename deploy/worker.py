@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from typing import Any
+from typing import Any, cast
 
 from hef.contract import HefError
 from hef.graph import HefContext, create_hef, keep_newest, open_store
@@ -59,7 +59,7 @@ async def main() -> None:
     url, at_once = os.environ["HEF_POSTGRES_URL"], int(os.environ.get("HEF_AT_ONCE") or 16)
     how: Any = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
     async with AsyncConnectionPool(url, min_size=1, max_size=2, kwargs=how) as pool:
-        saver = AsyncPostgresSaver(pool)
+        saver = AsyncPostgresSaver(cast(Any, pool))  # its rows are dicts by `row_factory`
         await prepare(url, saver)
         store = open_store(url=os.environ["HEF_CHROMA_URL"])
         builder = keep_newest(create_hef(model=os.environ.get("HEF_MODEL") or None), KEPT)
