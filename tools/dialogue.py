@@ -43,3 +43,8 @@ def turns_of(dialogue: list[Utterance]) -> list[Turn]:
 def label_of(taxonomy: Taxonomy) -> Any:
     """Return the type of an emotion of a taxonomy, so that a model is told which there are."""
     return Literal[tuple(taxonomy.labels)]
+
+
+def maybe_label_of(taxonomy: Taxonomy) -> Any:
+    """Return the type of an emotion that need not be named."""
+    return label_of(taxonomy) | None

@@ -9,7 +9,7 @@ from ..contract import Evidence, Reading, Turn, View, look
 from ..contract.context import Primary
 from ..sem import Sem, resolve_sem
 from ..sem.distribution import check_reading, primary_emotions
-from .dialogue import DialogueArgument, Utterance, label_of, turns_of
+from .dialogue import DialogueArgument, Utterance, maybe_label_of, turns_of
 
 
 class EmotionArguments(BaseModel):
@@ -66,7 +66,7 @@ def sem_emotion_tool(sem: Sem | str | None = None) -> BaseTool:
             "EmotionArguments",
             __base__=EmotionArguments,
             hypothesis=(
-                label_of(about.taxonomy) | None,
+                maybe_label_of(about.taxonomy),
                 Field(default=None, description="An emotion that you think of, to be given evidence for and against"),
             ),
         ),
