@@ -32,7 +32,9 @@ def keep_newest(builder: StateGraph[Any, Any, Any, Any], messages: int) -> State
 
     def trim(state: HefState) -> dict[str, Any]:
         """Remove the oldest messages."""
-        return {"messages": [RemoveMessage(str(held.id)) for held in state["messages"][:-messages]]}
+        doomed = [RemoveMessage(str(held.id)) for held in state["messages"][:-messages]]
+        # An empty update would be written as a whole new history.
+        return {"messages": doomed} if doomed else {}
 
     builder.add_node("trim", trim)
     builder.add_edge("remember", "trim")
