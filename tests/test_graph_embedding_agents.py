@@ -87,7 +87,7 @@ def test_a_supervisor_whose_state_has_the_empathy_keeps_it(scripted: Any) -> Non
 
 def test_a_supervisor_finds_hefs_reply_by_its_name_and_forwards_it(scripted: Any) -> None:
     hef, _ = routed(scripted)
-    script = [calls("transfer_to_hef"), calls("forward_message", from_agent="hef")]
+    script = [calls("transfer_to_hef"), calls("forward_message", from_agent="hef"), AIMessage("Nobody said it.")]
     graph = supervisor(hef, *script, tools=[create_forward_message_tool()]).compile()
 
     out = graph.invoke(said())
