@@ -95,7 +95,7 @@ class HefContext(BaseModel):
         default=6000,
         ge=200,
         description="Characters of dialogue shown to the LLM; the oldest turns are dropped first",
-        json_schema_extra=_on("recall", "coarse_emotion", "draft_response"),
+        json_schema_extra=_on("recall", "sem_emotion", "coarse_emotion", "cause_words", "draft_response"),
     )
     persona: str = Field(
         default="a warm, attentive friend",

@@ -20,9 +20,9 @@ from .store import open_store
 def context_with(prompts: Prompts) -> type[HefContext]:
     """Return the settings with the texts of these templates as defaults, so that a form shows what it changes."""
     fields: dict[str, Any] = {}
-    for name, text in prompts.templates.items():
+    for name in HefContext().templates:
         field = copy(HefContext.model_fields[f"{TEMPLATE}{name}"])
-        field.default = text
+        field.default = prompts.templates[name]
         fields[f"{TEMPLATE}{name}"] = (str, field)
     return create_model("HefContext", __base__=HefContext, __doc__=HefContext.__doc__, **fields)
 

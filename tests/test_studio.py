@@ -10,7 +10,7 @@ import pytest
 from dev_server import dev_server
 from hef.graph import HefContext
 from hef.memory import namespace_of
-from hef.prompts import NAMES, Prompts
+from hef.prompts import Prompts
 from langgraph_sdk import get_sync_client
 
 SAID = {"messages": [{"role": "user", "content": "My dog Bello died last night."}]}
@@ -35,8 +35,9 @@ def test_the_context_shows_as_a_form(server: str) -> None:
     assert all("description" in field for field in fields.values())
     assert all(set(field["langgraph_nodes"]) <= nodes for field in fields.values())
     prompts = {name for name, field in fields.items() if field.get("langgraph_type") == "prompt"}
-    assert prompts == {"persona", *(f"prompt_{name}" for name in NAMES)}
-    assert all(fields[f"prompt_{name}"]["default"] == text for name, text in Prompts().templates.items())
+    assert prompts == {"persona", *(f"prompt_{name}" for name in HefContext().templates)}
+    shipped = Prompts().templates
+    assert all(fields[f"prompt_{name}"]["default"] == shipped[name] for name in HefContext().templates)
     assert set((schemas["input_schema"] or {})["properties"]) == {"messages"}
 
 

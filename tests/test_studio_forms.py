@@ -30,8 +30,9 @@ class Watched(HefContext):
     """Settings that note which node reads which."""
 
     def __getattribute__(self, name: str) -> Any:
-        # `settings_of` looks for a user in every node, to find one in the config.
-        if name in FORMS and sys._getframe(1).f_code.co_name != "settings_of":
+        # `settings_of` looks for a user in every node, to find one in the config, and what is observed tells settings.
+        reader = sys._getframe(1).f_code
+        if name in FORMS and reader.co_name != "settings_of" and "observ" not in reader.co_filename:
             READ[name].add(get_config()["metadata"]["langgraph_node"])
         return super().__getattribute__(name)
 
@@ -116,8 +117,9 @@ def test_what_an_llm_scores_about_nothing_is_asked_with_the_prompt_of_the_run(
 def test_each_template_is_a_setting_and_a_form_shows_its_text() -> None:
     schema = context_with(Prompts({"draft": "Answer at length."}))().model_dump()
 
-    assert HefContext().templates == dict.fromkeys(NAMES, "")
-    assert {name for name in schema if name.startswith(TEMPLATE)} == {f"{TEMPLATE}{name}" for name in NAMES}
+    sent = set(NAMES) - {"note"}  # which the middleware gives to an agent's own model
+    assert HefContext().templates == dict.fromkeys(sent, "")
+    assert {name for name in schema if name.startswith(TEMPLATE)} == {f"{TEMPLATE}{name}" for name in sent}
     assert schema["prompt_draft"] == "Answer at length."
     assert schema["prompt_score"] == Prompts().templates["score"]
 
