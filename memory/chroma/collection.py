@@ -63,7 +63,7 @@ class Opened:
         """Return the context in which some rows are written."""
         if self.copies is None:
             return nullcontext()
-        return self.copies.guarded(self.rows.name, self.rows.configuration_json["hnsw"]["sync_threshold"], rows)
+        return self.copies.guarded(self.rows.name, _often(self.rows), rows)
 
 
 def open_place(place: Place, dims: int | None) -> Opened:
@@ -120,6 +120,8 @@ def abandon_place(place: Place, opened: Opened) -> None:
 async def _open(client: Any, place: Place, dims: int | None) -> Opened:
     copies = copies_of(place.path) if place.path else None
     found = await _get_or_create(client, place.collection, dims)
+    if copies:
+        await _catch_up(found, copies)
     held = await _dims(found, place)
     if dims not in (None, held):
         if await answer(found.count()):
@@ -130,10 +132,7 @@ async def _open(client: Any, place: Place, dims: int | None) -> Opened:
         await answer(client.delete_collection(place.collection))
         found = await _get_or_create(client, place.collection, dims)
         held = await _dims(found, place)
-    opened = Opened(client, found, held, await answer(client.get_max_batch_size()), copies=copies)
-    with opened.writing(0):
-        # Chroma writes the graph while it reads, where a killed process left that to be done.
-        return opened
+    return Opened(client, found, held, await answer(client.get_max_batch_size()), copies=copies)
 
 
 async def _get_or_create(client: Any, name: str, dims: int | None) -> Any:
@@ -147,6 +146,17 @@ async def _get_or_create(client: Any, name: str, dims: int | None) -> Any:
         embedding_function=None,
     )
     return await answer(made)
+
+
+async def _catch_up(found: Any, copies: GraphCopies) -> None:
+    """Let Chroma write its graph now, where that is due, so that no later reading does: its copy would be too old."""
+    if copies.is_due(found.name, _often(found)):
+        with copies.guarded(found.name, _often(found)):
+            await answer(found.get(limit=1, include=[]))
+
+
+def _often(found: Any) -> int:
+    return int(found.configuration_json["hnsw"]["sync_threshold"])
 
 
 async def _dims(found: Any, place: Place) -> int:

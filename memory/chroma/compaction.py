@@ -118,14 +118,15 @@ def _copy(opened: Opened, name: str, report: Report | None) -> Any:
 
     One that was never written is made anew at each opening, at the size of its first hundred rows and
     filled with whatever the process had in that memory before, forgotten words among it. Chroma writes a graph
-    every `sync_threshold` rows, two or more, and makes one that is empty anew, too; hence the filler.
+    every `sync_threshold` rows, two or more, and makes one that is empty anew, too; hence the filler. Here it does
+    so once, after the last row: each time it writes all of it.
     """
     source = opened.rows
     hnsw, total = source.configuration_json["hnsw"], source.count()
     page = min(_PAGE, opened.batch)
-    often = {**hnsw, "sync_threshold": max(_FEWEST, min(page, total))}
+    once = {**hnsw, "sync_threshold": max(_FEWEST, total)}
     copy = opened.client.create_collection(
-        name, configuration={"hnsw": often}, metadata=source.metadata, embedding_function=None
+        name, configuration={"hnsw": once}, metadata=source.metadata, embedding_function=None
     )
     for start in range(0, total, page):
         rows = source.get(include=list(_FIELDS[1:]), limit=page, offset=start)

@@ -65,6 +65,10 @@ class GraphCopies:
             if self._drop_written():
                 self._lacking[collection] = 0
 
+    def is_due(self, collection: str, often: int) -> bool:
+        """Tell whether Chroma may write a graph while it opens it, since a killed process left that to be done."""
+        return self._lacking.get(collection, self._unknown) >= often
+
     def _copy(self, often: int) -> None:
         for graph in _graphs(self._path):
             if graph not in self._seen:
