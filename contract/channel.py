@@ -14,30 +14,15 @@ from pydantic import TypeAdapter
 
 
 class JsonValue(LastValue[Any]):
-    """Hold the last value of a Pydantic type, as JSON values in checkpoints.
-
-    Given as JSON values, as by whoever edits the state through an API, it is read as the type.
-    """
+    """Hold the last value of a Pydantic type, as JSON values in checkpoints."""
 
     def update(self, values: Sequence[Any]) -> bool:
-        """Take a value, or its JSON form.
+        """Take a value, of the type or as JSON values: so it comes from a fork, or a turn that was broken off.
+
+        What a node wrote lies beside the checkpoint until the next one; the serializer may give it back as a dict.
 
         Raises:
             ValidationError: It is neither.
-        """
-        changed = super().update(values)
-        if changed:
-            self.value = TypeAdapter(self.typ).validate_python(self.value)
-        return changed
-
-    def update(self, values: Sequence[Any]) -> bool:
-        """Take the value, of the type or as JSON values: so it comes from a fork, or from a step that was cut short."""
-        return super().update([TypeAdapter(self.typ).validate_python(value) for value in values])
-
-    def update(self, values: Sequence[Any]) -> bool:
-        """Take the value that a node wrote, read back where it comes from a turn that was broken off.
-
-        What a node wrote lies beside the checkpoint until the next one; the serializer may give it back as a dict.
         """
         return super().update([TypeAdapter(self.typ).validate_python(value) for value in values])
 
