@@ -27,5 +27,5 @@ class RecallWeights(BaseModel):
     detail: float = Field(default=0.3, ge=0, description="Weight of how much a turn says")
     recency: float = Field(default=0.02, ge=0, description="Weight of how new a turn is")
     emotion: float = Field(default=0.02, ge=0, description="Weight of how clear its emotion was")
-    least: float = Field(default=0.0, ge=-1, le=1, description="Meaning below which a turn is not recalled")
+    least: float = Field(default=-1.0, ge=-1, le=1, description="Meaning below which a turn is not recalled")
     half_life: float = Field(default=30.0, gt=0, description="Days after which a turn is half as new")
