@@ -71,9 +71,14 @@ async def main() -> None:
 
 
 async def prepare(url: str, saver: AsyncPostgresSaver) -> None:
-    """Make the tables where they are missing, one worker after the other."""
+    """Make the tables where they are missing, one worker after the other.
+
+    Who comes second asks again and does not wait in a query: `setup` makes an index concurrently, which waits for
+    every query that is under way.
+    """
     async with await AsyncConnection.connect(url, autocommit=True) as connection:
-        await connection.execute("SELECT pg_advisory_lock(%s)", [_FIRST])
+        while (await (await connection.execute("SELECT pg_try_advisory_lock(%s)", [_FIRST])).fetchone()) != (True,):
+            await asyncio.sleep(_IDLE)
         await connection.execute(TABLE)
         await saver.setup()
 
