@@ -17,7 +17,7 @@ DATABASE = "chroma.sqlite3"
 _MODE = slice(18, 20)
 _WRITE_AHEAD = b"\2\2"
 """Bytes of a database's header: https://sqlite.org/fileformat.html, 1.3.3."""
-_PATIENCE_S = 3.0
+_PATIENCE_S = 30.0
 _PAUSE_S = 0.002
 
 
