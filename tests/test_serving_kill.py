@@ -29,7 +29,7 @@ CONVERSATIONS = int(os.environ.get("HEF_CONVERSATIONS", "40"))
 TURNS = 5
 EACH = 2
 """Conversations of a person; what was said in one may be recalled in the other."""
-NODES = {*create_hef(model=InstantChat(labels=())).nodes, "trim"}
+NODES = {*create_hef(model=InstantChat(labels=())).nodes, "__start__", "trim"}
 AT_ONCE = max(2, CONVERSATIONS // 4)
 """Turns of a worker at once: few enough that neither runs out of conversations before the kill."""
 
