@@ -10,8 +10,6 @@ from typing import Any, Self
 
 from langchain_core.embeddings import Embeddings
 
-from ..memory.chroma.write_ahead import write_ahead
-
 _FIELDS = ("thread", "time", "turn", "emotion", "probability")
 
 
@@ -28,16 +26,12 @@ class RawChroma:
         Args:
             folder: Where it is made.
             embeddings: Of the texts.
-            by_clause: Do as HEF does: give each clause a row, too, without a document, and let the database write
-                ahead.
+            by_clause: Do as HEF does: give each clause a row, too, without a document.
         """
         import chromadb
         from chromadb.config import Settings
 
         self._by_clause = by_clause
-        if by_clause:
-            folder.mkdir()
-            write_ahead(folder)
         # Chroma annotates an interface that lacks `close`, and refuses plain lists of floats.
         self._client: Any = chromadb.PersistentClient(folder, Settings(anonymized_telemetry=False))
         self._rows: Any = self._client.create_collection(

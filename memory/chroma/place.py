@@ -16,7 +16,7 @@ from ...contract import SetupError, StoreError
 from .damage import check_files
 from .folder import hold, let_go
 from .graph_copies import forget, knows, settle
-from .write_ahead import await_closed, write_ahead
+from .write_ahead import await_closed
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
@@ -107,6 +107,8 @@ class Place:
             kept._identifier_to_system.pop(client._identifier, None)
             kept._identifier_to_refcount.pop(client._identifier, None)
             system.stop()
+            if self.path is not None:
+                await_closed(self.path)
 
     def disconnect(self, client: Client) -> None:
         """Close a client and, with the last one of a folder, let other processes have it."""
@@ -164,11 +166,9 @@ def _open_folder(path: Path) -> ClientAPI:
 
     hold(path)
     try:
-        if fresh := not knows(path) and not _is_open(path):
+        if not knows(path) and not _is_open(path):
             settle(path)
         check_files(path)
-        if fresh:
-            write_ahead(path)
         return chromadb.PersistentClient(path, _settings())
     except BaseException:
         if not _is_open(path):
