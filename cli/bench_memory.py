@@ -139,8 +139,8 @@ def _table(reports: Sequence[MemorySpeed]) -> Table:
     )
     table.caption = (
         f"turns of {first.users:,} people at {first.turns:,}, {first.repeats} pairs each; a turn has 2.3 vectors on "
-        f'average, a raw row one; "same rows" are an upsert of a row a vector into a database that writes ahead, as '
-        f"HEF's does; embedding is not counted; {imports}"
+        f'average, a raw row one; "same rows" are an upsert of a row a vector; '
+        f"embedding is not counted; {imports}"
     )
     return table
 

@@ -58,9 +58,7 @@ class MemorySpeed(BaseModel):
     recall: Beside = Field(description="Recalling 3 turns of a user, beside a query filtered by the user")
     write: Beside = Field(description="Writing a turn of 2.3 vectors on average, beside an upsert of one row")
     write_one: Beside = Field(description="The same for the turns of one vector alone")
-    write_rows: Beside = Field(
-        description="Writing a turn, beside an upsert of a row a vector into a database that writes ahead, as HEF's"
-    )
+    write_rows: Beside = Field(description="Writing a turn, beside an upsert of a row a vector")
     imported: int = Field(description="Turns that were imported to come to this size")
     import_seconds: float = Field(description="How long that took, made-up vectors included")
     megabytes: float = Field(description="The folder's size in 10^6 bytes")

@@ -24,8 +24,8 @@ from .folder import alone
 from .graph_copies import drop_copies
 from .graph_files import blank_unused
 from .index import blank
+from .letting_go import DATABASE, await_closed
 from .place import Place
-from .write_ahead import DATABASE, await_closed
 
 _log = logging.getLogger(__name__)
 _MARK = "erasing"

@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 from ...contract import StoreError
-from .write_ahead import DATABASE
+from .letting_go import DATABASE
 
 _HEADER = struct.Struct("<iQQQQ")
 """Of a graph: version, first offset, room, elements, bytes an element (hnswlib's `persistHeader`, as Chroma has it)."""

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from .write_ahead import DATABASE
+from .letting_go import DATABASE
 
 _IDS = "index_metadata.pickle"
 _COPY, _WASTE = ".before", ".waste"

@@ -16,7 +16,7 @@ from ...contract import SetupError, StoreError
 from .damage import check_files
 from .folder import hold, let_go
 from .graph_copies import forget, knows, settle
-from .write_ahead import await_closed
+from .letting_go import await_closed
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
