@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from . import options
-from .errors import Misuse
-from .memory_files import OutArgument, written
 from .memory_opening import opened
 from .memory_options import PersonOption, SinceOption, ThreadOption, UntilOption, person_of, selection_of
+from .memory_out import OutArgument, check_export, write_lines
 
 EveryoneOption = Annotated[bool, typer.Option("--everyone", help="Export every user's feedback.")]
 
@@ -38,10 +37,7 @@ def export(
 
     They are the remembered turns of runs with `confirm_emotion`, `hef chat --confirm` among them.
     """
-    if everyone and (user or thread):
-        raise Misuse("--everyone goes without --user and --thread")
-    if as_json and file == Path("-"):
-        raise Misuse("--json tells what was written to a FILE; without one the lines themselves are JSON")
+    check_export(file, everyone=everyone, narrowed=bool(user or thread), as_json=as_json)
     from .settings import settings
 
     chosen = settings(home=home, user=user)
@@ -50,12 +46,6 @@ def export(
     from ..memory import as_json as dumped
     from ..memory import feedback_rows
 
-    count = 0
-    with opened(chosen) as store, written(file) as out:
-        for row in feedback_rows(store, None if everyone else person, selection):
-            out.write(dumped(row).encode() + b"\n")
-            count += 1
-    if as_json:
-        typer.echo(dumped({"file": str(file), "conversations": count}))
-    elif file != Path("-"):
-        typer.echo(f"{count:,} conversation{'s' * (count != 1)} written to {file}", err=True)
+    with opened(chosen) as store:
+        rows = feedback_rows(store, None if everyone else person, selection)
+        write_lines(map(dumped, rows), file, "conversation", as_json=as_json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from . import options
-from .errors import FAILED, Misuse
+from .errors import FAILED
 from .memory_opening import opened
 from .memory_options import (
     IdOption,
@@ -24,10 +23,8 @@ from .memory_options import (
     selection_of,
     whole_ids,
 )
+from .memory_out import OutArgument, check_export, write_lines
 
-OutArgument = Annotated[
-    Path, typer.Argument(help="The file to write; - is stdout.", metavar="[FILE | -]", dir_okay=False, allow_dash=True)
-]
 InArgument = Annotated[
     Path,
     typer.Argument(help="The file that was exported; - is stdin.", metavar="FILE | -", dir_okay=False, allow_dash=True),
@@ -55,10 +52,7 @@ def export(
     Each line holds user, id, times of creation and of change, and the whole turn; `hef memory import` reads it.
     A file that exists is replaced when all is written.
     """
-    if everyone and (user or thread):
-        raise Misuse("--everyone goes without --user and --thread")
-    if as_json and file == Path("-"):
-        raise Misuse("--json tells what was written to a FILE; without one the lines themselves are JSON")
+    check_export(file, everyone=everyone, narrowed=bool(user or thread), as_json=as_json)
     from .settings import settings
 
     chosen = settings(home=home, user=user)
@@ -66,20 +60,12 @@ def export(
     selection = selection_of(person, thread, since, until)
     from dataclasses import replace
 
-    from ..memory import as_json as dumped
     from ..memory import export_turns
 
-    count = 0
-    with opened(chosen) as store, written(file) as out:
+    with opened(chosen) as store:
         if named := whole_ids(store, person, ids):
             selection = replace(selection, ids=tuple(named))
-        for line in export_turns(store, None if everyone else person, selection):
-            out.write(line.encode() + b"\n")
-            count += 1
-    if as_json:
-        typer.echo(dumped({"file": str(file), "turns": count}))
-    elif file != Path("-"):
-        typer.echo(f"{count:,} turn{'s' * (count != 1)} written to {file}", err=True)
+        write_lines(export_turns(store, None if everyone else person, selection), file, "turn", as_json=as_json)
 
 
 def import_memory(
@@ -110,22 +96,6 @@ def import_memory(
         typer.echo(", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing to import")
     if done.broken:
         raise typer.Exit(FAILED)
-
-
-@contextmanager
-def written(file: Path) -> Iterator[BinaryIO]:
-    """Give what to write to; a file takes its place only when it is whole, and nobody else may read it."""
-    if file == Path("-"):
-        yield sys.stdout.buffer
-        sys.stdout.flush()
-        return
-    partial = file.with_name(f"{file.name}.partial")
-    try:
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-            yield out
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @contextmanager

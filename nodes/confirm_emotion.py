@@ -12,7 +12,7 @@ from ..sem import Taxonomy
 from .dialogue import context_of
 from .evidence import of_review
 from .review import Review, answer_schema, request_of, review_of, reviewed
-from .runtime import Node, Update, can_pause, emit
+from .runtime import Node, Update, can_pause, emit_decision
 
 
 def confirm_emotion_node(taxonomy: Taxonomy) -> Node:
@@ -28,14 +28,7 @@ def confirm_emotion_node(taxonomy: Taxonomy) -> Node:
             return {"faults": {"confirm_emotion": "nobody was asked about the emotion: a pause needs a checkpointer"}}
         review = _ask(state, taxonomy)
         empathy = reviewed(state["empathy"], review)
-        emit(
-            runtime,
-            "decision",
-            empathy.requeries,
-            emotion=empathy.emotion,
-            stage=empathy.stage,
-            distribution=empathy.distribution,
-        )
+        emit_decision(runtime, empathy)
         return {"empathy": empathy, "evidence": {"confirm_emotion": of_review(state["empathy"], review)}}
 
     return confirm_emotion

@@ -14,7 +14,7 @@ from .decision import decide, obey
 from .evidence import of_decision
 from .join import form_of
 from .known_fits import Fits
-from .runtime import Node, Update, emit, settings_of
+from .runtime import Node, Update, emit_decision, settings_of
 from .sem_emotion import current_verdict
 
 
@@ -39,14 +39,7 @@ def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: Fits) -> N
             sem=readings[0].sem if readings else None,
             model=settings.model or model_name(model),
         )
-        emit(
-            runtime,
-            "decision",
-            empathy.requeries,
-            emotion=empathy.emotion,
-            stage=empathy.stage,
-            distribution=empathy.distribution,
-        )
+        emit_decision(runtime, empathy)
         # Nobody was asked yet about this decision; what stands there is of an earlier turn.
         return {"empathy": empathy, "evidence": {"fine_emotion": of_decision(empathy), "confirm_emotion": ""}}
 

@@ -10,7 +10,7 @@ from langgraph.config import get_config
 from langgraph.constants import CONFIG_KEY_CHECKPOINTER
 from langgraph.runtime import Runtime, get_runtime
 
-from ..contract import HefContext, HefState, as_context
+from ..contract import Empathy, HefContext, HefState, as_context
 
 Update: TypeAlias = dict[str, Any]
 
@@ -64,6 +64,18 @@ def emit(runtime: Runtime[Any], kind: str, round: int = 0, **data: object) -> No
 def summary(faults: Mapping[str, str] | None) -> str | None:
     """Return all faults of the turn in one text, None when there is none."""
     return "; ".join(dict.fromkeys(text for text in (faults or {}).values() if text)) or None
+
+
+def emit_decision(runtime: Runtime[Any], empathy: Empathy) -> None:
+    """Write the stream event of a decision."""
+    emit(
+        runtime,
+        "decision",
+        empathy.requeries,
+        emotion=empathy.emotion,
+        stage=empathy.stage,
+        distribution=empathy.distribution,
+    )
 
 
 def both_ways(node: Node, anode: AsyncNode) -> RunnableLambda[HefState, Update]:
