@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hef.contract import SetupError, StoreError
 from hef.memory import ChromaStore
+from hef.memory.chroma.table import Table
 from langgraph.store.base import GetOp, InvalidNamespaceError, PutOp, SearchOp
 
 from .store_contract import DIMS, INDEX, embed, keys
@@ -100,6 +101,33 @@ def test_many_equal_vectors_hide_nothing(store: ChromaStore) -> None:
     assert len(store.search(("same",), query="yes", limit=2000)) == 1101
     assert len(store.search((), query="yes", filter={"kind": "k7"}, limit=50)) == 11
     assert all(item.score == pytest.approx(1) for item in store.search((), query="yes", limit=3))
+
+
+def test_a_search_among_few_rows_asks_chroma_once_and_among_more_twice(
+    store: ChromaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    read = Table._read
+
+    async def counted(table: Table, **wanted: object) -> object:
+        asked.append(wanted)
+        return await read(table, **wanted)
+
+    def calls(space: str) -> int:
+        asked.clear()
+        first = [item.score for item in store.search((space,), query="t1", limit=5)]
+        count = len(asked)
+        assert first == [item.score for item in store.search((space,), query="t1", limit=5)]
+        return count if len(asked) == 2 * count else -1
+
+    for n in range(30):
+        store.put(("few",) if n < 4 else ("many",), str(n), {"text": f"t{n % 4}"})
+    store.search(("many",), query="t1")
+    monkeypatch.setattr(Table, "_read", counted)
+    assert calls("few") == 1
+    assert calls("many") == 2
+    store.batch([PutOp(("many",), str(n), None) for n in range(5, 29)])
+    assert keys(store.search(("many",), query="t1")) == ["29", "4"]
 
 
 def test_a_large_memory_is_searched_by_the_graph(store: ChromaStore, monkeypatch: pytest.MonkeyPatch) -> None:

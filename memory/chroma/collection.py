@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ...contract import StoreError
@@ -15,7 +15,7 @@ from .folder import forget_holds
 from .graph_copies import GraphCopies, copies_of
 from .index import blank
 from .place import Place
-from .rows import is_space, space_metadata, space_of
+from .rows import Namespace, is_space, space_metadata, space_of
 
 if TYPE_CHECKING:
     from chromadb.api.collection_configuration import CreateHNSWConfiguration
@@ -58,6 +58,8 @@ class Opened:
     """How many requests may be under way at once, for the client that is awaited."""
     copies: GraphCopies | None = None
     """What keeps a folder's graphs from being torn."""
+    crowded: set[Namespace] = field(default_factory=set)
+    """Prefixes under which many rows were found."""
 
     def writing(self, rows: int) -> AbstractContextManager[None]:
         """Return the context in which some rows are written."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langgraph.store.base import SearchOp
@@ -10,7 +10,7 @@ from langgraph.store.base import SearchOp
 from .filters import Clause, matches
 from .index import BLANK_LENGTH, Vector
 from .rows import Record, is_item, item_of, where
-from .table import Table
+from .table import Held, Table, alive
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +21,8 @@ Ranking: TypeAlias = list[tuple[str, float | None]]
 Hit: TypeAlias = tuple[Record, float | None]
 """An item that a search found, with its score."""
 
+_WHOLE = 16
+"""Rows that are cheaper read whole than first their vectors and then the items of the page."""
 _FEW = 1000
 _EXACT = 5000
 _CHUNK = 256
@@ -41,8 +43,12 @@ async def search(table: Table, op: SearchOp, vector: Vector | None) -> list[Hit]
     if vector is None:
         items = [row for row in reversed(await table.ids(condition)) if is_item(row)]
         return await _page(table, op, [(item, None) for item in items])
+    page = await _compared(table, op, condition, vector)
+    if page is not None:
+        return page
+    few = len(await table.ids(condition, _EXACT + 1)) <= _EXACT
+    ranking = await _all(table, condition, vector) if few else None
     count = 2 * (op.offset + op.limit)
-    ranking = await _exact(table, condition, vector)
     while ranking is None:
         near = await table.nearest(condition, vector, count)
         if len(near) < count:
@@ -55,8 +61,29 @@ async def search(table: Table, op: SearchOp, vector: Vector | None) -> list[Hit]
     return await _page(table, op, ranking)
 
 
-async def _page(table: Table, op: SearchOp, ranking: Ranking) -> list[Hit]:
-    """Return the page of a ranking; items that are passed over, filtered out or expired, do not count."""
+async def _compared(table: Table, op: SearchOp, condition: Clause | None, vector: Vector) -> list[Hit] | None:
+    """Return the page of the exact ranking, None where there are too many rows to read all their vectors at once.
+
+    Few rows are read whole, in one call. Of more the items are a call of their own, those of the page alone.
+    """
+    held: Held | None = None
+    if table.is_crowded(op.namespace_prefix):
+        rows, vectors = await table.vectors(condition, _FEW + 1)
+    else:
+        vectors, held = await table.whole(condition, _FEW + 1)
+        rows = list(held)
+        if len(rows) > _WHOLE:
+            table.crowd(op.namespace_prefix)
+    if len(rows) > _FEW:
+        return None
+    return await _page(table, op, _ranked(list(zip(rows, _cosine(vectors, vector), strict=True))), held)
+
+
+async def _page(table: Table, op: SearchOp, ranking: Ranking, held: Held | None = None) -> list[Hit]:
+    """Return the page of a ranking; items that are passed over, filtered out or expired, do not count.
+
+    What is not held is read, as much as the page takes.
+    """
     offset, limit = max(0, op.offset), max(0, op.limit)
     if not op.filter and offset:
         gone = set(await table.expired())
@@ -64,25 +91,18 @@ async def _page(table: Table, op: SearchOp, ranking: Ranking) -> list[Hit]:
     kept: list[Hit] = []
     size = _CHUNK if op.filter else max(1, limit)
     for start in range(0, len(ranking) if limit else 0, size):
-        kept += await _found(table, op, ranking[start : start + size])
+        some = ranking[start : start + size]
+        rows = [item for item, _ in some]
+        read = {row: held[row] for row in rows if row in held} if held else await table.get(rows)
+        kept += _passing(op, some, alive(read))
         if len(kept) >= offset + limit:
             break
     return kept[offset : offset + limit]
 
 
-async def _found(table: Table, op: SearchOp, ranking: Ranking) -> list[Hit]:
-    records = await table.records([item for item, _ in ranking])
+def _passing(op: SearchOp, ranking: Ranking, records: Mapping[str, Record]) -> list[Hit]:
     held = ((records[item], score) for item, score in ranking if item in records)
     return [(record, score) for record, score in held if matches(record.value, op.filter)]
-
-
-async def _exact(table: Table, condition: Clause | None, vector: Vector) -> Ranking | None:
-    """Return the exact ranking where there are few enough rows; the count of many is cheaper than their vectors."""
-    rows, vectors = await table.vectors(condition, _FEW + 1)
-    if len(rows) <= _FEW:
-        return _ranked(list(zip(rows, _cosine(vectors, vector), strict=True)))
-    few = len(await table.ids(condition, _EXACT + 1)) <= _EXACT
-    return await _all(table, condition, vector) if few else None
 
 
 async def _all(table: Table, condition: Clause | None, vector: Vector) -> Ranking:

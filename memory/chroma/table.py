@@ -12,7 +12,7 @@ from .expiry import is_expired, now
 from .filters import Clause
 from .index import Vector, blank
 from .place import Place
-from .rows import EXPIRES, Metadata, Record
+from .rows import EXPIRES, Metadata, Namespace, Record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +23,7 @@ Held: TypeAlias = dict[str, tuple[Metadata, str | None]]
 """Metadata and document of rows, by id."""
 
 _PAGE = 5000
+_REMEMBERED = 10_000
 _NOT_BARE: Clause = {"bare": {"$ne": True}}
 
 
@@ -51,15 +52,12 @@ class Table:
         """Return metadata and document of the rows that exist, by id."""
         found: Held = {}
         for some in self._batches(list(dict.fromkeys(ids))):
-            rows = await self._read(ids=some, include=["metadatas", "documents"])
-            held = zip(rows["metadatas"], rows["documents"], strict=True)
-            found.update(zip(rows["ids"], ((dict(metadata or {}), text) for metadata, text in held), strict=True))
+            found |= _held(await self._read(ids=some, include=["metadatas", "documents"]))
         return found
 
     async def records(self, ids: Sequence[str]) -> dict[str, Record]:
         """Return the items that exist and have not expired, by the id of their first row."""
-        held = await self.get(ids)
-        return {row: Record.of(*one) for row, one in held.items() if not is_expired(one[0])}
+        return alive(await self.get(ids))
 
     async def expired(self) -> list[str]:
         """Return the ids of the first rows of the items that have expired and still lie there."""
@@ -78,6 +76,11 @@ class Table:
         rows = await self._read(where=where, include=["embeddings"], limit=limit)
         return list(rows["ids"]), rows["embeddings"]
 
+    async def whole(self, where: Clause | None, limit: int) -> tuple[NDArray[Any], Held]:
+        """Return vectors of the first rows that meet a condition, and in the same order what else they hold."""
+        rows = await self._read(where=where, include=["embeddings", "metadatas", "documents"], limit=limit)
+        return rows["embeddings"], _held(rows)
+
     async def all_vectors(self, where: Clause | None) -> AsyncIterator[tuple[list[str], NDArray[Any]]]:
         """Yield ids and vectors of all rows that meet a condition, some thousands at a time."""
         for offset in range(0, await self._count(), _PAGE):
@@ -85,6 +88,16 @@ class Table:
             if not rows["ids"]:
                 return
             yield list(rows["ids"]), rows["embeddings"]
+
+    def is_crowded(self, prefix: Namespace) -> bool:
+        """Tell whether many rows lay under a prefix before; they may be gone since."""
+        return prefix in self._opened.crowded
+
+    def crowd(self, prefix: Namespace) -> None:
+        """Remember that many rows lie under a prefix."""
+        if len(self._opened.crowded) >= _REMEMBERED:
+            self._opened.crowded.clear()
+        self._opened.crowded.add(prefix)
 
     async def nearest(self, where: Clause | None, vector: Vector, count: int) -> list[tuple[str, float]]:
         """Return about the `count` most similar rows and their cosine similarity, by Chroma's graph.
@@ -145,3 +158,13 @@ class Table:
 
     def _batches(self, of: Sequence[_T]) -> Iterator[Sequence[_T]]:
         return (of[start : start + self._opened.batch] for start in range(0, len(of), self._opened.batch))
+
+
+def alive(held: Held) -> dict[str, Record]:
+    """Return the items that first rows hold and that have not expired, by the id of the row."""
+    return {row: Record.of(*one) for row, one in held.items() if not is_expired(one[0])}
+
+
+def _held(rows: Any) -> Held:
+    held = zip(rows["metadatas"], rows["documents"], strict=True)
+    return dict(zip(rows["ids"], ((dict(metadata or {}), text) for metadata, text in held), strict=True))
