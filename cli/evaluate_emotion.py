@@ -65,6 +65,14 @@ ShareOption = Annotated[
         rich_help_panel=_FITTING,
     ),
 ]
+CrossOption = Annotated[
+    bool,
+    typer.Option(
+        "--cross-fit",
+        help="Also fit on the others and measure on those, so that all are measured; the file gets a fit of all.",
+        rich_help_panel=_FITTING,
+    ),
+]
 FittedOption = Annotated[
     Path | None,
     typer.Option(
@@ -129,6 +137,7 @@ def emotion(
     max_requeries: options.RequeriesOption = 1,
     fit: FitOption = None,
     fit_share: ShareOption = 0.5,
+    cross_fit: CrossOption = False,
     fitted: FittedOption = None,
     ablate: AblateOption = False,
     limit: LimitOption = None,
@@ -155,7 +164,7 @@ def emotion(
     shown = primary_of(primary)
     chosen = settings(sem=sem, model=model, threads=threads)
     names = STRATEGIES if strategy == "all" else (strategy,)
-    _check(names, fit, fitted, ablate, second_look, record)
+    _check(names, fit, fitted, cross_fit, ablate, second_look, record)
     if ray and names != ("sem_only",):
         raise Misuse("--ray reads with the SEM alone; leave --strategy at sem_only")
     from ..contract import Fit, HefContext
@@ -182,6 +191,7 @@ def emotion(
             seed=seed,
             fit=own,
             fit_share=fit_share if fit else None,
+            cross_fit=cross_fit,
             ablate=ablate,
         )
     if fit and found.fit:
@@ -201,6 +211,7 @@ def _check(
     names: tuple[options.StrategyName, ...],
     fit: Path | None,
     fitted: Path | None,
+    cross_fit: bool,
     ablate: bool,
     second_look: bool,
     record: bool,
@@ -211,6 +222,8 @@ def _check(
     for given, flag in ((fit, "--fit"), (fitted, "--fitted"), (ablate, "--ablate")):
         if given and "two_stage" not in names:
             raise Misuse(f"{flag} is about SEM and LLM together; add --strategy two_stage (or all)")
+    if cross_fit and not fit:
+        raise Misuse("--cross-fit is about how the join is fitted; add --fit FILE")
     if fit and fitted:
         raise Misuse("--fit makes a fit and --fitted takes one; give one of them")
 

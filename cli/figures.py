@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def emotion_table(data: str, run: EmotionRun) -> Table:
     """Return one row a figure, one column a strategy; what joining gains stands below."""
-    from ..evaluation.emotion_rows import fit_lines, gain_line, strategy_rows
+    from ..evaluation.emotion_rows import notes, strategy_rows
 
     first = run.reports[0]
     title = f"Emotion on {data}: {first.samples:,} samples of {first.conversations:,} conversations"
@@ -35,10 +35,7 @@ def emotion_table(data: str, run: EmotionRun) -> Table:
     for row in rows:
         table.add_row(*row, style=f"bold {ACCENT}" if row[0] == "accuracy" else "")
     models = dict.fromkeys(name for report in run.reports for name in (report.sem, report.model) if name)
-    below = [f"{' + '.join(models)}; 95% intervals over conversations"]
-    below += [gain_line(run.gain)] if run.gain else []
-    below += fit_lines(run.fit) if run.fit else []
-    table.caption = "\n".join(below)
+    table.caption = "\n".join([f"{' + '.join(models)}; 95% intervals over conversations", *notes(run)])
     return table
 
 

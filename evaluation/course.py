@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..contract import Fit
 from ..nodes.decision import decide
 from ..sem import Taxonomy
 from ..sem.training.data import Sample
@@ -40,16 +39,13 @@ class Course(BaseModel):
     seconds: float = Field(description="Seconds a sample; the SEM alone reads many at once")
 
 
-def course_of(
-    records: Sequence[TurnRecord], samples: Sequence[Sample], taxonomy: Taxonomy, fit: Fit | None, *, stages: bool
-) -> Course:
+def course_of(records: Sequence[TurnRecord], samples: Sequence[Sample], taxonomy: Taxonomy, *, stages: bool) -> Course:
     """Return the figures of a strategy's turns.
 
     Args:
         records: What happened.
         samples: In which dialogues.
         taxonomy: The labels.
-        fit: How the decisions were joined.
         stages: Whether the strategy has a coarse and a fine stage.
     """
     usage = sum((record.usage for record in records), Usage())
@@ -64,7 +60,7 @@ def course_of(
     if all(record.readings for record in records):
         found |= _stage_one(records, samples)
     if stages:
-        found |= _escapes(records, samples) | _requeries(records, samples, taxonomy, fit)
+        found |= _escapes(records, samples) | _requeries(records, samples, taxonomy)
     return Course.model_validate(found)
 
 
@@ -92,13 +88,11 @@ def _escapes(records: Sequence[TurnRecord], samples: Sequence[Sample]) -> dict[s
     }
 
 
-def _requeries(
-    records: Sequence[TurnRecord], samples: Sequence[Sample], taxonomy: Taxonomy, fit: Fit | None
-) -> dict[str, object]:
+def _requeries(records: Sequence[TurnRecord], samples: Sequence[Sample], taxonomy: Taxonomy) -> dict[str, object]:
     again = [pair for pair in zip(records, samples, strict=True) if len(pair[0].readings) > 1]
     change = [
         (record.prediction.emotion == sample.emotion)
-        - (decide(record.readings[:1], record.verdicts[0], taxonomy, fit).emotion == sample.emotion)
+        - (decide(record.readings[:1], record.verdicts[0], taxonomy, record.fit).emotion == sample.emotion)
         for record, sample in again
     ]
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .emotion_rows import Row, ablation_rows, fit_lines, gain_line, strategy_rows
+from .emotion_rows import Row, ablation_rows, notes, strategy_rows
 from .emotion_run import EmotionRun
 from .plots import draw_accuracy, draw_plots
 
@@ -39,8 +39,7 @@ def report_text(run: EmotionRun, pictures: Sequence[str] = (), *, data: str, com
         f"```\n{command}\n```",
         _table(strategy_rows(run.reports)),
     ]
-    parts += [gain_line(run.gain) + "."] if run.gain else []
-    parts += [line + "." for line in fit_lines(run.fit)] if run.fit else []
+    parts += [f"{line}." for line in notes(run)]
     parts += ["## Without its parts", _table(ablation_rows(run.ablations))] if run.ablations else []
     parts += ["## Pictures", *(f"![{name}]({name})" for name in pictures)] if pictures else []
     return "\n\n".join(parts) + "\n"

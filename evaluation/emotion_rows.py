@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ..contract import Fit
 from .ablations import Ablation
 from .emotion import EmotionReport
+from .emotion_run import EmotionRun
 from .metrics import Estimate
 from .strategies import Gain
 
@@ -25,8 +26,17 @@ def ablation_rows(ablations: Sequence[Ablation]) -> list[Row]:
     return [head, *(_ablation(held) for held in ablations)]
 
 
-def gain_line(gain: Gain) -> str:
-    """Return what joining gains, in one line."""
+def notes(run: EmotionRun) -> list[str]:
+    """Return what joining gains and how it joins, a line each."""
+    crossed = ["every conversation is measured by a fit of the other half"] if run.crossed else []
+    return [
+        *([_gain_line(run.gain)] if run.gain else []),
+        *crossed,
+        *(_fit_lines(run.fit) if run.fit else []),
+    ]
+
+
+def _gain_line(gain: Gain) -> str:
     held = gain.gain
     return (
         f"two_stage gains {100 * held.value:+.1f} points over the better half, {gain.over} "
@@ -34,8 +44,7 @@ def gain_line(gain: Gain) -> str:
     )
 
 
-def fit_lines(fit: Fit) -> list[str]:
-    """Return how SEM and LLM were joined."""
+def _fit_lines(fit: Fit) -> list[str]:
     shown = ("sem_weight", "llm_weight") if fit.form == "scored" else ("sem_weight", *_VOTES)
     values = ", ".join(f"{name} {getattr(fit, name):.2f}" for name in (*shown, "escape"))
     biased = ", with a bias for each label" if fit.bias else ""

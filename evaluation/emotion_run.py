@@ -29,7 +29,9 @@ class EmotionRun:
     gain: Gain | None = None
     """What two_stage gains, where it and both halves were measured."""
     fit: Fit | None = None
-    """What joined SEM and LLM."""
+    """What joins SEM and LLM: what was fitted or given, the shipped fit or the cautious default."""
+    crossed: bool = False
+    """Whether every conversation was measured by a fit of the other half."""
     ablations: list[Ablation] = field(default_factory=list)
     """Two_stage without its parts, where that was wanted."""
 
@@ -44,6 +46,7 @@ def run_emotion(
     seed: int = 0,
     fit: Fit | None = None,
     fit_share: float | None = None,
+    cross_fit: bool = False,
     ablate: bool = False,
 ) -> EmotionRun:
     """Measure strategies on the same samples.
@@ -57,29 +60,42 @@ def run_emotion(
         seed: Of halves and folds.
         fit: How SEM and LLM are joined; None takes the shipped fit or the cautious default.
         fit_share: Fit on so much of the conversations, and measure on the others; None fits nothing.
-        ablate: Also measure two_stage without its parts.
+        cross_fit: Then also fit on the others and measure on the first, so that every conversation is measured by
+            a fit that has not seen it; the fit of the run is one of all conversations.
+        ablate: Also measure two_stage without its parts, on one part of the conversations.
 
     Raises:
         SetupError: There is nothing to fit, or too little.
     """
-    fitting: list[Sample] = []
-    measured = list(samples)
     two_stage = base.model_copy(update={"strategy": "two_stage"})
-    if fit_share is not None:
-        fitting, measured = halves(samples, fit_share, seed)
-        fit = pair.fit(two_stage, fitting, data=data, seed=seed)
-    records: dict[Strategy, list[TurnRecord]] = {
-        name: pair.record(name, base.model_copy(update={"strategy": name}), measured, fit) for name in strategies
-    }
-    used = pair.fit_in_use(records.get("two_stage", []), fit)
+
+    def fitted(on: Sequence[Sample]) -> Fit:
+        return pair.fit(two_stage, on, data=data, seed=seed)
+
+    fitting, measured = halves(samples, fit_share, seed) if fit_share is not None else ([], list(samples))
+    parts = [(measured, fitted(fitting) if fitting else fit)]
+    if cross_fit and fitting:
+        parts.append((fitting, fitted(measured)))
+    records: dict[Strategy, list[TurnRecord]] = {}
+    for name in strategies:
+        context = base.model_copy(update={"strategy": name})
+        records[name] = [one for part, own in parts for one in pair.record(name, context, part, own)]
+    everything = [sample for part, _ in parts for sample in part]
+    used = fitted(samples) if len(parts) > 1 else _in_use(records.get("two_stage", []))
     # Ablations are not timed, so the SEM need not read the same dialogue again and again.
     quick = replace(pair, sem=RememberedSem(pair.sem))
-    without = Ablations(quick, fitting, measured, records.get("two_stage", []), used, data, seed)
+    without = Ablations(quick, fitting, measured, records.get("two_stage", [])[: len(measured)], used, data, seed)
     return EmotionRun(
-        samples=measured,
+        samples=everything,
         records=records,
-        reports=[pair.report(name, found, measured, used) for name, found in records.items()],
-        gain=gain_over_halves(records, measured),
+        reports=[pair.report(name, found, everything) for name, found in records.items()],
+        gain=gain_over_halves(records, everything),
         fit=used,
+        crossed=len(parts) > 1,
         ablations=[without.measure(variant) for variant in variants(two_stage)] if ablate else [],
     )
+
+
+def _in_use(records: Sequence[TurnRecord]) -> Fit | None:
+    """Return the fit that joined recorded turns."""
+    return next((record.fit for record in records if record.fit), None)

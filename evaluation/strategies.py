@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,7 +74,11 @@ class Pair:
         if self.model is None or self.answers is None or context.strategy == "sem_only":
             return record_sem(self.sem, samples, context.primary, told, self.read_parts)
         hef: Any = create_perception(model=self.model, sem=self.sem, prompts=self.prompts, fit=fit).compile()
-        return record_turns(hef, context, samples, self.answers, self.sem.description.taxonomy.labels, told)
+        records = record_turns(hef, context, samples, self.answers, self.sem.description.taxonomy.labels, told)
+        fits = Fits(self.sem.description.name, fit)
+        return [
+            replace(one, fit=fits.of(self.llm or "", form_of(one.judged))) if one.judged else one for one in records
+        ]
 
     def fit(self, context: HefContext, samples: Sequence[Sample], *, data: str, seed: int) -> Fit:
         """Fit the join: of an LLM that scores, with what it says about nothing taken off or not, as it is better."""
@@ -99,16 +103,7 @@ class Pair:
         named = {"sem": about.name, "model": self.llm or "", "data": data, "date": day}
         return fit_join(evidence, about.taxonomy.labels, **named, seed=seed)
 
-    def fit_in_use(self, records: Sequence[TurnRecord], own: Fit | None) -> Fit | None:
-        """Return the fit that joined recorded turns."""
-        judged = next((record.judged for record in records if record.judged), None)
-        if judged is None or self.llm is None:
-            return None
-        return Fits(self.sem.description.name, own).of(self.llm, form_of(judged))
-
-    def report(
-        self, strategy: Strategy, records: Sequence[TurnRecord], samples: Sequence[Sample], fit: Fit | None
-    ) -> EmotionReport:
+    def report(self, strategy: Strategy, records: Sequence[TurnRecord], samples: Sequence[Sample]) -> EmotionReport:
         """Return the figures of one strategy's turns."""
         about, alone = self.sem.description, strategy == "sem_only"
         return report_emotion(
@@ -120,7 +115,7 @@ class Pair:
             sem=None if strategy == "llm_only" else about.name,
             model=None if alone else self.llm,
             sets=about.prediction_sets if alone else None,
-            course=course_of(records, samples, about.taxonomy, fit, stages=strategy == "two_stage"),
+            course=course_of(records, samples, about.taxonomy, stages=strategy == "two_stage"),
         )
 
 

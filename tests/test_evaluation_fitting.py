@@ -130,6 +130,32 @@ def test_fitting_and_measuring_are_kept_apart_by_conversation() -> None:
     assert run.fit.origin.conversations + len({sample.conv_id for sample in run.samples}) == 200
 
 
+def test_with_cross_fitting_every_conversation_is_measured_by_a_fit_that_has_not_seen_it() -> None:
+    sem, judge = SyntheticSem(400), scripted_judge("oracle:0.6", LABELS)
+    assert judge is not None
+    names: Any = ("llm_only", "two_stage")
+    run = run_emotion(
+        Pair(sem, *keeping(judge)), names, sem.samples, HefContext(), data="own", fit_share=0.5, cross_fit=True
+    )
+    plain = measured("oracle:0.6")
+    records = run.records["two_stage"]
+    fits = {record.fit.model_dump_json(): record.fit for record in records if record.fit}
+
+    assert sorted(sample.conv_id for sample in run.samples) == sorted(sample.conv_id for sample in sem.samples)
+    assert run.samples[: len(plain.samples)] == plain.samples
+    assert [one.prediction for one in records[: len(plain.samples)]] == [
+        one.prediction for one in plain.records["two_stage"]
+    ]
+    assert len(fits) == 2
+    for fit in fits.values():
+        assert fit.origin is not None
+        own = [sample for sample, record in zip(run.samples, records, strict=True) if record.fit == fit]
+        assert fit.origin.samples + len(own) == 400
+    assert run.fit is not None
+    assert run.fit.origin is not None
+    assert run.fit.origin.samples == 400
+
+
 def scoring(sharpness: float, count: int = 600) -> list[Evidence]:
     """Return evidence of a SEM, and of an LLM whose scores are noise, and in part the truth."""
     sem, chance = SyntheticSem(count), np.random.default_rng(1)
