@@ -68,9 +68,11 @@ def run_emotion(
         SetupError: There is nothing to fit, or too little.
     """
     two_stage = base.model_copy(update={"strategy": "two_stage"})
+    # Fits and ablations are not timed, so the SEM need not read the same dialogue again and again.
+    quick = replace(pair, sem=RememberedSem(pair.sem))
 
     def fitted(on: Sequence[Sample]) -> Fit:
-        return pair.fit(two_stage, on, data=data, seed=seed)
+        return quick.fit(two_stage, on, data=data, seed=seed)
 
     fitting, measured = halves(samples, fit_share, seed) if fit_share is not None else ([], list(samples))
     parts = [(measured, fitted(fitting) if fitting else fit)]
@@ -82,8 +84,6 @@ def run_emotion(
         records[name] = [one for part, own in parts for one in pair.record(name, context, part, own)]
     everything = [sample for part, _ in parts for sample in part]
     used = fitted(samples) if len(parts) > 1 else _in_use(records.get("two_stage", []))
-    # Ablations are not timed, so the SEM need not read the same dialogue again and again.
-    quick = replace(pair, sem=RememberedSem(pair.sem))
     without = Ablations(quick, fitting, measured, records.get("two_stage", [])[: len(measured)], used, data, seed)
     return EmotionRun(
         samples=everything,
