@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +17,14 @@ from .errors import Misuse
 from .measuring import DataOption, JsonOption, LimitOption, SeedOption, give, name_broken
 
 if TYPE_CHECKING:
+    from ..contract import HefContext
     from ..evaluation import EmotionReport
     from ..evaluation.emotion_run import EmotionRun
     from ..evaluation.second_look import SecondLook
     from ..evaluation.strategies import Pair
-    from ..evaluation.turn_record import ReadParts
     from ..sem import Sem
+    from ..sem.ray_cluster import Cluster
+    from ..sem.training.data import Sample
     from .settings import Settings
 
 STRATEGIES: tuple[options.StrategyName, ...] = ("sem_only", "llm_only", "one_prompt", "two_stage")
@@ -155,8 +158,8 @@ def emotion(
 
     Prints accuracy, calibration error and likelihood with 95% intervals over conversations, how the LLM's escapes and
     the re-queries went, and what it all cost. With --fit, one part of the conversations is fitted on and the other one
-    measured on. Figures of each emotion and all confusions stand in the JSON. With --ray many
-    SEMs read at once, and every figure but the time is the same.
+    measured on. Figures of each emotion and all confusions stand in the JSON. With --ray many SEMs read at once, and as
+    many LLMs are asked; every figure is the same but the time.
     """
     from .assemble import primary_of
     from .settings import settings
@@ -165,12 +168,11 @@ def emotion(
     chosen = settings(sem=sem, model=model, threads=threads)
     names = STRATEGIES if strategy == "all" else (strategy,)
     _check(names, fit, fitted, cross_fit, ablate, second_look, record)
-    if ray and names != ("sem_only",):
-        raise Misuse("--ray reads with the SEM alone; leave --strategy at sem_only")
     from ..contract import Fit, HefContext
     from ..evaluation import draw, read_samples
     from ..evaluation.emotion_run import run_emotion
     from ..sem import resolve_sem
+    from ..sem.ray_cluster import Cluster
     from .progress import advancing
 
     reader = resolve_sem(chosen.sem)
@@ -180,13 +182,16 @@ def emotion(
     name_broken(broken)
     kept = fitted or (chosen.fit if not fit else None)
     own = Fit.from_file(kept) if kept else None
+    drawn, base = draw(samples, limit, seed), HefContext(primary=shown, max_requeries=max_requeries)
     with advancing() as advance:
         pair = _pair(reader, chosen, names, seed, run, advance)
+        if ray:
+            pair = _on_ray(pair, chosen, names, drawn, base, Cluster(ray, ray_actors, ray_cpus))
         found = run_emotion(
-            replace(pair, read_parts=_on_ray(chosen.sem, ray, ray_actors, ray_cpus)) if ray else pair,
+            pair,
             names,
-            draw(samples, limit, seed),
-            HefContext(primary=shown, max_requeries=max_requeries),
+            drawn,
+            base,
             data=data.name,
             seed=seed,
             fit=own,
@@ -243,11 +248,31 @@ def _pair(
     return Pair(sem, kept, answers, tell, chosen.prompts)
 
 
-def _on_ray(sem: str | None, address: str, actors: int | None, cpus: float) -> ReadParts:
-    from ..sem.ray_cluster import Cluster
+def _on_ray(
+    pair: Pair,
+    chosen: Settings,
+    names: Sequence[options.StrategyName],
+    samples: Sequence[Sample],
+    base: HefContext,
+    cluster: Cluster,
+) -> Pair:
+    """Let a cluster read with the SEM, and ask the LLM what the run is going to ask it."""
+    from ..evaluation.asking_ahead import ask_ahead
+    from ..evaluation.scripted import ScriptedJudge
     from ..sem.ray_corpus import SemReader, map_corpus
 
-    return lambda parts: map_corpus(SemReader, [sem], parts, Cluster(address, actors, cpus))
+    if pair.answers is not None and not isinstance(pair.model, ScriptedJudge):
+        ask_ahead(
+            pair.answers,
+            samples,
+            [base.model_copy(update={"strategy": name}) for name in names if name != "sem_only"],
+            cluster,
+            sem=chosen.sem,
+            model=chosen.model,
+            prompts=chosen.prompts,
+            report=lambda done, total: pair.tell("asking the LLM", done, total),
+        )
+    return replace(pair, read_parts=lambda parts: map_corpus(SemReader, [chosen.sem], parts, cluster))
 
 
 def _give(

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,11 +115,20 @@ class Answers(BaseCache):
     def keep(self, *question: str, **answer: Any) -> None:
         """Keep the answer to the question that was just looked for."""
         made = Answer(key=self._key(*question), seconds=time.perf_counter() - self._asked, **answer)
-        self._held[made.key] = made
         self._usage += _cost(made)
-        if self._path:
+        self.add([made])
+
+    def all(self) -> list[Answer]:
+        """Return all that is kept, in the order in which it was given."""
+        return list(self._held.values())
+
+    def add(self, answers: Iterable[Answer]) -> None:
+        """Keep answers that were given here or elsewhere; they cost nothing until they are found."""
+        new = [answer for answer in answers if answer.key not in self._held]
+        self._held |= {answer.key: answer for answer in new}
+        if self._path and new:
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(made.model_dump_json(exclude_none=True) + "\n")
+                file.writelines(answer.model_dump_json(exclude_none=True) + "\n" for answer in new)
 
     def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
         """Return what the LLM wrote to this prompt before."""

@@ -16,6 +16,7 @@ import pytest
 from hef.cli.app import app
 from hef.contract import SetupError, Turn
 from hef.graph import create_hef
+from hef.llm.local_chat import LocalChat
 from hef.sem import HttpSem, Sem, resolve_sem, shipped_sem
 from hef.sem.ray_cluster import Cluster
 from hef.sem.testing import SemContract
@@ -165,11 +166,32 @@ def test_a_missing_extra_is_named_with_its_install_line(monkeypatch: pytest.Monk
         Cluster().join()
 
 
-def test_ray_reads_with_the_sem_alone() -> None:
-    done = CliRunner().invoke(app, ["evaluate", "emotion", "--data", "x.jsonl", "--strategy", "all", "--ray", "local"])
+@pytest.mark.usefixtures("ray")
+def test_with_ray_the_llm_is_asked_by_the_actors_alone_and_every_figure_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        {"conv_id": f"c{n}", "emotion": "sad", "utterances": talk(f"My dog number {n} died.", "Oh.", "Hm.", "Hm.")}
+        for n in range(10)
+    ]
+    data = tmp_path / "data.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
-    assert done.exit_code == 2
-    assert "--ray" in done.output
+    def figures(*flags: str) -> Any:
+        asked = ["evaluate", "emotion", "--strategy", "all", "--data", str(data), "--json", "-", *flags]
+        done = CliRunner().invoke(app, asked)
+        assert done.exit_code == 0, done.output
+        reports = json.loads(done.stdout)["results"]
+        return [{**report, "seconds": 0, "course": {**report["course"], "seconds": 0}} for report in reports]
+
+    def refuse(*arguments: Any, **named: Any) -> Any:
+        raise AssertionError("asked here")
+
+    here = figures()
+    monkeypatch.setattr(LocalChat, "score_choices", refuse)
+
+    assert figures("--ray", "local", "--ray-cpus", "0.5", "--run", str(tmp_path / "run")) == here
+    assert figures("--run", str(tmp_path / "run")) == here
 
 
 def test_ray_is_for_many_lines() -> None:
