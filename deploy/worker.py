@@ -18,10 +18,14 @@ from typing import Any, cast
 from hef.contract import HefError
 from hef.graph import HefContext, create_hef, keep_newest, open_store
 from langchain_core.messages import AIMessage, HumanMessage
-from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-from psycopg import AsyncConnection
-from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool
+
+try:
+    from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+    from psycopg import AsyncConnection
+    from psycopg.rows import dict_row
+    from psycopg_pool import AsyncConnectionPool
+except ImportError as error:
+    raise SystemExit("the worker keeps turns in PostgreSQL: install it with `pip install 'hef[postgres]'`") from error
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS hef_turns (

@@ -19,6 +19,10 @@ _ACCEPTED = (
     "give a chat model (a BaseChatModel), `embedded`, `embedded-plain`, `huggingface:<id or folder>`, "
     "or `<provider>:<name>` as langchain's init_chat_model takes it"
 )
+_INSTALL = (
+    "run `pip install 'hef[openai]'` for OpenAI and servers that speak as it does, "
+    "`pip install langchain` and the provider's own package for another"
+)
 _LOCAL = "huggingface:"
 _REPLY_TOKENS = 80
 """A reply of two or three sentences; small models do not find an end by themselves."""
@@ -81,9 +85,11 @@ def _place(given: str) -> str:
 
 def _initialised(spec: str) -> BaseChatModel:
     if importlib.util.find_spec("langchain") is None:
-        raise SetupError(f"the model {spec!r} wants the package langchain: run `pip install langchain`; or {_ACCEPTED}")
+        raise SetupError(f"the model {spec!r} wants more packages: {_INSTALL}; or {_ACCEPTED}")
     try:
         model = importlib.import_module("langchain.chat_models").init_chat_model(spec)
+    except ImportError as error:
+        raise SetupError(f"the model {spec!r} wants more packages ({first_line(error)}): {_INSTALL}") from error
     except Exception as error:
         raise SetupError(f"the model {spec!r} could not be made ({first_line(error)}); {_ACCEPTED}") from error
     if not isinstance(model, BaseChatModel):

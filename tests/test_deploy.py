@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import runpy
+import subprocess
+import sys
 import tomllib
 from typing import Any
 from urllib.parse import urlsplit
@@ -86,3 +88,13 @@ def test_the_image_holds_all_packages_and_runs_the_worker() -> None:
     assert (ROOT / json.loads(command)[1]).is_file()
     assert "!deploy" in kept
     assert SERVICES["worker"]["build"] == {"context": "..", "dockerfile": "deploy/Dockerfile"}
+
+
+def test_a_worker_without_postgresql_names_the_install_line() -> None:
+    code = "import sys, runpy; sys.modules['psycopg'] = None; runpy.run_path(sys.argv[1])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(DEPLOY / "worker.py")], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert done.returncode == 1
+    assert "pip install 'hef[postgres]'" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,13 @@ def test_unknown_text_is_refused_with_what_is_accepted() -> None:
 
 def test_text_of_a_provider_wants_langchain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(SetupError, match="pip install langchain"):
+    with pytest.raises(SetupError, match=r"pip install 'hef\[openai\]'"):
+        resolve_model("openai:gpt")
+
+
+def test_a_missing_package_of_a_provider_is_named_with_its_install_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "langchain_openai", None)
+    with pytest.raises(SetupError, match=r"langchain-openai.*pip install 'hef\[openai\]'"):
         resolve_model("openai:gpt")
 
 
