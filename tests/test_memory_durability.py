@@ -13,6 +13,8 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
+from math import isqrt
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ import pytest
 from hef.contract import StoreError
 from hef.graph import HefContext, create_hef, open_store
 from hef.memory import ChromaStore
+from hef.memory.chroma import collection
 from hef.memory.chroma.rows import Record, is_item, is_space
 from langchain_core.messages import HumanMessage
 from langgraph.store.base import IndexConfig, PutOp
@@ -359,3 +362,25 @@ def test_a_folder_of_the_first_format_is_raised(tmp_path: Path) -> None:
             assert store.list_namespaces(suffix=("c",)) == [("c",)]
             assert keys(store.search((), query="a dog")) == ["k", "k"]
             assert store._opened.rows.metadata["hef:format"] == 3  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("rows", "written"), [(400, 20), (2500, 50), (90_000, 100)])
+def test_how_often_the_graph_is_written_is_settled_at_opening_by_the_rows(
+    rows: int, written: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collection, "_OFTEN", 20)
+    monkeypatch.setattr(collection, "_SELDOM", 100)
+
+    def puts_between_graphs(store: ChromaStore, puts: int) -> list[int]:
+        times: list[int] = []
+        for n in range(puts):
+            store.put(("a",), f"{n}", {"text": f"word{n}"})
+            times += [file.stat().st_mtime_ns for file in tmp_path.glob("*-*/index_metadata.pickle")] or [0]
+        changes = [n for n in range(1, puts) if times[n] != times[n - 1]]
+        return [later - earlier for earlier, later in pairwise(changes)]
+
+    with ChromaStore.from_path(tmp_path, index=INDEX) as store:
+        assert set(puts_between_graphs(store, 70)) == {20}
+    monkeypatch.setattr(collection, "isqrt", lambda count: isqrt(rows) if count else 0)
+    with ChromaStore.from_path(tmp_path, index=INDEX) as store:
+        assert set(puts_between_graphs(store, 3 * written + 5)) == {written}

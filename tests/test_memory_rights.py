@@ -335,10 +335,12 @@ def test_a_forgotten_turn_leaves_no_trace_and_the_others_stay(folder: Folder) ->
     assert recall_turns(folder.store, "zelda.quux", "a word afterwards", 1)[0].time == 99.0
 
 
-def test_a_graph_on_disk_is_written_anew_and_keeps_its_settings(tmp_path: Path) -> None:
+def test_a_graph_on_disk_is_written_anew_and_keeps_its_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hef.memory.chroma.collection._OFTEN", 20)
     with ChromaStore(tmp_path, index=INDEX) as store:
         opened = store._open()
-        opened.rows.modify(configuration={"hnsw": {"sync_threshold": 20}})
         ids = [tell(store, "ana", f"unusual{n} sentence", float(n)) for n in range(60)]
         store.put(("plain",), "k", {"text": "without a vector"}, index=False)
         before = store.search(("hef",), query="unusual7", limit=100), store.search(("plain",), query="unusual7")

@@ -7,6 +7,7 @@ import os
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from math import isqrt
 from typing import TYPE_CHECKING, Any
 
 from ...contract import StoreError
@@ -31,6 +32,10 @@ _FINDS_SPACES = 2
 _NO_INDEX_DIMS = 2
 _GRAPH: CreateHNSWConfiguration = {"max_neighbors": 32, "ef_construction": 200, "ef_search": 200}
 """A denser graph than Chroma's default, which loses neighbours where a tenth or more of the vectors are equal."""
+_OFTEN, _SELDOM = 100, 1000
+"""After how many rows Chroma writes its graph: in a small collection, and at most. See `_pace`."""
+_NEAR = 1.5
+"""By what factor the present number may be off."""
 _REQUESTS = 8
 """More at once only make the HTTP client open and close connections: with a hundred, ten times the work."""
 _opening = threading.Lock()
@@ -87,9 +92,15 @@ def open_place(place: Place, dims: int | None) -> Opened:
         )
     with _opening, place.faults("opened"):
         _used = _used or place.url is None
-        client = place.connect()
+        alone, client = place.is_shut, place.connect()
         try:
-            return run_through(_open(client, place, dims))
+            opened = run_through(_open(client, place, dims))
+            if alone and run_through(_pace(opened.rows)):
+                # Chroma hears of it when it opens the folder.
+                place.disconnect(client)
+                client = place.connect()
+                opened = run_through(_open(client, place, dims))
+            return opened
         except BaseException:
             place.disconnect(client)
             raise
@@ -121,7 +132,7 @@ def abandon_place(place: Place, opened: Opened) -> None:
 
 async def _open(client: Any, place: Place, dims: int | None) -> Opened:
     copies = copies_of(place.path) if place.path else None
-    found = await _get_or_create(client, place.collection, dims)
+    found = await _get_or_create(client, place, dims)
     if copies:
         await _catch_up(found, copies)
     held = await _dims(found, place)
@@ -132,22 +143,37 @@ async def _open(client: Any, place: Place, dims: int | None) -> Opened:
                 f"dims={dims}. Give the embedding it was made with, or another folder or collection."
             )
         await answer(client.delete_collection(place.collection))
-        found = await _get_or_create(client, place.collection, dims)
+        found = await _get_or_create(client, place, dims)
         held = await _dims(found, place)
     return Opened(client, found, held, await answer(client.get_max_batch_size()), copies=copies)
 
 
-async def _get_or_create(client: Any, name: str, dims: int | None) -> Any:
-    hnsw: CreateHNSWConfiguration = {"space": "cosine"}
+async def _get_or_create(client: Any, place: Place, dims: int | None) -> Any:
+    # A server cannot be opened anew when its memory has grown.
+    hnsw: CreateHNSWConfiguration = {"space": "cosine", "sync_threshold": _SELDOM if place.url else _OFTEN}
     if dims:
         hnsw |= _GRAPH
     made = client.get_or_create_collection(
-        name,
+        place.collection,
         configuration={"hnsw": hnsw},
         metadata={"hef:format": FORMAT, "hef:dims": dims or _NO_INDEX_DIMS},
         embedding_function=None,
     )
     return await answer(made)
+
+
+async def _pace(found: Any) -> bool:
+    """Settle how often Chroma writes its graph, and tell whether that is new.
+
+    Each write of Chroma reads all rows again that the graph on the disk lacks, which at its own 1,000 takes several
+    times as long as the write; and writing a graph takes the longer the more rows there are. The sum of both is least
+    near the square root of the rows.
+    """
+    wanted = min(_SELDOM, max(_OFTEN, isqrt(await answer(found.count()))))
+    if wanted / _NEAR < _often(found) < wanted * _NEAR:
+        return False
+    await answer(found.modify(configuration={"hnsw": {"sync_threshold": wanted}}))
+    return True
 
 
 async def _catch_up(found: Any, copies: GraphCopies) -> None:

@@ -96,6 +96,11 @@ class Place:
         """Tell whether the Chroma that a client of a folder speaks to is still the one that has it open."""
         return self.path is None or _system_of(client) is not None
 
+    @property
+    def is_shut(self) -> bool:
+        """Whether it is a folder that no Chroma of this process has open."""
+        return self.path is not None and not _is_open(self.path)
+
     def abandon(self, client: Client) -> None:
         """Drop the Chroma that has the folder open, so that the next client gets a new one.
 
