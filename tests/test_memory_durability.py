@@ -384,3 +384,19 @@ def test_how_often_the_graph_is_written_is_settled_at_opening_by_the_rows(
     monkeypatch.setattr(collection, "isqrt", lambda count: isqrt(rows) if count else 0)
     with ChromaStore.from_path(tmp_path, index=INDEX) as store:
         assert set(puts_between_graphs(store, 3 * written + 5)) == {written}
+
+
+def test_a_folder_whose_pace_cannot_be_settled_is_read_and_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(rows: object) -> bool:
+        raise OSError("no room")
+
+    fill(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(collection, "_pace", fail)
+        with ChromaStore.from_path(tmp_path, index=INDEX) as store:
+            assert sorted(keys(store.search((), query="dog"))) == ["0", "1", "2"]
+            store.put(("a",), "3", {"text": "dog 3"})
+    assert "no room" in caplog.text
+    assert found(tmp_path) == "0 1 2 3"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from contextlib import AbstractContextManager, nullcontext
@@ -38,6 +39,7 @@ _NEAR = 1.5
 """By what factor the present number may be off."""
 _REQUESTS = 8
 """More at once only make the HTTP client open and close connections: with a hundred, ten times the work."""
+_log = logging.getLogger(__name__)
 _opening = threading.Lock()
 """Chroma keeps one system a folder and does not guard its making against two threads."""
 
@@ -92,18 +94,31 @@ def open_place(place: Place, dims: int | None) -> Opened:
         )
     with _opening, place.faults("opened"):
         _used = _used or place.url is None
-        alone, client = place.is_shut, place.connect()
-        try:
-            opened = run_through(_open(client, place, dims))
-            if alone and run_through(_pace(opened.rows)):
-                # Chroma hears of it when it opens the folder.
-                place.disconnect(client)
-                client = place.connect()
-                opened = run_through(_open(client, place, dims))
+        shut, opened = place.is_shut, _connected(place, dims)
+        if not shut or not _is_new_pace(place, opened):
             return opened
-        except BaseException:
-            place.disconnect(client)
-            raise
+        # Chroma hears of it when it opens the folder.
+        place.disconnect(opened.client)
+        return _connected(place, dims)
+
+
+def _connected(place: Place, dims: int | None) -> Opened:
+    client = place.connect()
+    try:
+        return run_through(_open(client, place, dims))
+    except BaseException:
+        place.disconnect(client)
+        raise
+
+
+def _is_new_pace(place: Place, opened: Opened) -> bool:
+    """Settle the pace of a folder; where it cannot be written, as on a full disk, reading is to go on."""
+    try:
+        return run_through(_pace(opened.rows))
+    except Exception as error:
+        _log.warning("How often Chroma writes the graph in %s could not be settled: %s", place, error)
+        place.abandon(opened.client)
+        return True
 
 
 async def open_place_async(place: Place, dims: int | None) -> Opened:
