@@ -28,7 +28,7 @@ def ablation_rows(ablations: Sequence[Ablation]) -> list[Row]:
 
 def notes(run: EmotionRun) -> list[str]:
     """Return what joining gains and how it joins, a line each."""
-    crossed = ["every conversation is measured by a fit of the other half"] if run.crossed else []
+    crossed = ["every conversation is measured by a fit of the other part"] if run.crossed else []
     return [
         *([_gain_line(run.gain)] if run.gain else []),
         *crossed,

@@ -31,7 +31,7 @@ class EmotionRun:
     fit: Fit | None = None
     """What joins SEM and LLM: what was fitted or given, the shipped fit or the cautious default."""
     crossed: bool = False
-    """Whether every conversation was measured by a fit of the other half."""
+    """Whether every conversation was measured by a fit of the other part."""
     ablations: list[Ablation] = field(default_factory=list)
     """Two_stage without its parts, where that was wanted."""
 
@@ -83,14 +83,15 @@ def run_emotion(
         context = base.model_copy(update={"strategy": name})
         records[name] = [one for part, own in parts for one in pair.record(name, context, part, own)]
     everything = [sample for part, _ in parts for sample in part]
-    used = fitted(samples) if len(parts) > 1 else _in_use(records.get("two_stage", []))
-    without = Ablations(quick, fitting, measured, records.get("two_stage", [])[: len(measured)], used, data, seed)
+    whole = records.get("two_stage", [])[: len(measured)]
+    used = _in_use(whole)
+    without = Ablations(quick, fitting, measured, whole, used, data, seed)
     return EmotionRun(
         samples=everything,
         records=records,
         reports=[pair.report(name, found, everything) for name, found in records.items()],
         gain=gain_over_halves(records, everything),
-        fit=used,
+        fit=fitted(samples) if len(parts) > 1 else used,
         crossed=len(parts) > 1,
         ablations=[without.measure(variant) for variant in variants(two_stage)] if ablate else [],
     )
