@@ -98,8 +98,8 @@ def second_look_table(looks: Sequence[SecondLook]) -> Table:
     for name in ("second look at", "first alone", "both", "gain in points", "samples it changes"):
         table.add_column(name, justify="left" if name == "second look at" else "right")
     for look in looks:
-        gain = Text(f"{100 * look.gain.value:+.1f}")
-        gain.append(f" ({100 * look.gain.low:+.1f} to {100 * look.gain.high:+.1f})", style=FAINT)
+        gain = Text(f"{100 * look.gain.value:+z.1f}")
+        gain.append(f" ({100 * look.gain.low:+z.1f} to {100 * look.gain.high:+z.1f})", style=FAINT)
         name = {"last_turn": "the last turn", "speaker": "the speaker"}.get(look.view, look.view)
         table.add_row(name, percent(look.first), percent(look.both), gain, f"{look.differing:,}")
     table.caption = "pooled as the graph pools its rounds; 95% intervals over conversations"

@@ -39,8 +39,8 @@ def notes(run: EmotionRun) -> list[str]:
 def _gain_line(gain: Gain) -> str:
     held = gain.gain
     return (
-        f"two_stage gains {100 * held.value:+.1f} points over the better half, {gain.over} "
-        f"(95% interval {100 * held.low:+.1f} to {100 * held.high:+.1f}, drawn in pairs)"
+        f"two_stage gains {100 * held.value:+z.1f} points over the better half, {gain.over} "
+        f"(95% interval {100 * held.low:+z.1f} to {100 * held.high:+z.1f}, drawn in pairs)"
     )
 
 
@@ -104,7 +104,7 @@ def _ablation(held: Ablation) -> Row:
     return [
         held.name,
         share(held.top1),
-        f"{100 * change.value:+.1f} ({100 * change.low:+.1f} to {100 * change.high:+.1f})",
+        f"{100 * change.value:+z.1f} ({100 * change.low:+z.1f} to {100 * change.high:+z.1f})",
         f"{held.ece.value:.1%}",
         f"{held.primary_hit:.1%}",
         f"{held.primary_size:.1f}",

@@ -128,7 +128,7 @@ def _difference(name: str, held: Estimate | None) -> str:
         return "–"
     if name == "perplexity":
         return f"×{held.value:.3f} ({held.low:.3f} to {held.high:.3f})"
-    return f"{held.value:+.3f} ({held.low:+.3f} to {held.high:+.3f})"
+    return f"{held.value:+z.3f} ({held.low:+z.3f} to {held.high:+z.3f})"
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
