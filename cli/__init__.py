@@ -9,7 +9,7 @@ import sys
 def main() -> None:
     """Run the command line; without `--debug`, what libraries say is kept out of its output."""
     from .app import app
-    from .quiet import hush
+    from .logging_setup import hush
 
     if "--debug" not in sys.argv and not os.environ.get("HEF_DEBUG"):
         hush()

@@ -7,20 +7,20 @@ from typing import Annotated, Literal
 
 import typer
 
-from .bench import bench
-from .calibrate import calibrate
-from .chat import chat
-from .errors import HefGroup
-from .evaluate import evaluate
-from .feedback import feedback
-from .mcp import mcp
-from .memory import memory
+from .bench.bench_group import bench
+from .chat.chat_command import chat
+from .chat.reply_command import reply
+from .error_messages import HefGroup
+from .evaluate.evaluate_group import evaluate
+from .logging_setup import speak
+from .memory.memory_group import memory
 from .perceive import perceive
-from .quiet import speak
-from .reply import reply
 from .sems import sems
-from .serve import serve
-from .train import train
+from .serve.mcp_command import mcp
+from .serve.serve_sem import serve
+from .train.calibrate import calibrate
+from .train.export_feedback import feedback
+from .train.train_sem import train
 
 TALK, READ, BUILD = "Talk", "Read emotions", "Train and measure"
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options
-from .assemble import spoken
-from .errors import FAILED, Misuse, sentence
+from .build_graph import spoken
+from .error_messages import FAILED, Misuse, sentence
 
 if TYPE_CHECKING:
     from ..contract import Turn
     from ..sem import Sem
-    from .rows import Row
+    from .perceive_input import Row
 
 TextArgument = Annotated[
     str | None,
@@ -95,16 +95,16 @@ class Perceiver:
 def _on_ray(
     given: Sequence[Any], address: str, actors: int | None, cpus: float, batches: Iterable[Sequence[Row]]
 ) -> Iterator[list[dict[str, Any]]]:
-    from ..sem.ray_cluster import Cluster
-    from ..sem.ray_corpus import map_corpus
+    from ..sem.ray.cluster import Cluster
+    from ..sem.ray.corpus import map_corpus
 
     return map_corpus(Perceiver, given, batches, Cluster(address, actors, cpus))
 
 
 def _pipe(answer: Callable[[Iterable[Sequence[Row]]], Iterable[list[dict[str, Any]]]], batch_size: int) -> None:
     """Answer each line of stdin with a line on stdout, a batch at a time."""
-    from .progress import counting
-    from .rows import read_rows
+    from .perceive_input import read_rows
+    from .progress_bars import counting
 
     rows, broken = read_rows(sys.stdin.buffer), 0
     with counting("lines") as count:
@@ -163,7 +163,7 @@ def _show(turns: Sequence[Turn], found: dict[str, Any], top: int) -> None:
     from rich.console import Console
 
     from ..contract import Cause
-    from .show import distribution, field, highlighted
+    from .render import distribution, field, highlighted
 
     console = Console(highlight=False)
     console.print()

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import options
-from .show import ACCENT, FAINT
+from .render import ACCENT, FAINT
 
 if TYPE_CHECKING:
     from ..sem import SemDescription

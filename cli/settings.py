@@ -10,7 +10,7 @@ from platformdirs import user_data_path
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .errors import Misuse
+from .error_messages import Misuse
 
 
 class Settings(BaseSettings):

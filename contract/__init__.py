@@ -13,9 +13,9 @@ from .context import HefContext, as_context
 from .dialogue import Dialogue, Turn, View, look
 from .empathy import Empathy, Memory, Verdict
 from .errors import HefError, InputError, ModelError, SetupError, StoreError
-from .fit import Fit
-from .reading import Cause, Evidence, Reading
-from .recalling import RecallWeights
+from .pooling_weights import Fit
+from .recall_weights import RecallWeights
+from .sem_reading import Cause, Evidence, Reading
 
 if TYPE_CHECKING:
     from .state import HefInput, HefOutput, HefState

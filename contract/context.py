@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.config import JsonDict
 
-from .recalling import RecallWeights
+from .recall_weights import RecallWeights
 
 Strategy: TypeAlias = Literal["two_stage", "one_prompt", "sem_only", "llm_only"]
 Primary: TypeAlias = Annotated[int, Field(ge=1, le=32)] | Annotated[float, Field(gt=0, lt=1)]

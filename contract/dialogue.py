@@ -27,6 +27,18 @@ class Turn:
         object.__setattr__(self, "text", _LONE_SURROGATE.sub("\ufffd", self.text))
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a dialogue that may be a cause."""
+
+    turn: int
+    """Index of its turn."""
+    start: int
+    """First character in the turn's text."""
+    end: int
+    """One past the last character."""
+
+
 Dialogue: TypeAlias = Sequence[Turn]
 """The dialogue context: all turns before the listener's next one, oldest first."""
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .reading import Cause
+from .sem_reading import Cause
 
 
 class Verdict(BaseModel):

@@ -8,9 +8,9 @@ from langchain_core.messages import AnyMessage
 from langgraph.graph.message import add_messages
 from typing_extensions import TypedDict
 
-from .channel import JsonValue
 from .empathy import Empathy, Memory, Verdict
-from .reading import Reading
+from .json_channel import JsonValue
+from .sem_reading import Reading
 
 
 def merge_faults(held: dict[str, str] | None, new: dict[str, str] | None) -> dict[str, str]:

@@ -91,6 +91,7 @@ async def work(url: str, hef: Any) -> None:
     """Answer one turn after the other; the transaction holds the lock of the row."""
     async with await AsyncConnection.connect(url, autocommit=True) as connection:
         while True:
+            told: dict[str, object] = {}
             async with connection.transaction():
                 found = await (await connection.execute(NEXT)).fetchone()
                 if found:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from .causes import CauseReport, CauseRow, evaluate_causes, make_cause_row
-from .download import convert_archive, download
-from .emotion import EmotionReport, predict_all, predict_with_sem, report_emotion
+from ..data.download import convert_archive, download
+from ..data.samples import draw, halves, read_rows, read_samples
+from .causes.cause_spans import SpanReport, evaluate_spans, holds_spans
+from .causes.cause_words import CauseReport, CauseRow, evaluate_causes, make_cause_row
+from .emotion.emotion_metrics import EmotionReport, predict_all, predict_with_sem, report_emotion
+from .emotion.prediction import Prediction
+from .memory.retrieval import RetrievalReport, RetrievalRow, make_retrieval_row, report_retrieval, situation_ranks
 from .metrics import Estimate
-from .prediction import Prediction
-from .retrieval import RetrievalReport, RetrievalRow, make_retrieval_row, report_retrieval, situation_ranks
-from .samples import draw, halves, read_rows, read_samples
-from .spans import SpanReport, evaluate_spans, holds_spans
 
 __all__ = [
     "CauseReport",

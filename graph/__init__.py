@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract import Empathy, HefContext, HefOutput, HefState
 from .build import create_hef, create_perception
-from .store import open_store
-from .trimming import keep_newest
+from .default_store import open_store
+from .history import keep_newest
 
 if TYPE_CHECKING:
-    from .middleware import HefMiddleware as HefMiddleware
+    from .agents.middleware import HefMiddleware as HefMiddleware
 
 __all__ = [
     "Empathy",
@@ -27,7 +27,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import the middleware when it is asked for: it wants LangChain's agents, which the rest does without."""
     if name == "HefMiddleware":
-        from .middleware import HefMiddleware
+        from .agents.middleware import HefMiddleware
 
         return HefMiddleware
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

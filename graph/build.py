@@ -29,7 +29,7 @@ from ..nodes import (
 from ..prompts import Overrides, Prompts
 from ..sem import Sem, Taxonomy, resolve_sem
 from ..tools import sem_causes_tool, sem_emotion_tool
-from .observing import observed
+from .node_telemetry import observed
 from .routing import after_coarse, after_fine
 from .schemas import check_state, schemas_of
 

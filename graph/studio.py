@@ -14,7 +14,7 @@ from pydantic import create_model
 from ..contract.context import TEMPLATE, HefContext
 from ..prompts import Prompts
 from .build import create_hef
-from .store import open_store
+from .default_store import open_store
 
 
 def context_with(prompts: Prompts) -> type[HefContext]:

@@ -6,10 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .embedded import prepare_embedded
     from .local_chat import LocalChat
     from .resolve import model_name, resolve_model
     from .scoring import ChoiceScorer, ReplyScorer, calibrated
+    from .weights.embedded_weights import prepare_embedded
 
 __all__ = [
     "ChoiceScorer",
@@ -27,7 +27,7 @@ _HOMES = {
     "ReplyScorer": "scoring",
     "calibrated": "scoring",
     "model_name": "resolve",
-    "prepare_embedded": "embedded",
+    "prepare_embedded": "weights.embedded_weights",
     "resolve_model": "resolve",
 }
 

@@ -32,15 +32,15 @@ from langchain_huggingface import ChatHuggingFace
 from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from ..contract import SetupError
-from .embedded import EMBEDDED, embedded_name, is_embedded, notes_folder
-from .engine import Engine, Work
-from .generation import Piece, write
-from .loading import Precision, load
-from .network import Network
-from .sampling import Sampling, sampling
+from ..contract.threads import cpu_threads
+from .engine.backend import Network
+from .engine.engine import Engine, Work
+from .engine.sampling import Sampling, sampling
+from .engine.text_stream import Piece, write
+from .engine.torch_backend import TorchNetwork
 from .scoring import Scorer
-from .threads import cpu_threads
-from .torch_network import TorchNetwork
+from .weights.embedded_weights import EMBEDDED, embedded_name, is_embedded, notes_folder
+from .weights.loading import Precision, load
 
 _REFUSED: Final = ("n", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias")
 _MEANINGLESS: Final = {"timeout", "max_retries", "api_key"}

@@ -11,9 +11,9 @@ from pathlib import Path
 from langchain_core.language_models import BaseChatModel
 
 from ..contract import SetupError
-from .embedded import EMBEDDED, check_embedded, is_embedded
-from .loading import first_line
 from .local_chat import LocalChat
+from .weights.embedded_weights import EMBEDDED, check_embedded, is_embedded
+from .weights.loading import first_line
 
 _ACCEPTED = (
     "give a chat model (a BaseChatModel), `embedded`, `embedded-plain`, `huggingface:<id or folder>`, "

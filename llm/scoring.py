@@ -16,8 +16,8 @@ from langchain_core.messages import MessageLikeRepresentation, convert_to_messag
 from numpy.typing import NDArray
 
 from ..contract import SetupError
-from .engine import Engine, State
-from .network import Array
+from .engine.backend import Array
+from .engine.engine import Engine, State
 
 _ROWS = 8
 """How many choices are computed in one batch."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from .chroma.store import ChromaStore
+from .erase import erase_turns
 from .feedback import feedback_rows
-from .forgetting import erase_turns
-from .portable import Imported, as_json, export_turns, exported, import_turns
-from .recalling import arecall_turns, recall_turns, within
 from .selection import Selection, search_items, select_items, time_of
-from .stored import memories_of, turn_id
+from .serialisation import memories_of, turn_id
 from .timeline import Period, PeriodName, Point, by_period, shares, timeline
+from .transfer import Imported, as_json, export_turns, exported, import_turns
+from .turn_recall import arecall_turns, recall_turns, within
 from .turns import aforget_turns, alist_turns, aremember_turn, forget_turns, list_turns, remember_turn, remember_turns
-from .users import namespace_of
+from .user_namespaces import namespace_of
 
 __all__ = [
     "ChromaStore",

@@ -13,7 +13,7 @@ from langgraph.store.base import BaseStore
 
 from ..contract import Memory
 from .selection import EVERYTHING, Selection, select_items
-from .stored import memory_of
+from .serialisation import memory_of
 
 BEFORE = 2
 """How many of the thread's turns before the confirmed one a row holds at most."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..contract import Memory, RecallWeights
-from .clauses import words
+from .text_units import words
 
 _DAY = 86_400.0
 _TELLING = 30

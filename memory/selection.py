@@ -8,7 +8,7 @@ from itertools import count
 
 from langgraph.store.base import BaseStore, Item, SearchItem
 
-from .users import namespace_of
+from .user_namespaces import namespace_of
 
 _PAGE = 1000
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from langgraph.store.base import BaseStore, Item, Op, PutOp
 
 from ..contract import Memory
-from .asking import aanswer, answer, every
-from .stored import INDEXED, memories_of, value_of
-from .users import namespace_of
+from .serialisation import INDEXED, memories_of, value_of
+from .store_queries import aanswer, answer, every
+from .user_namespaces import namespace_of
 
 
 def remember_turn(store: BaseStore, user_id: str, memory: Memory) -> None:

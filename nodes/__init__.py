@@ -5,15 +5,15 @@ from __future__ import annotations
 from .cause_words import cause_words_node
 from .coarse_emotion import coarse_emotion_node
 from .confirm_emotion import confirm_emotion_node
-from .dialogue import dialogue_of
+from .deciding.fit_registry import Fits, resolve_fit
 from .draft_response import draft_response_node
 from .fine_emotion import fine_emotion_node
-from .judgement import Judge
-from .known_fits import Fits, resolve_fit
-from .models import RETRY
+from .judging.judge import Judge
+from .judging.llm_selection import RETRY
 from .recall import recall
 from .remember import remember
 from .sem_emotion import sem_emotion_node
+from .support.transcript import dialogue_of
 
 __all__ = [
     "RETRY",

@@ -9,11 +9,11 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
 from ..contract import HefState
-from .dialogue import recent_of
-from .evidence import of_causes
-from .observation import left_out
-from .runtime import Node, Update, emit, settings_of
 from .sem_emotion import as_arguments, call_tool
+from .support.explanations import of_causes
+from .support.run_settings import Node, Update, emit, settings_of
+from .support.telemetry import left_out
+from .support.transcript import recent_of
 
 
 def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:

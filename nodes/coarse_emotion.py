@@ -12,13 +12,13 @@ from langgraph.runtime import Runtime
 from ..contract import HefContext, HefState, Reading, Turn, Verdict
 from ..llm import model_name
 from ..sem.distribution import primary_emotions
-from .decision import combine
-from .dialogue import recent_of, turn_key
-from .evidence import of_verdict
-from .judgement import Judge, Judgement
-from .models import apick, fault_of, pick
-from .runtime import Update, both_ways, emit, settings_of
+from .deciding.decision import combine
+from .judging.judge import Judge, Judgement
+from .judging.llm_selection import apick, fault_of, pick
 from .sem_emotion import current_verdict
+from .support.explanations import of_verdict
+from .support.run_settings import Update, both_ways, emit, settings_of
+from .support.transcript import recent_of, turn_key
 
 MARGIN = 3.0
 """A scoring LLM disagrees when its own choice is so many times as probable to it as any primary emotion."""

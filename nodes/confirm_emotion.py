@@ -9,10 +9,10 @@ from langgraph.types import interrupt
 
 from ..contract import HefState
 from ..sem import Taxonomy
-from .dialogue import context_of
-from .evidence import of_review
-from .review import Review, answer_schema, request_of, review_of, reviewed
-from .runtime import Node, Update, can_pause, emit_decision
+from .support.explanations import of_review
+from .support.human_review import Review, answer_schema, request_of, review_of, reviewed
+from .support.run_settings import Node, Update, can_pause, emit_decision
+from .support.transcript import context_of
 
 
 def confirm_emotion_node(taxonomy: Taxonomy) -> Node:

@@ -11,10 +11,10 @@ from langgraph.runtime import Runtime
 
 from ..contract import HefState, ModelError
 from ..prompts import Prompts, draft_messages, newest
-from .dialogue import recent_of
-from .models import apick, fault_of, pick
-from .reply import cut_short, is_reply, signed
-from .runtime import Update, both_ways, seat_of, settings_of, summary
+from .judging.llm_selection import apick, fault_of, pick
+from .support.reply_postprocessing import cut_short, is_reply, signed
+from .support.run_settings import Update, both_ways, seat_of, settings_of, summary
+from .support.transcript import recent_of
 
 TRIES = 2
 """How often a reply is asked for before an empty one counts as none."""

@@ -10,12 +10,12 @@ from langgraph.runtime import Runtime
 from ..contract import Empathy, Fit, HefState, Verdict
 from ..llm import model_name
 from ..sem import Taxonomy
-from .decision import decide, obey
-from .evidence import of_decision
-from .join import form_of
-from .known_fits import Fits
-from .runtime import Node, Update, emit_decision, settings_of
+from .deciding.decision import decide, obey
+from .deciding.fit_registry import Fits
+from .deciding.join import form_of
 from .sem_emotion import current_verdict
+from .support.explanations import of_decision
+from .support.run_settings import Node, Update, emit_decision, settings_of
 
 
 def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: Fits) -> Node:

@@ -11,10 +11,10 @@ from langgraph.store.base import BaseStore
 from ..contract import Dialogue, HefContext, HefState, Memory
 from ..memory import recall_turns, within
 from ..prompts import newest, remembered
-from .dialogue import recent_of
-from .evidence import of_memories
-from .observation import left_out
-from .runtime import Update, emit, settings_of, thread_of
+from .support.explanations import of_memories
+from .support.run_settings import Update, emit, settings_of, thread_of
+from .support.telemetry import left_out
+from .support.transcript import recent_of
 
 _CHARACTERS = 4
 """Of a token, on average; which model will read them is not known here."""

@@ -12,9 +12,9 @@ from langgraph.store.base import BaseStore
 
 from ..contract import HefState, Memory
 from ..memory import remember_turn, turn_id
-from .dialogue import count_turns, dialogue_of, recent_of, turn_key
-from .observation import left_out
-from .runtime import Update, settings_of, summary, thread_of
+from .support.run_settings import Update, settings_of, summary, thread_of
+from .support.telemetry import left_out
+from .support.transcript import count_turns, dialogue_of, recent_of, turn_key
 
 
 def remember(state: HefState, runtime: Runtime[Any]) -> Update:

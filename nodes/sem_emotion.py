@@ -11,10 +11,10 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
 from ..contract import HefState, Reading, SetupError, Turn, Verdict, View
-from .dialogue import input_fault, recent_of, turn_key
-from .evidence import of_readings
-from .observation import left_out
-from .runtime import Node, Update, emit, settings_of
+from .support.explanations import of_readings
+from .support.run_settings import Node, Update, emit, settings_of
+from .support.telemetry import left_out
+from .support.transcript import input_fault, recent_of, turn_key
 
 VIEWS: tuple[View, ...] = ("dialogue", "speaker", "last_turn")
 """What is looked at in each round; the last one stays."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .agent_note import empathy_note
 from .fence import fence, newest
 from .loader import NAMES, Overrides, Prompts
 from .messages import (
@@ -14,7 +15,6 @@ from .messages import (
     score_messages,
     system_message,
 )
-from .note import empathy_note
 
 __all__ = [
     "CONTENT_FREE",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import exp, fsum, isfinite, log
 
 from ..contract import ModelError, Reading
-from .prediction_sets import PredictionSets
+from .runtime.prediction_sets import PredictionSets
 
 Distribution = Mapping[str, float]
 _TINY = 1e-9

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from ..contract import Cause, Dialogue, Reading, SetupError, View
-from .prediction_sets import PredictionSets
+from .runtime.prediction_sets import PredictionSets
 from .taxonomy import Taxonomy
 
 _WHOLE: tuple[View, ...] = ("dialogue",)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from . import checks
-from .checks import check_sem
+from . import conformance as checks
+from .conformance import check_sem
 from .protocol import EmbeddingSem, Sem
 
 __all__ = ["SemContract", "check_sem"]

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from ..contract import Cause, ModelError
 from ..sem import Sem, resolve_sem
-from ..sem.checks import causes_fault
-from .dialogue import DialogueArgument, Utterance, label_of, turns_of
+from ..sem.conformance import causes_fault
+from .arguments import DialogueArgument, Utterance, label_of, turns_of
 
 
 class CauseArguments(BaseModel):

@@ -9,7 +9,7 @@ from ..contract import Evidence, Reading, Turn, View, look
 from ..contract.context import Primary
 from ..sem import Sem, resolve_sem
 from ..sem.distribution import check_reading, primary_emotions
-from .dialogue import DialogueArgument, Utterance, maybe_label_of, turns_of
+from .arguments import DialogueArgument, Utterance, maybe_label_of, turns_of
 
 
 class EmotionArguments(BaseModel):

@@ -7,9 +7,9 @@ from itertools import takewhile
 
 from langgraph.store.base import ListNamespacesOp, MatchCondition
 
+from .client.row_access import Table
 from .filters import Clause
 from .rows import Namespace, all_of, is_item, space_clause, space_hash, space_of
-from .table import Table
 
 
 async def list_namespaces(table: Table, op: ListNamespacesOp) -> list[Namespace]:

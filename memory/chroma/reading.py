@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from langgraph.store.base import GetOp, ListNamespacesOp, Op, Result, SearchOp
 
+from .client.row_access import Table
+from .embedding import Vectors
 from .expiry import now
-from .index import Vectors
 from .namespaces import list_namespaces
 from .rows import Record, item_row
 from .search import search
-from .table import Table
 
 
 async def read(table: Table, ops: Sequence[Op], vectors: Vectors) -> list[Result]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langgraph.store.base import SearchOp
 
+from .client.row_access import Held, Table, alive
+from .embedding import BLANK_LENGTH, Vector
 from .filters import Clause, matches
-from .index import BLANK_LENGTH, Vector
 from .rows import Record, is_item, item_of, where
-from .table import Held, Table, alive
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,17 +16,17 @@ from langgraph.store.base import BaseStore, IndexConfig, Op, PutOp, Result, TTLC
 
 from ...contract import StoreError
 from .batch import Batch
-from .collection import Opened, abandon_place, close_place, open_place
-from .compaction import Report, begin_erasing, compact, finish_erasing
-from .coroutines import run_through
-from .index import Index, Vectors
-from .loops import LoopCollections
-from .place import ChromaFault, Place
+from .client.location import ChromaFault, Place
+from .client.loop_clients import LoopCollections
+from .client.open_collection import Opened, abandon_place, close_place, open_place
+from .client.row_access import Table
+from .client.sync_async import run_through
+from .disk.compaction import Report, begin_erasing, compact, finish_erasing
+from .embedding import Index, Vectors
 from .reading import read
 from .rows import Namespace, Times
-from .sweeping import Sweeper, expired_items
-from .table import Table
-from .tickets import WRITERS, Ticket
+from .ttl import Sweeper, expired_items
+from .writer_queue import WRITERS, Ticket
 from .writing import NO_TIMES, apply
 
 _SWEEP_MINUTES = 5

@@ -8,8 +8,9 @@ from itertools import zip_longest
 
 from langgraph.store.base import PutOp
 
+from .client.row_access import Held, Row, Table
+from .embedding import Index, Vector, Vectors
 from .expiry import is_expired, now
-from .index import Index, Vector, Vectors
 from .namespaces import holds_items
 from .rows import (
     ITEM,
@@ -23,7 +24,6 @@ from .rows import (
     space_row,
     vector_rows,
 )
-from .table import Held, Row, Table
 
 NO_TIMES: Mapping[tuple[Namespace, str], Times] = {}
 """Every item is written now."""

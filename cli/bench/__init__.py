@@ -1,0 +1,1 @@
+"""`hef bench`: speed and memory use."""

@@ -1,0 +1,1 @@
+"""`hef chat` and `hef reply`: a conversation in a terminal."""

@@ -1,0 +1,1 @@
+"""`hef evaluate`: figures on any file of the data's form."""

@@ -1,0 +1,1 @@
+"""`hef memory`: what is stored of a person."""

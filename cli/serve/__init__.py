@@ -1,0 +1,1 @@
+"""`hef serve` and `hef mcp`: parts of HEF as services."""

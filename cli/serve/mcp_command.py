@@ -1,0 +1,36 @@
+"""`hef mcp`: HEF's tools for any client of the Model Context Protocol, over stdin and stdout."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+import typer
+
+from .. import options
+
+
+def mcp(
+    sem: options.SemOption = None,
+    threads: options.ThreadsOption = None,
+    user: options.UserOption = None,
+    home: options.HomeOption = None,
+) -> None:
+    """Serve emotion, cause words and memories to an MCP client, over stdin and stdout; no LLM is loaded.
+
+    The client starts this command itself. It offers the tools sem_emotion and sem_causes, and with a user
+    recall_memories, which searches what `hef chat` remembers of them; nothing is written.
+    """
+    from ...contract import SetupError
+    from ..settings import settings
+
+    if find_spec("mcp") is None:
+        raise SetupError("the MCP server wants the protocol's SDK: install it with `pip install 'hef[mcp]'`")
+    chosen = settings(sem=sem, threads=threads, user=user, home=home)
+    from .mcp_server import serve
+    from .mcp_tools import offers_of
+
+    offers = offers_of(chosen)
+    if sys.stdin.isatty():
+        typer.echo("waiting for an MCP client on stdin; Ctrl-D ends it", err=True)
+    serve(offers)

@@ -1,0 +1,1 @@
+"""`hef train`: SEMs, the embedded LLM's adapter, calibration and feedback."""

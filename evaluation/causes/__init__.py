@@ -1,0 +1,1 @@
+"""Evaluation of emotion causes: words and spans that people marked."""

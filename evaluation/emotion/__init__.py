@@ -1,0 +1,1 @@
+"""Evaluation of emotion recognition: the strategies side by side, fits, ablations and coverage."""

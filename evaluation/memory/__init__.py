@@ -1,0 +1,1 @@
+"""Evaluation of the memory: recall of past turns, and retrieval by sentence vectors."""

@@ -1,0 +1,1 @@
+"""Evaluation of replies: metrics, blind pairs and verdicts."""

@@ -1,0 +1,1 @@
+"""HEF inside LangChain agents: the middleware, and the reader it is built on."""

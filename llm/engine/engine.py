@@ -1,0 +1,159 @@
+"""One language model in memory: tokens in, logits out, with the key-value caches that save work.
+
+Decoding is a loop of single steps rather than `model.generate` in a second thread: an error then
+reaches the caller by itself, a stream that nobody reads any more stops, and two streams that are
+read in turns share the model step by step.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from .backend import Array, Network
+from .chat_template import Prompter
+
+_WORTH_COPYING = 16
+"""A shared beginning shorter than this many tokens is computed again rather than copied."""
+
+
+@dataclass
+class State:
+    """A text under way."""
+
+    ids: list[int]
+    """The tokens that the model has seen."""
+    cache: Any
+    """Their keys and values, as the network holds them."""
+    logits: Array
+    """What the model says of the next token; shape (vocabulary,)."""
+
+
+@dataclass
+class Work:
+    """How much an engine has done since it was made."""
+
+    prompts: int = 0
+    """Prompts that were read."""
+    given: int = 0
+    """Their tokens."""
+    computed: int = 0
+    """Those of their tokens that no kept text began with."""
+
+
+class Engine:
+    """A network and the texts that it read, loaded at first use, safe between threads."""
+
+    def __init__(self, load: Callable[[], Network], *, window: int | None = None, kept_tokens: int = 0) -> None:
+        """Keep how to load; nothing is loaded yet.
+
+        Args:
+            load: Returns the network.
+            window: How many tokens a text may have at most; None means as many as the model can.
+            kept_tokens: How many tokens of earlier texts keep their caches, for texts that begin alike.
+        """
+        self._load, self._window, self._kept_tokens = load, window, kept_tokens
+        self._loaded: Network | None = None
+        self._caches: list[tuple[list[int], Any]] = []
+        self._lock = threading.RLock()
+        self.work = Work()
+
+    @property
+    def network(self) -> Network:
+        """What computes."""
+        with self._lock:
+            self._loaded = self._loaded or self._load()
+            return self._loaded
+
+    @property
+    def kind(self) -> str:
+        """How the weights are held."""
+        return self.network.kind
+
+    @property
+    def suggested(self) -> Mapping[str, Any]:
+        """The sampling settings that come with the model."""
+        return self.network.suggested
+
+    @cached_property
+    def window(self) -> int:
+        """How many tokens a text may have."""
+        able = self.network.window
+        return min(able, self._window or able)
+
+    @cached_property
+    def prompter(self) -> Prompter:
+        """What makes messages into the model's prompt."""
+        return Prompter(self.network.tokenizer)
+
+    @cached_property
+    def ends(self) -> frozenset[int]:
+        """The tokens that end a reply."""
+        return self.network.ends
+
+    def encode(self, text: str) -> list[int]:
+        """Return the tokens of a text that already holds all its special tokens."""
+        ids: list[int] = self.network.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of tokens, without special ones."""
+        options = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
+        return str(self.network.tokenizer.decode(list(ids), **options))
+
+    def start(self, ids: Sequence[int]) -> State:
+        """Read a prompt, of which only the part is computed that no kept text began with."""
+        ids = list(ids)
+        cache, known = self._begun(ids)
+        with self._lock:
+            self.work.prompts += 1
+            self.work.given += len(ids)
+            self.work.computed += len(ids) - known
+        return State(ids, cache, self.network.read(ids[known:], cache))
+
+    def advance(self, state: State, token: int) -> None:
+        """Append one token."""
+        logits = self.network.read([token], state.cache)
+        state.ids.append(token)
+        state.logits = logits
+
+    def branch(self, state: State, endings: Sequence[Sequence[int]]) -> list[Array]:
+        """Return the logits after each token of several endings, leaving the state as it is.
+
+        Returns:
+            One array an ending, of shape (its tokens, vocabulary).
+        """
+        return self.network.branch(endings, state.cache)
+
+    def keep(self, state: State) -> None:
+        """Keep a finished text for later ones; the state must not be advanced any more.
+
+        A cache is passed over that cannot be cut back, or that an error left half written.
+        """
+        ids, cache = list(state.ids), state.cache
+        if self.network.held(cache) != len(ids):
+            return
+        with self._lock:
+            others = [(held, kept) for held, kept in self._caches if held != ids[: len(held)]]
+            self._caches = [(ids, cache), *others]
+            while sum(len(held) for held, _ in self._caches) > self._kept_tokens:
+                self._caches.pop()
+
+    def _begun(self, ids: list[int]) -> tuple[Any, int]:
+        """Return a cache to go on from and how many of the tokens it holds."""
+        with self._lock:
+            shared = [_shared(ids[:-1], held) for held, _ in self._caches]
+            if not shared or (best := max(shared)) < _WORTH_COPYING:
+                return self.network.fresh(), 0
+            held, cache = self._caches.pop(shared.index(best))
+            self._caches.insert(0, (held, cache))
+        return self.network.cut(cache, best), best
+
+
+def _shared(first: Sequence[int], second: Sequence[int]) -> int:
+    """Count the tokens with which both begin."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((at for at, (one, other) in pairs if one != other), min(len(first), len(second)))

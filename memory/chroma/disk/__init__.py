@@ -1,0 +1,1 @@
+"""Chroma's folder on disk: its lock, HNSW files, backups and compaction."""

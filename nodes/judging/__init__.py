@@ -1,0 +1,1 @@
+"""How an LLM judges the emotion: prompts, structured output, answers in words, and retries."""

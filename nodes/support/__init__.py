@@ -1,0 +1,1 @@
+"""What nodes share: run settings, events, telemetry and the transcript."""

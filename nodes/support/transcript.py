@@ -1,0 +1,108 @@
+"""Between LangChain messages and the dialogue that SEMs and prompts see."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+
+from ...contract import InputError, Turn
+
+REACH = 128
+"""Turns that are looked back on: more than the window of a SEM holds, or the memory of a conversation that is read."""
+
+
+def dialogue_of(messages: Sequence[AnyMessage]) -> list[Turn]:
+    """Return what was said: the person as speaker, the assistant as listener.
+
+    System and tool messages are left out, and so is every message without text, and what an agent
+    writes beside a tool call: "Transferring back to supervisor" was not said to the person.
+    """
+    return [turn for message in messages if (turn := _turn(message)) is not None]
+
+
+def context_of(messages: Sequence[AnyMessage]) -> list[Turn]:
+    """Return the dialogue up to the person's last turn.
+
+    Raises:
+        InputError: The person has not said anything yet.
+    """
+    turns = dialogue_of(messages)
+    while turns and turns[-1].role == "listener":
+        turns.pop()
+    if not turns:
+        raise InputError("there is nothing to answer: `messages` holds no human message with text")
+    return turns
+
+
+def recent_of(messages: Sequence[AnyMessage], characters: int) -> tuple[list[Turn], int]:
+    """Return the end of the dialogue up to the person's last turn, and how many turns came before.
+
+    It holds the last `REACH` turns and the last so many characters: nobody reads further back, and a turn costs
+    the same however long the thread is.
+
+    Raises:
+        InputError: The person has not said anything yet.
+    """
+    turns: list[Turn] = []
+    for place in range(len(messages) - 1, -1, -1):
+        turn = _turn(messages[place])
+        if turn is None or (not turns and turn.role == "listener"):
+            continue
+        if len(turns) >= REACH and characters <= 0:
+            return turns[::-1], count_turns(messages[: place + 1])
+        turns.append(turn)
+        characters -= len(turn.text)
+    return turns[::-1] or context_of(messages), 0
+
+
+def count_turns(messages: Sequence[AnyMessage], *roles: type[AnyMessage]) -> int:
+    """Return how many turns were said, by the person or the assistant alone where their message's type is given."""
+    kinds = roles or (HumanMessage, AIMessage)
+    return sum(
+        isinstance(message, kinds) and _is_said(message) and bool(_text(message).strip()) for message in messages
+    )
+
+
+def turn_key(messages: Sequence[AnyMessage]) -> str:
+    """Return what identifies this turn in its thread, stable within it and when it is resumed or replayed.
+
+    It is what was said last before the person's message, not that message: a run that is replayed from its
+    input gives that one a new id, and a fork may give it other words. A first message is known by its words.
+    """
+    people = [place for place, message in enumerate(messages) if isinstance(message, HumanMessage)]
+    last = people[-1] if people else 0
+    before = next((messages[place] for place in range(last - 1, -1, -1) if _turn(messages[place]) is not None), None)
+    known = before or (messages[last] if people else None)
+    anchor = "" if known is None else before.id if before and before.id else _hash(_text(known))
+    return f"{anchor}:{len(people)}:{count_turns(messages)}"
+
+
+def input_fault(messages: Sequence[AnyMessage]) -> str:
+    """Say what is odd about the end of the conversation; empty when nothing is."""
+    last = next((message for message in reversed(messages) if _is_said(message)), None)
+    if isinstance(last, HumanMessage):
+        return "" if _text(last).strip() else "the last message is blank: the turns before it were read"
+    if last is not None and _text(last).strip():
+        return "the conversation does not end with the person's turn: their last one was read"
+    return ""
+
+
+def _turn(message: AnyMessage) -> Turn | None:
+    if _is_said(message) and (text := _text(message)).strip():
+        return Turn("speaker" if isinstance(message, HumanMessage) else "listener", text)
+    return None
+
+
+def _is_said(message: AnyMessage) -> bool:
+    return isinstance(message, HumanMessage) or (isinstance(message, AIMessage) and not message.tool_calls)
+
+
+def _text(message: AnyMessage) -> str:
+    # `text` makes an object of its own type; a thread may have thousands.
+    return message.content if isinstance(message.content, str) else str(message.text)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()

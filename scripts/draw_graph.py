@@ -1,0 +1,159 @@
+"""Draw the graph, and one turn through it: `python scripts/draw_graph.py docs/figures` (needs the extra `train`)."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+from hef.graph import HefContext, create_hef
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+PLACES = {
+    "__start__": (5.0, 9.75),
+    "recall": (2.45, 8.55),
+    "sem_emotion": (7.55, 8.55),
+    "coarse_emotion": (5.0, 6.9),
+    "fine_emotion": (5.0, 5.35),
+    "confirm_emotion": (7.55, 3.8),
+    "cause_words": (2.45, 3.8),
+    "draft_response": (5.0, 2.2),
+    "remember": (5.0, 0.75),
+    "__end__": (5.0, -0.2),
+}
+"""The middle of each node's box."""
+ASIDE = {("sem_emotion", "coarse_emotion"): -0.45, ("coarse_emotion", "sem_emotion"): 0.45}
+"""How far to the right an edge lies of the line between two middles."""
+SIZE, SMALL = (2.35, 0.5), (0.5, 0.14)
+"""Half the width and height of a box, and of the start and the end."""
+INK, FAINT, PAPER, MARK, FORM = "#1f2933", "#9aa5b1", "#f5f7fa", "#d9480f", "#0b6e99"
+SAID = "They put my name on the list without asking."
+
+
+def main() -> None:
+    """Write `graph.png` and `graph_turn.png` into the folder of the first argument."""
+    folder = Path(sys.argv[1])
+    hef = create_hef().compile(name="hef")
+    draw(hef, folder / "graph.png", about_forms(hef))
+    turn = disagreeing_turn()
+    draw(hef, folder / "graph_turn.png", turn["evidence"], turn["edges"])
+
+
+def about_forms(hef: Any) -> dict[str, str]:
+    """Return for each node its sentence and the settings on its form."""
+    told: dict[str, str] = {}
+    for name, node in hef.get_graph().nodes.items():
+        if node.metadata:
+            fields = HefContext.model_json_schema()["properties"]
+            form = [setting for setting, field in fields.items() if name in field["langgraph_nodes"]]
+            told[name] = f"{node.metadata['description']}\n{shorter(form) or '–'}"
+    return told
+
+
+def shorter(settings: Iterable[str]) -> str:
+    """Return settings in one line; those that begin alike stand together."""
+    held = list(settings)
+    alike = {start: [name for name in held if name.startswith(start)] for start in ("memory_", "prompt_")}
+    short = [name for name in held if not name.startswith(tuple(alike))]
+    short += [
+        f"{start}{{{','.join(name.removeprefix(start) for name in names)}}}" for start, names in alike.items() if names
+    ]
+    return ", ".join(short)
+
+
+def disagreeing_turn() -> dict[str, Any]:
+    """Run a turn on which SEM and LLM disagree, with a person who chooses; return its evidence and its way."""
+    config: Any = {"configurable": {"thread_id": "figure"}}
+    context = HefContext(primary=1, confirm_emotion=True)
+    hef = create_hef().compile(checkpointer=InMemorySaver())
+    nodes: list[str] = ["__start__"]
+    for given in ({"messages": [("user", SAID)]}, Command(resume="annoyed")):
+        for update in hef.stream(given, config, context=context, stream_mode="updates"):
+            nodes += [name for name in update if not name.startswith("__")]
+    held = hef.get_state(config).values
+    evidence = {"__start__": f'"{SAID}"', **held["evidence"], "draft_response": held["messages"][-1].text}
+    return {"evidence": evidence, "edges": way(hef, nodes)}
+
+
+def way(hef: Any, nodes: list[str]) -> set[tuple[str, str]]:
+    """Return the edges that a turn took: those whose end ran after their beginning."""
+    edges = {(edge.source, edge.target) for edge in hef.get_graph().edges}
+    last = {name: place for place, name in enumerate(nodes)}
+    ended = {**last, "__end__": len(nodes)}
+    skipped = {("fine_emotion", "cause_words")} if "confirm_emotion" in last else set()
+    requeried = nodes.count("sem_emotion") > 1
+    return {
+        (source, target)
+        for source, target in edges - skipped
+        if source in last and target in ended and (last[source] < ended[target] or requeried)
+    }
+
+
+def draw(hef: Any, file: Path, told: Mapping[str, str], taken: Collection[tuple[str, str]] | None = None) -> None:
+    """Draw the nodes with a text each, and the edges; what a turn did not take is pale."""
+    figure, axes = pyplot.subplots(figsize=(8.2, 8.8))
+    axes.set(xlim=(0, 10), ylim=(-0.4, 9.9))
+    axes.axis("off")
+    drawn = hef.get_graph()
+    for edge in drawn.edges:
+        marked = taken is not None and (edge.source, edge.target) in taken
+        arrow(axes, edge.source, edge.target, dashed=edge.conditional, colour=MARK if marked else FAINT)
+    for name in drawn.nodes:
+        box(axes, name, told.get(name, ""), pale=taken is not None and all(name not in edge for edge in taken))
+    figure.savefig(file, dpi=110, bbox_inches="tight", metadata={"Description": described(hef), "Software": None})
+    pyplot.close(figure)
+
+
+def described(hef: Any) -> str:
+    """Return what the picture shows as text, to tell whether it is up to date."""
+    return "\n".join([hef.get_graph().draw_mermaid(with_styles=False), *map(": ".join, about_forms(hef).items())])
+
+
+def box(axes: Axes, name: str, text: str, *, pale: bool) -> None:
+    """Draw one node: its name, and a text whose second line is set apart."""
+    x, y = PLACES[name]
+    if name.startswith("__"):
+        axes.text(x, y, text or name.strip("_"), ha="center", va="center", color=INK, size=9)
+        return
+    (half, high), ink = SIZE, FAINT if pale else INK
+    frame = "round,pad=0,rounding_size=0.12"
+    axes.add_patch(FancyBboxPatch((x - half, y - high), 2 * half, 2 * high, frame, facecolor=PAPER, edgecolor=ink))
+    axes.text(x, y + 0.32, name, ha="center", va="center", color=ink, size=10, weight="bold")
+    first, _, second = text.partition("\n")
+    lines = [(line, ink) for line in wrapped(first)] + [(line, FORM) for line in wrapped(second)]
+    for row, (line, colour) in enumerate(lines[:4]):
+        axes.text(x, y + 0.08 - 0.165 * row, line, ha="center", va="center", color=colour, size=6.8)
+
+
+def wrapped(text: str) -> list[str]:
+    """Return a text as lines that fit into a box."""
+    return textwrap.wrap(text, 60)
+
+
+def arrow(axes: Axes, source: str, target: str, *, dashed: bool, colour: str) -> None:
+    """Draw one edge, from border to border."""
+    aside = ASIDE.get((source, target), 0.0)
+    ends = [(x + aside, y) for x, y in (border(source, target), border(target, source))]
+    line = {"linestyle": "--" if dashed else "-", "linewidth": 1.8 if colour == MARK else 1.1, "color": colour}
+    axes.add_patch(FancyArrowPatch(*ends, arrowstyle="-|>", mutation_scale=12, shrinkA=0, shrinkB=1, **line))
+
+
+def border(name: str, other: str) -> tuple[float, float]:
+    """Return where the line to another node's middle leaves a node's box."""
+    (x, y), (to_x, to_y) = PLACES[name], PLACES[other]
+    half, high = SMALL if name.startswith("__") else SIZE
+    share = min(half / abs(to_x - x) if to_x != x else 9, high / abs(to_y - y) if to_y != y else 9)
+    return x + (to_x - x) * share, y + (to_y - y) * share
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""SEMs on other backends: Hugging Face models, HTTP services, LLMs, lexicons and ensembles."""

@@ -1,0 +1,195 @@
+"""Any Hugging Face text-classification model as a SEM."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from math import fsum, isfinite
+from pathlib import Path
+from threading import Lock
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from ...contract import Cause, Dialogue, ModelError, Reading, SetupError, View
+from ..protocol import SemDescription
+from ..runtime.cause_ranking import candidates, rank, without
+from ..runtime.encoding import CHARACTERS_PER_TOKEN
+from ..taxonomy import DATA, Taxonomy
+from ..validation import looked_at, refuse_unknown
+
+Target: TypeAlias = str | Mapping[str, float]
+"""Where a model's label goes: to one label of the taxonomy, or to several in shares."""
+MULTI_LABEL = "multi_label_classification"
+"""`problem_type` of a model with one sigmoid a label."""
+
+
+def read_label_map(path: Path) -> Mapping[str, Mapping[str, float]]:
+    """Read a label map: JSON of `{model label: {"to": {label: share}, "why": reason}}`."""
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return MappingProxyType({label: MappingProxyType(row["to"]) for label, row in rows.items()})
+
+
+GOEMOTIONS_TO_EMPATHETIC_DIALOGUES = read_label_map(DATA / "goemotions_to_empathetic_dialogues.json")
+"""The 27 emotions of GoEmotions (Demszky et al., ACL 2020) in shares of EmpatheticDialogues' 32; `neutral` is left out.
+
+The reasons stand in the file. Every one of the 32 is reached by some label.
+"""
+
+
+class HfSem:
+    """Read emotions with a Hugging Face sequence classifier, causes by leaving words out.
+
+    A model for one label a text is read by softmax, one for several (`problem_type` is
+    `multi_label_classification`) by sigmoids that are scaled to sum to 1.
+
+    Args:
+        model: Hub id or folder of an `AutoModelForSequenceClassification`.
+        taxonomy: The labels of the readings; None takes the model's own.
+        label_map: Model label -> taxonomy label, or shares of several; labels that are missing in it
+            and not in the taxonomy are left out and the rest is scaled to sum to 1.
+        max_tokens: The model's window; the oldest turns are dropped first.
+        cause_limit: How many cause words are returned at most.
+        batch_size: Texts a pass.
+
+    Raises:
+        SetupError: The model cannot be found, the map names a label that the taxonomy lacks, or none
+            of the model's labels reaches the taxonomy.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        taxonomy: Taxonomy | None = None,
+        label_map: Mapping[str, Target] | None = None,
+        max_tokens: int = 256,
+        cause_limit: int = 5,
+        batch_size: int = 32,
+    ) -> None:
+        from transformers import AutoConfig
+
+        self._source = model
+        try:
+            config = AutoConfig.from_pretrained(model)
+        except (OSError, ValueError) as error:
+            raise SetupError(
+                f"no text-classification model at {model!r}: give a folder that holds one, or a hub id"
+            ) from error
+        self._own = tuple(str(label) for _, label in sorted((config.id2label or {}).items()))
+        self._taxonomy = taxonomy or Taxonomy(name=model, labels=self._own)
+        self._targets = [self._shares(label, label_map or {}) for label in self._own]
+        if not any(self._targets):
+            raise SetupError(
+                f"none of the labels of {model!r} is in taxonomy {self._taxonomy.name!r}; give a label_map"
+            )
+        self._multi_label = config.problem_type == MULTI_LABEL
+        self._max_tokens = min(max_tokens, int(getattr(config, "max_position_embeddings", max_tokens)))
+        self._cause_limit = cause_limit
+        self._batch_size = batch_size
+        self._lock = Lock()
+        self._loaded: tuple[Any, Any] | None = None
+
+    @property
+    def description(self) -> SemDescription:
+        """Describe the model as far as its configuration tells."""
+        return SemDescription(name=f"huggingface:{self._source}", taxonomy=self._taxonomy, source=self._source)
+
+    def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
+        """Return one reading a dialogue.
+
+        Raises:
+            ModelError: The weights cannot be loaded, the model fails, or its output is not finite.
+        """
+        looks = looked_at(dialogues, views)
+        kept = [self._fit(turns) for _, turns in looks]
+        rows = self._distributions([text for text, _ in kept])
+        return [
+            Reading(distribution=row, sem=self.description.name, view=view, dropped=dropped)
+            for row, (view, _), (_, dropped) in zip(rows, looks, kept, strict=True)
+        ]
+
+    def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
+        """Return the words without which the emotion becomes least probable."""
+        refuse_unknown(dialogues, emotions, self.description)
+        return [self._occlude(dialogue, emotion) for dialogue, emotion in zip(dialogues, emotions, strict=True)]
+
+    def _shares(self, label: str, label_map: Mapping[str, Target]) -> Mapping[str, float]:
+        """Return the share of a model's label that each label of the taxonomy gets; none where it is left out."""
+        target = label_map.get(label, label)
+        shares = {target: 1.0} if isinstance(target, str) else target
+        if label not in label_map:
+            return shares if label in self._taxonomy else {}
+        if stray := sorted(set(shares) - set(self._taxonomy.labels)):
+            raise SetupError(f"label_map takes {label!r} to {stray}, which taxonomy {self._taxonomy.name!r} lacks")
+        if not all(isfinite(share) and share > 0 for share in shares.values()):
+            raise SetupError(f"label_map gives {label!r} the shares {dict(shares)}; expected numbers above 0")
+        return shares
+
+    def _occlude(self, dialogue: Dialogue, emotion: str) -> tuple[Cause, ...]:
+        words = candidates(dialogue)[-self._max_tokens :]
+        texts = [self._fit(turns)[0] for turns in (dialogue, *(without(dialogue, word) for word in words))]
+        whole, *left = [row[emotion] for row in self._distributions(texts)]
+        scores = [10 * (whole - probability) for probability in left]
+        return rank(dialogue, words, scores, self._cause_limit)
+
+    def _fit(self, dialogue: Dialogue) -> tuple[str, int]:
+        """Join the newest turns that fit the window; return the text and how many turns did not, or only in part."""
+        tokenizer, _ = self._load()
+        room, cut, kept = self._max_tokens - 2, 0, list[str]()
+        for turn in reversed(dialogue):
+            text = turn.text[-self._max_tokens * CHARACTERS_PER_TOKEN :]
+            length = len(tokenizer(text, add_special_tokens=False)["input_ids"])
+            if kept and length > room:
+                break
+            cut += length > room or len(text) < len(turn.text)
+            kept.append(text)
+            room -= length + 1
+        return "\n".join(reversed(kept)), len(dialogue) - len(kept) + cut
+
+    def _distributions(self, texts: Sequence[str]) -> list[dict[str, float]]:
+        rows: list[dict[str, float]] = []
+        pending = iter(texts)
+        while part := list(islice(pending, self._batch_size)):
+            rows += [self._mapped(row) for row in self._probabilities(part)]
+        return rows
+
+    def _probabilities(self, texts: list[str]) -> list[list[float]]:
+        """Return one probability a label of the model, [texts, labels]."""
+        import torch
+
+        tokenizer, model = self._load()
+        try:
+            inputs = tokenizer(texts, return_tensors="pt", padding=True, truncation=True, max_length=self._max_tokens)
+            with torch.inference_mode():
+                logits = model(**inputs).logits.float()
+        except Exception as error:
+            raise ModelError(f"the model {self._source!r} cannot read {len(texts)} texts: {error}") from error
+        found: list[list[float]] = (logits.sigmoid() if self._multi_label else logits.softmax(-1)).tolist()
+        return found
+
+    def _mapped(self, probabilities: Sequence[float]) -> dict[str, float]:
+        """Return the distribution over the taxonomy; even where nothing of it falls on mapped labels."""
+        row = dict.fromkeys(self._taxonomy.labels, 0.0)
+        for shares, probability in zip(self._targets, probabilities, strict=True):
+            whole = fsum(shares.values())
+            for label, share in shares.items():
+                row[label] += probability * share / whole
+        total = fsum(row.values())
+        if not isfinite(total):
+            raise ModelError(f"the model {self._source!r} returned what is not a number; its weights may be damaged")
+        if total == 0:
+            return dict.fromkeys(row, 1 / len(row))
+        return {label: value / total for label, value in row.items()}
+
+    def _load(self) -> tuple[Any, Any]:
+        with self._lock:
+            if self._loaded is None:
+                from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+                try:
+                    model = AutoModelForSequenceClassification.from_pretrained(self._source).eval()
+                    self._loaded = AutoTokenizer.from_pretrained(self._source, truncation_side="left"), model
+                except Exception as error:
+                    raise ModelError(f"the weights of {self._source!r} cannot be loaded: {error}") from error
+            return self._loaded

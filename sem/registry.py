@@ -1,0 +1,93 @@
+"""SEM plugins: found by entry point, loaded when asked for."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from ..contract import SetupError
+from .protocol import Sem, SemDescription
+from .runtime.manifest import FILE
+from .runtime.onnx_sem import OnnxSem
+
+GROUP = "hef.sem"
+DEFAULT = "minilm"
+
+
+def resolve_sem(spec: Sem | str | None = None) -> Sem:
+    """Return a SEM from what names it.
+
+    Args:
+        spec: A SEM, which is returned as it is; a plugin's name; a folder that `hef train --export`
+            wrote; `huggingface:<id or folder>`; `ensemble:<one>,<other>,…`, each of these again; the address
+            (`http://…`) of a service; or None for the shipped one.
+
+    Raises:
+        SetupError: There is no such plugin, it cannot be loaded, or the object is not a SEM.
+    """
+    if spec is None:
+        return _load(DEFAULT)
+    if isinstance(spec, str):
+        kind, _, source = spec.partition(":")
+        if kind == "huggingface" and source:
+            from .plugins.hf_sem import HfSem
+
+            return HfSem(source)
+        if kind in ("http", "https"):
+            from .plugins.http_sem import HttpSem
+
+            return HttpSem(spec)
+        if kind == "ensemble" and source:
+            from .plugins.ensemble_sem import EnsembleSem
+
+            return EnsembleSem([resolve_sem(part.strip()) for part in source.split(",")])
+        return OnnxSem(spec) if (Path(spec).expanduser() / FILE).is_file() else _load(spec)
+    if isinstance(spec, Sem) and not isinstance(spec, type):
+        return spec
+    given = f"the class {spec.__name__}" if isinstance(spec, type) else f"a {type(spec).__name__}"
+    raise SetupError(f"sem is {given}; expected an object with `description`, `read`, `causes`, or a plugin's name")
+
+
+def installed_sems() -> dict[str, SemDescription | SetupError]:
+    """Return the description of each installed SEM plugin, or why it cannot be loaded."""
+    found: dict[str, SemDescription | SetupError] = {}
+    for name in _plugins():
+        try:
+            found[name] = _described(name)
+        except SetupError as error:
+            found[name] = error
+    return found
+
+
+def _described(name: str) -> SemDescription:
+    sem = _load(name)
+    try:
+        about = sem.description
+    except Exception as error:
+        raise SetupError(f"SEM plugin {name!r} cannot describe itself: {type(error).__name__}: {error}") from error
+    if not isinstance(about, SemDescription):
+        raise SetupError(f"SEM plugin {name!r} describes itself by a {type(about).__name__}, not a SemDescription")
+    return about
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    return {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda point: point.name)}
+
+
+def _load(name: str) -> Sem:
+    plugins = _plugins()
+    if name not in plugins:
+        raise SetupError(
+            f"unknown SEM {name!r}; installed: {', '.join(plugins) or 'none'}; "
+            f"a folder with a {FILE}, `huggingface:<id or folder>`, `ensemble:<one>,<other>` and `http://…` work, too"
+        )
+    try:
+        sem: Sem = plugins[name].load()()
+        whole = isinstance(sem, Sem)
+    except SetupError:
+        raise
+    except Exception as error:
+        raise SetupError(f"SEM plugin {name!r} ({plugins[name].value}) cannot be loaded: {error}") from error
+    if not whole:
+        raise SetupError(f"SEM plugin {name!r} gives a {type(sem).__name__} without `description`, `read` and `causes`")
+    return sem

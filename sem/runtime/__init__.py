@@ -1,0 +1,1 @@
+"""The shipped SEM's runtime: ONNX inference, calibration and cause ranking."""

@@ -1,0 +1,104 @@
+"""The manifest of a SEM folder: what is in it, and the hashes that prove it whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ...contract import SetupError, View
+from ..taxonomy import EMPATHETIC_DIALOGUES, Taxonomy
+from .calibration import Calibration
+from .prediction_sets import PredictionSets
+
+FILE = "sem.json"
+_REINSTALL = "reinstall hef, or export a SEM with `hef train --export`"
+
+
+class CalibratedOn(BaseModel):
+    """What a calibration was fitted on; figures on the same rows flatter it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str = Field(description="Name of the file of conversations")
+    turns: int = Field(ge=1, description="How many listener turns of it")
+    date: str = Field(description="When, as YYYY-MM-DD")
+
+
+class Manifest(BaseModel):
+    """What stands in `sem.json`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    labels: tuple[str, ...]
+    slopes: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        default=(1.0,), min_length=1, description="How log-probabilities are bent, nat by nat; see `Calibration`"
+    )
+    view_weights: dict[View, Annotated[float, Field(ge=0, le=1)]] = Field(
+        default_factory=dict, description="How much a second look counts beside the first, by what it sees"
+    )
+    prediction_sets: PredictionSets | None = Field(default=None, description="Thresholds of prediction sets")
+    calibrated_on: CalibratedOn | None = Field(
+        default=None, description="What slopes and sets were fitted on, where `hef calibrate` did"
+    )
+    max_tokens: int = Field(ge=8, description="The window, special tokens included")
+    dimensions: int = Field(ge=1, description="Width of the sentence vectors")
+    licence: str
+    source: str
+    figures: dict[str, float] = Field(default_factory=dict, description="Measured figures")
+    sha256: dict[str, str] = Field(description="File name -> hash of its bytes")
+
+    @classmethod
+    def of(cls, folder: Path) -> Manifest:
+        """Read the manifest of a folder.
+
+        Raises:
+            SetupError: There is none, or it is not one.
+        """
+        path = folder / FILE
+        try:
+            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError as error:
+            raise SetupError(f"no SEM in {folder}, {FILE} is missing: {_REINSTALL}") from error
+        except (ValueError, ValidationError) as error:
+            raise SetupError(f"{path} is not a SEM manifest: {_REINSTALL}") from error
+
+    def write(self, folder: Path) -> None:
+        """Write the manifest into a folder."""
+        (folder / FILE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    @property
+    def calibration(self) -> Calibration:
+        """What stands between the network's logits and its probabilities."""
+        return Calibration(self.slopes)
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The labels as a taxonomy, the described one where they are EmpatheticDialogues'."""
+        if set(self.labels) == set(EMPATHETIC_DIALOGUES.labels):
+            return EMPATHETIC_DIALOGUES
+        return Taxonomy(self.name, self.labels)
+
+    def verify(self, folder: Path) -> None:
+        """Compare each file of a folder with its hash.
+
+        Raises:
+            SetupError: A file is missing or damaged.
+        """
+        for name, expected in self.sha256.items():
+            try:
+                actual = hash_of(folder / name)
+            except OSError as error:
+                raise SetupError(f"the SEM's file {folder / name} cannot be read: {_REINSTALL}") from error
+            if actual != expected:
+                raise SetupError(f"the SEM's file {folder / name} is damaged, its hash differs: {_REINSTALL}")
+
+
+def hash_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,63 @@
+"""An ONNX network and its tokenizer: dialogues in, arrays out, in batches of similar length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...contract import Dialogue
+from .encoding import DialogueEncoder, Encoded, pad
+
+Array = NDArray[np.float32]
+SLOWER = ["SkipLayerNormFusion"]
+"""Optimisers of ONNX Runtime that cost more than they gain: the fused kernel takes five times as long on a CPU."""
+
+
+class OnnxNetwork:
+    """Run a network of a SEM folder on the CPU.
+
+    Args:
+        folder: Holds `model.onnx` and `tokenizer.json`.
+        max_tokens: The window, special tokens included.
+        threads: Threads of ONNX Runtime; 0 leaves the choice to it.
+        batch_size: Dialogues a pass.
+    """
+
+    def __init__(self, folder: Path, max_tokens: int, *, threads: int = 0, batch_size: int = 32) -> None:
+        import onnxruntime as ort
+        from tokenizers import Tokenizer
+
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.intra_op_num_threads = threads
+        self._session = ort.InferenceSession(
+            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOWER
+        )
+        self._fetched_alone = ort.RunOptions()
+        self._fetched_alone.only_execute_path_to_fetches = True
+        self._encoder = DialogueEncoder(Tokenizer.from_file(str(folder / "tokenizer.json")), max_tokens)
+        self._batch_size = batch_size
+
+    def encode(self, dialogues: Sequence[Dialogue]) -> list[Encoded]:
+        """Return the token ids of dialogues."""
+        return self._encoder.batch(dialogues)
+
+    def run(self, encoded: Sequence[Encoded], *outputs: str) -> list[list[Array]]:
+        """Return for each named output one array a dialogue; only what they need is computed.
+
+        An output of [batch, tokens, …] comes with its padding.
+        """
+        found: list[list[Any]] = [[None] * len(encoded) for _ in outputs]
+        order = sorted(range(len(encoded)), key=lambda i: len(encoded[i].ids))
+        for start in range(0, len(order), self._batch_size):
+            part = order[start : start + self._batch_size]
+            arrays: Any = self._session.run(outputs, pad([encoded[i] for i in part]), self._fetched_alone)
+            for held, array in zip(found, arrays, strict=True):
+                for index, row in zip(part, array, strict=True):
+                    held[index] = row
+        return found

@@ -1,0 +1,57 @@
+"""`hef bench turn`: what is counted of a turn; never how long it took."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hef.bench.synthetic_dialogues import turns_apart
+from hef.bench.turn_speed import measure_turns
+from hef.cli.app import app
+from hef.sem import shipped_sem
+from tiny_llm import tiny_llm
+from typer.testing import CliRunner
+
+
+def test_no_dialogue_begins_another():
+    said = [tuple(turn.text for turn in dialogue) for dialogue in turns_apart(60)]
+    assert [len(texts) for texts in said[:4]] == [1, 3, 5, 1]
+    assert len({texts[0] for texts in said}) == 60
+
+
+def test_a_local_model_is_held_to_a_length_and_its_prompt_tokens_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "110")
+    local = f"huggingface:{tiny_llm(tmp_path)}"
+    arguments = ["bench", "turn", "--model", local, "--repeats", "1", "--tokens", "5", "--threads", "1"]
+    out = tmp_path / "out.json"
+    done = CliRunner().invoke(app, [*arguments, "--json", str(out)])
+    assert done.exit_code == 0, done.stderr
+    assert "times a plain reply" in done.stdout
+    held = json.loads(out.read_text())
+    (result,) = held["results"]
+    assert (held["task"], result["turns"], result["tokens"], result["held"]) == ("turn", 3, 5, True)
+    plain, hef, fresh = (result["ways"][name] for name in ("plain", "hef", "hef_fresh"))
+    assert plain["written"] == hef["written"] == fresh["written"] == 5
+    assert plain["calls"] == 1
+    assert hef["calls"] >= 2
+    assert hef["given"] > plain["given"]
+    assert hef["computed"] < fresh["computed"] == fresh["given"]
+    assert all(way["first_token"] <= way["seconds"] for way in result["ways"].values())
+    assert set(result["by_length"]) == {"1", "3", "5"}
+    assert {"sem_emotion", "coarse_emotion", "draft_response"} <= set(result["nodes"])
+
+
+def test_calls_of_any_chat_model_are_counted_and_unequal_lengths_owned_up_to(scripted: Any):
+    model = scripted("sad")
+    found = measure_turns(model, shipped_sem(), repeats=1)
+    asked = len(model.prompts)
+    assert set(found.ways) == {"plain", "hef"}
+    assert found.ways["plain"].calls == 1
+    assert found.ways["hef"].calls >= 2
+    assert 3 * (found.ways["hef"].calls + 1) <= asked
+    assert found.ways["hef"].given is None
+    assert not found.held

@@ -1,0 +1,65 @@
+"""A thread that is longer than anybody reads: the same turn, with its places counted from the beginning."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hef.contract import SetupError
+from hef.graph import HefContext, create_hef, keep_newest
+from hef.nodes.support.transcript import REACH, dialogue_of
+from hef.prompts import newest
+from hef.sem import shipped_sem
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.store.memory import InMemoryStore
+
+BEFORE = [kind(f"We spoke of this and that, number {n}.") for n in range(200) for kind in (HumanMessage, AIMessage)]
+
+
+def test_causes_memories_and_what_was_not_read_are_counted_from_the_beginning(scripted: Any) -> None:
+    store = InMemoryStore()
+    hef = create_hef(model=scripted("sad", "I am sorry.")).compile(store=store)
+    said = HumanMessage("My dog Bello died last night, and I cannot stop crying.")
+
+    out = hef.invoke({"messages": [*BEFORE, said]}, context=HefContext(user_id="ana"))
+
+    (cause, *_) = out["empathy"].causes
+    assert cause.turn == len(BEFORE)
+    assert said.text[cause.start : cause.end] == cause.text
+    (item,) = store.search(("hef",))
+    assert item.value["turn"] == len(BEFORE) // 2 + 1
+    whole = dialogue_of([*BEFORE, said])
+    _, unseen = newest(whole, HefContext().dialogue_limit)
+    unread = shipped_sem().read([whole])[0].dropped
+    assert 0 < len(BEFORE) - REACH < unread
+    assert re.findall(r"(\d+) turns", out["empathy"].degraded or "") == [str(unread), str(unseen)]
+
+
+def test_what_is_said_before_the_reach_changes_nothing(scripted: Any) -> None:
+    said = HumanMessage("My dog Bello died last night, and I cannot stop crying.")
+    outs = []
+    for before in (BEFORE, [HumanMessage("I won the lottery!"), *BEFORE[1:]]):
+        hef = create_hef(model=scripted("sad", "I am sorry.")).compile()
+        outs.append(hef.invoke({"messages": [*before, said]})["empathy"])
+    assert outs[0] == outs[1]
+
+
+def test_a_trimmed_thread_keeps_its_newest_messages_and_the_memory_every_turn(scripted: Any) -> None:
+    store, config = InMemoryStore(), {"configurable": {"thread_id": "t", "user_id": "ana"}}
+    builder = keep_newest(create_hef(model=scripted("sad", "I am sorry.")), 4)
+    hef: Any = builder.compile(checkpointer=InMemorySaver(), store=store)
+
+    outs = [hef.invoke({"messages": [HumanMessage(f"My dog number {n} died.")]}, config) for n in range(4)]
+
+    assert [len(out["messages"]) for out in outs] == [2, 4, 4, 4]
+    assert outs[-1]["messages"][-2].text == "My dog number 3 died."
+    assert outs[-1]["messages"][-1].text == "I am sorry."
+    assert hef.get_state(config).tasks == ()
+    assert {item.value["text"] for item in store.search(("hef",))} == {f"My dog number {n} died." for n in range(4)}
+
+
+def test_a_thread_cannot_keep_less_than_a_turn(scripted: Any) -> None:
+    with pytest.raises(SetupError, match="at least 2"):
+        keep_newest(create_hef(model=scripted("x")), 1)

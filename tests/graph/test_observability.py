@@ -1,0 +1,182 @@
+"""What an operator sees of a turn: log lines without a word of it, spans, and no connection to anywhere."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hef.contract import ModelError
+from hef.graph import HefContext, create_hef, create_perception
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.store.memory import InMemoryStore
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from scripted_chat import ScriptedChat
+
+SAID = "My grandmother Wilhelmina collapsed yesterday."
+REPLY = "Collapsing must have frightened everybody."
+ASK = {"messages": [HumanMessage(SAID)]}
+ANA = HefContext(user_id="ana")
+NODES = ["recall", "sem_emotion", "coarse_emotion", "fine_emotion", "cause_words", "draft_response", "remember"]
+WORDS = {word.strip(".").lower() for word in f"{SAID} {REPLY}".split() if len(word) > 4}
+
+
+class CountingChat(ScriptedChat):
+    """A scripted chat model that says how many tokens it used, 11 read and 7 written a call."""
+
+    def _message(self, answer: Any, tools: Any) -> AIMessage:
+        usage: Any = {"input_tokens": 11, "output_tokens": 7, "total_tokens": 18}
+        return AIMessage(answer, usage_metadata=usage, response_metadata={"model_name": "counting"})
+
+    _stream = property()  # type: ignore[assignment]
+
+
+class BrokenStore(InMemoryStore):
+    def batch(self, ops: Any) -> Any:
+        raise OSError(f"disk on fire while searching for {SAID}")
+
+
+@pytest.fixture(scope="module")
+def exporter() -> InMemorySpanExporter:
+    """Return where all spans of this process go; OpenTelemetry takes one provider a process."""
+    held = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(held))
+    trace.set_tracer_provider(provider)
+    return held
+
+
+@pytest.fixture
+def spans(exporter: InMemorySpanExporter) -> Callable[[], list[ReadableSpan]]:
+    exporter.clear()
+    return lambda: list(exporter.get_finished_spans())
+
+
+def words_in(text: str) -> set[str]:
+    return {word for word in WORDS if word in text.lower()}
+
+
+def test_a_turn_is_one_line_at_info_without_a_word_of_it(scripted: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    hef = create_hef(model=scripted("sad", REPLY)).compile(store=InMemoryStore())
+    out = hef.invoke(ASK, context=ANA)
+
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("hef")]
+    assert len(lines) == 1
+    empathy = out["empathy"]
+    assert lines[0].startswith(f"turn: emotion={empathy.emotion} stage={empathy.stage} requeries={empathy.requeries}")
+    assert "sem=minilm model=scripted degraded=- ms=" in lines[0]
+    assert lines[0].rpartition("=")[2].isdigit()
+    assert "ana" not in lines[0].split("=")
+    assert words_in(caplog.text) == set()
+
+
+def test_what_is_left_out_warns_by_its_class(scripted: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    create_hef(model=scripted(ValueError(SAID), REPLY)).compile(store=BrokenStore()).invoke(ASK, context=ANA)
+
+    warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert sorted(warned) == [
+        "coarse_emotion left something out (ValueError)",
+        "recall left something out (OSError)",
+        "remember left something out (OSError)",
+    ]
+    assert "degraded=coarse_emotion,recall,remember" in caplog.text
+    assert words_in(caplog.text) == set()
+
+
+def test_a_turn_without_a_reply_warns_by_its_class(scripted: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    with pytest.raises(ModelError):
+        create_hef(model=scripted("sad", ValueError(SAID))).compile().invoke(ASK)
+
+    assert "draft_response raised ModelError" in caplog.messages
+    assert words_in(caplog.text) == set()
+
+
+def test_debug_tells_what_was_asked(scripted: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="hef")
+
+    create_hef(model=scripted("sad", REPLY)).compile().invoke(ASK)
+
+    asked = [message for message in caplog.messages if message.startswith("asked")]
+    assert len(asked) == 2
+    assert all("Wilhelmina" in message for message in asked)
+    assert [message.split()[0] for message in caplog.messages if " took " in message] == NODES[:2] + NODES[2:]
+
+
+def test_perception_ends_with_the_same_line(scripted: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    create_perception(model=scripted("sad")).compile().invoke(ASK)
+
+    assert [message.split()[0] for message in caplog.messages] == ["turn:"]
+
+
+@pytest.mark.parametrize("form", ["sync", "async"])
+async def test_each_node_is_a_span_below_the_host_s(form: str, spans: Callable[[], list[ReadableSpan]]) -> None:
+    hef = create_hef(model=CountingChat(script=["sad", REPLY])).compile()
+
+    with trace.get_tracer("host").start_as_current_span("request") as request:
+        _ = hef.invoke(ASK) if form == "sync" else await hef.ainvoke(ASK)
+
+    found = {span.name: span for span in spans()}
+    assert sorted(found) == sorted(["request", *(f"hef.{node}" for node in NODES)])
+    assert all(
+        span.parent and span.parent.span_id == request.get_span_context().span_id
+        for name, span in found.items()
+        if name != "request"
+    )
+    coarse, draft = (dict(found[f"hef.{node}"].attributes or {}) for node in ("coarse_emotion", "draft_response"))
+    assert coarse.items() >= {"hef.node": "coarse_emotion", "hef.strategy": "two_stage", "hef.requeries": 0}.items()
+    for attributes in (coarse, draft):
+        assert attributes["gen_ai.usage.input_tokens"] == 11
+        assert attributes["gen_ai.usage.output_tokens"] == 7
+        assert attributes["gen_ai.request.model"] == "scripted"
+        assert attributes["hef.degraded"] is False
+    assert (found["hef.sem_emotion"].attributes or {})["hef.sem"] == "minilm"
+    assert "gen_ai.request.model" not in (found["hef.recall"].attributes or {})
+
+
+def test_spans_say_what_was_left_out_and_nothing_that_was_said(spans: Callable[[], list[ReadableSpan]]) -> None:
+    hef = create_hef(model=ScriptedChat(script=[ValueError(SAID), OSError(SAID)])).compile(store=BrokenStore())
+
+    with pytest.raises(ModelError):
+        hef.invoke(ASK, context=ANA)
+
+    found = {span.name: span for span in spans()}
+    recall, coarse, draft = (found[f"hef.{node}"] for node in ("recall", "coarse_emotion", "draft_response"))
+    assert ((recall.attributes or {})["hef.degraded"], (recall.attributes or {})["error.type"]) == (True, "OSError")
+    assert (coarse.attributes or {})["error.type"] == "ValueError"
+    assert (draft.attributes or {})["error.type"] == "ModelError"
+    assert draft.status.status_code is trace.StatusCode.ERROR
+    assert words_in("".join(span.to_json() for span in found.values())) == set()
+
+
+def test_without_opentelemetry_a_turn_is_the_same(
+    scripted: Any, spans: Callable[[], list[ReadableSpan]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "opentelemetry.trace")
+
+    out = create_hef(model=scripted("sad", REPLY)).compile().invoke(ASK)
+
+    assert out["messages"][-1].text == REPLY
+    assert spans() == []
+
+
+def test_the_command_line_logs_where_it_is_asked_to() -> None:
+    command = [sys.executable, "-m", "hef.cli", "--log", "info", "reply", SAID, "--no-memory", "--json"]
+    done = subprocess.run([*command, "--strategy", "sem_only"], capture_output=True, text=True, check=True)
+
+    assert "INFO hef.graph.node_telemetry: turn: emotion=" in done.stderr
+    assert words_in(done.stderr) == set()
+    assert done.stdout.startswith("{")

@@ -1,0 +1,228 @@
+"""The generated judgement: structured output where there is some, text otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from hef.contract import HefContext, Reading, Turn
+from hef.graph import create_hef
+from hef.llm import LocalChat
+from hef.nodes.deciding.fit_registry import Fits
+from hef.nodes.judging.judge import Judge
+from hef.nodes.judging.structured_output import gives_structure
+from hef.prompts import Prompts
+from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.language_models import FakeListChatModel
+from langchain_core.messages import HumanMessage
+from scripted_chat import ScriptedChat, StructuredChat
+
+TURNS = [Turn("speaker", "My dog died.")]
+READING = Reading(
+    distribution={label: 0.5 if label == "sad" else 0.5 / 31 for label in TAXONOMY.labels},
+    primary=("sad", "devastated"),
+)
+SETTINGS = HefContext()
+SAID = {"messages": [HumanMessage("My dog died last night.")]}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text() | st.sampled_from([*TAXONOMY.labels, "none"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def new_judge() -> Judge:
+    """Return a judge that has not learned yet what a model can do."""
+    return Judge(Prompts(), TAXONOMY, Fits("minilm"))
+
+
+def judged(model: Any, judge: Judge | None = None, readings: Any = (READING,)) -> str | None:
+    """Ask a judge; without one a new one in both ways, which must come to the same."""
+    if judge is not None:
+        return judge.judge(model, TURNS, readings, SETTINGS).emotion
+    twin = model.model_copy(deep=True)
+    other = asyncio.run(new_judge().ajudge(twin, TURNS, readings, SETTINGS))
+    found = new_judge().judge(model, TURNS, readings, SETTINGS)
+    assert (found, model.prompts) == (other, twin.prompts)
+    return found.emotion
+
+
+@pytest.mark.parametrize(
+    ("answer", "emotion"),
+    [
+        ({"emotion": "sad", "hypothesis": "none"}, "sad"),
+        ({"emotion": "none", "hypothesis": "guilty"}, "guilty"),
+        ({"emotion": "Sadness"}, "sad"),
+        ({"emotion": "none", "hypothesis": "Scared."}, "afraid"),
+    ],
+)
+def test_structured_output_is_asked_for_once_where_the_model_has_it(answer: Any, emotion: str) -> None:
+    model = StructuredChat(script=[answer])
+
+    assert judged(model) == emotion
+    (schema,) = model.schemas
+    assert schema["properties"]["emotion"]["enum"] == ["sad", "devastated", "none"]
+    assert schema["properties"]["hypothesis"]["enum"] == [*TAXONOMY.labels, "none"]
+
+
+def test_without_a_reading_every_label_is_offered_at_once() -> None:
+    model = StructuredChat(script=[{"emotion": "sad"}])
+
+    judged(model, readings=[])
+
+    assert model.schemas[0]["properties"]["emotion"]["enum"] == [*TAXONOMY.labels, "none"]
+
+
+@pytest.mark.parametrize("broken", ["no tool call", {"feeling": "sad"}, {"emotion": 3}, ValueError("no tools here")])
+def test_structured_output_that_fails_gives_way_to_text_for_good(broken: Any) -> None:
+    model, judge = StructuredChat(script=[broken, "sad", "lonely"]), new_judge()
+
+    assert judged(model, judge) == "sad"
+    assert judged(model, judge) == "lonely"
+    assert model.schemas[-2:] == [None, None]
+    assert len(model.prompts) == 3
+
+
+def test_an_escape_without_a_hypothesis_is_asked_again_as_text() -> None:
+    model, judge = (
+        StructuredChat(script=[{"emotion": "none", "hypothesis": "none"}, "sad"]),
+        new_judge(),
+    )
+
+    assert judged(model, judge) == "sad"
+    judged(model, judge)
+    assert [schema is None for schema in model.schemas] == [False, True, False, True]
+
+
+def test_a_busy_server_is_no_sign_that_structured_output_is_missing() -> None:
+    model, judge = (
+        StructuredChat(script=[TimeoutError(), {"emotion": "sad"}]),
+        new_judge(),
+    )
+
+    with pytest.raises(TimeoutError):
+        judge.judge(model, TURNS, [READING], SETTINGS)
+
+    assert judged(model, judge) == "sad"
+
+
+def test_a_model_that_is_down_is_not_taken_for_one_without_structured_output() -> None:
+    model = StructuredChat(script=[ValueError("down"), ValueError("down"), {"emotion": "sad"}])
+    judge = new_judge()
+
+    with pytest.raises(ValueError, match="down"):
+        judge.judge(model, TURNS, [READING], SETTINGS)
+
+    assert judged(model, judge) == "sad"
+
+
+@pytest.mark.parametrize(
+    ("profile", "gives"),
+    [
+        (None, True),
+        ({}, True),
+        ({"structured_output": True}, True),
+        ({"tool_calling": True, "structured_output": False}, True),
+        ({"tool_calling": False, "structured_output": False}, False),
+    ],
+)
+def test_a_models_profile_says_whether_it_gives_structure(profile: Any, gives: bool) -> None:
+    assert gives_structure(StructuredChat(script=[], profile=profile)) is gives
+
+
+def test_models_that_only_inherit_structured_output_do_not_give_it() -> None:
+    assert not gives_structure(LocalChat(model_id="embedded"))
+    assert not gives_structure(ScriptedChat(script=[], profile={"structured_output": True}))
+    assert not gives_structure(FakeListChatModel(responses=[]))
+
+
+def test_a_hosted_model_gives_structure() -> None:
+    openai = pytest.importorskip("langchain_openai")
+
+    assert gives_structure(openai.ChatOpenAI(api_key="none", model="gpt-4o"))
+
+
+def test_a_useless_answer_is_shown_again_in_short(scripted: Any) -> None:
+    model = scripted("word " * 2_000_000, "sad")
+
+    assert judged(model) == "sad"
+    assert len(model.prompts[1][2].text) <= 300
+
+
+def test_an_empty_answer_is_repaired_without_an_empty_message(scripted: Any) -> None:
+    model = scripted(" ", "sad")
+
+    assert judged(model) == "sad"
+    assert model.prompts[1][2].text == "…"
+
+
+@given(st.lists(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")), min_size=1, max_size=2))
+def test_whatever_is_written_the_judgement_is_a_label_or_none(answers: list[str]) -> None:
+    model = ScriptedChat(script=answers)
+
+    assert new_judge().judge(model, TURNS, [READING], SETTINGS).emotion in (
+        None,
+        *TAXONOMY.labels,
+    )
+    assert len(model.prompts) <= 2
+
+
+@given(st.dictionaries(st.sampled_from(["emotion", "hypothesis", "x"]), JSON, max_size=3), st.text())
+def test_whatever_structure_comes_the_judgement_is_a_label_or_none(answer: Any, text: str) -> None:
+    model = StructuredChat(script=[answer, text])
+
+    assert new_judge().judge(model, TURNS, [READING], SETTINGS).emotion in (
+        None,
+        *TAXONOMY.labels,
+    )
+    assert len(model.prompts) <= 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "script", "calls"),
+    [
+        (ScriptedChat, ["sad", "I hear you."], 2),
+        (ScriptedChat, ["Hm.", "sad", "I hear you."], 3),
+        (StructuredChat, [{"emotion": "sad"}, "I hear you."], 2),
+        (StructuredChat, ["no structure", "sad", "I hear you."], 3),
+    ],
+)
+def test_a_turn_in_which_sem_and_llm_agree_takes_three_calls_at_most(kind: Any, script: Any, calls: int) -> None:
+    model = kind(script=script)
+
+    out = create_hef(model=model).compile().invoke(SAID)
+
+    assert (out["messages"][-1].text, out["empathy"].agreed) == ("I hear you.", True)
+    assert len(model.prompts) == calls
+
+
+class Counted(ScriptedChat):
+    scored: list[Any] = []  # noqa: RUF012
+
+    def score_choices(self, messages: Any, choices: Any, **named: Any) -> dict[str, float]:
+        self.scored.append(messages)
+        return {choice: 0.0 if choice == "sad" else -5.0 for choice in choices}
+
+    async def ascore_choices(self, messages: Any, choices: Any, **named: Any) -> dict[str, float]:
+        return self.score_choices(messages, choices, **named)
+
+
+def test_a_turn_with_a_scoring_llm_takes_one_judgement_and_one_reply() -> None:
+    model = Counted(script=["I hear you."], scored=[])
+
+    out = create_hef(model=model).compile().invoke(SAID)
+
+    assert out["empathy"].agreed
+    assert (len(model.scored), len(model.prompts)) == (1, 1)
+    assert model.prompts[0][:2] == model.scored[0]
+
+
+def test_what_is_judged_is_no_token_of_the_stream(scripted: Any) -> None:
+    hef = create_hef(model=scripted("Hm.", "sad", "I hear you.")).compile()
+
+    nodes = {about["langgraph_node"] for _, about in hef.stream(SAID, stream_mode="messages")}
+
+    assert nodes == {"draft_response"}

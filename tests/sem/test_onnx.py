@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from math import fsum
+from pathlib import Path
+
+import hef.sem.runtime.shipped
+import numpy as np
+import pytest
+from hef.contract import SetupError, Turn
+from hef.sem import EMPATHETIC_DIALOGUES, EmbeddingSem, OnnxSem, Sem, Taxonomy, shipped_sem
+from hef.sem.distribution import check_reading
+
+FOLDER = Path(hef.sem.runtime.shipped.__file__).parent / "model"
+DOG = [Turn("speaker", "My dog died last night.")]
+TALK = [
+    Turn("speaker", "Finally, I’ve got the job 🎉 at the naïve café!"),
+    Turn("listener", "Congratulations! When do you start?"),
+    Turn("speaker", "On Monday. I am so proud and so happy."),
+]
+
+
+@pytest.fixture(scope="module")
+def sem() -> OnnxSem:
+    return OnnxSem(FOLDER, EMPATHETIC_DIALOGUES, threads=1)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "model"
+    shutil.copytree(FOLDER, folder)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_it_fulfils_both_protocols(sem: OnnxSem) -> None:
+    assert isinstance(sem, Sem)
+    assert isinstance(sem, EmbeddingSem)
+
+
+def test_reading_is_a_distribution_over_the_taxonomy_in_its_order(sem: OnnxSem) -> None:
+    (reading,) = sem.read([TALK])
+
+    assert tuple(reading.distribution) == EMPATHETIC_DIALOGUES.labels
+    assert fsum(reading.distribution.values()) == pytest.approx(1)
+    assert check_reading(reading, EMPATHETIC_DIALOGUES.labels, "minilm").sem == "minilm"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("My dog died last night.", {"sad", "devastated"}),
+        ("I finally got the job I dreamed of!", {"joyful", "excited", "proud"}),
+        ("There was a noise in the dark house and I could not move.", {"afraid", "terrified"}),
+    ],
+)
+def test_plain_situations_are_read_right(sem: OnnxSem, text: str, expected: set[str]) -> None:
+    (reading,) = sem.read([[Turn("speaker", text)]])
+
+    assert expected & set(reading.ranked[:3])
+
+
+def test_batch_reads_as_one_by_one_and_keeps_the_order(sem: OnnxSem) -> None:
+    dialogues = [[Turn("speaker", "I am sad. " * n + text)] for n, text in enumerate(["dog", "A party!", "?"] * 2)]
+    small = OnnxSem(FOLDER, EMPATHETIC_DIALOGUES, threads=1, batch_size=2)
+
+    for batched, dialogue in zip(small.read(dialogues[::-1]), dialogues[::-1], strict=True):
+        (alone,) = sem.read([dialogue])
+        # Dynamic int8 scales depend on what else is in the batch.
+        assert batched.distribution == pytest.approx(alone.distribution, abs=0.05)
+        assert batched.ranked[0] in alone.ranked[:3]
+
+
+def test_views_look_at_their_turns(sem: OnnxSem) -> None:
+    readings = sem.read([TALK, TALK], views=["last_turn", "dialogue"])
+
+    assert [reading.view for reading in readings] == ["last_turn", "dialogue"]
+    assert readings[0].distribution == pytest.approx(sem.read([TALK[-1:]])[0].distribution, abs=0.05)
+
+
+def test_views_are_one_a_dialogue(sem: OnnxSem) -> None:
+    with pytest.raises(SetupError, match="1 views for 2 dialogues"):
+        sem.read([TALK, TALK], views=["last_turn"])
+
+
+def test_nothing_to_read_gives_nothing(sem: OnnxSem) -> None:
+    assert sem.read([]) == sem.causes([], []) == sem.embed([]) == []
+
+
+def test_dialogue_without_turns_is_refused(sem: OnnxSem) -> None:
+    with pytest.raises(SetupError, match="at least one turn"):
+        sem.read([DOG, []])
+
+
+def test_causes_stand_where_they_say(sem: OnnxSem) -> None:
+    (causes,) = sem.causes([TALK], ["joyful"])
+
+    assert 0 < len(causes) <= 5
+    assert all(TALK[cause.turn].text[cause.start : cause.end] == cause.text for cause in causes)
+    assert all(TALK[cause.turn].role == "speaker" for cause in causes)
+    assert all(0 <= cause.weight <= 1 for cause in causes)
+    assert [cause.weight for cause in causes] == sorted((cause.weight for cause in causes), reverse=True)
+    assert fsum(cause.weight for cause in causes) <= 1 + 1e-6
+
+
+def test_causes_depend_on_the_emotion(sem: OnnxSem) -> None:
+    mixed = [Turn("speaker", "My grandmother died yesterday and then my team won the lottery.")]
+
+    sad, joyful = sem.causes([mixed, mixed], ["sad", "joyful"])
+
+    assert {cause.text for cause in sad[:2]} != {cause.text for cause in joyful[:2]}
+    assert "died" in {cause.text for cause in sad[:3]}
+
+
+def test_cause_limit_is_kept() -> None:
+    (causes,) = OnnxSem(FOLDER, EMPATHETIC_DIALOGUES, threads=1, cause_limit=1).causes([TALK], ["joyful"])
+
+    assert len(causes) == 1
+
+
+def test_unknown_emotion_names_the_known_ones(sem: OnnxSem) -> None:
+    with pytest.raises(SetupError, match=r"unknown emotion 'bored'; SEM 'minilm' knows afraid, .*trusting"):
+        sem.causes([DOG], ["bored"])
+
+
+@pytest.mark.parametrize(
+    "text", ["", " \n ", "😢😢😢", "👩\u200d👧", "\x00\x01\x1b[2J", "\ud83d", "!?", "悲しい", "a" * 5000]
+)
+def test_odd_turn_is_read_without_harm(sem: OnnxSem, text: str) -> None:
+    dialogue = [Turn("speaker", text)]
+
+    (reading,) = sem.read([dialogue])
+    (causes,) = sem.causes([dialogue], ["sad"])
+
+    check_reading(reading, EMPATHETIC_DIALOGUES.labels, "minilm")
+    assert all(dialogue[0].text[cause.start : cause.end] == cause.text for cause in causes)
+
+
+def test_200000_characters_are_read_by_their_end(sem: OnnxSem) -> None:
+    long = [Turn("speaker", "What a lovely day with friends. " * 6300 + DOG[0].text * 100)]
+
+    (reading,) = sem.read([long])
+    (causes,) = sem.causes([long], ["sad"])
+
+    assert reading.dropped == 1
+    assert {"sad", "devastated"} & set(reading.ranked[:3])
+    assert min(cause.start for cause in causes) > 200_000
+    assert all(long[0].text[cause.start : cause.end] == cause.text for cause in causes)
+
+
+def test_sentence_vectors_are_unit_and_near_for_what_is_alike(sem: OnnxSem) -> None:
+    texts = ["My dog died.", "I lost my puppy, he passed away.", "I passed the driving test."]
+
+    vectors = np.array(sem.embed(texts))
+
+    assert vectors.shape == (3, sem.dimensions)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(3), abs=1e-3)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]
+
+
+def test_description_needs_no_weights() -> None:
+    fresh = shipped_sem()
+
+    assert fresh.description.name == "minilm"
+    assert fresh.description.taxonomy is EMPATHETIC_DIALOGUES
+    assert 1 < fresh.description.size_mb < 40
+    assert fresh._opened is None
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "tokenizer.json"])
+def test_damaged_file_is_named(copy: Path, file: str) -> None:
+    path = copy / file
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+    with pytest.raises(SetupError, match=rf"{file} is damaged.*reinstall hef"):
+        OnnxSem(copy, EMPATHETIC_DIALOGUES)
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "tokenizer.json", "sem.json"])
+def test_missing_file_is_named(copy: Path, file: str) -> None:
+    (copy / file).unlink()
+
+    with pytest.raises(SetupError, match=f"{file}.*reinstall hef"):
+        OnnxSem(copy, EMPATHETIC_DIALOGUES)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"name": "x"}', '{"name'])
+def test_broken_manifest_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "sem.json").write_text(text, encoding="utf-8")
+
+    with pytest.raises(SetupError, match=r"sem.json is not a SEM manifest"):
+        OnnxSem(tmp_path, EMPATHETIC_DIALOGUES)
+
+
+def test_taxonomy_with_other_labels_is_refused() -> None:
+    with pytest.raises(SetupError, match="other labels than taxonomy 'mine'"):
+        OnnxSem(FOLDER, Taxonomy("mine", ("sad", "glad")))
+
+
+def test_manifest_holds_the_hash_of_every_file() -> None:
+    manifest = json.loads((FOLDER / "sem.json").read_text(encoding="utf-8"))
+
+    assert set(manifest["sha256"]) == {path.name for path in FOLDER.iterdir()} - {"sem.json"}
+
+
+def test_causes_of_what_was_just_read_need_no_second_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    sem, dialogue = shipped_sem(), [Turn("speaker", "My dog died last night.")]
+    (expected,) = sem.causes([dialogue], ["sad"])
+    again = OnnxSem(Path(hef.sem.runtime.shipped.__file__).parent / "model", threads=1)
+    (reading,) = again.read([dialogue])
+    monkeypatch.setattr(again._network(), "_session", None)
+
+    (found,) = again.causes([dialogue], ["sad"])
+
+    assert reading.ranked[0] in ("sad", "devastated")
+    assert [cause.text for cause in found] == [cause.text for cause in expected]

@@ -1,0 +1,1 @@
+"""Training: what the SEM's runs and the adapter's runs share."""

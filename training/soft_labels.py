@@ -1,0 +1,129 @@
+"""What finished runs hand on: soft labels of the samples that another run learns from, and weights to begin with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from ..contract import SetupError, Turn
+from ..data.conversations import Sample
+from ..sem.runtime.encoding import DialogueEncoder
+from ..sem.taxonomy import Taxonomy
+from .sem.backbone import resolve_backbone
+from .sem.emotion_network import EmotionNetwork, Outputs
+from .sem.forward import Forward
+from .sem.sem_recipe import Recipe
+
+PART = 8192
+"""Samples between two saves."""
+
+
+class Taught(NamedTuple):
+    """What teachers say of one dialogue."""
+
+    logits: Tensor
+    """Their mean logits, [labels]."""
+    features: Tensor
+    """Their pooled features side by side, each of unit length and less its mean over the first dialogues, [widths]."""
+
+
+def load_finished(folder: Path, taxonomy: Taxonomy) -> tuple[Forward, EmotionNetwork]:
+    """Return the network that a finished run left, and how it reads.
+
+    Raises:
+        SetupError: The folder holds no finished run.
+    """
+    try:
+        recipe = Recipe.model_validate(json.loads((folder / "recipe.json").read_text(encoding="utf-8")))
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        backbone = resolve_backbone(recipe.backbone)
+        network = EmotionNetwork.from_backbone(backbone, len(taxonomy.labels), attentive=recipe.attentive)
+        network.load_state_dict(torch.load(folder / "network.pt", map_location="cpu"))
+        tokenizer = Tokenizer.from_file(str(Path(backbone) / "tokenizer.json"))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise SetupError(f"{folder} holds no finished run of these labels: {error}") from error
+    return Forward(DialogueEncoder(tokenizer, recipe.max_tokens), device), network.to(device).eval()
+
+
+def mean_weights(folders: Sequence[Path], taxonomy: Taxonomy) -> dict[str, Tensor]:
+    """Return the mean weights of finished runs that one run led to (model soup, Wortsman et al., ICML 2022).
+
+    Raises:
+        SetupError: A folder holds no finished run, or the runs are of different shapes.
+    """
+    states = [load_finished(folder, taxonomy)[1].state_dict() for folder in folders]
+    shapes = [{name: weight.shape for name, weight in state.items()} for state in states]
+    if any(shape != shapes[0] for shape in shapes):
+        raise SetupError(
+            f"the runs in {', '.join(map(str, folders))} are of different shapes: their mean means nothing"
+        )
+    return {
+        name: torch.stack([state[name].float() for state in states]).mean(0).to(first.dtype)
+        for name, first in states[0].items()
+    }
+
+
+class SoftLabels:
+    """What several teachers say of dialogues, kept in a file in half precision.
+
+    Args:
+        path: Where it is kept; what stands there already is not read again.
+        teachers: Folders of finished runs.
+        taxonomy: The labels.
+    """
+
+    def __init__(self, path: Path, teachers: Sequence[Path], taxonomy: Taxonomy) -> None:
+        self._path = path
+        self._teachers = [load_finished(folder, taxonomy) for folder in teachers]
+        self._labels = len(taxonomy.labels)
+        held = torch.load(path) if path.exists() else {"rows": {}, "mean": None}
+        self._rows: dict[tuple[tuple[str, str], ...], Tensor] = held["rows"]
+        self._mean: Tensor | None = held["mean"]
+
+    @property
+    def width(self) -> int:
+        """Width of the teachers' features side by side."""
+        return sum(network.width for _, network in self._teachers)
+
+    def teach(self, samples: Sequence[Sample], report: Callable[[int, int], None] = lambda done, total: None) -> None:
+        """Read the samples that are not known yet, a part at a time."""
+        unknown = list(
+            {_key(sample.turns): sample for sample in samples if _key(sample.turns) not in self._rows}.items()
+        )
+        for start in range(0, len(unknown), PART):
+            part = unknown[start : start + PART]
+            rows = self._read([sample for _, sample in part])
+            if self._mean is None:
+                self._mean = rows[:, self._labels :].mean(0)
+            rows[:, self._labels :] -= self._mean
+            self._rows.update(zip((key for key, _ in part), rows.half().clone(), strict=True))
+            torch.save({"rows": self._rows, "mean": self._mean}, self._path)
+            report(start + len(part), len(unknown))
+
+    def of(self, sample: Sample) -> Taught | None:
+        """Return what the teachers say of a sample, or None where they were not asked."""
+        row = self._rows.get(_key(sample.turns))
+        return None if row is None else Taught(row[: self._labels], row[self._labels :])
+
+    def _read(self, samples: Sequence[Sample]) -> Tensor:
+        """Return the teachers' mean logits and their features for each sample, [samples, labels + widths]."""
+        logits, features = torch.zeros(len(samples), self._labels), list[Tensor]()
+        for forward, network in self._teachers:
+            rows = torch.stack(forward.each(network, samples, _logits_and_features)).float().cpu()
+            logits += rows[:, : self._labels] / len(self._teachers)
+            features.append(rows[:, self._labels :])
+        return torch.cat([logits, *features], dim=-1)
+
+
+def _logits_and_features(out: Outputs, mask: Tensor) -> Tensor:
+    return torch.cat([out.logits.float(), nn.functional.normalize(out.pooled.float(), dim=-1)], dim=-1)
+
+
+def _key(turns: Sequence[Turn]) -> tuple[tuple[str, str], ...]:
+    return tuple((turn.role, turn.text) for turn in turns)
