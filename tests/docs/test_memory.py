@@ -10,11 +10,10 @@ import shlex
 from pathlib import Path
 
 import pytest
+from chroma_server import chroma_server
+from documents import ROOT
 from hef.cli.app import app
-from readme import ROOT
 from typer.testing import CliRunner
-
-from .chroma_server import chroma_server
 
 DOC = (ROOT / "docs" / "memory.md").read_text(encoding="utf-8")
 ALONE, _, REST = DOC.partition("## Many people")

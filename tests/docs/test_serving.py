@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from documents import ROOT
 from postgres_server import binaries
-from readme import ROOT
 from serving_site import Site
 
 pytest.importorskip("psycopg")

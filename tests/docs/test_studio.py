@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from dev_server import dev_server
+from documents import ROOT
 from hef.cli.app import app
 from hef.graph import HefContext, create_hef
 from PIL import Image
-from readme import ROOT
 from typer.testing import CliRunner
 
 DOC = (ROOT / "docs" / "studio.md").read_text(encoding="utf-8")

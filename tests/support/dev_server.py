@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from readme import ROOT
+from documents import ROOT
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from chroma_server import chroma_server
+from documents import ROOT
 from llm_server import llm_server
 from postgres_server import postgres_server
-from readme import ROOT
 
 
 class Site:

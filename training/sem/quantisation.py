@@ -13,7 +13,7 @@ from onnxruntime.quantization import CalibrationDataReader
 from ...sem.runtime.encoding import Encoded, pad
 
 EVENNESS = 0.75
-"""How far differences between features move from what a matrix reads into the matrix; chosen in docs/decisions.md."""
+"""How far differences between features move from what a matrix reads into the matrix; chosen by measurement, see docs/experiments/2026-11-24-quantisation.md."""
 NARROW = 16
 """Matrices that read fewer features stay as they are."""
 TINY = 1e-4
