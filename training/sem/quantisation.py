@@ -13,7 +13,10 @@ from onnxruntime.quantization import CalibrationDataReader
 from ...sem.runtime.encoding import Encoded, pad
 
 EVENNESS = 0.75
-"""How far differences between features move from what a matrix reads into the matrix; chosen by measurement, see docs/experiments/2026-11-24-quantisation.md."""
+"""SmoothQuant's alpha: the share of the differences between features that moves from a matrix's input into the matrix.
+
+Chosen by measurement: docs/experiments/2026-11-24-quantisation.md, record 0005.
+"""
 NARROW = 16
 """Matrices that read fewer features stay as they are."""
 TINY = 1e-4
