@@ -13,7 +13,7 @@ from langgraph.store.base import IndexConfig
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..memory import ChromaStore, arecall_turns, aremember_turn
-from .synthetic_turns import MadeVectors, made_turn
+from .synthetic_turns import RandomVectors, made_turn
 
 _TURNS = 3
 
@@ -44,7 +44,7 @@ def measure_crowd(url: str, users: int, dims: int) -> CrowdReport:
 
 
 async def _measure(url: str, collection: str, users: int, dims: int) -> CrowdReport:
-    index: IndexConfig = {"dims": dims, "embed": MadeVectors(dims), "fields": ["text"]}
+    index: IndexConfig = {"dims": dims, "embed": RandomVectors(dims), "fields": ["text"]}
     with ChromaStore.from_url(url, index=index, collection=collection) as store:
         began = time.perf_counter()
         people = await asyncio.gather(*(_person(store, place, users) for place in range(users)), return_exceptions=True)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ..contract import Dialogue, HefContext
 from ..llm.engine.engine import Engine
-from ..llm.engine.sampling import Sampling, picker
+from ..llm.engine.sampling import Sampling, make_sampler
 from ..llm.scoring import log_likelihoods
 from ..llm.weights.loading import Precision, load
 from ..prompts import SCORE_PREFIX, Prompts, score_messages
@@ -125,7 +125,7 @@ def scoring(engine: Engine, heads: Sequence[str], runs: int) -> dict[str, float]
 
 def greedy(engine: Engine, prompt: list[int], longest: int) -> list[int]:
     """Return the tokens of a reply, its end included."""
-    pick = picker(Sampling.model_validate({"repetition_penalty": PENALTY}))
+    pick = make_sampler(Sampling.model_validate({"repetition_penalty": PENALTY}))
     state = engine.start(prompt)
     written = [pick(state.ids, state.logits)]
     while len(written) < longest and written[-1] not in engine.ends:
@@ -136,7 +136,7 @@ def greedy(engine: Engine, prompt: list[int], longest: int) -> list[int]:
 
 def would_write(engine: Engine, prompt: list[int], text: list[int]) -> bool:
     """Tell whether greedy decoding gives exactly this text."""
-    pick = picker(Sampling.model_validate({"repetition_penalty": PENALTY}))
+    pick = make_sampler(Sampling.model_validate({"repetition_penalty": PENALTY}))
     state = engine.start(prompt)
     logits = [state.logits, *engine.branch(state, [text[:-1]])[0]]
     return all(pick([*prompt, *text[:at]], logits[at]) == token for at, token in enumerate(text))

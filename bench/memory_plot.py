@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluation.emotion.plots import figure_class
-from .memory_speed import Beside, MemorySpeed
+from .memory_speed import Comparison, MemorySpeed
 
 _INK, _FILL = "#999999", "#8e44ad"
 
@@ -29,7 +29,7 @@ def plot_growth(reports: Sequence[MemorySpeed], folder: Path) -> Path:
     return folder / "memory.png"
 
 
-def _draw(axes: Any, turns: Sequence[int], held: Sequence[Beside], name: str, raw: str) -> None:
+def _draw(axes: Any, turns: Sequence[int], held: Sequence[Comparison], name: str, raw: str) -> None:
     lines = {"HEF": ([one.hef for one in held], _FILL), raw: ([one.raw for one in held], _INK)}
     for label, (costs, colour) in lines.items():
         medians = [cost.median_ms for cost in costs]

@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..contract import Memory
 from ..evaluation.metrics import Array, Estimate, median_estimate
-from ..memory import ChromaStore, as_json, import_turns, recall_turns, remember_turn
+from ..memory import ChromaStore, dumps, import_turns, recall_turns, remember_turn
 from ..memory.serialisation import value_of
-from ..memory.turn_recall import SPARE
+from ..memory.turn_recall import OVERFETCH
 from .raw_chroma import RawChroma
-from .synthetic_turns import MadeVectors, made_turn
+from .synthetic_turns import RandomVectors, made_turn
 
 Report = Callable[[str, int, int], None]
 """Called with what is done, how far it is, and of how much."""
@@ -37,7 +37,7 @@ class Cost(BaseModel):
     p95_ms: float = Field(description="Milliseconds, 95th percentile")
 
 
-class Beside(BaseModel):
+class Comparison(BaseModel):
     """A call of HEF's memory beside a raw one of Chroma, taken in turns."""
 
     model_config = ConfigDict(frozen=True)
@@ -55,10 +55,10 @@ class MemorySpeed(BaseModel):
     turns: int = Field(description="Turns that are remembered")
     users: int = Field(description="People whose turns they are")
     repeats: int = Field(description="How often each call was timed")
-    recall: Beside = Field(description="Recalling 3 turns of a user, beside a query filtered by the user")
-    write: Beside = Field(description="Writing a turn of 2.3 vectors on average, beside an upsert of one row")
-    write_one: Beside = Field(description="The same for the turns of one vector alone")
-    write_rows: Beside = Field(description="Writing a turn, beside an upsert of a row a vector")
+    recall: Comparison = Field(description="Recalling 3 turns of a user, beside a query filtered by the user")
+    write: Comparison = Field(description="Writing a turn of 2.3 vectors on average, beside an upsert of one row")
+    write_one: Comparison = Field(description="The same for the turns of one vector alone")
+    write_rows: Comparison = Field(description="Writing a turn, beside an upsert of a row a vector")
     imported: int = Field(description="Turns that were imported to come to this size")
     import_seconds: float = Field(description="How long that took, made-up vectors included")
     megabytes: float = Field(description="The folder's size in 10^6 bytes")
@@ -88,7 +88,7 @@ def measure_memory(
         repeats: How often each call is timed at each size.
         report: Told of the progress.
     """
-    vectors = MadeVectors(dims)
+    vectors = RandomVectors(dims)
     index: IndexConfig = {"dims": dims, "embed": vectors, "fields": ["text"]}
     with (
         ChromaStore.from_path(folder / "hef", index=index) as store,
@@ -115,7 +115,7 @@ def measure_memory(
 class _Bench:
     """A memory and two raw collections that hold the same turns."""
 
-    def __init__(self, store: ChromaStore, raw: RawChroma, rows: RawChroma, vectors: MadeVectors, users: int) -> None:
+    def __init__(self, store: ChromaStore, raw: RawChroma, rows: RawChroma, vectors: RandomVectors, users: int) -> None:
         self._store, self._raw, self._rows, self._vectors, self._users = store, raw, rows, vectors, users
         self.held = 0
         """Turns that all hold."""
@@ -130,7 +130,7 @@ class _Bench:
             report("importing", done, size - self.held)
 
         turns = (self._turn(number) for number in range(self.held, size))
-        lines = (as_json({"user": turn["user_id"], "id": turn["id"], "turn": turn}) for turn in turns)
+        lines = (dumps({"user": turn["user_id"], "id": turn["id"], "turn": turn}) for turn in turns)
         import_turns(self._store, lines, report=count)
         self.held = size
 
@@ -143,7 +143,7 @@ class _Bench:
             self._rows.upsert(turns)
             report("writing to Chroma", stop - begin, self.held - begin)
 
-    def time(self, repeats: int, report: Report) -> dict[str, Beside]:
+    def time(self, repeats: int, report: Report) -> dict[str, Comparison]:
         """Return the figures of both calls; the turns written meanwhile stay."""
         chance = np.random.default_rng(self.held)
         recalls, writes, alone, rows = [], [], [], []
@@ -170,7 +170,7 @@ class _Bench:
         return _timed(
             repeat,
             lambda: recall_turns(self._store, user, query, LIMIT),
-            lambda: self._raw.query(user, query, LIMIT + SPARE),
+            lambda: self._raw.query(user, query, LIMIT + OVERFETCH),
         )
 
     def _write(self, repeat: int) -> tuple[tuple[float, ...], bool]:
@@ -203,9 +203,9 @@ def _timed(repeat: int, *calls: Callable[[], Any]) -> tuple[float, ...]:
     return tuple(seconds)
 
 
-def _beside(pairs: Sequence[tuple[float, ...]]) -> Beside:
+def _beside(pairs: Sequence[tuple[float, ...]]) -> Comparison:
     held = 1000 * np.array(pairs)
-    return Beside(hef=_cost(held[:, 0]), raw=_cost(held[:, 1]), ratio=median_estimate(held[:, 0] / held[:, 1]))
+    return Comparison(hef=_cost(held[:, 0]), raw=_cost(held[:, 1]), ratio=median_estimate(held[:, 0] / held[:, 1]))
 
 
 def _cost(taken: Array) -> Cost:

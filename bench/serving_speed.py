@@ -16,7 +16,7 @@ from langgraph.store.base import BaseStore
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..contract import HefContext, SetupError
-from ..graph import create_hef, keep_newest
+from ..graph import create_hef, trim_history
 from ..sem import Sem
 from .counting_serde import CountedSerde
 from .synthetic_turns import made_turn
@@ -28,7 +28,7 @@ WARM = 3
 """Turns before those that count."""
 
 
-class Crowd(BaseModel):
+class ConcurrencyFigures(BaseModel):
     """Some conversations at once."""
 
     model_config = ConfigDict(frozen=True)
@@ -63,7 +63,7 @@ class ServeSpeed(BaseModel):
 
     sem: str = Field(description="Name of the SEM")
     checkpointer: str = Field(description="Class of the checkpointer")
-    crowds: tuple[Crowd, ...] = Field(description="By conversations at once")
+    crowds: tuple[ConcurrencyFigures, ...] = Field(description="By conversations at once")
     lengths: tuple[Length, ...] = Field(description="By length of the thread")
 
 
@@ -96,7 +96,7 @@ async def measure_serving(
     async with _checkpointer(postgres, serde) as saver:
         builder = create_hef(model=chat, sem=sem)
         if keep is not None:
-            keep_newest(builder, keep)
+            trim_history(builder, keep)
         bench = _Bench(builder.compile(checkpointer=saver, store=store), serde, chat)
         for place in range(WARM):
             await bench.turn("warm", "warm", place)
@@ -131,13 +131,13 @@ class _Bench:
         await self._hef.ainvoke({"messages": [said]}, self._config(thread), context=self._context(person))
         return time.perf_counter() - began
 
-    async def crowd(self, count: int, turns: int) -> Crowd:
+    async def crowd(self, count: int, turns: int) -> ConcurrencyFigures:
         """Return the figures of some conversations at once."""
         began, worked = time.perf_counter(), time.process_time()
         talks = await asyncio.gather(*(self._talk(f"{count} {place}", turns) for place in range(count)))
         seconds, worked = time.perf_counter() - began, time.process_time() - worked
         taken = 1000 * np.array(talks).ravel()
-        return Crowd(
+        return ConcurrencyFigures(
             conversations=count,
             turns=len(taken),
             turns_per_second=len(taken) / seconds,

@@ -58,7 +58,7 @@ def _told(number: int, step: int) -> str:
     return f"{_NAMES[at % len(_NAMES)]} {_DEEDS[at % len(_DEEDS)]} {_WHERE[number % len(_WHERE)]} {number}"
 
 
-class MadeVectors(Embeddings):
+class RandomVectors(Embeddings):
     """A random unit vector for each text, always the same one; those that were made ready are only looked up.
 
     The figures are to be those of the memory, so no time is spent on embedding while they are taken.

@@ -32,7 +32,7 @@ _DRAFTING = "draft_response"
 _WARM = 3
 
 
-class Way(BaseModel):
+class AnswerCost(BaseModel):
     """The cost of one way to answer, over all measured turns."""
 
     model_config = ConfigDict(frozen=True)
@@ -59,7 +59,7 @@ class TurnReport(BaseModel):
     held: bool = Field(description="Whether every reply had exactly these; if not, the times are of different lengths")
     ratio: Estimate = Field(description="Median over dialogues of HEF's time over the plain reply's; 95% interval")
     by_length: dict[int, float] = Field(description="The same by the number of turns of the dialogue")
-    ways: dict[str, Way] = Field(
+    ways: dict[str, AnswerCost] = Field(
         description="`plain` (persona and turns as a chat), `hef`, and `hef_fresh`: HEF where the LLM keeps no caches"
     )
     nodes: dict[str, float] = Field(description="Node -> median seconds a HEF turn, several rounds added up")
@@ -204,11 +204,11 @@ def _report(
     )
 
 
-def _way(turns: Sequence[_Turn]) -> Way:
+def _way(turns: Sequence[_Turn]) -> AnswerCost:
     written = [turn.written for turn in turns if turn.written is not None]
     given = [turn.given for turn in turns if turn.given is not None]
     computed = [turn.computed for turn in turns if turn.computed is not None]
-    return Way(
+    return AnswerCost(
         seconds=median(turn.seconds for turn in turns),
         first_token=median(turn.seconds if turn.first_token is None else turn.first_token for turn in turns),
         written=median(written) if written else None,

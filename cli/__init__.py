@@ -9,10 +9,10 @@ import sys
 def main() -> None:
     """Run the command line; without `--debug`, what libraries say is kept out of its output."""
     from .app import app
-    from .logging_setup import hush
+    from .logging_setup import silence_libraries
 
     if "--debug" not in sys.argv and not os.environ.get("HEF_DEBUG"):
-        hush()
+        silence_libraries()
     app()
 
 

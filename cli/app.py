@@ -12,7 +12,7 @@ from .chat.chat_command import chat
 from .chat.reply_command import reply
 from .error_messages import HefGroup
 from .evaluate.evaluate_group import evaluate
-from .logging_setup import speak
+from .logging_setup import enable_log
 from .memory.memory_group import memory
 from .perceive import perceive
 from .sems import sems
@@ -72,7 +72,7 @@ def _options(
 ) -> None:
     """Take the options that stand before a command; `HefGroup` reads `debug` where an error ends one."""
     if log:
-        speak(log)
+        enable_log(log)
 
 
 app.command(rich_help_panel=TALK)(reply)

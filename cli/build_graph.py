@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 
-def begin_loading(model: str | None) -> None:
+def preload_llm(model: str | None) -> None:
     """Load the LLM's weights in the background, while the caller imports and reads on.
 
     A model that cannot be loaded is reported later, by whoever asks for it.
@@ -47,7 +47,7 @@ def _without_collection() -> Iterator[None]:
         gc.enable()
 
 
-def open_hef(
+def build_graph(
     settings: Settings, *, memory: bool, checkpointer: BaseCheckpointSaver[Any] | None = None
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Build and compile HEF with the SEM, the LLM and, where wanted, the memory of the settings."""
@@ -66,7 +66,7 @@ def _open_memory(settings: Settings, sem: Any) -> Any:
     return open_store(settings.home, sem, url=settings.chroma_url)
 
 
-def context_of(
+def run_context(
     user: str | None, *, strategy: StrategyName, primary: float, max_requeries: int, persona: str | None
 ) -> HefContext:
     """Return the settings of a run from the command's options."""
@@ -83,7 +83,7 @@ def context_of(
     )
 
 
-def primary_of(given: float) -> int | float:
+def parse_primary(given: float) -> int | float:
     """Return a count (1 to 32) or a coverage (between 0 and 1) from what stood after `--primary`.
 
     Raises:
@@ -96,7 +96,7 @@ def primary_of(given: float) -> int | float:
     raise Misuse(f"--primary is {given:g}; give a count from 1 to 32 or a probability between 0 and 1")
 
 
-def spoken(text: str) -> str:
+def require_text(text: str) -> str:
     """Return the text of a turn.
 
     Raises:

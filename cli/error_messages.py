@@ -55,13 +55,13 @@ class HefGroup(TyperGroup):
         try:
             code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
         except (Failure, typer.Abort) as error:
-            code = _complain(str(error) or "stopped", FAILED)
+            code = _print_error(str(error) or "stopped", FAILED)
         except BrokenPipeError:
-            code = _hang_up()
+            code = _exit_on_broken_pipe()
         except Exception as error:
             if not _is_usage(error):
                 raise
-            code = _complain(_usage(error), MISUSED)
+            code = _print_error(_usage(error), MISUSED)
         if standalone_mode:
             sys.exit(code)
         return code
@@ -94,7 +94,7 @@ def _usage(error: Any) -> str:
     return f"{error.format_message()} (see `{path} --help`)"
 
 
-def _complain(message: str, code: int) -> int:
+def _print_error(message: str, code: int) -> int:
     from rich.console import Console
     from rich.text import Text
 
@@ -103,7 +103,7 @@ def _complain(message: str, code: int) -> int:
     return code
 
 
-def _hang_up() -> int:
+def _exit_on_broken_pipe() -> int:
     """End quietly when the reader of a pipe is gone."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return FAILED

@@ -17,7 +17,7 @@ _SETTINGS = {
 }
 
 
-def hush() -> None:
+def silence_libraries() -> None:
     """Silence progress bars, warnings and log lines; call it before the libraries are imported."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -25,7 +25,7 @@ def hush() -> None:
     logging.disable(logging.WARNING)
 
 
-def speak(level: str) -> None:
+def enable_log(level: str) -> None:
     """Write HEF's own log lines to stderr, from this level on; libraries stay as quiet as they were."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options
-from .build_graph import spoken
+from .build_graph import require_text
 from .error_messages import FAILED, Misuse, sentence
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def perceive(
         raise Misuse("--ray is for many lines; pipe JSON lines in")
     from ..contract import Turn
 
-    turns = [Turn("speaker", spoken(str(text)))]
+    turns = [Turn("speaker", require_text(str(text)))]
     found = next(_perceive(_open(chosen.sem), [turns], causes=causes, top=top if as_json or top else 5))
     if as_json:
         typer.echo(json.dumps({"text": text, **found}, ensure_ascii=False))

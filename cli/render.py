@@ -41,7 +41,7 @@ def distribution(shares: Mapping[str, float], top: int, primary: Sequence[str] =
     return table
 
 
-def opinion(empathy: Empathy) -> str:
+def llm_opinion(empathy: Empathy) -> str:
     """Say in a sentence what the LLM thought of the SEM's reading."""
     named = empathy.hypothesis
     if named is None:
@@ -92,7 +92,7 @@ def field(console: Console, name: str, content: Table | Text | str) -> None:
 def understanding(console: Console, empathy: Empathy, dialogue: Dialogue, top: int = 5) -> None:
     """Print emotion, opinion and cause words of one turn."""
     field(console, "emotion", distribution(empathy.distribution, top, empathy.primary))
-    field(console, "judged", opinion(empathy))
+    field(console, "judged", llm_opinion(empathy))
     if empathy.causes:
         plain = not console.is_terminal or console.no_color
         field(console, "causes", highlighted(dialogue, empathy.causes, marks=plain))

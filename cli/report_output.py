@@ -34,15 +34,15 @@ AgainstOption = Annotated[
 ]
 
 
-def give(
+def emit_report(
     task: str, data: Path | None, reports: list[Any], held: dict[str, Any], out: str | None, tables: list[Table]
 ) -> None:
     """Print the figures and write them where they are wanted."""
-    from ..evaluation.report import document, printed, write
+    from ..evaluation.report import to_document, to_json, write
 
-    found = document(task, data, reports, held)
+    found = to_document(task, data, reports, held)
     if out == "-":
-        typer.echo(printed(found))
+        typer.echo(to_json(found))
         return
     if out is not None and not out.strip():
         raise Misuse("--json needs a file name, or -")
@@ -55,7 +55,7 @@ def give(
         console.print(table)
 
 
-def name_broken(broken: list[str], shown: int = 10) -> None:
+def report_skipped_rows(broken: list[str], shown: int = 10) -> None:
     """Count the rows that were left out, and name the first ones, on stderr."""
     if broken:
         typer.echo(f"left out {len(broken)} row{'s' * (len(broken) > 1)}:", err=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..evaluation.emotion.ablations import Ablation
     from ..evaluation.emotion.coverage import SetFigures
     from ..evaluation.emotion.emotion_run import EmotionRun
-    from ..evaluation.emotion.requery_gain import SecondLook
+    from ..evaluation.emotion.requery_gain import RequeryGain
 
 
 def emotion_table(data: str, run: EmotionRun) -> Table:
@@ -89,7 +89,7 @@ def sets_table(sets: Mapping[str, SetFigures]) -> Table:
     return table
 
 
-def second_look_table(looks: Sequence[SecondLook]) -> Table:
+def second_look_table(looks: Sequence[RequeryGain]) -> Table:
     """Return one row a view: accuracy on the least certain third, with and without it."""
     first = looks[0]
     table = new_table(

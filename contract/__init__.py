@@ -10,10 +10,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from .context import HefContext, as_context
-from .dialogue import Dialogue, Turn, View, look
+from .dialogue import Dialogue, Turn, View, apply_view
 from .empathy import Empathy, Memory, Verdict
 from .errors import HefError, InputError, ModelError, SetupError, StoreError
-from .pooling_weights import Fit
+from .pooling_weights import PoolingWeights
 from .recall_weights import RecallWeights
 from .sem_reading import Cause, Evidence, Reading
 
@@ -25,7 +25,6 @@ __all__ = [
     "Dialogue",
     "Empathy",
     "Evidence",
-    "Fit",
     "HefContext",
     "HefError",
     "HefInput",
@@ -34,6 +33,7 @@ __all__ = [
     "InputError",
     "Memory",
     "ModelError",
+    "PoolingWeights",
     "Reading",
     "RecallWeights",
     "SetupError",
@@ -41,8 +41,8 @@ __all__ = [
     "Turn",
     "Verdict",
     "View",
+    "apply_view",
     "as_context",
-    "look",
 ]
 
 # What a library logs is the host's to show: without a handler here Python would print warnings to stderr.

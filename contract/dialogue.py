@@ -43,7 +43,7 @@ Dialogue: TypeAlias = Sequence[Turn]
 """The dialogue context: all turns before the listener's next one, oldest first."""
 
 
-def look(dialogue: Dialogue, view: View) -> list[Turn]:
+def apply_view(dialogue: Dialogue, view: View) -> list[Turn]:
     """Return the turns that one view of the dialogue keeps.
 
     `dialogue` keeps all, `speaker` the speaker's turns alone, `last_turn` the speaker's last

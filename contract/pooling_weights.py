@@ -28,7 +28,7 @@ class Origin(BaseModel):
     held_out: float = Field(description="The same by cross-validation over conversations")
 
 
-class Fit(BaseModel):
+class PoolingWeights(BaseModel):
     """The parameters of the join for one pair of SEM and LLM.
 
     The log-probability of a label is `sem_weight` times the SEM's, plus `llm_weight` times the

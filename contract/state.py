@@ -18,7 +18,7 @@ def merge_faults(held: dict[str, str] | None, new: dict[str, str] | None) -> dic
     return {**(held or {}), **(new or {})}
 
 
-def merge_evidence(held: dict[str, str] | None, new: dict[str, str] | None) -> dict[str, str]:
+def merge_explanations(held: dict[str, str] | None, new: dict[str, str] | None) -> dict[str, str]:
     """Keep one entry a node, the newest; a node whose text is empty has found nothing and is left out."""
     return {node: text for node, text in merge_faults(held, new).items() if text}
 
@@ -42,7 +42,7 @@ class HefOutput(TypedDict):
 class HefState(HefInput, total=False):
     """All that nodes share; everything but `messages` and `empathy` stays inside the graph."""
 
-    evidence: Annotated[dict[str, str], merge_evidence]
+    evidence: Annotated[dict[str, str], merge_explanations]
     """Node -> what it found in this turn, in one line."""
     readings: Annotated[list[Reading], JsonValue]
     """One a round of this turn."""

@@ -41,26 +41,26 @@ _VERB_FORMS = frozenset(
 )
 
 
-def words_of(text: str) -> list[tuple[int, int]]:
+def word_spans(text: str) -> list[tuple[int, int]]:
     """Return (start, end) of each word or emoji in a text, left to right."""
     return [match.span() for match in _WORD.finditer(text)]
 
 
-def carries_content(word: str) -> bool:
+def is_content_word(word: str) -> bool:
     """Say whether a word means something by itself: not a function word such as "the", "I" or "got"."""
-    return may_be_cause(word) and _plain(word) not in _LIGHT_WORDS
+    return may_be_cause(word) and _normalise(word) not in _LIGHT_WORDS
 
 
 def may_be_cause(word: str) -> bool:
     """Say whether a word can be a cause beside others: "not", "myself" and "got" can, "the" and "I" cannot."""
-    return _plain(word) not in _BARE_WORDS
+    return _normalise(word) not in _BARE_WORDS
 
 
 def is_verb_form(word: str) -> bool:
     """Say whether a word looks like a verb that may take a particle: "passed", "broke"."""
-    plain = _plain(word)
+    plain = _normalise(word)
     return plain in _VERB_FORMS or (len(plain) > 4 and plain.endswith("ed"))
 
 
-def _plain(word: str) -> str:
+def _normalise(word: str) -> str:
     return word.lower().replace("’", "'")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..contract.dialogue import Turn, Word
-from ..contract.text import words_of
+from ..contract.text import word_spans
 from .conversations import Conversation
 from .json_lines import read_json_lines
 
@@ -90,7 +90,7 @@ def _emocause(row: dict[str, Any], labels: Collection[str]) -> MarkedDialogue:
     turn = Turn("speaker", situation)
     places = tuple(
         Word(0, start, end)
-        for start, end in words_of(turn.text)
+        for start, end in word_spans(turn.text)
         if any(counts_for(turn.text[start:end].lower(), one) for one in marked)
     )
     return MarkedDialogue((turn,), emotion, places, marked, str(row.get("conv_id", "")))
@@ -131,4 +131,4 @@ def _inside(turns: tuple[Turn, ...], number: object, span: str) -> list[Word]:
     if first < 0:
         return []
     last = first + len(span.strip())
-    return [Word(number - 1, start, end) for start, end in words_of(text) if first <= start and end <= last]
+    return [Word(number - 1, start, end) for start, end in word_spans(text) if first <= start and end <= last]

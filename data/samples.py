@@ -66,14 +66,14 @@ def read_rows(path: Path, make: Callable[[dict[str, Any]], T]) -> tuple[list[T],
     return made, broken
 
 
-def draw(items: Sequence[T], limit: int | None, seed: int) -> list[T]:
+def subsample(items: Sequence[T], limit: int | None, seed: int) -> list[T]:
     """Return `limit` items chosen at random, in their old order; all where there is no limit."""
     if limit is None or limit >= len(items):
         return list(items)
     return [items[i] for i in sorted(random.Random(seed).sample(range(len(items)), limit))]
 
 
-def halves(samples: Sequence[Sample], share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
+def split_by_conversation(samples: Sequence[Sample], share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
     """Part samples by conversation: about a share of the conversations to fit on, the others to measure on.
 
     Raises:

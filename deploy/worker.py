@@ -16,7 +16,7 @@ import os
 from typing import Any, cast
 
 from hef.contract import HefError
-from hef.graph import HefContext, create_hef, keep_newest, open_store
+from hef.graph import HefContext, create_hef, open_store, trim_history
 from langchain_core.messages import AIMessage, HumanMessage
 
 try:
@@ -66,7 +66,7 @@ async def main() -> None:
         saver = AsyncPostgresSaver(cast(Any, pool))  # its rows are dicts by `row_factory`
         await prepare(url, saver)
         store = open_store(url=os.environ["HEF_CHROMA_URL"])
-        builder = keep_newest(create_hef(model=os.environ.get("HEF_MODEL") or None), KEPT)
+        builder = trim_history(create_hef(model=os.environ.get("HEF_MODEL") or None), KEPT)
         hef = builder.compile(checkpointer=saver, store=store, name="hef")
         print(json.dumps({"ready": True}), flush=True)
         async with asyncio.TaskGroup() as group:

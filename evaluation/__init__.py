@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..data.download import convert_archive, download
-from ..data.samples import draw, halves, read_rows, read_samples
+from ..data.samples import read_rows, read_samples, split_by_conversation, subsample
 from .causes.cause_spans import SpanReport, evaluate_spans, holds_spans
 from .causes.cause_words import CauseReport, CauseRow, evaluate_causes, make_cause_row
 from .emotion.emotion_metrics import EmotionReport, predict_all, predict_with_sem, report_emotion
@@ -22,10 +22,8 @@ __all__ = [
     "SpanReport",
     "convert_archive",
     "download",
-    "draw",
     "evaluate_causes",
     "evaluate_spans",
-    "halves",
     "holds_spans",
     "make_cause_row",
     "make_retrieval_row",
@@ -36,4 +34,6 @@ __all__ = [
     "report_emotion",
     "report_retrieval",
     "situation_ranks",
+    "split_by_conversation",
+    "subsample",
 ]

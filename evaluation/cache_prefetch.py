@@ -17,7 +17,7 @@ from ..sem.ray.cluster import Cluster
 from ..sem.ray.corpus import map_corpus
 from .emotion.prediction import Report
 from .emotion.sem_llm_pair import Pair
-from .llm_cache import Answer, Answers, keeping
+from .llm_cache import Answer, Answers, with_cache
 
 _PART = 16
 """Samples that one actor asks about before it hands its answers back."""
@@ -42,7 +42,7 @@ class Asker:
         contexts: Sequence[HefContext],
         kept: Iterable[Answer],
     ) -> None:
-        llm, self._answers = keeping(resolve_model(model))
+        llm, self._answers = with_cache(resolve_model(model))
         self._pair = Pair(resolve_sem(sem), llm, self._answers, prompts=prompts)
         self._contexts = contexts
         self._answers.add(kept)

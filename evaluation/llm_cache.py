@@ -163,7 +163,7 @@ class Answers(BaseCache):
         return hashlib.sha256(json.dumps([self._model, *question]).encode()).hexdigest()
 
 
-class KeptScorer(BaseChatModel):
+class CachedScorer(BaseChatModel):
     """A scoring chat model whose scores are kept as well as its texts.
 
     Scores about nothing are kept by themselves, so that taking them off or not costs no question;
@@ -228,7 +228,7 @@ class KeptScorer(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=self.inner.invoke(messages, stop=stop, **kwargs))])
 
 
-def keeping(model: BaseChatModel, path: Path | None = None) -> tuple[BaseChatModel, Answers]:
+def with_cache(model: BaseChatModel, path: Path | None = None) -> tuple[BaseChatModel, Answers]:
     """Return a model that keeps its answers, and where it keeps them.
 
     Args:
@@ -238,7 +238,7 @@ def keeping(model: BaseChatModel, path: Path | None = None) -> tuple[BaseChatMod
     answers = Answers(model_name(model), path)
     kept = model.model_copy(update={"cache": answers})
     if isinstance(model, ChoiceScorer):
-        return KeptScorer(inner=kept, answers=answers, model_name=model_name(model), cache=False), answers
+        return CachedScorer(inner=kept, answers=answers, model_name=model_name(model), cache=False), answers
     return kept, answers
 
 

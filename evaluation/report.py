@@ -13,7 +13,9 @@ from typing import Any
 from pydantic import BaseModel
 
 
-def document(task: str, data: Path | None, results: Sequence[BaseModel], settings: Mapping[str, Any]) -> dict[str, Any]:
+def to_document(
+    task: str, data: Path | None, results: Sequence[BaseModel], settings: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return figures with what is needed to take them again.
 
     Args:
@@ -35,10 +37,10 @@ def document(task: str, data: Path | None, results: Sequence[BaseModel], setting
 def write(path: Path, held: Mapping[str, Any]) -> None:
     """Write a document, making its folder where it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(printed(held) + "\n", encoding="utf-8")
+    path.write_text(to_json(held) + "\n", encoding="utf-8")
 
 
-def printed(held: Mapping[str, Any]) -> str:
+def to_json(held: Mapping[str, Any]) -> str:
     """Return a document as JSON text; a row of numbers takes one line."""
     text = json.dumps(held, indent=2, ensure_ascii=False)
     return re.sub(r"\[\n[\s\d.,eE+-]+\]", lambda row: "[" + " ".join(row[0][1:-1].split()) + "]", text)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..contract import Empathy, HefContext, HefOutput, HefState
-from .build import create_hef, create_perception
+from .build import create_emotion_graph, create_hef
 from .default_store import open_store
-from .history import keep_newest
+from .history import trim_history
 
 if TYPE_CHECKING:
     from .agents.middleware import HefMiddleware as HefMiddleware
@@ -17,10 +17,10 @@ __all__ = [
     "HefContext",
     "HefOutput",
     "HefState",
+    "create_emotion_graph",
     "create_hef",
-    "create_perception",
-    "keep_newest",
     "open_store",
+    "trim_history",
 ]
 
 

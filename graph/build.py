@@ -10,11 +10,11 @@ from langchain_core.language_models import BaseChatModel
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import RetryPolicy
 
-from ..contract import Fit, HefContext, HefState, SetupError
+from ..contract import HefContext, HefState, PoolingWeights, SetupError
 from ..llm import model_name, resolve_model
 from ..nodes import (
     RETRY,
-    Fits,
+    FitRegistry,
     Judge,
     cause_words_node,
     coarse_emotion_node,
@@ -29,9 +29,9 @@ from ..nodes import (
 from ..prompts import Overrides, Prompts
 from ..sem import Sem, Taxonomy, resolve_sem
 from ..tools import sem_causes_tool, sem_emotion_tool
-from .node_telemetry import observed
+from .node_telemetry import with_telemetry
 from .routing import after_coarse, after_fine
-from .schemas import check_state, schemas_of
+from .schemas import check_state, input_output_schemas
 
 
 def create_hef(
@@ -40,7 +40,7 @@ def create_hef(
     sem: Sem | str | None = None,
     taxonomy: Taxonomy | None = None,
     prompts: Overrides | None = None,
-    fit: Fit | Path | str | None = None,
+    fit: PoolingWeights | Path | str | None = None,
     state_schema: type[Any] = HefState,
     context_schema: type[Any] = HefContext,
     output_mode: Literal["last_message", "trace"] = "last_message",
@@ -85,16 +85,16 @@ def create_hef(
     builder.add_edge("cause_words", "draft_response")
     builder.add_edge("draft_response", "remember")
     builder.add_edge("remember", END)
-    return observed(builder)
+    return with_telemetry(builder)
 
 
-def create_perception(
+def create_emotion_graph(
     *,
     model: BaseChatModel | str | None = None,
     sem: Sem | str | None = None,
     taxonomy: Taxonomy | None = None,
     prompts: Overrides | None = None,
-    fit: Fit | Path | str | None = None,
+    fit: PoolingWeights | Path | str | None = None,
 ) -> StateGraph[Any, Any, Any, Any]:
     """Build the first half of a turn, up to the decision: no cause words, no reply, nothing stored."""
     reader, llm = resolve_sem(sem), resolve_model(model)
@@ -109,21 +109,21 @@ def create_perception(
         "last_message",
     )
     builder.add_edge("fine_emotion", END)
-    return observed(builder)
+    return with_telemetry(builder)
 
 
 def _perception(
     llm: BaseChatModel,
     sem: Sem,
     taxonomy: Taxonomy,
-    fits: Fits,
+    fits: FitRegistry,
     prompts: Prompts,
     state_schema: type[Any],
     context_schema: type[Any],
     output_mode: str,
 ) -> StateGraph[Any, Any, Any, Any]:
     check_state(state_schema)
-    given, returned = schemas_of(state_schema)
+    given, returned = input_output_schemas(state_schema)
     builder = StateGraph(state_schema, context_schema, input_schema=given, output_schema=returned)
     _add(builder, "recall", recall)
     _add(builder, "sem_emotion", sem_emotion_node(sem_emotion_tool(sem), trace=output_mode == "trace"))
@@ -153,6 +153,6 @@ def _labels(taxonomy: Taxonomy | None, sem: Sem) -> Taxonomy:
     return taxonomy or own
 
 
-def _fits(fit: Fit | Path | str | None, sem: Sem, llm: BaseChatModel) -> Fits:
+def _fits(fit: PoolingWeights | Path | str | None, sem: Sem, llm: BaseChatModel) -> FitRegistry:
     about = sem.description
     return resolve_fit(fit, sem=about.name, model=model_name(llm), labels=about.taxonomy.labels)

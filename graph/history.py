@@ -10,7 +10,7 @@ from langgraph.graph import StateGraph
 from ..contract import HefState, SetupError
 
 
-def keep_newest(builder: StateGraph[Any, Any, Any, Any], messages: int) -> StateGraph[Any, Any, Any, Any]:
+def trim_history(builder: StateGraph[Any, Any, Any, Any], messages: int) -> StateGraph[Any, Any, Any, Any]:
     """Let a graph of `create_hef` keep only the newest messages of a thread, and return it.
 
     LangGraph writes all messages of a thread into checkpoints twice a turn and reads them once; without this the

@@ -20,7 +20,7 @@ from langgraph.runtime import get_runtime
 
 from ..contract import Empathy, as_context
 from ..nodes.support.telemetry import OBSERVED, Observation
-from .tracing import Note, Value, span
+from .tracing import SetAttributes, Value, span
 
 _AT_ONCE = 10_000
 """Turns whose begin is kept, where some never come to an end."""
@@ -29,19 +29,19 @@ _log = logging.getLogger(__name__)
 Builder = TypeVar("Builder", bound=StateGraph[Any, Any, Any, Any])
 
 
-def observed(builder: Builder) -> Builder:
+def with_telemetry(builder: Builder) -> Builder:
     """Watch every node that a graph has so far; signatures, docstrings and what nodes return stay as they are."""
     first = {end for start, end in builder.edges if start == START}
     last = {start for start, end in builder.edges if end == END}
     began: dict[str, float] = {}
     for name, spec in builder.nodes.items():
-        watch = _Watch(name, began, first=name in first, last=name in last)
+        watch = _NodeTelemetry(name, began, first=name in first, last=name in last)
         runnable: Any = spec.runnable
         runnable.func, runnable.afunc = watch.sync(runnable.func), watch.asynchronous(runnable.afunc)
     return builder
 
 
-class _Watch:
+class _NodeTelemetry:
     """Watch one node.
 
     Args:
@@ -99,7 +99,7 @@ class _Watch:
             OBSERVED.reset(token)
             _log.debug("%s took %d ms", self._name, _milliseconds(started))
 
-    def _done(self, state: Any, update: Any, seen: Observation, note: Note) -> Any:
+    def _done(self, state: Any, update: Any, seen: Observation, note: SetAttributes) -> Any:
         written: Mapping[str, Any] = update if isinstance(update, Mapping) else {}
         fault = (written.get("faults") or {}).get(self._name)
         note(_attributes(written, seen, degraded=bool(fault)))
@@ -114,10 +114,10 @@ class _Watch:
     def _begin(self, state: Any, now: float) -> None:
         while len(self._began) >= _AT_ONCE:
             self._began.pop(next(iter(self._began)), None)
-        self._began.setdefault(_turn_of(state), now)
+        self._began.setdefault(_turn_id(state), now)
 
     def _end(self, state: Any, empathy: Empathy, degraded: list[str]) -> None:
-        started = self._began.pop(_turn_of(state), None)
+        started = self._began.pop(_turn_id(state), None)
         _log.info(
             "turn: emotion=%s stage=%s requeries=%d strategy=%s sem=%s model=%s degraded=%s ms=%s",
             empathy.emotion,
@@ -156,7 +156,7 @@ def _strategy() -> str:
     return as_context(get_runtime().context).strategy
 
 
-def _turn_of(state: Mapping[str, Any]) -> str:
+def _turn_id(state: Mapping[str, Any]) -> str:
     said = (message.id for message in reversed(state["messages"]) if isinstance(message, HumanMessage))
     return next(said, None) or ""
 

@@ -29,7 +29,7 @@ def check_state(schema: type[Any]) -> None:
         )
 
 
-def schemas_of(schema: type[Any]) -> tuple[type[Any], type[Any]]:
+def input_output_schemas(schema: type[Any]) -> tuple[type[Any], type[Any]]:
     """Return what enters and what leaves a graph of this state: HEF's own narrow schemas and the host's extra keys.
 
     An extra key that a parent holds, too, is given back to it. A reducer that appends (`operator.add`)

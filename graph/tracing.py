@@ -10,11 +10,11 @@ from typing import TypeAlias
 from langgraph.errors import GraphBubbleUp
 
 Value: TypeAlias = str | bool | int | float
-Note: TypeAlias = Callable[[Mapping[str, Value]], None]
+SetAttributes: TypeAlias = Callable[[Mapping[str, Value]], None]
 
 
 @contextmanager
-def span(name: str, attributes: Mapping[str, Value]) -> Iterator[Note]:
+def span(name: str, attributes: Mapping[str, Value]) -> Iterator[SetAttributes]:
     """Open a span below the host's current one, and yield what adds attributes to it.
 
     An error is told by its class alone (`error.type`): its text, and its traceback, may quote what a person said.

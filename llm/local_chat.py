@@ -33,13 +33,13 @@ from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from ..contract import SetupError
 from ..contract.threads import cpu_threads
-from .engine.backend import Network
-from .engine.engine import Engine, Work
+from .engine.backend import Backend
+from .engine.engine import Engine, Usage
 from .engine.sampling import Sampling, sampling
-from .engine.text_stream import Piece, write
-from .engine.torch_backend import TorchNetwork
+from .engine.text_stream import TextDelta, stream_text
+from .engine.torch_backend import TorchBackend
 from .scoring import Scorer
-from .weights.embedded_weights import EMBEDDED, embedded_name, is_embedded, notes_folder
+from .weights.embedded_weights import EMBEDDED, embedded_name, is_embedded, neutral_cache_dir
 from .weights.loading import Precision, load
 
 _REFUSED: Final = ("n", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias")
@@ -96,7 +96,7 @@ class LocalChat(ChatHuggingFace):
         super().__init__(**kwargs)
         self._engine = Engine(self._loader(), window=self.window, kept_tokens=self.kept_tokens)
         named = str(self.model_id)
-        self._scorer = Scorer(self._engine, notes_folder(named) if is_embedded(named) else None)
+        self._scorer = Scorer(self._engine, neutral_cache_dir(named) if is_embedded(named) else None)
 
     @classmethod
     def from_model_id(
@@ -164,7 +164,7 @@ class LocalChat(ChatHuggingFace):
         return self._scorer.log_likelihood(messages, reply)
 
     @property
-    def work(self) -> Work:
+    def work(self) -> Usage:
         """How many prompts and tokens were read so far, and how many of them computed."""
         return replace(self._engine.work)
 
@@ -178,7 +178,7 @@ class LocalChat(ChatHuggingFace):
         engine, settings = self._engine, self._sampling({**kwargs, "stop": stop})
         budget = max(engine.window - settings.max_tokens, engine.window // 2)
         prompt = engine.encode(engine.prompter.text(messages, budget=budget))
-        with closing(write(engine, prompt, settings)) as pieces:
+        with closing(stream_text(engine, prompt, settings)) as pieces:
             for piece in pieces:
                 chunk = ChatGenerationChunk(message=self._chunk(piece, len(prompt)))
                 if run_manager:
@@ -216,7 +216,7 @@ class LocalChat(ChatHuggingFace):
         """Generate token by token, so that a cancelled call stops at the next one."""
         return await agenerate_from_stream(self._astream(messages, stop, **kwargs))
 
-    def _chunk(self, piece: Piece, read: int) -> AIMessageChunk:
+    def _chunk(self, piece: TextDelta, read: int) -> AIMessageChunk:
         if piece.finish is None:
             return AIMessageChunk(content=piece.text)
         return AIMessageChunk(
@@ -239,10 +239,10 @@ class LocalChat(ChatHuggingFace):
         named = LangSmithParams(ls_provider="hef", ls_model_name=str(kwargs.get("model") or self.name_of_model))
         return {**super()._get_ls_params(stop=stop, **kwargs), **named}
 
-    def _loader(self) -> Callable[[], Network]:
+    def _loader(self) -> Callable[[], Backend]:
         threads = cpu_threads(self.threads)
         if self.llm is not None:
-            return lambda: TorchNetwork(
+            return lambda: TorchBackend(
                 self.llm.pipeline.model.eval(), self.tokenizer or self.llm.pipeline.tokenizer, threads=threads
             )
         return partial(load, str(self.model_id), precision=self.precision, device=self.device, threads=threads)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, redirect_stderr
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_transformers() -> Iterator[None]:
     """Hide the warnings and progress bars of transformers inside the block alone.
 
     The bars of the GGUF reader obey no setting, so standard error is held back as well.

@@ -5,17 +5,17 @@ from __future__ import annotations
 from .chroma.store import ChromaStore
 from .erase import erase_turns
 from .feedback import feedback_rows
-from .selection import Selection, search_items, select_items, time_of
+from .selection import Selection, said_at, search_items, select_items
 from .serialisation import memories_of, turn_id
-from .timeline import Period, PeriodName, Point, by_period, shares, timeline
-from .transfer import Imported, as_json, export_turns, exported, import_turns
-from .turn_recall import arecall_turns, recall_turns, within
+from .timeline import Period, PeriodName, Point, by_period, emotion_shares, timeline
+from .transfer import ImportReport, dumps, export_turns, import_turns, to_record
+from .turn_recall import arecall_turns, fit_token_budget, recall_turns
 from .turns import aforget_turns, alist_turns, aremember_turn, forget_turns, list_turns, remember_turn, remember_turns
-from .user_namespaces import namespace_of
+from .user_namespaces import user_namespace
 
 __all__ = [
     "ChromaStore",
-    "Imported",
+    "ImportReport",
     "Period",
     "PeriodName",
     "Point",
@@ -24,25 +24,25 @@ __all__ = [
     "alist_turns",
     "arecall_turns",
     "aremember_turn",
-    "as_json",
     "by_period",
+    "dumps",
+    "emotion_shares",
     "erase_turns",
     "export_turns",
-    "exported",
     "feedback_rows",
+    "fit_token_budget",
     "forget_turns",
     "import_turns",
     "list_turns",
     "memories_of",
-    "namespace_of",
     "recall_turns",
     "remember_turn",
     "remember_turns",
+    "said_at",
     "search_items",
     "select_items",
-    "shares",
-    "time_of",
     "timeline",
+    "to_record",
     "turn_id",
-    "within",
+    "user_namespace",
 ]

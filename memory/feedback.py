@@ -13,7 +13,7 @@ from langgraph.store.base import BaseStore
 
 from ..contract import Memory
 from .selection import EVERYTHING, Selection, select_items
-from .serialisation import memory_of
+from .serialisation import from_item
 
 BEFORE = 2
 """How many of the thread's turns before the confirmed one a row holds at most."""
@@ -33,7 +33,7 @@ def feedback_rows(store: BaseStore, user_id: str | None, selection: Selection = 
     """
     threads: dict[tuple[tuple[str, ...], str], list[Memory]] = {}
     for item in select_items(store, user_id):
-        if (turn := memory_of(item)) is None:
+        if (turn := from_item(item)) is None:
             continue
         before = threads.setdefault((item.namespace, turn.thread), [])
         if turn.confirmed and turn.emotion:

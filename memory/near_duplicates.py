@@ -9,12 +9,12 @@ from .text_units import words
 
 _SAME = 0.9
 """Share of common words from which on two turns say the same."""
-_TURNING = frozenset(
+_NEGATIONS = frozenset(
     "no not never none nothing nobody nor cannot cant dont doesnt didnt isnt arent wasnt werent hasnt havent hadnt "
     "wont wouldnt couldnt shouldnt without".split()
 )
 """Words that turn a sentence into its opposite."""
-_FILLING = frozenset(
+_STOP_WORDS = frozenset(
     "a again also and at but i im in is it just much my of oh ok really so still the to too very was".split()
 )
 """Words that two tellings of the same may differ in."""
@@ -38,13 +38,13 @@ def distinct(memories: Iterable[Memory], limit: int) -> list[Memory]:
 
 def same(one: str, other: str) -> bool:
     """Say whether two texts tell the same: nearly the same words, the same numbers, and no other negation."""
-    first, second = _telling(one), _telling(other)
+    first, second = _content_words(one), _content_words(other)
     differing = first ^ second
-    if any(word in _TURNING or word.isdecimal() for word in differing):
+    if any(word in _NEGATIONS or word.isdecimal() for word in differing):
         return False
     return len(first & second) >= _SAME * len(first | second)
 
 
-def _telling(text: str) -> frozenset[str]:
+def _content_words(text: str) -> frozenset[str]:
     said = frozenset(words(text))
-    return said - _FILLING or said
+    return said - _STOP_WORDS or said

@@ -8,7 +8,7 @@ from itertools import count
 
 from langgraph.store.base import BaseStore, Item, SearchItem
 
-from .user_namespaces import namespace_of
+from .user_namespaces import user_namespace
 
 _PAGE = 1000
 
@@ -30,8 +30,8 @@ class Selection:
         """Say whether an item is meant."""
         return (
             (self.threads is None or item.value.get("thread") in self.threads)
-            and (self.since is None or time_of(item) >= self.since)
-            and (self.until is None or time_of(item) < self.until)
+            and (self.since is None or said_at(item) >= self.since)
+            and (self.until is None or said_at(item) < self.until)
             and (self.ids is None or item.key in self.ids)
         )
 
@@ -48,9 +48,9 @@ def select_items(store: BaseStore, user_id: str | None, selection: Selection = E
         user_id: Whose; None for every user.
         selection: Which of them.
     """
-    space = ("hef", "turns") if user_id is None else namespace_of(user_id)
+    space = ("hef", "turns") if user_id is None else user_namespace(user_id)
     # By hand, since stores differ on a range filter over items that lack the field.
-    return sorted(filter(selection.holds, _pages(store, space)), key=time_of)
+    return sorted(filter(selection.holds, _pages(store, space)), key=said_at)
 
 
 def search_items(
@@ -59,14 +59,14 @@ def search_items(
     """Return the stored items of a user that are meant, most similar to a text first, without any other weight."""
     size = limit
     while True:
-        found = store.search(namespace_of(user_id), query=query, limit=size)
+        found = store.search(user_namespace(user_id), query=query, limit=size)
         kept = [item for item in found if selection.holds(item)]
         if len(kept) >= limit or len(found) < size:
             return kept[:limit]
         size *= 4
 
 
-def time_of(item: Item) -> float:
+def said_at(item: Item) -> float:
     """Return when a turn was said, 0 where the item does not tell; one that is replayed was said the first time."""
     time = item.value.get("time")
     return min(float(time), item.created_at.timestamp()) if isinstance(time, int | float) else 0.0

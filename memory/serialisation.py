@@ -37,10 +37,10 @@ def value_of(user_id: str, memory: Memory) -> dict[str, Any]:
 
 def memories_of(items: Iterable[Item]) -> list[Memory]:
     """Return the turns of a user's items; what is none is passed over with a warning."""
-    return [memory for memory in map(memory_of, items) if memory is not None]
+    return [memory for memory in map(from_item, items) if memory is not None]
 
 
-def memory_of(item: Item) -> Memory | None:
+def from_item(item: Item) -> Memory | None:
     """Return the turn that an item holds, None where HEF did not store it.
 
     A turn that is replayed is written again, with the time of the replay; it happened when it was first stored.

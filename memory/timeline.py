@@ -62,10 +62,12 @@ def by_period(points: Sequence[Point], period: PeriodName, zone: tzinfo | None =
     within: dict[date, list[Point]] = defaultdict(list)
     for point in points:
         within[_start(datetime.fromtimestamp(point.time, zone).date(), period)].append(point)
-    return [Period(start, _name(start, period), len(held), shares(held)) for start, held in sorted(within.items())]
+    return [
+        Period(start, _name(start, period), len(held), emotion_shares(held)) for start, held in sorted(within.items())
+    ]
 
 
-def shares(points: Iterable[Point]) -> dict[str, float]:
+def emotion_shares(points: Iterable[Point]) -> dict[str, float]:
     """Return the share of each emotion, the largest first; of points without any probability all count equally."""
     held = list(points)
     whole = sum(point.probability for point in held)

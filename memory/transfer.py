@@ -21,7 +21,7 @@ from .chroma.rows import Times
 from .chroma.store import ChromaStore
 from .selection import EVERYTHING, Selection, select_items
 from .serialisation import INDEXED
-from .user_namespaces import namespace_of
+from .user_namespaces import user_namespace
 
 _BATCH = 256
 
@@ -30,7 +30,7 @@ Report: TypeAlias = Callable[[int], None]
 
 
 @dataclass(slots=True)
-class Imported:
+class ImportReport:
     """What came of an import, in turns."""
 
     added: int = 0
@@ -52,7 +52,7 @@ class _Line:
 
     @property
     def place(self) -> tuple[tuple[str, ...], str]:
-        return namespace_of(self.user), self.id
+        return user_namespace(self.user), self.id
 
 
 def export_turns(store: BaseStore, user_id: str | None, selection: Selection = EVERYTHING) -> Iterator[str]:
@@ -63,10 +63,10 @@ def export_turns(store: BaseStore, user_id: str | None, selection: Selection = E
         user_id: Whose turns; None for every user's.
         selection: Which of them.
     """
-    return (as_json(exported(item)) for item in select_items(store, user_id, selection))
+    return (dumps(to_record(item)) for item in select_items(store, user_id, selection))
 
 
-def exported(item: SearchItem) -> dict[str, Any]:
+def to_record(item: SearchItem) -> dict[str, Any]:
     """Return what a line holds of an item."""
     return {
         "user": _user_of(item),
@@ -77,7 +77,7 @@ def exported(item: SearchItem) -> dict[str, Any]:
     }
 
 
-def as_json(held: object) -> str:
+def dumps(held: object) -> str:
     """Return JSON that any UTF-8 file can hold: characters as they are, but for lone surrogates."""
     text = json.dumps(held, ensure_ascii=False)
     try:
@@ -89,14 +89,14 @@ def as_json(held: object) -> str:
 
 def _user_of(item: SearchItem) -> str:
     user = item.value.get("user_id")
-    if isinstance(user, str) and user and namespace_of(user) == item.namespace:
+    if isinstance(user, str) and user and user_namespace(user) == item.namespace:
         return user
     return unquote(item.namespace[-1], errors="surrogatepass")
 
 
 def import_turns(
     store: BaseStore, lines: Iterable[bytes | str], *, user_id: str | None = None, report: Report | None = None
-) -> Imported:
+) -> ImportReport:
     """Store exported turns; those that are stored already are left alone, so that it can be done again.
 
     The turn's text is embedded anew, some hundred at a time. A broken line is named and left out. A `ChromaStore`
@@ -108,7 +108,7 @@ def import_turns(
         user_id: Whose memory they go to; None for the user whom each line names.
         report: Is told of progress.
     """
-    done, numbered = Imported(), enumerate(lines, start=1)
+    done, numbered = ImportReport(), enumerate(lines, start=1)
     while batch := list(islice(numbered, _BATCH)):
         _store(store, list(_whole(batch, user_id, done.broken)), done)
         if report:
@@ -168,7 +168,7 @@ def _fault(error: Exception) -> str:
             return str(error)
 
 
-def _store(store: BaseStore, lines: Sequence[_Line], done: Imported) -> None:
+def _store(store: BaseStore, lines: Sequence[_Line], done: ImportReport) -> None:
     last = {line.place: line for line in lines}
     held = store.batch([GetOp(space, key) for space, key in last])
     puts: list[PutOp] = []

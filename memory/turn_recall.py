@@ -11,16 +11,16 @@ from langgraph.store.base import BaseStore, SearchItem, SearchOp
 from ..contract import Memory, RecallWeights
 from .near_duplicates import distinct
 from .relevance import Candidate, rank
-from .serialisation import memory_of
+from .serialisation import from_item
 from .store_queries import Question, aanswer, answer, every
-from .user_namespaces import namespace_of
+from .user_namespaces import user_namespace
 
-SPARE = 32
+OVERFETCH = 32
 """Candidates beyond those that are wanted; so many nearer in meaning can be passed by the rest of the formula."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class RecallQuery:
     """What one recall looks for."""
 
     query: str
@@ -32,7 +32,7 @@ class _Wanted:
 
     def best(self, items: Iterable[SearchItem]) -> list[Candidate]:
         """Return the candidates among items, the most relevant first, without what the prompt holds."""
-        found = [Candidate(memory, item.score) for item in items if (memory := memory_of(item)) is not None]
+        found = [Candidate(memory, item.score) for item in items if (memory := from_item(item)) is not None]
         return rank([one for one in found if not self._at_hand(one.memory)], self.query, self.weights, self.now)
 
     def _at_hand(self, memory: Memory) -> bool:
@@ -67,7 +67,7 @@ def recall_turns(
         now: Unix time in seconds that ages are measured from; by default the present.
     """
     wanted = _wanted(query, limit, weights, thread, held, now)
-    return answer(store, _recall(namespace_of(user_id), wanted))
+    return answer(store, _recall(user_namespace(user_id), wanted))
 
 
 async def arecall_turns(
@@ -83,10 +83,10 @@ async def arecall_turns(
 ) -> list[Memory]:
     """Return past turns as `recall_turns` does, without blocking the event loop."""
     wanted = _wanted(query, limit, weights, thread, held, now)
-    return await aanswer(store, _recall(namespace_of(user_id), wanted))
+    return await aanswer(store, _recall(user_namespace(user_id), wanted))
 
 
-def within(memories: Sequence[Memory], budget: int, tokens: Callable[[Memory], int]) -> list[Memory]:
+def fit_token_budget(memories: Sequence[Memory], budget: int, tokens: Callable[[Memory], int]) -> list[Memory]:
     """Return the memories that fit a budget, the first ones first; a long one that does not is passed over.
 
     Args:
@@ -105,37 +105,37 @@ def within(memories: Sequence[Memory], budget: int, tokens: Callable[[Memory], i
 
 def _wanted(
     query: str, limit: int, weights: RecallWeights | None, thread: str | None, held: Collection[str], now: float | None
-) -> _Wanted:
+) -> RecallQuery:
     now = time.time() if now is None else now
-    return _Wanted(query, limit, weights or RecallWeights(), now, thread, frozenset(held))
+    return RecallQuery(query, limit, weights or RecallWeights(), now, thread, frozenset(held))
 
 
-def _recall(namespace: tuple[str, ...], wanted: _Wanted) -> Question[list[Memory]]:
+def _recall(namespace: tuple[str, ...], wanted: RecallQuery) -> Question[list[Memory]]:
     if wanted.limit < 1:
         return []
-    size = wanted.limit + len(wanted.held) + SPARE
+    size = wanted.limit + len(wanted.held) + OVERFETCH
     while wanted.query.strip() and wanted.weights.meaning:
         found = yield SearchOp(namespace, None, size, 0, wanted.query)
         if not any(item.score is not None for item in found):
             break
         chosen = _chosen(wanted, [item for item in found if item.namespace == namespace])
-        if len(found) < size or _too_far(found[-1], wanted) or _settled(found, chosen, wanted):
+        if len(found) < size or _below_threshold(found[-1], wanted) or _top_k_stable(found, chosen, wanted):
             return chosen
         size *= 4
     everything = yield from every(namespace)
     return _chosen(wanted, everything)
 
 
-def _chosen(wanted: _Wanted, items: Iterable[SearchItem]) -> list[Memory]:
+def _chosen(wanted: RecallQuery, items: Iterable[SearchItem]) -> list[Memory]:
     return distinct((candidate.memory for candidate in wanted.best(items)), wanted.limit)
 
 
-def _too_far(item: SearchItem, wanted: _Wanted) -> bool:
+def _below_threshold(item: SearchItem, wanted: RecallQuery) -> bool:
     """Say whether what is no nearer than an item cannot be recalled."""
     return item.score is not None and item.score < wanted.weights.least
 
 
-def _settled(found: Sequence[SearchItem], chosen: Sequence[Memory], wanted: _Wanted) -> bool:
+def _top_k_stable(found: Sequence[SearchItem], chosen: Sequence[Memory], wanted: RecallQuery) -> bool:
     """Say whether enough is chosen, and the page does not end among equals of it: better ones may lie beyond."""
     kept = {memory.id for memory in chosen}
     equal = any(item.key in kept and _closeness(item) <= _closeness(found[-1]) for item in found)

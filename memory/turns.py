@@ -9,7 +9,7 @@ from langgraph.store.base import BaseStore, Item, Op, PutOp
 from ..contract import Memory
 from .serialisation import INDEXED, memories_of, value_of
 from .store_queries import aanswer, answer, every
-from .user_namespaces import namespace_of
+from .user_namespaces import user_namespace
 
 
 def remember_turn(store: BaseStore, user_id: str, memory: Memory) -> None:
@@ -20,40 +20,40 @@ def remember_turn(store: BaseStore, user_id: str, memory: Memory) -> None:
         user_id: Whose turn it is.
         memory: The turn; its `id` is the key, see `turn_id`.
     """
-    store.put(namespace_of(user_id), memory.id, value_of(user_id, memory), index=INDEXED)
+    store.put(user_namespace(user_id), memory.id, value_of(user_id, memory), index=INDEXED)
 
 
 def remember_turns(store: BaseStore, user_id: str, memories: Iterable[Memory]) -> None:
     """Store several turns of a user in one batch, so that they are embedded together."""
-    namespace = namespace_of(user_id)
+    namespace = user_namespace(user_id)
     store.batch([PutOp(namespace, memory.id, value_of(user_id, memory), index=INDEXED) for memory in memories])
 
 
 async def aremember_turn(store: BaseStore, user_id: str, memory: Memory) -> None:
     """Store a turn as `remember_turn` does, without blocking the event loop."""
-    await store.aput(namespace_of(user_id), memory.id, value_of(user_id, memory), index=INDEXED)
+    await store.aput(user_namespace(user_id), memory.id, value_of(user_id, memory), index=INDEXED)
 
 
 def list_turns(store: BaseStore, user_id: str) -> list[Memory]:
     """Return all turns of a user, newest first."""
-    return _newest_first(memories_of(answer(store, every(namespace_of(user_id)))))
+    return _newest_first(memories_of(answer(store, every(user_namespace(user_id)))))
 
 
 async def alist_turns(store: BaseStore, user_id: str) -> list[Memory]:
     """Return all turns of a user, newest first, without blocking the event loop."""
-    return _newest_first(memories_of(await aanswer(store, every(namespace_of(user_id)))))
+    return _newest_first(memories_of(await aanswer(store, every(user_namespace(user_id)))))
 
 
 def forget_turns(store: BaseStore, user_id: str, ids: Iterable[str] | None = None) -> int:
     """Delete turns of a user, by default all, and return how many there were."""
-    doomed = _doomed(answer(store, every(namespace_of(user_id))), ids)
+    doomed = _doomed(answer(store, every(user_namespace(user_id))), ids)
     store.batch(doomed)
     return len(doomed)
 
 
 async def aforget_turns(store: BaseStore, user_id: str, ids: Iterable[str] | None = None) -> int:
     """Delete turns as `forget_turns` does, without blocking the event loop."""
-    doomed = _doomed(await aanswer(store, every(namespace_of(user_id))), ids)
+    doomed = _doomed(await aanswer(store, every(user_namespace(user_id))), ids)
     await store.abatch(doomed)
     return len(doomed)
 

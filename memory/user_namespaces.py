@@ -10,7 +10,7 @@ from ..contract import SetupError
 _LONGEST = 200
 
 
-def namespace_of(user_id: str) -> tuple[str, ...]:
+def user_namespace(user_id: str) -> tuple[str, ...]:
     """Return the namespace of a user's turns: `("hef", "turns", <label>)`.
 
     Any text is an id: namespace labels may hold neither dots nor NUL, so what is not a letter, a digit, `-`,

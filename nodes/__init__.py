@@ -5,7 +5,7 @@ from __future__ import annotations
 from .cause_words import cause_words_node
 from .coarse_emotion import coarse_emotion_node
 from .confirm_emotion import confirm_emotion_node
-from .deciding.fit_registry import Fits, resolve_fit
+from .deciding.fit_registry import FitRegistry, resolve_fit
 from .draft_response import draft_response_node
 from .fine_emotion import fine_emotion_node
 from .judging.judge import Judge
@@ -13,20 +13,20 @@ from .judging.llm_selection import RETRY
 from .recall import recall
 from .remember import remember
 from .sem_emotion import sem_emotion_node
-from .support.transcript import dialogue_of
+from .support.transcript import to_dialogue
 
 __all__ = [
     "RETRY",
-    "Fits",
+    "FitRegistry",
     "Judge",
     "cause_words_node",
     "coarse_emotion_node",
     "confirm_emotion_node",
-    "dialogue_of",
     "draft_response_node",
     "fine_emotion_node",
     "recall",
     "remember",
     "resolve_fit",
     "sem_emotion_node",
+    "to_dialogue",
 ]

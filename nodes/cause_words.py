@@ -10,10 +10,10 @@ from langgraph.runtime import Runtime
 
 from ..contract import HefState
 from .sem_emotion import as_arguments, call_tool
-from .support.explanations import of_causes
-from .support.run_settings import Node, Update, emit, settings_of
-from .support.telemetry import left_out
-from .support.transcript import recent_of
+from .support.explanations import explain_causes
+from .support.run_settings import Node, Update, emit, run_settings
+from .support.telemetry import record_suppressed_error
+from .support.transcript import recent_dialogue
 
 
 def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
@@ -22,20 +22,20 @@ def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
     def cause_words(state: HefState, runtime: Runtime[Any]) -> Update:
         """Find the words that speak for the decided emotion."""
         empathy = state["empathy"]
-        dialogue, earlier = recent_of(state["messages"], settings_of(runtime).dialogue_limit)
+        dialogue, earlier = recent_dialogue(state["messages"], run_settings(runtime).dialogue_limit)
         arguments = {"dialogue": as_arguments(dialogue), "emotion": empathy.emotion}
         try:
             answer, messages = call_tool(tool, arguments)
         except GraphBubbleUp:
             raise
         except Exception as error:
-            left_out(error)
+            record_suppressed_error(error)
             return {"evidence": {"cause_words": ""}, "faults": {"cause_words": f"no cause words: {error}"}}
         causes = tuple(cause.model_copy(update={"turn": cause.turn + earlier}) for cause in answer.artifact)
         emit(runtime, "causes", causes=[cause.model_dump() for cause in causes])
         update: Update = {
             "empathy": empathy.model_copy(update={"causes": causes}),
-            "evidence": {"cause_words": of_causes(causes)},
+            "evidence": {"cause_words": explain_causes(causes)},
             "faults": {"cause_words": ""},
         }
         return {**update, "messages": messages} if trace else update

@@ -12,13 +12,13 @@ from langgraph.runtime import Runtime
 from ..contract import HefContext, HefState, Reading, Turn, Verdict
 from ..llm import model_name
 from ..sem.distribution import primary_emotions
-from .deciding.decision import combine
+from .deciding.decision import pool_rounds
 from .judging.judge import Judge, Judgement
-from .judging.llm_selection import apick, fault_of, pick
+from .judging.llm_selection import allm_for_run, fault_or_raise, llm_for_run
 from .sem_emotion import current_verdict
-from .support.explanations import of_verdict
-from .support.run_settings import Update, both_ways, emit, settings_of
-from .support.transcript import recent_of, turn_key
+from .support.explanations import explain_verdict
+from .support.run_settings import Update, dual_mode_node, emit, run_settings
+from .support.transcript import recent_dialogue, turn_key
 
 MARGIN = 3.0
 """A scoring LLM disagrees when its own choice is so many times as probable to it as any primary emotion."""
@@ -29,35 +29,35 @@ def coarse_emotion_node(model: BaseChatModel, judge: Judge) -> Runnable[HefState
 
     def coarse_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
         """Judge whether the person's emotion is among the primary ones."""
-        settings, readings = settings_of(runtime), state.get("readings", [])
-        if (known := _known(state, settings)) is not None:
+        settings, readings = run_settings(runtime), state.get("readings", [])
+        if (known := _cached_judgement(state, settings)) is not None:
             return _verdict(state, runtime, known, _judged_by(state))
         try:
-            llm = pick(model, settings)
+            llm = llm_for_run(model, settings)
             found = judge.judge(llm, _seen(state, settings), readings, settings)
         except Exception as error:
-            return _verdict(state, runtime, None, fault=fault_of(error, runtime, "judge the emotion"))
+            return _verdict(state, runtime, None, fault=fault_or_raise(error, runtime, "judge the emotion"))
         return _verdict(state, runtime, found, model_name(llm))
 
     async def acoarse_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
-        settings, readings = settings_of(runtime), state.get("readings", [])
-        if (known := _known(state, settings)) is not None:
+        settings, readings = run_settings(runtime), state.get("readings", [])
+        if (known := _cached_judgement(state, settings)) is not None:
             return _verdict(state, runtime, known, _judged_by(state))
         try:
-            llm = await apick(model, settings)
+            llm = await allm_for_run(model, settings)
             found = await judge.ajudge(llm, _seen(state, settings), readings, settings)
         except Exception as error:
-            return _verdict(state, runtime, None, fault=fault_of(error, runtime, "judge the emotion"))
+            return _verdict(state, runtime, None, fault=fault_or_raise(error, runtime, "judge the emotion"))
         return _verdict(state, runtime, found, model_name(llm))
 
-    return both_ways(coarse_emotion, acoarse_emotion)
+    return dual_mode_node(coarse_emotion, acoarse_emotion)
 
 
 def _seen(state: HefState, settings: HefContext) -> list[Turn]:
-    return recent_of(state["messages"], settings.dialogue_limit)[0]
+    return recent_dialogue(state["messages"], settings.dialogue_limit)[0]
 
 
-def _known(state: HefState, settings: HefContext) -> Judgement | None:
+def _cached_judgement(state: HefState, settings: HefContext) -> Judgement | None:
     """Return a judgement that needs no LLM call: none is wanted, or its scores stand already."""
     if settings.strategy == "sem_only":
         return Judgement(None, None, "generated")
@@ -76,7 +76,7 @@ def _judged_by(state: HefState) -> str | None:
 def _verdict(
     state: HefState, runtime: Runtime[Any], found: Judgement | None, model: str | None = None, fault: str = ""
 ) -> Update:
-    settings, readings, before = settings_of(runtime), state.get("readings", []), current_verdict(state)
+    settings, readings, before = run_settings(runtime), state.get("readings", []), current_verdict(state)
     asked = found is not None and settings.strategy != "sem_only"
     if asked and found is not None and found.emotion is None:
         fault = fault or "the LLM named no emotion of the set: the SEM decided"
@@ -91,7 +91,7 @@ def _verdict(
         requeries=before.requeries + 1 if before else 0,
     )
     emit(runtime, "verdict", verdict.requeries, **verdict.model_dump(exclude={"turn", "requeries", "scores"}))
-    told = {"coarse_emotion": of_verdict(verdict) if found else ""}
+    told = {"coarse_emotion": explain_verdict(verdict) if found else ""}
     return {"verdict": verdict, "evidence": told, "faults": {"coarse_emotion": fault}}
 
 
@@ -109,7 +109,7 @@ def agrees(found: Judgement, readings: list[Reading]) -> bool:
     primary = {label for reading in readings for label in reading.primary}
     if not primary or found.emotion is None or found.emotion in primary:
         return True
-    if found.emotion in primary_emotions(combine(readings), len(readings[0].primary)):
+    if found.emotion in primary_emotions(pool_rounds(readings), len(readings[0].primary)):
         return True
     if found.scores is None:
         return False

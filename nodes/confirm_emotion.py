@@ -9,10 +9,10 @@ from langgraph.types import interrupt
 
 from ..contract import HefState
 from ..sem import Taxonomy
-from .support.explanations import of_review
-from .support.human_review import Review, answer_schema, request_of, review_of, reviewed
+from .support.explanations import explain_review
+from .support.human_review import Review, answer_schema, apply_review, parse_review, review_request
 from .support.run_settings import Node, Update, can_pause, emit_decision
-from .support.transcript import context_of
+from .support.transcript import dialogue_context
 
 
 def confirm_emotion_node(taxonomy: Taxonomy) -> Node:
@@ -27,19 +27,19 @@ def confirm_emotion_node(taxonomy: Taxonomy) -> Node:
         if not can_pause():
             return {"faults": {"confirm_emotion": "nobody was asked about the emotion: a pause needs a checkpointer"}}
         review = _ask(state, taxonomy)
-        empathy = reviewed(state["empathy"], review)
+        empathy = apply_review(state["empathy"], review)
         emit_decision(runtime, empathy)
-        return {"empathy": empathy, "evidence": {"confirm_emotion": of_review(state["empathy"], review)}}
+        return {"empathy": empathy, "evidence": {"confirm_emotion": explain_review(state["empathy"], review)}}
 
     return confirm_emotion
 
 
 def _ask(state: HefState, taxonomy: Taxonomy) -> Review:
-    said, fault = context_of(state["messages"])[-1].text, ""
+    said, fault = dialogue_context(state["messages"])[-1].text, ""
     while True:
-        request = request_of(state["empathy"], said, taxonomy, fault)
+        request = review_request(state["empathy"], said, taxonomy, fault)
         answer = interrupt(request, response_schema=answer_schema(taxonomy))
         try:
-            return review_of(answer, taxonomy)
+            return parse_review(answer, taxonomy)
         except ValueError as error:
             fault = str(error)

@@ -11,10 +11,10 @@ from langgraph.runtime import Runtime
 
 from ..contract import HefState, ModelError
 from ..prompts import Prompts, draft_messages, newest
-from .judging.llm_selection import apick, fault_of, pick
-from .support.reply_postprocessing import cut_short, is_reply, signed
-from .support.run_settings import Update, both_ways, seat_of, settings_of, summary
-from .support.transcript import recent_of
+from .judging.llm_selection import allm_for_run, fault_or_raise, llm_for_run
+from .support.reply_postprocessing import is_reply, truncate_reply, with_agent_name
+from .support.run_settings import Update, dual_mode_node, parent_node_name, run_settings, summarise_faults
+from .support.transcript import recent_dialogue
 
 TRIES = 2
 """How often a reply is asked for before an empty one counts as none."""
@@ -30,35 +30,35 @@ def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefS
 
     def draft_response(state: HefState, runtime: Runtime[Any]) -> Update:
         """Write the reply from dialogue, emotion, cause words and memories."""
-        settings = settings_of(runtime)
+        settings = run_settings(runtime)
         messages = _prompt(state, runtime, prompts)
         try:
-            llm = pick(model, settings)
+            llm = llm_for_run(model, settings)
             for _ in range(TRIES):
                 if is_reply(reply := llm.invoke(messages)):
                     return _replied(state, runtime, reply)
         except Exception as error:
-            raise _silence(state, fault_of(error, runtime, "draft a reply")) from error
-        raise _silence(state, _EMPTY)
+            raise _no_reply_error(state, fault_or_raise(error, runtime, "draft a reply")) from error
+        raise _no_reply_error(state, _EMPTY)
 
     async def adraft_response(state: HefState, runtime: Runtime[Any]) -> Update:
-        settings = settings_of(runtime)
+        settings = run_settings(runtime)
         messages = _prompt(state, runtime, prompts)
         try:
-            llm = await apick(model, settings)
+            llm = await allm_for_run(model, settings)
             for _ in range(TRIES):
                 if is_reply(reply := await llm.ainvoke(messages)):
                     return _replied(state, runtime, reply)
         except Exception as error:
-            raise _silence(state, fault_of(error, runtime, "draft a reply")) from error
-        raise _silence(state, _EMPTY)
+            raise _no_reply_error(state, fault_or_raise(error, runtime, "draft a reply")) from error
+        raise _no_reply_error(state, _EMPTY)
 
-    return both_ways(draft_response, adraft_response)
+    return dual_mode_node(draft_response, adraft_response)
 
 
 def _prompt(state: HefState, runtime: Runtime[Any], prompts: Prompts) -> list[BaseMessage]:
-    settings, empathy = settings_of(runtime), state["empathy"]
-    turns, _ = recent_of(state["messages"], settings.dialogue_limit)
+    settings, empathy = run_settings(runtime), state["empathy"]
+    turns, _ = recent_dialogue(state["messages"], settings.dialogue_limit)
     return draft_messages(
         prompts.replaced(settings.templates),
         turns,
@@ -71,22 +71,26 @@ def _prompt(state: HefState, runtime: Runtime[Any], prompts: Prompts) -> list[Ba
 
 
 def _replied(state: HefState, runtime: Runtime[Any], reply: BaseMessage) -> Update:
-    whole, long = cut_short(reply)
-    fault = "; ".join(filter(None, [_unseen(state, settings_of(runtime).dialogue_limit), long]))
+    whole, long = truncate_reply(reply)
+    fault = "; ".join(filter(None, [_truncation_fault(state, run_settings(runtime).dialogue_limit), long]))
     faults = {**state.get("faults", {}), "draft_response": fault}
-    empathy = state["empathy"].model_copy(update={"degraded": summary(faults)})
-    return {"messages": [signed(whole, seat_of())], "empathy": empathy, "faults": {"draft_response": fault}}
+    empathy = state["empathy"].model_copy(update={"degraded": summarise_faults(faults)})
+    return {
+        "messages": [with_agent_name(whole, parent_node_name())],
+        "empathy": empathy,
+        "faults": {"draft_response": fault},
+    }
 
 
-def _unseen(state: HefState, limit: int) -> str:
-    turns, earlier = recent_of(state["messages"], limit)
+def _truncation_fault(state: HefState, limit: int) -> str:
+    turns, earlier = recent_dialogue(state["messages"], limit)
     cut = newest(turns, limit)[1] + earlier
     return f"the dialogue is longer than {limit} characters: the LLM did not see the oldest {cut} turns" if cut else ""
 
 
-def _silence(state: HefState, fault: str) -> ModelError:
+def _no_reply_error(state: HefState, fault: str) -> ModelError:
     """Return the error of a turn without a reply; it carries what was understood."""
     faults = {**state.get("faults", {}), "draft_response": fault}
     error = ModelError(f"{fault}; try again, or name another model")
-    error.empathy = state["empathy"].model_copy(update={"degraded": summary(faults)})
+    error.empathy = state["empathy"].model_copy(update={"degraded": summarise_faults(faults)})
     return error

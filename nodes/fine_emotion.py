@@ -7,24 +7,24 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langgraph.runtime import Runtime
 
-from ..contract import Empathy, Fit, HefState, Verdict
+from ..contract import Empathy, HefState, PoolingWeights, Verdict
 from ..llm import model_name
 from ..sem import Taxonomy
-from .deciding.decision import decide, obey
-from .deciding.fit_registry import Fits
-from .deciding.join import form_of
+from .deciding.decision import decide, decide_by_llm
+from .deciding.fit_registry import FitRegistry
+from .deciding.join import pooling_form
 from .sem_emotion import current_verdict
-from .support.explanations import of_decision
-from .support.run_settings import Node, Update, emit_decision, settings_of
+from .support.explanations import explain_decision
+from .support.run_settings import Node, Update, emit_decision, run_settings
 
 
-def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: Fits) -> Node:
+def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: FitRegistry) -> Node:
     """Return the node that decides the emotion from the SEM's and the LLM's evidence."""
 
     def fine_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
         """Decide the emotion: join the SEM's distribution and the LLM's judgement."""
-        settings, readings, verdict = settings_of(runtime), state.get("readings", []), current_verdict(state)
-        choose = obey if settings.strategy == "one_prompt" else decide
+        settings, readings, verdict = run_settings(runtime), state.get("readings", []), current_verdict(state)
+        choose = decide_by_llm if settings.strategy == "one_prompt" else decide
         decision = choose(readings, verdict, taxonomy, _fit(fits, verdict))
         primary = readings[0].primary if readings else ()
         empathy = Empathy(
@@ -41,13 +41,13 @@ def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: Fits) -> N
         )
         emit_decision(runtime, empathy)
         # Nobody was asked yet about this decision; what stands there is of an earlier turn.
-        return {"empathy": empathy, "evidence": {"fine_emotion": of_decision(empathy), "confirm_emotion": ""}}
+        return {"empathy": empathy, "evidence": {"fine_emotion": explain_decision(empathy), "confirm_emotion": ""}}
 
     return fine_emotion
 
 
-def _fit(fits: Fits, verdict: Verdict | None) -> Fit | None:
+def _fit(fits: FitRegistry, verdict: Verdict | None) -> PoolingWeights | None:
     """Return the fit of the LLM that judged, which the settings of a run may have chosen."""
     if verdict is None or verdict.model is None:
         return None
-    return fits.of(verdict.model, form_of(verdict))
+    return fits.of(verdict.model, pooling_form(verdict))

@@ -9,12 +9,12 @@ from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
 
 from ..contract import Dialogue, HefContext, HefState, Memory
-from ..memory import recall_turns, within
+from ..memory import fit_token_budget, recall_turns
 from ..prompts import newest, remembered
 from .support.explanations import of_memories
-from .support.run_settings import Update, emit, settings_of, thread_of
-from .support.telemetry import left_out
-from .support.transcript import recent_of
+from .support.run_settings import Update, emit, run_settings, thread_id
+from .support.telemetry import record_suppressed_error
+from .support.transcript import recent_dialogue
 
 _CHARACTERS = 4
 """Of a token, on average; which model will read them is not known here."""
@@ -22,18 +22,18 @@ _CHARACTERS = 4
 
 def recall(state: HefState, runtime: Runtime[Any]) -> Update:
     """Search this user's memory for past turns that bear on the last message."""
-    settings = settings_of(runtime)
+    settings = run_settings(runtime)
     if runtime.store is None or settings.user_id is None or settings.memory_limit == 0:
         return {"memories": [], "evidence": {"recall": ""}, "faults": {"recall": ""}}
     found: list[Memory] = []
     fault = ""
     try:
-        dialogue, _ = recent_of(state["messages"], settings.dialogue_limit)
+        dialogue, _ = recent_dialogue(state["messages"], settings.dialogue_limit)
         found = _search(runtime.store, settings.user_id, dialogue, settings)
     except GraphBubbleUp:
         raise
     except Exception as error:
-        left_out(error)
+        record_suppressed_error(error)
         fault = f"the memory could not be searched: {error}"
     emit(runtime, "memories", memories=[memory.model_dump() for memory in found])
     return {
@@ -54,7 +54,7 @@ def _search(store: BaseStore, user_id: str, dialogue: Dialogue, settings: HefCon
         dialogue[-1].text,
         settings.memory_limit,
         weights=settings.memory_weights,
-        thread=thread_of() or "",
+        thread=thread_id() or "",
         held=held,
     )
-    return within(found, settings.memory_budget, lambda memory: -(-len(remembered(memory)) // _CHARACTERS))
+    return fit_token_budget(found, settings.memory_budget, lambda memory: -(-len(remembered(memory)) // _CHARACTERS))

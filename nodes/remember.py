@@ -12,14 +12,14 @@ from langgraph.store.base import BaseStore
 
 from ..contract import HefState, Memory
 from ..memory import remember_turn, turn_id
-from .support.run_settings import Update, settings_of, summary, thread_of
-from .support.telemetry import left_out
-from .support.transcript import count_turns, dialogue_of, recent_of, turn_key
+from .support.run_settings import Update, run_settings, summarise_faults, thread_id
+from .support.telemetry import record_suppressed_error
+from .support.transcript import count_turns, recent_dialogue, to_dialogue, turn_key
 
 
 def remember(state: HefState, runtime: Runtime[Any]) -> Update:
     """Store what the person said, the reply, emotion, causes and time in one batched write."""
-    settings = settings_of(runtime)
+    settings = run_settings(runtime)
     fault = ""
     if runtime.store is not None and settings.user_id is not None and settings.remember:
         try:
@@ -27,22 +27,22 @@ def remember(state: HefState, runtime: Runtime[Any]) -> Update:
         except GraphBubbleUp:
             raise
         except Exception as error:
-            left_out(error)
+            record_suppressed_error(error)
             known = str(error) in state.get("faults", {}).get("recall", "")
             fault = f"the turn could not be remembered{' either' if known else f': {error}'}"
     faults = {**state.get("faults", {}), "remember": fault}
     return {
-        "empathy": state["empathy"].model_copy(update={"degraded": summary(faults)}),
+        "empathy": state["empathy"].model_copy(update={"degraded": summarise_faults(faults)}),
         "faults": {"remember": fault},
     }
 
 
 def _store(store: BaseStore, user_id: str, state: HefState) -> None:
-    empathy, thread = state["empathy"], thread_of() or ""
+    empathy, thread = state["empathy"], thread_id() or ""
     before = state["messages"][:-1]
     # Without a thread nothing is replayed, and the same words can be said twice.
     turn = turn_key(before) if thread else f"{before[-1].id}:{turn_key(before)}"
-    said, reply = recent_of(before, 0)[0][-1], dialogue_of(state["messages"][-1:])
+    said, reply = recent_dialogue(before, 0)[0][-1], to_dialogue(state["messages"][-1:])
     memory = Memory(
         id=turn_id(thread, turn),
         text=said.text,

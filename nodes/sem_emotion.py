@@ -11,10 +11,10 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
 from ..contract import HefState, Reading, SetupError, Turn, Verdict, View
-from .support.explanations import of_readings
-from .support.run_settings import Node, Update, emit, settings_of
-from .support.telemetry import left_out
-from .support.transcript import input_fault, recent_of, turn_key
+from .support.explanations import explain_readings
+from .support.run_settings import Node, Update, emit, run_settings
+from .support.telemetry import record_suppressed_error
+from .support.transcript import input_fault, recent_dialogue, turn_key
 
 VIEWS: tuple[View, ...] = ("dialogue", "speaker", "last_turn")
 """What is looked at in each round; the last one stays."""
@@ -29,12 +29,12 @@ def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
 
     def sem_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
         """Read the emotion with the SEM; on a re-query look again, with the LLM's hypothesis."""
-        settings = settings_of(runtime)
+        settings = run_settings(runtime)
         if settings.strategy == "llm_only":
             return _update([], input_fault(state["messages"]))
         verdict = current_verdict(state)
         held = state.get("readings") or [] if verdict else []
-        dialogue, earlier = recent_of(state["messages"], settings.dialogue_limit)
+        dialogue, earlier = recent_dialogue(state["messages"], settings.dialogue_limit)
         arguments = {
             "dialogue": as_arguments(dialogue),
             "primary": settings.primary,
@@ -46,7 +46,7 @@ def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
         except (GraphBubbleUp, SetupError):
             raise
         except Exception as error:
-            left_out(error)
+            record_suppressed_error(error)
             return _update(held, f"the SEM could not read the emotion: {error}")
         reading = answer.artifact.model_copy(update={"round": len(held), "dropped": answer.artifact.dropped + earlier})
         emit(runtime, "reading", reading.round, **reading.model_dump(exclude={"round"}))
@@ -78,7 +78,7 @@ def call_tool(tool: BaseTool, arguments: dict[str, Any]) -> tuple[ToolMessage, l
 def _update(readings: list[Reading], fault: str) -> Update:
     return {
         "readings": readings,
-        "evidence": {"sem_emotion": of_readings(readings)},
+        "evidence": {"sem_emotion": explain_readings(readings)},
         "faults": {"sem_emotion": fault},
     }
 

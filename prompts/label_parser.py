@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from .negation import Clause, clauses, denied
 
-SHORT = 12
+MAX_WORDS_AMBIGUOUS = 12
 """Words at most of an answer that may name several choices, of which the first then counts."""
-READ = 2000
+MAX_CHARS = 2000
 """Characters that are read at the beginning and at the end of an answer."""
 
 _THOUGHT = re.compile(r"^.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
@@ -46,7 +46,7 @@ def parse_choice(text: str, choices: Sequence[str], synonyms: Mapping[str, str] 
     if answers := [found for found in live if _is_marked(parts[found.clause], found)]:
         return answers[-1].choice
     named = [found for found in live if found.own] or live
-    short = sum(len(clause.words) for clause in parts) <= SHORT
+    short = sum(len(clause.words) for clause in parts) <= MAX_WORDS_AMBIGUOUS
     chosen = named if short or len({found.choice for found in named}) == 1 else []
     chosen = [found for found in live if _stands_alone(parts, found)] or chosen
     return chosen[0].choice if chosen else None
@@ -66,8 +66,8 @@ def _live(parts: Sequence[Clause], known: Mapping[tuple[str, ...], tuple[str, bo
 
 def _readable(text: str) -> str:
     """Return the part of an answer that is read: after any thoughts, and of a long one both ends."""
-    if len(text) > 2 * READ:
-        text = f"{text[:READ]}\n{text[-READ:]}"
+    if len(text) > 2 * MAX_CHARS:
+        text = f"{text[:MAX_CHARS]}\n{text[-MAX_CHARS:]}"
     return _THOUGHT.sub("", text)
 
 

@@ -13,7 +13,7 @@ _BACK = 2
 _PIECE = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[.!?;:,\n()\[\]{}—–|/]|\s-+\s")
 _HARD = ".!?;:\n"
 _NOT = frozenset({"not", "never", "no", "without", "cannot", "hardly", "nor"})
-_TILL_THE_END = frozenset({"neither", "none", "nothing", "instead", "rather"})
+_LIST_NEGATIONS = frozenset({"neither", "none", "nothing", "instead", "rather"})
 _NOT_ALONE = frozenset({"only", "just", "merely", "simply"})
 _OPENING = {"neither": "", "none": "of", "nothing": "", "instead": "of", "rather": "than"}
 
@@ -76,7 +76,7 @@ def denied(parts: Sequence[Clause], mentions: Sequence[Sequence[tuple[int, int]]
 def _denies(words: Sequence[str], place: int) -> str:
     """Return whether a word denies what is near it (`near`), all up to the sentence's end (`list`), or nothing."""
     word, after = words[place], words[place + 1] if place + 1 < len(words) else ""
-    if word in _TILL_THE_END:
+    if word in _LIST_NEGATIONS:
         return "list" if _OPENING[word] in ("", after) else ""
     if (word in _NOT or word.endswith("n't")) and after not in _NOT_ALONE:
         return "near"

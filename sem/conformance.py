@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from math import fsum, isfinite, sqrt
 from typing import Any, NoReturn, TypeAlias
 
-from ..contract import Cause, Dialogue, ModelError, Reading, SetupError, Turn, View, look
+from ..contract import Cause, Dialogue, ModelError, Reading, SetupError, Turn, View, apply_view
 from .distribution import check_reading
 from .protocol import EmbeddingSem, Sem, SemDescription
 from .taxonomy import Taxonomy
@@ -105,7 +105,7 @@ def check_views(sem: Sem) -> None:
     """`views` are honoured, one a dialogue, and stand in the readings."""
     views: tuple[View, ...] = ("dialogue", "speaker", "last_turn")
     for reading, view in zip(_read(sem, [TALK] * len(views), views), views, strict=True):
-        (expected,) = _read(sem, [look(TALK, view)])
+        (expected,) = _read(sem, [apply_view(TALK, view)])
         _same(sem, reading, expected, f"the view {view!r} reads otherwise than its turns alone")
     _must_refuse(sem, "read", [TALK], views=["dialogue", "speaker"])
 

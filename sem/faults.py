@@ -9,7 +9,7 @@ from ..contract import HefError, ModelError
 
 
 @contextmanager
-def blaming(what: str) -> Iterator[None]:
+def model_errors(what: str) -> Iterator[None]:
     """Turn any failure into a `ModelError` that names what failed.
 
     HEF's own errors pass, and so do an interrupt and the other signals of a graph.

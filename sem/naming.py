@@ -27,7 +27,7 @@ def named_labels(answer: str, taxonomy: Taxonomy) -> list[str]:
     return list(dict.fromkeys(found or _phrases(_plain(answer), meant)))[:NAMED]
 
 
-def spread(named: Sequence[str], labels: Sequence[str], reliability: float) -> dict[str, float]:
+def distribution_from_labels(named: Sequence[str], labels: Sequence[str], reliability: float) -> dict[str, float]:
     """Return the distribution of a model that only named labels.
 
     Args:

@@ -75,7 +75,7 @@ class EmbeddingSem(Sem, Protocol):
         ...
 
 
-def every_view(dialogues: Sequence[Dialogue], views: Sequence[View] | None) -> Sequence[View]:
+def resolve_views(dialogues: Sequence[Dialogue], views: Sequence[View] | None) -> Sequence[View]:
     """Return one view a dialogue; all turns where none are asked for.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from ..contract import Evidence, Reading, Turn, View, look
+from ..contract import Evidence, Reading, Turn, View, apply_view
 from ..contract.context import Primary
 from ..sem import Sem, resolve_sem
 from ..sem.distribution import check_reading, primary_emotions
@@ -46,7 +46,7 @@ def sem_emotion_tool(sem: Sem | str | None = None) -> BaseTool:
         turns = turns_of(dialogue)
         (reading,) = reader.read([turns], views=[view])
         check_reading(reading, about.taxonomy.labels, about.name)
-        seen = len(look(turns, view))
+        seen = len(apply_view(turns, view))
         reading = reading.model_copy(
             update={
                 "primary": primary_emotions(reading.distribution, primary, about.prediction_sets, seen),

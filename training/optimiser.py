@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Descent:
+class Optimiser:
     """Take AdamW steps at a rate that rises and then falls to 0 at the end of the run.
 
     Args:

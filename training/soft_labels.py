@@ -24,7 +24,7 @@ PART = 8192
 """Samples between two saves."""
 
 
-class Taught(NamedTuple):
+class SoftLabel(NamedTuple):
     """What teachers say of one dialogue."""
 
     logits: Tensor
@@ -106,10 +106,10 @@ class SoftLabels:
             torch.save({"rows": self._rows, "mean": self._mean}, self._path)
             report(start + len(part), len(unknown))
 
-    def of(self, sample: Sample) -> Taught | None:
+    def of(self, sample: Sample) -> SoftLabel | None:
         """Return what the teachers say of a sample, or None where they were not asked."""
         row = self._rows.get(_key(sample.turns))
-        return None if row is None else Taught(row[: self._labels], row[self._labels :])
+        return None if row is None else SoftLabel(row[: self._labels], row[self._labels :])
 
     def _read(self, samples: Sequence[Sample]) -> Tensor:
         """Return the teachers' mean logits and their features for each sample, [samples, labels + widths]."""

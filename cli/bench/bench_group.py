@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .. import options
-from ..report_output import AgainstOption, JsonOption, SeedOption, give, name_broken
+from ..report_output import AgainstOption, JsonOption, SeedOption, emit_report, report_skipped_rows
 from .bench_memory import memory
 from .bench_serving import serve
 
@@ -59,7 +59,7 @@ def bench_sem(
     chosen = settings(sem=sem, threads=threads)
     from ...bench.sem_speed import machine, measure_speed
     from ...bench.synthetic_dialogues import contexts, middling
-    from ...evaluation import draw, read_samples
+    from ...evaluation import read_samples, subsample
     from ...sem import resolve_sem
     from ..progress_bars import advancing
     from ..tables import speed_table
@@ -68,8 +68,8 @@ def bench_sem(
     broken: list[str] = []
     if data:
         samples, broken = read_samples(data, reader.description.taxonomy.labels)
-        name_broken(broken)
-        several = [sample.turns for sample in draw(samples, dialogues, seed)]
+        report_skipped_rows(broken)
+        several = [sample.turns for sample in subsample(samples, dialogues, seed)]
     encoder = None
     if against:
         from ...bench.baseline_encoder import PlainEncoder
@@ -87,7 +87,7 @@ def bench_sem(
             report=advance,
         )
     held = {"machine": machine(chosen.threads), "seed": seed, "broken": len(broken)}
-    give("speed", data, reports, held, out, [speed_table(reports, chosen.threads)])
+    emit_report("speed", data, reports, held, out, [speed_table(reports, chosen.threads)])
 
 
 @bench.command("turn")
@@ -128,4 +128,4 @@ def bench_turn(
             report=advance,
         )
     held = {"machine": machine(chosen.threads), "strategy": strategy, "repeats": repeats}
-    give("turn", None, [report], held, out, [turn_table(report)])
+    emit_report("turn", None, [report], held, out, [turn_table(report)])

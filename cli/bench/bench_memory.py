@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..error_messages import Failure, Misuse
-from ..report_output import JsonOption, give
+from ..report_output import JsonOption, emit_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +86,7 @@ def memory(
 
         plot_growth(reports, plots)
     held = {"machine": machine(None), "crowd": [crowd.model_dump(mode="json") for crowd in crowds]}
-    give("memory speed", None, list(reports), held, out, [_table(reports), *map(_crowd_table, crowds)])
+    emit_report("memory speed", None, list(reports), held, out, [_table(reports), *map(_crowd_table, crowds)])
     if any(crowd.errors for crowd in crowds):
         raise Failure(f"{len(crowds[0].errors)} of {_AT_ONCE} people met an error: {crowds[0].errors[0]}")
 

@@ -9,7 +9,7 @@ import typer
 
 from .. import options
 from ..error_messages import Misuse
-from ..report_output import JsonOption, give
+from ..report_output import JsonOption, emit_report
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -91,7 +91,7 @@ def serve(
 
         plot_serving(report, plots)
     held = {"machine": machine(chosen.threads), "keep": keep, "memory": "server" if server else "folder"}
-    give("serving", None, [report], held, out, [_crowd_table(report), _length_table(report)])
+    emit_report("serving", None, [report], held, out, [_crowd_table(report), _length_table(report)])
 
 
 def _numbers(option: str, given: str) -> list[int]:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import options
-from ..build_graph import begin_loading, context_of, primary_of
-from .chat_threads import conversation_of
+from ..build_graph import parse_primary, preload_llm, run_context
+from .chat_threads import thread_name
 
 if TYPE_CHECKING:
-    from .session import Talk
+    from .session import ChatSession
 
 ThreadOption = Annotated[
     str,
@@ -51,28 +51,28 @@ def chat(
 
     Reads lines from stdin where it is not a terminal, one message a line.
     """
-    shown = primary_of(primary)
+    shown = parse_primary(primary)
     from ..settings import settings
 
     chosen = settings(model=model, sem=sem, home=home, user=user, threads=threads)
-    begin_loading(chosen.model)
-    from .session import Talk
+    preload_llm(chosen.model)
+    from .session import ChatSession
 
     person = chosen.user or "me"
-    context = context_of(
+    context = run_context(
         None if no_memory else person, strategy=strategy, primary=shown, max_requeries=max_requeries, persona=persona
     )
     context = context.model_copy(update={"confirm_emotion": confirm})
-    with Talk(chosen, context, thread=conversation_of(person, thread), as_json=as_json) as talk:
+    with ChatSession(chosen, context, thread=thread_name(person, thread), as_json=as_json) as talk:
         talk.greet(person, thread)
         for line in _terminal(talk) if sys.stdin.isatty() else _piped():
-            if not _obey(talk, line):
+            if not _handle_line(talk, line):
                 break
     if talk.failed:
         raise typer.Exit(1)
 
 
-def _obey(talk: Talk, line: str) -> bool:
+def _handle_line(talk: ChatSession, line: str) -> bool:
     """Answer a line or follow its slash command; return False to leave."""
     match line.strip():
         case "":
@@ -88,7 +88,7 @@ def _obey(talk: Talk, line: str) -> bool:
     return True
 
 
-def _terminal(talk: Talk) -> Iterator[str]:
+def _terminal(talk: ChatSession) -> Iterator[str]:
     """Yield what is typed; Ctrl-D ends, and so does a second Ctrl-C in a row."""
     import readline  # noqa: F401  # gives `input` its line editing and history
 

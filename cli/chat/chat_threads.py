@@ -9,7 +9,7 @@ CONVERSATIONS = "conversations.sqlite"
 """The file in the home folder that holds them."""
 
 
-def conversation_of(person: str, thread: str) -> str:
+def thread_name(person: str, thread: str) -> str:
     """Return the id of a person's conversation; no two persons share one, whatever their ids hold."""
     return f"{_prefix(person)}{thread}"
 
@@ -39,7 +39,7 @@ def forget_conversations(home: Path, doomed: Callable[[str], bool]) -> int:
     return len(threads)
 
 
-def is_of(person: str, conversation: str) -> bool:
+def belongs_to(person: str, conversation: str) -> bool:
     """Tell whether a conversation is a person's."""
     return conversation.startswith(_prefix(person))
 

@@ -9,11 +9,11 @@ from rich.status import Status
 from rich.text import Text
 
 from ..render import ACCENT, FAINT, GUTTER
-from .events import Again, Asked, Event, Replied, Step, Token, Understood
-from .wrapping import Flow
+from .events import Asked, EmotionDecided, Event, Replied, Restarted, Step, Token
+from .wrapping import WrappedWriter
 
 
-class Stage:
+class TurnDisplay:
     """Show the events of one turn; leaving it always stops the spinner and ends the line.
 
     Args:
@@ -25,7 +25,7 @@ class Stage:
         self.console = Console(highlight=False, quiet=quiet)
         self._name = name
         self._status: Status | None = None
-        self._flow: Flow | None = None
+        self._flow: WrappedWriter | None = None
         self._end: Replied | Asked | None = None
         self.heard = ""
         """The reply as far as it came."""
@@ -42,7 +42,7 @@ class Stage:
         """Return what the turn waits for, None where it is over."""
         return self._end if isinstance(self._end, Asked) else None
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> TurnDisplay:
         self._wait("starting")
         return self
 
@@ -57,11 +57,11 @@ class Stage:
         """Show one event."""
         if isinstance(event, Step) and not self._flow:
             self._wait(event.doing)
-        elif isinstance(event, Understood):
+        elif isinstance(event, EmotionDecided):
             self._wait("thinking of a reply")
         elif isinstance(event, Token):
             self._say(event.text)
-        elif isinstance(event, Again):
+        elif isinstance(event, Restarted):
             self._begin_anew()
         elif isinstance(event, Replied):
             self._end = event
@@ -94,6 +94,6 @@ class Stage:
         self.pause()
         if not self._flow:
             self.console.print(Text("  " + self._name.ljust(GUTTER), style=FAINT), end="")
-            self._flow = Flow(self.console, indent=GUTTER + 2)
+            self._flow = WrappedWriter(self.console, indent=GUTTER + 2)
         self.heard += text
         self._flow.write(text)

@@ -18,7 +18,7 @@ DRAFTING = "draft_response"
 EXPLAINED = "cause_words"
 """The node after which the understanding is whole."""
 
-NEWS = {
+STATUS_AFTER_EVENT = {
     "memories": "remembering",
     "reading": "reading the emotion",
     "verdict": "weighing it",
@@ -37,7 +37,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
+class EmotionDecided:
     """Emotion and causes are decided; the reply is about to begin."""
 
     empathy: Empathy
@@ -51,7 +51,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Restarted:
     """The LLM failed within its reply and begins it anew."""
 
 
@@ -76,10 +76,10 @@ class Asked:
         return str(self.request["action_requests"][0]["description"])
 
 
-Event: TypeAlias = Step | Understood | Token | Again | Replied | Asked
+Event: TypeAlias = Step | EmotionDecided | Token | Restarted | Replied | Asked
 
 
-async def follow(
+async def stream_turn(
     hef: CompiledStateGraph[Any, Any, Any, Any],
     said: list[AnyMessage] | Command[Any],
     context: HefContext,
@@ -100,7 +100,7 @@ async def follow(
     events: AsyncIterator[Any] = hef.astream(given, config, context=context, stream_mode=modes)
     async for mode, chunk in events:
         if mode == "custom":
-            yield Step(NEWS.get(chunk.get("hef", ""), "working"))
+            yield Step(STATUS_AFTER_EVENT.get(chunk.get("hef", ""), "working"))
         elif mode == "updates":
             # The stream is read to its end, since what comes after is kept only then.
             asked = _asked(chunk) or asked
@@ -108,13 +108,13 @@ async def follow(
             reply = _reply(chunk) or reply
             if empathy and not told and EXPLAINED in chunk:
                 told = True
-                yield Understood(empathy)
+                yield EmotionDecided(empathy)
         elif text := _token(*chunk):
             if empathy and not told:
                 told = True
-                yield Understood(empathy)
+                yield EmotionDecided(empathy)
             if writing not in (None, chunk[0].id):
-                yield Again()
+                yield Restarted()
             writing = chunk[0].id
             yield Token(text)
     for event in _ending(asked, empathy, reply, told=told):
@@ -128,7 +128,7 @@ def _ending(asked: Asked | None, empathy: Empathy | None, reply: str, *, told: b
     if empathy is None:
         raise RuntimeError("the graph ended without an understanding")
     if not told:
-        yield Understood(empathy)
+        yield EmotionDecided(empathy)
     yield Replied(empathy, reply)
 
 

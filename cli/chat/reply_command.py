@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import options
-from ..build_graph import begin_loading, context_of, open_hef, primary_of, spoken
+from ..build_graph import build_graph, parse_primary, preload_llm, require_text, run_context
 from ..error_messages import sentence
 
 if TYPE_CHECKING:
-    from .display import Stage
+    from .display import TurnDisplay
     from .events import Replied
 
 TextArgument = Annotated[str, typer.Argument(help="What the person says.", metavar="TEXT", show_default=False)]
@@ -37,21 +37,21 @@ def reply(
 
     With --user the turn is remembered, and earlier turns of that user are recalled.
     """
-    said, shown = spoken(text), primary_of(primary)
+    said, shown = require_text(text), parse_primary(primary)
     from ..settings import settings
 
     chosen = settings(model=model, sem=sem, home=home, user=user, threads=threads)
-    begin_loading(chosen.model)
-    from .display import Stage
+    preload_llm(chosen.model)
+    from .display import TurnDisplay
 
-    with Stage(quiet=as_json, name="reply") as stage:
+    with TurnDisplay(quiet=as_json, name="reply") as stage:
         person = None if no_memory else chosen.user
-        context = context_of(person, strategy=strategy, primary=shown, max_requeries=max_requeries, persona=persona)
-        hef = open_hef(chosen, memory=person is not None)
+        context = run_context(person, strategy=strategy, primary=shown, max_requeries=max_requeries, persona=persona)
+        hef = build_graph(chosen, memory=person is not None)
         try:
             done = asyncio.run(_turn(hef, said, context, stage))
         except Exception as error:
-            if as_json and (understood := understood_of(error)):
+            if as_json and (understood := understanding_json(error)):
                 typer.echo(json.dumps(understood, ensure_ascii=False))
             raise
     if as_json:
@@ -67,25 +67,25 @@ def as_line(done: Replied) -> str:
     return json.dumps({"empathy": done.empathy.model_dump(mode="json"), "reply": done.reply}, ensure_ascii=False)
 
 
-def understood_of(error: Exception) -> dict[str, Any]:
+def understanding_json(error: Exception) -> dict[str, Any]:
     """Return what is printed of a turn that failed after the emotion was understood, else nothing."""
     empathy = getattr(error, "empathy", None)
     return {"empathy": empathy.model_dump(mode="json"), "reply": None, "error": sentence(error)} if empathy else {}
 
 
-async def _turn(hef: Any, said: str, context: Any, stage: Stage) -> Replied:
+async def _turn(hef: Any, said: str, context: Any, stage: TurnDisplay) -> Replied:
     from langchain_core.messages import HumanMessage
 
-    from ...nodes import dialogue_of
+    from ...nodes import to_dialogue
     from ..render import understanding
-    from .events import Understood, follow
+    from .events import EmotionDecided, stream_turn
 
     messages: list[Any] = [HumanMessage(said)]
-    async for event in follow(hef, messages, context):
-        if isinstance(event, Understood):
+    async for event in stream_turn(hef, messages, context):
+        if isinstance(event, EmotionDecided):
             stage.pause()
             stage.console.print()
-            understanding(stage.console, event.empathy, dialogue_of(messages))
+            understanding(stage.console, event.empathy, to_dialogue(messages))
             stage.console.print()
         stage.take(event)
     return stage.done

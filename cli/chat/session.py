@@ -16,15 +16,15 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ...contract import HefContext
-from ...nodes import dialogue_of
-from ..build_graph import open_hef
+from ...nodes import to_dialogue
+from ..build_graph import build_graph
 from ..error_messages import sentence
 from ..render import FAINT, GUTTER, field, left_out, summary, understanding
 from ..settings import Settings
 from .chat_threads import CONVERSATIONS
-from .display import Stage
-from .events import Asked, Replied, Understood, follow
-from .reply_command import as_line, understood_of
+from .display import TurnDisplay
+from .events import Asked, EmotionDecided, Replied, stream_turn
+from .reply_command import as_line, understanding_json
 
 ANSWERS = {"yes": "approve", "y": "approve", "no": "reject", "n": "reject"}
 """What a person types about an emotion that is asked about, and what it means."""
@@ -32,7 +32,7 @@ LAST = "remember"
 """The node after which a turn is over."""
 
 
-class Talk:
+class ChatSession:
     """One thread of conversation.
 
     Args:
@@ -56,11 +56,11 @@ class Talk:
         self.interrupted = False
         """Whether Ctrl-C was the last thing the person did."""
 
-    def __enter__(self) -> Talk:
+    def __enter__(self) -> ChatSession:
         self._settings.home.mkdir(parents=True, exist_ok=True)
         self._saving = AsyncSqliteSaver.from_conn_string(str(self._settings.home / CONVERSATIONS))
         saver = self._runner.run(self._saving.__aenter__())
-        self._hef = open_hef(self._settings, memory=self._context.user_id is not None, checkpointer=saver)
+        self._hef = build_graph(self._settings, memory=self._context.user_id is not None, checkpointer=saver)
         return self
 
     def __exit__(
@@ -89,7 +89,7 @@ class Talk:
 
     def say(self, said: str) -> None:
         """Answer one message, or take it as the answer to a question; Ctrl-C stops the reply, not the conversation."""
-        stage = Stage(name="hef", quiet=self._json)
+        stage = TurnDisplay(name="hef", quiet=self._json)
         try:
             with stage:
                 done = self._runner.run(self._turn(said, stage))
@@ -118,7 +118,7 @@ class Talk:
         held = list(values["messages"])
         while held and held[-1].type == "ai":
             held.pop()
-        understanding(self._console, values["empathy"], dialogue_of(held))
+        understanding(self._console, values["empathy"], to_dialogue(held))
         self._console.print()
 
     def note(self, text: str) -> None:
@@ -137,11 +137,11 @@ class Talk:
         held = self._runner.run(self._hef.aget_state(self._config)).interrupts
         return Asked(held[0].value) if held else None
 
-    async def _turn(self, said: str, stage: Stage) -> Replied | Asked:
+    async def _turn(self, said: str, stage: TurnDisplay) -> Replied | Asked:
         answer = ANSWERS.get(said.strip().lower(), said)
         given: list[AnyMessage] | Command[Any] = Command(resume=answer) if self._asked else [HumanMessage(said)]
-        async for event in follow(self._hef, given, self._context, self._thread):
-            if isinstance(event, Understood):
+        async for event in stream_turn(self._hef, given, self._context, self._thread):
+            if isinstance(event, EmotionDecided):
                 stage.pause()
                 self._console.print(Text(" " * (GUTTER + 2)).append(summary(event.empathy)))
             stage.take(event)
@@ -157,7 +157,7 @@ class Talk:
         self.failed = True
         message = sentence(error)
         if self._json:
-            print(json.dumps(understood_of(error) or {"error": message}, ensure_ascii=False), flush=True)
+            print(json.dumps(understanding_json(error) or {"error": message}, ensure_ascii=False), flush=True)
         Console(stderr=True, highlight=False).print(Text(f"error: {message}", style="red"), soft_wrap=True)
 
     @property

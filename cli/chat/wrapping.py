@@ -9,7 +9,7 @@ WIDEST = 88
 """Longer lines are hard to read."""
 
 
-class Flow:
+class WrappedWriter:
     """Print a growing text with an indent, never breaking a word that fits a line.
 
     Args:

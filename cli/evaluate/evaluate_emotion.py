@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import options
 from ..error_messages import Misuse
-from ..report_output import DataOption, JsonOption, LimitOption, SeedOption, give, name_broken
+from ..report_output import DataOption, JsonOption, LimitOption, SeedOption, emit_report, report_skipped_rows
 from .emotion_options import (
     AblateOption,
     CrossOption,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ...data.conversations import Sample
     from ...evaluation import EmotionReport
     from ...evaluation.emotion.emotion_run import EmotionRun
-    from ...evaluation.emotion.requery_gain import SecondLook
+    from ...evaluation.emotion.requery_gain import RequeryGain
     from ...evaluation.emotion.sem_llm_pair import Pair
     from ...sem import Sem
     from ...sem.ray.cluster import Cluster
@@ -72,15 +72,15 @@ def emotion(
     measured on. Figures of each emotion and all confusions stand in the JSON. With --ray many SEMs read at once, and as
     many LLMs are asked; every figure is the same but the time.
     """
-    from ..build_graph import primary_of
+    from ..build_graph import parse_primary
     from ..settings import settings
 
-    shown = primary_of(primary)
+    shown = parse_primary(primary)
     chosen = settings(sem=sem, model=model, threads=threads)
     names = STRATEGIES if strategy == "all" else (strategy,)
     _check(names, fit, fitted, cross_fit, ablate, second_look, record)
-    from ...contract import Fit, HefContext
-    from ...evaluation import draw, read_samples
+    from ...contract import HefContext, PoolingWeights
+    from ...evaluation import read_samples, subsample
     from ...evaluation.emotion.emotion_run import run_emotion
     from ...sem import resolve_sem
     from ...sem.ray.cluster import Cluster
@@ -90,10 +90,10 @@ def emotion(
     if record:
         _check_folder(reader)
     samples, broken = read_samples(data, reader.description.taxonomy.labels)
-    name_broken(broken)
+    report_skipped_rows(broken)
     kept = fitted or (chosen.fit if not fit else None)
-    own = Fit.from_file(kept) if kept else None
-    drawn, base = draw(samples, limit, seed), HefContext(primary=shown, max_requeries=max_requeries)
+    own = PoolingWeights.from_file(kept) if kept else None
+    drawn, base = subsample(samples, limit, seed), HefContext(primary=shown, max_requeries=max_requeries)
     with advancing() as advance:
         pair = _pair(reader, chosen, names, seed, run, advance)
         if ray:
@@ -149,13 +149,13 @@ def _pair(
 ) -> Pair:
     from ...evaluation.emotion.scripted_judges import scripted_judge
     from ...evaluation.emotion.sem_llm_pair import Pair
-    from ...evaluation.llm_cache import keeping
+    from ...evaluation.llm_cache import with_cache
     from ...llm import resolve_model
 
     if names == ("sem_only",):
         return Pair(sem, None, None, tell)
     judge = scripted_judge(chosen.model, sem.description.taxonomy.labels, seed)
-    kept, answers = keeping(judge or resolve_model(chosen.model), run / "answers.jsonl" if run else None)
+    kept, answers = with_cache(judge or resolve_model(chosen.model), run / "answers.jsonl" if run else None)
     return Pair(sem, kept, answers, tell, chosen.prompts)
 
 
@@ -187,7 +187,7 @@ def _on_ray(
 
 
 def _give(
-    data: Path, found: EmotionRun, looks: list[SecondLook], held: dict[str, Any], run: Path | None, out: str | None
+    data: Path, found: EmotionRun, looks: list[RequeryGain], held: dict[str, Any], run: Path | None, out: str | None
 ) -> None:
     """Print the figures, and write them where they are wanted."""
     from ..tables import ablation_table, emotion_table, second_look_table, sets_table
@@ -206,19 +206,19 @@ def _give(
     tables += [second_look_table(looks)] if looks else []
     if run:
         _report(data, found, held, run)
-    give("emotion", data, found.reports, held, out, tables)
+    emit_report("emotion", data, found.reports, held, out, tables)
 
 
 def _report(data: Path, found: EmotionRun, held: dict[str, Any], run: Path) -> None:
     from ...evaluation.emotion.emotion_report import write_report
-    from ...evaluation.report import document, write
+    from ...evaluation.report import to_document, write
 
-    write(run / "figures.json", document("emotion", data, found.reports, held))
+    write(run / "figures.json", to_document("emotion", data, found.reports, held))
     command = shlex.join(["hef", *(word.replace(str(data), data.name) for word in sys.argv[1:])])
     write_report(found, run, data=data.name, command=command, date=datetime.now(UTC).date().isoformat())
 
 
-def _look_again(sem: Sem, found: EmotionRun) -> list[SecondLook]:
+def _look_again(sem: Sem, found: EmotionRun) -> list[RequeryGain]:
     from ...evaluation.emotion.requery_gain import evaluate_second_look
     from ..progress_bars import advancing
 

@@ -9,7 +9,15 @@ from typing import Annotated, Any
 import typer
 
 from .. import options
-from ..report_output import AgainstOption, DataOption, JsonOption, LimitOption, SeedOption, give, name_broken
+from ..report_output import (
+    AgainstOption,
+    DataOption,
+    JsonOption,
+    LimitOption,
+    SeedOption,
+    emit_report,
+    report_skipped_rows,
+)
 from .evaluate_emotion import emotion
 from .evaluate_memory import memory
 from .evaluate_replies import replies
@@ -38,7 +46,7 @@ def causes(
     from ..settings import settings
 
     chosen = settings(sem=sem)
-    from ...evaluation import draw, evaluate_causes, evaluate_spans, holds_spans, make_cause_row, read_rows
+    from ...evaluation import evaluate_causes, evaluate_spans, holds_spans, make_cause_row, read_rows, subsample
     from ...sem import resolve_sem
     from ..progress_bars import advancing
     from ..tables import cause_table, span_table
@@ -49,16 +57,18 @@ def causes(
             from ...data.cause_annotations import read_reccon
 
             dialogues, broken = read_reccon(data, reader.description.taxonomy.labels)
-            spans = evaluate_spans(reader, draw(dialogues, limit, seed), seed=seed, report=partial(advance, "causes"))
+            spans = evaluate_spans(
+                reader, subsample(dialogues, limit, seed), seed=seed, report=partial(advance, "causes")
+            )
             reports: list[Any] = [spans]
             table = span_table(data.name, spans)
         else:
             rows, broken = read_rows(data, make_cause_row)
-            words = evaluate_causes(reader, draw(rows, limit, seed), seed=seed, report=partial(advance, "causes"))
+            words = evaluate_causes(reader, subsample(rows, limit, seed), seed=seed, report=partial(advance, "causes"))
             reports = [words]
             table = cause_table(data.name, words)
-    name_broken(broken)
-    give("causes", data, reports, {"limit": limit, "seed": seed, "broken": len(broken)}, out, [table])
+    report_skipped_rows(broken)
+    emit_report("causes", data, reports, {"limit": limit, "seed": seed, "broken": len(broken)}, out, [table])
 
 
 @evaluate.command()
@@ -78,22 +88,22 @@ def retrieval(
     from ..settings import settings
 
     chosen = settings(sem=sem, threads=threads)
-    from ...evaluation import draw, make_retrieval_row, read_rows, report_retrieval, situation_ranks
-    from ...evaluation.memory.retrieval import embed_of
+    from ...evaluation import make_retrieval_row, read_rows, report_retrieval, situation_ranks, subsample
+    from ...evaluation.memory.retrieval import embedding_function
     from ...sem import resolve_sem
     from ..progress_bars import advancing
     from ..tables import retrieval_table
 
     reader = resolve_sem(chosen.sem)
-    encoders = {reader.description.name: embed_of(reader)}
+    encoders = {reader.description.name: embedding_function(reader)}
     if against:
         from ...bench.baseline_encoder import PlainEncoder
 
         beside = PlainEncoder(against, threads=chosen.threads)
         encoders[f"{beside.name} (plain)"] = beside.embed
     rows, broken = read_rows(data, make_retrieval_row)
-    name_broken(broken)
-    drawn = draw(rows, limit, seed)
+    report_skipped_rows(broken)
+    drawn = subsample(rows, limit, seed)
     with advancing() as advance:
         ranks = [situation_ranks(embed, drawn, rows, partial(advance, name)) for name, embed in encoders.items()]
     plain = ranks[1] if against else None
@@ -102,7 +112,7 @@ def retrieval(
         for place, (name, found) in enumerate(zip(encoders, ranks, strict=True))
     ]
     held = {"limit": limit, "seed": seed, "broken": len(broken)}
-    give("retrieval", data, reports, held, out, [retrieval_table(data.name, reports)])
+    emit_report("retrieval", data, reports, held, out, [retrieval_table(data.name, reports)])
 
 
 @evaluate.command()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import options
-from ..report_output import JsonOption, give, name_broken
+from ..report_output import JsonOption, emit_report, report_skipped_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,13 +45,13 @@ def memory(
     from ..progress_bars import advancing
 
     dialogues, broken = read_memory_dialogues(data)
-    name_broken(broken)
+    report_skipped_rows(broken)
     reader = resolve_sem(chosen.sem)
     with advancing() as advance:
         bench = RecallBench(reader, dialogues, partial(advance, "people"))
         reports = report_memory(bench.ways(ablate=ablate), dialogues, () if data else chosen_on(dialogues))
     held = {"sem": reader.description.name, "broken": len(broken)}
-    give("memory", data, list(reports), held, out, [_table(reader.description.name, reports)])
+    emit_report("memory", data, list(reports), held, out, [_table(reader.description.name, reports)])
 
 
 def _table(sem: str, reports: Sequence[MemoryReport]) -> Table:

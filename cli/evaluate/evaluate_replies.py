@@ -9,7 +9,7 @@ import typer
 
 from .. import options
 from ..error_messages import Misuse
-from ..report_output import JsonOption, LimitOption, SeedOption, give, name_broken
+from ..report_output import JsonOption, LimitOption, SeedOption, emit_report, report_skipped_rows
 
 if TYPE_CHECKING:
     from ...evaluation.replies.replier import Reply
@@ -96,11 +96,11 @@ def replies(
         return
     if data is None:
         raise Misuse("give --data FILE, or --judged FILE with --key FILE")
-    from ..build_graph import context_of, primary_of
+    from ..build_graph import parse_primary, run_context
     from ..settings import settings
 
-    settled = context_of(
-        None, strategy=strategy, primary=primary_of(primary), max_requeries=max_requeries, persona=persona
+    settled = run_context(
+        None, strategy=strategy, primary=parse_primary(primary), max_requeries=max_requeries, persona=persona
     )
     chosen = settings(sem=sem, model=model, threads=threads)
     from ...evaluation.replies.reply_metrics import check_figures, report_replies
@@ -124,16 +124,16 @@ def replies(
         _write_page(report, data, figures, context, held, samples, made)
     from ..reply_tables import reply_table
 
-    give("replies", data, figures, held, out, [reply_table(data.name, named["model"], figures, context)])
+    emit_report("replies", data, figures, held, out, [reply_table(data.name, named["model"], figures, context)])
 
 
 def _samples(data: Path, reader: Any, limit: int | None, seed: int) -> tuple[list[ReplySample], list[str]]:
-    from ...evaluation import draw
+    from ...evaluation import subsample
     from ...evaluation.replies.reply_samples import read_reply_samples
 
     samples, broken = read_reply_samples(data, reader.description.taxonomy.labels)
-    name_broken(broken)
-    return draw(samples, limit, seed), broken
+    report_skipped_rows(broken)
+    return subsample(samples, limit, seed), broken
 
 
 def _collect(
@@ -192,14 +192,14 @@ def _count(judged: Path, key: Path | None, out: str | None) -> None:
     if key is None:
         raise Misuse("--judged wants the key of the pairs, too: --key NAME.key.jsonl")
     from ...evaluation import read_rows
-    from ...evaluation.replies.blind_pairs import make_key_row, make_verdict, sha256_of, win_rate
+    from ...evaluation.replies.blind_pairs import make_key_row, make_verdict, sha256, win_rate
     from ..reply_tables import win_table
 
     verdicts, broken = read_rows(judged, make_verdict)
     rows, torn = read_rows(key, make_key_row)
     figures, strange = win_rate(verdicts, rows)
-    name_broken([*broken, *torn, *strange])
-    seal = sha256_of(key)
+    report_skipped_rows([*broken, *torn, *strange])
+    seal = sha256(key)
     typer.echo(f"sha256 {seal}  {key.name}", err=True)
     held = {"broken": len(broken) + len(torn) + len(strange), "sha256": {key.name: seal}}
-    give("verdicts", judged, [figures], held, out, [win_table(figures)])
+    emit_report("verdicts", judged, [figures], held, out, [win_table(figures)])

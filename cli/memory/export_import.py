@@ -18,8 +18,8 @@ from .memory_options import (
     SinceOption,
     ThreadOption,
     UntilOption,
-    person_of,
-    selection_of,
+    parse_selection,
+    require_user,
     whole_ids,
 )
 from .open_memory import opened
@@ -56,8 +56,8 @@ def export(
     from ..settings import settings
 
     chosen = settings(home=home, user=user)
-    person = person_of(chosen)
-    selection = selection_of(person, thread, since, until)
+    person = require_user(chosen)
+    selection = parse_selection(person, thread, since, until)
     from dataclasses import replace
 
     from ...memory import export_turns
@@ -82,7 +82,7 @@ def import_memory(
     from ..settings import settings
 
     chosen = settings(home=home, sem=sem)
-    from ...memory import as_json as dumped
+    from ...memory import dumps as dumped
     from ...memory import import_turns
 
     with _lines(file) as lines, opened(chosen, embeds=True, makes=True) as store, _progress(file) as advance:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import options
-from ..chat.chat_threads import forget_conversations, is_of
+from ..chat.chat_threads import belongs_to, forget_conversations
 from ..error_messages import Failure, Misuse
 from .memory_options import (
     IdOption,
@@ -22,8 +22,8 @@ from .memory_options import (
     SinceOption,
     ThreadOption,
     UntilOption,
-    person_of,
-    selection_of,
+    parse_selection,
+    require_user,
     whole_ids,
 )
 from .open_memory import opened
@@ -53,12 +53,12 @@ def forget(
     from ..settings import settings
 
     chosen = settings(home=home, user=user)
-    person = person_of(chosen)
-    selection = selection_of(person, thread, since, until)
+    person = require_user(chosen)
+    selection = parse_selection(person, thread, since, until)
     if not yes and (as_json or not _asks()):
         raise Misuse("nobody can be asked here; --yes deletes without asking")
     from ...memory import Selection, erase_turns, select_items
-    from ...memory import as_json as dumped
+    from ...memory import dumps as dumped
     from ..progress_bars import advancing
 
     with opened(chosen) as store:
@@ -73,7 +73,9 @@ def forget(
     held = {str(item.value.get("thread", "")) for item in doomed}
     if thread is not None and selection == Selection(threads=selection.threads):
         held.update(selection.threads or ())
-    conversations = forget_conversations(chosen.home, lambda one: is_of(person, one) and (everything or one in held))
+    conversations = forget_conversations(
+        chosen.home, lambda one: belongs_to(person, one) and (everything or one in held)
+    )
     if as_json:
         typer.echo(dumped({"user": person, "turns": count, "conversations": conversations}))
     else:

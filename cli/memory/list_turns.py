@@ -7,15 +7,15 @@ from typing import Annotated
 import typer
 
 from .. import options
-from ..build_graph import spoken
+from ..build_graph import require_text
 from .memory_options import (
     LimitOption,
     PersonOption,
     SinceOption,
     ThreadOption,
     UntilOption,
-    person_of,
-    selection_of,
+    parse_selection,
+    require_user,
 )
 from .open_memory import opened
 
@@ -35,8 +35,8 @@ def list_memory(
     from ..settings import settings
 
     chosen = settings(home=home, user=user)
-    person = person_of(chosen)
-    selection = selection_of(person, thread, since, until)
+    person = require_user(chosen)
+    selection = parse_selection(person, thread, since, until)
     from ...memory import select_items
     from .turn_table import give_items
 
@@ -59,9 +59,9 @@ def search(
     """Search the turns that are stored, most similar in meaning first."""
     from ..settings import settings
 
-    asked, chosen = spoken(text), settings(home=home, user=user, sem=sem)
-    person = person_of(chosen)
-    selection = selection_of(person, thread, since, until)
+    asked, chosen = require_text(text), settings(home=home, user=user, sem=sem)
+    person = require_user(chosen)
+    selection = parse_selection(person, thread, since, until)
     from ...memory import search_items
     from .turn_table import give_items
 

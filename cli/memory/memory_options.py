@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from ..chat.chat_threads import conversation_of
+from ..chat.chat_threads import thread_name
 from ..error_messages import Misuse
 
 if TYPE_CHECKING:
@@ -50,12 +50,12 @@ LimitOption: TypeAlias = Annotated[
 ]
 
 
-def person_of(settings: Settings) -> str:
+def require_user(settings: Settings) -> str:
     """Return whose memory is meant, the same as in `hef chat`."""
     return settings.user or "me"
 
 
-def selection_of(
+def parse_selection(
     person: str, thread: str | None, since: str | None, until: str | None, ids: list[str] | None = None
 ) -> Selection:
     """Return what the options select; ids are whole ones, see `whole_ids`.
@@ -70,7 +70,7 @@ def selection_of(
     if first is not None and last is not None and first >= last:
         raise Misuse(f"--since {since} is not before --until {until}")
     # A turn that another host stored names its conversation without the person.
-    threads = None if thread is None else (conversation_of(person, thread), thread)
+    threads = None if thread is None else (thread_name(person, thread), thread)
     return Selection(threads, first, last, None if ids is None else tuple(ids))
 
 

@@ -10,7 +10,7 @@ import typer
 
 from .. import options
 from ..error_messages import Misuse
-from .memory_options import PersonOption, SinceOption, ThreadOption, UntilOption, person_of, selection_of
+from .memory_options import PersonOption, SinceOption, ThreadOption, UntilOption, parse_selection, require_user
 from .open_memory import opened
 
 PeriodOption: TypeAlias = Annotated[
@@ -39,8 +39,8 @@ def timeline(
     if png is not None and png.suffix.lower() != ".png":
         raise Misuse(f"--png is {str(png)!r}; give a file name that ends in .png")
     chosen = settings(home=home, user=user)
-    person = person_of(chosen)
-    selection = selection_of(person, thread, since, until)
+    person = require_user(chosen)
+    selection = parse_selection(person, thread, since, until)
     from ...memory import by_period, memories_of, select_items
     from ...memory import timeline as timeline_of
 
@@ -53,7 +53,7 @@ def timeline(
 
         plot_timeline(png, points, periods, period)
     if as_json:
-        from ...memory import as_json as dumped
+        from ...memory import dumps as dumped
 
         held = [{**asdict(found), "start": found.start.isoformat()} for found in periods]
         typer.echo(

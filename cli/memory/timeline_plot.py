@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...evaluation.emotion.plots import figure_class
-from ...memory import Period, PeriodName, Point, shares
+from ...memory import Period, PeriodName, Point, emotion_shares
 
 _SHOWN = 8
 """Emotions with a row and a colour of their own; the others share one."""
@@ -70,7 +70,7 @@ def _dots(axes: Any, rows: Sequence[str], colours: dict[str, str], points: Seque
 
 
 def _rows(points: Sequence[Point]) -> list[str]:
-    felt = list(shares(points))
+    felt = list(emotion_shares(points))
     return felt if len(felt) <= _SHOWN + 1 else [*felt[:_SHOWN], _OTHERS]
 
 

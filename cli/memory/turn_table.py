@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ...memory import as_json as dumped
-from ...memory import exported, time_of
+from ...memory import dumps as dumped
+from ...memory import said_at, to_record
 from ..chat.chat_threads import name_of
 from ..render import ACCENT, FAINT
 
@@ -26,7 +26,7 @@ _LONGEST = 240
 def give_items(items: Sequence[SearchItem], person: str, *, total: int | None, as_json: bool) -> None:
     """Print turns; `total` is how many there are of which these are the first."""
     if as_json:
-        scored = ({**exported(item), **({} if item.score is None else {"score": item.score})} for item in items)
+        scored = ({**to_record(item), **({} if item.score is None else {"score": item.score})} for item in items)
         typer.echo(dumped(list(scored)))
         return
     console = Console(highlight=False)
@@ -61,7 +61,7 @@ def _row(item: SearchItem, person: str, scored: bool) -> list[Text]:
         said.append(f"\n{_short(value['reply'])}", style=FAINT)
     return [
         Text(f"  {printable(item.key[:SHORT])}", style=FAINT),
-        Text(when(time_of(item)), style=FAINT),
+        Text(when(said_at(item)), style=FAINT),
         Text(_short(name_of(person, str(value.get("thread", "")))), style=FAINT),
         Text(_short(value.get("emotion") or ""), style=ACCENT),
         *([Text("" if item.score is None else f"{item.score:.2f}")] if scored else []),

@@ -45,7 +45,7 @@ def write_lines(lines: Iterable[str], file: Path, what: str, *, as_json: bool) -
         what: What a line holds, in the singular.
         as_json: Tell it as JSON.
     """
-    from ...memory import as_json as dumped
+    from ...memory import dumps as dumped
 
     count = 0
     with _written(file) as out:

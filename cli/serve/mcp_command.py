@@ -28,9 +28,9 @@ def mcp(
         raise SetupError("the MCP server wants the protocol's SDK: install it with `pip install 'hef[mcp]'`")
     chosen = settings(sem=sem, threads=threads, user=user, home=home)
     from .mcp_server import serve
-    from .mcp_tools import offers_of
+    from .mcp_tools import served_tools
 
-    offers = offers_of(chosen)
+    offers = served_tools(chosen)
     if sys.stdin.isatty():
         typer.echo("waiting for an MCP client on stdin; Ctrl-D ends it", err=True)
     serve(offers)

@@ -23,7 +23,7 @@ from mcp.types import (
 from pydantic import ValidationError
 
 from ..error_messages import sentence
-from .mcp_tools import Offer
+from .mcp_tools import ServedTool
 
 _INSTRUCTIONS = (
     "Reads how a person feels and why, on this machine. Before you answer someone who shares something personal, "
@@ -32,12 +32,12 @@ _INSTRUCTIONS = (
 )
 
 
-def serve(offers: Mapping[str, Offer]) -> None:
+def serve(offers: Mapping[str, ServedTool]) -> None:
     """Answer a client on stdin and stdout until it leaves; what libraries print meanwhile goes to stderr."""
-    asyncio.run(_serve(server_of(offers)))
+    asyncio.run(_serve(make_server(offers)))
 
 
-def server_of(offers: Mapping[str, Offer]) -> Server[Any]:
+def make_server(offers: Mapping[str, ServedTool]) -> Server[Any]:
     """Return the server of the offered tools."""
 
     async def list_tools(_: ServerRequestContext[Any], __: PaginatedRequestParams | None) -> ListToolsResult:
@@ -69,7 +69,7 @@ async def _serve(server: Server[Any]) -> None:
         await server.run(read, write, server.create_initialization_options())
 
 
-def _shown(offer: Offer) -> Tool:
+def _shown(offer: ServedTool) -> Tool:
     return Tool(
         name=offer.tool.name,
         title=offer.title,

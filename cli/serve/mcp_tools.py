@@ -33,7 +33,7 @@ class MemoriesAnswer(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class ServedTool:
     """One tool of the server."""
 
     title: str
@@ -55,17 +55,17 @@ class Offer:
         return str(told.text), self.structured(told.artifact).model_dump(mode="json")
 
 
-def offers_of(settings: Settings) -> dict[str, Offer]:
+def served_tools(settings: Settings) -> dict[str, ServedTool]:
     """Return the tools by name: those of the SEM, and where a user is named their memory."""
     sem = resolve_sem(settings.sem)
     emotion, causes = sem_emotion_tool(sem), sem_causes_tool(sem)
     offers = [
-        Offer("Read emotion", emotion, Reading, Reading.model_validate, lambda: nullcontext(emotion)),
-        Offer("Find cause words", causes, CausesAnswer, _causes, lambda: nullcontext(causes)),
+        ServedTool("Read emotion", emotion, Reading, Reading.model_validate, lambda: nullcontext(emotion)),
+        ServedTool("Find cause words", causes, CausesAnswer, _causes, lambda: nullcontext(causes)),
     ]
     if settings.user is not None:
         shown = recall_memories_tool(InMemoryStore(), settings.user)
-        offers.append(Offer("Recall memories", shown, MemoriesAnswer, _memories, lambda: _recalling(settings)))
+        offers.append(ServedTool("Recall memories", shown, MemoriesAnswer, _memories, lambda: _recalling(settings)))
     return {offer.tool.name: offer for offer in offers}
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import options
-from ..report_output import DataOption, JsonOption, SeedOption, give, name_broken
+from ..report_output import DataOption, JsonOption, SeedOption, emit_report, report_skipped_rows
 
 if TYPE_CHECKING:
     from ...data.conversations import Sample
@@ -56,13 +56,13 @@ def calibrate(
     reader, manifest = OnnxSem(folder), Manifest.of(folder)
     labels = manifest.labels
     samples, broken = read_samples(data, labels)
-    name_broken(broken)
+    report_skipped_rows(broken)
     logits = _read(reader, samples)
     report = cross_fit(logits, samples, labels, sem=manifest.name, before=manifest.calibration, folds=folds, seed=seed)
     if not dry_run:
         _write(folder, manifest, *fit(logits, samples, labels), report, data.name)
     held = {"seed": seed, "broken": len(broken), "written": not dry_run}
-    give("calibration", data, [report], held, out, [calibration_table(data.name, report)])
+    emit_report("calibration", data, [report], held, out, [calibration_table(data.name, report)])
     if not dry_run:
         typer.echo(
             f"slopes {' '.join(f'{slope:.2f}' for slope in report.slopes)} and sets: {folder / 'sem.json'}", err=True

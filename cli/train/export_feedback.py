@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .. import options
-from ..memory.memory_options import PersonOption, SinceOption, ThreadOption, UntilOption, person_of, selection_of
+from ..memory.memory_options import PersonOption, SinceOption, ThreadOption, UntilOption, parse_selection, require_user
 from ..memory.open_memory import opened
 from ..memory.write_lines import OutArgument, check_export, write_lines
 
@@ -41,9 +41,9 @@ def export(
     from ..settings import settings
 
     chosen = settings(home=home, user=user)
-    person = person_of(chosen)
-    selection = selection_of(person, thread, since, until)
-    from ...memory import as_json as dumped
+    person = require_user(chosen)
+    selection = parse_selection(person, thread, since, until)
+    from ...memory import dumps as dumped
     from ...memory import feedback_rows
 
     with opened(chosen) as store:

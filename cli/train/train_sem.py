@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from .. import options
 from ..error_messages import STOPPED, Failure, Misuse
-from ..report_output import name_broken
+from ..report_output import report_skipped_rows
 from . import train_options as told
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _marked(
         rows, unread = read(path, labels) if path else ([], [])
         found.append(rows)
         broken += unread
-    name_broken(broken)
+    report_skipped_rows(broken)
     return found[0], found[1], len(broken)
 
 
@@ -209,7 +209,7 @@ def _prepare(source: Path, unlabelled: Path | None, out: Path, recipe: Recipe, t
         raise Failure(f"there is no file {unlabelled}; give JSON lines with a `text` each, gzipped or not")
     known, broken = conversations_of(source, taxonomy)
     texts, unread = read_texts(unlabelled) if unlabelled else ([], [])
-    name_broken(unread)
+    report_skipped_rows(unread)
     return Run(out, recipe, taxonomy, known, texts), broken + len(unread)
 
 
@@ -224,7 +224,7 @@ def conversations_of(source: Path, taxonomy: Taxonomy) -> tuple[list[Conversatio
         f"{source.name}: {c.conv_id}: unknown emotion {c.emotion!r}" for c in conversations if c.emotion not in taxonomy
     ]
     known = [c for c in conversations if c.emotion in taxonomy]
-    name_broken(broken)
+    report_skipped_rows(broken)
     if len(known) < 2:
         raise Failure(f"{source} holds {len(known)} conversations that can be read; at least 2 are needed")
     return known, len(broken)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...contract import Cause, SetupError
 from ...contract.dialogue import Word
-from ...contract.text import carries_content, words_of
+from ...contract.text import is_content_word, word_spans
 from ...data.cause_annotations import MarkedDialogue
 from ...sem import Sem
 from ...sem.runtime.cause_ranking import candidates
@@ -94,13 +94,13 @@ def _named(row: MarkedDialogue, causes: Sequence[Cause]) -> set[Word]:
     words = {
         Word(cause.turn, cause.start + start, cause.start + end)
         for cause in causes
-        for start, end in words_of(cause.text)
+        for start, end in word_spans(cause.text)
     }
     return {word for word in words if _has_content(row, word)} or words
 
 
 def _has_content(row: MarkedDialogue, word: Word) -> bool:
-    return carries_content(row.turns[word.turn].text[word.start : word.end])
+    return is_content_word(row.turns[word.turn].text[word.start : word.end])
 
 
 def _agreement(found: Sequence[Collection[Word]], gold: Sequence[set[Word]]) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...contract import Turn
-from ...contract.text import carries_content, words_of
+from ...contract.text import is_content_word, word_spans
 from ...data.cause_annotations import recall
 from ...sem import Sem
 from ..metrics import CUTS, Estimate, mean_estimate
@@ -96,10 +96,10 @@ def _means(rows: Sequence[CauseRow], found: Sequence[Sequence[str]]) -> dict[str
 
 def _words(texts: Any) -> list[str]:
     """Return the words of ranked spans, lower case, each once."""
-    return list(dict.fromkeys(text[a:b].lower() for text in texts for a, b in words_of(text)))
+    return list(dict.fromkeys(text[a:b].lower() for text in texts for a, b in word_spans(text)))
 
 
 def _shuffled(situation: str, chance: random.Random) -> list[str]:
     words = _words([situation])
-    content = [word for word in words if carries_content(word)] or words
+    content = [word for word in words if is_content_word(word)] or words
     return chance.sample(content, len(content))

@@ -9,14 +9,14 @@ from typing import TypeAlias
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...contract import Fit, HefContext, Reading, Verdict
+from ...contract import HefContext, PoolingWeights, Reading, Verdict
 from ...contract.context import Strategy
 from ...data.conversations import Sample
-from ...nodes.deciding.decision import decide, obey
+from ...nodes.deciding.decision import decide, decide_by_llm
 from ...sem import Taxonomy
 from ..metrics import Estimate
 from .emotion_metrics import report_emotion
-from .fitting import evidence_of
+from .fitting import pooling_evidence
 from .prediction import Prediction
 from .sem_llm_pair import Pair, hits, paired
 from .turn_record import TurnRecord
@@ -89,7 +89,7 @@ class Ablations:
     """Samples to measure on."""
     whole: Sequence[TurnRecord]
     """What two_stage as it is did on them."""
-    fit: Fit | None
+    fit: PoolingWeights | None
     """What joins where there is nothing to fit on."""
     data: str
     """Name of the file."""
@@ -100,7 +100,7 @@ class Ablations:
         """Return the figures of one variant."""
         records = self._left(variant, self.samples)
         fit = self._fitted(variant) if variant.joined else self.fit
-        choose = decide if variant.joined else obey
+        choose = decide if variant.joined else decide_by_llm
         taxonomy = self.pair.sem.description.taxonomy
         made = []
         for record in records:
@@ -108,11 +108,11 @@ class Ablations:
             made.append(replace(record, prediction=Prediction(decision.emotion, decision.distribution)))
         return self._report(variant.name, made)
 
-    def _fitted(self, variant: Variant) -> Fit | None:
+    def _fitted(self, variant: Variant) -> PoolingWeights | None:
         if not self.fitting:
             return self.fit
         records = self._left(variant, self.fitting)
-        if not evidence_of(records, self.fitting, self.pair.sem.description.taxonomy.labels):
+        if not pooling_evidence(records, self.fitting, self.pair.sem.description.taxonomy.labels):
             return self.fit
         fitted = self.pair.fit_records(records, self.fitting, data=self.data, seed=self.seed)
         return fitted.model_copy(update={"content_free": self.fit.content_free}) if self.fit else fitted

@@ -16,7 +16,7 @@ from ..metrics import BINS, Array, Estimate, bin_of, estimates, likelihood_estim
 from .confusion import Confusion, LabelFigures
 from .coverage import SetFigures, set_figures
 from .prediction import Prediction, Report
-from .stage_metrics import Course
+from .stage_metrics import StageMetrics
 
 COVERAGE = 0.9
 """The coverage that prediction sets are measured at."""
@@ -58,7 +58,9 @@ class EmotionReport(BaseModel):
     reliability: tuple[ReliabilityBin, ...] = Field(description="The bins behind the calibration error")
     by_emotion: dict[str, LabelFigures] = Field(description="Figures of each emotion")
     confusion: Confusion = Field(description="What was read for what")
-    course: Course | None = Field(default=None, description="How the turns went; None where only results are known")
+    course: StageMetrics | None = Field(
+        default=None, description="How the turns went; None where only results are known"
+    )
 
 
 def predict_all(
@@ -82,7 +84,7 @@ def report_emotion(
     sem: str | None = None,
     model: str | None = None,
     sets: PredictionSets | None = None,
-    course: Course | None = None,
+    course: StageMetrics | None = None,
 ) -> EmotionReport:
     """Compare predictions with the labels of their samples.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ...contract import Fit
+from ...contract import PoolingWeights
 from ..metrics import Estimate
 from .ablations import Ablation
 from .emotion_metrics import EmotionReport
@@ -44,7 +44,7 @@ def _gain_line(gain: Gain) -> str:
     )
 
 
-def _fit_lines(fit: Fit) -> list[str]:
+def _fit_lines(fit: PoolingWeights) -> list[str]:
     shown = ("sem_weight", "llm_weight") if fit.form == "scored" else ("sem_weight", *_VOTES)
     values = ", ".join(f"{name} {getattr(fit, name):.2f}" for name in (*shown, "escape"))
     biased = ", with a bias for each label" if fit.bias else ""

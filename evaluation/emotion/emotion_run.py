@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ...contract import Fit, HefContext
+from ...contract import HefContext, PoolingWeights
 from ...contract.context import Strategy
 from ...data.conversations import Sample
-from ...data.samples import halves
+from ...data.samples import split_by_conversation
 from ..caching_sem import RememberedSem
 from .ablations import Ablation, Ablations, variants
 from .emotion_metrics import EmotionReport
@@ -28,7 +28,7 @@ class EmotionRun:
     """Figures, one a strategy."""
     gain: Gain | None = None
     """What two_stage gains, where it and both halves were measured."""
-    fit: Fit | None = None
+    fit: PoolingWeights | None = None
     """What joins SEM and LLM: what was fitted or given, the shipped fit or the cautious default."""
     crossed: bool = False
     """Whether every conversation was measured by a fit of the other part."""
@@ -44,7 +44,7 @@ def run_emotion(
     *,
     data: str,
     seed: int = 0,
-    fit: Fit | None = None,
+    fit: PoolingWeights | None = None,
     fit_share: float | None = None,
     cross_fit: bool = False,
     ablate: bool = False,
@@ -71,10 +71,12 @@ def run_emotion(
     # Fits and ablations are not timed, so the SEM need not read the same dialogue again and again.
     quick = replace(pair, sem=RememberedSem(pair.sem))
 
-    def fitted(on: Sequence[Sample]) -> Fit:
+    def fitted(on: Sequence[Sample]) -> PoolingWeights:
         return quick.fit(two_stage, on, data=data, seed=seed)
 
-    fitting, measured = halves(samples, fit_share, seed) if fit_share is not None else ([], list(samples))
+    fitting, measured = (
+        split_by_conversation(samples, fit_share, seed) if fit_share is not None else ([], list(samples))
+    )
     parts = [(measured, fitted(fitting) if fitting else fit)]
     if cross_fit and fitting:
         parts.append((fitting, fitted(measured)))
@@ -97,6 +99,6 @@ def run_emotion(
     )
 
 
-def _in_use(records: Sequence[TurnRecord]) -> Fit | None:
+def _in_use(records: Sequence[TurnRecord]) -> PoolingWeights | None:
     """Return the fit that joined recorded turns."""
     return next((record.fit for record in records if record.fit), None)

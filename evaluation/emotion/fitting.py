@@ -9,11 +9,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ...contract import Fit, Reading, SetupError, Verdict
+from ...contract import PoolingWeights, Reading, SetupError, Verdict
 from ...contract.pooling_weights import Form, Origin
 from ...data.conversations import Sample
-from ...nodes.deciding.decision import combine
-from ...nodes.deciding.join import form_of, join
+from ...nodes.deciding.decision import pool_rounds
+from ...nodes.deciding.join import join, pooling_form
 from ..metrics import Array, Indices
 from .conditional_logit import fit_logit, log_shares
 from .turn_record import TurnRecord
@@ -54,10 +54,12 @@ class Evidence:
     @classmethod
     def of(cls, readings: Sequence[Reading], verdict: Verdict, sample: Sample, labels: Sequence[str]) -> Evidence:
         """Return the evidence of a turn."""
-        return cls(combine(readings), tuple(readings[0].primary), verdict, labels.index(sample.emotion), sample.conv_id)
+        return cls(
+            pool_rounds(readings), tuple(readings[0].primary), verdict, labels.index(sample.emotion), sample.conv_id
+        )
 
 
-def evidence_of(records: Sequence[TurnRecord], samples: Sequence[Sample], labels: Sequence[str]) -> list[Evidence]:
+def pooling_evidence(records: Sequence[TurnRecord], samples: Sequence[Sample], labels: Sequence[str]) -> list[Evidence]:
     """Return the evidence of all turns in which both SEM and LLM said something."""
     pairs = zip(records, samples, strict=True)
     return [
@@ -69,7 +71,7 @@ def evidence_of(records: Sequence[TurnRecord], samples: Sequence[Sample], labels
 
 def fit_join(
     evidence: Sequence[Evidence], labels: Sequence[str], *, sem: str, model: str, data: str, date: str, seed: int = 0
-) -> Fit:
+) -> PoolingWeights:
     """Fit the parameters of a join.
 
     Starting from the SEM alone, parameters are added as long as cross-validation over
@@ -90,7 +92,7 @@ def fit_join(
         SetupError: The LLM never named a label, or all turns come from one conversation.
     """
     form = _form(evidence, model)
-    held = [one for one in evidence if form_of(one.verdict) == form]
+    held = [one for one in evidence if pooling_form(one.verdict) == form]
     folds = _folds([one.conversation for one in held], seed)
     wanted = np.array([one.wanted for one in held])
     columns = {name: _column(held, labels, form, name) for name in _names(form) if name != BIAS}
@@ -108,7 +110,7 @@ def fit_join(
     alone = log_shares(columns["sem_weight"][:, :, None], np.ones(1))
     after = log_shares(design.features(groups), values)
     rows = np.arange(len(held))
-    return Fit.model_validate(
+    return PoolingWeights.model_validate(
         {
             "sem": sem,
             "model": model,
@@ -185,7 +187,7 @@ def _names(form: Form) -> list[str]:
 
 def _column(evidence: Sequence[Evidence], labels: Sequence[str], form: Form, name: str) -> Array:
     """Return what one unit of a parameter adds to each label, [samples, labels], by the join itself."""
-    plain = Fit(sem="", model="", form=form)
+    plain = PoolingWeights(sem="", model="", form=form)
     unit = plain.model_copy(update={name: 1.0})
     rows = []
     for one in evidence:
@@ -218,7 +220,7 @@ def _folds(conversations: Sequence[str], seed: int) -> Indices:
 
 
 def _form(evidence: Sequence[Evidence], model: str) -> Form:
-    forms = [form_of(one.verdict) for one in evidence]
+    forms = [pooling_form(one.verdict) for one in evidence]
     if not forms:
         raise SetupError(f"the LLM {model!r} named no emotion in any turn: there is nothing to fit")
     return max(("scored", "generated"), key=forms.count)

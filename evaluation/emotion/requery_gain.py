@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...contract import Reading, View, look
+from ...contract import Reading, View, apply_view
 from ...data.conversations import Sample
-from ...nodes.deciding.decision import combine
+from ...nodes.deciding.decision import pool_rounds
 from ...sem import Sem
 from ...sem.runtime.view_pooling import SECOND_VIEWS
 from ..metrics import DIFFERENCE, Estimate, mean_estimate
@@ -19,7 +19,7 @@ SHARE = 1 / 3
 """Which part of the samples counts as unsure."""
 
 
-class SecondLook(BaseModel):
+class RequeryGain(BaseModel):
     """Accuracy on the least certain samples, with the first look alone and with another view pooled in."""
 
     model_config = ConfigDict(frozen=True)
@@ -41,7 +41,7 @@ def evaluate_second_look(
     *,
     views: Sequence[View] = SECOND_VIEWS,
     report: Report = lambda done, total: None,
-) -> list[SecondLook]:
+) -> list[RequeryGain]:
     """Look again at the third of the samples where the first look was least certain.
 
     Args:
@@ -56,7 +56,7 @@ def evaluate_second_look(
     unsure = sorted(sorted(range(len(samples)), key=lambda row: certain[row])[:count])
     chosen = [samples[row] for row in unsure]
     first = [Reading(distribution=dict(found[row].distribution)) for row in unsure]
-    reports: list[SecondLook] = []
+    reports: list[RequeryGain] = []
     for number, view in enumerate(views):
         again: list[Reading] = []
         for start in range(0, len(chosen), 64):
@@ -70,12 +70,12 @@ def evaluate_second_look(
 
 def _compare(
     samples: Sequence[Sample], first: Sequence[Reading], again: Sequence[Reading], view: View, confidence: float
-) -> SecondLook:
+) -> RequeryGain:
     groups = [sample.conv_id for sample in samples]
     before = np.array([_first(one.distribution) == held.emotion for one, held in zip(first, samples, strict=True)])
-    pooled = [combine(pair) for pair in zip(first, again, strict=True)]
+    pooled = [pool_rounds(pair) for pair in zip(first, again, strict=True)]
     after = np.array([_first(row) == held.emotion for row, held in zip(pooled, samples, strict=True)])
-    return SecondLook(
+    return RequeryGain(
         view=view,
         samples=len(samples),
         conversations=len(set(groups)),
@@ -92,4 +92,4 @@ def _first(distribution: dict[str, float]) -> str:
 
 
 def _differs(sample: Sample, view: View) -> bool:
-    return look(sample.turns, view) != list(sample.turns)
+    return apply_view(sample.turns, view) != list(sample.turns)

@@ -11,20 +11,20 @@ import numpy as np
 from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...contract import Fit, HefContext
+from ...contract import HefContext, PoolingWeights
 from ...contract.context import Strategy
 from ...data.conversations import Sample
-from ...graph import create_perception
+from ...graph import create_emotion_graph
 from ...llm import model_name
-from ...nodes.deciding.fit_registry import Fits
-from ...nodes.deciding.join import form_of
+from ...nodes.deciding.fit_registry import FitRegistry
+from ...nodes.deciding.join import pooling_form
 from ...prompts import Overrides
 from ...sem import Sem
 from ..llm_cache import Answers
 from ..metrics import DIFFERENCE, Estimate, mean_estimate
 from .emotion_metrics import EmotionReport, report_emotion
-from .fitting import evidence_of, fit_join, likelihood_alone
-from .stage_metrics import course_of
+from .fitting import fit_join, likelihood_alone, pooling_evidence
+from .stage_metrics import stage_metrics
 from .turn_record import ReadParts, TurnRecord, record_sem, record_turns
 
 Telling = Callable[[str, int, int], None]
@@ -64,7 +64,7 @@ class Pair:
         return model_name(self.model) if self.model else None
 
     def record(
-        self, doing: str, context: HefContext, samples: Sequence[Sample], fit: Fit | None = None
+        self, doing: str, context: HefContext, samples: Sequence[Sample], fit: PoolingWeights | None = None
     ) -> list[TurnRecord]:
         """Run one strategy on samples."""
 
@@ -73,32 +73,35 @@ class Pair:
 
         if self.model is None or self.answers is None or context.strategy == "sem_only":
             return record_sem(self.sem, samples, context.primary, told, self.read_parts)
-        hef: Any = create_perception(model=self.model, sem=self.sem, prompts=self.prompts, fit=fit).compile()
+        hef: Any = create_emotion_graph(model=self.model, sem=self.sem, prompts=self.prompts, fit=fit).compile()
         records = record_turns(hef, context, samples, self.answers, self.sem.description.taxonomy.labels, told)
-        fits = Fits(self.sem.description.name, fit)
+        fits = FitRegistry(self.sem.description.name, fit)
         return [
-            replace(one, fit=fits.of(self.llm or "", form_of(one.judged))) if one.judged else one for one in records
+            replace(one, fit=fits.of(self.llm or "", pooling_form(one.judged))) if one.judged else one
+            for one in records
         ]
 
-    def fit(self, context: HefContext, samples: Sequence[Sample], *, data: str, seed: int) -> Fit:
+    def fit(self, context: HefContext, samples: Sequence[Sample], *, data: str, seed: int) -> PoolingWeights:
         """Fit the join: of an LLM that scores, with what it says about nothing taken off or not, as it is better."""
-        cautious = Fit.cautious(self.sem.description.name, self.llm or "", "scored")
+        cautious = PoolingWeights.cautious(self.sem.description.name, self.llm or "", "scored")
         labels = self.sem.description.taxonomy.labels
-        tried: list[tuple[float, Fit]] = []
+        tried: list[tuple[float, PoolingWeights]] = []
         for content_free in (True, False):
             start = cautious.model_copy(update={"content_free": content_free})
             records = self.record("fitting", context, samples, start)
             fitted = self.fit_records(records, samples, data=data, seed=seed)
             if fitted.form == "generated":
                 return fitted
-            alone = likelihood_alone(evidence_of(records, samples, labels), labels)
+            alone = likelihood_alone(pooling_evidence(records, samples, labels), labels)
             tried.append((alone, fitted.model_copy(update={"content_free": content_free})))
         return max(tried, key=lambda pair: pair[0])[1]
 
-    def fit_records(self, records: Sequence[TurnRecord], samples: Sequence[Sample], *, data: str, seed: int) -> Fit:
+    def fit_records(
+        self, records: Sequence[TurnRecord], samples: Sequence[Sample], *, data: str, seed: int
+    ) -> PoolingWeights:
         """Fit the join on recorded turns."""
         about = self.sem.description
-        evidence = evidence_of(records, samples, about.taxonomy.labels)
+        evidence = pooling_evidence(records, samples, about.taxonomy.labels)
         day = datetime.now(UTC).date().isoformat()
         named = {"sem": about.name, "model": self.llm or "", "data": data, "date": day}
         return fit_join(evidence, about.taxonomy.labels, **named, seed=seed)
@@ -115,7 +118,7 @@ class Pair:
             sem=None if strategy == "llm_only" else about.name,
             model=None if alone else self.llm,
             sets=about.prediction_sets if alone else None,
-            course=course_of(records, samples, about.taxonomy, stages=strategy == "two_stage"),
+            course=stage_metrics(records, samples, about.taxonomy, stages=strategy == "two_stage"),
         )
 
 

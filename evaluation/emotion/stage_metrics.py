@@ -15,7 +15,7 @@ from ..metrics import Estimate, mean_estimate
 from .turn_record import TurnRecord
 
 
-class Course(BaseModel):
+class StageMetrics(BaseModel):
     """Figures of the way, over all samples of a strategy."""
 
     model_config = ConfigDict(frozen=True)
@@ -39,7 +39,9 @@ class Course(BaseModel):
     seconds: float = Field(description="Seconds a sample; the SEM alone reads many at once")
 
 
-def course_of(records: Sequence[TurnRecord], samples: Sequence[Sample], taxonomy: Taxonomy, *, stages: bool) -> Course:
+def stage_metrics(
+    records: Sequence[TurnRecord], samples: Sequence[Sample], taxonomy: Taxonomy, *, stages: bool
+) -> StageMetrics:
     """Return the figures of a strategy's turns.
 
     Args:
@@ -61,7 +63,7 @@ def course_of(records: Sequence[TurnRecord], samples: Sequence[Sample], taxonomy
         found |= _stage_one(records, samples)
     if stages:
         found |= _escapes(records, samples) | _requeries(records, samples, taxonomy)
-    return Course.model_validate(found)
+    return StageMetrics.model_validate(found)
 
 
 def _each(usage: Usage, tokens: int | None, count: int) -> float | None:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
-from ...contract import Dialogue, Fit, HefContext, ModelError, Reading, Verdict
+from ...contract import Dialogue, HefContext, ModelError, PoolingWeights, Reading, Verdict
 from ...data.conversations import Sample
 from ...sem import Sem
 from ...sem.distribution import primary_emotions
@@ -38,7 +38,7 @@ class TurnRecord:
     """What the LLM used."""
     seconds: float
     """How long it took, or would have taken without kept answers."""
-    fit: Fit | None = None
+    fit: PoolingWeights | None = None
     """What joined the decision, where an LLM judged."""
 
     @property

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...contract import Memory, RecallWeights, Turn
-from ...memory import namespace_of, recall_turns, remember_turns
+from ...memory import recall_turns, remember_turns, user_namespace
 from ...sem import Sem
 from ..metrics import DIFFERENCE, Array, Estimate, mean_estimate
 from .memory_dialogues import MemoryDialogue
-from .retrieval import Embed, embed_of
+from .retrieval import Embed, embedding_function
 
 CUTS = (1, 3, 5)
 _DEPTH = max(CUTS)
@@ -24,7 +24,7 @@ _DAY = 86_400.0
 _LATER = 7.0
 """Days from the last turn to the questions."""
 
-Way: TypeAlias = Callable[[MemoryDialogue, str], list[int]]
+AnswerCost: TypeAlias = Callable[[MemoryDialogue, str], list[int]]
 """From a person and a question to the places of the turns that are brought back, the best first."""
 
 
@@ -63,19 +63,19 @@ class RecallBench:
         dialogues: Sequence[MemoryDialogue],
         report: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
-        embed = _once(embed_of(sem))
+        embed = _once(embedding_function(sem))
         index: IndexConfig = {"dims": len(embed(["."])[0]), "embed": embed, "fields": ["text"]}
         self._whole, self._clauses = InMemoryStore(index=index), InMemoryStore(index=index)
         for done, dialogue in enumerate(dialogues, 1):
             memories = _memories(sem, dialogue)
             remember_turns(self._clauses, dialogue.user, memories)
             for memory in memories:
-                self._whole.put(namespace_of(dialogue.user), memory.id, memory.model_dump(mode="json"))
+                self._whole.put(user_namespace(dialogue.user), memory.id, memory.model_dump(mode="json"))
             report(done, len(dialogues))
 
-    def ways(self, *, ablate: bool = False) -> dict[str, Way]:
+    def ways(self, *, ablate: bool = False) -> dict[str, AnswerCost]:
         """Return HEF's recall, plain vector search, and the newest turns; and HEF without each of its parts."""
-        found: dict[str, Way] = {"HEF": self._hef(), "vectors alone": self._plain, "newest turns": _newest}
+        found: dict[str, AnswerCost] = {"HEF": self._hef(), "vectors alone": self._plain, "newest turns": _newest}
         if ablate:
             found["without clauses"] = self._hef(self._whole)
             for name in ("words", "detail", "recency", "emotion"):
@@ -84,7 +84,7 @@ class RecallBench:
                 found[f"least meaning {least}"] = self._hef(weights=RecallWeights(least=least))
         return found
 
-    def _hef(self, store: BaseStore | None = None, weights: RecallWeights | None = None) -> Way:
+    def _hef(self, store: BaseStore | None = None, weights: RecallWeights | None = None) -> AnswerCost:
         def search(dialogue: MemoryDialogue, question: str) -> list[int]:
             now = (dialogue.days[-1] + _LATER) * _DAY
             held = recall_turns(store or self._clauses, dialogue.user, question, _DEPTH, weights=weights, now=now)
@@ -93,12 +93,12 @@ class RecallBench:
         return search
 
     def _plain(self, dialogue: MemoryDialogue, question: str) -> list[int]:
-        found = self._whole.search(namespace_of(dialogue.user), query=question, limit=_DEPTH)
+        found = self._whole.search(user_namespace(dialogue.user), query=question, limit=_DEPTH)
         return [int(item.key) for item in found]
 
 
 def report_memory(
-    ways: Mapping[str, Way], dialogues: Sequence[MemoryDialogue], chosen_on: Collection[str] = ()
+    ways: Mapping[str, AnswerCost], dialogues: Sequence[MemoryDialogue], chosen_on: Collection[str] = ()
 ) -> list[MemoryReport]:
     """Return the figures of each way on the same questions; intervals are over people.
 

@@ -59,7 +59,7 @@ def make_retrieval_row(row: dict[str, Any]) -> RetrievalRow:
     return RetrievalRow(str(row["conv_id"]), first, situation)
 
 
-def embed_of(sem: Sem) -> Embed:
+def embedding_function(sem: Sem) -> Embed:
     """Return what gives a SEM's sentence vectors.
 
     Raises:

@@ -113,11 +113,11 @@ def export_pairs(path: Path, pairs: Sequence[Pair], key: Sequence[KeyRow]) -> di
     for place, rows in ((path, pairs), (key_path(path), key)):
         text = "".join(f"{json.dumps(row.model_dump(mode='json'), ensure_ascii=False)}\n" for row in rows)
         place.write_bytes(text.encode())
-        written[place.name] = sha256_of(place)
+        written[place.name] = sha256(place)
     return written
 
 
-def sha256_of(path: Path) -> str:
+def sha256(path: Path) -> str:
     """Return the sha256 of a file.
 
     Raises:

@@ -14,7 +14,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, SystemMessage
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...contract import Dialogue, Empathy, Fit, HefContext, ModelError, Turn
+from ...contract import Dialogue, Empathy, HefContext, ModelError, PoolingWeights, Turn
 from ...graph import create_hef
 from ...llm import ReplyScorer, model_name
 from ...prompts import Overrides, Prompts, draft_messages
@@ -72,7 +72,7 @@ class Replier:
         self._sem = sem
         self._settings = settings
         self._hef = create_hef(model=model, sem=sem, prompts=prompts, fit=fit).compile()
-        self._fit = Fit.from_file(fit) if fit else None
+        self._fit = PoolingWeights.from_file(fit) if fit else None
         self._prompts = Prompts(prompts)
 
     @property

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...contract import Turn
 from ...sem import Sem
-from ..memory.retrieval import embed_of
+from ..memory.retrieval import embedding_function
 from ..metrics import DIFFERENCE, Array, Estimate, mean_estimate, ratio_estimate
 from .bleu import bleu_estimate
 from .replier import Reply
@@ -70,7 +70,7 @@ class SemReadings:
 
     def __init__(self, sem: Sem, samples: Sequence[ReplySample]) -> None:
         self._sem, self._samples = sem, samples
-        self._embed = embed_of(sem)
+        self._embed = embedding_function(sem)
         self._human = self._vectors([sample.reply for sample in samples])
         self._before = self._read([sample.turns for sample in samples])
         self.context = mean_estimate(self._hits(self._before), [sample.conv_id for sample in samples])
@@ -117,7 +117,7 @@ def check_figures(sem: Sem) -> None:
     Raises:
         SetupError: A package is missing, or the SEM gives no sentence vectors.
     """
-    embed_of(sem)
+    embedding_function(sem)
     bleu_estimate(["a"], ["a"], ["a"])
     uptake("dog", ["dog"])
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from ...contract import Dialogue, SetupError
-from ...contract.text import carries_content, words_of
+from ...contract.text import is_content_word, word_spans
 
 _TOKEN = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*|[^\w\s]")
 _END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)")
@@ -39,7 +39,7 @@ def tokens(text: str) -> list[str]:
 
 def words(text: str) -> list[str]:
     """Return the words of a text, in lower case and with straight apostrophes."""
-    return [text[start:end].lower().replace("’", "'") for start, end in words_of(text)]
+    return [text[start:end].lower().replace("’", "'") for start, end in word_spans(text)]
 
 
 def sentences(text: str) -> list[str]:
@@ -49,7 +49,7 @@ def sentences(text: str) -> list[str]:
     """
     ends = [end for end in _END.finditer(text) if end[0] != "." or not _TITLE.search(text[: end.start()])]
     cuts = [0, *(end.end() for end in ends), len(text)]
-    return [text[start:end].strip() for start, end in pairwise(cuts) if words_of(text[start:end])]
+    return [text[start:end].strip() for start, end in pairwise(cuts) if word_spans(text[start:end])]
 
 
 def distinct(texts: Iterable[str], size: int) -> float:
@@ -71,7 +71,7 @@ def uptake(reply: str, causes: Sequence[str]) -> float | None:
     Raises:
         SetupError: snowballstemmer is not installed.
     """
-    wanted = {_stem(word) for cause in causes for word in words(cause) if carries_content(word)}
+    wanted = {_stem(word) for cause in causes for word in words(cause) if is_content_word(word)}
     said = {_stem(word) for word in words(reply)}
     return len(wanted & said) / len(wanted) if wanted else None
 
@@ -109,7 +109,7 @@ def _tells_of_itself(sentence: str) -> bool:
 def _possessions(text: str) -> list[str]:
     """Return the words that follow "my" or "our" and mean something by themselves."""
     said = words(text)
-    return [after for word, after in pairwise(said) if word in _OWN and carries_content(after)]
+    return [after for word, after in pairwise(said) if word in _OWN and is_content_word(after)]
 
 
 def _grams(items: Sequence[str], size: int) -> list[tuple[str, ...]]:

@@ -11,12 +11,12 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
 from langgraph.runtime import Runtime
 
-from ...contract import Empathy, Fit, HefContext, HefState, SetupError, as_context
+from ...contract import Empathy, HefContext, HefState, PoolingWeights, SetupError, as_context
 from ...contract.json_channel import JsonValue
 from ...nodes import remember
 from ...prompts import Overrides
 from ...sem import Sem, Taxonomy
-from .reader import PersonRead, PersonReader, last_turn, said
+from .reader import EmpathyNote, EmpathyReader, last_turn, without_agent_messages
 
 try:
     from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
@@ -34,7 +34,7 @@ class HefAgentState(AgentState[Any]):
     """What was understood of the person's last message; None where nothing could be."""
     hef_degraded: NotRequired[Annotated[str | None, OmitFromInput]]
     """Why some part of HEF was left out in this turn; None when all worked."""
-    hef_read: NotRequired[Annotated[PersonRead, JsonValue, PrivateStateAttr]]
+    hef_read: NotRequired[Annotated[EmpathyNote, JsonValue, PrivateStateAttr]]
     """The turn that was read, and what the agent's model is told of it."""
 
 
@@ -79,11 +79,11 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
         sem: Sem | str | None = None,
         taxonomy: Taxonomy | None = None,
         prompts: Overrides | None = None,
-        fit: Fit | Path | str | None = None,
+        fit: PoolingWeights | Path | str | None = None,
         settings: HefContext | None = None,
     ) -> None:
         super().__init__()
-        self._reader = PersonReader(model=model, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
+        self._reader = EmpathyReader(model=model, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
         self._settings = settings or HefContext()
 
     def before_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
@@ -102,13 +102,13 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> ModelResponse[Any]:
         """Call the agent's model with what was read in its system message."""
-        return handler(_told(request))
+        return handler(_with_note(request))
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
     ) -> ModelResponse[Any]:
         """Call the agent's model as `wrap_model_call` does."""
-        return await handler(_told(request))
+        return await handler(_with_note(request))
 
     def after_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Store the turn where the person is named and the agent has a store."""
@@ -133,14 +133,14 @@ def _is_read(state: HefAgentState) -> bool:
     return read is not None and state.get("empathy") is not None and read.turn == last_turn(state["messages"])
 
 
-def _update(read: PersonRead) -> dict[str, Any]:
+def _update(read: EmpathyNote) -> dict[str, Any]:
     return {"empathy": read.empathy, "hef_degraded": read.degraded, "hef_read": read}
 
 
-def _told(request: ModelRequest[Any]) -> ModelRequest[Any]:
+def _with_note(request: ModelRequest[Any]) -> ModelRequest[Any]:
     """Return the request with the note at the end of its system message, where prompt caches lose least."""
     state: Any = request.state
-    read: PersonRead | None = state.get("hef_read")
+    read: EmpathyNote | None = state.get("hef_read")
     if read is None or not read.note:
         return request
     own = request.system_message
@@ -160,7 +160,7 @@ def _turn(state: HefAgentState) -> HefState | None:
     read, empathy = state.get("hef_read"), state.get("empathy")
     if read is None or empathy is None:
         return None
-    messages = said(state["messages"])
+    messages = without_agent_messages(state["messages"])
     last = max((n for n, one in enumerate(messages) if isinstance(one, HumanMessage)), default=-1)
     return HefState(
         messages=[*messages[: last + 1], _last_word(messages[last + 1 :])], empathy=empathy, faults=read.faults

@@ -12,19 +12,19 @@ from langgraph.constants import END
 from langgraph.errors import GraphBubbleUp
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...contract import Empathy, Fit, HefContext, Memory, SetupError
+from ...contract import Empathy, HefContext, Memory, PoolingWeights, SetupError
 from ...nodes import cause_words_node
 from ...nodes.judging.llm_selection import reason
-from ...nodes.support.run_settings import summary
+from ...nodes.support.run_settings import summarise_faults
 from ...prompts import Overrides, Prompts, empathy_note
 from ...sem import Sem, Taxonomy, resolve_sem
 from ...tools import sem_causes_tool
-from ..build import create_perception
+from ..build import create_emotion_graph
 
 _KEYS = ("empathy", "memories", "faults")
 
 
-class PersonRead(BaseModel):
+class EmpathyNote(BaseModel):
     """What was read of the person in one turn."""
 
     model_config = ConfigDict(frozen=True)
@@ -37,10 +37,10 @@ class PersonRead(BaseModel):
     @property
     def degraded(self) -> str | None:
         """Why some part was left out; None when all worked."""
-        return summary(self.faults)
+        return summarise_faults(self.faults)
 
 
-class PersonReader:
+class EmpathyReader:
     """The graph up to the decision and its cause words, and the note that is made of them.
 
     Takes what `create_hef` takes. It makes no LLM calls but those of the coarse judgement.
@@ -53,17 +53,17 @@ class PersonReader:
         sem: Sem | str | None = None,
         taxonomy: Taxonomy | None = None,
         prompts: Overrides | None = None,
-        fit: Fit | Path | str | None = None,
+        fit: PoolingWeights | Path | str | None = None,
     ) -> None:
         reader = resolve_sem(sem)
         self._prompts = Prompts(prompts)
-        builder = create_perception(model=model, sem=reader, taxonomy=taxonomy, prompts=prompts, fit=fit)
+        builder = create_emotion_graph(model=model, sem=reader, taxonomy=taxonomy, prompts=prompts, fit=fit)
         builder.add_node("cause_words", cause_words_node(sem_causes_tool(reader)))
         builder.add_edge("fine_emotion", "cause_words")
         builder.add_edge("cause_words", END)
         self._graph = builder.compile(name="hef")
 
-    def read(self, messages: Sequence[AnyMessage], settings: HefContext) -> PersonRead:
+    def read(self, messages: Sequence[AnyMessage], settings: HefContext) -> EmpathyNote:
         """Return what the person feels; a part that fails is named in `faults` and raises nothing.
 
         Args:
@@ -81,7 +81,7 @@ class PersonReader:
             return _unread(messages, error)
         return self._noted(messages, out)
 
-    async def aread(self, messages: Sequence[AnyMessage], settings: HefContext) -> PersonRead:
+    async def aread(self, messages: Sequence[AnyMessage], settings: HefContext) -> EmpathyNote:
         """Return what `read` does, without blocking the event loop."""
         try:
             out = await self._graph.ainvoke(_asked(messages), context=settings, output_keys=_KEYS)
@@ -91,27 +91,29 @@ class PersonReader:
             return _unread(messages, error)
         return self._noted(messages, out)
 
-    def _noted(self, messages: Sequence[AnyMessage], out: Mapping[str, Any]) -> PersonRead:
+    def _noted(self, messages: Sequence[AnyMessage], out: Mapping[str, Any]) -> EmpathyNote:
         faults: dict[str, str] = out["faults"]
         memories: list[Memory] = out["memories"]
-        empathy: Empathy = out["empathy"].model_copy(update={"degraded": summary(faults)})
+        empathy: Empathy = out["empathy"].model_copy(update={"degraded": summarise_faults(faults)})
         note = empathy_note(self._prompts, empathy, memories)
-        return PersonRead(turn=last_turn(messages), empathy=empathy, note=note, faults=faults)
+        return EmpathyNote(turn=last_turn(messages), empathy=empathy, note=note, faults=faults)
 
 
-def said(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
+def without_agent_messages(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
     """Return the messages without those that agents write in the person's name, such as summaries."""
     return [one for one in messages if not (isinstance(one, HumanMessage) and "lc_source" in one.additional_kwargs)]
 
 
 def last_turn(messages: Sequence[AnyMessage]) -> str:
     """Return the id of the person's last message, empty where they said nothing."""
-    return next((one.id or "" for one in reversed(said(messages)) if isinstance(one, HumanMessage)), "")
+    return next(
+        (one.id or "" for one in reversed(without_agent_messages(messages)) if isinstance(one, HumanMessage)), ""
+    )
 
 
 def _asked(messages: Sequence[AnyMessage]) -> dict[str, Any]:
-    return {"messages": said(messages)}
+    return {"messages": without_agent_messages(messages)}
 
 
-def _unread(messages: Sequence[AnyMessage], error: Exception) -> PersonRead:
-    return PersonRead(turn=last_turn(messages), faults={"hef": f"the person could not be read: {reason(error)}"})
+def _unread(messages: Sequence[AnyMessage], error: Exception) -> EmpathyNote:
+    return EmpathyNote(turn=last_turn(messages), faults={"hef": f"the person could not be read: {reason(error)}"})

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 
-class Network(Protocol):
+class Backend(Protocol):
     """A causal language model with its tokenizer; a cache holds the keys and values of a text."""
 
     @property

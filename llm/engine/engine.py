@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .backend import Array, Network
+from .backend import Array, Backend
 from .chat_template import Prompter
 
 _WORTH_COPYING = 16
@@ -33,7 +33,7 @@ class State:
 
 
 @dataclass
-class Work:
+class Usage:
     """How much an engine has done since it was made."""
 
     prompts: int = 0
@@ -47,7 +47,7 @@ class Work:
 class Engine:
     """A network and the texts that it read, loaded at first use, safe between threads."""
 
-    def __init__(self, load: Callable[[], Network], *, window: int | None = None, kept_tokens: int = 0) -> None:
+    def __init__(self, load: Callable[[], Backend], *, window: int | None = None, kept_tokens: int = 0) -> None:
         """Keep how to load; nothing is loaded yet.
 
         Args:
@@ -56,13 +56,13 @@ class Engine:
             kept_tokens: How many tokens of earlier texts keep their caches, for texts that begin alike.
         """
         self._load, self._window, self._kept_tokens = load, window, kept_tokens
-        self._loaded: Network | None = None
+        self._loaded: Backend | None = None
         self._caches: list[tuple[list[int], Any]] = []
         self._lock = threading.RLock()
-        self.work = Work()
+        self.work = Usage()
 
     @property
-    def network(self) -> Network:
+    def network(self) -> Backend:
         """What computes."""
         with self._lock:
             self._loaded = self._loaded or self._load()

@@ -36,7 +36,7 @@ class _Cache:
     """Inputs and outputs bound to the buffer."""
 
 
-class OnnxNetwork:
+class OnnxBackend:
     """A Llama model in 4 bits; several threads may use it at once, each with its own caches.
 
     Args:

@@ -72,7 +72,9 @@ def _named(layer: Mapping[str, Any]) -> dict[str, Any]:
     return {_OTHER_NAMES.get(name, name): held for name, held in known.items()}
 
 
-def picker(settings: Sampling, prompt: int = 0, ends: Collection[int] = ()) -> Callable[[Sequence[int], Array], int]:
+def make_sampler(
+    settings: Sampling, prompt: int = 0, ends: Collection[int] = ()
+) -> Callable[[Sequence[int], Array], int]:
     """Return a function that takes the tokens so far and the next one's logits, and chooses.
 
     Args:
@@ -84,7 +86,7 @@ def picker(settings: Sampling, prompt: int = 0, ends: Collection[int] = ()) -> C
 
     def pick(ids: Sequence[int], logits: Array) -> int:
         early = len(ids) - prompt < (settings.min_tokens or 0)
-        scores = adjusted(settings, ids, logits, ends if early else ())
+        scores = process_logits(settings, ids, logits, ends if early else ())
         if not settings.temperature:
             return int(scores.argmax())
         shares = np.exp(scores - scores.max()).cumsum()
@@ -93,7 +95,7 @@ def picker(settings: Sampling, prompt: int = 0, ends: Collection[int] = ()) -> C
     return pick
 
 
-def adjusted(
+def process_logits(
     settings: Sampling, ids: Sequence[int], logits: Array, barred: Collection[int] = ()
 ) -> NDArray[np.float64]:
     """Return the logits as the settings change them, -inf for a token that may not come.

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from .engine import Engine
-from .sampling import Sampling, picker
+from .sampling import Sampling, make_sampler
 
 Finish: TypeAlias = Literal["stop", "length"]
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextDelta:
     """A stretch of a reply."""
 
     text: str
@@ -24,7 +24,7 @@ class Piece:
     """Why the reply ends with this piece; None when it goes on."""
 
 
-def write(engine: Engine, prompt: Sequence[int], settings: Sampling) -> Generator[Piece]:
+def stream_text(engine: Engine, prompt: Sequence[int], settings: Sampling) -> Generator[TextDelta]:
     """Yield the reply to a prompt; the last piece, perhaps empty, says why it ended.
 
     Text is held back while it could still turn into a stop word or into another character.
@@ -43,15 +43,15 @@ def write(engine: Engine, prompt: Sequence[int], settings: Sampling) -> Generato
             if len(ids) >= limit:
                 finish = "length"
                 break
-            if (safe := len(text) - _unsure(text, settings.stop)) > sent:
-                yield Piece(text[sent:safe], len(ids))
+            if (safe := len(text) - _unstable_suffix(text, settings.stop)) > sent:
+                yield TextDelta(text[sent:safe], len(ids))
                 sent = safe
-    yield Piece(text[sent:], len(ids), finish)
+    yield TextDelta(text[sent:], len(ids), finish)
 
 
 def _tokens(engine: Engine, prompt: Sequence[int], settings: Sampling) -> Generator[int]:
     state = engine.start(prompt)
-    pick = picker(settings, len(prompt), engine.ends)
+    pick = make_sampler(settings, len(prompt), engine.ends)
     try:
         while True:
             token = pick(state.ids, state.logits)
@@ -67,7 +67,7 @@ def _first_stop(text: str, stops: Sequence[str]) -> int | None:
     return min((at for stop in stops if (at := text.find(stop)) >= 0), default=None)
 
 
-def _unsure(text: str, stops: Sequence[str]) -> int:
+def _unstable_suffix(text: str, stops: Sequence[str]) -> int:
     """Count the characters at the end that a following token could change or cut."""
     broken = len(text) - len(text.rstrip("\N{REPLACEMENT CHARACTER}"))
     begun = [size for stop in stops for size in range(1, len(stop)) if text.endswith(stop[:size])]

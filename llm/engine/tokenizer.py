@@ -38,7 +38,7 @@ class LightTokenizer:
     def added_tokens_decoder(self) -> Mapping[int, Any]:
         """The special tokens by their ids."""
         held: Mapping[int, Any] = self._tokenizer.get_added_tokens_decoder()
-        return {token: _Named(added) for token, added in held.items()}
+        return {token: _SpecialToken(added) for token, added in held.items()}
 
     def __call__(self, text: str, *, add_special_tokens: bool = True) -> dict[str, list[int]]:
         """Return the tokens of a text as `input_ids`."""
@@ -63,7 +63,7 @@ class LightTokenizer:
         return ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True).from_string(self.chat_template)
 
 
-class _Named:
+class _SpecialToken:
     """A special token, which transformers writes as its text."""
 
     def __init__(self, added: Any) -> None:

@@ -17,7 +17,7 @@ _WORK = threading.RLock()
 """Held for a step of any network, because torch's number of threads belongs to the process."""
 
 
-class TorchNetwork:
+class TorchBackend:
     """A transformers model and its tokenizer.
 
     Args:

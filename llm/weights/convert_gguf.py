@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ..silence import quiet
+from ..silence import silence_transformers
 from .adapter import merge, read_adapter
 from .gguf_weights import dense, read_gguf
 from .llama_graph import write_llama
@@ -24,7 +24,7 @@ def convert(gguf: Path, folder: Path, adapter: Path | None) -> None:
     weights = read_gguf(gguf)
     full = merge(dense(weights), added)
     place = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
-    with quiet():
+    with silence_transformers():
         config = AutoConfig.from_pretrained(**place)
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float16)  # type: ignore[no-untyped-call]
         model.load_state_dict({name: torch.from_numpy(held) for name, held in full.items()}, strict=False)

@@ -109,7 +109,7 @@ def converted(cache: Path | None = None, *, model: str = EMBEDDED, onnx: bool | 
     return target if _is_whole(target, unread) else None
 
 
-def notes_folder(model: str = EMBEDDED) -> Path:
+def neutral_cache_dir(model: str = EMBEDDED) -> Path:
     """Return where what was computed with exactly these weights is kept."""
     target = _target(None, model)
     return target.with_name(f"{target.name}.notes")

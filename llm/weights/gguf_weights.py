@@ -73,7 +73,9 @@ def read_gguf(path: Path) -> Weights:
         name = _name(tensor.name)
         held = _held(tensor)
         count = heads.get(name.split(".")[-2])
-        weights[name] = held.rows(_paired(len(held.codes), count)) if count and isinstance(held, Blocks) else held
+        weights[name] = (
+            held.rows(_unpermute_rotary(len(held.codes), count)) if count and isinstance(held, Blocks) else held
+        )
     return weights
 
 
@@ -102,5 +104,5 @@ def _held(tensor: Any) -> Blocks | Array:
     return Blocks(codes.reshape(outputs, -1), scale, floor)
 
 
-def _paired(rows: int, heads: int) -> NDArray[np.int64]:
+def _unpermute_rotary(rows: int, heads: int) -> NDArray[np.int64]:
     return np.arange(rows).reshape(heads, -1, 2).swapaxes(1, 2).reshape(-1)

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from ...contract import SetupError
-from ..engine.backend import Network
-from ..engine.torch_backend import TorchNetwork
-from ..silence import quiet
+from ..engine.backend import Backend
+from ..engine.torch_backend import TorchBackend
+from ..silence import silence_transformers
 from .embedded_weights import converted, is_embedded, prepare_embedded
 
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 
 
-def load(model_id: str, *, precision: Precision = "auto", device: str = "auto", threads: int | None = None) -> Network:
+def load(model_id: str, *, precision: Precision = "auto", device: str = "auto", threads: int | None = None) -> Backend:
     """Return a model, ready to infer.
 
     The embedded model runs on ONNX Runtime, unless another precision than `auto` or another device
@@ -36,8 +36,8 @@ def load(model_id: str, *, precision: Precision = "auto", device: str = "auto", 
     return load_on_torch(model_id, precision=precision, device=device, threads=threads)
 
 
-def _on_onnx(model_id: str, threads: int | None) -> Network:
-    from ..engine.onnx_backend import OnnxNetwork
+def _on_onnx(model_id: str, threads: int | None) -> Backend:
+    from ..engine.onnx_backend import OnnxBackend
 
     with ThreadPoolExecutor(1) as beside:
         held = beside.submit(lambda: converted(model=model_id, onnx=True))
@@ -47,7 +47,7 @@ def _on_onnx(model_id: str, threads: int | None) -> Network:
 
     place = held.result() or prepare_embedded(model=model_id)
     try:
-        return OnnxNetwork(place, threads=threads)
+        return OnnxBackend(place, threads=threads)
     except (OSError, ValueError, KeyError) as error:
         raise SetupError(
             f"the converted model in {place} could not be loaded ({first_line(error)}): remove that folder"
@@ -56,7 +56,7 @@ def _on_onnx(model_id: str, threads: int | None) -> Network:
 
 def load_on_torch(
     model_id: str, *, precision: Precision = "auto", device: str = "auto", threads: int | None = None
-) -> TorchNetwork:
+) -> TorchBackend:
     """Return a model of transformers, the embedded one too; see `load`."""
     with ThreadPoolExecutor(1) as beside:
         # Checking the hash of 270 MB leaves the interpreter free to import; converting imports, too, and must wait:
@@ -67,7 +67,7 @@ def load_on_torch(
 
     place = str(held.result() or prepare_embedded(model=model_id)) if is_embedded(model_id) else model_id
     model, tokenizer = _read(place, model_id, *_kind(torch, precision, device), AutoModelForCausalLM, AutoTokenizer)
-    return TorchNetwork(model, tokenizer, threads=threads)
+    return TorchBackend(model, tokenizer, threads=threads)
 
 
 def first_line(error: Exception) -> str:
@@ -88,7 +88,7 @@ def _kind(torch: Any, precision: Precision, device: str) -> tuple[str, Any]:
 def _read(place: str, model_id: str, target: str, kind: Any, models: Any, tokenizers: Any) -> tuple[Any, Any]:
     local = Path(place).is_dir()
     try:
-        with quiet():
+        with silence_transformers():
             tokenizer = tokenizers.from_pretrained(place, local_files_only=local)
             tokenizer("")  # its first call changes it, which must not happen in two threads
             model = models.from_pretrained(place, dtype=kind, local_files_only=local)

@@ -128,19 +128,19 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def space_hash(namespace: Sequence[str]) -> str:
+def namespace_hash(namespace: Sequence[str]) -> str:
     """Return the hash of a namespace, or of a prefix of one."""
     return _hash(list(namespace))
 
 
-def space_row(namespace: Sequence[str]) -> str:
+def namespace_row(namespace: Sequence[str]) -> str:
     """Return the id of the row that lists a namespace."""
-    return f"{space_hash(namespace)}/"
+    return f"{namespace_hash(namespace)}/"
 
 
 def item_row(namespace: Sequence[str], key: str) -> str:
     """Return the id of an item's first row."""
-    return f"{space_hash(namespace)}-{_hash(key)}"
+    return f"{namespace_hash(namespace)}-{_hash(key)}"
 
 
 def vector_rows(item: str, count: int) -> list[str]:
@@ -148,46 +148,46 @@ def vector_rows(item: str, count: int) -> list[str]:
     return [item, *(f"{item}#{n}" for n in range(1, count))]
 
 
-def item_of(row: str) -> str | None:
+def item_id(row: str) -> str | None:
     """Return the id of the item that a row belongs to, None for the row of a namespace."""
-    return None if is_space(row) else row.partition("#")[0]
+    return None if is_namespace_row(row) else row.partition("#")[0]
 
 
-def is_space(row: str) -> bool:
+def is_namespace_row(row: str) -> bool:
     """Tell whether a row lists a namespace."""
     return row.endswith("/")
 
 
-def space_metadata(namespace: Namespace) -> Metadata:
+def namespace_metadata(namespace: Namespace) -> Metadata:
     """Return the metadata of the row that lists a namespace; `bare` marks every row without a vector of its own."""
     ends = tuple(reversed(namespace))
     return {"space": True, "bare": True, **_hashes("s", namespace), **_hashes("e", ends)}
 
 
-def space_document(namespace: Namespace) -> str:
+def namespace_document(namespace: Namespace) -> str:
     """Return the document of the row that lists a namespace."""
     return json.dumps(list(namespace))
 
 
-def space_of(document: str) -> Namespace:
+def parse_namespace(document: str) -> Namespace:
     """Return the namespace that the document of its row holds."""
     return tuple(json.loads(document))
 
 
-def space_clause(path: Sequence[str], suffix: bool) -> Clause | None:
+def namespace_clause(path: Sequence[str], suffix: bool) -> Clause | None:
     """Return the condition on the rows of namespaces that begin, or end, with a path; None for an empty path."""
     labels = tuple(reversed(path)) if suffix else tuple(path)
-    return {f"{'e' if suffix else 's'}{len(labels)}": space_hash(labels)} if labels else None
+    return {f"{'e' if suffix else 's'}{len(labels)}": namespace_hash(labels)} if labels else None
 
 
-def is_item(row: str) -> bool:
+def is_item_row(row: str) -> bool:
     """Tell whether a row is the first of an item."""
-    return "#" not in row and not is_space(row)
+    return "#" not in row and not is_namespace_row(row)
 
 
 def where(prefix: Sequence[str], wanted: Mapping[str, Any] | None = None, *more: Clause) -> Clause | None:
     """Return the condition on the rows under a namespace prefix that may pass a filter."""
-    within: list[Clause] = [{f"p{len(prefix)}": space_hash(prefix)}] if prefix else []
+    within: list[Clause] = [{f"p{len(prefix)}": namespace_hash(prefix)}] if prefix else []
     return all_of([*within, *clauses(wanted), *more])
 
 
@@ -197,7 +197,7 @@ def all_of(conditions: Sequence[Clause]) -> Clause | None:
 
 
 def _hashes(name: str, labels: Namespace) -> Metadata:
-    return {f"{name}{depth}": space_hash(labels[:depth]) for depth in range(1, len(labels) + 1)}
+    return {f"{name}{depth}": namespace_hash(labels[:depth]) for depth in range(1, len(labels) + 1)}
 
 
 def _hash(held: object) -> str:

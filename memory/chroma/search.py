@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langgraph.store.base import SearchOp
 
-from .client.row_access import Held, Table, alive
+from .client.row_access import RowData, Table, alive
 from .embedding import BLANK_LENGTH, Vector
 from .filters import Clause, matches
-from .rows import Record, is_item, item_of, where
+from .rows import Record, is_item_row, item_id, where
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +41,7 @@ async def search(table: Table, op: SearchOp, vector: Vector | None) -> list[Hit]
     """
     condition = where(op.namespace_prefix, op.filter)
     if vector is None:
-        items = [row for row in reversed(await table.ids(condition)) if is_item(row)]
+        items = [row for row in reversed(await table.ids(condition)) if is_item_row(row)]
         return await _page(table, op, [(item, None) for item in items])
     page = await _compared(table, op, condition, vector)
     if page is not None:
@@ -66,7 +66,7 @@ async def _compared(table: Table, op: SearchOp, condition: Clause | None, vector
 
     Few rows are read whole, in one call. Of more the items are a call of their own, those of the page alone.
     """
-    held: Held | None = None
+    held: RowData | None = None
     if table.is_crowded(op.namespace_prefix):
         rows, vectors = await table.vectors(condition, _FEW + 1)
     else:
@@ -79,7 +79,7 @@ async def _compared(table: Table, op: SearchOp, condition: Clause | None, vector
     return await _page(table, op, _ranked(list(zip(rows, _cosine(vectors, vector), strict=True))), held)
 
 
-async def _page(table: Table, op: SearchOp, ranking: Ranking, held: Held | None = None) -> list[Hit]:
+async def _page(table: Table, op: SearchOp, ranking: Ranking, held: RowData | None = None) -> list[Hit]:
     """Return the page of a ranking; items that are passed over, filtered out or expired, do not count.
 
     What is not held is read, as much as the page takes.
@@ -117,14 +117,14 @@ def _ranked(scored: Sequence[tuple[str, float | None]]) -> Ranking:
     near = sorted(((row, score) for row, score in rows if score is not None), key=lambda one: -one[1])
     ranking = _best(near)
     seen = {item for item, _ in ranking}
-    return ranking + [(row, None) for row, score in rows if score is None and is_item(row) and row not in seen]
+    return ranking + [(row, None) for row, score in rows if score is None and is_item_row(row) and row not in seen]
 
 
 def _best(near: Iterable[tuple[str, float]]) -> Ranking:
     """Return each item once, with the score of its best vector."""
     best: dict[str, float | None] = {}
     for row, score in near:
-        item = item_of(row)
+        item = item_id(row)
         if item is not None:
             best.setdefault(item, score)
     return list(best.items())

@@ -16,17 +16,17 @@ from langgraph.store.base import BaseStore, IndexConfig, Op, PutOp, Result, TTLC
 
 from ...contract import StoreError
 from .batch import Batch
-from .client.location import ChromaFault, Place
+from .client.location import ChromaError, StoreLocation
 from .client.loop_clients import LoopCollections
-from .client.open_collection import Opened, abandon_place, close_place, open_place
+from .client.open_collection import OpenCollection, close_location, discard_location, open_location
 from .client.row_access import Table
-from .client.sync_async import run_through
-from .disk.compaction import Report, begin_erasing, compact, finish_erasing
+from .client.sync_async import run_sync
+from .disk.compaction import Report, compact, mark_for_compaction, resume_compaction
 from .embedding import Index, Vectors
 from .reading import read
 from .rows import Namespace, Times
 from .ttl import Sweeper, expired_items
-from .writer_queue import WRITERS, Ticket
+from .writer_queue import WRITERS, Slot
 from .writing import NO_TIMES, apply
 
 _SWEEP_MINUTES = 5
@@ -78,9 +78,9 @@ class ChromaStore(BaseStore):
             SetupError: If both path and URL are given, the URL is none, or the index is incomplete.
         """
         self.ttl_config = ttl
-        self._place = Place.of(path, url, collection)
+        self._place = StoreLocation.of(path, url, collection)
         self._index = Index.of(index)
-        self._opened: Opened | None = None
+        self._opened: OpenCollection | None = None
         self._of_loops = LoopCollections(self._place, self._dims)
         self._writes: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -164,12 +164,12 @@ class ChromaStore(BaseStore):
     def sweep_ttl(self) -> int:
         """Delete the items that have expired, and return how many there were."""
         with self._table() as table:
-            doomed = {put.namespace for put in run_through(expired_items(table))}
+            doomed = {put.namespace for put in run_sync(expired_items(table))}
         with self._queued(doomed) as ticket:
             ticket.called.result()
             # What was written or refreshed meanwhile lives on.
             with self._table() as table:
-                puts = [put for put in run_through(expired_items(table)) if put.namespace in doomed]
+                puts = [put for put in run_sync(expired_items(table)) if put.namespace in doomed]
             self._write(puts, Vectors())
         return len(puts)
 
@@ -199,7 +199,7 @@ class ChromaStore(BaseStore):
             StoreError: If the files cannot be rewritten, or another store of this process has them open.
         """
         self._open()
-        begin_erasing(self._place)
+        mark_for_compaction(self._place)
         self.batch(deletes)
         if self._place.path is not None:
             with self._writing, self._opening:
@@ -218,7 +218,7 @@ class ChromaStore(BaseStore):
     def _release(self) -> None:
         opened, self._opened = self._opened, None
         if opened is not None:
-            close_place(self._place, opened)
+            close_location(self._place, opened)
 
     def __enter__(self) -> Self:
         return self
@@ -228,11 +228,11 @@ class ChromaStore(BaseStore):
     ) -> None:
         self.close()
 
-    def _names(self, spaces: Iterable[Namespace]) -> list[tuple[Place, Namespace]]:
+    def _names(self, spaces: Iterable[Namespace]) -> list[tuple[StoreLocation, Namespace]]:
         return [(self._place, space) for space in spaces]
 
     @contextmanager
-    def _queued(self, spaces: Iterable[Namespace]) -> Iterator[Ticket]:
+    def _queued(self, spaces: Iterable[Namespace]) -> Iterator[Slot]:
         ticket = WRITERS.draw(self._names(spaces))
         try:
             yield ticket
@@ -241,7 +241,7 @@ class ChromaStore(BaseStore):
 
     def _read(self, batch: Batch, vectors: Vectors) -> list[Result]:
         with self._table() as table:
-            return run_through(read(table, batch.ops, vectors))
+            return run_sync(read(table, batch.ops, vectors))
 
     async def _aread(self, batch: Batch, vectors: Vectors) -> list[Result]:
         if not batch.reads:
@@ -254,16 +254,16 @@ class ChromaStore(BaseStore):
         self, puts: Sequence[PutOp], vectors: Vectors, times: Mapping[tuple[Namespace, str], Times] = NO_TIMES
     ) -> None:
         with self._writing, self._table() as table:
-            run_through(apply(table, puts, self._index, vectors, times))
+            run_sync(apply(table, puts, self._index, vectors, times))
 
-    async def _awrite(self, puts: Sequence[PutOp], vectors: Vectors, ticket: Ticket) -> None:
+    async def _awrite(self, puts: Sequence[PutOp], vectors: Vectors, ticket: Slot) -> None:
         """Write in a task of its own, which a cancelled caller does not break off."""
         write = asyncio.ensure_future(self._write_and_leave(puts, vectors, ticket))
         self._writes.add(write)
         write.add_done_callback(self._writes.discard)
         await asyncio.shield(write)
 
-    async def _write_and_leave(self, puts: Sequence[PutOp], vectors: Vectors, ticket: Ticket) -> None:
+    async def _write_and_leave(self, puts: Sequence[PutOp], vectors: Vectors, ticket: Slot) -> None:
         try:
             if not puts:
                 return
@@ -280,24 +280,24 @@ class ChromaStore(BaseStore):
         opened = self._open()
         try:
             yield Table(self._place, opened)
-        except ChromaFault:
+        except ChromaError:
             with self._opening:
                 if self._place.path is not None and self._opened is opened:
                     self._opened = None
-                    abandon_place(self._place, opened)
+                    discard_location(self._place, opened)
             raise
 
-    def _open(self) -> Opened:
+    def _open(self) -> OpenCollection:
         self._check_process()
         with self._opening:
             self._check_open()
             if self._opened is not None and not self._place.is_current(self._opened.client):
                 # Another store of this process has met a failure.
                 stale, self._opened = self._opened, None
-                abandon_place(self._place, stale)
+                discard_location(self._place, stale)
             if self._opened is None:
-                finish_erasing(self._place)
-                self._opened = open_place(self._place, self._dims)
+                resume_compaction(self._place)
+                self._opened = open_location(self._place, self._dims)
             return self._opened
 
     async def _atable(self) -> Table:

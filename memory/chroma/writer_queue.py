@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterable
 from concurrent.futures import Future
 
 
-class Ticket:
+class Slot:
     """A place in the queues of some names."""
 
     def __init__(self, names: frozenset[Hashable]) -> None:
@@ -18,23 +18,23 @@ class Ticket:
         """Done when nobody is before it in any queue."""
 
 
-class Tickets:
+class WriterQueue:
     """Queues by name. A ticket joins all its queues at once, so that no two can wait for each other."""
 
     def __init__(self) -> None:
-        self._queues: dict[Hashable, deque[Ticket]] = {}
+        self._queues: dict[Hashable, deque[Slot]] = {}
         self.forget()
 
-    def draw(self, names: Iterable[Hashable]) -> Ticket:
+    def draw(self, names: Iterable[Hashable]) -> Slot:
         """Return a ticket; wait for its `called`, then give it back."""
-        ticket = Ticket(frozenset(names))
+        ticket = Slot(frozenset(names))
         with self._guard:
             for name in ticket.names:
                 self._queues.setdefault(name, deque()).append(ticket)
             self._call(ticket)
         return ticket
 
-    def give_back(self, ticket: Ticket) -> None:
+    def give_back(self, ticket: Slot) -> None:
         """Leave all queues, called or not, and call those who are next."""
         with self._guard:
             for name in ticket.names:
@@ -49,14 +49,14 @@ class Tickets:
         self._guard = threading.Lock()
         self._queues.clear()
 
-    def _call(self, ticket: Ticket) -> None:
+    def _call(self, ticket: Slot) -> None:
         first = all(self._queues[name][0] is ticket for name in ticket.names)
         # A task that was cancelled while it waited has cancelled its future.
         if first and not ticket.called.done():
             ticket.called.set_result(None)
 
 
-WRITERS = Tickets()
+WRITERS = WriterQueue()
 """The writers of this process, by place and namespace."""
 
 if hasattr(os, "register_at_fork"):

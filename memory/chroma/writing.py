@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 from langgraph.store.base import PutOp
 
-from .client.row_access import Held, Row, Table
+from .client.row_access import Row, RowData, Table
 from .embedding import Index, Vector, Vectors
 from .expiry import is_expired, now
 from .namespaces import holds_items
@@ -17,11 +17,11 @@ from .rows import (
     Namespace,
     Record,
     Times,
-    is_item,
+    is_item_row,
     item_row,
-    space_document,
-    space_metadata,
-    space_row,
+    namespace_document,
+    namespace_metadata,
+    namespace_row,
     vector_rows,
 )
 
@@ -42,17 +42,17 @@ async def apply(
     """
     puts = list(puts)
     spaces = list(dict.fromkeys(put.namespace for put in puts))
-    held = await table.get([*(item_row(put.namespace, put.key) for put in puts), *map(space_row, spaces)])
+    held = await table.get([*(item_row(put.namespace, put.key) for put in puts), *map(namespace_row, spaces)])
     kept = dict.fromkeys(put.namespace for put in puts if put.value is not None)
     rows = [
-        Row(space_row(space), space_document(space), space_metadata(space), None)
+        Row(namespace_row(space), namespace_document(space), namespace_metadata(space), None)
         for space in kept
-        if space_row(space) not in held
+        if namespace_row(space) not in held
     ]
     for put in puts:
         rows += _rows(put, held, _vectors_of(put, index, vectors), times.get((put.namespace, put.key)))
     await table.write(rows)
-    emptied = [space for space in spaces if space not in kept and space_row(space) in held]
+    emptied = [space for space in spaces if space not in kept and namespace_row(space) in held]
     await table.delete(await _gone(table, puts, held, emptied))
 
 
@@ -61,7 +61,7 @@ def _vectors_of(put: PutOp, index: Index | None, vectors: Vectors) -> list[Vecto
     return [vector for vector in found if any(vector)]
 
 
-def _rows(put: PutOp, held: Held, vectors: Sequence[Vector], times: Times | None) -> list[Row]:
+def _rows(put: PutOp, held: RowData, vectors: Sequence[Vector], times: Times | None) -> list[Row]:
     """Return the rows of one item; an upsert merges metadata, so keys of the old version are set to None."""
     if put.value is None:
         return []
@@ -84,12 +84,12 @@ def _rows(put: PutOp, held: Held, vectors: Sequence[Vector], times: Times | None
     return rows
 
 
-async def _gone(table: Table, puts: Sequence[PutOp], held: Held, spaces: Sequence[Namespace]) -> list[str]:
+async def _gone(table: Table, puts: Sequence[PutOp], held: RowData, spaces: Sequence[Namespace]) -> list[str]:
     """Return the rows of the deleted items, and of those namespaces in which nothing is left."""
     gone: list[str] = []
     for put in puts:
         first = item_row(put.namespace, put.key)
         if put.value is None and first in held:
             gone += vector_rows(first, Record.of(*held[first]).rows)
-    items = {row for row in gone if is_item(row)}
-    return gone + [space_row(space) for space in spaces if not await holds_items(table, space, items)]
+    items = {row for row in gone if is_item_row(row)}
+    return gone + [namespace_row(space) for space in spaces if not await holds_items(table, space, items)]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp
 
-from ...contract import Fit, ModelError, Reading, Verdict
+from ...contract import ModelError, PoolingWeights, Reading, Verdict
 from ...sem import Taxonomy
 from ...sem.distribution import normalise, pool
-from .join import form_of, join
+from .join import join, pooling_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +22,14 @@ class Decision:
     """Joined probabilities, summing to 1."""
 
 
-def combine(readings: Sequence[Reading]) -> dict[str, float]:
+def pool_rounds(readings: Sequence[Reading]) -> dict[str, float]:
     """Return the geometric mean of the readings of all rounds, by their weights; the first look counts whole."""
     weights = [1.0, *(reading.weight for reading in readings[1:])]
     return pool([(one.distribution, held / sum(weights)) for one, held in zip(readings, weights, strict=True)])
 
 
 def decide(
-    readings: Sequence[Reading], verdict: Verdict | None, taxonomy: Taxonomy, fit: Fit | None = None
+    readings: Sequence[Reading], verdict: Verdict | None, taxonomy: Taxonomy, fit: PoolingWeights | None = None
 ) -> Decision:
     """Decide among the candidates that the verdict leaves.
 
@@ -47,38 +47,42 @@ def decide(
         ModelError: There is neither a reading nor a judgement.
     """
     if not readings:
-        return _alone(verdict, taxonomy)
+        return _llm_only(verdict, taxonomy)
     if verdict is None or verdict.form == "none":
-        return _best(combine(readings), taxonomy.labels)
+        return _argmax_among(pool_rounds(readings), taxonomy.labels)
     joined = _joined(readings, verdict, fit)
     primary = readings[0].primary
     near = {*primary, *(other for label in primary for other in taxonomy.neighbours.get(label, ()))}
-    return _best(joined, [label for label in taxonomy.labels if label in near] if verdict.agreed else taxonomy.labels)
+    return _argmax_among(
+        joined, [label for label in taxonomy.labels if label in near] if verdict.agreed else taxonomy.labels
+    )
 
 
-def obey(readings: Sequence[Reading], verdict: Verdict | None, taxonomy: Taxonomy, fit: Fit | None = None) -> Decision:
+def decide_by_llm(
+    readings: Sequence[Reading], verdict: Verdict | None, taxonomy: Taxonomy, fit: PoolingWeights | None = None
+) -> Decision:
     """Take the LLM's label where it named one; what strategy `one_prompt` does."""
     if verdict is None or verdict.emotion is None or verdict.form == "none" or not readings:
         return decide(readings, verdict, taxonomy, fit)
     return Decision(verdict.emotion, _joined(readings, verdict, fit))
 
 
-def _joined(readings: Sequence[Reading], verdict: Verdict, fit: Fit | None) -> dict[str, float]:
-    form = form_of(verdict)
-    chosen = fit if fit and fit.form == form else Fit.cautious(readings[0].sem, verdict.model or "", form)
-    return normalise(join(combine(readings), readings[0].primary, verdict, chosen))
+def _joined(readings: Sequence[Reading], verdict: Verdict, fit: PoolingWeights | None) -> dict[str, float]:
+    form = pooling_form(verdict)
+    chosen = fit if fit and fit.form == form else PoolingWeights.cautious(readings[0].sem, verdict.model or "", form)
+    return normalise(join(pool_rounds(readings), readings[0].primary, verdict, chosen))
 
 
-def _alone(verdict: Verdict | None, taxonomy: Taxonomy) -> Decision:
+def _llm_only(verdict: Verdict | None, taxonomy: Taxonomy) -> Decision:
     if verdict is None or verdict.emotion is None:
         raise ModelError("neither the SEM nor the LLM named an emotion: see the faults of this turn")
     if verdict.scores is not None:
-        return _best({label: exp(score) for label, score in verdict.scores.items()}, taxonomy.labels)
+        return _argmax_among({label: exp(score) for label, score in verdict.scores.items()}, taxonomy.labels)
     rest = 0.5 / (len(taxonomy.labels) - 1)
     return Decision(verdict.emotion, {label: 0.5 if label == verdict.emotion else rest for label in taxonomy.labels})
 
 
-def _best(distribution: dict[str, float], candidates: Sequence[str]) -> Decision:
+def _argmax_among(distribution: dict[str, float], candidates: Sequence[str]) -> Decision:
     total = sum(distribution.values())
     distribution = {label: value / total for label, value in distribution.items()}
     return Decision(max(candidates, key=lambda label: distribution[label]), distribution)

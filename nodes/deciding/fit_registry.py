@@ -7,11 +7,11 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
-from ...contract import Fit, SetupError
+from ...contract import PoolingWeights, SetupError
 from ...contract.pooling_weights import Form
 
 
-class Fits:
+class FitRegistry:
     """The fits of one SEM; an LLM that is chosen at run time gets its own, never that of another.
 
     Args:
@@ -19,19 +19,21 @@ class Fits:
         own: The caller's fit, which goes before a shipped one.
     """
 
-    def __init__(self, sem: str, own: Fit | None = None) -> None:
+    def __init__(self, sem: str, own: PoolingWeights | None = None) -> None:
         self._sem = sem
         self._own = own
 
-    def of(self, model: str, form: Form) -> Fit:
+    def of(self, model: str, form: Form) -> PoolingWeights:
         """Return the fit for an LLM that judges in a form."""
         own = (self._own,) if self._own else ()
         wanted = (self._sem, model, form)
         known = (fit for fit in (*own, *shipped_fits()) if (fit.sem, fit.model, fit.form) == wanted)
-        return next(known, None) or Fit.cautious(self._sem, model, form)
+        return next(known, None) or PoolingWeights.cautious(self._sem, model, form)
 
 
-def resolve_fit(fit: Fit | Path | str | None, *, sem: str, model: str, labels: Collection[str]) -> Fits:
+def resolve_fit(
+    fit: PoolingWeights | Path | str | None, *, sem: str, model: str, labels: Collection[str]
+) -> FitRegistry:
     """Return the fits for a SEM, with the one that is given.
 
     Args:
@@ -44,10 +46,10 @@ def resolve_fit(fit: Fit | Path | str | None, *, sem: str, model: str, labels: C
         SetupError: It cannot be read, belongs to another pair, or names labels that there are not.
     """
     if fit is None:
-        return Fits(sem)
-    if not isinstance(fit, Fit | Path | str):
+        return FitRegistry(sem)
+    if not isinstance(fit, PoolingWeights | Path | str):
         raise SetupError(f"fit is {fit!r} ({type(fit).__name__}); give a Fit, the path of its file, or None")
-    own = fit if isinstance(fit, Fit) else Fit.from_file(fit)
+    own = fit if isinstance(fit, PoolingWeights) else PoolingWeights.from_file(fit)
     if (own.sem, own.model) != (sem, model):
         raise SetupError(
             f"the fit is of SEM {own.sem!r} with LLM {own.model!r}, but here are SEM {sem!r} and LLM {model!r}; "
@@ -55,14 +57,14 @@ def resolve_fit(fit: Fit | Path | str | None, *, sem: str, model: str, labels: C
         )
     if strange := sorted(set(own.bias) - set(labels)):
         raise SetupError(f"the fit's `bias` names labels that the taxonomy does not have: {strange}")
-    return Fits(sem, own)
+    return FitRegistry(sem, own)
 
 
 @lru_cache(maxsize=1)
-def shipped_fits() -> tuple[Fit, ...]:
+def shipped_fits() -> tuple[PoolingWeights, ...]:
     """Return the fits that ship with HEF."""
     folder = files("hef.nodes.deciding") / "fits"
     if not folder.is_dir():
         return ()
     held = sorted((file for file in folder.iterdir() if file.name.endswith(".json")), key=lambda file: file.name)
-    return tuple(Fit.model_validate_json(file.read_text(encoding="utf-8")) for file in held)
+    return tuple(PoolingWeights.model_validate_json(file.read_text(encoding="utf-8")) for file in held)

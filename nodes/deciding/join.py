@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ...contract import Fit, Verdict
+from ...contract import PoolingWeights, Verdict
 from ...contract.pooling_weights import Form
 from ...sem.distribution import logs_of
 
 
-def join(sem: Mapping[str, float], primary: Sequence[str], verdict: Verdict, fit: Fit) -> dict[str, float]:
+def join(sem: Mapping[str, float], primary: Sequence[str], verdict: Verdict, fit: PoolingWeights) -> dict[str, float]:
     """Return the joined log-probability of each label, not normalised; linear in the fit's parameters.
 
     Args:
@@ -28,12 +28,12 @@ def join(sem: Mapping[str, float], primary: Sequence[str], verdict: Verdict, fit
     return logs
 
 
-def form_of(verdict: Verdict) -> Form:
+def pooling_form(verdict: Verdict) -> Form:
     """Return in which form an LLM judged that named an emotion."""
     return "scored" if verdict.scores is not None else "generated"
 
 
-def _vote(label: str, sem: Mapping[str, float], primary: Sequence[str], fit: Fit) -> float:
+def _vote(label: str, sem: Mapping[str, float], primary: Sequence[str], fit: PoolingWeights) -> float:
     """Return the weight of a bare label; where it stands with the SEM says what it is worth."""
     if sem[label] == max(sem.values()):
         return fit.vote_first

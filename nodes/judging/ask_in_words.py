@@ -14,9 +14,9 @@ from langgraph.constants import TAG_NOSTREAM
 from ...llm import model_name
 from ...prompts.label_parser import parse_choice
 from ...sem import Taxonomy
-from .judgement_prompt import Question
-from .llm_selection import is_final
-from .structured_output import gives_structure, read_structure, schema_of
+from .judgement_prompt import JudgementPrompt
+from .llm_selection import must_propagate
+from .structured_output import gives_structure, judgement_schema, read_structure
 
 _QUIET: RunnableConfig = {"tags": [TAG_NOSTREAM]}
 """What is judged is no part of the reply: its tokens do not reach the stream of messages."""
@@ -32,11 +32,11 @@ class Call:
     """What the answer must look like; None asks for text."""
 
 
-Dialog: TypeAlias = Generator[Call, Any, str | None]
+CallSequence: TypeAlias = Generator[Call, Any, str | None]
 """The calls of one judgement, which are sent their answers, and the label at its end."""
 
 
-class Asker:
+class LabelAsker:
     """Ask a question and read a label out of the answer.
 
     A chat model whose structured output failed is asked for text from then on.
@@ -49,7 +49,7 @@ class Asker:
         self._taxonomy = taxonomy
         self._text_only: set[tuple[type, str]] = set()
 
-    def ask(self, model: BaseChatModel, question: Question) -> str | None:
+    def ask(self, model: BaseChatModel, question: JudgementPrompt) -> str | None:
         """Return the label that the LLM names, None when it names none twice."""
         dialog = self._dialog(model, question)
         call = next(dialog)
@@ -64,7 +64,7 @@ class Asker:
         except StopIteration as end:
             return _label(end)
 
-    async def aask(self, model: BaseChatModel, question: Question) -> str | None:
+    async def aask(self, model: BaseChatModel, question: JudgementPrompt) -> str | None:
         """Return the label without blocking."""
         dialog = self._dialog(model, question)
         call = next(dialog)
@@ -79,20 +79,20 @@ class Asker:
         except StopIteration as end:
             return _label(end)
 
-    def _dialog(self, model: BaseChatModel, question: Question) -> Dialog:
+    def _dialog(self, model: BaseChatModel, question: JudgementPrompt) -> CallSequence:
         key = (type(model), model_name(model))
         if key not in self._text_only and gives_structure(model):
             return self._structured(key, question)
         return self._text(question)
 
-    def _structured(self, key: tuple[type, str], question: Question) -> Dialog:
+    def _structured(self, key: tuple[type, str], question: JudgementPrompt) -> CallSequence:
         """Ask for structure; where it fails, for text, which must then do without a repair."""
         failed = False
         try:
-            if label := read_structure((yield Call(question.messages, schema_of(question))), self._taxonomy):
+            if label := read_structure((yield Call(question.messages, judgement_schema(question))), self._taxonomy):
                 return label
         except Exception as error:
-            if is_final(error):
+            if must_propagate(error):
                 raise
             failed = True
         label = self._read((yield Call(question.messages)))
@@ -100,7 +100,7 @@ class Asker:
             self._text_only.add(key)
         return label
 
-    def _text(self, question: Question) -> Dialog:
+    def _text(self, question: JudgementPrompt) -> CallSequence:
         answer = yield Call(question.messages)
         if label := self._read(answer):
             return label

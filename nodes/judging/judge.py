@@ -14,9 +14,9 @@ from ...contract import HefContext, Reading, Turn
 from ...llm import ChoiceScorer, model_name
 from ...prompts import SCORE_PREFIX, Prompts, content_free_messages, score_messages
 from ...sem import Taxonomy
-from ..deciding.fit_registry import Fits
-from .ask_in_words import Asker
-from .judgement_prompt import Question, question_of
+from ..deciding.fit_registry import FitRegistry
+from .ask_in_words import LabelAsker
+from .judgement_prompt import JudgementPrompt, judgement_prompt
 
 _log = logging.getLogger(__name__)
 
@@ -42,11 +42,11 @@ class Judge:
         fits: Say whether a scoring LLM is better with its answer about nothing taken off.
     """
 
-    def __init__(self, prompts: Prompts, taxonomy: Taxonomy, fits: Fits) -> None:
+    def __init__(self, prompts: Prompts, taxonomy: Taxonomy, fits: FitRegistry) -> None:
         self._prompts = prompts
         self._taxonomy = taxonomy
         self._fits = fits
-        self._asker = Asker(taxonomy)
+        self._asker = LabelAsker(taxonomy)
 
     def judge(
         self, model: BaseChatModel, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
@@ -68,8 +68,8 @@ class Judge:
             )
         return Judgement(await self._asker.aask(model, self._question(turns, readings, settings)), None, "generated")
 
-    def _question(self, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext) -> Question:
-        return question_of(self._prompts.replaced(settings.templates), self._taxonomy, turns, readings, settings)
+    def _question(self, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext) -> JudgementPrompt:
+        return judgement_prompt(self._prompts.replaced(settings.templates), self._taxonomy, turns, readings, settings)
 
     def _scored(
         self, model: BaseChatModel, turns: Sequence[Turn], settings: HefContext

@@ -11,14 +11,14 @@ from ...contract import HefContext, Reading, Turn
 from ...prompts import Prompts, question_messages
 from ...sem import Taxonomy
 
-LIKELY = 2
+HINTED_LABELS = 2
 """How many emotions strategy `one_prompt` calls more likely."""
 _SHOWN = 300
 """Characters of a useless answer that the LLM is shown again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class JudgementPrompt:
     """One question to the LLM, ready to be sent."""
 
     messages: list[BaseMessage]
@@ -35,9 +35,9 @@ class Question:
         return [*self.messages, AIMessage(answer.strip()[:_SHOWN] or "…"), HumanMessage(self.repair)]
 
 
-def question_of(
+def judgement_prompt(
     prompts: Prompts, taxonomy: Taxonomy, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
-) -> Question:
+) -> JudgementPrompt:
     """Return the question of a turn.
 
     With a reading it is asked whether a primary emotion fits, or (`one_prompt`) which of all
@@ -47,11 +47,11 @@ def question_of(
     name, offered, values = "fine", labels, {"labels": ", ".join(labels)}
     if readings and settings.strategy == "one_prompt":
         name = "one_prompt"
-        values["likely"] = ", ".join(readings[-1].ranked[:LIKELY])
+        values["likely"] = ", ".join(readings[-1].ranked[:HINTED_LABELS])
     elif readings:
         name, offered, values = "coarse", readings[-1].primary, _coarse(readings[-1], labels)
     messages = question_messages(prompts, name, turns, settings.persona, settings.dialogue_limit, **values)
-    return Question(messages, offered, labels, prompts.render("repair", labels=", ".join(labels)))
+    return JudgementPrompt(messages, offered, labels, prompts.render("repair", labels=", ".join(labels)))
 
 
 def _coarse(reading: Reading, labels: Sequence[str]) -> dict[str, str]:

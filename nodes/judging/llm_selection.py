@@ -12,11 +12,13 @@ from langgraph.types import RetryPolicy
 
 from ...contract import HefContext, HefError, SetupError
 from ...llm import resolve_model
-from ..support.telemetry import left_out
+from ..support.telemetry import record_suppressed_error
 
-_BUSY = frozenset({408, 425, 429})
+_RETRYABLE_STATUS = frozenset({408, 425, 429})
 """Status codes below 500 that another try may get past."""
-_AWAY = frozenset({"TransportError", "APIConnectionError", "Timeout", "ConnectionError", "ChunkedEncodingError"})
+_CONNECTION_ERRORS = frozenset(
+    {"TransportError", "APIConnectionError", "Timeout", "ConnectionError", "ChunkedEncodingError"}
+)
 """Classes of httpx, of the SDKs built on it and of requests that mean a broken or slow connection."""
 _SAID = 200
 """Characters of an error's text that are passed on."""
@@ -31,10 +33,10 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, HefError | GraphBubbleUp):
         return False
     if (status := _status(error)) is not None:
-        return status in _BUSY or status >= 500
+        return status in _RETRYABLE_STATUS or status >= 500
     if isinstance(error, ConnectionError | TimeoutError):
         return True
-    if _AWAY & {kind.__name__ for kind in type(error).__mro__}:
+    if _CONNECTION_ERRORS & {kind.__name__ for kind in type(error).__mro__}:
         return True
     return error.__cause__ is not None and is_transient(error.__cause__)
 
@@ -43,7 +45,7 @@ RETRY = RetryPolicy(max_attempts=3, retry_on=is_transient)
 """How often a node that waits on an LLM tries again after a transient error."""
 
 
-def pick(own: BaseChatModel, settings: HefContext) -> BaseChatModel:
+def llm_for_run(own: BaseChatModel, settings: HefContext) -> BaseChatModel:
     """Return the LLM of this run.
 
     Raises:
@@ -52,12 +54,12 @@ def pick(own: BaseChatModel, settings: HefContext) -> BaseChatModel:
     return resolve_model(settings.model) if settings.model else own
 
 
-async def apick(own: BaseChatModel, settings: HefContext) -> BaseChatModel:
+async def allm_for_run(own: BaseChatModel, settings: HefContext) -> BaseChatModel:
     """Return the LLM of this run; finding another one does not block."""
-    return await asyncio.to_thread(pick, own, settings) if settings.model else own
+    return await asyncio.to_thread(llm_for_run, own, settings) if settings.model else own
 
 
-def fault_of(error: Exception, runtime: Runtime[Any], doing: str) -> str:
+def fault_or_raise(error: Exception, runtime: Runtime[Any], doing: str) -> str:
     """Return the fault of a failed LLM call, or raise what must not be swallowed.
 
     Wrong settings and interrupts are raised, and so is a transient error as long as the node's
@@ -66,11 +68,11 @@ def fault_of(error: Exception, runtime: Runtime[Any], doing: str) -> str:
     attempt = runtime.execution_info.node_attempt if runtime.execution_info else RETRY.max_attempts
     if isinstance(error, GraphBubbleUp | SetupError) or (is_transient(error) and attempt < RETRY.max_attempts):
         raise error
-    left_out(error)
+    record_suppressed_error(error)
     return f"the LLM could not {doing}: {reason(error)}"
 
 
-def is_final(error: Exception) -> bool:
+def must_propagate(error: Exception) -> bool:
     """Say whether asking the LLM in another way cannot help, or must wait for another try."""
     return isinstance(error, GraphBubbleUp | SetupError) or is_transient(error)
 

@@ -10,7 +10,7 @@ from langchain_core.language_models import BaseChatModel
 from ...contract import ModelError
 from ...prompts.label_parser import parse_choice
 from ...sem import Taxonomy
-from .judgement_prompt import Question
+from .judgement_prompt import JudgementPrompt
 
 NONE = "none"
 """The escape: no label fits."""
@@ -32,7 +32,7 @@ def gives_structure(model: BaseChatModel) -> bool:
     return own and (any(known) or not known)
 
 
-def schema_of(question: Question) -> dict[str, Any]:
+def judgement_schema(question: JudgementPrompt) -> dict[str, Any]:
     """Return the JSON schema of an answer: an offered label or "none", and then the label that fits best."""
     properties = {
         "emotion": {

@@ -22,12 +22,12 @@ def of_memories(memories: Sequence[Memory]) -> str:
     )
 
 
-def of_readings(readings: Sequence[Reading]) -> str:
+def explain_readings(readings: Sequence[Reading]) -> str:
     """Return what the SEM read in each round."""
     return "; then ".join(map(_of_reading, readings))
 
 
-def of_verdict(verdict: Verdict) -> str:
+def explain_verdict(verdict: Verdict) -> str:
     """Return what the LLM judged, with its likeliest labels where it scored them."""
     if verdict.model is None:
         return "no LLM was asked"
@@ -38,7 +38,7 @@ def of_verdict(verdict: Verdict) -> str:
     )
 
 
-def of_decision(empathy: Empathy) -> str:
+def explain_decision(empathy: Empathy) -> str:
     """Return the decision, and whether it lies among the primary emotions."""
     shares = _shares(empathy.distribution)
     if not empathy.primary:
@@ -46,13 +46,13 @@ def of_decision(empathy: Empathy) -> str:
     return f"{shares}; {empathy.emotion} is {'not ' * (empathy.stage == 'fine')}among the primary emotions"
 
 
-def of_review(before: Empathy, review: Review) -> str:
+def explain_review(before: Empathy, review: Review) -> str:
     """Return what a person said about a decision."""
     said = {"approve": f"confirmed {before.emotion}", "reject": f"rejected {before.emotion}"}
     return f"a person {said.get(review.kind) or f'chose {review.emotion} for {before.emotion}'}"
 
 
-def of_causes(causes: Sequence[Cause]) -> str:
+def explain_causes(causes: Sequence[Cause]) -> str:
     """Return the cause words, strongest first."""
     return ", ".join(f"{cause.text} {cause.weight:.0%}" for cause in causes)
 

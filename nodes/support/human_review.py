@@ -34,7 +34,7 @@ class Review:
     """The emotion that was chosen, with `edit`."""
 
 
-def request_of(empathy: Empathy, said: str, taxonomy: Taxonomy, fault: str = "") -> dict[str, Any]:
+def review_request(empathy: Empathy, said: str, taxonomy: Taxonomy, fault: str = "") -> dict[str, Any]:
     """Return what a person is asked.
 
     Args:
@@ -59,7 +59,7 @@ def answer_schema(taxonomy: Taxonomy) -> dict[str, Any]:
     return _object(decisions={"type": "array", "items": {"oneOf": decisions}, "minItems": 1, "maxItems": 1})
 
 
-def review_of(answer: object, taxonomy: Taxonomy) -> Review:
+def parse_review(answer: object, taxonomy: Taxonomy) -> Review:
     """Return what an answer says: a `HITLResponse`, one decision of it, or a word: a label, `approve`, `reject`.
 
     Raises:
@@ -77,7 +77,7 @@ def review_of(answer: object, taxonomy: Taxonomy) -> Review:
     raise ValueError(f"{_brief(answer)} is no answer")
 
 
-def reviewed(empathy: Empathy, review: Review) -> Empathy:
+def apply_review(empathy: Empathy, review: Review) -> Empathy:
     """Return the decision given what the person said, who is certain.
 
     The distribution is conditioned on it: all on the emotion that was confirmed or chosen; without

@@ -17,7 +17,7 @@ def is_reply(message: BaseMessage) -> bool:
     return bool(str(message.text).strip())
 
 
-def cut_short(message: BaseMessage) -> tuple[BaseMessage, str]:
+def truncate_reply(message: BaseMessage) -> tuple[BaseMessage, str]:
     """Return a reply that is not too long, and what was left out of it."""
     text = str(message.text)
     if len(text) <= REPLY_LIMIT:
@@ -27,7 +27,7 @@ def cut_short(message: BaseMessage) -> tuple[BaseMessage, str]:
     return message.model_copy(update={"content": kept}), fault
 
 
-def signed(message: BaseMessage, name: str | None) -> BaseMessage:
+def with_agent_name(message: BaseMessage, name: str | None) -> BaseMessage:
     """Return a reply that bears the name of the agent who wrote it, so that a supervisor can tell its agents apart.
 
     What providers refuse in a name (spaces and the like) becomes `_`.

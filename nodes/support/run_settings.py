@@ -29,7 +29,7 @@ class Node(Protocol):
 AsyncNode: TypeAlias = Callable[[HefState, Runtime[Any]], Awaitable[Update]]
 
 
-def settings_of(runtime: Runtime[Any]) -> HefContext:
+def run_settings(runtime: Runtime[Any]) -> HefContext:
     """Return the settings of this run; `user_id` may also stand in the config's `configurable`."""
     context = as_context(runtime.context)
     if context.user_id is None and (user := _configurable().get("user_id")):
@@ -37,7 +37,7 @@ def settings_of(runtime: Runtime[Any]) -> HefContext:
     return context
 
 
-def thread_of() -> str | None:
+def thread_id() -> str | None:
     """Return the thread of this run, None without one."""
     thread = _configurable().get("thread_id")
     return None if thread is None else str(thread)
@@ -48,7 +48,7 @@ def can_pause() -> bool:
     return _configurable().get(CONFIG_KEY_CHECKPOINTER) is not None
 
 
-def seat_of() -> str | None:
+def parent_node_name() -> str | None:
     """Return the name of the parent's node that HEF runs in, None where HEF is no part of another graph."""
     namespace = str(_configurable().get("checkpoint_ns") or "")
     # A parent's node with several graphs numbers them: those parts are digits alone.
@@ -61,7 +61,7 @@ def emit(runtime: Runtime[Any], kind: str, round: int = 0, **data: object) -> No
     runtime.stream_writer({"hef": kind, "round": round, **data})
 
 
-def summary(faults: Mapping[str, str] | None) -> str | None:
+def summarise_faults(faults: Mapping[str, str] | None) -> str | None:
     """Return all faults of the turn in one text, None when there is none."""
     return "; ".join(dict.fromkeys(text for text in (faults or {}).values() if text)) or None
 
@@ -78,7 +78,7 @@ def emit_decision(runtime: Runtime[Any], empathy: Empathy) -> None:
     )
 
 
-def both_ways(node: Node, anode: AsyncNode) -> RunnableLambda[HefState, Update]:
+def dual_mode_node(node: Node, anode: AsyncNode) -> RunnableLambda[HefState, Update]:
     """Return one node with a sync and an async form, for nodes that wait on an LLM."""
 
     def call(state: HefState) -> Update:

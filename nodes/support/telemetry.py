@@ -51,7 +51,7 @@ OBSERVED: ContextVar[Observation | None] = ContextVar("hef_observed", default=No
 register_configure_hook(OBSERVED, inheritable=True)
 
 
-def left_out(error: Exception) -> None:
+def record_suppressed_error(error: Exception) -> None:
     """Note the error that a node goes on without; its text may quote the person, so it is logged at DEBUG alone."""
     _log.debug("left out", exc_info=error)
     if seen := OBSERVED.get():

@@ -9,11 +9,11 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
 from ...contract import InputError, Turn
 
-REACH = 128
+MAX_TURNS = 128
 """Turns that are looked back on: more than the window of a SEM holds, or the memory of a conversation that is read."""
 
 
-def dialogue_of(messages: Sequence[AnyMessage]) -> list[Turn]:
+def to_dialogue(messages: Sequence[AnyMessage]) -> list[Turn]:
     """Return what was said: the person as speaker, the assistant as listener.
 
     System and tool messages are left out, and so is every message without text, and what an agent
@@ -22,13 +22,13 @@ def dialogue_of(messages: Sequence[AnyMessage]) -> list[Turn]:
     return [turn for message in messages if (turn := _turn(message)) is not None]
 
 
-def context_of(messages: Sequence[AnyMessage]) -> list[Turn]:
+def dialogue_context(messages: Sequence[AnyMessage]) -> list[Turn]:
     """Return the dialogue up to the person's last turn.
 
     Raises:
         InputError: The person has not said anything yet.
     """
-    turns = dialogue_of(messages)
+    turns = to_dialogue(messages)
     while turns and turns[-1].role == "listener":
         turns.pop()
     if not turns:
@@ -36,7 +36,7 @@ def context_of(messages: Sequence[AnyMessage]) -> list[Turn]:
     return turns
 
 
-def recent_of(messages: Sequence[AnyMessage], characters: int) -> tuple[list[Turn], int]:
+def recent_dialogue(messages: Sequence[AnyMessage], characters: int) -> tuple[list[Turn], int]:
     """Return the end of the dialogue up to the person's last turn, and how many turns came before.
 
     It holds the last `REACH` turns and the last so many characters: nobody reads further back, and a turn costs
@@ -50,11 +50,11 @@ def recent_of(messages: Sequence[AnyMessage], characters: int) -> tuple[list[Tur
         turn = _turn(messages[place])
         if turn is None or (not turns and turn.role == "listener"):
             continue
-        if len(turns) >= REACH and characters <= 0:
+        if len(turns) >= MAX_TURNS and characters <= 0:
             return turns[::-1], count_turns(messages[: place + 1])
         turns.append(turn)
         characters -= len(turn.text)
-    return turns[::-1] or context_of(messages), 0
+    return turns[::-1] or dialogue_context(messages), 0
 
 
 def count_turns(messages: Sequence[AnyMessage], *roles: type[AnyMessage]) -> int:

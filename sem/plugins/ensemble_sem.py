@@ -7,9 +7,9 @@ from math import fsum, isfinite
 
 from ...contract import Cause, Dialogue, ModelError, Reading, SetupError, View
 from ..distribution import check_reading, pool
-from ..faults import blaming
+from ..faults import model_errors
 from ..protocol import EmbeddingSem, Sem, SemDescription
-from ..validation import looked_at, refuse_unknown
+from ..validation import apply_views, require_known_emotions
 
 
 class EnsembleSem:
@@ -67,7 +67,7 @@ class EnsembleSem:
         Raises:
             ModelError: A SEM failed or returned what is no distribution over its labels; it is named.
         """
-        looks: list[View] = [view for view, _ in looked_at(dialogues, views)]
+        looks: list[View] = [view for view, _ in apply_views(dialogues, views)]
         rows = [self._readings(sem, dialogues, looks) for sem in self._sems]
         return [
             Reading(
@@ -82,13 +82,13 @@ class EnsembleSem:
 
     def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
         """Return the words that the SEMs name, each with the weighted mean of its weights."""
-        refuse_unknown(dialogues, emotions, self.description)
+        require_known_emotions(dialogues, emotions, self.description)
         rows = [self._found(sem, dialogues, emotions) for sem in self._sems]
         return [self._joined(found) for found in zip(*rows, strict=True)]
 
     def _readings(self, sem: Sem, dialogues: Sequence[Dialogue], looks: Sequence[View]) -> list[Reading]:
         described = sem.description
-        with blaming(f"SEM {described.name!r} of {self._name!r}"):
+        with model_errors(f"SEM {described.name!r} of {self._name!r}"):
             found = sem.read(dialogues, views=looks)
             if len(found) != len(dialogues):
                 raise ModelError(
@@ -98,7 +98,7 @@ class EnsembleSem:
 
     def _found(self, sem: Sem, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> Sequence[tuple[Cause, ...]]:
         name = sem.description.name
-        with blaming(f"SEM {name!r} of {self._name!r}"):
+        with model_errors(f"SEM {name!r} of {self._name!r}"):
             found = sem.causes(dialogues, emotions)
             if len(found) != len(dialogues):
                 raise ModelError(f"SEM {name!r} returned causes for {len(found)} of {len(dialogues)} dialogues")

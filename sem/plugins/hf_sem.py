@@ -16,7 +16,7 @@ from ..protocol import SemDescription
 from ..runtime.cause_ranking import candidates, rank, without
 from ..runtime.encoding import CHARACTERS_PER_TOKEN
 from ..taxonomy import DATA, Taxonomy
-from ..validation import looked_at, refuse_unknown
+from ..validation import apply_views, require_known_emotions
 
 Target: TypeAlias = str | Mapping[str, float]
 """Where a model's label goes: to one label of the taxonomy, or to several in shares."""
@@ -101,7 +101,7 @@ class HfSem:
         Raises:
             ModelError: The weights cannot be loaded, the model fails, or its output is not finite.
         """
-        looks = looked_at(dialogues, views)
+        looks = apply_views(dialogues, views)
         kept = [self._fit(turns) for _, turns in looks]
         rows = self._distributions([text for text, _ in kept])
         return [
@@ -111,7 +111,7 @@ class HfSem:
 
     def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
         """Return the words without which the emotion becomes least probable."""
-        refuse_unknown(dialogues, emotions, self.description)
+        require_known_emotions(dialogues, emotions, self.description)
         return [self._occlude(dialogue, emotion) for dialogue, emotion in zip(dialogues, emotions, strict=True)]
 
     def _shares(self, label: str, label_map: Mapping[str, Target]) -> Mapping[str, float]:

@@ -18,7 +18,7 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Described(Message):
+class DescriptionMessage(Message):
     """What the service reads with."""
 
     description: SemDescription
@@ -67,7 +67,7 @@ class EmbedAnswer(Message):
     vectors: list[list[float]]
 
 
-class Refusal(Message):
+class ErrorMessage(Message):
     """Why there is no answer."""
 
     error: str

@@ -12,17 +12,17 @@ from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_af
 from ...contract import Cause, Dialogue, ModelError, Reading, SetupError, View
 from ..distribution import check_reading
 from ..protocol import SemDescription
-from ..validation import looked_at, refuse_unknown
+from ..validation import apply_views, require_known_emotions
 from .http_schema import (
     CausesAnswer,
     CausesRequest,
-    Described,
+    DescriptionMessage,
     EmbedAnswer,
     EmbedRequest,
+    ErrorMessage,
     Message,
     ReadAnswer,
     ReadRequest,
-    Refusal,
 )
 
 _AWAY = frozenset({429, 502, 503, 504})
@@ -59,7 +59,7 @@ class HttpSem:
     """
 
     _link: _Link
-    _about: Described
+    _about: DescriptionMessage
 
     def __new__(
         cls, url: str, *, timeout: float = 60.0, tries: int = 4, headers: Mapping[str, str] | None = None
@@ -67,7 +67,7 @@ class HttpSem:
         """Connect, and make the kind that embeds where the service does: a protocol looks at what is there."""
         link = _Link(url, timeout, tries, headers)
         try:
-            about = link.ask("description", Described)
+            about = link.ask("description", DescriptionMessage)
         except ModelError as error:
             raise SetupError(str(error)) from error
         made: Any = object.__new__(_EmbeddingHttpSem if cls is HttpSem and about.dimensions else cls)
@@ -86,7 +86,7 @@ class HttpSem:
             ModelError: The service is away, failed, or answered what is no distribution over its labels.
             SetupError: It refuses the question.
         """
-        looks: list[View] = [view for view, _ in looked_at(dialogues, views)]
+        looks: list[View] = [view for view, _ in apply_views(dialogues, views)]
         if not looks:
             return []
         question = ReadRequest(dialogues=[list(turns) for turns in dialogues], views=looks)
@@ -102,7 +102,7 @@ class HttpSem:
             ModelError: The service is away or failed.
             SetupError: It refuses the question.
         """
-        refuse_unknown(dialogues, emotions, self.description)
+        require_known_emotions(dialogues, emotions, self.description)
         if not dialogues:
             return []
         question = CausesRequest(dialogues=[list(turns) for turns in dialogues], emotions=list(emotions))
@@ -182,6 +182,6 @@ class _Link:
 
 def _said(response: httpx.Response) -> str:
     try:
-        return Refusal.model_validate_json(response.content).error
+        return ErrorMessage.model_validate_json(response.content).error
     except ValidationError:
         return response.text[:200]

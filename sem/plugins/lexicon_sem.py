@@ -11,11 +11,11 @@ from functools import cache
 from math import fsum
 
 from ...contract import Cause, Dialogue, Reading, SetupError, View
-from ...contract.text import words_of
+from ...contract.text import word_spans
 from ..distribution import normalise
 from ..protocol import SemDescription
 from ..taxonomy import DATA, EMPATHETIC_DIALOGUES, Taxonomy
-from ..validation import looked_at, refuse_unknown
+from ..validation import apply_views, require_known_emotions
 
 LONGEST = 4
 """Words of a phrase at most."""
@@ -101,12 +101,12 @@ class LexiconSem:
         """Return one reading a dialogue: a smoothed softmax of the evidence of its words."""
         return [
             Reading(distribution=self._distribution(turns), sem=self._description.name, view=view)
-            for view, turns in looked_at(dialogues, views)
+            for view, turns in apply_views(dialogues, views)
         ]
 
     def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
         """Return the speaker's words that the lexicon has under the emotion and that are not negated."""
-        refuse_unknown(dialogues, emotions, self._description)
+        require_known_emotions(dialogues, emotions, self._description)
         return [self._causes(dialogue, emotion) for dialogue, emotion in zip(dialogues, emotions, strict=True)]
 
     def hits(self, dialogue: Dialogue) -> list[Hit]:
@@ -145,7 +145,7 @@ class LexiconSem:
 
     def _in(self, text: str) -> list[tuple[int, int, dict[str, float]]]:
         """Return (start, end, label -> evidence) of each known phrase of a text; longer ones go first."""
-        spans = words_of(text)
+        spans = word_spans(text)
         words = [_plain(text[start:end]) for start, end in spans]
         found: list[tuple[int, int, dict[str, float]]] = []
         at, negated = 0, -1
@@ -195,7 +195,7 @@ def _index(lexicon: Mapping[str, Sequence[str]]) -> tuple[_Index, _Index]:
             raise SetupError(f"the lexicon gives {label!r} a text; give a list of words")
         for phrase in phrases:
             stem = phrase.strip().endswith("*")
-            words = [_plain(phrase[start:end]) for start, end in words_of(phrase)]
+            words = [_plain(phrase[start:end]) for start, end in word_spans(phrase)]
             if not 1 <= len(words) <= (1 if stem else LONGEST):
                 raise SetupError(
                     f"the lexicon gives {label!r} the phrase {phrase!r}; give one to {LONGEST} words, "

@@ -11,11 +11,11 @@ from langgraph.constants import TAG_NOSTREAM
 
 from ...contract import Cause, Dialogue, Reading, SetupError, Turn, View
 from ..distribution import check_reading, normalise
-from ..faults import blaming
-from ..naming import NAMED, named_labels, spread
+from ..faults import model_errors
+from ..naming import NAMED, distribution_from_labels, named_labels
 from ..protocol import SemDescription
 from ..taxonomy import EMPATHETIC_DIALOGUES, Taxonomy
-from ..validation import looked_at, refuse_unknown
+from ..validation import apply_views, require_known_emotions
 from .quoted_causes import quoted_causes
 
 if TYPE_CHECKING:
@@ -113,10 +113,10 @@ class LlmSem:
         Raises:
             ModelError: The model failed, or its scores are no distribution over the labels.
         """
-        looks = looked_at(dialogues, views)
+        looks = apply_views(dialogues, views)
         fenced = [fenced_dialogue(turns, self._limit) for _, turns in looks]
         texts = [text for text, _ in fenced]
-        with blaming(f"the LLM of SEM {self._description.name!r}"):
+        with model_errors(f"the LLM of SEM {self._description.name!r}"):
             if isinstance(self._model, ScoringModel):
                 rows = [self._scored(self._model, text) for text in texts]
             else:
@@ -135,7 +135,7 @@ class LlmSem:
         Raises:
             ModelError: The model failed.
         """
-        refuse_unknown(dialogues, emotions, self._description)
+        require_known_emotions(dialogues, emotions, self._description)
         prompts = [
             _question(
                 fenced_dialogue(dialogue, self._limit)[0],
@@ -144,7 +144,7 @@ class LlmSem:
             )
             for dialogue, emotion in zip(dialogues, emotions, strict=True)
         ]
-        with blaming(f"the LLM of SEM {self._description.name!r}"):
+        with model_errors(f"the LLM of SEM {self._description.name!r}"):
             answers = self._answers(prompts)
         return [
             quoted_causes(answer, dialogue, self._cause_limit)
@@ -171,7 +171,7 @@ class LlmSem:
         again = [[*prompts[i], AIMessage(answers[i] or "…"), HumanMessage(_repair(taxonomy))] for i in silent]
         for index, answer in zip(silent, self._answers(again), strict=True):
             named[index] = named_labels(answer, taxonomy)
-        return [spread(labels, taxonomy.labels, self._reliability) for labels in named]
+        return [distribution_from_labels(labels, taxonomy.labels, self._reliability) for labels in named]
 
     def _answers(self, prompts: Sequence[list[BaseMessage]]) -> list[str]:
         """Return the model's answers; its tokens are kept out of the stream of a graph around it."""

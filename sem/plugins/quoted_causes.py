@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ...contract import Cause, Dialogue
-from ...contract.text import carries_content, words_of
+from ...contract.text import is_content_word, word_spans
 
 LONGEST = 5
 """Words of one cause; of a longer quote each content word counts for itself."""
@@ -46,10 +46,10 @@ def _quotes(answer: str) -> Iterator[str]:
     """Yield the phrases of an answer; a long one as its content words."""
     said = _QUOTED.findall(answer) or [_NUMBERING.sub("", part) for part in re.split(r"[,;\n]", answer)]
     for phrase in said:
-        words = [phrase[start:end] for start, end in words_of(phrase)]
-        content = [word for word in words if carries_content(word)]
+        words = [phrase[start:end] for start, end in word_spans(phrase)]
+        content = [word for word in words if is_content_word(word)]
         if content and len(words) <= LONGEST:
-            start, end = words_of(phrase)[0][0], words_of(phrase)[-1][1]
+            start, end = word_spans(phrase)[0][0], word_spans(phrase)[-1][1]
             yield phrase[start:end]
         else:
             yield from content

@@ -19,15 +19,15 @@ from ...contract import Cause, Dialogue, Reading, SetupError, View
 from ..plugins.http_schema import (
     CausesAnswer,
     CausesRequest,
-    Described,
+    DescriptionMessage,
     EmbedAnswer,
     EmbedRequest,
+    ErrorMessage,
     Message,
     ReadAnswer,
     ReadRequest,
-    Refusal,
 )
-from ..protocol import EmbeddingSem, every_view
+from ..protocol import EmbeddingSem, resolve_views
 from ..registry import resolve_sem
 
 
@@ -105,23 +105,23 @@ class SemService:
         """Answer a request by the last part of its path."""
         path = request.url.path.rstrip("/").rpartition("/")[2]
         if path not in self._answers:
-            return _response(Refusal(error=f"{path!r} is none of {', '.join(self._answers)}"), 404)
+            return _response(ErrorMessage(error=f"{path!r} is none of {', '.join(self._answers)}"), 404)
         try:
             return _response(await self._answers[path](await request.body()))
         except (SetupError, ValidationError) as error:
-            return _response(Refusal(error=str(error)), 422)
+            return _response(ErrorMessage(error=str(error)), 422)
         except Exception as error:
-            return _response(Refusal(error=f"{type(error).__name__}: {error}"), 500)
+            return _response(ErrorMessage(error=f"{type(error).__name__}: {error}"), 500)
 
-    async def describe(self, body: bytes) -> Described:
+    async def describe(self, body: bytes) -> DescriptionMessage:
         """Say what the SEM is."""
         dimensions = self._sem.dimensions if isinstance(self._sem, EmbeddingSem) else None
-        return Described(description=self._sem.description, dimensions=dimensions)
+        return DescriptionMessage(description=self._sem.description, dimensions=dimensions)
 
     async def read(self, body: bytes) -> ReadAnswer:
         """Read dialogues, together with those of other requests."""
         asked = ReadRequest.model_validate_json(body)
-        views = every_view(asked.dialogues, asked.views)
+        views = resolve_views(asked.dialogues, asked.views)
         return ReadAnswer(readings=await _all(self._read, zip(asked.dialogues, views, strict=True)))
 
     async def causes(self, body: bytes) -> CausesAnswer:

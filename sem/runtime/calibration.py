@@ -35,7 +35,7 @@ class Calibration:
 
     def shares(self, logits: NDArray[np.floating]) -> Array:
         """Return calibrated probabilities, [samples, labels], from a network's logits."""
-        scores = _stretches(logits, len(self.slopes)) @ np.array(self.slopes)
+        scores = _piecewise_features(logits, len(self.slopes)) @ np.array(self.slopes)
         return np.asarray(np.exp(_log_softmax(scores)))
 
 
@@ -50,7 +50,7 @@ def fit_calibration(logits: NDArray[np.floating], wanted: Indices) -> Calibratio
         logits: Shape [samples, labels].
         wanted: Label indices, shape [samples].
     """
-    features, pull = _stretches(logits, _STRETCHES), 1.0
+    features, pull = _piecewise_features(logits, _STRETCHES), 1.0
     while (slopes := _newton(features, wanted, pull)).min() < LEAST:
         pull *= 10
     return Calibration(tuple(float(slope) for slope in slopes))
@@ -83,7 +83,7 @@ def _threshold(strange: Array, coverage: float) -> float:
     return float(np.floor((1 - strange[place - 1]) * 1e6) / 1e6) if place <= len(strange) else 0.0
 
 
-def _stretches(logits: NDArray[np.floating], count: int) -> Array:
+def _piecewise_features(logits: NDArray[np.floating], count: int) -> Array:
     """Return how much of each log-probability lies in each stretch of a nat, negative, [samples, labels, stretches]."""
     depth = -_log_softmax(np.asarray(logits, dtype=np.float64))[..., None]
     return -np.clip(depth - np.arange(count), 0, np.append(np.ones(count - 1), np.inf))

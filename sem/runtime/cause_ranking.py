@@ -8,7 +8,7 @@ from math import exp
 
 from ...contract import Cause, Dialogue, Turn
 from ...contract.dialogue import Word
-from ...contract.text import PARTICLES, carries_content, is_verb_form, may_be_cause, words_of
+from ...contract.text import PARTICLES, is_content_word, is_verb_form, may_be_cause, word_spans
 from .encoding import Encoded
 
 
@@ -23,8 +23,8 @@ def candidates(dialogue: Dialogue, *, light: bool = False) -> list[Word]:
             where they matter.
     """
     own = [i for i, turn in enumerate(dialogue) if turn.role == "speaker"] or list(range(len(dialogue)))
-    words = [Word(i, start, end) for i in own for start, end in words_of(dialogue[i].text)]
-    fits = may_be_cause if light else carries_content
+    words = [Word(i, start, end) for i in own for start, end in word_spans(dialogue[i].text)]
+    fits = may_be_cause if light else is_content_word
     return [word for word in words if fits(_text(dialogue, word))] or words
 
 
@@ -36,7 +36,7 @@ def without(dialogue: Dialogue, word: Word) -> list[Turn]:
     return turns
 
 
-def tokens_of(encoded: Encoded, word: Word) -> list[int]:
+def word_tokens(encoded: Encoded, word: Word) -> list[int]:
     """Return the indices of a word's tokens; none where it fell out of the window."""
     return [
         index
@@ -53,7 +53,7 @@ def word_scores(encoded: Encoded, words: Iterable[Word], tokens: Sequence[float]
         words: Words of that dialogue.
         tokens: One score a token.
     """
-    inside = {word: tokens_of(encoded, word) for word in words}
+    inside = {word: word_tokens(encoded, word) for word in words}
     return {word: max(float(tokens[i]) for i in places) for word, places in inside.items() if places}
 
 
@@ -125,7 +125,7 @@ def _phrases(dialogue: Dialogue, held: Sequence[Word]) -> dict[Word, Word]:
 def _neighbours(dialogue: Dialogue, turn: int) -> list[tuple[Word, Word]]:
     """Return the pairs of words with nothing but white space between them."""
     text = dialogue[turn].text
-    line = [Word(turn, *span) for span in words_of(text)]
+    line = [Word(turn, *span) for span in word_spans(text)]
     return [(first, second) for first, second in pairwise(line) if not text[first.end : second.start].strip()]
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...contract import Cause, Dialogue, Reading, SetupError, Turn, View
 from ..protocol import SemDescription
 from ..taxonomy import Taxonomy
-from ..validation import looked_at, refuse_empty, refuse_unknown
+from ..validation import apply_views, require_known_emotions, require_turns
 from .cause_ranking import candidates, rank, word_scores
 from .encoding import Encoded
 from .manifest import Manifest
@@ -82,7 +82,7 @@ class OnnxSem:
 
     def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
         """Return one calibrated reading a dialogue."""
-        looks = looked_at(dialogues, views)
+        looks = apply_views(dialogues, views)
         network = self._network()
         encoded = network.encode([turns for _, turns in looks])
         if len(encoded) <= KEPT:
@@ -103,7 +103,7 @@ class OnnxSem:
 
     def logits(self, dialogues: Sequence[Dialogue]) -> NDArray[np.float32]:
         """Return what the network says before calibration, [dialogues, labels of the manifest]."""
-        refuse_empty(dialogues)
+        require_turns(dialogues)
         network = self._network()
         (rows,) = network.run(network.encode(dialogues), "logits")
         return np.stack(rows) if rows else np.zeros((0, len(self._manifest.labels)), dtype=np.float32)
@@ -114,7 +114,7 @@ class OnnxSem:
         The network scores every word for every emotion in the pass that reads the emotion: of the last few
         dialogues that were read nothing is computed again.
         """
-        refuse_unknown(dialogues, emotions, self.description)
+        require_known_emotions(dialogues, emotions, self.description)
         network, columns = self._network(), [self._manifest.labels.index(emotion) for emotion in emotions]
         encoded = network.encode(dialogues)
         kept = [self._kept.get((item.ids, item.types)) for item in encoded]

@@ -12,11 +12,11 @@ from chroma_server import chroma_server
 from hef.bench.concurrent_users import measure_crowd
 from hef.bench.memory_speed import LIMIT, WARM
 from hef.bench.raw_chroma import RawChroma
-from hef.bench.synthetic_turns import MadeVectors, made_turn
+from hef.bench.synthetic_turns import RandomVectors, made_turn
 from hef.cli.app import app
 from hef.memory import ChromaStore, arecall_turns
 from hef.memory.serialisation import value_of
-from hef.memory.turn_recall import SPARE
+from hef.memory.turn_recall import OVERFETCH
 from typer.testing import CliRunner
 
 
@@ -39,7 +39,7 @@ def test_made_up_turns_differ_and_have_two_or_three_vectors() -> None:
 
 
 def test_a_vector_that_was_made_ready_is_looked_up_and_the_same() -> None:
-    vectors = MadeVectors(4)
+    vectors = RandomVectors(4)
     fresh = vectors.embed_query("one")
     vectors.make_ready(["one"])
     vectors._made = lambda text: pytest.fail(f"{text} was made anew")  # type: ignore[method-assign, assignment]
@@ -49,7 +49,7 @@ def test_a_vector_that_was_made_ready_is_looked_up_and_the_same() -> None:
 
 def test_raw_chroma_gives_a_users_own_rows_with_the_whole_turn(tmp_path: Path) -> None:
     turns = [value_of(*made_turn(number, 2)) for number in range(6)]
-    with RawChroma(tmp_path, MadeVectors(8)) as raw:
+    with RawChroma(tmp_path, RandomVectors(8)) as raw:
         raw.upsert(turns)
         found = [json.loads(document) for document in raw.query("user 1", turns[3]["text"], 5)]
     assert found[0] == turns[3]
@@ -59,7 +59,7 @@ def test_raw_chroma_gives_a_users_own_rows_with_the_whole_turn(tmp_path: Path) -
 
 def test_raw_rows_by_clause_are_as_many_as_vectors(tmp_path: Path) -> None:
     turns = [value_of(*made_turn(number, 2)) for number in range(6)]
-    with RawChroma(tmp_path / "rows", MadeVectors(8), by_clause=True) as raw:
+    with RawChroma(tmp_path / "rows", RandomVectors(8), by_clause=True) as raw:
         raw.upsert(turns)
         assert raw._rows.count() == sum(1 + len(turn["clauses"]) for turn in turns) > 6
         assert sorted(filter(None, raw._rows.get()["documents"])) == sorted(map(json.dumps, turns))
@@ -92,7 +92,7 @@ def test_all_grow_by_the_same_turns_and_a_raw_query_asks_for_as_many(
     assert done.exit_code == 0, done.stderr
     held = json.loads(done.stdout)
     assert [(one["turns"], one["users"], one["imported"]) for one in held["results"]] == [(20, 4, 20), (60, 4, 24)]
-    assert asked["raw"] == asked["hef"] == [LIMIT + SPARE] * 2 * (6 + WARM)
+    assert asked["raw"] == asked["hef"] == [LIMIT + OVERFETCH] * 2 * (6 + WARM)
     assert sum(asked["rows"]) == 2 * (60 + 6 + WARM)
     assert all(held["results"][0][name]["ratio"]["value"] > 0 for name in ("recall", "write", "write_rows"))
     assert [path.name for path in tmp_path.iterdir()] == ["plots"]

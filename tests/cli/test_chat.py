@@ -29,7 +29,7 @@ def chat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., objec
         return GenericFakeChatModel(messages=iter(AIMessage(f"Reply number {number}.") for number in range(1, 99)))
 
     monkeypatch.setattr("hef.graph.build.resolve_model", scripted)
-    monkeypatch.setattr("hef.cli.chat.chat_command.begin_loading", lambda model: None)
+    monkeypatch.setattr("hef.cli.chat.chat_command.preload_llm", lambda model: None)
     monkeypatch.setenv("LANGGRAPH_STRICT_MSGPACK", "true")
 
     def run(stdin: str, *options: str):
@@ -127,7 +127,7 @@ def test_a_failed_turn_is_told_and_the_next_one_answered(chat, monkeypatch: pyte
     from hef.cli.chat import session as talk
     from hef.contract import ModelError
 
-    follow, calls = talk.follow, []
+    follow, calls = talk.stream_turn, []
 
     def once(*arguments):
         calls.append(arguments)

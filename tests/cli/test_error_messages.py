@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from hef.cli.app import app
-from hef.contract import Empathy, Fit
+from hef.contract import Empathy, PoolingWeights
 from hef.llm import model_name
 from hef.nodes import RETRY
 from scripted_chat import Broken, ScriptedChat
@@ -22,8 +22,8 @@ BROKEN = Broken("I am so", httpx.ReadError("broken off", request=httpx.Request("
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hef.cli.chat.reply_command.begin_loading", lambda model: None)
-    monkeypatch.setattr("hef.cli.chat.chat_command.begin_loading", lambda model: None)
+    monkeypatch.setattr("hef.cli.chat.reply_command.preload_llm", lambda model: None)
+    monkeypatch.setattr("hef.cli.chat.chat_command.preload_llm", lambda model: None)
     monkeypatch.setattr("hef.graph.build.RETRY", RETRY._replace(initial_interval=0, jitter=False))
 
 
@@ -113,12 +113,12 @@ def test_a_fit_is_named_by_the_environment_and_one_of_another_pair_is_refused(
     path = tmp_path / "fit.json"
     model = script("trusting", "Oh.")
     votes = {"vote_first": 20.0, "vote_primary": 20.0, "vote_outside": 20.0}
-    Fit(sem="minilm", model=model_name(model), form="generated", **votes).write(path)
+    PoolingWeights(sem="minilm", model=model_name(model), form="generated", **votes).write(path)
     monkeypatch.setenv("HEF_FIT", str(path))
     done = run("reply", SAID, "--json")
     assert json.loads(done.stdout)["empathy"]["emotion"] == "trusting"
 
-    Fit(sem="minilm", model="another", form="generated").write(path)
+    PoolingWeights(sem="minilm", model="another", form="generated").write(path)
     done = run("reply", SAID)
     assert done.exit_code == 1
     assert "the fit is of SEM 'minilm' with LLM 'another'" in done.stderr

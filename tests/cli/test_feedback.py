@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from hef.cli.app import app
-from hef.cli.chat.chat_threads import conversation_of
+from hef.cli.chat.chat_threads import thread_name
 from hef.contract import Memory
 from hef.data.conversations import read_conversations
 from hef.graph import HefContext, create_hef, open_store
@@ -145,7 +145,7 @@ def test_hef_train_learns_from_what_hef_feedback_export_writes(tmp_path: Path, m
             store,
             "ana",
             [
-                turn(n, thread=conversation_of("ana", f"t{n}"), text=text, emotion=emotion, confirmed=True)
+                turn(n, thread=thread_name("ana", f"t{n}"), text=text, emotion=emotion, confirmed=True)
                 for n, (emotion, text) in enumerate(said)
             ],
         )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from hef.cli.app import app
-from hef.cli.chat.wrapping import Flow
-from hef.cli.render import bar, highlighted, opinion, understanding
+from hef.cli.chat.wrapping import WrappedWriter
+from hef.cli.render import bar, highlighted, llm_opinion, understanding
 from hef.contract import Cause, Empathy, Turn
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
@@ -25,7 +25,7 @@ def scripted(*replies: str) -> GenericFakeChatModel:
 def quick(monkeypatch: pytest.MonkeyPatch):
     """Let a scripted LLM stand for the embedded one, whose replies take seconds."""
     monkeypatch.setattr("hef.graph.build.resolve_model", lambda spec: scripted("none", "I am so sorry, truly.", "none"))
-    monkeypatch.setattr("hef.cli.chat.reply_command.begin_loading", lambda model: None)
+    monkeypatch.setattr("hef.cli.chat.reply_command.preload_llm", lambda model: None)
 
 
 def reply(*arguments: str):
@@ -110,7 +110,7 @@ def empathy(**values) -> Empathy:
     ],
 )
 def test_the_opinion_of_the_llm_is_told(values: dict, said: str):
-    assert said in opinion(empathy(**values))
+    assert said in llm_opinion(empathy(**values))
 
 
 def test_a_degraded_turn_says_so():
@@ -141,7 +141,7 @@ def test_cause_words_of_several_turns_are_highlighted():
 def test_a_flow_wraps_between_words_whatever_the_tokens(size: int):
     text = "I am so sorry to hear that.\n\nYou must miss him very much, and that is only natural."
     console = Console(file=io.StringIO(), width=30)
-    flow = Flow(console, indent=4)
+    flow = WrappedWriter(console, indent=4)
     for start in range(0, len(text), size):
         flow.write(text[start : start + size])
     flow.close()

@@ -1,7 +1,18 @@
 from __future__ import annotations
 
 import pytest
-from hef.contract import Cause, Empathy, HefError, InputError, ModelError, Reading, SetupError, StoreError, Turn, look
+from hef.contract import (
+    Cause,
+    Empathy,
+    HefError,
+    InputError,
+    ModelError,
+    Reading,
+    SetupError,
+    StoreError,
+    Turn,
+    apply_view,
+)
 from hef.contract.state import merge_faults
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,14 +25,14 @@ FAULTS = st.none() | st.dictionaries(st.sampled_from(["recall", "sem_emotion", "
 def test_views_keep_their_turns() -> None:
     dialogue = [FIRST, REPLY, LAST]
 
-    assert look(dialogue, "dialogue") == dialogue
-    assert look(dialogue, "speaker") == [FIRST, LAST]
-    assert look(dialogue, "last_turn") == [LAST]
+    assert apply_view(dialogue, "dialogue") == dialogue
+    assert apply_view(dialogue, "speaker") == [FIRST, LAST]
+    assert apply_view(dialogue, "last_turn") == [LAST]
 
 
 @pytest.mark.parametrize("view", ["dialogue", "speaker", "last_turn"])
 def test_view_that_would_be_empty_is_the_whole_dialogue(view: str) -> None:
-    assert look([REPLY], view) == [REPLY]  # type: ignore[arg-type]
+    assert apply_view([REPLY], view) == [REPLY]  # type: ignore[arg-type]
 
 
 @given(st.text(st.characters(), max_size=20))

@@ -6,8 +6,8 @@ from math import exp, fsum
 import pytest
 from hef.contract import Turn
 from hef.contract.dialogue import Word
-from hef.contract.text import carries_content, is_verb_form, may_be_cause, words_of
-from hef.sem.runtime.cause_ranking import candidates, rank, tokens_of, word_scores
+from hef.contract.text import is_content_word, is_verb_form, may_be_cause, word_spans
+from hef.sem.runtime.cause_ranking import candidates, rank, word_scores, word_tokens
 from hef.sem.runtime.encoding import Encoded
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +16,7 @@ SCORED = st.lists(st.tuples(st.from_regex(r"[a-c]{1,2}", fullmatch=True), st.flo
 
 
 def words(text: str) -> list[str]:
-    return [text[start:end] for start, end in words_of(text)]
+    return [text[start:end] for start, end in word_spans(text)]
 
 
 @pytest.mark.parametrize(
@@ -38,19 +38,19 @@ def test_words_of_a_text(text: str, expected: list[str]) -> None:
 
 @given(st.text())
 def test_words_stand_in_order_and_never_overlap(text: str) -> None:
-    spans = words_of(text)
+    spans = word_spans(text)
 
     assert all(start < end <= len(text) for start, end in spans)
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
 
 
 def test_function_words_carry_no_content() -> None:
-    assert not any(carries_content(word) for word in ["the", "I", "DON'T", "don’t", "was"])
-    assert all(carries_content(word) for word in ["dog", "alone", "😢"])
+    assert not any(is_content_word(word) for word in ["the", "I", "DON'T", "don’t", "was"])
+    assert all(is_content_word(word) for word in ["dog", "alone", "😢"])
 
 
 def test_light_words_carry_no_content_and_may_be_causes_beside_others() -> None:
-    assert not any(carries_content(word) for word in ["not", "Myself", "got"])
+    assert not any(is_content_word(word) for word in ["not", "Myself", "got"])
     assert all(may_be_cause(word) for word in ["not", "Myself", "got", "dog", "😢"])
     assert not any(may_be_cause(word) for word in ["the", "I", "don’t", "was", "up"])
 
@@ -155,7 +155,7 @@ def test_word_scores_are_those_of_the_strongest_token() -> None:
     encoded = Encoded((1, 2, 3, 4), (0,) * 4, (None, (1, 0, 3), (1, 3, 6), None), dropped=1)
     inside, outside = Word(1, 0, 6), Word(0, 0, 6)
 
-    assert tokens_of(encoded, inside) == [1, 2]
+    assert word_tokens(encoded, inside) == [1, 2]
     assert word_scores(encoded, [outside, inside], [9.0, 0.5, 1.5, 9.0]) == {inside: 1.5}
 
 
@@ -163,7 +163,7 @@ def test_word_scores_are_those_of_the_strongest_token() -> None:
 @given(SCORED, st.integers(0, 6))
 def test_ranking_holds_for_any_scores(scored: list[tuple[str, float]], limit: int) -> None:
     dialogue = [Turn("speaker", " ".join(word for word, _ in scored))]
-    places = [Word(0, *span) for span in words_of(dialogue[0].text)]
+    places = [Word(0, *span) for span in word_spans(dialogue[0].text)]
 
     causes = rank(dialogue, places, [score for _, score in scored], limit)
 

@@ -15,7 +15,7 @@ from hef.evaluation.emotion.confusion import Confusion
 from hef.evaluation.emotion.plots import draw_plots
 from hef.evaluation.emotion.requery_gain import evaluate_second_look
 from hef.evaluation.metrics import expected_calibration_error
-from hef.evaluation.report import printed
+from hef.evaluation.report import to_json
 from hef.sem import SemDescription, Taxonomy
 from hef.sem.distribution import primary_emotions
 from hef.sem.runtime.prediction_sets import PredictionSets
@@ -129,7 +129,7 @@ def test_plots_are_pictures(tmp_path: Path):
 
 def test_a_row_of_numbers_takes_one_line_of_the_document():
     held = {"counts": [[1, 2], [3, 4]], "name": "[\n1, 2]", "empty": [], "mixed": [1, "a"]}
-    text = printed(held)
+    text = to_json(held)
     assert "[1, 2]" in text
     assert json.loads(text) == held
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hef.contract import Fit, HefContext, SetupError, Verdict
+from hef.contract import HefContext, PoolingWeights, SetupError, Verdict
 from hef.evaluation.emotion.conditional_logit import fit_logit, log_shares
 from hef.evaluation.emotion.emotion_run import EmotionRun, run_emotion
 from hef.evaluation.emotion.fitting import Evidence, fit_join
 from hef.evaluation.emotion.scripted_judges import ASKED, scripted_judge
 from hef.evaluation.emotion.sem_llm_pair import Pair
-from hef.evaluation.llm_cache import keeping
+from hef.evaluation.llm_cache import with_cache
 from hef.evaluation.metrics import mean_estimate
 from hef.llm import calibrated
 from hef.nodes.deciding.decision import decide
@@ -34,7 +34,7 @@ def measured(spec: str, count: int = 400) -> EmotionRun:
     judge = scripted_judge(spec, LABELS)
     assert judge is not None
     strategies: Any = ("sem_only", "llm_only", "two_stage")
-    pair = Pair(sem, *keeping(judge))
+    pair = Pair(sem, *with_cache(judge))
     return run_emotion(pair, strategies, sem.samples, HefContext(), data="own", fit_share=0.5)
 
 
@@ -135,7 +135,7 @@ def test_with_cross_fitting_every_conversation_is_measured_by_a_fit_that_has_not
     assert judge is not None
     names: Any = ("llm_only", "two_stage")
     run = run_emotion(
-        Pair(sem, *keeping(judge)), names, sem.samples, HefContext(), data="own", fit_share=0.5, cross_fit=True
+        Pair(sem, *with_cache(judge)), names, sem.samples, HefContext(), data="own", fit_share=0.5, cross_fit=True
     )
     plain = measured("oracle:0.6")
     records = run.records["two_stage"]
@@ -212,7 +212,7 @@ def test_the_answer_about_nothing_is_taken_off_where_the_llm_is_better_so(
     inclined: float, shown: float, taken_off: bool
 ) -> None:
     sem = SyntheticSem(60)
-    pair = Pair(sem, *keeping(ScoringJudge(inclined=inclined, shown=shown)))
+    pair = Pair(sem, *with_cache(ScoringJudge(inclined=inclined, shown=shown)))
     run = run_emotion(pair, ("llm_only", "two_stage"), sem.samples, HefContext(), data="own", fit_share=0.5)
 
     assert run.fit is not None
@@ -264,4 +264,4 @@ def test_a_fit_survives_its_file(tmp_path: Any) -> None:
     fit = fit_join(scoring(3.0, 200), LABELS, **NAMED)
     fit.write(tmp_path / "new" / "fit.json")
 
-    assert Fit.from_file(tmp_path / "new" / "fit.json") == fit
+    assert PoolingWeights.from_file(tmp_path / "new" / "fit.json") == fit

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hef.evaluation.llm_cache import Answers, Usage, keeping
+from hef.evaluation.llm_cache import Answers, Usage, with_cache
 from hef.llm import ChoiceScorer, calibrated, model_name
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -36,7 +36,7 @@ class Scoring(FakeListChatModel):
 
 def test_an_equal_question_is_asked_once_and_counts_twice(scripted: Any) -> None:
     model = scripted("sad", "joyful")
-    kept, answers = keeping(model)
+    kept, answers = with_cache(model)
 
     assert [kept.invoke("How?").text, kept.invoke("How?").text, kept.invoke("And now?").text] == [
         "sad",
@@ -50,9 +50,9 @@ def test_an_equal_question_is_asked_once_and_counts_twice(scripted: Any) -> None
 
 def test_a_run_that_goes_on_asks_nothing_twice(scripted: Any, tmp_path: Path) -> None:
     path = tmp_path / "run" / "answers.jsonl"
-    keeping(scripted("sad"), path)[0].invoke("How?")
+    with_cache(scripted("sad"), path)[0].invoke("How?")
     later = scripted("joyful")
-    kept, _ = keeping(later, path)
+    kept, _ = with_cache(later, path)
 
     assert kept.invoke("How?").text == "sad"
     assert later.prompts == []
@@ -63,10 +63,10 @@ async def test_scores_are_kept_as_well_as_texts(tmp_path: Path) -> None:
     question = [HumanMessage("I feel as I feel.")]
     named: dict[str, Any] = {"prefix": "You feel", "content_free": [[HumanMessage("N/A")]]}
     first, later = Scoring(), Scoring()
-    kept, answers = keeping(first, path)
+    kept, answers = with_cache(first, path)
     assert isinstance(kept, ChoiceScorer)
     scores = kept.score_choices(question, ["sad", "joyful"], **named)
-    again, _ = keeping(later, path)
+    again, _ = with_cache(later, path)
     assert isinstance(again, ChoiceScorer)
 
     assert again.score_choices(question, ["sad", "joyful"], **named) == scores
@@ -79,7 +79,7 @@ async def test_scores_are_kept_as_well_as_texts(tmp_path: Path) -> None:
 
 def test_taking_the_answer_about_nothing_off_or_not_is_one_question() -> None:
     model = Scoring()
-    kept: Any = keeping(model)[0]
+    kept: Any = with_cache(model)[0]
     question, nothing = [HumanMessage("I feel as I feel.")], [[HumanMessage("N/A")]]
     off = kept.score_choices(question, ["sad", "joyful"], content_free=nothing)
     plain = kept.score_choices(question, ["sad", "joyful"])
@@ -90,7 +90,7 @@ def test_taking_the_answer_about_nothing_off_or_not_is_one_question() -> None:
 
 def test_another_beginning_of_the_answer_is_another_question() -> None:
     model = Scoring()
-    kept: Any = keeping(model)[0]
+    kept: Any = with_cache(model)[0]
     kept.score_choices([HumanMessage("Hm.")], ["sad"])
     kept.score_choices([HumanMessage("Hm.")], ["sad"], prefix="I feel")
 
@@ -107,16 +107,16 @@ def test_what_one_model_said_is_not_put_into_anothers_mouth(tmp_path: Path) -> N
 
 def test_a_line_that_a_killed_run_left_half_written_is_asked_again(scripted: Any, tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
-    kept, _ = keeping(scripted("sad", "joyful"), path)
+    kept, _ = with_cache(scripted("sad", "joyful"), path)
     kept.invoke("One?")
     kept.invoke("Two?")
     path.write_text(path.read_text()[:-20])
     model = scripted("proud")
-    resumed, _ = keeping(model, path)
+    resumed, _ = with_cache(model, path)
 
     assert [resumed.invoke("One?").text, resumed.invoke("Two?").text] == ["sad", "proud"]
     assert len(model.prompts) == 1
-    assert keeping(scripted("guilty"), path)[0].invoke("Two?").text == "proud"
+    assert with_cache(scripted("guilty"), path)[0].invoke("Two?").text == "proud"
 
 
 class Counting(FakeListChatModel):
@@ -131,10 +131,10 @@ class Counting(FakeListChatModel):
 
 def test_tokens_and_seconds_of_a_kept_answer_count_as_if_it_were_given_anew(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
-    kept, answers = keeping(Counting(responses=["sad"]), path)
+    kept, answers = with_cache(Counting(responses=["sad"]), path)
     kept.invoke("How?")
     assert answers.take() == Usage(1, 7, 2)
-    again, kept_answers = keeping(Counting(responses=["sad"]), path)
+    again, kept_answers = with_cache(Counting(responses=["sad"]), path)
     again.invoke("How?")
     used = kept_answers.take()
 
@@ -143,7 +143,7 @@ def test_tokens_and_seconds_of_a_kept_answer_count_as_if_it_were_given_anew(tmp_
 
 
 def test_a_model_that_does_not_count_has_no_tokens(scripted: Any) -> None:
-    kept, answers = keeping(scripted("sad"))
+    kept, answers = with_cache(scripted("sad"))
     kept.invoke("How?")
 
     assert answers.take().prompt_tokens is None
@@ -151,4 +151,4 @@ def test_a_model_that_does_not_count_has_no_tokens(scripted: Any) -> None:
 
 def test_a_model_keeps_its_name(scripted: Any) -> None:
     for model in (scripted("sad"), Scoring()):
-        assert model_name(keeping(model)[0]) == model_name(model)
+        assert model_name(with_cache(model)[0]) == model_name(model)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hef.contract import SetupError
 from hef.evaluation import RetrievalRow, make_retrieval_row, report_retrieval, situation_ranks
-from hef.evaluation.memory.retrieval import embed_of
+from hef.evaluation.memory.retrieval import embedding_function
 from hef.evaluation.metrics import ratio_estimate
 from hef.sem import SemDescription, Taxonomy
 
@@ -91,4 +91,4 @@ def test_a_sem_without_vectors_is_told():
         def causes(self, dialogues: Any, emotions: Any) -> Any: ...
 
     with pytest.raises(SetupError, match="'blind' gives no sentence vectors"):
-        embed_of(Blind())
+        embedding_function(Blind())

@@ -10,7 +10,7 @@ from hef.contract import HefContext, ModelError, SetupError
 from hef.evaluation.emotion.scripted_judges import scripted_judge
 from hef.evaluation.emotion.turn_record import record_turns
 from hef.evaluation.llm_cache import Answers
-from hef.graph import create_perception
+from hef.graph import create_emotion_graph
 from synthetic import LABELS, SyntheticSem
 
 SAMPLES = SyntheticSem(2000).samples
@@ -68,7 +68,7 @@ def test_outside_an_evaluation_there_is_no_label_to_say() -> None:
 
 def test_no_prompt_depends_on_the_true_label(scripted: Any) -> None:
     sem, model = SyntheticSem(1), scripted("sad")
-    hef = create_perception(model=model, sem=sem).compile()
+    hef = create_emotion_graph(model=model, sem=sem).compile()
     for emotion in LABELS[:2]:
         sample = replace(sem.samples[0], emotion=emotion)
         record_turns(hef, HefContext(max_requeries=0), [sample], Answers("scripted"), LABELS)
@@ -79,7 +79,7 @@ def test_no_prompt_depends_on_the_true_label(scripted: Any) -> None:
 
 def test_a_turn_in_which_the_llm_alone_names_nothing_counts_as_a_guess(scripted: Any) -> None:
     sem = SyntheticSem(1)
-    hef = create_perception(model=scripted("I cannot say."), sem=sem).compile()
+    hef = create_emotion_graph(model=scripted("I cannot say."), sem=sem).compile()
 
     (record,) = record_turns(hef, HefContext(strategy="llm_only"), sem.samples, Answers("scripted"), LABELS)
 

@@ -7,7 +7,7 @@ import pytest
 from hef.contract import ModelError
 from hef.graph import HefContext, create_hef
 from hef.memory import ChromaStore
-from hef.nodes import dialogue_of
+from hef.nodes import to_dialogue
 from hef.sem import shipped_sem
 from langchain_core.messages import HumanMessage
 from langgraph.store.memory import InMemoryStore
@@ -59,7 +59,7 @@ def test_a_memory_folder_that_cannot_be_written_is_said_and_the_turn_answers(tmp
 def test_an_llm_that_cannot_judge_leaves_the_decision_to_the_sem(scripted: Any) -> None:
     out = create_hef(model=scripted(ValueError("bad request"), "I hear you.")).compile().invoke(SAID)
 
-    assert out["empathy"].emotion == shipped_sem().read([dialogue_of(SAID["messages"])])[0].ranked[0]
+    assert out["empathy"].emotion == shipped_sem().read([to_dialogue(SAID["messages"])])[0].ranked[0]
     assert "could not judge the emotion: bad request" in out["empathy"].degraded
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from hef.contract import InputError, ModelError, SetupError
 from hef.graph import Empathy, create_hef
-from hef.nodes import RETRY, dialogue_of
+from hef.nodes import RETRY, to_dialogue
 from hef.nodes.judging.llm_selection import is_transient
 from hef.nodes.support.reply_postprocessing import REPLY_LIMIT
 from hef.sem import shipped_sem
@@ -111,7 +111,7 @@ def test_a_judgement_that_never_comes_leaves_the_decision_to_the_sem() -> None:
 
     out = graph.invoke(SAID)
 
-    assert out["empathy"].emotion == shipped_sem().read([dialogue_of(SAID["messages"])])[0].ranked[0]
+    assert out["empathy"].emotion == shipped_sem().read([to_dialogue(SAID["messages"])])[0].ranked[0]
     assert out["empathy"].degraded == "the LLM could not judge the emotion: TimeoutError"
     assert out["messages"][-1].text == "I hear you."
     assert len(model.prompts) == 4

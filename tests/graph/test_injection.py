@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hef.contract import HefContext, Memory, Reading, Turn
 from hef.graph import create_hef
-from hef.graph.build import create_perception
+from hef.graph.build import create_emotion_graph
 from hef.llm import prepare_embedded
 from hef.llm.engine.chat_template import Prompter
-from hef.nodes.judging.judgement_prompt import question_of
+from hef.nodes.judging.judgement_prompt import judgement_prompt
 from hef.prompts import Prompts, draft_messages, score_messages
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
 from injections import INJECTIONS, SAID
@@ -30,7 +30,7 @@ def prompts_of(said: str) -> list[list[BaseMessage]]:
     """Return every prompt in which something that was said can stand."""
     templates, turns = Prompts(), [Turn("speaker", said), Turn("listener", said), Turn("speaker", said)]
     questions = [
-        question_of(templates, TAXONOMY, turns, readings, HefContext(strategy=strategy)).messages
+        judgement_prompt(templates, TAXONOMY, turns, readings, HefContext(strategy=strategy)).messages
         for readings, strategy in (([], "llm_only"), ([READING], "two_stage"), ([READING], "one_prompt"))
     ]
     drafts = [draft_messages(templates, turns, emotion, ["dog"], [], PERSONA, LIMIT) for emotion in ("sad", None)]
@@ -124,14 +124,14 @@ def test_an_obedient_llm_is_shown_our_question_last(injection: str, label: str) 
 @pytest.mark.parametrize("answer", [injection for injection, _ in INJECTIONS])
 def test_an_llm_that_repeats_an_injection_still_gives_a_label(answer: str) -> None:
     for model in (ScriptedChat(script=[answer]), StructuredChat(script=[{"emotion": answer}, answer])):
-        empathy = create_perception(model=model).compile().invoke({"messages": [HumanMessage(SAID)]})["empathy"]
+        empathy = create_emotion_graph(model=model).compile().invoke({"messages": [HumanMessage(SAID)]})["empathy"]
 
         assert empathy.emotion in TAXONOMY.labels
         assert empathy.hypothesis in (None, *TAXONOMY.labels)
 
 
 def test_the_embedded_models_decision_does_not_become_the_injected_label(embedded: Any) -> None:
-    hef = create_perception(model=embedded).compile(checkpointer=InMemorySaver())
+    hef = create_emotion_graph(model=embedded).compile(checkpointer=InMemorySaver())
 
     def judged(said: str) -> tuple[str, str]:
         config: Any = {"configurable": {"thread_id": said}}

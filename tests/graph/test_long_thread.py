@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from hef.contract import SetupError
-from hef.graph import HefContext, create_hef, keep_newest
-from hef.nodes.support.transcript import REACH, dialogue_of
+from hef.graph import HefContext, create_hef, trim_history
+from hef.nodes.support.transcript import MAX_TURNS, to_dialogue
 from hef.prompts import newest
 from hef.sem import shipped_sem
 from langchain_core.messages import AIMessage, HumanMessage
@@ -30,10 +30,10 @@ def test_causes_memories_and_what_was_not_read_are_counted_from_the_beginning(sc
     assert said.text[cause.start : cause.end] == cause.text
     (item,) = store.search(("hef",))
     assert item.value["turn"] == len(BEFORE) // 2 + 1
-    whole = dialogue_of([*BEFORE, said])
+    whole = to_dialogue([*BEFORE, said])
     _, unseen = newest(whole, HefContext().dialogue_limit)
     unread = shipped_sem().read([whole])[0].dropped
-    assert 0 < len(BEFORE) - REACH < unread
+    assert 0 < len(BEFORE) - MAX_TURNS < unread
     assert re.findall(r"(\d+) turns", out["empathy"].degraded or "") == [str(unread), str(unseen)]
 
 
@@ -48,7 +48,7 @@ def test_what_is_said_before_the_reach_changes_nothing(scripted: Any) -> None:
 
 def test_a_trimmed_thread_keeps_its_newest_messages_and_the_memory_every_turn(scripted: Any) -> None:
     store, config = InMemoryStore(), {"configurable": {"thread_id": "t", "user_id": "ana"}}
-    builder = keep_newest(create_hef(model=scripted("sad", "I am sorry.")), 4)
+    builder = trim_history(create_hef(model=scripted("sad", "I am sorry.")), 4)
     hef: Any = builder.compile(checkpointer=InMemorySaver(), store=store)
 
     outs = [hef.invoke({"messages": [HumanMessage(f"My dog number {n} died.")]}, config) for n in range(4)]
@@ -62,4 +62,4 @@ def test_a_trimmed_thread_keeps_its_newest_messages_and_the_memory_every_turn(sc
 
 def test_a_thread_cannot_keep_less_than_a_turn(scripted: Any) -> None:
     with pytest.raises(SetupError, match="at least 2"):
-        keep_newest(create_hef(model=scripted("x")), 1)
+        trim_history(create_hef(model=scripted("x")), 1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from hef.contract import ModelError
-from hef.graph import HefContext, create_hef, create_perception
+from hef.graph import HefContext, create_emotion_graph, create_hef
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.store.memory import InMemoryStore
 from opentelemetry import trace
@@ -117,7 +117,7 @@ def test_debug_tells_what_was_asked(scripted: Any, caplog: pytest.LogCaptureFixt
 def test_perception_ends_with_the_same_line(scripted: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
-    create_perception(model=scripted("sad")).compile().invoke(ASK)
+    create_emotion_graph(model=scripted("sad")).compile().invoke(ASK)
 
     assert [message.split()[0] for message in caplog.messages] == ["turn:"]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from hef.graph import HefContext, create_hef
-from hef.nodes import dialogue_of
+from hef.nodes import to_dialogue
 from hef.sem import shipped_sem
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage
@@ -105,7 +105,7 @@ def test_the_second_look_takes_another_view_and_brings_evidence(scripted: Any) -
 
 
 def test_a_stubborn_weak_llm_does_not_overrule_a_sure_sem(scripted: Any) -> None:
-    alone = shipped_sem().read([dialogue_of(SAID)])[0].ranked[0]
+    alone = shipped_sem().read([to_dialogue(SAID)])[0].ranked[0]
 
     out, _, _ = run(scripted("none, proud", "none, proud", "Well done!"))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from dev_server import dev_server
 from hef.graph import HefContext
-from hef.memory import namespace_of
+from hef.memory import user_namespace
 from hef.prompts import Prompts
 from langgraph_sdk import get_sync_client
 
@@ -122,7 +122,7 @@ def test_replays_and_forks_of_a_past_checkpoint_store_no_second_memory(server: s
     )
     last: Any = client.runs.wait(thread, "hef", input=None, checkpoint=forked["checkpoint"], context={"user_id": "eve"})
     assert last["empathy"]["emotion"] == "lonely"
-    (item,) = client.store.search_items(namespace_of("eve"))["items"]
+    (item,) = client.store.search_items(user_namespace("eve"))["items"]
     assert item["value"]["emotion"] == "lonely"
 
 
@@ -150,5 +150,5 @@ def test_a_person_chooses_the_emotion_and_it_is_remembered(server: str) -> None:
     done: Any = client.runs.wait(thread, "hef", command={"resume": answer}, context=doubtful)
 
     assert (done["empathy"]["emotion"], done["empathy"]["confirmed"]) == ("nostalgic", True)
-    items = client.store.search_items(namespace_of("joe"), limit=50)["items"]
+    items = client.store.search_items(user_namespace("joe"), limit=50)["items"]
     assert ["nostalgic"] == [item["value"]["emotion"] for item in items if item["value"]["confirmed"]]

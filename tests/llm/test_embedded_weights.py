@@ -145,7 +145,7 @@ def test_adapter_gives_the_model_a_folder_and_a_name_of_its_own(
     (adapter / "adapter_config.json").write_text('{"r": 8}')
     assert len({bare, first, prepare_embedded()}) == 3
     assert prepare_embedded(model="embedded-plain") == bare
-    assert embedded.notes_folder() != embedded.notes_folder("embedded-plain")
+    assert embedded.neutral_cache_dir() != embedded.neutral_cache_dir("embedded-plain")
     names = [model_name(resolve_model(model)) for model in ("embedded", "embedded-plain")]
     assert names == ["SmolLM2-135M-HEF", "SmolLM2-135M-Instruct"]
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hef.contract import ModelError, SetupError
 from hef.llm import LocalChat, resolve_model
-from hef.llm.engine.torch_backend import TorchNetwork
+from hef.llm.engine.torch_backend import TorchBackend
 from hef.llm.weights.loading import load
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
@@ -274,7 +274,7 @@ def test_ready_pipeline_is_used_as_it_is(told: AIMessage) -> None:
     from transformers import pipeline
 
     read = load("embedded", precision="float32")
-    assert isinstance(read, TorchNetwork)
+    assert isinstance(read, TorchBackend)
     made = pipeline("text-generation", model=read.model, tokenizer=read.tokenizer)
     settings = {"temperature": 0, "max_tokens": 8, "threads": 1}
     wrapped = LocalChat(llm=HuggingFacePipeline(pipeline=made), **settings)

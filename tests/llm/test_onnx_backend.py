@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from hef.contract import ModelError, SetupError
 from hef.llm import prepare_embedded
-from hef.llm.engine.backend import Array, Network
+from hef.llm.engine.backend import Array, Backend
 from hef.llm.engine.engine import Engine
-from hef.llm.engine.onnx_backend import OnnxNetwork
+from hef.llm.engine.onnx_backend import OnnxBackend
 from hef.llm.engine.tokenizer import LightTokenizer
 from hef.llm.weights import gguf_weights, loading
 from hef.llm.weights.gguf_weights import dense
@@ -31,30 +31,30 @@ SAME = 0.002
 
 
 @pytest.fixture(scope="module")
-def network() -> OnnxNetwork:
-    return OnnxNetwork(prepare_embedded(model="embedded-plain"), threads=1)
+def network() -> OnnxBackend:
+    return OnnxBackend(prepare_embedded(model="embedded-plain"), threads=1)
 
 
 @pytest.fixture(scope="module")
-def reference() -> Network:
+def reference() -> Backend:
     """The same weights in transformers, in float32."""
     return loading.load("embedded-plain", precision="float32", threads=1)
 
 
-def tokens(network: OnnxNetwork, text: str) -> list[int]:
+def tokens(network: OnnxBackend, text: str) -> list[int]:
     ids: list[int] = network.tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids
 
 
-def read(network: OnnxNetwork, ids: Sequence[int]) -> Array:
+def read(network: OnnxBackend, ids: Sequence[int]) -> Array:
     return network.read(ids, network.fresh())
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_logits_are_those_of_transformers_in_float32(network: OnnxNetwork, reference: Network, text: str) -> None:
+def test_logits_are_those_of_transformers_in_float32(network: OnnxBackend, reference: Backend, text: str) -> None:
     ids = tokens(network, text)
 
-    def logits(engine: Network) -> Array:
+    def logits(engine: Backend) -> Array:
         cache = engine.fresh()
         first = engine.read(ids[:1], cache)
         return np.vstack([first, *engine.branch([ids[1:]], cache)])
@@ -76,10 +76,10 @@ def test_weights_are_read_as_the_format_says(kind: str) -> None:
 def test_rows_come_back_in_the_order_of_transformers() -> None:
     rows, heads = np.arange(48), 3
     as_in_gguf = rows.reshape(heads, 2, 8).swapaxes(1, 2).reshape(-1)  # as llama.cpp's converter permutes them
-    assert np.array_equal(as_in_gguf[gguf_weights._paired(48, heads)], rows)
+    assert np.array_equal(as_in_gguf[gguf_weights._unpermute_rotary(48, heads)], rows)
 
 
-def test_steps_and_chunks_give_the_logits_of_one_pass(network: OnnxNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_and_chunks_give_the_logits_of_one_pass(network: OnnxBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     from hef.llm.engine import onnx_backend as onnx_network
 
     ids = tokens(network, TEXTS[0])
@@ -92,7 +92,7 @@ def test_steps_and_chunks_give_the_logits_of_one_pass(network: OnnxNetwork, monk
     assert read(network, ids) == pytest.approx(expected, abs=SAME)
 
 
-def test_cut_cache_goes_on_like_a_fresh_one(network: OnnxNetwork) -> None:
+def test_cut_cache_goes_on_like_a_fresh_one(network: OnnxBackend) -> None:
     ids, other = tokens(network, TEXTS[0]), tokens(network, " The other way round")
     cache = network.fresh()
     network.read(ids, cache)
@@ -102,7 +102,7 @@ def test_cut_cache_goes_on_like_a_fresh_one(network: OnnxNetwork) -> None:
     assert network.read(other, cache) == pytest.approx(read(network, [*ids, *other]), abs=SAME)
 
 
-def test_kept_text_changes_nothing_but_the_work(network: OnnxNetwork) -> None:
+def test_kept_text_changes_nothing_but_the_work(network: OnnxBackend) -> None:
     engine = Engine(lambda: network, kept_tokens=100)
     ids = tokens(network, TEXTS[0])
     engine.keep(engine.start(ids))
@@ -110,7 +110,7 @@ def test_kept_text_changes_nothing_but_the_work(network: OnnxNetwork) -> None:
     assert engine.start(longer).logits == pytest.approx(read(network, longer), abs=SAME)
 
 
-def test_branches_equal_single_steps_and_leave_the_text_alone(network: OnnxNetwork) -> None:
+def test_branches_equal_single_steps_and_leave_the_text_alone(network: OnnxBackend) -> None:
     ids = tokens(network, TEXTS[0])
     endings = [tokens(network, ending) for ending in (" I am so", " Oh", " What a")] + [[]]
     cache = network.fresh()
@@ -123,13 +123,13 @@ def test_branches_equal_single_steps_and_leave_the_text_alone(network: OnnxNetwo
     assert network.read([5], cache) == pytest.approx(read(network, [*ids, 5]), abs=SAME)
 
 
-def test_branching_without_any_token_gives_nothing(network: OnnxNetwork) -> None:
+def test_branching_without_any_token_gives_nothing(network: OnnxBackend) -> None:
     cache = network.fresh()
     network.read([1, 2], cache)
     assert [len(branch) for branch in network.branch([[], []], cache)] == [0, 0]
 
 
-def test_threads_do_not_disturb_each_other(network: OnnxNetwork) -> None:
+def test_threads_do_not_disturb_each_other(network: OnnxBackend) -> None:
     engine = Engine(lambda: network, kept_tokens=200)
     texts = [tokens(network, text) for text in TEXTS]
 
@@ -145,7 +145,7 @@ def test_threads_do_not_disturb_each_other(network: OnnxNetwork) -> None:
         assert list(pool.map(told, texts * 2)) == alone * 2
 
 
-def test_token_that_is_none_is_an_error_and_not_a_crash(network: OnnxNetwork) -> None:
+def test_token_that_is_none_is_an_error_and_not_a_crash(network: OnnxBackend) -> None:
     with pytest.raises(ModelError, match="failed on 1 token"):
         read(network, [10**6])
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hef.llm.engine.sampling import Sampling, adjusted, picker
+from hef.llm.engine.sampling import Sampling, make_sampler, process_logits
 
 LOGITS = np.random.default_rng(0).normal(0, 3, 200).astype(np.float32)
 SEEN = [3, 3, 17, 60, int(LOGITS.argmax()), int(LOGITS.argmin())]
@@ -51,17 +51,17 @@ def theirs(settings: Sampling) -> Any:
 )
 def test_settings_change_the_logits_as_transformers_does(given: dict[str, Any]) -> None:
     settings = Sampling(**given)
-    assert adjusted(settings, SEEN, LOGITS) == pytest.approx(theirs(settings), rel=1e-5)
+    assert process_logits(settings, SEEN, LOGITS) == pytest.approx(theirs(settings), rel=1e-5)
 
 
 def test_logits_that_are_given_stay_as_they_are() -> None:
     before = LOGITS.copy()
-    picker(Sampling(temperature=1, top_k=3, top_p=0.5, repetition_penalty=2))(SEEN, LOGITS)
+    make_sampler(Sampling(temperature=1, top_k=3, top_p=0.5, repetition_penalty=2))(SEEN, LOGITS)
     assert np.array_equal(before, LOGITS)
 
 
 def test_draws_follow_the_probabilities() -> None:
     logits = np.log(np.array([0.5, 0.3, 0.2, 1e-30], np.float32))
-    pick = picker(Sampling(temperature=1, seed=1))
+    pick = make_sampler(Sampling(temperature=1, seed=1))
     drawn = Counter(pick([], logits) for _ in range(4000))
     assert [drawn[token] / 4000 for token in range(4)] == pytest.approx([0.5, 0.3, 0.2, 0], abs=0.03)

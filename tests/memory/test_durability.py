@@ -23,7 +23,7 @@ from hef.contract import StoreError
 from hef.graph import HefContext, create_hef, open_store
 from hef.memory import ChromaStore
 from hef.memory.chroma.client import open_collection as collection
-from hef.memory.chroma.rows import Record, is_item, is_space
+from hef.memory.chroma.rows import Record, is_item_row, is_namespace_row
 from langchain_core.messages import HumanMessage
 from langgraph.store.base import IndexConfig, PutOp
 
@@ -310,10 +310,10 @@ def make_documents(store: ChromaStore) -> None:
     rows = store._opened.rows  # type: ignore[union-attr]
     held = rows.get(where={"p1": {"$ne": ""}}, include=["metadatas", "embeddings"])
     for row, metadata, vector in zip(held["ids"], held["metadatas"], held["embeddings"], strict=True):
-        if is_item(row):
+        if is_item_row(row):
             note = Record.of(metadata, None).value["note"]
             rows.update(row, vector, {"item": None, "text:note": note}, documents=metadata["item"])
-        elif not is_space(row):
+        elif not is_namespace_row(row):
             rows.update(row, vector, documents="")
     set_format(store, 2)
 

@@ -16,12 +16,12 @@ from hef.memory import (
     export_turns,
     forget_turns,
     list_turns,
-    namespace_of,
     recall_turns,
     remember_turn,
     search_items,
     select_items,
     turn_id,
+    user_namespace,
 )
 from langgraph.store.base import IndexConfig, PutOp, SearchItem, SearchOp
 
@@ -129,7 +129,7 @@ def texts(items: Sequence[SearchItem]) -> list[str]:
 def test_ten_thousand_searches_for_anothers_words_find_only_ones_own(store: ChromaStore) -> None:
     assert len(set(HOSTILE)) == len(HOSTILE)
     pairs = Random(0).sample(list(permutations(HOSTILE, 2)), 10_000)
-    asked = [SearchOp(namespace_of(user), None, 10, 0, secret(other)) for user, other in pairs]
+    asked = [SearchOp(user_namespace(user), None, 10, 0, secret(other)) for user, other in pairs]
     for (user, _), found in zip(pairs, store.batch(asked), strict=True):
         assert [item.value["text"] for item in found] == [secret(user)]  # type: ignore[union-attr]
 
@@ -143,8 +143,8 @@ def test_every_way_in_leads_to_ones_own_turns_only(store: ChromaStore, step: int
         assert list_turns(store, user) == [own]
         assert texts(search_items(store, user, theirs.text, 10)) == [own.text]
         assert select_items(store, user, Selection(ids=(theirs.id,))) == []
-        assert store.search(namespace_of(user), filter={"user_id": other}) == []
-        assert store.get(namespace_of(user), theirs.id) is None
+        assert store.search(user_namespace(user), filter={"user_id": other}) == []
+        assert store.get(user_namespace(user), theirs.id) is None
         (line,) = export_turns(store, user)
         assert own.id in line
 
@@ -153,7 +153,7 @@ def test_nobody_is_forgotten_or_overwritten_by_another(store: ChromaStore) -> No
     for number, user in enumerate(HOSTILE):
         other = HOSTILE[(number + 1) % len(HOSTILE)]
         assert forget_turns(store, user, [told(other).id]) == 0
-        store.batch([PutOp(namespace_of(user), told(other).id, None)])
+        store.batch([PutOp(user_namespace(user), told(other).id, None)])
     assert len(select_items(store, None)) == len(HOSTILE)
     half = HOSTILE[::2]
     assert [forget_turns(store, user) for user in half] == [1] * len(half)

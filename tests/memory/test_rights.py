@@ -20,15 +20,15 @@ from hef.memory import (
     export_turns,
     import_turns,
     list_turns,
-    namespace_of,
     recall_turns,
     remember_turn,
     search_items,
     select_items,
     turn_id,
+    user_namespace,
 )
 from hef.memory.chroma.disk import compaction
-from hef.memory.chroma.rows import item_row, space_hash
+from hef.memory.chroma.rows import item_row, namespace_hash
 from langgraph.store.base import BaseStore, IndexConfig
 from langgraph.store.memory import InMemoryStore
 
@@ -118,7 +118,7 @@ def test_an_import_keeps_the_times_of_creation_and_change(store: BaseStore) -> N
         tell(other, "ana", "said after the export", 6.0)
         import_turns(other, lines)
         assert list(export_turns(other, "ana", Selection(until=6.0))) == lines
-        other.put(namespace_of("ana"), item.key, {"text": "else"})
+        other.put(user_namespace("ana"), item.key, {"text": "else"})
         import_turns(other, lines)
         assert list(export_turns(other, "ana", Selection(until=6.0))) == lines, "also of what is replaced"
         older = {**json.loads(lines[0]), "created": "2020-01-01T10:00:00", "id": "dateless"}
@@ -137,7 +137,7 @@ def test_a_store_that_takes_no_times_gives_its_own(store: BaseStore) -> None:
 
 
 def test_an_export_holds_all_that_is_stored(store: BaseStore) -> None:
-    store.put(namespace_of("ana"), "k", {"text": "x", "id": "k", "later": {"deep": [1, None, 2.5]}})
+    store.put(user_namespace("ana"), "k", {"text": "x", "id": "k", "later": {"deep": [1, None, 2.5]}})
     (line,) = map(json.loads, export_turns(store, "ana"))
     (item,) = select_items(store, "ana")
     assert line == {
@@ -163,8 +163,8 @@ def test_an_import_done_twice_changes_nothing(store: BaseStore) -> None:
 def test_an_import_brings_back_an_older_version_and_what_is_lost(store: BaseStore) -> None:
     ids = [tell(store, "ana", f"word{n}", float(n)) for n in range(3)]
     lines, before = list(export_turns(store, "ana")), values(store, "ana")
-    store.put(namespace_of("ana"), ids[0], {"text": "else"})
-    store.delete(namespace_of("ana"), ids[1])
+    store.put(user_namespace("ana"), ids[0], {"text": "else"})
+    store.delete(user_namespace("ana"), ids[1])
     done = import_turns(store, lines)
     assert (done.added, done.replaced, done.unchanged) == (1, 1, 1)
     assert values(store, "ana") == before
@@ -206,7 +206,7 @@ def test_broken_lines_are_named_and_left_out(store: BaseStore) -> None:
 def test_forgetting_takes_what_is_selected_and_nothing_else(store: BaseStore) -> None:
     ids = [tell(store, "ana", f"word{n}", float(n), "xyz"[n % 3]) for n in range(9)]
     tell(store, "ben", "word", 1.0, "x")
-    store.put(namespace_of("ana"), "no turn", {"anything": 1})
+    store.put(user_namespace("ana"), "no turn", {"anything": 1})
     assert erase_turns(store, "ana", Selection(threads=("x",))) == 3
     assert erase_turns(store, "ana", Selection(since=7.0)) == 2
     assert erase_turns(store, "ana", Selection(ids=(ids[1],))) == 1
@@ -238,10 +238,10 @@ class Folder:
 
     def traces(self, chosen: Sequence[int] = range(25), *, user: bool = True) -> set[str]:
         """Return which files hold a word, an id or a vector of the chosen turns, or the user's name."""
-        space = namespace_of("zelda.quux")
+        space = user_namespace("zelda.quux")
         needles = [text for n in chosen for text in (f"xylophone{n} ", f"qqzebra{n} ", self.ids[n])]
         needles += [item_row(space, self.ids[n]) for n in chosen]
-        needles += [*space, "zelda.quux", "jazz", space_hash(space)][2:] if user else []
+        needles += [*space, "zelda.quux", "jazz", namespace_hash(space)][2:] if user else []
         found: set[str] = set()
         for file in self.path.rglob("*"):
             held = file.read_bytes() if file.is_file() else b""
@@ -282,7 +282,7 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
 
 def test_deleting_alone_leaves_traces_which_this_search_finds(folder: Folder) -> None:
     for id in folder.ids:
-        folder.store.delete(namespace_of("zelda.quux"), id)
+        folder.store.delete(user_namespace("zelda.quux"), id)
     folder.store.close()
     assert {"chroma.sqlite3", "vector in chroma.sqlite3"} <= folder.traces()
 

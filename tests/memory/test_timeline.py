@@ -11,7 +11,7 @@ import pytest
 from hef.cli.app import app
 from hef.cli.memory.timeline_table import bar
 from hef.contract import Memory
-from hef.memory import ChromaStore, by_period, remember_turns, shares, timeline
+from hef.memory import ChromaStore, by_period, emotion_shares, remember_turns, timeline
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -78,7 +78,7 @@ def test_a_day_begins_at_midnight_of_the_zone() -> None:
 @given(st.lists(st.tuples(st.sampled_from(["sad", "joyful", "proud"]), st.floats(0, 1)), min_size=1))
 def test_shares_sum_to_1_and_fill_the_bar(told: list[tuple[str, float]]) -> None:
     points = timeline(Memory(id=str(n), text="…", emotion=e, probability=p) for n, (e, p) in enumerate(told))
-    found = shares(points)
+    found = emotion_shares(points)
     assert sum(found.values()) == pytest.approx(1)
     assert len(bar(found, {"sad": "red"}).plain) == 30
 

@@ -8,12 +8,12 @@ import pytest
 from hef.contract import Memory, RecallWeights
 from hef.memory import (
     ChromaStore,
+    fit_token_budget,
     list_turns,
-    namespace_of,
     recall_turns,
     remember_turn,
     remember_turns,
-    within,
+    user_namespace,
 )
 from hef.memory.near_duplicates import same
 from hef.memory.relevance import Candidate, rank, shared_words
@@ -165,7 +165,7 @@ def test_where_meaning_has_no_weight_all_turns_are_ranked(store: BaseStore) -> N
 
 
 def test_what_lies_below_a_users_turns_is_no_turn_of_theirs(store: BaseStore) -> None:
-    below = (*namespace_of("ana"), "more")
+    below = (*user_namespace("ana"), "more")
     store.put(below, "1", {"text": "my dog"}, index=["text"])
     remember_turn(store, "ana", Memory(id="2", text="a cat"))
     assert [memory.id for memory in recall_turns(store, "ana", "my dog", 5)] == ["2"]
@@ -183,5 +183,5 @@ def test_a_turn_that_is_written_again_keeps_the_time_it_was_first_said(store: Ba
 
 def test_memories_that_do_not_fit_the_budget_are_passed_over() -> None:
     memories = [Memory(id=str(size), text="x" * size) for size in (5, 9, 4, 3)]
-    assert [memory.id for memory in within(memories, 8, lambda memory: len(memory.text))] == ["5", "3"]
-    assert within(memories, 0, lambda memory: len(memory.text)) == []
+    assert [memory.id for memory in fit_token_budget(memories, 8, lambda memory: len(memory.text))] == ["5", "3"]
+    assert fit_token_budget(memories, 0, lambda memory: len(memory.text)) == []

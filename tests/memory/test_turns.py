@@ -12,10 +12,10 @@ from hef.memory import (
     aremember_turn,
     forget_turns,
     list_turns,
-    namespace_of,
     recall_turns,
     remember_turn,
     turn_id,
+    user_namespace,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,15 +68,15 @@ def tell(store: BaseStore, user: str, *memories: Memory) -> None:
 
 @given(one=st.text(min_size=1), other=st.text(min_size=1))
 def test_no_two_users_share_a_namespace(one: str, other: str) -> None:
-    assert (namespace_of(one) == namespace_of(other)) == (one == other)
-    label = namespace_of(one)[-1]
+    assert (user_namespace(one) == user_namespace(other)) == (one == other)
+    label = user_namespace(one)[-1]
     assert label
     assert not set(label) & set("./*\0")
 
 
 def test_odd_user_ids_never_meet(store: BaseStore) -> None:
-    assert len({namespace_of(user) for user in ODD}) == len(ODD)
-    assert all(len(namespace_of(user)[-1]) <= 200 for user in ODD)
+    assert len({user_namespace(user) for user in ODD}) == len(ODD)
+    assert all(len(user_namespace(user)[-1]) <= 200 for user in ODD)
     for time, user in enumerate(ODD):
         tell(store, user, turn("my dog", float(time)))
     for time, user in enumerate(ODD):
@@ -89,7 +89,7 @@ def test_odd_user_ids_never_meet(store: BaseStore) -> None:
 @pytest.mark.parametrize("user", ["", None, 3])
 def test_a_user_without_id_is_refused(user: str) -> None:
     with pytest.raises(SetupError):
-        namespace_of(user)
+        user_namespace(user)
 
 
 def test_turn_ids() -> None:
@@ -157,7 +157,7 @@ def test_only_what_the_person_said_is_searched(indexed: BaseStore) -> None:
 
 def test_what_others_stored_there_is_passed_over(store: BaseStore, caplog: pytest.LogCaptureFixture) -> None:
     tell(store, "ana", turn("dog", 1.0))
-    store.put(namespace_of("ana"), "foreign", {"text": 3})
+    store.put(user_namespace("ana"), "foreign", {"text": 3})
     assert [memory.text for memory in recall_turns(store, "ana", "dog", 5)] == ["dog"]
     assert "foreign" in caplog.text
     assert forget_turns(store, "ana") == 2

@@ -9,7 +9,7 @@ import pytest
 from hef.contract import HefContext, Reading, Turn
 from hef.graph import create_hef
 from hef.llm import LocalChat
-from hef.nodes.deciding.fit_registry import Fits
+from hef.nodes.deciding.fit_registry import FitRegistry
 from hef.nodes.judging.judge import Judge
 from hef.nodes.judging.structured_output import gives_structure
 from hef.prompts import Prompts
@@ -36,7 +36,7 @@ JSON = st.recursive(
 
 def new_judge() -> Judge:
     """Return a judge that has not learned yet what a model can do."""
-    return Judge(Prompts(), TAXONOMY, Fits("minilm"))
+    return Judge(Prompts(), TAXONOMY, FitRegistry("minilm"))
 
 
 def judged(model: Any, judge: Judge | None = None, readings: Any = (READING,)) -> str | None:

@@ -5,7 +5,7 @@ from math import fsum, log
 import pytest
 from hef.contract import ModelError, Reading, Verdict
 from hef.nodes.coarse_emotion import agrees
-from hef.nodes.deciding.decision import combine, decide, obey
+from hef.nodes.deciding.decision import decide, decide_by_llm, pool_rounds
 from hef.nodes.judging.judge import Judgement
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
 from hef.sem.distribution import normalise, primary_emotions
@@ -63,7 +63,7 @@ def readings(draw: st.DrawFn) -> list[Reading]:
 
 @given(readings(), verdicts())
 def test_decision_is_a_label_and_a_distribution(given_readings: list[Reading], verdict: Verdict | None) -> None:
-    for choose in (decide, obey):
+    for choose in (decide, decide_by_llm):
         found = choose(given_readings, verdict, TAXONOMY)
 
         assert found.emotion in TAXONOMY
@@ -85,7 +85,7 @@ def test_agreed_decision_stays_among_the_primary_emotions_and_their_neighbours(
 @given(readings(), st.none() | st.builds(Verdict, turn=st.just("t"), agreed=st.booleans(), form=st.just("none")))
 def test_without_a_judgement_the_sem_decides(given_readings: list[Reading], verdict: Verdict | None) -> None:
     found = decide(given_readings, verdict, TAXONOMY)
-    sem = combine(given_readings)
+    sem = pool_rounds(given_readings)
 
     assert sem[found.emotion] == max(sem.values())
     assert found.distribution == pytest.approx(sem)
@@ -100,7 +100,7 @@ def test_naming_an_emotion_never_makes_it_less_probable(
     if agreed or emotion not in primary:
         found = decide(given_readings, named(emotion, agreed), TAXONOMY)
 
-        assert found.distribution[emotion] >= combine(given_readings)[emotion] - 1e-12
+        assert found.distribution[emotion] >= pool_rounds(given_readings)[emotion] - 1e-12
 
 
 def test_vote_of_a_weak_llm_does_not_overturn_a_sure_sem() -> None:
@@ -136,7 +136,7 @@ def test_scores_that_say_nothing_change_nothing(given_readings: list[Reading]) -
     flat = dict.fromkeys(TAXONOMY.labels, log(1 / 32))
     verdict = Verdict(turn="t", agreed=True, emotion="sad", scores=flat, form="scored")
 
-    assert decide(given_readings, verdict, TAXONOMY).distribution == pytest.approx(combine(given_readings))
+    assert decide(given_readings, verdict, TAXONOMY).distribution == pytest.approx(pool_rounds(given_readings))
 
 
 def test_primary_emotions_are_those_of_the_first_round() -> None:
@@ -146,7 +146,7 @@ def test_primary_emotions_are_those_of_the_first_round() -> None:
 
 
 def test_rounds_are_joined_by_their_geometric_mean() -> None:
-    joined = combine([reading(sad=0.8, proud=0.1), reading(sad=0.1, proud=0.1)])
+    joined = pool_rounds([reading(sad=0.8, proud=0.1), reading(sad=0.1, proud=0.1)])
 
     assert joined["sad"] / joined["proud"] == pytest.approx((8 * 1) ** 0.5)
 
@@ -154,17 +154,17 @@ def test_rounds_are_joined_by_their_geometric_mean() -> None:
 def test_second_look_counts_by_its_weight() -> None:
     first, second = reading(sad=0.8, proud=0.1), reading(sad=0.1, proud=0.1)
 
-    joined = combine([first, second.model_copy(update={"weight": 0.25})])
-    unheard = combine([first, second.model_copy(update={"weight": 0.0})])
+    joined = pool_rounds([first, second.model_copy(update={"weight": 0.25})])
+    unheard = pool_rounds([first, second.model_copy(update={"weight": 0.0})])
 
     assert joined["sad"] / joined["proud"] == pytest.approx(8**0.8)
-    assert unheard == pytest.approx(combine([first]))
+    assert unheard == pytest.approx(pool_rounds([first]))
 
 
 def test_first_look_counts_whole_whatever_its_weight() -> None:
     odd = reading(sad=0.8).model_copy(update={"weight": 0.0})
 
-    assert combine([odd]) == pytest.approx(combine([reading(sad=0.8)]))
+    assert pool_rounds([odd]) == pytest.approx(pool_rounds([reading(sad=0.8)]))
 
 
 def test_without_a_reading_the_llm_decides() -> None:
@@ -175,7 +175,7 @@ def test_without_a_reading_the_llm_decides() -> None:
 
 @pytest.mark.parametrize("verdict", [None, Verdict(turn="t", agreed=True)])
 def test_without_reading_and_judgement_there_is_no_decision(verdict: Verdict | None) -> None:
-    for choose in (decide, obey):
+    for choose in (decide, decide_by_llm):
         with pytest.raises(ModelError, match="neither the SEM nor the LLM"):
             choose([], verdict, TAXONOMY)
 
@@ -183,8 +183,8 @@ def test_without_reading_and_judgement_there_is_no_decision(verdict: Verdict | N
 def test_one_prompt_takes_the_llms_word() -> None:
     sure = [reading(sad=0.9)]
 
-    assert obey(sure, named("proud", False), TAXONOMY).emotion == "proud"
-    assert obey(sure, Verdict(turn="t", agreed=True), TAXONOMY).emotion == "sad"
+    assert decide_by_llm(sure, named("proud", False), TAXONOMY).emotion == "proud"
+    assert decide_by_llm(sure, Verdict(turn="t", agreed=True), TAXONOMY).emotion == "sad"
 
 
 def test_llm_agrees_when_it_names_a_primary_emotion_of_any_round() -> None:

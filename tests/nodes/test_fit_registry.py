@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hef.contract import Fit, HefContext, Reading, SetupError, Verdict
-from hef.graph import create_hef, create_perception
+from hef.contract import HefContext, PoolingWeights, Reading, SetupError, Verdict
+from hef.graph import create_emotion_graph, create_hef
 from hef.nodes.deciding.decision import decide
-from hef.nodes.deciding.fit_registry import Fits, resolve_fit, shipped_fits
+from hef.nodes.deciding.fit_registry import FitRegistry, resolve_fit, shipped_fits
 from hef.nodes.judging import llm_selection as models
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
 from hef.sem.distribution import primary_emotions
@@ -26,34 +26,34 @@ class Named(FakeListChatModel):
     model_name: str
 
 
-def trusting(model: str = "one", **changed: Any) -> Fit:
+def trusting(model: str = "one", **changed: Any) -> PoolingWeights:
     """Return a fit by which the LLM is always right."""
     votes = {"vote_first": 20.0, "vote_primary": 20.0, "vote_outside": 20.0}
-    return Fit.model_validate({"sem": "minilm", "model": model, "form": "generated", **votes, **changed})
+    return PoolingWeights.model_validate({"sem": "minilm", "model": model, "form": "generated", **votes, **changed})
 
 
 def decided(llm: Any, *, fit: Any = None, **settings: Any) -> str:
-    hef = create_perception(model=llm, fit=fit).compile()
+    hef = create_emotion_graph(model=llm, fit=fit).compile()
     return str(hef.invoke(SAID, context=HefContext(**settings))["empathy"].emotion)
 
 
 def test_a_pair_nobody_has_fitted_is_joined_with_caution() -> None:
-    assert Fits("minilm").of("new", "generated") == Fit.cautious("minilm", "new", "generated")
+    assert FitRegistry("minilm").of("new", "generated") == PoolingWeights.cautious("minilm", "new", "generated")
 
 
 def test_the_callers_fit_is_of_its_own_pair_and_form_alone() -> None:
-    fits = Fits("minilm", trusting("one"))
+    fits = FitRegistry("minilm", trusting("one"))
 
     assert fits.of("one", "generated") == trusting("one")
     assert fits.of("other", "generated").origin is None
     assert fits.of("other", "generated").vote_outside == pytest.approx(log(2))
-    assert fits.of("one", "scored") == Fit.cautious("minilm", "one", "scored")
+    assert fits.of("one", "scored") == PoolingWeights.cautious("minilm", "one", "scored")
 
 
 def test_shipped_fits_are_found_by_the_names_of_their_pair() -> None:
     for fit in shipped_fits():
-        assert Fits(fit.sem).of(fit.model, fit.form) == fit
-        assert Fits("another").of(fit.model, fit.form).origin is None
+        assert FitRegistry(fit.sem).of(fit.model, fit.form) == fit
+        assert FitRegistry("another").of(fit.model, fit.form).origin is None
 
 
 def test_shipped_fits_say_how_they_were_fitted_and_no_pair_has_two() -> None:
@@ -66,13 +66,13 @@ def test_the_callers_fit_goes_before_a_shipped_one() -> None:
     shipped = shipped_fits()[0]
     own = shipped.model_copy(update={"llm_weight": 1.5, "origin": None})
 
-    assert Fits(own.sem, own).of(own.model, own.form) == own
+    assert FitRegistry(own.sem, own).of(own.model, own.form) == own
 
 
 @pytest.mark.parametrize("changed", [{"model": "other"}, {"sem": "lexicon"}])
 def test_a_fit_of_another_pair_is_refused(changed: dict[str, str]) -> None:
     fit = trusting().model_copy(update=changed)
-    for create in (create_hef, create_perception):
+    for create in (create_hef, create_emotion_graph):
         with pytest.raises(SetupError, match=r"the fit is of SEM .* but here are SEM 'minilm' and LLM 'one'"):
             create(model=Named(responses=["sad"], model_name="one"), fit=fit)
 
@@ -125,7 +125,7 @@ async def test_an_llm_of_a_run_is_never_joined_by_anothers_fit(
     chosen = Named(responses=["none, proud"], model_name=name)
     monkeypatch.setattr(models, "resolve_model", lambda spec: chosen)
     own = Named(responses=["none, proud"], model_name="one")
-    hef = create_perception(model=own, fit=trusting("one")).compile()
+    hef = create_emotion_graph(model=own, fit=trusting("one")).compile()
 
     assert decided(own, fit=trusting("one"), model="provider:chosen") == ("proud" if proud else "sad")
     out = await hef.ainvoke(SAID, context=HefContext(model="provider:chosen"))
@@ -142,7 +142,7 @@ def reading() -> Reading:
     [("sad", True, "vote_first"), ("lonely", True, "vote_primary"), ("proud", False, "vote_outside")],
 )
 def test_a_label_is_weighed_by_where_it_stands_with_the_sem(emotion: str, agreed: bool, vote: str) -> None:
-    silent = Fit(sem="", model="one", form="generated")
+    silent = PoolingWeights(sem="", model="one", form="generated")
     verdict = Verdict(turn="t", agreed=agreed, emotion=emotion, form="generated", model="one")
     before = decide([reading()], verdict, TAXONOMY, silent).distribution
     after = decide([reading()], verdict, TAXONOMY, silent.model_copy(update={vote: 1.0})).distribution
@@ -153,7 +153,7 @@ def test_a_label_is_weighed_by_where_it_stands_with_the_sem(emotion: str, agreed
 
 
 def test_bias_and_escape_count_as_the_fit_says() -> None:
-    fit = Fit(sem="", model="one", form="generated", escape=-1.0, bias={"proud": 2.0})
+    fit = PoolingWeights(sem="", model="one", form="generated", escape=-1.0, bias={"proud": 2.0})
     verdict = Verdict(turn="t", agreed=False, emotion="proud", form="generated", model="one")
     found = decide([reading()], verdict, TAXONOMY, fit).distribution
 

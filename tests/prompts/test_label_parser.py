@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hef.prompts.label_parser import READ, parse_choice
+from hef.prompts.label_parser import MAX_CHARS, parse_choice
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,7 +101,7 @@ def test_ten_megabytes_are_read_at_both_ends() -> None:
 
     assert read(f"sad {filling}") == "sad"
     assert read(f"{filling} Answer: sad") == "sad"
-    assert read(f"{'word ' * READ} sad {filling}") is None
+    assert read(f"{'word ' * MAX_CHARS} sad {filling}") is None
 
 
 @given(LABELS, st.text(), st.text())

@@ -8,7 +8,7 @@ from pathlib import Path
 import hef.sem.runtime.shipped
 import pytest
 from hef.contract import Cause, Turn
-from hef.contract.text import words_of
+from hef.contract.text import word_spans
 from hef.sem import OnnxSem
 
 
@@ -93,7 +93,7 @@ def sem() -> OnnxSem:
 
 
 def words(causes: tuple[Cause, ...]) -> list[str]:
-    return list(dict.fromkeys(cause.text[a:b].lower() for cause in causes for a, b in words_of(cause.text)))
+    return list(dict.fromkeys(cause.text[a:b].lower() for cause in causes for a, b in word_spans(cause.text)))
 
 
 @pytest.mark.parametrize("given", CASES, ids=[one.name for one in CASES])

@@ -10,7 +10,7 @@ from conftest import ScriptedChat
 from hef.contract import ModelError, SetupError, Turn
 from hef.graph import create_hef
 from hef.sem import EMPATHETIC_DIALOGUES, LlmSem, Sem, Taxonomy
-from hef.sem.naming import named_labels, spread
+from hef.sem.naming import distribution_from_labels, named_labels
 from hef.sem.plugins.llm_sem import fenced_dialogue
 from hef.sem.plugins.quoted_causes import quoted_causes
 from hef.sem.testing import SemContract
@@ -119,7 +119,7 @@ def test_descriptions_of_own_labels_stand_in_the_prompt_when_wanted(scripted: An
 def test_an_answer_is_read_tolerantly(answer: str, labels: list[str], scripted: Any) -> None:
     (reading,) = LlmSem(scripted(answer), MOODS).read([DOG])
 
-    assert reading.distribution == pytest.approx(spread(labels, MOODS.labels, 0.5))
+    assert reading.distribution == pytest.approx(distribution_from_labels(labels, MOODS.labels, 0.5))
 
 
 def test_no_more_labels_count_than_were_asked_for() -> None:
@@ -137,7 +137,7 @@ def test_an_answer_without_a_label_is_asked_for_again_and_then_even(scripted: An
 
 @given(st.lists(st.sampled_from(MOODS.labels), unique=True), st.floats(0.01, 0.99))
 def test_what_is_spread_is_a_distribution_and_keeps_the_order(named: list[str], reliability: float) -> None:
-    found = spread(named, MOODS.labels, reliability)
+    found = distribution_from_labels(named, MOODS.labels, reliability)
 
     assert fsum(found.values()) == pytest.approx(1)
     assert sorted(named, key=lambda label: -found[label]) == named

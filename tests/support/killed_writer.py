@@ -10,7 +10,7 @@ from typing import Any
 
 from hef.memory import ChromaStore
 from hef.memory.chroma.client import open_collection as collection
-from hef.memory.chroma.rows import Record, is_item, is_space
+from hef.memory.chroma.rows import Record, is_item_row, is_namespace_row
 from langgraph.store.base import IndexConfig, PutOp
 
 State = dict[tuple[tuple[str, ...], str], dict[str, Any]]
@@ -69,8 +69,8 @@ def _stray_rows(store: ChromaStore) -> list[str]:
     """Return the rows of the collection that belong to no item and no namespace."""
     rows = store._opened.rows.get(include=["metadatas"])  # type: ignore[union-attr]
     held = dict(zip(rows["ids"], rows["metadatas"], strict=True))
-    owned = {row for row in held if is_space(row)}
+    owned = {row for row in held if is_namespace_row(row)}
     for row, metadata in held.items():
-        if is_item(row):
+        if is_item_row(row):
             owned |= {row, *(f"{row}#{n}" for n in range(1, Record.of(metadata, None).rows))}
     return [f"stray row {row}" for row in held.keys() ^ owned]

@@ -7,7 +7,7 @@ import torch
 from hef.training.sem.emotion_network import Outputs
 from hef.training.sem.loss import UNLABELLED, Objective
 from hef.training.sem.sem_recipe import Recipe
-from hef.training.soft_labels import Taught
+from hef.training.soft_labels import SoftLabel
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -34,7 +34,7 @@ def test_labels_alone_are_cross_entropy() -> None:
 
 def test_sample_without_label_follows_its_teacher_alone_and_others_in_part() -> None:
     logits, said = torch.randn(2, 3), torch.randn(2, 3)
-    taught = [Taught(row, torch.empty(0)) for row in said]
+    taught = [SoftLabel(row, torch.empty(0)) for row in said]
     wanted = torch.tensor([0, UNLABELLED])
 
     loss = objective(teacher_weight=0.25)(read(logits), wanted, taught)
@@ -52,8 +52,8 @@ def test_features_are_drawn_to_the_teachers() -> None:
         same = built.project(pooled)
     logits = torch.randn(2, 3)
 
-    near = built(read(logits, pooled), WANTED, [Taught(torch.zeros(3), row) for row in same])
-    far = built(read(logits, pooled), WANTED, [Taught(torch.zeros(3), -row) for row in same])
+    near = built(read(logits, pooled), WANTED, [SoftLabel(torch.zeros(3), row) for row in same])
+    far = built(read(logits, pooled), WANTED, [SoftLabel(torch.zeros(3), -row) for row in same])
 
     assert (far - near).item() == pytest.approx(2, abs=1e-4)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..optimiser import Descent, write_checkpoint
+from ..optimiser import Optimiser, write_checkpoint
 from .adapter_recipe import AdapterRecipe
 from .lora import load_lora, lora_state
 
@@ -24,7 +24,7 @@ class Learner:
     def __init__(self, model: nn.Module, recipe: AdapterRecipe, steps: int) -> None:
         self._model = model
         learned = [weight for weight in model.parameters() if weight.requires_grad]
-        self._descent = Descent(learned, recipe.learning_rate, recipe.weight_decay, recipe.warmup, steps)
+        self._descent = Optimiser(learned, recipe.learning_rate, recipe.weight_decay, recipe.warmup, steps)
 
     @property
     def step(self) -> int:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...contract import Cause, SetupError
-from ...contract.text import words_of
+from ...contract.text import word_spans
 from ...data.cause_annotations import MarkedDialogue, recall
 from ...sem.runtime.cause_ranking import rank
 from ...sem.runtime.encoding import DialogueEncoder
@@ -148,7 +148,7 @@ def recalls(rows: Sequence[MarkedDialogue], found: Sequence[Sequence[Cause]]) ->
     """Return recall@1, @3 and @5 of the marked words, per dialogue and averaged, as `hef evaluate causes` does."""
     sums = dict.fromkeys((f"at{k}" for k in CUTS), 0.0)
     for row, causes in zip(rows, found, strict=True):
-        words = list(dict.fromkeys(c.text[a:b].lower() for c in causes for a, b in words_of(c.text)))
+        words = list(dict.fromkeys(c.text[a:b].lower() for c in causes for a, b in word_spans(c.text)))
         for k in CUTS:
             sums[f"at{k}"] += recall(words[:k], row.marked) / len(rows)
     return sums

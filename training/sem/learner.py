@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..optimiser import Descent, write_checkpoint
+from ..optimiser import Optimiser, write_checkpoint
 from .emotion_network import EmotionNetwork
 from .loss import Objective
 from .sem_recipe import Recipe
@@ -34,7 +34,7 @@ class Learner:
         """The network with averaged weights: what a run ends with."""
         self._decay = recipe.average_decay**AVERAGED
         learned = [weight for part in (network, objective) for weight in part.parameters() if weight.requires_grad]
-        self._descent = Descent(learned, recipe.learning_rate, recipe.weight_decay, recipe.warmup, steps)
+        self._descent = Optimiser(learned, recipe.learning_rate, recipe.weight_decay, recipe.warmup, steps)
 
     @property
     def step(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..soft_labels import Taught
+from ..soft_labels import SoftLabel
 from .emotion_network import Outputs
 from .sem_recipe import Recipe
 
@@ -51,7 +51,7 @@ class Objective(nn.Module):
         """How often each sample is read a step: twice where two dropouts shall agree."""
         return 2 if self.recipe.agreement_weight else 1
 
-    def forward(self, out: Outputs, wanted: Tensor, taught: Sequence[Taught | None]) -> Tensor:
+    def forward(self, out: Outputs, wanted: Tensor, taught: Sequence[SoftLabel | None]) -> Tensor:
         """Return the mean loss of a batch that was read `rounds` times, one round after the other.
 
         Args:
@@ -73,7 +73,7 @@ class Objective(nn.Module):
             loss = loss + self.recipe.anchor_weight * self._astray(pooled, wanted)
         return loss
 
-    def _followed(self, logits: Tensor, wanted: Tensor, taught: Sequence[Taught | None]) -> Tensor:
+    def _followed(self, logits: Tensor, wanted: Tensor, taught: Sequence[SoftLabel | None]) -> Tensor:
         """Return each sample's cross-entropy to its label, joined with that to the teachers (Hinton et al., 2015)."""
         smoothing, heat = self.recipe.label_smoothing, self.recipe.teacher_temperature
         losses = nn.functional.cross_entropy(logits, wanted, label_smoothing=smoothing, reduction="none")
@@ -86,7 +86,7 @@ class Objective(nn.Module):
         joined = (1 - share) * losses[asked] + share * follow * heat**2
         return losses.index_put((torch.tensor(asked, device=logits.device),), joined)
 
-    def _unlike(self, project: nn.Linear, pooled: Tensor, taught: Sequence[Taught | None]) -> Tensor:
+    def _unlike(self, project: nn.Linear, pooled: Tensor, taught: Sequence[SoftLabel | None]) -> Tensor:
         """Return how far the features, carried over, point from the teachers' (Romero et al., ICLR 2015)."""
         asked = [i for i, one in enumerate(taught) if one is not None]
         if not asked:

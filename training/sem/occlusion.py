@@ -14,7 +14,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ...contract.text import carries_content
+from ...contract.text import is_content_word
 from ...data.cause_annotations import unmarked_situations
 from ...data.conversations import Conversation, Sample
 from ...sem.runtime.cause_ranking import without
@@ -60,7 +60,7 @@ def occluded(
     for (index, word), shares in zip(pairs, left, strict=True):
         one, text = features[index], rows[index].turns[0].text[word.start : word.end].lower()
         lost = whole[index, one.column] - shares[one.column]
-        tells = carries_content(text) and _stem(text) not in feelings
+        tells = is_content_word(text) and _stem(text) not in feelings
         rarest = int(one.ids[one.owner == len(worth[index])].max())
         worth[index].append(lost + RARITY * math.log(rarest + 1) if tells else lost.new_tensor(-torch.inf))
     return [replace(one, gold=_targets(held)) for one, held in zip(features, worth, strict=True)]

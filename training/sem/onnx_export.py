@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...contract import View, look
+from ...contract import View, apply_view
 from ...data.cause_annotations import MarkedDialogue
 from ...data.conversations import Sample, listener_turns
 from ...sem.runtime.calibration import Calibration, Indices, fit_calibration, fit_prediction_sets
@@ -106,7 +106,7 @@ def _view_weights(
     """Return how much each second view counts, fitted on the dialogues that it shows otherwise than the first."""
     weights: dict[View, float] = {}
     for view in SECOND_VIEWS:
-        shown = [look(sample.turns, view) for sample in samples]
+        shown = [apply_view(sample.turns, view) for sample in samples]
         rows = [row for row, sample in enumerate(samples) if shown[row] != list(sample.turns)]
         if rows:
             again = fitted.shares(sem.logits([shown[row] for row in rows]))

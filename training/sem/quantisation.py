@@ -12,7 +12,7 @@ from onnxruntime.quantization import CalibrationDataReader
 
 from ...sem.runtime.encoding import Encoded, pad
 
-EVENNESS = 0.75
+SMOOTHQUANT_ALPHA = 0.75
 """SmoothQuant's alpha: the share of the differences between features that moves from a matrix's input into the matrix.
 
 Chosen by measurement: docs/experiments/2026-11-24-quantisation.md, record 0005.
@@ -22,7 +22,7 @@ NARROW = 16
 TINY = 1e-4
 
 
-class _Typical(CalibrationDataReader):  # type: ignore[misc]
+class _CalibrationReader(CalibrationDataReader):  # type: ignore[misc]
     """Hand out dialogues one by one."""
 
     def __init__(self, dialogues: Sequence[Encoded]) -> None:
@@ -56,13 +56,13 @@ def quantise(plain: Path, target: Path, typical: Sequence[Encoded]) -> None:
     ONNXModel(model).replace_gemm_with_matmul()
     _join_projections(model.graph)
     products = _products(model.graph)
-    _even_out(model, products, typical)
+    _smooth_quant(model, products, typical)
     onnx.save(model, str(prepared))
     quantize_dynamic(str(prepared), str(gathered), op_types_to_quantize=["Gather"], weight_type=QuantType.QInt8)
     quantize_static(
         str(gathered),
         str(target),
-        _Typical(typical),
+        _CalibrationReader(typical),
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=["MatMul"],
         nodes_to_quantize=[node.name for node in products],
@@ -83,7 +83,7 @@ def _products(graph: Any) -> list[Any]:
     ]
 
 
-def _even_out(model: Any, products: Sequence[Any], typical: Sequence[Encoded]) -> None:
+def _smooth_quant(model: Any, products: Sequence[Any], typical: Sequence[Encoded]) -> None:
     """Divide what each matrix reads by how large it becomes, feature by feature, and multiply the matrix instead.
 
     A few features of an encoder are many times larger than the others, and one range for all leaves these few
@@ -92,11 +92,11 @@ def _even_out(model: Any, products: Sequence[Any], typical: Sequence[Encoded]) -
     from onnx import helper, numpy_helper
 
     weights = {held.name: held for held in model.graph.initializer}
-    reach = _reach(model, {node.input[0] for node in products}, typical)
+    reach = _activation_maxima(model, {node.input[0] for node in products}, typical)
     for node in products:
         held = weights[node.input[1]]
         matrix, read = numpy_helper.to_array(held), np.maximum(reach[node.input[0]], TINY)
-        scale = read**EVENNESS / np.maximum(np.abs(matrix).max(axis=1), TINY) ** (1 - EVENNESS)
+        scale = read**SMOOTHQUANT_ALPHA / np.maximum(np.abs(matrix).max(axis=1), TINY) ** (1 - SMOOTHQUANT_ALPHA)
         scale /= np.exp(np.log(scale).mean())
         held.CopyFrom(numpy_helper.from_array((matrix * scale[:, None]).astype(np.float32), held.name))
         model.graph.initializer.append(numpy_helper.from_array((1 / scale).astype(np.float32), f"{node.name}_evening"))
@@ -107,7 +107,9 @@ def _even_out(model: Any, products: Sequence[Any], typical: Sequence[Encoded]) -
         node.input[0] = even
 
 
-def _reach(model: Any, names: Collection[str], typical: Sequence[Encoded]) -> dict[str, NDArray[np.float32]]:
+def _activation_maxima(
+    model: Any, names: Collection[str], typical: Sequence[Encoded]
+) -> dict[str, NDArray[np.float32]]:
     """Return for each of a graph's values the largest size of each feature over typical dialogues."""
     import onnx
     import onnxruntime as ort

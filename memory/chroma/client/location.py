@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from ....contract import SetupError, StoreError
 from ..disk.damage import check_files
-from ..disk.folder_lock import hold, let_go
-from ..disk.hnsw_backup import forget, knows, settle
-from ..disk.sqlite_release import await_closed
+from ..disk.folder_lock import acquire, release
+from ..disk.hnsw_backup import forget, is_tracked, restore_torn
+from ..disk.sqlite_release import wait_until_closed
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 _known_loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
 
 
-class ChromaFault(StoreError):
+class ChromaError(StoreError):
     """Chroma itself failed, not what it was asked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StoreLocation:
     """Where a collection is found."""
 
     path: Path | None
@@ -42,7 +42,7 @@ class Place:
     """Name of the collection."""
 
     @classmethod
-    def of(cls, path: Path | str | None, url: str | None, collection: str) -> Place:
+    def of(cls, path: Path | str | None, url: str | None, collection: str) -> StoreLocation:
         """Return the place that the arguments of a store describe.
 
         Raises:
@@ -113,7 +113,7 @@ class Place:
             kept._identifier_to_refcount.pop(client._identifier, None)
             system.stop()
             if self.path is not None:
-                await_closed(self.path)
+                wait_until_closed(self.path)
 
     def disconnect(self, client: Client) -> None:
         """Close a client and, with the last one of a folder, let other processes have it."""
@@ -121,11 +121,11 @@ class Place:
             # Chroma counts clients by folder, and would count one of an abandoned Chroma against the new one.
             if self.is_current(client):
                 client.close()
-                if self.path is not None and not _is_open(self.path) and await_closed(self.path):
+                if self.path is not None and not _is_open(self.path) and wait_until_closed(self.path):
                     forget(self.path)
         finally:
             if self.path is not None:
-                let_go(self.path)
+                release(self.path)
 
     @contextmanager
     def faults(self, doing: str) -> Iterator[None]:
@@ -138,7 +138,7 @@ class Place:
             # A panic of Chroma's Rust part is no `Exception`.
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            raise ChromaFault(f"The memory in {self} could not be {doing}: {error}. {self._advice()}") from error
+            raise ChromaError(f"The memory in {self} could not be {doing}: {error}. {self._advice()}") from error
 
     def _advice(self) -> str:
         if self.url is not None:
@@ -169,17 +169,17 @@ def _settings() -> Any:
 def _open_folder(path: Path) -> ClientAPI:
     import chromadb
 
-    hold(path)
+    acquire(path)
     try:
-        if not knows(path) and not _is_open(path):
-            settle(path)
+        if not is_tracked(path) and not _is_open(path):
+            restore_torn(path)
         check_files(path)
         return chromadb.PersistentClient(path, _settings())
     except BaseException:
         if not _is_open(path):
             forget(path)
         _forget_system(path)
-        let_go(path)
+        release(path)
         raise
 
 

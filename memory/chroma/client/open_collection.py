@@ -12,12 +12,12 @@ from math import isqrt
 from typing import TYPE_CHECKING, Any
 
 from ....contract import StoreError
-from ..disk.folder_lock import forget_holds
-from ..disk.hnsw_backup import GraphCopies, copies_of
+from ..disk.folder_lock import reset_after_fork
+from ..disk.hnsw_backup import HnswBackup, hnsw_backup
 from ..embedding import blank
-from ..rows import Namespace, is_space, space_metadata, space_of
-from .location import Place
-from .sync_async import answer, run_through
+from ..rows import Namespace, is_namespace_row, namespace_metadata, parse_namespace
+from .location import StoreLocation
+from .sync_async import maybe_await, run_sync
 
 if TYPE_CHECKING:
     from chromadb.api.collection_configuration import CreateHNSWConfiguration
@@ -50,7 +50,7 @@ _lost = False
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenCollection:
     """An open collection."""
 
     client: Any
@@ -63,7 +63,7 @@ class Opened:
     """How many rows one write may hold."""
     gate: asyncio.Semaphore | None = None
     """How many requests may be under way at once, for the client that is awaited."""
-    copies: GraphCopies | None = None
+    copies: HnswBackup | None = None
     """What keeps a folder's graphs from being torn."""
     crowded: set[Namespace] = field(default_factory=set)
     """Prefixes under which many rows were found."""
@@ -75,7 +75,7 @@ class Opened:
         return self.copies.guarded(self.rows.name, _often(self.rows), rows)
 
 
-def open_place(place: Place, dims: int | None) -> Opened:
+def open_location(place: StoreLocation, dims: int | None) -> OpenCollection:
     """Open a collection, or make it.
 
     Args:
@@ -102,33 +102,33 @@ def open_place(place: Place, dims: int | None) -> Opened:
         return _connected(place, dims)
 
 
-def _connected(place: Place, dims: int | None) -> Opened:
+def _connected(place: StoreLocation, dims: int | None) -> OpenCollection:
     client = place.connect()
     try:
-        return run_through(_open(client, place, dims))
+        return run_sync(_open(client, place, dims))
     except BaseException:
         place.disconnect(client)
         raise
 
 
-def _is_new_pace(place: Place, opened: Opened) -> bool:
+def _is_new_pace(place: StoreLocation, opened: OpenCollection) -> bool:
     """Settle the pace of a folder; where it cannot be written, as on a full disk, reading is to go on."""
     try:
-        return run_through(_pace(opened.rows))
+        return run_sync(_tune_sync_threshold(opened.rows))
     except Exception as error:
         _log.warning("How often Chroma writes the graph in %s could not be settled: %s", place, error)
         place.abandon(opened.client)
         return True
 
 
-async def open_place_async(place: Place, dims: int | None) -> Opened:
+async def open_location_async(place: StoreLocation, dims: int | None) -> OpenCollection:
     """Open a collection of a server as `open_place` does, for the event loop that runs."""
     with place.faults("opened"):
         opened = await _open(await place.connect_async(), place, dims)
         return replace(opened, gate=asyncio.Semaphore(_REQUESTS))
 
 
-def close_place(place: Place, opened: Opened) -> None:
+def close_location(place: StoreLocation, opened: OpenCollection) -> None:
     """Release a collection; what a process kept for itself is dropped."""
     with _opening, place.faults("closed"):
         try:
@@ -138,32 +138,32 @@ def close_place(place: Place, opened: Opened) -> None:
             place.disconnect(opened.client)
 
 
-def abandon_place(place: Place, opened: Opened) -> None:
+def discard_location(place: StoreLocation, opened: OpenCollection) -> None:
     """Leave a folder whose Chroma has failed, for it to be opened anew by whoever comes next."""
     with _opening:
         place.abandon(opened.client)
         place.disconnect(opened.client)
 
 
-async def _open(client: Any, place: Place, dims: int | None) -> Opened:
-    copies = copies_of(place.path) if place.path else None
+async def _open(client: Any, place: StoreLocation, dims: int | None) -> OpenCollection:
+    copies = hnsw_backup(place.path) if place.path else None
     found = await _get_or_create(client, place, dims)
     if copies:
         await _catch_up(found, copies)
     held = await _dims(found, place)
     if dims not in (None, held):
-        if await answer(found.count()):
+        if await maybe_await(found.count()):
             raise StoreError(
                 f"The collection {place.collection!r} in {place} holds vectors of {held} numbers, the index says "
                 f"dims={dims}. Give the embedding it was made with, or another folder or collection."
             )
-        await answer(client.delete_collection(place.collection))
+        await maybe_await(client.delete_collection(place.collection))
         found = await _get_or_create(client, place, dims)
         held = await _dims(found, place)
-    return Opened(client, found, held, await answer(client.get_max_batch_size()), copies=copies)
+    return OpenCollection(client, found, held, await maybe_await(client.get_max_batch_size()), copies=copies)
 
 
-async def _get_or_create(client: Any, place: Place, dims: int | None) -> Any:
+async def _get_or_create(client: Any, place: StoreLocation, dims: int | None) -> Any:
     # A server cannot be opened anew when its memory has grown.
     hnsw: CreateHNSWConfiguration = {"space": "cosine", "sync_threshold": _SELDOM if place.url else _OFTEN}
     if dims:
@@ -174,35 +174,35 @@ async def _get_or_create(client: Any, place: Place, dims: int | None) -> Any:
         metadata={"hef:format": FORMAT, "hef:dims": dims or _NO_INDEX_DIMS},
         embedding_function=None,
     )
-    return await answer(made)
+    return await maybe_await(made)
 
 
-async def _pace(found: Any) -> bool:
+async def _tune_sync_threshold(found: Any) -> bool:
     """Settle how often Chroma writes its graph, and tell whether that is new.
 
     Each write of Chroma reads all rows again that the graph on the disk lacks, which at its own 1,000 takes several
     times as long as the write; and writing a graph takes the longer the more rows there are. The sum of both is least
     near the square root of the rows.
     """
-    wanted = min(_SELDOM, max(_OFTEN, isqrt(await answer(found.count()))))
+    wanted = min(_SELDOM, max(_OFTEN, isqrt(await maybe_await(found.count()))))
     if wanted / _NEAR < _often(found) < wanted * _NEAR:
         return False
-    await answer(found.modify(configuration={"hnsw": {"sync_threshold": wanted}}))
+    await maybe_await(found.modify(configuration={"hnsw": {"sync_threshold": wanted}}))
     return True
 
 
-async def _catch_up(found: Any, copies: GraphCopies) -> None:
+async def _catch_up(found: Any, copies: HnswBackup) -> None:
     """Let Chroma write its graph now, where that is due, so that no later reading does: its copy would be too old."""
     if copies.is_due(found.name, _often(found)):
         with copies.guarded(found.name, _often(found)):
-            await answer(found.get(limit=1, include=[]))
+            await maybe_await(found.get(limit=1, include=[]))
 
 
 def _often(found: Any) -> int:
     return int(found.configuration_json["hnsw"]["sync_threshold"])
 
 
-async def _dims(found: Any, place: Place) -> int:
+async def _dims(found: Any, place: StoreLocation) -> int:
     kept = found.metadata or {}
     version = kept.get("hef:format")
     if not isinstance(version, int) or version < 1:
@@ -223,23 +223,23 @@ async def _dims(found: Any, place: Place) -> int:
 async def _raise_format(found: Any, kept: dict[str, Any], dims: int) -> None:
     if kept["hef:format"] < _FINDS_SPACES:
         await _find_spaces(found, dims)
-    await answer(found.modify(metadata={**kept, "hef:format": FORMAT}))
+    await maybe_await(found.modify(metadata={**kept, "hef:format": FORMAT}))
 
 
 async def _find_spaces(found: Any, dims: int) -> None:
     """Give the rows of namespaces the metadata they are found by; an interrupted run is done again."""
-    spaces = await answer(found.get(where={"space": True}, include=["documents"]))
+    spaces = await maybe_await(found.get(where={"space": True}, include=["documents"]))
     for row, document in zip(spaces["ids"], spaces["documents"], strict=True):
-        if is_space(row):
-            metadata = space_metadata(space_of(document))
-            await answer(found.upsert(row, [list(blank(row, dims))], [metadata], [document]))
+        if is_namespace_row(row):
+            metadata = namespace_metadata(parse_namespace(document))
+            await maybe_await(found.upsert(row, [list(blank(row, dims))], [metadata], [document]))
 
 
 def _after_fork() -> None:
     global _opening, _lost
     _opening = threading.Lock()
     _lost = _lost or _used
-    forget_holds()
+    reset_after_fork()
 
 
 if hasattr(os, "register_at_fork"):

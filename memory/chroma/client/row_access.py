@@ -10,16 +10,16 @@ from ..embedding import Vector, blank
 from ..expiry import is_expired, now
 from ..filters import Clause
 from ..rows import EXPIRES, Metadata, Namespace, Record
-from .location import Place
-from .open_collection import Opened
-from .sync_async import answer
+from .location import StoreLocation
+from .open_collection import OpenCollection
+from .sync_async import maybe_await
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _T = TypeVar("_T")
 
-Held: TypeAlias = dict[str, tuple[Metadata, str | None]]
+RowData: TypeAlias = dict[str, tuple[Metadata, str | None]]
 """Metadata and document of rows, by id."""
 
 _PAGE = 5000
@@ -44,13 +44,13 @@ class Row:
 class Table:
     """An open collection, with Chroma's failures as `StoreError`; waits or is awaited as its client is."""
 
-    def __init__(self, place: Place, opened: Opened) -> None:
+    def __init__(self, place: StoreLocation, opened: OpenCollection) -> None:
         self._place = place
         self._opened = opened
 
-    async def get(self, ids: Sequence[str]) -> Held:
+    async def get(self, ids: Sequence[str]) -> RowData:
         """Return metadata and document of the rows that exist, by id."""
-        found: Held = {}
+        found: RowData = {}
         for some in self._batches(list(dict.fromkeys(ids))):
             found |= _held(await self._read(ids=some, include=["metadatas", "documents"]))
         return found
@@ -76,7 +76,7 @@ class Table:
         rows = await self._read(where=where, include=["embeddings"], limit=limit)
         return list(rows["ids"]), rows["embeddings"]
 
-    async def whole(self, where: Clause | None, limit: int) -> tuple[NDArray[Any], Held]:
+    async def whole(self, where: Clause | None, limit: int) -> tuple[NDArray[Any], RowData]:
         """Return vectors of the first rows that meet a condition, and in the same order what else they hold."""
         rows = await self._read(where=where, include=["embeddings", "metadatas", "documents"], limit=limit)
         return rows["embeddings"], _held(rows)
@@ -152,19 +152,19 @@ class Table:
 
     async def _answer(self, call: Any) -> Any:
         if self._opened.gate is None:
-            return await answer(call)
+            return await maybe_await(call)
         async with self._opened.gate:
-            return await answer(call)
+            return await maybe_await(call)
 
     def _batches(self, of: Sequence[_T]) -> Iterator[Sequence[_T]]:
         return (of[start : start + self._opened.batch] for start in range(0, len(of), self._opened.batch))
 
 
-def alive(held: Held) -> dict[str, Record]:
+def alive(held: RowData) -> dict[str, Record]:
     """Return the items that first rows hold and that have not expired, by the id of the row."""
     return {row: Record.of(*one) for row, one in held.items() if not is_expired(one[0])}
 
 
-def _held(rows: Any) -> Held:
+def _held(rows: Any) -> RowData:
     held = zip(rows["metadatas"], rows["documents"], strict=True)
     return dict(zip(rows["ids"], ((dict(metadata or {}), text) for metadata, text in held), strict=True))

@@ -9,12 +9,12 @@ from typing import Any, TypeVar, cast
 _T = TypeVar("_T")
 
 
-async def answer(call: _T | Awaitable[_T]) -> _T:
+async def maybe_await(call: _T | Awaitable[_T]) -> _T:
     """Return what a client answers, awaited where it is the asynchronous one."""
     return cast("_T", await call if isawaitable(call) else call)
 
 
-def run_through(work: Coroutine[Any, Any, _T]) -> _T:
+def run_sync(work: Coroutine[Any, Any, _T]) -> _T:
     """Run a coroutine over the client that waits, which never leaves anything to await, without an event loop."""
     try:
         work.send(None)

@@ -19,13 +19,13 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from ....contract import StoreError
-from ..client.location import Place
-from ..client.open_collection import Opened, abandon_place, close_place, open_place
+from ..client.location import StoreLocation
+from ..client.open_collection import OpenCollection, close_location, discard_location, open_location
 from ..embedding import blank
-from .folder_lock import alone
+from .folder_lock import exclusive
 from .hnsw_backup import drop_copies
 from .hnsw_files import blank_unused
-from .sqlite_release import DATABASE, await_closed
+from .sqlite_release import DATABASE, wait_until_closed
 
 _log = logging.getLogger(__name__)
 _MARK = "erasing"
@@ -34,21 +34,21 @@ _PATIENCE_S = 30.0
 _FEWEST = 2
 _FIELDS = ("ids", "embeddings", "metadatas", "documents")
 
-FILLER = "/"
+FILLER_ROW_ID = "/"
 """Id of a row that belongs to nothing, where an emptied graph would have none."""
 
 Report: TypeAlias = Callable[[int, int], None]
 """Is told how many rows were copied, and of how many."""
 
 
-def begin_erasing(place: Place) -> None:
+def mark_for_compaction(place: StoreLocation) -> None:
     """Mark a folder, before anything is deleted, as one that `compact` must still rewrite."""
     if place.path is not None:
         with place.faults("marked"):
             (place.path / _MARK).touch()
 
 
-def finish_erasing(place: Place) -> None:
+def resume_compaction(place: StoreLocation) -> None:
     """Compact a folder in which erasing was broken off; do nothing elsewhere.
 
     Where that fails, the folder is as whole as before, so it is put off to the next time.
@@ -61,7 +61,7 @@ def finish_erasing(place: Place) -> None:
         _log.warning("Traces of what was deleted are still in %s: %s", place, error)
 
 
-def compact(place: Place, report: Report | None = None) -> None:
+def compact(place: StoreLocation, report: Report | None = None) -> None:
     """Rewrite the collection and the files of a folder that nobody has open; elsewhere do nothing.
 
     Takes as long as writing all rows again, and for that time twice the room on the disk.
@@ -76,7 +76,7 @@ def compact(place: Place, report: Report | None = None) -> None:
     path = place.path
     if path is None:
         return
-    with place.faults("compacted"), alone(path):
+    with place.faults("compacted"), exclusive(path):
         with _open(place) as opened:
             _drop(opened, _copying(place), _retired(place))
             copy = _copy(opened, _copying(place), report)
@@ -89,31 +89,31 @@ def compact(place: Place, report: Report | None = None) -> None:
 
 
 @contextmanager
-def _open(place: Place) -> Iterator[Opened]:
-    opened = open_place(place, None)
+def _open(place: StoreLocation) -> Iterator[OpenCollection]:
+    opened = open_location(place, None)
     try:
         yield opened
     except BaseException:
-        abandon_place(place, opened)
+        discard_location(place, opened)
         raise
-    close_place(place, opened)
+    close_location(place, opened)
 
 
-def _copying(place: Place) -> str:
+def _copying(place: StoreLocation) -> str:
     return f"{place.collection}-copying"
 
 
-def _retired(place: Place) -> str:
+def _retired(place: StoreLocation) -> str:
     return f"{place.collection}-retired"
 
 
-def _drop(opened: Opened, *names: str) -> None:
+def _drop(opened: OpenCollection, *names: str) -> None:
     there = {found.name for found in opened.client.list_collections()}
     for name in there.intersection(names):
         opened.client.delete_collection(name)
 
 
-def _copy(opened: Opened, name: str, report: Report | None) -> Any:
+def _copy(opened: OpenCollection, name: str, report: Report | None) -> Any:
     """Copy all rows in their order, which is the order of listings, so that the new graph is on the disk.
 
     One that was never written is made anew at each opening, at the size of its first hundred rows and
@@ -136,13 +136,16 @@ def _copy(opened: Opened, name: str, report: Report | None) -> Any:
     if total < _FEWEST:
         for _ in range(_FEWEST):
             copy.upsert(
-                ids=[FILLER], embeddings=[blank(FILLER, opened.dims)], metadatas=[{"bare": True}], documents=["[]"]
+                ids=[FILLER_ROW_ID],
+                embeddings=[blank(FILLER_ROW_ID, opened.dims)],
+                metadatas=[{"bare": True}],
+                documents=["[]"],
             )
     copy.modify(configuration={"hnsw": {"sync_threshold": hnsw["sync_threshold"]}})
     return copy
 
 
-def _exchange(path: Path, old: str, new: str, place: Place) -> None:
+def _exchange(path: Path, old: str, new: str, place: StoreLocation) -> None:
     """Give the copy the collection's name, all or nothing; through Chroma there would be a moment without one."""
     with _database(path) as database:
         database.execute("BEGIN IMMEDIATE")
@@ -169,7 +172,7 @@ def _scrub(path: Path) -> None:
 
 @contextmanager
 def _database(path: Path) -> Iterator[sqlite3.Connection]:
-    if not await_closed(path):
+    if not wait_until_closed(path):
         raise StoreError(
             f"The database in {path} is still open in this process, so it cannot be rewritten. Start the process "
             "anew; what was deleted stays in the files until then."

@@ -21,7 +21,7 @@ _alone: dict[Path, int] = {}
 _guard = threading.Lock()
 
 
-def hold(path: Path) -> None:
+def acquire(path: Path) -> None:
     """Make a folder if there is none, and keep other processes out until it is let go as often as it was held.
 
     Chroma answers a second process from what it read at its opening, and two that write tear its graph apart.
@@ -38,7 +38,7 @@ def hold(path: Path) -> None:
         _holders[path] = _holders.get(path, 0) + 1
 
 
-def let_go(path: Path) -> None:
+def release(path: Path) -> None:
     """Give a held folder back; the last holder of this process frees it."""
     with _guard:
         _holders[path] -= 1
@@ -48,13 +48,13 @@ def let_go(path: Path) -> None:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
+def exclusive(path: Path) -> Iterator[None]:
     """Hold a folder for this thread alone; it may open it within.
 
     Raises:
         StoreError: If another process or another store of this one has it open.
     """
-    hold(path)
+    acquire(path)
     try:
         with _guard:
             if _holders[path] > 1:
@@ -68,10 +68,10 @@ def alone(path: Path) -> Iterator[None]:
         with _guard:
             if _alone.get(path) == threading.get_ident():
                 del _alone[path]
-        let_go(path)
+        release(path)
 
 
-def forget_holds() -> None:
+def reset_after_fork() -> None:
     """Drop what the parent holds, in a process that was just forked from it; the lock itself stays the parent's."""
     global _guard
     _guard = threading.Lock()

@@ -31,7 +31,7 @@ _LACKING = """
 """
 
 
-class GraphCopies:
+class HnswBackup:
     """The copies of one folder, for all stores of this process that have it open."""
 
     def __init__(self, path: Path, lacking: int) -> None:
@@ -89,26 +89,26 @@ class GraphCopies:
         return bool(done)
 
 
-_known: dict[Path, GraphCopies] = {}
+_known: dict[Path, HnswBackup] = {}
 """Folders that this process has opened, and not closed with success since."""
 
 
-def knows(path: Path) -> bool:
+def is_tracked(path: Path) -> bool:
     """Tell whether this process has opened a folder, and Chroma may have it open still."""
     return path in _known
 
 
-def copies_of(path: Path) -> GraphCopies:
+def hnsw_backup(path: Path) -> HnswBackup:
     """Return the copies of a folder; of one that somebody else has opened in this process nothing is known."""
-    return _known.setdefault(path, GraphCopies(path, sys.maxsize))
+    return _known.setdefault(path, HnswBackup(path, sys.maxsize))
 
 
-def settle(path: Path) -> None:
+def restore_torn(path: Path) -> None:
     """Put back the graphs that a killed process may have left torn; done once, before Chroma opens the folder."""
     for waste in path.glob(f"*{_WASTE}"):
         shutil.rmtree(waste)
     lacking = 0
-    for name, whole, rows in _on_disk(path):
+    for name, whole, rows in _hnsw_state(path):
         lacking += rows
         graph = path / name
         copy = _copy_of(graph)
@@ -120,7 +120,7 @@ def settle(path: Path) -> None:
             _copy_graph(copy, graph)
         elif copy.exists():
             _drop(copy)
-    _known[path] = GraphCopies(path, lacking)
+    _known[path] = HnswBackup(path, lacking)
 
 
 def forget(path: Path) -> None:
@@ -134,7 +134,7 @@ def drop_copies(path: Path) -> None:
         _drop(copy)
 
 
-def _on_disk(path: Path) -> list[tuple[str, bool, int]]:
+def _hnsw_state(path: Path) -> list[tuple[str, bool, int]]:
     """Return the graphs of a folder, whether they were ever written whole, and how many rows they lack."""
     if not (path / DATABASE).exists():
         return []

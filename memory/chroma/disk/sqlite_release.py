@@ -17,7 +17,7 @@ _PATIENCE_S = 30.0
 _PAUSE_S = 0.01
 
 
-def await_closed(path: Path) -> bool:
+def wait_until_closed(path: Path) -> bool:
     """Wait until Chroma has let go of a database that writes ahead, and tell whether it has.
 
     Its connections close in threads after its client did. The last one takes the log away, but where two close at

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from hef.contract import Cause, Dialogue, Reading, SetupError, View, look
+from hef.contract import Cause, Dialogue, Reading, SetupError, View, apply_view
 from hef.sem import SemDescription, Taxonomy
 
 MOODS = Taxonomy(
@@ -41,7 +41,7 @@ class WeatherSem:
         return [self._causes(dialogue, emotion) for dialogue, emotion in zip(dialogues, emotions, strict=True)]
 
     def _reading(self, dialogue: Dialogue, view: View) -> Reading:
-        counts = {mood: 1 + len(signs(look(dialogue, view), mood)) for mood in MOODS.labels}
+        counts = {mood: 1 + len(signs(apply_view(dialogue, view), mood)) for mood in MOODS.labels}
         shares = {mood: count / sum(counts.values()) for mood, count in counts.items()}
         return Reading(distribution=shares, sem=self.description.name, view=view)
 

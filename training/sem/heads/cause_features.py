@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ....contract.dialogue import Word
 from ....data.cause_annotations import MarkedDialogue
-from ....sem.runtime.cause_ranking import candidates, tokens_of
+from ....sem.runtime.cause_ranking import candidates, word_tokens
 from ....sem.runtime.encoding import DialogueEncoder, Encoded, pad
 from ..emotion_network import EmotionNetwork
 from .cause_head import join, over_labels
@@ -66,7 +66,7 @@ def read_features(
 
 
 def _features(row: MarkedDialogue, encoded: Encoded, states: Tensor, says: Tensor, labels: Sequence[str]) -> Features:
-    spread = {word: tokens_of(encoded, word) for word in candidates(row.turns, light=True)}
+    spread = {word: word_tokens(encoded, word) for word in candidates(row.turns, light=True)}
     words = tuple(word for word, places in spread.items() if places)
     tokens = [place for word in words for place in spread[word]]
     marked, column = set(row.places), list(labels).index(row.emotion)

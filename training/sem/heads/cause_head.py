@@ -9,7 +9,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from ....contract.text import carries_content
+from ....contract.text import is_content_word
 
 LEXICAL = 4
 """Facts about a token without its context: rarity, length, whether it goes on a word or is a function word."""
@@ -29,7 +29,7 @@ def lexicon_of(tokenizer: Tokenizer) -> Tensor:
         rarity = 4 * math.log(number + 1) / math.log(size + 1) - 3
         length = min(len(letters), 10) / 5 - 1
         continues = letters != token
-        lexicon[number] = torch.tensor([rarity, length, continues, not continues and not carries_content(letters)])
+        lexicon[number] = torch.tensor([rarity, length, continues, not continues and not is_content_word(letters)])
     return lexicon
 
 
