@@ -93,16 +93,16 @@ def measured(chosen: argparse.Namespace) -> dict[str, Any]:
 def rates(engine: Engine, runs: int, prompt: int = 256, steps: int = 24) -> dict[str, float]:
     """Return tokens a second and a CPU second, reading a prompt and decoding behind it."""
     ids = engine.encode("It was a long day, and nobody knew what would come of it. " * 40)[:prompt]
-    network, found = engine.network, dict[str, float]()
+    network, found = engine.backend, dict[str, float]()
 
     def decode(cache: Any) -> None:
         for token in ids[:steps]:
-            network.read([token], cache)
+            network.forward([token], cache)
 
     for _ in range(runs):
-        cache = network.fresh()
+        cache = network.new_cache()
         for name, count, work in (
-            ("prefill", prompt, lambda cache=cache: network.read(ids, cache)),
+            ("prefill", prompt, lambda cache=cache: network.forward(ids, cache)),
             ("decode", steps, lambda cache=cache: decode(cache)),
         ):
             wall, cpu = clocked(work)
@@ -128,7 +128,7 @@ def greedy(engine: Engine, prompt: list[int], longest: int) -> list[int]:
     pick = make_sampler(Sampling.model_validate({"repetition_penalty": PENALTY}))
     state = engine.start(prompt)
     written = [pick(state.ids, state.logits)]
-    while len(written) < longest and written[-1] not in engine.ends:
+    while len(written) < longest and written[-1] not in engine.eos_ids:
         engine.advance(state, written[-1])
         written.append(pick(state.ids, state.logits))
     return written
@@ -138,7 +138,7 @@ def would_write(engine: Engine, prompt: list[int], text: list[int]) -> bool:
     """Tell whether greedy decoding gives exactly this text."""
     pick = make_sampler(Sampling.model_validate({"repetition_penalty": PENALTY}))
     state = engine.start(prompt)
-    logits = [state.logits, *engine.branch(state, [text[:-1]])[0]]
+    logits = [state.logits, *engine.forward_branches(state, [text[:-1]])[0]]
     return all(pick([*prompt, *text[:at]], logits[at]) == token for at, token in enumerate(text))
 
 

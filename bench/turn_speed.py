@@ -170,7 +170,10 @@ def _watch(model: BaseChatModel, events: Callable[[_Calls], Iterator[tuple[str, 
     if before and isinstance(model, LocalChat):
         after = model.work
         turn.calls = after.prompts - before.prompts
-        turn.given, turn.computed = after.given - before.given, after.computed - before.computed
+        turn.given, turn.computed = (
+            after.prompt_tokens - before.prompt_tokens,
+            after.prefilled_tokens - before.prefilled_tokens,
+        )
     return turn
 
 

@@ -43,14 +43,14 @@ def sems(as_json: options.JsonOption = False) -> None:
 
 def _table(found: dict[str, SemDescription]) -> Table:
     """Return one row a SEM, with a column for each figure that any of them has."""
-    figures = list(dict.fromkeys(name for held in found.values() for name in held.figures))
+    figures = list(dict.fromkeys(name for held in found.values() for name in held.metrics))
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     table.add_column("SEM")
     table.add_column("labels", justify="right")
     for name in figures:
         table.add_column(_HEADS.get(name, name), justify="right")
     for name, held in found.items():
-        measured = [_figure(held.figures[figure]) if figure in held.figures else "" for figure in figures]
+        measured = [_figure(held.metrics[figure]) if figure in held.metrics else "" for figure in figures]
         labels = str(len(held.taxonomy.labels))
         table.add_row(Text(name, style=f"bold {ACCENT}"), labels, *measured)
     return table
@@ -81,6 +81,6 @@ def _row(name: str, held: SemDescription | Exception) -> dict[str, Any]:
         "licence": held.licence,
         "size_mb": held.size_mb,
         "source": held.source,
-        "figures": dict(held.figures),
+        "figures": dict(held.metrics),
         "prediction_sets": held.prediction_sets is not None,
     }

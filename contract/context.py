@@ -114,7 +114,7 @@ class HefContext(BaseModel):
         "re-query the $evidence",
         "coarse_emotion",
     )
-    prompt_fine: str = _template(
+    prompt_all_labels: str = _template(
         "The question among all $labels, about $dialogue, where there is no reading of a SEM", "coarse_emotion"
     )
     prompt_one_prompt: str = _template(

@@ -55,7 +55,7 @@ class PoolingWeights(BaseModel):
     origin: Origin | None = Field(default=None, description="How it was fitted; None for the cautious default")
 
     @classmethod
-    def cautious(cls, sem: str, model: str, form: Form) -> Self:
+    def default(cls, sem: str, model: str, form: Form) -> Self:
         """Return the join of a pair that nobody has fitted: the LLM's word counts little.
 
         A score of a 135M and of a 1.5B model were both worth about 0.15; a bare label doubles the

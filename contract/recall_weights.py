@@ -22,10 +22,10 @@ class RecallWeights(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    meaning: float = Field(default=1.0, ge=0, description="Weight of what is meant")
-    words: float = Field(default=0.1, ge=0, description="Weight of shared words, rare ones above all")
-    detail: float = Field(default=0.3, ge=0, description="Weight of how much a turn says")
+    similarity: float = Field(default=1.0, ge=0, description="Weight of what is meant")
+    lexical: float = Field(default=0.1, ge=0, description="Weight of shared words, rare ones above all")
+    length: float = Field(default=0.3, ge=0, description="Weight of how much a turn says")
     recency: float = Field(default=0.02, ge=0, description="Weight of how new a turn is")
     emotion: float = Field(default=0.02, ge=0, description="Weight of how clear its emotion was")
-    least: float = Field(default=-1.0, ge=-1, le=1, description="Meaning below which a turn is not recalled")
-    half_life: float = Field(default=30.0, gt=0, description="Days after which a turn is half as new")
+    min_similarity: float = Field(default=-1.0, ge=-1, le=1, description="Meaning below which a turn is not recalled")
+    half_life_days: float = Field(default=30.0, gt=0, description="Days after which a turn is half as new")

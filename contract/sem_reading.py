@@ -39,10 +39,10 @@ class Reading(BaseModel):
     distribution: dict[str, float] = Field(description="Calibrated probability of each label; sums to 1")
     sem: str = Field(default="", description="Name of the SEM")
     view: View = Field(default="dialogue", description="Which turns it looked at")
-    weight: float = Field(
+    pool_weight: float = Field(
         default=1.0, ge=0, le=1, description="How much it counts beside a first look when the looks are pooled"
     )
-    dropped: int = Field(default=0, ge=0, description="How many of the oldest turns did not fit its window")
+    truncated_turns: int = Field(default=0, ge=0, description="How many of the oldest turns did not fit its window")
     primary: tuple[str, ...] = Field(default=(), description="The primary emotions, most probable first")
     evidence: Evidence | None = Field(default=None, description="On a re-query: about the LLM's hypothesis")
     round: int = Field(default=0, ge=0, description="0 for the first look of a turn, then one more each re-query")

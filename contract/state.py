@@ -42,7 +42,7 @@ class HefOutput(TypedDict):
 class HefState(HefInput, total=False):
     """All that nodes share; everything but `messages` and `empathy` stays inside the graph."""
 
-    evidence: Annotated[dict[str, str], merge_explanations]
+    explanations: Annotated[dict[str, str], merge_explanations]
     """Node -> what it found in this turn, in one line."""
     readings: Annotated[list[Reading], JsonValue]
     """One a round of this turn."""

@@ -79,9 +79,9 @@ class LocalChat(ChatHuggingFace):
     bfloat16 where the machine computes in it, else float32."""
     device: str = "auto"
     """A torch device; `auto` is a GPU where there is one, and the CPU for the embedded model."""
-    window: int | None = Field(None, ge=64)
+    context_window: int | None = Field(None, ge=64)
     """How many tokens prompt and reply may have together; None means as many as the model can."""
-    kept_tokens: int = Field(4096, ge=0)
+    prefix_cache_tokens: int = Field(4096, ge=0)
     """How many tokens of earlier texts keep their caches, so that a prompt that begins alike is read faster."""
 
     _engine: Engine = PrivateAttr()
@@ -94,7 +94,7 @@ class LocalChat(ChatHuggingFace):
         if refused := given - known - _MEANINGLESS:
             raise SetupError(f"LocalChat takes no {', '.join(sorted(refused))}; it takes {', '.join(_TAKEN)}")
         super().__init__(**kwargs)
-        self._engine = Engine(self._loader(), window=self.window, kept_tokens=self.kept_tokens)
+        self._engine = Engine(self._loader(), window=self.context_window, kept_tokens=self.prefix_cache_tokens)
         named = str(self.model_id)
         self._scorer = Scorer(self._engine, neutral_cache_dir(named) if is_embedded(named) else None)
 
@@ -112,7 +112,7 @@ class LocalChat(ChatHuggingFace):
     with_structured_output = BaseChatModel.with_structured_output  # type: ignore[assignment, pydantic-field]
 
     @property
-    def name_of_model(self) -> str:
+    def short_name(self) -> str:
         """A short name, by which fits are found, too: of the folder, or of the model on the hub without its owner."""
         given = str(self.model_id)
         return embedded_name(given) if is_embedded(given) else Path(given).name
@@ -123,7 +123,12 @@ class LocalChat(ChatHuggingFace):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"model_id": self.model_id, "precision": self.precision, "window": self.window, **self._settings()}
+        return {
+            "model_id": self.model_id,
+            "precision": self.precision,
+            "window": self.context_window,
+            **self._settings(),
+        }
 
     def get_token_ids(self, text: str) -> list[int]:
         """Return the tokens of a text, by the model's own tokenizer."""
@@ -176,7 +181,7 @@ class LocalChat(ChatHuggingFace):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         engine, settings = self._engine, self._sampling({**kwargs, "stop": stop})
-        budget = max(engine.window - settings.max_tokens, engine.window // 2)
+        budget = max(engine.context_window - settings.max_tokens, engine.context_window // 2)
         prompt = engine.encode(engine.prompter.text(messages, budget=budget))
         with closing(stream_text(engine, prompt, settings)) as pieces:
             for piece in pieces:
@@ -224,7 +229,7 @@ class LocalChat(ChatHuggingFace):
             usage_metadata=UsageMetadata(
                 input_tokens=read, output_tokens=piece.tokens, total_tokens=read + piece.tokens
             ),
-            response_metadata={"model_name": self.name_of_model, "finish_reason": piece.finish},
+            response_metadata={"model_name": self.short_name, "finish_reason": piece.finish},
             chunk_position="last",
         )
 
@@ -233,10 +238,10 @@ class LocalChat(ChatHuggingFace):
 
     def _sampling(self, call: dict[str, Any]) -> Sampling:
         """Join what the model suggests, what the constructor was given, and what the call says."""
-        return sampling(self._engine.suggested, self._settings(), call)
+        return sampling(self._engine.default_sampling, self._settings(), call)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        named = LangSmithParams(ls_provider="hef", ls_model_name=str(kwargs.get("model") or self.name_of_model))
+        named = LangSmithParams(ls_provider="hef", ls_model_name=str(kwargs.get("model") or self.short_name))
         return {**super()._get_ls_params(stop=stop, **kwargs), **named}
 
     def _loader(self) -> Callable[[], Backend]:

@@ -61,7 +61,7 @@ def resolve_model(spec: BaseChatModel | str | None) -> BaseChatModel:
 def model_name(model: BaseChatModel) -> str:
     """Return a short name of a chat model to show."""
     if isinstance(model, LocalChat):
-        return model.name_of_model
+        return model.short_name
     names = (getattr(model, field, None) for field in ("model_name", "model", "model_id"))
     return next((name for name in names if isinstance(name, str) and name), model._llm_type)
 

@@ -101,21 +101,21 @@ class Scorer:
     ) -> dict[str, float]:
         """Return the log-probability of each choice; see `ChoiceScorer`."""
         each = _distinct(choices)
-        neutral = [self._about_nothing(self._head(empty, prefix), each) for empty in content_free]
-        return calibrated(each, log_likelihoods(self._engine, self._head(messages, prefix), each), neutral)
+        neutral = [self._neutral_scores(self._prompt_prefix(empty, prefix), each) for empty in content_free]
+        return calibrated(each, log_likelihoods(self._engine, self._prompt_prefix(messages, prefix), each), neutral)
 
     def log_likelihood(self, messages: Sequence[MessageLikeRepresentation], reply: str) -> tuple[float, int]:
         """Return the log-likelihood of a reply and its tokens; see `ReplyScorer`."""
         (said,) = _distinct([reply.strip()])
-        head = self._head(messages, "")
+        head = self._prompt_prefix(messages, "")
         _, (ending,) = _split(self._engine, head, [said])
         return log_likelihoods(self._engine, head, [said])[0], len(ending)
 
-    def _head(self, messages: Sequence[MessageLikeRepresentation], prefix: str) -> str:
-        budget = self._engine.window * 7 // 8
+    def _prompt_prefix(self, messages: Sequence[MessageLikeRepresentation], prefix: str) -> str:
+        budget = self._engine.context_window * 7 // 8
         return self._engine.prompter.text(convert_to_messages(messages), prefix=prefix, budget=budget)
 
-    def _about_nothing(self, head: str, choices: tuple[str, ...]) -> list[float]:
+    def _neutral_scores(self, head: str, choices: tuple[str, ...]) -> list[float]:
         if (head, choices) not in self._neutral:
             if len(self._neutral) >= _REMEMBERED:
                 self._neutral.clear()
@@ -126,7 +126,7 @@ class Scorer:
         """Read a score about nothing from the notes, or compute it and note it."""
         if self._notes is None:
             return log_likelihoods(self._engine, head, choices)
-        key = json.dumps([self._engine.kind, head, *choices])
+        key = json.dumps([self._engine.weight_format, head, *choices])
         path = self._notes / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
         with suppress(OSError, ValueError):
             found = json.loads(path.read_text(encoding="utf-8"))
@@ -148,7 +148,7 @@ def log_likelihoods(engine: Engine, head: str, choices: Sequence[str]) -> list[f
     """
     prompt, endings = _split(engine, head, choices)
     state = engine.start(prompt)
-    engine.keep(state)
+    engine.cache_prefix(state)
     first = _log_softmax(state.logits)
     totals = [float(first[ending[0]]) for ending in endings]
     longer = [at for at, ending in enumerate(endings) if len(ending) > 1]
@@ -197,7 +197,7 @@ def _split(engine: Engine, head: str, choices: Sequence[str]) -> tuple[list[int]
 
 def _rest(engine: Engine, state: State, endings: Sequence[Sequence[int]]) -> list[float]:
     """Return what the tokens after the first add to each ending."""
-    branches = engine.branch(state, [ending[:-1] for ending in endings])
+    branches = engine.forward_branches(state, [ending[:-1] for ending in endings])
     return [
         fsum(float(_log_softmax(logits)[token]) for logits, token in zip(branch, ending[1:], strict=True))
         for branch, ending in zip(branches, endings, strict=True)

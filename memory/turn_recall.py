@@ -114,7 +114,7 @@ def _recall(namespace: tuple[str, ...], wanted: RecallQuery) -> Question[list[Me
     if wanted.limit < 1:
         return []
     size = wanted.limit + len(wanted.held) + OVERFETCH
-    while wanted.query.strip() and wanted.weights.meaning:
+    while wanted.query.strip() and wanted.weights.similarity:
         found = yield SearchOp(namespace, None, size, 0, wanted.query)
         if not any(item.score is not None for item in found):
             break
@@ -132,7 +132,7 @@ def _chosen(wanted: RecallQuery, items: Iterable[SearchItem]) -> list[Memory]:
 
 def _below_threshold(item: SearchItem, wanted: RecallQuery) -> bool:
     """Say whether what is no nearer than an item cannot be recalled."""
-    return item.score is not None and item.score < wanted.weights.least
+    return item.score is not None and item.score < wanted.weights.min_similarity
 
 
 def _top_k_stable(found: Sequence[SearchItem], chosen: Sequence[Memory], wanted: RecallQuery) -> bool:

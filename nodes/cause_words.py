@@ -30,12 +30,12 @@ def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
             raise
         except Exception as error:
             record_suppressed_error(error)
-            return {"evidence": {"cause_words": ""}, "faults": {"cause_words": f"no cause words: {error}"}}
+            return {"explanations": {"cause_words": ""}, "faults": {"cause_words": f"no cause words: {error}"}}
         causes = tuple(cause.model_copy(update={"turn": cause.turn + earlier}) for cause in answer.artifact)
         emit(runtime, "causes", causes=[cause.model_dump() for cause in causes])
         update: Update = {
             "empathy": empathy.model_copy(update={"causes": causes}),
-            "evidence": {"cause_words": explain_causes(causes)},
+            "explanations": {"cause_words": explain_causes(causes)},
             "faults": {"cause_words": ""},
         }
         return {**update, "messages": messages} if trace else update

@@ -92,7 +92,7 @@ def _verdict(
     )
     emit(runtime, "verdict", verdict.requeries, **verdict.model_dump(exclude={"turn", "requeries", "scores"}))
     told = {"coarse_emotion": explain_verdict(verdict) if found else ""}
-    return {"verdict": verdict, "evidence": told, "faults": {"coarse_emotion": fault}}
+    return {"verdict": verdict, "explanations": told, "faults": {"coarse_emotion": fault}}
 
 
 def _named(found: Judgement | None, readings: list[Reading]) -> str | None:

@@ -29,7 +29,7 @@ def confirm_emotion_node(taxonomy: Taxonomy) -> Node:
         review = _ask(state, taxonomy)
         empathy = apply_review(state["empathy"], review)
         emit_decision(runtime, empathy)
-        return {"empathy": empathy, "evidence": {"confirm_emotion": explain_review(state["empathy"], review)}}
+        return {"empathy": empathy, "explanations": {"confirm_emotion": explain_review(state["empathy"], review)}}
 
     return confirm_emotion
 

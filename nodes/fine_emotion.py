@@ -41,7 +41,7 @@ def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: FitRegistr
         )
         emit_decision(runtime, empathy)
         # Nobody was asked yet about this decision; what stands there is of an earlier turn.
-        return {"empathy": empathy, "evidence": {"fine_emotion": explain_decision(empathy), "confirm_emotion": ""}}
+        return {"empathy": empathy, "explanations": {"fine_emotion": explain_decision(empathy), "confirm_emotion": ""}}
 
     return fine_emotion
 
@@ -50,4 +50,4 @@ def _fit(fits: FitRegistry, verdict: Verdict | None) -> PoolingWeights | None:
     """Return the fit of the LLM that judged, which the settings of a run may have chosen."""
     if verdict is None or verdict.model is None:
         return None
-    return fits.of(verdict.model, pooling_form(verdict))
+    return fits.get(verdict.model, pooling_form(verdict))

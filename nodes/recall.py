@@ -24,7 +24,7 @@ def recall(state: HefState, runtime: Runtime[Any]) -> Update:
     """Search this user's memory for past turns that bear on the last message."""
     settings = run_settings(runtime)
     if runtime.store is None or settings.user_id is None or settings.memory_limit == 0:
-        return {"memories": [], "evidence": {"recall": ""}, "faults": {"recall": ""}}
+        return {"memories": [], "explanations": {"recall": ""}, "faults": {"recall": ""}}
     found: list[Memory] = []
     fault = ""
     try:
@@ -39,7 +39,7 @@ def recall(state: HefState, runtime: Runtime[Any]) -> Update:
     return {
         # Plain values: where the step is cut short beside this node, what it wrote is stored as it stands.
         "memories": [memory.model_dump(mode="json") for memory in found],
-        "evidence": {"recall": of_memories(found)},
+        "explanations": {"recall": of_memories(found)},
         "faults": {"recall": fault},
     }
 

@@ -78,14 +78,15 @@ def call_tool(tool: BaseTool, arguments: dict[str, Any]) -> tuple[ToolMessage, l
 def _update(readings: list[Reading], fault: str) -> Update:
     return {
         "readings": readings,
-        "evidence": {"sem_emotion": explain_readings(readings)},
+        "explanations": {"sem_emotion": explain_readings(readings)},
         "faults": {"sem_emotion": fault},
     }
 
 
 def _faults(reading: Reading, dialogue: list[Turn]) -> str:
-    if reading.dropped:
-        return f"the dialogue is longer than the SEM's window: its oldest part ({reading.dropped} turns) was not read"
+    if reading.truncated_turns:
+        lost = reading.truncated_turns
+        return f"the dialogue is longer than the SEM's window: its oldest part ({lost} turns) was not read"
     text = dialogue[-1].text
     letters = [character for character in text if character.isalpha()]
     if letters and sum(character.isascii() for character in letters) < len(letters) / 2:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from ..contract import SetupError
 
-NAMES = ("system", "score", "coarse", "fine", "one_prompt", "repair", "draft", "note")
+NAMES = ("system", "score", "coarse", "all_labels", "one_prompt", "repair", "draft", "note")
 
 Overrides: TypeAlias = Mapping[str, str] | Path | str
 """Template name -> text, or a folder with a file `NAME.md` for each template that it replaces."""

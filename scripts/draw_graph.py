@@ -45,7 +45,7 @@ def main() -> None:
     hef = create_hef().compile(name="hef")
     draw(hef, folder / "graph.png", about_forms(hef))
     turn = disagreeing_turn()
-    draw(hef, folder / "graph_turn.png", turn["evidence"], turn["edges"])
+    draw(hef, folder / "graph_turn.png", turn["explanations"], turn["edges"])
 
 
 def about_forms(hef: Any) -> dict[str, str]:
@@ -80,8 +80,8 @@ def disagreeing_turn() -> dict[str, Any]:
         for update in hef.stream(given, config, context=context, stream_mode="updates"):
             nodes += [name for name in update if not name.startswith("__")]
     held = hef.get_state(config).values
-    evidence = {"__start__": f'"{SAID}"', **held["evidence"], "draft_response": held["messages"][-1].text}
-    return {"evidence": evidence, "edges": way(hef, nodes)}
+    evidence = {"__start__": f'"{SAID}"', **held["explanations"], "draft_response": held["messages"][-1].text}
+    return {"explanations": evidence, "edges": way(hef, nodes)}
 
 
 def way(hef: Any, nodes: list[str]) -> set[tuple[str, str]]:

@@ -82,7 +82,7 @@ def check_description(sem: Sem) -> None:
             _fail(sem, f"`description.{field}` is blank")
     if not about.languages:
         _fail(sem, "`description.languages` is empty; give ISO 639-1 codes such as 'en'")
-    for field, value in {"size_mb": about.size_mb, **about.figures}.items():
+    for field, value in {"size_mb": about.size_mb, **about.metrics}.items():
         if not isfinite(value) or (field == "size_mb" and value < 0):
             _fail(sem, f"`description` gives {field} as {value}")
 

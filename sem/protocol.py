@@ -29,7 +29,7 @@ class SemDescription:
     """Size of the weights in megabytes (10^6 bytes)."""
     source: str = ""
     """Where the weights come from."""
-    figures: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
     """Measured figures, for example `{"top1": 0.52}`; how is said in the model card."""
     prediction_sets: PredictionSets | None = None
     """What a stated coverage asks of a label's probability; None where it was not fitted."""

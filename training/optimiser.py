@@ -31,7 +31,7 @@ class Optimiser:
         self._optimizer = torch.optim.AdamW(learned, lr=learning_rate, weight_decay=weight_decay, fused=True)
         self._schedule = torch.optim.lr_scheduler.LambdaLR(self._optimizer, lambda step: _rate(step, steps, warmup))
 
-    def take(self, loss: Tensor) -> float:
+    def step_down(self, loss: Tensor) -> float:
         """Take one step down a loss; return it as a number."""
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

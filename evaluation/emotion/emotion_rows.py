@@ -39,7 +39,7 @@ def notes(run: EmotionRun) -> list[str]:
 def _gain_line(gain: Gain) -> str:
     held = gain.gain
     return (
-        f"two_stage gains {100 * held.value:+z.1f} points over the better half, {gain.over} "
+        f"two_stage gains {100 * held.value:+z.1f} points over the better half, {gain.baseline} "
         f"(95% interval {100 * held.low:+z.1f} to {100 * held.high:+z.1f}, drawn in pairs)"
     )
 

@@ -37,7 +37,7 @@ class Gain(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    over: str = Field(description="The better half on these samples")
+    baseline: str = Field(description="The better half on these samples")
     gain: Estimate = Field(description="Accuracy of two_stage minus that of the better half; drawn in pairs")
 
 
@@ -77,13 +77,13 @@ class Pair:
         records = record_turns(hef, context, samples, self.answers, self.sem.description.taxonomy.labels, told)
         fits = FitRegistry(self.sem.description.name, fit)
         return [
-            replace(one, fit=fits.of(self.llm or "", pooling_form(one.judged))) if one.judged else one
+            replace(one, fit=fits.get(self.llm or "", pooling_form(one.judged))) if one.judged else one
             for one in records
         ]
 
     def fit(self, context: HefContext, samples: Sequence[Sample], *, data: str, seed: int) -> PoolingWeights:
         """Fit the join: of an LLM that scores, with what it says about nothing taken off or not, as it is better."""
-        cautious = PoolingWeights.cautious(self.sem.description.name, self.llm or "", "scored")
+        cautious = PoolingWeights.default(self.sem.description.name, self.llm or "", "scored")
         labels = self.sem.description.taxonomy.labels
         tried: list[tuple[float, PoolingWeights]] = []
         for content_free in (True, False):
@@ -128,7 +128,7 @@ def gain_over_halves(records: dict[Strategy, list[TurnRecord]], samples: Sequenc
         return None
     right = {name: hits(found, samples) for name, found in records.items()}
     better = max(HALVES, key=lambda name: float(right[name].mean()))
-    return Gain(over=better, gain=paired(right["two_stage"], right[better], samples))
+    return Gain(baseline=better, gain=paired(right["two_stage"], right[better], samples))
 
 
 def hits(records: Sequence[TurnRecord], samples: Sequence[Sample]) -> Any:

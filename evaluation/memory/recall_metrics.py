@@ -81,7 +81,7 @@ class RecallBench:
             for name in ("words", "detail", "recency", "emotion"):
                 found[f"without {name}"] = self._hef(weights=RecallWeights(**{name: 0.0}))
             for least in (0.1, 0.2):
-                found[f"least meaning {least}"] = self._hef(weights=RecallWeights(least=least))
+                found[f"least meaning {least}"] = self._hef(weights=RecallWeights(min_similarity=least))
         return found
 
     def _hef(self, store: BaseStore | None = None, weights: RecallWeights | None = None) -> AnswerCost:

@@ -20,38 +20,38 @@ class Backend(Protocol):
         ...
 
     @property
-    def kind(self) -> str:
+    def weight_format(self) -> str:
         """How the weights are held; what two kinds compute differs a little."""
         ...
 
     @property
-    def window(self) -> int:
+    def context_window(self) -> int:
         """How many tokens a text may have."""
         ...
 
     @property
-    def ends(self) -> frozenset[int]:
+    def eos_ids(self) -> frozenset[int]:
         """The tokens that end a reply."""
         ...
 
     @property
-    def suggested(self) -> Mapping[str, Any]:
+    def default_sampling(self) -> Mapping[str, Any]:
         """The sampling settings that come with the model."""
         ...
 
-    def fresh(self) -> Any:
+    def new_cache(self) -> Any:
         """Return a cache that holds nothing."""
         ...
 
-    def held(self, cache: Any) -> int:
+    def cached_length(self, cache: Any) -> int:
         """Return how many tokens a cache holds that can be cut back; 0 for one that cannot."""
         ...
 
-    def cut(self, cache: Any, length: int) -> Any:
+    def truncate(self, cache: Any, length: int) -> Any:
         """Return a copy of the first tokens of a cache."""
         ...
 
-    def read(self, ids: Sequence[int], cache: Any) -> Array:
+    def forward(self, ids: Sequence[int], cache: Any) -> Array:
         """Add tokens to a cache; return the logits after the last one, of shape (vocabulary,).
 
         Raises:
@@ -59,7 +59,7 @@ class Backend(Protocol):
         """
         ...
 
-    def branch(self, endings: Sequence[Sequence[int]], cache: Any) -> list[Array]:
+    def forward_branches(self, endings: Sequence[Sequence[int]], cache: Any) -> list[Array]:
         """Return for each ending the logits after each of its tokens, leaving the cache as it is.
 
         Raises:

@@ -38,9 +38,9 @@ class Usage:
 
     prompts: int = 0
     """Prompts that were read."""
-    given: int = 0
+    prompt_tokens: int = 0
     """Their tokens."""
-    computed: int = 0
+    prefilled_tokens: int = 0
     """Those of their tokens that no kept text began with."""
 
 
@@ -62,79 +62,79 @@ class Engine:
         self.work = Usage()
 
     @property
-    def network(self) -> Backend:
+    def backend(self) -> Backend:
         """What computes."""
         with self._lock:
             self._loaded = self._loaded or self._load()
             return self._loaded
 
     @property
-    def kind(self) -> str:
+    def weight_format(self) -> str:
         """How the weights are held."""
-        return self.network.kind
+        return self.backend.weight_format
 
     @property
-    def suggested(self) -> Mapping[str, Any]:
+    def default_sampling(self) -> Mapping[str, Any]:
         """The sampling settings that come with the model."""
-        return self.network.suggested
+        return self.backend.default_sampling
 
     @cached_property
-    def window(self) -> int:
+    def context_window(self) -> int:
         """How many tokens a text may have."""
-        able = self.network.window
+        able = self.backend.context_window
         return min(able, self._window or able)
 
     @cached_property
     def prompter(self) -> Prompter:
         """What makes messages into the model's prompt."""
-        return Prompter(self.network.tokenizer)
+        return Prompter(self.backend.tokenizer)
 
     @cached_property
-    def ends(self) -> frozenset[int]:
+    def eos_ids(self) -> frozenset[int]:
         """The tokens that end a reply."""
-        return self.network.ends
+        return self.backend.eos_ids
 
     def encode(self, text: str) -> list[int]:
         """Return the tokens of a text that already holds all its special tokens."""
-        ids: list[int] = self.network.tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids: list[int] = self.backend.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of tokens, without special ones."""
         options = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
-        return str(self.network.tokenizer.decode(list(ids), **options))
+        return str(self.backend.tokenizer.decode(list(ids), **options))
 
     def start(self, ids: Sequence[int]) -> State:
         """Read a prompt, of which only the part is computed that no kept text began with."""
         ids = list(ids)
-        cache, known = self._begun(ids)
+        cache, known = self._longest_prefix(ids)
         with self._lock:
             self.work.prompts += 1
-            self.work.given += len(ids)
-            self.work.computed += len(ids) - known
-        return State(ids, cache, self.network.read(ids[known:], cache))
+            self.work.prompt_tokens += len(ids)
+            self.work.prefilled_tokens += len(ids) - known
+        return State(ids, cache, self.backend.forward(ids[known:], cache))
 
     def advance(self, state: State, token: int) -> None:
         """Append one token."""
-        logits = self.network.read([token], state.cache)
+        logits = self.backend.forward([token], state.cache)
         state.ids.append(token)
         state.logits = logits
 
-    def branch(self, state: State, endings: Sequence[Sequence[int]]) -> list[Array]:
+    def forward_branches(self, state: State, endings: Sequence[Sequence[int]]) -> list[Array]:
         """Return the logits after each token of several endings, leaving the state as it is.
 
         Returns:
             One array an ending, of shape (its tokens, vocabulary).
         """
-        return self.network.branch(endings, state.cache)
+        return self.backend.forward_branches(endings, state.cache)
 
-    def keep(self, state: State) -> None:
+    def cache_prefix(self, state: State) -> None:
         """Keep a finished text for later ones; the state must not be advanced any more.
 
         A cache is passed over that cannot be cut back, or that an error left half written.
         """
         ids, cache = list(state.ids), state.cache
-        if self.network.held(cache) != len(ids):
+        if self.backend.cached_length(cache) != len(ids):
             return
         with self._lock:
             others = [(held, kept) for held, kept in self._caches if held != ids[: len(held)]]
@@ -142,15 +142,15 @@ class Engine:
             while sum(len(held) for held, _ in self._caches) > self._kept_tokens:
                 self._caches.pop()
 
-    def _begun(self, ids: list[int]) -> tuple[Any, int]:
+    def _longest_prefix(self, ids: list[int]) -> tuple[Any, int]:
         """Return a cache to go on from and how many of the tokens it holds."""
         with self._lock:
             shared = [_shared(ids[:-1], held) for held, _ in self._caches]
             if not shared or (best := max(shared)) < _WORTH_COPYING:
-                return self.network.fresh(), 0
+                return self.backend.new_cache(), 0
             held, cache = self._caches.pop(shared.index(best))
             self._caches.insert(0, (held, cache))
-        return self.network.cut(cache, best), best
+        return self.backend.truncate(cache, best), best
 
 
 def _shared(first: Sequence[int], second: Sequence[int]) -> int:

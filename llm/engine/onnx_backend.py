@@ -67,38 +67,38 @@ class OnnxBackend:
             raise ValueError(f"model.onnx: {error}") from error
 
     @property
-    def kind(self) -> str:
+    def weight_format(self) -> str:
         """4 bits."""
         return "onnx-4-bit"
 
     @property
-    def suggested(self) -> Mapping[str, Any]:
+    def default_sampling(self) -> Mapping[str, Any]:
         """Nothing: the most probable token is taken."""
         return {}
 
     @property
-    def window(self) -> int:
+    def context_window(self) -> int:
         """How many positions the model knows."""
         return int(self._config["max_position_embeddings"])
 
     @property
-    def ends(self) -> frozenset[int]:
+    def eos_ids(self) -> frozenset[int]:
         """The token that the generation settings call an end."""
         return frozenset([int(self._generation["eos_token_id"])])
 
-    def fresh(self) -> _Cache:
+    def new_cache(self) -> _Cache:
         """Return an empty cache."""
         return _Cache(self._buffer(0))
 
-    def held(self, cache: _Cache) -> int:
+    def cached_length(self, cache: _Cache) -> int:
         """Return how many tokens a cache holds."""
         return cache.length
 
-    def cut(self, cache: _Cache, length: int) -> _Cache:
+    def truncate(self, cache: _Cache, length: int) -> _Cache:
         """Return a copy of the first tokens of a cache."""
         return _Cache(self._copy(cache.buffer, length, length), length)
 
-    def read(self, ids: Sequence[int], cache: _Cache) -> Array:
+    def forward(self, ids: Sequence[int], cache: _Cache) -> Array:
         """Add tokens to a cache, in chunks, and return the logits after the last one."""
         logits: Any = None
         for start in range(0, len(ids), _CHUNK):
@@ -109,7 +109,7 @@ class OnnxBackend:
         last: Array = logits[-1]
         return last
 
-    def branch(self, endings: Sequence[Sequence[int]], cache: _Cache) -> list[Array]:
+    def forward_branches(self, endings: Sequence[Sequence[int]], cache: _Cache) -> list[Array]:
         """Return the logits after each token of several endings.
 
         All are computed in one pass, behind each other in the free end of the cache: each has the

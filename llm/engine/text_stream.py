@@ -29,7 +29,7 @@ def stream_text(engine: Engine, prompt: Sequence[int], settings: Sampling) -> Ge
 
     Text is held back while it could still turn into a stop word or into another character.
     """
-    limit = min(settings.max_tokens, engine.window - len(prompt))
+    limit = min(settings.max_tokens, engine.context_window - len(prompt))
     ids: list[int] = []
     text, sent = "", 0
     finish: Finish = "stop"
@@ -51,16 +51,16 @@ def stream_text(engine: Engine, prompt: Sequence[int], settings: Sampling) -> Ge
 
 def _tokens(engine: Engine, prompt: Sequence[int], settings: Sampling) -> Generator[int]:
     state = engine.start(prompt)
-    pick = make_sampler(settings, len(prompt), engine.ends)
+    pick = make_sampler(settings, len(prompt), engine.eos_ids)
     try:
         while True:
             token = pick(state.ids, state.logits)
-            if token in engine.ends:
+            if token in engine.eos_ids:
                 return
             yield token
             engine.advance(state, token)
     finally:
-        engine.keep(state)
+        engine.cache_prefix(state)
 
 
 def _first_stop(text: str, stops: Sequence[str]) -> int | None:

@@ -50,10 +50,12 @@ class LightTokenizer:
 
     def apply_chat_template(self, turns: Sequence[Mapping[str, str]], *, add_generation_prompt: bool, **_: Any) -> str:
         """Return the conversation as the text that the model was trained on."""
-        return str(self._template.render(messages=turns, add_generation_prompt=add_generation_prompt, **self._named))
+        return str(
+            self._template.render(messages=turns, add_generation_prompt=add_generation_prompt, **self._special_token)
+        )
 
     @cached_property
-    def _named(self) -> dict[str, str]:
+    def _special_token(self) -> dict[str, str]:
         return {name: held for name, held in self._settings.items() if name.endswith("_token")}
 
     @cached_property

@@ -30,52 +30,52 @@ class TorchBackend:
         self.model, self.tokenizer, self._threads = model, tokenizer, threads
 
     @property
-    def kind(self) -> str:
+    def weight_format(self) -> str:
         """The type of the weights."""
         return str(self.model.dtype)
 
     @property
-    def window(self) -> int:
+    def context_window(self) -> int:
         """How many positions the model knows; 2048 where it does not say."""
         return getattr(self.model.config.get_text_config(), "max_position_embeddings", None) or 2048
 
     @property
-    def ends(self) -> frozenset[int]:
+    def eos_ids(self) -> frozenset[int]:
         """The tokens that the generation settings and the tokenizer call an end."""
         named = self.model.generation_config.eos_token_id
         several = named if isinstance(named, list) else [named]
         return frozenset(end for end in (*several, self.tokenizer.eos_token_id) if end is not None)
 
     @property
-    def suggested(self) -> dict[str, Any]:
+    def default_sampling(self) -> dict[str, Any]:
         """What the generation settings say of sampling."""
         settings = self.model.generation_config
         names = ("temperature", "top_p", "top_k") if settings.do_sample else ()
         return {name: getattr(settings, name) for name in names}
 
-    def fresh(self) -> Any:
+    def new_cache(self) -> Any:
         """Return an empty cache."""
         from transformers import DynamicCache
 
         return DynamicCache(config=self.model.config)
 
-    def held(self, cache: Any) -> int:
+    def cached_length(self, cache: Any) -> int:
         """Return how many tokens a cache holds; 0 for one that cannot be cut back."""
         return 0 if any(cache.is_sliding) or not cache.is_croppable else int(cache.get_seq_length())
 
-    def cut(self, cache: Any, length: int) -> Any:
+    def truncate(self, cache: Any, length: int) -> Any:
         """Return a copy of the first tokens of a cache."""
         cache = copy.deepcopy(cache)
         if (beyond := cache.get_seq_length() - length) > 0:
             cache.crop(-beyond)
         return cache
 
-    def read(self, ids: Sequence[int], cache: Any) -> Array:
+    def forward(self, ids: Sequence[int], cache: Any) -> Array:
         """Add tokens to a cache and return the logits after the last one."""
         logits: Array = self._forward([list(ids)], cache, last_only=True)[0, -1]
         return logits
 
-    def branch(self, endings: Sequence[Sequence[int]], cache: Any) -> list[Array]:
+    def forward_branches(self, endings: Sequence[Sequence[int]], cache: Any) -> list[Array]:
         """Return the logits after each token of several endings, computed as one batch."""
         longest = max(map(len, endings))
         rows = [[*ending, *[0] * (longest - len(ending))] for ending in endings]

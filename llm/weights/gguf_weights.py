@@ -37,16 +37,16 @@ class Blocks:
     """Shape (outputs, inputs); 4 or 8 bits."""
     scale: Array
     """Shape (outputs, inputs / 32)."""
-    floor: Array
+    offset: Array
     """Shape (outputs, inputs / 32): the weight of code 0."""
 
     def dense(self) -> Array:
         """Return the weights themselves."""
-        return self.codes * self.scale.repeat(BLOCK, 1) + self.floor.repeat(BLOCK, 1)
+        return self.codes * self.scale.repeat(BLOCK, 1) + self.offset.repeat(BLOCK, 1)
 
     def rows(self, order: NDArray[np.int64]) -> Blocks:
         """Return the matrix with its outputs in another order."""
-        return Blocks(self.codes[order], self.scale[order], self.floor[order])
+        return Blocks(self.codes[order], self.scale[order], self.offset[order])
 
 
 Weights = Mapping[str, "Blocks | Array"]

@@ -45,4 +45,4 @@ async def _refresh(table: Table, records: Iterable[Record]) -> None:
     """
     time = now()
     marks = {item_row(one.namespace, one.key): one.expires(time) for one in records if one.ttl is not None}
-    await table.mark(marks)
+    await table.update_metadata(marks)

@@ -70,7 +70,7 @@ async def _compared(table: Table, op: SearchOp, condition: Clause | None, vector
     if table.is_crowded(op.namespace_prefix):
         rows, vectors = await table.vectors(condition, _FEW + 1)
     else:
-        vectors, held = await table.whole(condition, _FEW + 1)
+        vectors, held = await table.rows_with_vectors(condition, _FEW + 1)
         rows = list(held)
         if len(rows) > _WHOLE:
             table.crowd(op.namespace_prefix)

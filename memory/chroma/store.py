@@ -124,7 +124,7 @@ class ChromaStore(BaseStore):
         with self._queued(batch.spaces) as ticket:
             vectors = self._index.embed(batch.puts, batch.searches) if self._index else Vectors()
             results = self._read(batch, vectors)
-            ticket.called.result()
+            ticket.ready.result()
             if batch.puts:
                 self._write(batch.puts, vectors)
         return results
@@ -139,7 +139,7 @@ class ChromaStore(BaseStore):
         batch = Batch.of(puts)
         with self._queued(batch.spaces) as ticket:
             vectors = self._index.embed(batch.puts, ()) if self._index else Vectors()
-            ticket.called.result()
+            ticket.ready.result()
             self._write(batch.puts, vectors, times)
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
@@ -150,13 +150,13 @@ class ChromaStore(BaseStore):
         the calls. A call that is cancelled has written all of its batch or nothing.
         """
         batch = Batch.of(ops)
-        ticket = WRITERS.draw(self._names(batch.spaces))
+        ticket = WRITERS.enqueue(self._names(batch.spaces))
         try:
             vectors = await self._index.aembed(batch.puts, batch.searches) if self._index else Vectors()
             results = await self._aread(batch, vectors)
-            await asyncio.wrap_future(ticket.called)
+            await asyncio.wrap_future(ticket.ready)
         except BaseException:
-            WRITERS.give_back(ticket)
+            WRITERS.leave(ticket)
             raise
         await self._awrite(batch.puts, vectors, ticket)
         return results
@@ -166,7 +166,7 @@ class ChromaStore(BaseStore):
         with self._table() as table:
             doomed = {put.namespace for put in run_sync(expired_items(table))}
         with self._queued(doomed) as ticket:
-            ticket.called.result()
+            ticket.ready.result()
             # What was written or refreshed meanwhile lives on.
             with self._table() as table:
                 puts = [put for put in run_sync(expired_items(table)) if put.namespace in doomed]
@@ -233,11 +233,11 @@ class ChromaStore(BaseStore):
 
     @contextmanager
     def _queued(self, spaces: Iterable[Namespace]) -> Iterator[Slot]:
-        ticket = WRITERS.draw(self._names(spaces))
+        ticket = WRITERS.enqueue(self._names(spaces))
         try:
             yield ticket
         finally:
-            WRITERS.give_back(ticket)
+            WRITERS.leave(ticket)
 
     def _read(self, batch: Batch, vectors: Vectors) -> list[Result]:
         with self._table() as table:
@@ -272,7 +272,7 @@ class ChromaStore(BaseStore):
             else:
                 await apply(await self._atable(), puts, self._index, vectors)
         finally:
-            WRITERS.give_back(ticket)
+            WRITERS.leave(ticket)
 
     @contextmanager
     def _table(self) -> Iterator[Table]:

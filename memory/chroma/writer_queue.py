@@ -14,7 +14,7 @@ class Slot:
 
     def __init__(self, names: frozenset[Hashable]) -> None:
         self.names = names
-        self.called: Future[None] = Future()
+        self.ready: Future[None] = Future()
         """Done when nobody is before it in any queue."""
 
 
@@ -25,7 +25,7 @@ class WriterQueue:
         self._queues: dict[Hashable, deque[Slot]] = {}
         self.forget()
 
-    def draw(self, names: Iterable[Hashable]) -> Slot:
+    def enqueue(self, names: Iterable[Hashable]) -> Slot:
         """Return a ticket; wait for its `called`, then give it back."""
         ticket = Slot(frozenset(names))
         with self._guard:
@@ -34,7 +34,7 @@ class WriterQueue:
             self._call(ticket)
         return ticket
 
-    def give_back(self, ticket: Slot) -> None:
+    def leave(self, ticket: Slot) -> None:
         """Leave all queues, called or not, and call those who are next."""
         with self._guard:
             for name in ticket.names:
@@ -52,8 +52,8 @@ class WriterQueue:
     def _call(self, ticket: Slot) -> None:
         first = all(self._queues[name][0] is ticket for name in ticket.names)
         # A task that was cancelled while it waited has cancelled its future.
-        if first and not ticket.called.done():
-            ticket.called.set_result(None)
+        if first and not ticket.ready.done():
+            ticket.ready.set_result(None)
 
 
 WRITERS = WriterQueue()

@@ -24,7 +24,7 @@ class Decision:
 
 def pool_rounds(readings: Sequence[Reading]) -> dict[str, float]:
     """Return the geometric mean of the readings of all rounds, by their weights; the first look counts whole."""
-    weights = [1.0, *(reading.weight for reading in readings[1:])]
+    weights = [1.0, *(reading.pool_weight for reading in readings[1:])]
     return pool([(one.distribution, held / sum(weights)) for one, held in zip(readings, weights, strict=True)])
 
 
@@ -69,7 +69,7 @@ def decide_by_llm(
 
 def _joined(readings: Sequence[Reading], verdict: Verdict, fit: PoolingWeights | None) -> dict[str, float]:
     form = pooling_form(verdict)
-    chosen = fit if fit and fit.form == form else PoolingWeights.cautious(readings[0].sem, verdict.model or "", form)
+    chosen = fit if fit and fit.form == form else PoolingWeights.default(readings[0].sem, verdict.model or "", form)
     return normalise(join(pool_rounds(readings), readings[0].primary, verdict, chosen))
 
 

@@ -23,12 +23,12 @@ class FitRegistry:
         self._sem = sem
         self._own = own
 
-    def of(self, model: str, form: Form) -> PoolingWeights:
+    def get(self, model: str, form: Form) -> PoolingWeights:
         """Return the fit for an LLM that judges in a form."""
         own = (self._own,) if self._own else ()
         wanted = (self._sem, model, form)
         known = (fit for fit in (*own, *shipped_fits()) if (fit.sem, fit.model, fit.form) == wanted)
-        return next(known, None) or PoolingWeights.cautious(self._sem, model, form)
+        return next(known, None) or PoolingWeights.default(self._sem, model, form)
 
 
 def resolve_fit(

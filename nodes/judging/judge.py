@@ -77,7 +77,7 @@ class Judge:
         prompts = self._prompts.replaced(settings.templates)
         messages = score_messages(prompts, turns, settings.persona, settings.dialogue_limit)
         _log.debug("scored: %s", messages)
-        calibrates = self._fits.of(model_name(model), "scored").content_free
+        calibrates = self._fits.get(model_name(model), "scored").content_free
         return messages, content_free_messages(prompts, settings.persona) if calibrates else []
 
 

@@ -44,7 +44,7 @@ def judgement_prompt(
     emotions, of which the likeliest are named; without one which of all emotions.
     """
     labels = taxonomy.labels
-    name, offered, values = "fine", labels, {"labels": ", ".join(labels)}
+    name, offered, values = "all_labels", labels, {"labels": ", ".join(labels)}
     if readings and settings.strategy == "one_prompt":
         name = "one_prompt"
         values["likely"] = ", ".join(readings[-1].ranked[:HINTED_LABELS])

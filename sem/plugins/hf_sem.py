@@ -105,7 +105,7 @@ class HfSem:
         kept = [self._fit(turns) for _, turns in looks]
         rows = self._distributions([text for text, _ in kept])
         return [
-            Reading(distribution=row, sem=self.description.name, view=view, dropped=dropped)
+            Reading(distribution=row, sem=self.description.name, view=view, truncated_turns=dropped)
             for row, (view, _), (_, dropped) in zip(rows, looks, kept, strict=True)
         ]
 

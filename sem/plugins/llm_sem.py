@@ -123,7 +123,7 @@ class LlmSem:
                 rows = self._named(texts)
         name, labels = self._description.name, self._description.taxonomy.labels
         return [
-            check_reading(Reading(distribution=row, sem=name, view=view, dropped=dropped), labels, name)
+            check_reading(Reading(distribution=row, sem=name, view=view, truncated_turns=dropped), labels, name)
             for row, (view, _), (_, dropped) in zip(rows, looks, fenced, strict=True)
         ]
 

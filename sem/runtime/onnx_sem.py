@@ -71,7 +71,7 @@ class OnnxSem:
             licence=self._manifest.licence,
             size_mb=round(size / 1e6, 1),
             source=self._manifest.source,
-            figures=self._manifest.figures,
+            metrics=self._manifest.figures,
             prediction_sets=self._manifest.prediction_sets,
         )
 
@@ -95,8 +95,8 @@ class OnnxSem:
                 distribution=self._distribution(row),
                 sem=self._manifest.name,
                 view=view,
-                weight=self._manifest.view_weights.get(view, 1.0),
-                dropped=item.dropped,
+                pool_weight=self._manifest.view_weights.get(view, 1.0),
+                truncated_turns=item.dropped,
             )
             for row, (view, _), item in zip(logits, looks, encoded, strict=True)
         ]
@@ -132,7 +132,7 @@ class OnnxSem:
         (vectors,) = network.run(network.encode([[Turn("speaker", text)] for text in texts]), "vector")
         return [[float(value) for value in vector] for vector in vectors]
 
-    def record(self, figures: Mapping[str, float]) -> None:
+    def write_metrics(self, figures: Mapping[str, float]) -> None:
         """Write measured figures into the folder's manifest, where `description` shows them."""
         self._manifest = self._manifest.model_copy(update={"figures": dict(figures)})
         self._manifest.write(self._folder)

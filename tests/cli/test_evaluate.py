@@ -110,7 +110,7 @@ def test_sets_second_look_and_plots_are_shown_and_written(conversations: Path, t
     assert result["by_emotion"]["sad"]["samples"] == 2
     assert sum(map(sum, result["confusion"]["counts"])) == 10
     assert result["sets"]["one_turn"]["samples"] == 5
-    figures = OnnxSem(folder).description.figures
+    figures = OnnxSem(folder).description.metrics
     assert figures["coverage90"] == pytest.approx(result["sets"]["all"]["coverage"]["value"], abs=1e-4)
 
 
@@ -178,7 +178,7 @@ def test_recorded_figures_show_up_in_the_description_of_the_sem(conversations: P
 
     assert done.exit_code == 0, done.stderr
     (result,) = json.loads(done.stdout)["results"]
-    figures = OnnxSem(folder).description.figures
+    figures = OnnxSem(folder).description.metrics
     assert figures["top1"] == pytest.approx(result["top1"]["value"], abs=1e-4)
     assert figures["samples"] == result["samples"]
 

@@ -76,7 +76,7 @@ def test_a_bad_judge_does_not_drag_the_sem_down(spec: str) -> None:
     run = measured(spec)
 
     assert run.gain is not None
-    assert run.gain.over == "sem_only"
+    assert run.gain.baseline == "sem_only"
     assert run.gain.gain.value >= -0.005
 
 

@@ -188,13 +188,13 @@ def test_a_question_that_nobody_answers_is_left_with_the_next_message(scripted: 
 def test_the_evidence_says_who_settled_the_emotion_in_this_turn_alone(scripted: Any) -> None:
     hef, _, model, _ = paused(scripted)
     hef.invoke(Command(resume="devastated"), CONFIG, context=ASKED)
-    told = hef.get_state(CONFIG).values["evidence"]["confirm_emotion"]
+    told = hef.get_state(CONFIG).values["explanations"]["confirm_emotion"]
     model.script, model.prompts = ["sad", "I hear you."], []
 
     hef.invoke({"messages": [HumanMessage("I miss him.")]}, CONFIG, context=ASKED)
 
     assert told == "a person chose devastated for sad"
-    assert "confirm_emotion" not in hef.get_state(CONFIG).values["evidence"]
+    assert "confirm_emotion" not in hef.get_state(CONFIG).values["explanations"]
 
 
 def test_it_pauses_and_resumes_without_blocking(scripted: Any) -> None:

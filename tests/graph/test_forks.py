@@ -119,7 +119,7 @@ def test_a_turn_that_is_replayed_does_not_recall_itself(hef: Any) -> None:
 
 def test_the_evidence_of_a_turn_is_a_line_a_node(hef: Any) -> None:
     say(hef, "My dog died last night.")
-    held = hef.get_state(CONFIG).values["evidence"]
+    held = hef.get_state(CONFIG).values["explanations"]
 
     assert set(held) == {"sem_emotion", "coarse_emotion", "fine_emotion", "cause_words"}
     assert all(isinstance(text, str) and len(text) < 200 for text in held.values())
@@ -131,5 +131,5 @@ def test_the_evidence_of_a_turn_is_a_line_a_node(hef: Any) -> None:
     hef.invoke(
         {"messages": [HumanMessage("My dog Bello, I miss him.")]}, {"configurable": {"thread_id": "u"}}, context=ANA
     )
-    later = hef.get_state({"configurable": {"thread_id": "u"}}).values["evidence"]
+    later = hef.get_state({"configurable": {"thread_id": "u"}}).values["explanations"]
     assert later["recall"] == '"My dog died last night." (sad)'

@@ -89,8 +89,8 @@ def test_a_turn_streams_events_and_tokens_and_lands_in_the_store(server: str) ->
     assert "".join(tokens).startswith(reply)
     state: Any = client.threads.get_state(thread["thread_id"])["values"]
     assert state["empathy"]["emotion"] in {"sad", "devastated"}
-    assert set(state["evidence"]) == {"sem_emotion", "coarse_emotion", "fine_emotion", "cause_words"}
-    assert all(isinstance(line, str) for line in state["evidence"].values())
+    assert set(state["explanations"]) == {"sem_emotion", "coarse_emotion", "fine_emotion", "cause_words"}
+    assert all(isinstance(line, str) for line in state["explanations"].values())
     (item,) = client.store.search_items(["hef"])["items"]
     assert item["value"]["text"] == "My dog Bello died last night."
 

@@ -60,7 +60,7 @@ def test_every_setting_is_on_the_form_of_each_node_that_reads_it(scripted: Any) 
         ("coarse", "two_stage", ["sad", "I hear you."]),
         ("repair", "two_stage", ["zebra", "sad", "I hear you."]),
         ("one_prompt", "one_prompt", ["sad", "I hear you."]),
-        ("fine", "llm_only", ["sad", "I hear you."]),
+        ("all_labels", "llm_only", ["sad", "I hear you."]),
         ("draft", "two_stage", ["sad", "I hear you."]),
         ("score", "sem_only", ["I hear you."]),
     ],

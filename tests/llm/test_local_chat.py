@@ -207,7 +207,7 @@ def test_error_of_the_model_reaches_the_caller(chat: LocalChat, monkeypatch: pyt
         raise RuntimeError("out of memory")
 
     list(chat.stream(STORY, max_tokens=2))
-    network: Any = chat._engine.network
+    network: Any = chat._engine.backend
     session = SimpleNamespace(io_binding=network._session.io_binding, run_with_iobinding=broken)
     monkeypatch.setattr(network, "_session", session)
     with pytest.raises(ModelError, match="out of memory"):
@@ -227,8 +227,8 @@ def test_reply_is_the_same_with_and_without_kept_caches(chat: LocalChat, monkeyp
 
 
 def test_kept_cache_spares_the_shared_beginning(chat: LocalChat, monkeypatch: pytest.MonkeyPatch) -> None:
-    network, sizes = chat._engine.network, []
-    read = network.read
+    network, sizes = chat._engine.backend, []
+    read = network.forward
     prompt = "Please think about this sentence for a while, and then tell me what you make of it."
     chat.invoke(prompt, max_tokens=2)
 
@@ -262,7 +262,7 @@ def test_trailing_assistant_message_is_continued(chat: LocalChat, told: AIMessag
 
 def test_conversation_beyond_the_window_still_gets_a_reply(chat: LocalChat) -> None:
     small = LocalChat(llm=None, window=128, max_tokens=8, temperature=0, threads=1)
-    small._engine._loaded = chat._engine.network
+    small._engine._loaded = chat._engine.backend
     turns = [("system", "Be kind."), *[("human", f"This is sentence number {n}.") for n in range(60)]]
     usage = small.invoke([*turns, ("human", "word " * 300)]).usage_metadata
     assert usage is not None
@@ -322,6 +322,6 @@ def test_prompt_tokens_that_a_kept_text_began_with_are_not_computed_again() -> N
     first = chat.work
     chat.invoke(STORY)
     second = chat.work
-    assert first.given == first.computed == chat.get_num_tokens_from_messages([HumanMessage(STORY)])
-    assert (second.prompts, second.given) == (2, 2 * first.given)
-    assert second.computed == first.computed + 1
+    assert first.prompt_tokens == first.prefilled_tokens == chat.get_num_tokens_from_messages([HumanMessage(STORY)])
+    assert (second.prompts, second.prompt_tokens) == (2, 2 * first.prompt_tokens)
+    assert second.prefilled_tokens == first.prefilled_tokens + 1

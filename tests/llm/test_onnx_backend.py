@@ -47,7 +47,7 @@ def tokens(network: OnnxBackend, text: str) -> list[int]:
 
 
 def read(network: OnnxBackend, ids: Sequence[int]) -> Array:
-    return network.read(ids, network.fresh())
+    return network.forward(ids, network.new_cache())
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -55,9 +55,9 @@ def test_logits_are_those_of_transformers_in_float32(network: OnnxBackend, refer
     ids = tokens(network, text)
 
     def logits(engine: Backend) -> Array:
-        cache = engine.fresh()
-        first = engine.read(ids[:1], cache)
-        return np.vstack([first, *engine.branch([ids[1:]], cache)])
+        cache = engine.new_cache()
+        first = engine.forward(ids[:1], cache)
+        return np.vstack([first, *engine.forward_branches([ids[1:]], cache)])
 
     assert np.abs(logits(network) - logits(reference)).max() < CLOSE
 
@@ -84,8 +84,8 @@ def test_steps_and_chunks_give_the_logits_of_one_pass(network: OnnxBackend, monk
 
     ids = tokens(network, TEXTS[0])
     expected = read(network, ids)
-    cache = network.fresh()
-    stepped = [network.read([token], cache) for token in ids]
+    cache = network.new_cache()
+    stepped = [network.forward([token], cache) for token in ids]
     assert stepped[-1] == pytest.approx(expected, abs=SAME)
     monkeypatch.setattr(onnx_network, "_CHUNK", 7)
     monkeypatch.setattr(onnx_network, "_ROOM", 8)
@@ -94,18 +94,18 @@ def test_steps_and_chunks_give_the_logits_of_one_pass(network: OnnxBackend, monk
 
 def test_cut_cache_goes_on_like_a_fresh_one(network: OnnxBackend) -> None:
     ids, other = tokens(network, TEXTS[0]), tokens(network, " The other way round")
-    cache = network.fresh()
-    network.read(ids, cache)
-    cut = network.cut(cache, 12)
-    assert network.read(other, cut) == pytest.approx(read(network, [*ids[:12], *other]), abs=SAME)
-    assert (network.held(cut), network.held(cache)) == (12 + len(other), len(ids))
-    assert network.read(other, cache) == pytest.approx(read(network, [*ids, *other]), abs=SAME)
+    cache = network.new_cache()
+    network.forward(ids, cache)
+    cut = network.truncate(cache, 12)
+    assert network.forward(other, cut) == pytest.approx(read(network, [*ids[:12], *other]), abs=SAME)
+    assert (network.cached_length(cut), network.cached_length(cache)) == (12 + len(other), len(ids))
+    assert network.forward(other, cache) == pytest.approx(read(network, [*ids, *other]), abs=SAME)
 
 
 def test_kept_text_changes_nothing_but_the_work(network: OnnxBackend) -> None:
     engine = Engine(lambda: network, kept_tokens=100)
     ids = tokens(network, TEXTS[0])
-    engine.keep(engine.start(ids))
+    engine.cache_prefix(engine.start(ids))
     longer = [*ids[:20], *tokens(network, TEXTS[1])]
     assert engine.start(longer).logits == pytest.approx(read(network, longer), abs=SAME)
 
@@ -113,20 +113,20 @@ def test_kept_text_changes_nothing_but_the_work(network: OnnxBackend) -> None:
 def test_branches_equal_single_steps_and_leave_the_text_alone(network: OnnxBackend) -> None:
     ids = tokens(network, TEXTS[0])
     endings = [tokens(network, ending) for ending in (" I am so", " Oh", " What a")] + [[]]
-    cache = network.fresh()
-    network.read(ids, cache)
-    for ending, branch in zip(endings, network.branch(endings, cache), strict=True):
+    cache = network.new_cache()
+    network.forward(ids, cache)
+    for ending, branch in zip(endings, network.forward_branches(endings, cache), strict=True):
         assert len(branch) == len(ending)
-        alone = network.cut(cache, len(ids))
+        alone = network.truncate(cache, len(ids))
         for token, logits in zip(ending, branch, strict=True):
-            assert network.read([token], alone) == pytest.approx(logits, abs=SAME)
-    assert network.read([5], cache) == pytest.approx(read(network, [*ids, 5]), abs=SAME)
+            assert network.forward([token], alone) == pytest.approx(logits, abs=SAME)
+    assert network.forward([5], cache) == pytest.approx(read(network, [*ids, 5]), abs=SAME)
 
 
 def test_branching_without_any_token_gives_nothing(network: OnnxBackend) -> None:
-    cache = network.fresh()
-    network.read([1, 2], cache)
-    assert [len(branch) for branch in network.branch([[], []], cache)] == [0, 0]
+    cache = network.new_cache()
+    network.forward([1, 2], cache)
+    assert [len(branch) for branch in network.forward_branches([[], []], cache)] == [0, 0]
 
 
 def test_threads_do_not_disturb_each_other(network: OnnxBackend) -> None:
@@ -137,7 +137,7 @@ def test_threads_do_not_disturb_each_other(network: OnnxBackend) -> None:
         state = engine.start(ids)
         for _ in range(3):
             engine.advance(state, int(state.logits.argmax()))
-        engine.keep(state)
+        engine.cache_prefix(state)
         return state.ids
 
     alone = [told(ids) for ids in texts]

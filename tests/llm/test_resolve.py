@@ -38,7 +38,7 @@ def test_a_model_on_the_hub_and_a_copy_of_it_in_a_folder_have_one_name() -> None
     here = LocalChat(model_id="/models/Qwen2.5-Coder-0.5B-Instruct")
 
     assert model_name(there) == model_name(here) == "Qwen2.5-Coder-0.5B-Instruct"
-    assert FitRegistry("minilm").of(model_name(there), "scored").origin is not None
+    assert FitRegistry("minilm").get(model_name(there), "scored").origin is not None
 
 
 def test_hub_id_becomes_a_local_chat_without_reaching_the_hub() -> None:

@@ -30,8 +30,8 @@ def naive(chat: LocalChat, head: str, choice: str) -> float:
 
 
 def naive_ids(chat: LocalChat, ids: list[int], known: int) -> float:
-    network = chat._engine.network
-    rows = ((ids[at], network.read(ids[:at], network.fresh()).astype(float)) for at in range(known, len(ids)))
+    network = chat._engine.backend
+    rows = ((ids[at], network.forward(ids[:at], network.new_cache()).astype(float)) for at in range(known, len(ids)))
     return math.fsum(row[token] - math.log(math.fsum(np.exp(row))) for token, row in rows)
 
 

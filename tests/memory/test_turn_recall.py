@@ -28,7 +28,7 @@ from .store_contract import DIMS, embed
 DAY = 86_400.0
 INDEX: IndexConfig = {"dims": DIMS, "embed": embed, "fields": ["text"]}
 TESTS = "After nine long weeks of waiting and many tests our family doctor rang last Monday morning and told me that"
-MEANING = RecallWeights(words=0, detail=0, recency=0, emotion=0)
+MEANING = RecallWeights(lexical=0, length=0, recency=0, emotion=0)
 
 
 @pytest.fixture(params=["chroma", "host"])
@@ -58,13 +58,13 @@ def test_each_part_of_the_formula_ranks_alone() -> None:
 
 def test_the_score_is_the_weighted_mean() -> None:
     memory = Memory(id="a", text="my dog", time=70 * DAY, probability=0.6)
-    weights = RecallWeights(meaning=2, words=0, detail=0, recency=1, emotion=1, half_life=30)
+    weights = RecallWeights(similarity=2, lexical=0, length=0, recency=1, emotion=1, half_life_days=30)
     (found,) = rank([Candidate(memory, 0.4)], "my dog", weights, now=100 * DAY)
     assert found.memory.score == pytest.approx((2 * 0.4 + 0.5 + 0.6) / 4)
 
 
 def test_a_turn_of_the_future_is_no_newer_than_now() -> None:
-    weights = RecallWeights(meaning=0, words=0, detail=0, recency=1, emotion=0)
+    weights = RecallWeights(similarity=0, lexical=0, length=0, recency=1, emotion=0)
     (found,) = rank([Candidate(Memory(id="a", text="x", time=10.0), 0.0)], "dog", weights, now=0.0)
     assert found.memory.score == 1.0
 
@@ -87,7 +87,7 @@ def test_a_score_lies_between_0_and_1(weights: RecallWeights, meaning: float | N
 def test_what_lies_below_the_least_meaning_is_not_recalled_however_new_it_is() -> None:
     far, near = Candidate(Memory(id="far", text="x", time=9.0), 0.19), Candidate(Memory(id="near", text="x"), 0.2)
     unknown = Candidate(Memory(id="unknown", text="x"), None)
-    found = rank([far, near, unknown], "dog", RecallWeights(least=0.2, recency=5), now=9.0)
+    found = rank([far, near, unknown], "dog", RecallWeights(min_similarity=0.2, recency=5), now=9.0)
     assert {candidate.memory.id for candidate in found} == {"near", "unknown"}
 
 
@@ -159,7 +159,7 @@ def test_of_near_duplicates_one_is_recalled(store: BaseStore) -> None:
 def test_where_meaning_has_no_weight_all_turns_are_ranked(store: BaseStore) -> None:
     turns = [Memory(id=str(n), text="cat" + " mouse" * n, time=(37 * n % 80) * DAY) for n in range(80)]
     remember_turns(store, "ana", [*turns, Memory(id="new", text="quite another thing", time=99 * DAY)])
-    weights = RecallWeights(meaning=0, words=0, detail=0, recency=1, emotion=0)
+    weights = RecallWeights(similarity=0, lexical=0, length=0, recency=1, emotion=0)
     found = recall_turns(store, "ana", "cat", 1, weights=weights, now=100 * DAY)
     assert [memory.id for memory in found] == ["new"]
 

@@ -38,22 +38,22 @@ def decided(llm: Any, *, fit: Any = None, **settings: Any) -> str:
 
 
 def test_a_pair_nobody_has_fitted_is_joined_with_caution() -> None:
-    assert FitRegistry("minilm").of("new", "generated") == PoolingWeights.cautious("minilm", "new", "generated")
+    assert FitRegistry("minilm").get("new", "generated") == PoolingWeights.default("minilm", "new", "generated")
 
 
 def test_the_callers_fit_is_of_its_own_pair_and_form_alone() -> None:
     fits = FitRegistry("minilm", trusting("one"))
 
-    assert fits.of("one", "generated") == trusting("one")
-    assert fits.of("other", "generated").origin is None
-    assert fits.of("other", "generated").vote_outside == pytest.approx(log(2))
-    assert fits.of("one", "scored") == PoolingWeights.cautious("minilm", "one", "scored")
+    assert fits.get("one", "generated") == trusting("one")
+    assert fits.get("other", "generated").origin is None
+    assert fits.get("other", "generated").vote_outside == pytest.approx(log(2))
+    assert fits.get("one", "scored") == PoolingWeights.default("minilm", "one", "scored")
 
 
 def test_shipped_fits_are_found_by_the_names_of_their_pair() -> None:
     for fit in shipped_fits():
-        assert FitRegistry(fit.sem).of(fit.model, fit.form) == fit
-        assert FitRegistry("another").of(fit.model, fit.form).origin is None
+        assert FitRegistry(fit.sem).get(fit.model, fit.form) == fit
+        assert FitRegistry("another").get(fit.model, fit.form).origin is None
 
 
 def test_shipped_fits_say_how_they_were_fitted_and_no_pair_has_two() -> None:
@@ -66,7 +66,7 @@ def test_the_callers_fit_goes_before_a_shipped_one() -> None:
     shipped = shipped_fits()[0]
     own = shipped.model_copy(update={"llm_weight": 1.5, "origin": None})
 
-    assert FitRegistry(own.sem, own).of(own.model, own.form) == own
+    assert FitRegistry(own.sem, own).get(own.model, own.form) == own
 
 
 @pytest.mark.parametrize("changed", [{"model": "other"}, {"sem": "lexicon"}])

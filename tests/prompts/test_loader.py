@@ -37,7 +37,7 @@ def test_templates_and_names_are_the_same() -> None:
     assert shipped == {f"{name}.md" for name in NAMES}
 
 
-@pytest.mark.parametrize("name", ["score", "coarse", "fine", "one_prompt"])
+@pytest.mark.parametrize("name", ["score", "coarse", "all_labels", "one_prompt"])
 def test_questions_hold_the_dialogue_inside_its_fence(name: str) -> None:
     text = (files("hef.prompts") / f"{name}.md").read_text(encoding="utf-8")
 
@@ -45,14 +45,14 @@ def test_questions_hold_the_dialogue_inside_its_fence(name: str) -> None:
 
 
 def test_override_replaces_one_template_alone() -> None:
-    prompts = Prompts({"fine": "$dialogue?\n\n$labels costs $$5"})
+    prompts = Prompts({"all_labels": "$dialogue?\n\n$labels costs $$5"})
 
-    assert prompts.render("fine", dialogue="Hm", labels="sad") == "Hm?\n\nsad costs $5"
+    assert prompts.render("all_labels", dialogue="Hm", labels="sad") == "Hm?\n\nsad costs $5"
     assert prompts.render("repair", labels="sad") == Prompts().render("repair", labels="sad")
 
 
 def test_override_may_leave_placeholders_out() -> None:
-    assert Prompts({"fine": "Which feeling?"}).render("fine", dialogue="a", labels="b") == "Which feeling?"
+    assert Prompts({"all_labels": "Which feeling?"}).render("fine", dialogue="a", labels="b") == "Which feeling?"
 
 
 def test_unknown_template_names_the_known_ones() -> None:
@@ -63,15 +63,17 @@ def test_unknown_template_names_the_known_ones() -> None:
 @pytest.mark.parametrize("text", ["$emotion", "costs $5", "${labels"])
 def test_stray_placeholder_is_refused(text: str) -> None:
     with pytest.raises(SetupError, match=r"prompt 'fine' may only name .*'dialogue', 'labels'.*write \$\$"):
-        Prompts({"fine": text})
+        Prompts({"all_labels": text})
 
 
 def test_values_are_not_templates() -> None:
-    assert "$labels" in Prompts().render("fine", dialogue="$labels", labels="sad")
+    assert "$labels" in Prompts().render("all_labels", dialogue="$labels", labels="sad")
 
 
 def test_a_line_whose_value_is_empty_is_dropped_without_a_gap() -> None:
-    rendered = Prompts({"fine": "one\n\nIt was: $dialogue, $labels.\n\ntwo"}).render("fine", dialogue="", labels="sad")
+    rendered = Prompts({"all_labels": "one\n\nIt was: $dialogue, $labels.\n\ntwo"}).render(
+        "fine", dialogue="", labels="sad"
+    )
 
     assert rendered == "one\n\ntwo"
 

@@ -105,7 +105,7 @@ def test_all_prompts_of_a_turn_begin_alike_and_end_with_what_they_ask(strategy: 
 def test_every_question_begins_with_the_dialogue() -> None:
     values = {"labels": "sad", "likely": "sad", "primary": "sad", "others": "angry", "evidence": "dog"}
 
-    for name in ("score", "coarse", "fine", "one_prompt"):
+    for name in ("score", "coarse", "all_labels", "one_prompt"):
         assert question_messages(Prompts(), name, TURNS, PERSONA, 6000, **values)[1].text.startswith(FENCED)
 
 

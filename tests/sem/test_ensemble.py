@@ -24,7 +24,7 @@ class Fixed:
 
     def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
         shares = {"sad": self.sad, "happy": 1 - self.sad}
-        return [Reading(distribution=shares, view=view, dropped=self.dropped) for view in views or ()]
+        return [Reading(distribution=shares, view=view, truncated_turns=self.dropped) for view in views or ()]
 
     def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
         return [self.found for _ in dialogues]
@@ -69,7 +69,7 @@ def test_weights_are_powers() -> None:
 def test_a_part_that_was_not_read_by_any_counts_as_dropped() -> None:
     (reading,) = EnsembleSem([Fixed("a", 0.9, dropped=3), Fixed("b", 0.4, dropped=1)]).read([DOG])
 
-    assert reading.dropped == 3
+    assert reading.truncated_turns == 3
 
 
 def test_causes_of_the_same_span_are_summed() -> None:
@@ -105,7 +105,7 @@ def test_it_is_described_by_its_members() -> None:
 
     assert (about.name, about.taxonomy, about.languages) == ("mine", TINY, ("en",))
     assert about.licence == "a's; Apache-2.0"
-    assert (about.size_mb, about.figures) == (2.0, {})
+    assert (about.size_mb, about.metrics) == (2.0, {})
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_reading_is_the_softmax_of_the_logits(sem: HfSem, folder: Path) -> None:
     (reading,) = sem.read([DOG])
 
     assert check_reading(reading, OWN, "tiny").distribution == pytest.approx(expected, abs=1e-5)
-    assert reading.dropped == 0
+    assert reading.truncated_turns == 0
 
 
 def test_batch_reads_as_one_by_one(folder: Path) -> None:
@@ -225,7 +225,7 @@ def test_oldest_turns_are_dropped_first_and_counted(sem: HfSem) -> None:
 
     (reading,) = sem.read([long])
 
-    assert reading.dropped == 1
+    assert reading.truncated_turns == 1
     assert reading.distribution == pytest.approx(sem.read([long[1:]])[0].distribution, abs=1e-5)
 
 
@@ -234,7 +234,7 @@ def test_turn_that_is_too_long_is_read_by_its_end_and_counted(sem: HfSem, length
     (reading,) = sem.read([[Turn("speaker", "happy " * length + "word " * 8 + DOG[0].text)]])
 
     end = [Turn("speaker", "word " * 8 + DOG[0].text)]  # 14 tokens: fills the window of 16
-    assert reading.dropped == 1
+    assert reading.truncated_turns == 1
     assert reading.distribution == pytest.approx(sem.read([end])[0].distribution, abs=1e-5)
 
 

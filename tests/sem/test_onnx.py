@@ -144,7 +144,7 @@ def test_200000_characters_are_read_by_their_end(sem: OnnxSem) -> None:
     (reading,) = sem.read([long])
     (causes,) = sem.causes([long], ["sad"])
 
-    assert reading.dropped == 1
+    assert reading.truncated_turns == 1
     assert {"sad", "devastated"} & set(reading.ranked[:3])
     assert min(cause.start for cause in causes) > 200_000
     assert all(long[0].text[cause.start : cause.end] == cause.text for cause in causes)

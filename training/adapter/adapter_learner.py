@@ -38,7 +38,7 @@ class Learner:
 
     def learn(self, loss: Tensor) -> float:
         """Take one step down a loss; return it as a number."""
-        return self._descent.take(loss)
+        return self._descent.step_down(loss)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint; an interrupted write leaves the old one whole."""

@@ -48,7 +48,7 @@ class Learner:
 
     def learn(self, loss: Tensor) -> float:
         """Take one step down a loss; return it as a number."""
-        taken = self._descent.take(loss)
+        taken = self._descent.step_down(loss)
         if self.step % AVERAGED == 0 or self.step == self.steps:
             self._follow()
         return taken

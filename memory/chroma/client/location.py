@@ -97,11 +97,11 @@ class StoreLocation:
         return self.path is None or _system_of(client) is not None
 
     @property
-    def is_shut(self) -> bool:
+    def is_closed(self) -> bool:
         """Whether it is a folder that no Chroma of this process has open."""
         return self.path is not None and not _is_open(self.path)
 
-    def abandon(self, client: Client) -> None:
+    def discard_client(self, client: Client) -> None:
         """Drop the Chroma that has the folder open, so that the next client gets a new one.
 
         After a write that failed for want of room, Chroma keeps a transaction open for which all later ones wait.
@@ -128,7 +128,7 @@ class StoreLocation:
                 release(self.path)
 
     @contextmanager
-    def faults(self, doing: str) -> Iterator[None]:
+    def translate_errors(self, doing: str) -> Iterator[None]:
         """Turn whatever Chroma raises into a `StoreError` that says where and what to do."""
         try:
             yield

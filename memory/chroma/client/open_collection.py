@@ -92,9 +92,9 @@ def open_location(place: StoreLocation, dims: int | None) -> OpenCollection:
             f"The memory in {place} cannot be opened: this process was forked from one that had used Chroma, where "
             "it would hang. Start the process with `spawn` or `forkserver`, or use a server (`chroma run`, then url)."
         )
-    with _opening, place.faults("opened"):
+    with _opening, place.translate_errors("opened"):
         _used = _used or place.url is None
-        shut, opened = place.is_shut, _connected(place, dims)
+        shut, opened = place.is_closed, _connected(place, dims)
         if not shut or not _is_new_pace(place, opened):
             return opened
         # Chroma hears of it when it opens the folder.
@@ -117,20 +117,20 @@ def _is_new_pace(place: StoreLocation, opened: OpenCollection) -> bool:
         return run_sync(_tune_sync_threshold(opened.rows))
     except Exception as error:
         _log.warning("How often Chroma writes the graph in %s could not be settled: %s", place, error)
-        place.abandon(opened.client)
+        place.discard_client(opened.client)
         return True
 
 
 async def open_location_async(place: StoreLocation, dims: int | None) -> OpenCollection:
     """Open a collection of a server as `open_place` does, for the event loop that runs."""
-    with place.faults("opened"):
+    with place.translate_errors("opened"):
         opened = await _open(await place.connect_async(), place, dims)
         return replace(opened, gate=asyncio.Semaphore(_REQUESTS))
 
 
 def close_location(place: StoreLocation, opened: OpenCollection) -> None:
     """Release a collection; what a process kept for itself is dropped."""
-    with _opening, place.faults("closed"):
+    with _opening, place.translate_errors("closed"):
         try:
             if place.ephemeral:
                 opened.client.delete_collection(place.collection)
@@ -141,7 +141,7 @@ def close_location(place: StoreLocation, opened: OpenCollection) -> None:
 def discard_location(place: StoreLocation, opened: OpenCollection) -> None:
     """Leave a folder whose Chroma has failed, for it to be opened anew by whoever comes next."""
     with _opening:
-        place.abandon(opened.client)
+        place.discard_client(opened.client)
         place.disconnect(opened.client)
 
 

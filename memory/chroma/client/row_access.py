@@ -76,7 +76,7 @@ class Table:
         rows = await self._read(where=where, include=["embeddings"], limit=limit)
         return list(rows["ids"]), rows["embeddings"]
 
-    async def whole(self, where: Clause | None, limit: int) -> tuple[NDArray[Any], RowData]:
+    async def rows_with_vectors(self, where: Clause | None, limit: int) -> tuple[NDArray[Any], RowData]:
         """Return vectors of the first rows that meet a condition, and in the same order what else they hold."""
         rows = await self._read(where=where, include=["embeddings", "metadatas", "documents"], limit=limit)
         return rows["embeddings"], _held(rows)
@@ -105,7 +105,7 @@ class Table:
         The graph is approximate: among many equal vectors it may return fewer rows than there are.
         """
         sieve = _NOT_BARE if where is None else {"$and": [where, _NOT_BARE]}
-        with self._place.faults("read"):
+        with self._place.translate_errors("read"):
             call = self._opened.rows.query(
                 query_embeddings=[list(vector)], n_results=count, where=sieve, include=["distances"]
             )
@@ -117,7 +117,7 @@ class Table:
     async def write(self, rows: Sequence[Row]) -> None:
         """Insert or replace rows, in as few commits as Chroma allows."""
         dims = self._opened.dims
-        with self._place.faults("written"):
+        with self._place.translate_errors("written"):
             for some in self._batches(rows):
                 with self._opened.writing(len(some)):
                     call = self._opened.rows.upsert(
@@ -128,26 +128,26 @@ class Table:
                     )
                     await self._answer(call)
 
-    async def mark(self, metadata: Mapping[str, Metadata]) -> None:
+    async def update_metadata(self, metadata: Mapping[str, Metadata]) -> None:
         """Set single metadata of rows, by id; rows that do not exist are passed over."""
-        with self._place.faults("written"):
+        with self._place.translate_errors("written"):
             for some in self._batches(list(metadata)):
                 with self._opened.writing(len(some)):
                     await self._answer(self._opened.rows.update(ids=some, metadatas=[metadata[row] for row in some]))
 
     async def delete(self, ids: Sequence[str]) -> None:
         """Delete rows; those that do not exist are passed over."""
-        with self._place.faults("written"):
+        with self._place.translate_errors("written"):
             for some in self._batches(list(ids)):
                 with self._opened.writing(len(some)):
                     await self._answer(self._opened.rows.delete(ids=some))
 
     async def _count(self) -> int:
-        with self._place.faults("read"):
+        with self._place.translate_errors("read"):
             return int(await self._answer(self._opened.rows.count()))
 
     async def _read(self, **wanted: Any) -> Any:
-        with self._place.faults("read"):
+        with self._place.translate_errors("read"):
             return await self._answer(self._opened.rows.get(**wanted))
 
     async def _answer(self, call: Any) -> Any:

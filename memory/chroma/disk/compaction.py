@@ -44,7 +44,7 @@ Report: TypeAlias = Callable[[int, int], None]
 def mark_for_compaction(place: StoreLocation) -> None:
     """Mark a folder, before anything is deleted, as one that `compact` must still rewrite."""
     if place.path is not None:
-        with place.faults("marked"):
+        with place.translate_errors("marked"):
             (place.path / _MARK).touch()
 
 
@@ -76,7 +76,7 @@ def compact(place: StoreLocation, report: Report | None = None) -> None:
     path = place.path
     if path is None:
         return
-    with place.faults("compacted"), exclusive(path):
+    with place.translate_errors("compacted"), exclusive(path):
         with _open(place) as opened:
             _drop(opened, _copying(place), _retired(place))
             copy = _copy(opened, _copying(place), report)
