@@ -15,12 +15,12 @@ from typing import Self
 from langgraph.store.base import BaseStore, IndexConfig, Op, PutOp, Result, TTLConfig
 
 from ...contract import StoreError
+from ...contract.sync_async import run_sync
 from .batch import Batch
 from .client.location import ChromaError, StoreLocation
 from .client.loop_clients import LoopCollections
 from .client.open_collection import OpenCollection, close_location, discard_location, open_location
 from .client.row_access import Table
-from .client.sync_async import run_sync
 from .disk.compaction import Report, compact, mark_for_compaction, resume_compaction
 from .embedding import Index, Vectors
 from .reading import read

@@ -12,12 +12,12 @@ from math import isqrt
 from typing import TYPE_CHECKING, Any
 
 from ....contract import StoreError
+from ....contract.sync_async import maybe_await, run_sync
 from ..disk.folder_lock import reset_after_fork
 from ..disk.hnsw_backup import HnswBackup, hnsw_backup
 from ..embedding import blank
 from ..rows import Namespace, is_namespace_row, namespace_metadata, parse_namespace
 from .location import StoreLocation
-from .sync_async import maybe_await, run_sync
 
 if TYPE_CHECKING:
     from chromadb.api.collection_configuration import CreateHNSWConfiguration

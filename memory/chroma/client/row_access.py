@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from ....contract.sync_async import maybe_await
 from ..embedding import Vector, blank
 from ..expiry import is_expired, now
 from ..filters import Clause
 from ..rows import EXPIRES, Metadata, Namespace, Record
 from .location import StoreLocation
 from .open_collection import OpenCollection
-from .sync_async import maybe_await
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
