@@ -40,7 +40,7 @@ def rank(candidates: Sequence[Candidate], query: str, weights: RecallWeights, no
         return sorted(candidates, key=_newest, reverse=True)
     candidates = [found for found in candidates if found.meaning is None or found.meaning >= weights.min_similarity]
     if all(candidate.meaning is None for candidate in candidates):
-        weights = weights.model_copy(update={"meaning": 0.0, "detail": 0.0})
+        weights = weights.model_copy(update={"similarity": 0.0, "length": 0.0})
     shared = shared_words(query, [candidate.memory.text for candidate in candidates])
     scored = [
         Candidate(
@@ -69,9 +69,9 @@ def shared_words(query: str, texts: Sequence[str]) -> list[float]:
 def _score(candidate: Candidate, share: float, weights: RecallWeights, now: float) -> float:
     memory = candidate.memory
     figures = {
-        "meaning": max(0.0, candidate.meaning or 0.0),
-        "words": share,
-        "detail": min(1.0, math.log1p(len(set(words(memory.text)))) / math.log1p(_TELLING)),
+        "similarity": max(0.0, candidate.meaning or 0.0),
+        "lexical": share,
+        "length": min(1.0, math.log1p(len(set(words(memory.text)))) / math.log1p(_TELLING)),
         "recency": 0.5 ** (max(0.0, now - memory.time) / (weights.half_life_days * _DAY)),
         "emotion": memory.probability or 0.0,
     }

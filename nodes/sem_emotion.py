@@ -48,7 +48,9 @@ def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
         except Exception as error:
             record_suppressed_error(error)
             return _update(held, f"the SEM could not read the emotion: {error}")
-        reading = answer.artifact.model_copy(update={"round": len(held), "dropped": answer.artifact.dropped + earlier})
+        reading = answer.artifact.model_copy(
+            update={"round": len(held), "truncated_turns": answer.artifact.truncated_turns + earlier}
+        )
         emit(runtime, "reading", reading.round, **reading.model_dump(exclude={"round"}))
         faults = filter(None, [input_fault(state["messages"]), _faults(reading, dialogue)])
         update = _update([*held, reading], "; ".join(faults))

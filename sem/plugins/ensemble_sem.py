@@ -74,8 +74,8 @@ class EnsembleSem:
                 distribution=pool([(part.distribution, held) for part, held in zip(parts, self._weights, strict=True)]),
                 sem=self._name,
                 view=view,
-                pool_weight=sum(part.weight for part in parts) / len(parts),
-                truncated_turns=max(part.dropped for part in parts),
+                pool_weight=sum(part.pool_weight for part in parts) / len(parts),
+                truncated_turns=max(part.truncated_turns for part in parts),
             )
             for view, *parts in zip(looks, *rows, strict=True)
         ]

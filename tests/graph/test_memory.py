@@ -155,7 +155,7 @@ def test_the_weights_of_the_context_are_the_weights_of_recall(scripted: Any) -> 
     hef = create_hef(model=scripted("sad", "I am sorry.")).compile(store=store)
     for place, said in enumerate(["My dog died.", "The weather is fine."]):
         talk(hef, said, "ana", f"thread {place}")
-    recency = {"meaning": 0, "words": 0, "detail": 0, "recency": 1, "emotion": 0, "half_life": 1e-6}
+    recency = {"similarity": 0, "lexical": 0, "length": 0, "recency": 1, "emotion": 0, "half_life_days": 1e-6}
 
     found = talk(hef, "my dog died", "ana", "now", memory_limit=1, memory_weights=recency, remember=False)
 

@@ -41,7 +41,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[BaseStore]:
 
 
 def ranked(*memories: Memory, query: str = "dog", meaning: float = 0.5, **weights: float) -> list[str]:
-    nothing = dict.fromkeys(("meaning", "words", "detail", "recency", "emotion"), 0.0)
+    nothing = dict.fromkeys(("similarity", "lexical", "length", "recency", "emotion"), 0.0)
     candidates = [Candidate(memory, meaning) for memory in memories]
     found = rank(candidates, query, RecallWeights(**{**nothing, **weights}), now=100 * DAY)
     return [candidate.memory.id for candidate in found]
@@ -72,7 +72,7 @@ def test_a_turn_of_the_future_is_no_newer_than_now() -> None:
 @given(
     weights=st.builds(
         RecallWeights,
-        **dict.fromkeys(("meaning", "words", "detail", "recency"), st.floats(0, 10)),
+        **dict.fromkeys(("similarity", "lexical", "length", "recency"), st.floats(0, 10)),
         least=st.just(-1.0),
     ),
     meaning=st.none() | st.floats(-1, 1),

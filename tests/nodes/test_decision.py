@@ -154,15 +154,15 @@ def test_rounds_are_joined_by_their_geometric_mean() -> None:
 def test_second_look_counts_by_its_weight() -> None:
     first, second = reading(sad=0.8, proud=0.1), reading(sad=0.1, proud=0.1)
 
-    joined = pool_rounds([first, second.model_copy(update={"weight": 0.25})])
-    unheard = pool_rounds([first, second.model_copy(update={"weight": 0.0})])
+    joined = pool_rounds([first, second.model_copy(update={"pool_weight": 0.25})])
+    unheard = pool_rounds([first, second.model_copy(update={"pool_weight": 0.0})])
 
     assert joined["sad"] / joined["proud"] == pytest.approx(8**0.8)
     assert unheard == pytest.approx(pool_rounds([first]))
 
 
 def test_first_look_counts_whole_whatever_its_weight() -> None:
-    odd = reading(sad=0.8).model_copy(update={"weight": 0.0})
+    odd = reading(sad=0.8).model_copy(update={"pool_weight": 0.0})
 
     assert pool_rounds([odd]) == pytest.approx(pool_rounds([reading(sad=0.8)]))
 

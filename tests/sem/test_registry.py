@@ -194,7 +194,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install the example plugin with pip into a folder of its own, and return the folder."""
     folder = tmp_path_factory.mktemp("example")
     source, target = folder / "source", folder / "target"
-    shutil.copytree(ROOT / "tests" / "example_plugin", source, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "tests" / "support" / "example_plugin", source, ignore=shutil.ignore_patterns("__pycache__"))
     offline = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check"]
     done = run("-m", "pip", "install", *offline, "--target", str(target), str(source), cwd=folder, path=folder)
     assert done.returncode == 0, done.stderr
@@ -226,7 +226,7 @@ print(sem.read([[Turn("speaker", "So much rain, only rain.")]])[0].ranked[0], ty
 def test_the_guides_entry_point_is_the_examples() -> None:
     (snippet,) = blocks("toml")
 
-    assert snippet in (ROOT / "tests" / "example_plugin" / "pyproject.toml").read_text(encoding="utf-8")
+    assert snippet in (ROOT / "tests" / "support" / "example_plugin" / "pyproject.toml").read_text(encoding="utf-8")
 
 
 def test_the_guides_tests_pass_for_the_example(example: Path, tmp_path: Path) -> None:
