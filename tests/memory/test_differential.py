@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langgraph.store.base import GetOp, ListNamespacesOp, MatchCondition, Op, PutOp, SearchOp
 from langgraph.store.memory import InMemoryStore
-
-from .store_contract import DIMS, embed
+from store_contract import DIMS, embed
 
 LABELS = st.sampled_from(["a", "b", "ab", "A", "é", "%"])
 SPACES = st.lists(LABELS, min_size=1, max_size=3).map(tuple)

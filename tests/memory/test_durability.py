@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chroma_server import chroma_server
 from hef.contract import StoreError
 from hef.graph import HefContext, create_hef, open_store
 from hef.memory import ChromaStore
@@ -26,10 +27,8 @@ from hef.memory.chroma.client import open_collection as collection
 from hef.memory.chroma.rows import Record, is_item_row, is_namespace_row
 from langchain_core.messages import HumanMessage
 from langgraph.store.base import IndexConfig, PutOp
-
-from .chroma_server import chroma_server
-from .processes import fresh, in_child
-from .store_contract import INDEX, keys
+from processes import fresh, in_child
+from store_contract import INDEX, keys
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -368,8 +367,8 @@ def test_a_folder_of_the_first_format_is_raised(tmp_path: Path) -> None:
 def test_how_often_the_graph_is_written_is_settled_at_opening_by_the_rows(
     rows: int, written: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collection, "_OFTEN", 20)
-    monkeypatch.setattr(collection, "_SELDOM", 100)
+    monkeypatch.setattr(collection, "_MIN_SYNC_THRESHOLD", 20)
+    monkeypatch.setattr(collection, "_MAX_SYNC_THRESHOLD", 100)
 
     def puts_between_graphs(store: ChromaStore, puts: int) -> list[int]:
         times: list[int] = []
@@ -394,7 +393,7 @@ def test_a_folder_whose_pace_cannot_be_settled_is_read_and_written_all_the_same(
 
     fill(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(collection, "_pace", fail)
+        patch.setattr(collection, "_tune_sync_threshold", fail)
         with ChromaStore.from_path(tmp_path, index=INDEX) as store:
             assert sorted(keys(store.search((), query="dog"))) == ["0", "1", "2"]
             store.put(("a",), "3", {"text": "dog 3"})

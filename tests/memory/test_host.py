@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import pytest
+from chroma_server import chroma_server
 from hef.memory import ChromaStore
 from langchain.tools import ToolRuntime
 from langchain_core.messages import AIMessage, ToolMessage
@@ -17,9 +18,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import InjectedStore, ToolNode
 from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
-
-from .chroma_server import chroma_server
-from .store_contract import INDEX, keys
+from store_contract import INDEX, keys
 
 
 @pytest.fixture

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from killed_writer import State, write_until_killed
 from langgraph.store.base import PutOp
-
-from .killed_writer import State, write_until_killed
-from .processes import fresh
+from processes import fresh
 
 KILLS = int(os.environ.get("HEF_KILLS", "6"))
 

@@ -338,7 +338,7 @@ def test_a_forgotten_turn_leaves_no_trace_and_the_others_stay(folder: Folder) ->
 def test_a_graph_on_disk_is_written_anew_and_keeps_its_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hef.memory.chroma.client.open_collection._OFTEN", 20)
+    monkeypatch.setattr("hef.memory.chroma.client.open_collection._MIN_SYNC_THRESHOLD", 20)
     with ChromaStore(tmp_path, index=INDEX) as store:
         opened = store._open()
         ids = [tell(store, "ana", f"unusual{n} sentence", float(n)) for n in range(60)]

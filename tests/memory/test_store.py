@@ -12,8 +12,7 @@ from hef.contract import SetupError, StoreError
 from hef.memory import ChromaStore
 from hef.memory.chroma.client.row_access import Table
 from langgraph.store.base import GetOp, InvalidNamespaceError, PutOp, SearchOp
-
-from .store_contract import DIMS, INDEX, embed, keys
+from store_contract import DIMS, INDEX, embed, keys
 
 
 @pytest.fixture

@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import pytest
+from chroma_server import chroma_server
 from hef.memory import ChromaStore
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 from langgraph.store.sqlite import SqliteStore
-
-from .chroma_server import chroma_server
-from .store_contract import Driven, StoreContract
+from store_contract import Driven, StoreContract
 
 Maker = Callable[..., BaseStore]
 MAKERS: dict[str, Callable[..., ChromaStore]] = {

@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 from hef.memory import ChromaStore
 from langgraph.store.base import GetOp, PutOp, SearchOp
-
-from .store_contract import INDEX, keys
+from store_contract import INDEX, keys
 
 
 @pytest.fixture
 def pass_minutes(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Return what moves the clock of the memory on."""
     clock = [1_000_000.0]
-    for module in ("expiry", "table", "writing", "reading"):
+    for module in ("expiry", "client.row_access", "writing", "reading"):
         monkeypatch.setattr(f"hef.memory.chroma.{module}.now", lambda: clock[0])
 
     def pass_minutes(minutes: float) -> None:

@@ -22,8 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langgraph.store.base import BaseStore, IndexConfig
 from langgraph.store.memory import InMemoryStore
-
-from .store_contract import DIMS, embed
+from store_contract import DIMS, embed
 
 DAY = 86_400.0
 INDEX: IndexConfig = {"dims": DIMS, "embed": embed, "fields": ["text"]}
@@ -48,8 +47,8 @@ def ranked(*memories: Memory, query: str = "dog", meaning: float = 0.5, **weight
 
 
 def test_each_part_of_the_formula_ranks_alone() -> None:
-    assert ranked(Memory(id="a", text="cat"), Memory(id="b", text="dog"), words=1) == ["b", "a"]
-    assert ranked(Memory(id="a", text="cat"), Memory(id="b", text="cat and mouse"), detail=1) == ["b", "a"]
+    assert ranked(Memory(id="a", text="cat"), Memory(id="b", text="dog"), lexical=1) == ["b", "a"]
+    assert ranked(Memory(id="a", text="cat"), Memory(id="b", text="cat and mouse"), length=1) == ["b", "a"]
     assert ranked(Memory(id="a", text="cat"), Memory(id="b", text="cat", time=99 * DAY), recency=1) == ["b", "a"]
     assert ranked(Memory(id="a", text="x"), Memory(id="b", text="x", probability=0.9), emotion=1) == ["b", "a"]
     near, far = Candidate(Memory(id="a", text="x"), 0.9), Candidate(Memory(id="b", text="x"), 0.8)
@@ -73,7 +72,7 @@ def test_a_turn_of_the_future_is_no_newer_than_now() -> None:
     weights=st.builds(
         RecallWeights,
         **dict.fromkeys(("similarity", "lexical", "length", "recency"), st.floats(0, 10)),
-        least=st.just(-1.0),
+        min_similarity=st.just(-1.0),
     ),
     meaning=st.none() | st.floats(-1, 1),
     text=st.text(),

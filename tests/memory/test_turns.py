@@ -21,8 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langgraph.store.base import BaseStore, IndexConfig
 from langgraph.store.memory import InMemoryStore
-
-from .store_contract import DIMS, embed
+from store_contract import DIMS, embed
 
 INDEX: IndexConfig = {"dims": DIMS, "embed": embed, "fields": ["text"]}
 ODD = ["ana", "Ana", "an.a", "an%2Ea", "../etc/passwd", "a/b", "a b", "*", "悲しい", "nul\0", "\ud800", "x" * 500]

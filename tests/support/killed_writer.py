@@ -26,7 +26,7 @@ INDEX: IndexConfig = {"dims": 8, "embed": _embed, "fields": ["parts[*]"]}
 def write_until_killed(path: Path, seed: int, said: Connection) -> None:
     """Say what lies there, then announce, write and acknowledge one random batch after the other."""
     # Chroma writes its graph in place, so that is to be met often.
-    collection._OFTEN = 60
+    collection._MIN_SYNC_THRESHOLD = 60
     chance = random.Random(seed)
     store = ChromaStore.from_path(path, index=INDEX)
     found = snapshot(store)

@@ -33,8 +33,8 @@ _FINDS_SPACES = 2
 _NO_INDEX_DIMS = 2
 _GRAPH: CreateHNSWConfiguration = {"max_neighbors": 32, "ef_construction": 200, "ef_search": 200}
 """A denser graph than Chroma's default, which loses neighbours where a tenth or more of the vectors are equal."""
-_OFTEN, _SELDOM = 100, 1000
-"""After how many rows Chroma writes its graph: in a small collection, and at most. See `_pace`."""
+_MIN_SYNC_THRESHOLD, _MAX_SYNC_THRESHOLD = 100, 1000
+"""After how many rows Chroma writes its graph: in a small collection, and at most. See `_tune_sync_threshold`."""
 _NEAR = 1.5
 """By what factor the present number may be off."""
 _REQUESTS = 8
@@ -165,7 +165,10 @@ async def _open(client: Any, place: StoreLocation, dims: int | None) -> OpenColl
 
 async def _get_or_create(client: Any, place: StoreLocation, dims: int | None) -> Any:
     # A server cannot be opened anew when its memory has grown.
-    hnsw: CreateHNSWConfiguration = {"space": "cosine", "sync_threshold": _SELDOM if place.url else _OFTEN}
+    hnsw: CreateHNSWConfiguration = {
+        "space": "cosine",
+        "sync_threshold": _MAX_SYNC_THRESHOLD if place.url else _MIN_SYNC_THRESHOLD,
+    }
     if dims:
         hnsw |= _GRAPH
     made = client.get_or_create_collection(
@@ -184,7 +187,7 @@ async def _tune_sync_threshold(found: Any) -> bool:
     times as long as the write; and writing a graph takes the longer the more rows there are. The sum of both is least
     near the square root of the rows.
     """
-    wanted = min(_SELDOM, max(_OFTEN, isqrt(await maybe_await(found.count()))))
+    wanted = min(_MAX_SYNC_THRESHOLD, max(_MIN_SYNC_THRESHOLD, isqrt(await maybe_await(found.count()))))
     if wanted / _NEAR < _often(found) < wanted * _NEAR:
         return False
     await maybe_await(found.modify(configuration={"hnsw": {"sync_threshold": wanted}}))
