@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import typer
 
-from .bench.bench_group import bench
-from .chat.chat_command import chat
-from .chat.reply_command import reply
 from .error_messages import HefGroup
-from .evaluate.evaluate_group import evaluate
-from .logging_setup import enable_log
-from .memory.memory_group import memory
-from .perceive import perceive
-from .sems import sems
-from .serve.mcp_command import mcp
-from .serve.serve_sem import serve
-from .train.calibrate import calibrate
-from .train.export_feedback import feedback
-from .train.train_sem import train
+from .lazy_commands import LazyCommand
 
 TALK, READ, BUILD = "Talk", "Read emotions", "Train and measure"
 
@@ -41,9 +28,35 @@ HEF_THREADS, HEF_LOG.[/]
 [bright_black]Exit codes: 0 done, 1 failed, 2 called wrongly.[/]
 """
 
+
+class Commands(HefGroup):
+    """All commands of `hef`."""
+
+    lazy_commands: ClassVar[dict[str, LazyCommand]] = {
+        "reply": LazyCommand("chat.reply_command:reply", "Answer one sentence, with the emotion and its causes.", TALK),
+        "chat": LazyCommand("chat.chat_command:chat", "Talk; with --user, remember across conversations.", TALK),
+        "memory": LazyCommand(
+            "memory.memory_group:memory", "See, take along and delete what is remembered of a person.", TALK
+        ),
+        "perceive": LazyCommand(
+            "perceive:perceive", "Read emotion and cause words, of one sentence or a pipeline.", READ
+        ),
+        "sems": LazyCommand("sems:sems", "List the installed small empathetic models.", READ),
+        "mcp": LazyCommand("serve.mcp_command:mcp", "Serve HEF's tools over the Model Context Protocol.", READ),
+        "serve": LazyCommand("serve.serve_sem:serve", "Serve parts of HEF over HTTP.", READ),
+        "train": LazyCommand("train.train_sem:train", "Train a SEM, or the adapter of the embedded LLM.", BUILD),
+        "calibrate": LazyCommand("train.calibrate:calibrate", "Calibrate a SEM's probabilities on a file.", BUILD),
+        "feedback": LazyCommand("train.export_feedback:feedback", "Export confirmed emotions as training data.", BUILD),
+        "evaluate": LazyCommand(
+            "evaluate.evaluate_group:evaluate", "Measure accuracy, causes, replies, recall.", BUILD
+        ),
+        "bench": LazyCommand("bench.bench_group:bench", "Measure speed and memory use.", BUILD),
+    }
+
+
 app = typer.Typer(
     name="hef",
-    cls=HefGroup,
+    cls=Commands,
     help="Empathetic replies from a small emotion model and an LLM together (HEF, the Hybrid Empathetic Framework).",
     epilog=EPILOG,
     no_args_is_help=True,
@@ -55,6 +68,8 @@ app = typer.Typer(
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"hef {version('hef')}")
         raise typer.Exit
 
@@ -72,18 +87,6 @@ def _options(
 ) -> None:
     """Take the options that stand before a command; `HefGroup` reads `debug` where an error ends one."""
     if log:
+        from .logging_setup import enable_log
+
         enable_log(log)
-
-
-app.command(rich_help_panel=TALK)(reply)
-app.command(rich_help_panel=TALK)(chat)
-app.add_typer(memory, name="memory", rich_help_panel=TALK)
-app.command(rich_help_panel=READ)(perceive)
-app.command(rich_help_panel=READ)(sems)
-app.command(rich_help_panel=READ)(mcp)
-app.add_typer(serve, name="serve", rich_help_panel=READ)
-app.command(rich_help_panel=BUILD)(train)
-app.command(rich_help_panel=BUILD)(calibrate)
-app.add_typer(feedback, name="feedback", rich_help_panel=BUILD)
-app.add_typer(evaluate, name="evaluate", rich_help_panel=BUILD)
-app.add_typer(bench, name="bench", rich_help_panel=BUILD)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+
+from .lazy_commands import LazyGroup
 
 FAILED, MISUSED, STOPPED = 1, 2, 130
 
@@ -26,7 +26,7 @@ class Misuse(typer.BadParameter):
         return self.message
 
 
-class HefGroup(TyperGroup):
+class HefGroup(LazyGroup):
     """A command group that turns every exception into one sentence and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -39,6 +39,8 @@ class HefGroup(TyperGroup):
             if _is_usage(error):
                 raise
             if ctx.params.get("debug"):
+                import traceback
+
                 traceback.print_exc()
             raise Failure(sentence(error)) from error
 

@@ -13,7 +13,9 @@ from hef.cli.app import app
 from hef.cli.settings import settings
 from typer.testing import CliRunner
 
-HEAVY = ("torch", "transformers", "langgraph", "chromadb", "onnxruntime", "pydantic_settings", "numpy")
+HEAVY = (
+    "torch transformers langgraph langchain_core chromadb onnxruntime pydantic numpy asyncio importlib.metadata".split()
+)
 
 COMMANDS = "reply chat perceive sems mcp memory feedback train calibrate evaluate bench".split()
 
