@@ -9,13 +9,16 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.progress import (
+    Progress as Bars,
+)
 
+from ..contract.progress import Progress
 from .render import ACCENT
 
 
@@ -24,14 +27,14 @@ def counting(unit: str) -> Iterator[Callable[[int], None]]:
     """Yield a function that counts on, for work whose end is not known."""
     columns = (SpinnerColumn(style=ACCENT), TextColumn("{task.completed:,.0f} " + unit), TimeElapsedColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(unit, total=None)
         yield lambda done: progress.update(task, advance=done)
 
 
 @contextmanager
-def advancing() -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function that sets what is done, how far, and out of how many."""
+def advancing() -> Iterator[Progress]:
+    """Yield a callback that shows the progress of named tasks."""
     columns = (
         TextColumn("  {task.description}"),
         BarColumn(complete_style=ACCENT, finished_style=ACCENT),
@@ -41,10 +44,10 @@ def advancing() -> Iterator[Callable[[str, int, int], None]]:
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=None)
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("", total=None)
 
-        def advance(doing: str, done: int, total: int) -> None:
-            progress.update(task, description=doing, completed=done, total=total)
+        def advance(task: str, done: int, total: int | None) -> None:
+            progress.update(bar, description=task, completed=done, total=total)
 
         yield advance

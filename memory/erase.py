@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from langgraph.store.base import BaseStore, PutOp
 
-from .chroma.disk.compaction import Report
+from ..contract.progress import Progress
 from .chroma.store import ChromaStore
 from .selection import EVERYTHING, Selection, select_items
 
 
 def erase_turns(
-    store: BaseStore, user_id: str, selection: Selection = EVERYTHING, *, report: Report | None = None
+    store: BaseStore, user_id: str, selection: Selection = EVERYTHING, *, report: Progress | None = None
 ) -> int:
     """Delete turns of a user, by default all, and return how many there were.
 
@@ -22,7 +22,7 @@ def erase_turns(
         store: Any LangGraph store.
         user_id: Whose turns.
         selection: Which of them.
-        report: Is told how far the rewriting is.
+        report: Receives the progress of the rewriting.
     """
     doomed = [PutOp(item.namespace, item.key, None) for item in select_items(store, user_id, selection)]
     if isinstance(store, ChromaStore):

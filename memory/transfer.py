@@ -6,17 +6,18 @@ A line is `{"user", "id", "created", "updated", "turn": {...}}`; `turn` is the s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import unquote
 
 from langgraph.store.base import BaseStore, GetOp, PutOp, SearchItem
 from pydantic import ValidationError
 
 from ..contract import Memory
+from ..contract.progress import Progress
 from .chroma.rows import Times
 from .chroma.store import ChromaStore
 from .selection import EVERYTHING, Selection, select_items
@@ -24,9 +25,6 @@ from .serialisation import INDEXED
 from .user_namespaces import user_namespace
 
 _BATCH = 256
-
-Report: TypeAlias = Callable[[int], None]
-"""Is told how many lines were done since it was told last."""
 
 
 @dataclass(slots=True)
@@ -95,7 +93,7 @@ def _user_of(item: SearchItem) -> str:
 
 
 def import_turns(
-    store: BaseStore, lines: Iterable[bytes | str], *, user_id: str | None = None, report: Report | None = None
+    store: BaseStore, lines: Iterable[bytes | str], *, user_id: str | None = None, report: Progress | None = None
 ) -> ImportReport:
     """Store exported turns; those that are stored already are left alone, so that it can be done again.
 
@@ -106,13 +104,14 @@ def import_turns(
         store: Any LangGraph store.
         lines: What `export_turns` gave.
         user_id: Whose memory they go to; None for the user whom each line names.
-        report: Is told of progress.
+        report: Receives the progress in lines; how many there are is not known.
     """
-    done, numbered = ImportReport(), enumerate(lines, start=1)
+    done, numbered, read = ImportReport(), enumerate(lines, start=1), 0
     while batch := list(islice(numbered, _BATCH)):
         _store(store, list(_whole(batch, user_id, done.broken)), done)
+        read += len(batch)
         if report:
-            report(len(batch))
+            report("importing", read, None)
     return done
 
 

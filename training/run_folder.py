@@ -52,7 +52,7 @@ class RunFolder:
         if not teachers:
             return None
         taught = SoftLabels(self.path / "teacher.pt", [Path(folder) for folder in teachers], taxonomy)
-        taught.teach(samples, lambda done, total: self.log(taught=done, of=total))
+        taught.teach(samples, lambda _, done, total: self.log(taught=done, of=total))
         return taught
 
     def log(self, **entry: object) -> None:

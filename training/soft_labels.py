@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from ..contract import SetupError, Turn
+from ..contract.progress import Progress, ignore_progress
 from ..data.conversations import Sample
 from ..sem.runtime.encoding import DialogueEncoder
 from ..sem.taxonomy import Taxonomy
@@ -91,7 +92,7 @@ class SoftLabels:
         """Width of the teachers' features side by side."""
         return sum(network.width for _, network in self._teachers)
 
-    def teach(self, samples: Sequence[Sample], report: Callable[[int, int], None] = lambda done, total: None) -> None:
+    def teach(self, samples: Sequence[Sample], report: Progress = ignore_progress) -> None:
         """Read the samples that are not known yet, a part at a time."""
         unknown = list(
             {_key(sample.turns): sample for sample in samples if _key(sample.turns) not in self._rows}.items()
@@ -104,7 +105,7 @@ class SoftLabels:
             rows[:, self._labels :] -= self._mean
             self._rows.update(zip((key for key, _ in part), rows.half().clone(), strict=True))
             torch.save({"rows": self._rows, "mean": self._mean}, self._path)
-            report(start + len(part), len(unknown))
+            report("soft labels", start + len(part), len(unknown))
 
     def of(self, sample: Sample) -> SoftLabel | None:
         """Return what the teachers say of a sample, or None where they were not asked."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -24,6 +24,9 @@ from .memory_options import (
 )
 from .open_memory import opened
 from .write_lines import OutArgument, check_export, write_lines
+
+if TYPE_CHECKING:
+    from ...contract.progress import Progress
 
 InArgument = Annotated[
     Path,
@@ -108,22 +111,13 @@ def _lines(file: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _progress(file: Path) -> Iterator[Callable[[int], None]]:
-    """Count lines on, of how many where the file can be counted first."""
-    from ..progress_bars import advancing, counting
+def _progress(file: Path) -> Iterator[Progress]:
+    """Show how many lines are read, and of how many where the file can be counted first."""
+    from ..progress_bars import advancing
 
-    if file == Path("-"):
-        with counting("lines") as count:
-            yield count
-        return
-    with file.open("rb") as lines:
-        total = sum(1 for _ in lines)
-    done = 0
+    total: int | None = None
+    if file != Path("-"):
+        with file.open("rb") as lines:
+            total = sum(1 for _ in lines)
     with advancing() as advance:
-
-        def report(lines: int) -> None:
-            nonlocal done
-            done += lines
-            advance("turns", done, total)
-
-        yield report
+        yield lambda task, done, _: advance(task, done, total)

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,7 +68,7 @@ def forget(
         if not yes and doomed:
             _ask(doomed, person, everything=everything)
         with advancing() as advance:
-            count = erase_turns(store, person, selection, report=partial(advance, "rewriting"))
+            count = erase_turns(store, person, selection, report=advance)
     held = {str(item.value.get("thread", "")) for item in doomed}
     if thread is not None and selection == Selection(threads=selection.threads):
         held.update(selection.threads or ())
@@ -101,7 +100,7 @@ def compact(home: options.HomeOption = None, as_json: options.JsonOption = False
 
     before, began = _size(path), time.monotonic()
     with ChromaStore(path) as store, advancing() as advance:
-        store.erase(report=partial(advance, "rewriting"))
+        store.erase(report=advance)
     after, took = _size(path), round(time.monotonic() - began, 1)
     if as_json:
         typer.echo(json.dumps({"folder": str(path), "bytes_before": before, "bytes": after, "seconds": took}))

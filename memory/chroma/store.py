@@ -15,13 +15,14 @@ from typing import Self
 from langgraph.store.base import BaseStore, IndexConfig, Op, PutOp, Result, TTLConfig
 
 from ...contract import StoreError
+from ...contract.progress import Progress
 from ...contract.sync_async import run_sync
 from .batch import Batch
 from .client.location import ChromaError, StoreLocation
 from .client.loop_clients import LoopCollections
 from .client.open_collection import OpenCollection, close_location, discard_location, open_location
 from .client.row_access import Table
-from .disk.compaction import Report, compact, mark_for_compaction, resume_compaction
+from .disk.compaction import compact, mark_for_compaction, resume_compaction
 from .embedding import Index, Vectors
 from .reading import read
 from .rows import Namespace, Times
@@ -189,7 +190,7 @@ class ChromaStore(BaseStore):
         """Stop sweeping, waiting at most `timeout` seconds, and tell whether the thread has ended."""
         return self._sweeper.stop(timeout)
 
-    def erase(self, deletes: Iterable[PutOp] = (), report: Report | None = None) -> None:
+    def erase(self, deletes: Iterable[PutOp] = (), report: Progress | None = None) -> None:
         """Delete items and leave nothing deleted in the files of the folder, see `compaction`.
 
         Broken off, it is finished when the folder is opened next. Other threads wait meanwhile; a search that is

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ...contract import HefContext, Memory, SetupError, Turn
+from ...contract.progress import Progress, ignore_progress
 from ...data.conversations import Conversation, Sample
 from ...llm.engine.chat_template import Prompter
 from ...prompts import Prompts
@@ -90,7 +91,7 @@ def with_causes(
     sem: Sem,
     left_out: float,
     seed: int,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    report: Progress = ignore_progress,
     part: int = 256,
 ) -> list[Exchange]:
     """Let the SEM name the cause words of each exchange's label; a share is left without.
@@ -100,7 +101,7 @@ def with_causes(
         sem: Names the words.
         left_out: Share without words.
         seed: Of the draw.
-        report: Told how many are done, of how many.
+        report: Receives the progress.
         part: How many are read at once.
     """
     chance = random.Random(f"{seed}:causes")
@@ -111,7 +112,7 @@ def with_causes(
         for row, held in zip(rows, causes, strict=True):
             words = () if chance.random() < left_out else tuple(cause.text for cause in held[:CAUSES])
             named.append(replace(row, words=words))
-        report(len(named), len(found))
+        report("cause words", len(named), len(found))
     return named
 
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 import logging
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 from ....contract import StoreError
+from ....contract.progress import Progress
 from ..client.location import StoreLocation
 from ..client.open_collection import OpenCollection, close_location, discard_location, open_location
 from ..embedding import blank
@@ -36,9 +37,6 @@ _FIELDS = ("ids", "embeddings", "metadatas", "documents")
 
 FILLER_ROW_ID = "/"
 """Id of a row that belongs to nothing, where an emptied graph would have none."""
-
-Report: TypeAlias = Callable[[int, int], None]
-"""Is told how many rows were copied, and of how many."""
 
 
 def mark_for_compaction(place: StoreLocation) -> None:
@@ -61,14 +59,14 @@ def resume_compaction(place: StoreLocation) -> None:
         _log.warning("Traces of what was deleted are still in %s: %s", place, error)
 
 
-def compact(place: StoreLocation, report: Report | None = None) -> None:
+def compact(place: StoreLocation, report: Progress | None = None) -> None:
     """Rewrite the collection and the files of a folder that nobody has open; elsewhere do nothing.
 
     Takes as long as writing all rows again, and for that time twice the room on the disk.
 
     Args:
         place: Where the collection lies.
-        report: Is told of progress.
+        report: Receives the progress.
 
     Raises:
         StoreError: If the folder cannot be written or another process or store has it open.
@@ -113,7 +111,7 @@ def _drop(opened: OpenCollection, *names: str) -> None:
         opened.client.delete_collection(name)
 
 
-def _copy(opened: OpenCollection, name: str, report: Report | None) -> Any:
+def _copy(opened: OpenCollection, name: str, report: Progress | None) -> Any:
     """Copy all rows in their order, which is the order of listings, so that the new graph is on the disk.
 
     One that was never written is made anew at each opening, at the size of its first hundred rows and
@@ -132,7 +130,7 @@ def _copy(opened: OpenCollection, name: str, report: Report | None) -> Any:
         rows = source.get(include=list(_FIELDS[1:]), limit=page, offset=start)
         copy.add(**{name: rows[name] for name in _FIELDS})
         if report:
-            report(start + len(rows["ids"]), total)
+            report("rewriting", start + len(rows["ids"]), total)
     if total < _FEWEST:
         for _ in range(_FEWEST):
             copy.upsert(
