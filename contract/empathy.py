@@ -14,8 +14,10 @@ class Verdict(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    turn: str = Field(description="What identifies the turn it judges; another turn means it is out of date")
-    agreed: bool = Field(description="Whether the LLM finds the emotion among the primary ones")
+    turn: str = Field(
+        default="", description="What identifies the turn it judges; a verdict with another key is out of date"
+    )
+    agreed: bool = Field(default=True, description="Whether the LLM finds the emotion among the primary ones")
     emotion: str | None = Field(default=None, description="The emotion the LLM names; None when it names none")
     scores: dict[str, float] | None = Field(
         default=None, description="Log-probability of each label, where the LLM can score"

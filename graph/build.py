@@ -1,20 +1,18 @@
-"""The whole machine: `create_hef` puts nodes and edges together."""
+"""The graphs of HEF: nodes and edges of a turn."""
 
 from __future__ import annotations
 
 from inspect import getdoc
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import RetryPolicy
 
 from ..contract import HefContext, HefState, PoolingWeights, SetupError
-from ..llm import model_name, resolve_model
 from ..nodes import (
     RETRY,
-    FitRegistry,
     Judge,
     cause_words_node,
     coarse_emotion_node,
@@ -23,15 +21,17 @@ from ..nodes import (
     fine_emotion_node,
     recall,
     remember,
-    resolve_fit,
     sem_emotion_node,
 )
-from ..prompts import Overrides, Prompts
-from ..sem import Sem, Taxonomy, resolve_sem
+from ..prompts import Overrides
+from ..sem import Sem, Taxonomy
 from ..tools import sem_causes_tool, sem_emotion_tool
-from .node_telemetry import with_telemetry
+from .node_telemetry import GraphTelemetry
+from .parts import Parts
 from .routing import after_coarse, after_fine
 from .schemas import check_state, input_output_schemas
+
+OutputMode: TypeAlias = Literal["last_message", "trace"]
 
 
 def create_hef(
@@ -43,7 +43,7 @@ def create_hef(
     fit: PoolingWeights | Path | str | None = None,
     state_schema: type[Any] = HefState,
     context_schema: type[Any] = HefContext,
-    output_mode: Literal["last_message", "trace"] = "last_message",
+    output_mode: OutputMode = "last_message",
 ) -> StateGraph[Any, Any, Any, Any]:
     """Build the graph of one HEF turn, uncompiled: the host picks checkpointer, store and name.
 
@@ -54,8 +54,8 @@ def create_hef(
         taxonomy: The labels with neighbours and synonyms; None takes the SEM's own.
         prompts: Template name -> text that replaces the shipped one, or a folder of `NAME.md` files.
         fit: How the evidence of this SEM and this LLM is joined: what `hef evaluate emotion --fit`
-            wrote, as its file or read. None takes the fit that ships for the pair, if there is one.
-        state_schema: `HefState` or a TypedDict with all its keys and more; what it has more enters and leaves
+            wrote, as its path or loaded. None takes the fit that ships for the pair, if there is one.
+        state_schema: `HefState` or a TypedDict with all its keys and more; the additional keys enter and leave
             the graph as `messages` do.
         context_schema: `HefContext` or a class with fields of the same names.
         output_mode: `last_message` adds one AIMessage, `trace` also the tool calls and results.
@@ -71,21 +71,20 @@ def create_hef(
     """
     if output_mode not in ("last_message", "trace"):
         raise SetupError(f"output_mode is {output_mode!r}; expected 'last_message' or 'trace'")
-    reader, llm = resolve_sem(sem), resolve_model(model)
-    templates = Prompts(prompts)
-    labels = _labels(taxonomy, reader)
-    fits = _fits(fit, reader, llm)
-    builder = _perception(llm, reader, labels, fits, templates, state_schema, context_schema, output_mode)
-    _add(builder, "confirm_emotion", confirm_emotion_node(labels))
-    _add(builder, "cause_words", cause_words_node(sem_causes_tool(reader), trace=output_mode == "trace"))
-    _add(builder, "draft_response", draft_response_node(llm, templates), RETRY)
-    _add(builder, "remember", remember)
+    parts = Parts.resolve(model=model, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
+    graph = _Graph(state_schema, context_schema, last="remember")
+    _add_emotion_nodes(graph, parts, trace=output_mode == "trace")
+    graph.add("confirm_emotion", confirm_emotion_node(parts.taxonomy))
+    graph.add("cause_words", cause_words_node(sem_causes_tool(parts.sem), trace=output_mode == "trace"))
+    graph.add("draft_response", draft_response_node(parts.model, parts.prompts), RETRY)
+    graph.add("remember", remember)
+    builder = graph.builder
     builder.add_conditional_edges("fine_emotion", after_fine)
     builder.add_edge("confirm_emotion", "cause_words")
     builder.add_edge("cause_words", "draft_response")
     builder.add_edge("draft_response", "remember")
     builder.add_edge("remember", END)
-    return with_telemetry(builder)
+    return builder
 
 
 def create_emotion_graph(
@@ -96,63 +95,61 @@ def create_emotion_graph(
     prompts: Overrides | None = None,
     fit: PoolingWeights | Path | str | None = None,
 ) -> StateGraph[Any, Any, Any, Any]:
-    """Build the first half of a turn, up to the decision: no cause words, no reply, nothing stored."""
-    reader, llm = resolve_sem(sem), resolve_model(model)
-    builder = _perception(
-        llm,
-        reader,
-        _labels(taxonomy, reader),
-        _fits(fit, reader, llm),
-        Prompts(prompts),
-        HefState,
-        HefContext,
-        "last_message",
-    )
-    builder.add_edge("fine_emotion", END)
-    return with_telemetry(builder)
+    """Build the first half of a turn, up to the decision: no cause words, no reply, nothing stored.
+
+    Arguments and errors are those of `create_hef`.
+    """
+    parts = Parts.resolve(model=model, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
+    graph = _Graph(HefState, HefContext, last="fine_emotion")
+    _add_emotion_nodes(graph, parts)
+    graph.builder.add_edge("fine_emotion", END)
+    return graph.builder
 
 
-def _perception(
-    llm: BaseChatModel,
-    sem: Sem,
-    taxonomy: Taxonomy,
-    fits: FitRegistry,
-    prompts: Prompts,
-    state_schema: type[Any],
-    context_schema: type[Any],
-    output_mode: str,
-) -> StateGraph[Any, Any, Any, Any]:
-    check_state(state_schema)
-    given, returned = input_output_schemas(state_schema)
-    builder = StateGraph(state_schema, context_schema, input_schema=given, output_schema=returned)
-    _add(builder, "recall", recall)
-    _add(builder, "sem_emotion", sem_emotion_node(sem_emotion_tool(sem), trace=output_mode == "trace"))
-    _add(builder, "coarse_emotion", coarse_emotion_node(llm, Judge(prompts, taxonomy, fits)), RETRY)
-    _add(builder, "fine_emotion", fine_emotion_node(llm, taxonomy, fits))
+def create_reading_graph(parts: Parts) -> StateGraph[Any, Any, Any, Any]:
+    """Build a turn up to its cause words, for hosts whose own agent replies: no reply, nothing stored."""
+    graph = _Graph(HefState, HefContext, last="cause_words")
+    _add_emotion_nodes(graph, parts)
+    graph.add("cause_words", cause_words_node(sem_causes_tool(parts.sem)))
+    graph.builder.add_edge("fine_emotion", "cause_words")
+    graph.builder.add_edge("cause_words", END)
+    return graph.builder
+
+
+def _add_emotion_nodes(graph: _Graph, parts: Parts, *, trace: bool = False) -> None:
+    """Add the nodes up to the decision, with their edges but for those that leave `fine_emotion`."""
+    judge = Judge(parts.prompts, parts.taxonomy, parts.fits)
+    graph.add("recall", recall)
+    graph.add("sem_emotion", sem_emotion_node(sem_emotion_tool(parts.sem), trace=trace))
+    graph.add("coarse_emotion", coarse_emotion_node(parts.model, judge), RETRY)
+    graph.add("fine_emotion", fine_emotion_node(parts.model, parts.taxonomy, parts.fits))
+    builder = graph.builder
     builder.add_edge(START, "recall")
     builder.add_edge(START, "sem_emotion")
     builder.add_edge("recall", "coarse_emotion")
     builder.add_edge("sem_emotion", "coarse_emotion")
     builder.add_conditional_edges("coarse_emotion", after_coarse)
-    return builder
 
 
-def _add(builder: StateGraph[Any, Any, Any, Any], name: str, node: Any, retry: RetryPolicy | None = None) -> None:
-    """Add a node; the first sentence of its docstring stands in the drawn graph and in traces."""
-    told = (getdoc(getattr(node, "func", node)) or "").partition("\n")[0]
-    builder.add_node(name, node, retry_policy=retry, metadata={"description": told})
+class _Graph:
+    """A graph under construction, whose nodes get telemetry when they are added.
 
+    Args:
+        state_schema: As in `create_hef`.
+        context_schema: As in `create_hef`.
+        last: Name of the node that a turn ends with.
+    """
 
-def _labels(taxonomy: Taxonomy | None, sem: Sem) -> Taxonomy:
-    own = sem.description.taxonomy
-    if taxonomy is not None and set(taxonomy.labels) != set(own.labels):
-        raise SetupError(
-            f"taxonomy {taxonomy.name!r} has other labels than SEM {sem.description.name!r} reads; "
-            "give a SEM for these labels, or leave taxonomy out"
+    def __init__(self, state_schema: type[Any], context_schema: type[Any], *, last: str) -> None:
+        check_state(state_schema)
+        input_schema, output_schema = input_output_schemas(state_schema)
+        self.builder: StateGraph[Any, Any, Any, Any] = StateGraph(
+            state_schema, context_schema, input_schema=input_schema, output_schema=output_schema
         )
-    return taxonomy or own
+        self._telemetry = GraphTelemetry(first=("recall", "sem_emotion"), last=last)
 
-
-def _fits(fit: PoolingWeights | Path | str | None, sem: Sem, llm: BaseChatModel) -> FitRegistry:
-    about = sem.description
-    return resolve_fit(fit, sem=about.name, model=model_name(llm), labels=about.taxonomy.labels)
+    def add(self, name: str, node: Any, retry: RetryPolicy | None = None) -> None:
+        """Add a node; the first line of its docstring describes it in the drawn graph and in traces."""
+        description = (getdoc(getattr(node, "func", node)) or "").partition("\n")[0]
+        watched = self._telemetry.wrap(name, node)
+        self.builder.add_node(name, watched, retry_policy=retry, metadata={"description": description})

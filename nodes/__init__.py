@@ -1,4 +1,4 @@
-"""The nodes of the graph, one a file; plain functions from state and runtime to an update."""
+"""The nodes of the graph, one per file; plain functions from state and runtime to an update."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from .deciding.fit_registry import FitRegistry, resolve_fit
 from .draft_response import draft_response_node
 from .fine_emotion import fine_emotion_node
 from .judging.judge import Judge
-from .judging.llm_selection import RETRY
 from .recall import recall
 from .remember import remember
 from .sem_emotion import sem_emotion_node
+from .support.llm_calls import RETRY
 from .support.transcript import to_dialogue
 
 __all__ = [

@@ -9,11 +9,12 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
 from ..contract import HefState
-from .sem_emotion import as_arguments, call_tool
+from .support.events import emit
 from .support.explanations import explain_causes
-from .support.run_settings import Node, Update, emit, run_settings
-from .support.telemetry import record_suppressed_error
-from .support.transcript import recent_dialogue
+from .support.node_record import record_suppressed_error
+from .support.run_settings import Node, Update
+from .support.tool_call import call_tool, dialogue_argument
+from .support.turn_view import turn_view
 
 
 def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
@@ -21,9 +22,8 @@ def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
 
     def cause_words(state: HefState, runtime: Runtime[Any]) -> Update:
         """Find the words that speak for the decided emotion."""
-        empathy = state["empathy"]
-        dialogue, earlier = recent_dialogue(state["messages"], run_settings(runtime).dialogue_limit)
-        arguments = {"dialogue": as_arguments(dialogue), "emotion": empathy.emotion}
+        empathy, turn = state["empathy"], turn_view(state, runtime)
+        arguments = {"dialogue": dialogue_argument(turn.dialogue), "emotion": empathy.emotion}
         try:
             answer, messages = call_tool(tool, arguments)
         except GraphBubbleUp:
@@ -31,7 +31,8 @@ def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
         except Exception as error:
             record_suppressed_error(error)
             return {"explanations": {"cause_words": ""}, "faults": {"cause_words": f"no cause words: {error}"}}
-        causes = tuple(cause.model_copy(update={"turn": cause.turn + earlier}) for cause in answer.artifact)
+        # The tool counts turns within what it was shown, `Cause.turn` within the conversation.
+        causes = tuple(cause.model_copy(update={"turn": cause.turn + turn.earlier_turns}) for cause in answer.artifact)
         emit(runtime, "causes", causes=[cause.model_dump() for cause in causes])
         update: Update = {
             "empathy": empathy.model_copy(update={"causes": causes}),

@@ -9,109 +9,88 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
-from ..contract import HefContext, HefState, Reading, Turn, Verdict
-from ..llm import model_name
+from ..contract import HefState, Reading, Verdict
 from ..sem.distribution import primary_emotions
 from .deciding.decision import pool_rounds
-from .judging.judge import Judge, Judgement
-from .judging.llm_selection import allm_for_run, fault_or_raise, llm_for_run
-from .sem_emotion import current_verdict
+from .judging.judge import Judge
+from .support.events import emit
 from .support.explanations import explain_verdict
-from .support.run_settings import Update, dual_mode_node, emit, run_settings
-from .support.transcript import recent_dialogue, turn_key
+from .support.llm_calls import LlmCalls, fault_or_raise, llm_node
+from .support.run_settings import Update
+from .support.turn_view import TurnView, turn_view
 
 MARGIN = 3.0
-"""A scoring LLM disagrees when its own choice is so many times as probable to it as any primary emotion."""
+"""Minimum likelihood ratio between a scoring LLM's own label and the best primary emotion from which it disagrees."""
 
 
 def coarse_emotion_node(model: BaseChatModel, judge: Judge) -> Runnable[HefState, Update]:
     """Return the node in which the LLM weighs the primary emotions."""
 
-    def coarse_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
+    async def coarse_emotion(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
         """Judge whether the person's emotion is among the primary ones."""
-        settings, readings = run_settings(runtime), state.get("readings", [])
-        if (known := _cached_judgement(state, settings)) is not None:
-            return _verdict(state, runtime, known, _judged_by(state))
-        try:
-            llm = llm_for_run(model, settings)
-            found = judge.judge(llm, _seen(state, settings), readings, settings)
-        except Exception as error:
-            return _verdict(state, runtime, None, fault=fault_or_raise(error, runtime, "judge the emotion"))
-        return _verdict(state, runtime, found, model_name(llm))
+        turn = turn_view(state, runtime)
+        judgement, fault = _known_judgement(turn), ""
+        if judgement is None:
+            try:
+                llm = await calls.model_for_run(model, turn.settings)
+                judgement = await judge.judge_by(calls, llm, turn.dialogue, turn.readings, turn.settings)
+            except Exception as error:
+                fault = fault_or_raise(error, runtime, "judge the emotion")
+        return _update(turn, runtime, judgement, fault)
 
-    async def acoarse_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
-        settings, readings = run_settings(runtime), state.get("readings", [])
-        if (known := _cached_judgement(state, settings)) is not None:
-            return _verdict(state, runtime, known, _judged_by(state))
-        try:
-            llm = await allm_for_run(model, settings)
-            found = await judge.ajudge(llm, _seen(state, settings), readings, settings)
-        except Exception as error:
-            return _verdict(state, runtime, None, fault=fault_or_raise(error, runtime, "judge the emotion"))
-        return _verdict(state, runtime, found, model_name(llm))
-
-    return dual_mode_node(coarse_emotion, acoarse_emotion)
+    return llm_node(coarse_emotion)
 
 
-def _seen(state: HefState, settings: HefContext) -> list[Turn]:
-    return recent_dialogue(state["messages"], settings.dialogue_limit)[0]
-
-
-def _cached_judgement(state: HefState, settings: HefContext) -> Judgement | None:
-    """Return a judgement that needs no LLM call: none is wanted, or its scores stand already."""
-    if settings.strategy == "sem_only":
-        return Judgement(None, None, "generated")
-    before = current_verdict(state)
-    if before and before.scores is not None and before.emotion:
-        return Judgement(before.emotion, before.scores, "scored")
+def _known_judgement(turn: TurnView) -> Verdict | None:
+    """Return a judgement that needs no LLM call: none is wanted, or an earlier round has the scores already."""
+    if turn.settings.strategy == "sem_only":
+        return Verdict()
+    if turn.verdict and turn.verdict.scores is not None and turn.verdict.emotion:
+        return turn.verdict
     return None
 
 
-def _judged_by(state: HefState) -> str | None:
-    """Return which LLM gave the scores that stand already."""
-    before = current_verdict(state)
-    return before.model if before else None
-
-
-def _verdict(
-    state: HefState, runtime: Runtime[Any], found: Judgement | None, model: str | None = None, fault: str = ""
-) -> Update:
-    settings, readings, before = run_settings(runtime), state.get("readings", []), current_verdict(state)
-    asked = found is not None and settings.strategy != "sem_only"
-    if asked and found is not None and found.emotion is None:
-        fault = fault or "the LLM named no emotion of the set: the SEM decided"
-    agreed = found is None or agrees(found, readings)
+def _update(turn: TurnView, runtime: Runtime[Any], judgement: Verdict | None, fault: str) -> Update:
+    """Return the verdict of this round: the judgement, compared with the primary emotions."""
+    judged = judgement or Verdict()
+    if judged.model and judged.emotion is None:
+        fault = "the LLM named no emotion of the set: the SEM decided"
+    agreed = agrees(judged, turn.readings)
     verdict = Verdict(
-        turn=turn_key(state["messages"]),
+        turn=turn.key,
         agreed=agreed,
-        emotion=_named(found, readings if agreed and settings.strategy == "two_stage" else []),
-        scores=found.scores if found else None,
-        form=found.form if asked and found and found.emotion else "none",
-        model=model if asked else None,
-        requeries=before.requeries + 1 if before else 0,
+        emotion=_named_emotion(judged, turn.readings if agreed and turn.settings.strategy == "two_stage" else []),
+        scores=judged.scores,
+        form=judged.form if judged.model and judged.emotion else "none",
+        model=judged.model,
+        requeries=turn.verdict.requeries + 1 if turn.verdict else 0,
     )
     emit(runtime, "verdict", verdict.requeries, **verdict.model_dump(exclude={"turn", "requeries", "scores"}))
-    told = {"coarse_emotion": explain_verdict(verdict) if found else ""}
-    return {"verdict": verdict, "explanations": told, "faults": {"coarse_emotion": fault}}
+    explanation = explain_verdict(verdict) if judgement else ""
+    return {
+        "verdict": verdict,
+        "explanations": {"coarse_emotion": explanation},
+        "faults": {"coarse_emotion": fault},
+    }
 
 
-def _named(found: Judgement | None, readings: list[Reading]) -> str | None:
+def _named_emotion(judgement: Verdict, readings: list[Reading]) -> str | None:
     """Return what the LLM names: among the readings' primary emotions, where it scored them."""
     primary = [label for reading in readings for label in reading.primary]
-    if found is None or found.scores is None or not primary:
-        return found.emotion if found else None
-    scores = found.scores
+    scores = judgement.scores
+    if scores is None or not primary:
+        return judgement.emotion
     return max(primary, key=lambda label: scores[label])
 
 
-def agrees(found: Judgement, readings: list[Reading]) -> bool:
-    """Say whether a judgement stands by one of the primary emotions of any round."""
+def agrees(judgement: Verdict, readings: list[Reading]) -> bool:
+    """Return whether a judgement supports one of the primary emotions of any round."""
     primary = {label for reading in readings for label in reading.primary}
-    if not primary or found.emotion is None or found.emotion in primary:
+    if not primary or judgement.emotion is None or judgement.emotion in primary:
         return True
-    if found.emotion in primary_emotions(pool_rounds(readings), len(readings[0].primary)):
+    if judgement.emotion in primary_emotions(pool_rounds(readings), len(readings[0].primary)):
         return True
-    if found.scores is None:
+    if judgement.scores is None:
         return False
-    best = max(found.scores[label] for label in primary)
-    return found.scores[found.emotion] - best < log(MARGIN)
+    best_primary = max(judgement.scores[label] for label in primary)
+    return judgement.scores[judgement.emotion] - best_primary < log(MARGIN)

@@ -9,9 +9,10 @@ from langgraph.types import interrupt
 
 from ..contract import HefState
 from ..sem import Taxonomy
+from .support.events import emit_decision
 from .support.explanations import explain_review
 from .support.human_review import Review, answer_schema, apply_review, parse_review, review_request
-from .support.run_settings import Node, Update, can_pause, emit_decision
+from .support.run_settings import Node, Update, can_pause
 from .support.transcript import dialogue_context
 
 
@@ -19,7 +20,7 @@ def confirm_emotion_node(taxonomy: Taxonomy) -> Node:
     """Return the node in which a person settles what SEM and LLM disagree about.
 
     It is a node of its own because a node runs from its start when it is resumed: nothing costly
-    stands before the pause. An answer that names no label of the set is asked for again.
+    comes before the pause. An answer that names no label of the set is asked for again.
     """
 
     def confirm_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
@@ -35,9 +36,9 @@ def confirm_emotion_node(taxonomy: Taxonomy) -> Node:
 
 
 def _ask(state: HefState, taxonomy: Taxonomy) -> Review:
-    said, fault = dialogue_context(state["messages"])[-1].text, ""
+    last_turn, fault = dialogue_context(state["messages"])[-1].text, ""
     while True:
-        request = review_request(state["empathy"], said, taxonomy, fault)
+        request = review_request(state["empathy"], last_turn, taxonomy, fault)
         answer = interrupt(request, response_schema=answer_schema(taxonomy))
         try:
             return parse_review(answer, taxonomy)

@@ -9,12 +9,13 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
-from ..contract import HefState, ModelError
+from ..contract import Empathy, HefState, ModelError
 from ..prompts import Prompts, draft_messages, newest
-from .judging.llm_selection import allm_for_run, fault_or_raise, llm_for_run
+from .support.faults import degraded_empathy
+from .support.llm_calls import LlmCalls, fault_or_raise, llm_node
 from .support.reply_postprocessing import is_reply, truncate_reply, with_agent_name
-from .support.run_settings import Update, dual_mode_node, parent_node_name, run_settings, summarise_faults
-from .support.transcript import recent_dialogue
+from .support.run_settings import Update, parent_node_name
+from .support.turn_view import TurnView, turn_view
 
 TRIES = 2
 """How often a reply is asked for before an empty one counts as none."""
@@ -25,72 +26,57 @@ def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefS
     """Return the node in which the LLM writes the reply, token by token.
 
     Raises `ModelError`, with all that was understood, where there is no reply. With a checkpointer
-    the turn can then go on from here: invoke again with None.
+    the turn can then be resumed from here: invoke again with None.
     """
 
-    def draft_response(state: HefState, runtime: Runtime[Any]) -> Update:
+    async def draft_response(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
         """Write the reply from dialogue, emotion, cause words and memories."""
-        settings = run_settings(runtime)
-        messages = _prompt(state, runtime, prompts)
+        turn = turn_view(state, runtime)
+        messages = _prompt(turn, state["empathy"], prompts)
         try:
-            llm = llm_for_run(model, settings)
+            llm = await calls.model_for_run(model, turn.settings)
             for _ in range(TRIES):
-                if is_reply(reply := llm.invoke(messages)):
-                    return _replied(state, runtime, reply)
+                if is_reply(reply := await calls.invoke(llm, messages)):
+                    return _update(turn, reply)
         except Exception as error:
             raise _no_reply_error(state, fault_or_raise(error, runtime, "draft a reply")) from error
         raise _no_reply_error(state, _EMPTY)
 
-    async def adraft_response(state: HefState, runtime: Runtime[Any]) -> Update:
-        settings = run_settings(runtime)
-        messages = _prompt(state, runtime, prompts)
-        try:
-            llm = await allm_for_run(model, settings)
-            for _ in range(TRIES):
-                if is_reply(reply := await llm.ainvoke(messages)):
-                    return _replied(state, runtime, reply)
-        except Exception as error:
-            raise _no_reply_error(state, fault_or_raise(error, runtime, "draft a reply")) from error
-        raise _no_reply_error(state, _EMPTY)
-
-    return dual_mode_node(draft_response, adraft_response)
+    return llm_node(draft_response)
 
 
-def _prompt(state: HefState, runtime: Runtime[Any], prompts: Prompts) -> list[BaseMessage]:
-    settings, empathy = run_settings(runtime), state["empathy"]
-    turns, _ = recent_dialogue(state["messages"], settings.dialogue_limit)
+def _prompt(turn: TurnView, empathy: Empathy, prompts: Prompts) -> list[BaseMessage]:
     return draft_messages(
-        prompts.replaced(settings.templates),
-        turns,
+        prompts.replaced(turn.settings.templates),
+        turn.dialogue,
         empathy.emotion,
         [cause.text for cause in empathy.causes],
-        state.get("memories", []),
-        settings.persona,
-        settings.dialogue_limit,
+        turn.state.get("memories", []),
+        turn.settings.persona,
+        turn.settings.dialogue_limit,
     )
 
 
-def _replied(state: HefState, runtime: Runtime[Any], reply: BaseMessage) -> Update:
-    whole, long = truncate_reply(reply)
-    fault = "; ".join(filter(None, [_truncation_fault(state, run_settings(runtime).dialogue_limit), long]))
-    faults = {**state.get("faults", {}), "draft_response": fault}
-    empathy = state["empathy"].model_copy(update={"degraded": summarise_faults(faults)})
+def _update(turn: TurnView, reply: BaseMessage) -> Update:
+    reply, reply_fault = truncate_reply(reply)
+    fault = "; ".join(filter(None, [_dialogue_fault(turn), reply_fault]))
     return {
-        "messages": [with_agent_name(whole, parent_node_name())],
-        "empathy": empathy,
+        "messages": [with_agent_name(reply, parent_node_name())],
+        "empathy": degraded_empathy(turn.state, "draft_response", fault),
         "faults": {"draft_response": fault},
     }
 
 
-def _truncation_fault(state: HefState, limit: int) -> str:
-    turns, earlier = recent_dialogue(state["messages"], limit)
-    cut = newest(turns, limit)[1] + earlier
-    return f"the dialogue is longer than {limit} characters: the LLM did not see the oldest {cut} turns" if cut else ""
+def _dialogue_fault(turn: TurnView) -> str:
+    limit = turn.settings.dialogue_limit
+    count = newest(turn.dialogue, limit)[1] + turn.earlier_turns
+    if not count:
+        return ""
+    return f"the dialogue is longer than {limit} characters: the LLM did not see the oldest {count} turns"
 
 
 def _no_reply_error(state: HefState, fault: str) -> ModelError:
     """Return the error of a turn without a reply; it carries what was understood."""
-    faults = {**state.get("faults", {}), "draft_response": fault}
     error = ModelError(f"{fault}; try again, or name another model")
-    error.empathy = state["empathy"].model_copy(update={"degraded": summarise_faults(faults)})
+    error.empathy = degraded_empathy(state, "draft_response", fault)
     return error

@@ -10,12 +10,12 @@ from langgraph.runtime import Runtime
 from ..contract import Empathy, HefState, PoolingWeights, Verdict
 from ..llm import model_name
 from ..sem import Taxonomy
-from .deciding.decision import decide, decide_by_llm
+from .deciding.decision import decide, decide_by_llm, pooling_form
 from .deciding.fit_registry import FitRegistry
-from .deciding.join import pooling_form
-from .sem_emotion import current_verdict
+from .support.events import emit_decision
 from .support.explanations import explain_decision
-from .support.run_settings import Node, Update, emit_decision, run_settings
+from .support.run_settings import Node, Update
+from .support.turn_view import turn_view
 
 
 def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: FitRegistry) -> Node:
@@ -23,9 +23,10 @@ def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: FitRegistr
 
     def fine_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
         """Decide the emotion: join the SEM's distribution and the LLM's judgement."""
-        settings, readings, verdict = run_settings(runtime), state.get("readings", []), current_verdict(state)
-        choose = decide_by_llm if settings.strategy == "one_prompt" else decide
-        decision = choose(readings, verdict, taxonomy, _fit(fits, verdict))
+        turn = turn_view(state, runtime)
+        settings, readings, verdict = turn.settings, turn.readings, turn.verdict
+        decision_rule = decide_by_llm if settings.strategy == "one_prompt" else decide
+        decision = decision_rule(readings, verdict, taxonomy, _fit(fits, verdict))
         primary = readings[0].primary if readings else ()
         empathy = Empathy(
             emotion=decision.emotion,
@@ -40,14 +41,14 @@ def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: FitRegistr
             model=settings.model or model_name(model),
         )
         emit_decision(runtime, empathy)
-        # Nobody was asked yet about this decision; what stands there is of an earlier turn.
+        # Nobody was asked yet to confirm this decision; an entry there is of an earlier turn.
         return {"empathy": empathy, "explanations": {"fine_emotion": explain_decision(empathy), "confirm_emotion": ""}}
 
     return fine_emotion
 
 
 def _fit(fits: FitRegistry, verdict: Verdict | None) -> PoolingWeights | None:
-    """Return the fit of the LLM that judged, which the settings of a run may have chosen."""
+    """Return the fit of the LLM that judged, which the settings of a run may have named."""
     if verdict is None or verdict.model is None:
         return None
     return fits.get(verdict.model, pooling_form(verdict))

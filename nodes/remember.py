@@ -12,8 +12,9 @@ from langgraph.store.base import BaseStore
 
 from ..contract import HefState, Memory
 from ..memory import remember_turn, turn_id
-from .support.run_settings import Update, run_settings, summarise_faults, thread_id
-from .support.telemetry import record_suppressed_error
+from .support.faults import degraded_empathy
+from .support.node_record import record_suppressed_error
+from .support.run_settings import Update, run_settings, thread_id
 from .support.transcript import count_turns, recent_dialogue, to_dialogue, turn_key
 
 
@@ -23,29 +24,25 @@ def remember(state: HefState, runtime: Runtime[Any]) -> Update:
     fault = ""
     if runtime.store is not None and settings.user_id is not None and settings.remember:
         try:
-            _store(runtime.store, settings.user_id, state)
+            _store_turn(runtime.store, settings.user_id, state)
         except GraphBubbleUp:
             raise
         except Exception as error:
             record_suppressed_error(error)
-            known = str(error) in state.get("faults", {}).get("recall", "")
-            fault = f"the turn could not be remembered{' either' if known else f': {error}'}"
-    faults = {**state.get("faults", {}), "remember": fault}
-    return {
-        "empathy": state["empathy"].model_copy(update={"degraded": summarise_faults(faults)}),
-        "faults": {"remember": fault},
-    }
+            is_known = str(error) in state.get("faults", {}).get("recall", "")
+            fault = f"the turn could not be remembered{' either' if is_known else f': {error}'}"
+    return {"empathy": degraded_empathy(state, "remember", fault), "faults": {"remember": fault}}
 
 
-def _store(store: BaseStore, user_id: str, state: HefState) -> None:
+def _store_turn(store: BaseStore, user_id: str, state: HefState) -> None:
     empathy, thread = state["empathy"], thread_id() or ""
-    before = state["messages"][:-1]
+    before_reply = state["messages"][:-1]
     # Without a thread nothing is replayed, and the same words can be said twice.
-    turn = turn_key(before) if thread else f"{before[-1].id}:{turn_key(before)}"
-    said, reply = recent_dialogue(before, 0)[0][-1], to_dialogue(state["messages"][-1:])
+    turn = turn_key(before_reply) if thread else f"{before_reply[-1].id}:{turn_key(before_reply)}"
+    last_turn, reply = recent_dialogue(before_reply, 0)[0][-1], to_dialogue(state["messages"][-1:])
     memory = Memory(
         id=turn_id(thread, turn),
-        text=said.text,
+        text=last_turn.text,
         reply=reply[0].text if reply else "",
         emotion=empathy.emotion,
         probability=round(empathy.distribution.get(empathy.emotion, 0.0), 6),
@@ -53,6 +50,6 @@ def _store(store: BaseStore, user_id: str, state: HefState) -> None:
         causes=tuple(cause.text for cause in empathy.causes),
         time=time.time(),
         thread=thread,
-        turn=count_turns(before, HumanMessage),
+        turn=count_turns(before_reply, HumanMessage),
     )
     remember_turn(store, user_id, memory)

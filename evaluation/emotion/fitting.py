@@ -12,8 +12,7 @@ import numpy as np
 from ...contract import PoolingWeights, Reading, SetupError, Verdict
 from ...contract.pooling_weights import Form, Origin
 from ...data.conversations import Sample
-from ...nodes.deciding.decision import pool_rounds
-from ...nodes.deciding.join import join, pooling_form
+from ...nodes.deciding.decision import join, pool_rounds, pooling_form
 from ..metrics import Array, Indices
 from .conditional_logit import fit_logit, log_shares
 from .turn_record import TurnRecord

@@ -16,8 +16,8 @@ from ...contract.context import Strategy
 from ...data.conversations import Sample
 from ...graph import create_emotion_graph
 from ...llm import model_name
+from ...nodes.deciding.decision import pooling_form
 from ...nodes.deciding.fit_registry import FitRegistry
-from ...nodes.deciding.join import pooling_form
 from ...prompts import Overrides
 from ...sem import Sem
 from ..llm_cache import Answers

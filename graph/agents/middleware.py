@@ -1,4 +1,4 @@
-"""HEF as a middleware of LangChain's `create_agent`: the agent's own model is told how the person feels."""
+"""HEF as a middleware of LangChain's `create_agent`: tells the agent's own model how the person feels."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from pathlib import Path
 from typing import Annotated, Any, NotRequired
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, AnyMessage, SystemMessage
 from langgraph.runtime import Runtime
 
 from ...contract import Empathy, HefContext, HefState, PoolingWeights, SetupError, as_context
 from ...contract.json_channel import JsonValue
 from ...nodes import remember
+from ...nodes.support.transcript import last_human_id, last_human_index
 from ...prompts import Overrides
 from ...sem import Sem, Taxonomy
-from .reader import EmpathyNote, EmpathyReader, last_turn, without_agent_messages
+from ..parts import Parts
+from .reader import EmpathyNote, EmpathyReader, without_agent_messages
 
 try:
     from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
     from langchain.agents.middleware.types import OmitFromInput, PrivateStateAttr
 except ImportError as error:
     raise SetupError(
-        "the middleware wants LangChain's agents: install them with `pip install 'hef[agents]'`"
+        "the middleware needs LangChain's agents: install them with `pip install 'hef[agents]'`"
     ) from error
 
 
@@ -35,18 +37,18 @@ class HefAgentState(AgentState[Any]):
     hef_degraded: NotRequired[Annotated[str | None, OmitFromInput]]
     """Why some part of HEF was left out in this turn; None when all worked."""
     hef_read: NotRequired[Annotated[EmpathyNote, JsonValue, PrivateStateAttr]]
-    """The turn that was read, and what the agent's model is told of it."""
+    """The turn that was read, and the note for the agent's model."""
 
 
 class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
     """Tell an agent's own model how the person feels and why, with no draft of HEF's own.
 
-    Once a turn of the person, before the agent begins, HEF reads their emotion, cause words and past turns.
-    Every model call of that turn finds them in its system message; the messages of the state stay as they
-    are. It costs the LLM calls of the coarse judgement, and none with the strategy `sem_only`.
+    Once per turn of the person, before the agent begins, HEF reads their emotion, cause words and past turns.
+    Every model call of that turn gets them in its system message; the messages of the state are not
+    changed. It costs the LLM calls of the coarse judgement, and none with the strategy `sem_only`.
 
     The agent's context reaches HEF's settings as a parent's does (see `hef.contract.as_context`). With a
-    `user_id` there and a store in the agent, past turns are recalled, and after the agent's last word the
+    `user_id` there and a store in the agent, past turns are recalled, and after the agent's reply the
     turn is stored, unless `remember` is false.
 
     What fails in HEF leaves the agent running without it: `hef_degraded` says why, and `empathy` is None
@@ -57,9 +59,9 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
             the agent's own.
         sem: As in `create_hef`.
         taxonomy: As in `create_hef`.
-        prompts: As in `create_hef`; `note` is what the agent's model is told.
+        prompts: As in `create_hef`; `note` is the template of the note for the agent's model.
         fit: As in `create_hef`.
-        settings: What counts where the agent's context says nothing.
+        settings: Defaults for what the agent's context does not set.
 
     Raises:
         SetupError: An argument is wrong, or the weights it needs are not installed.
@@ -83,25 +85,26 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
         settings: HefContext | None = None,
     ) -> None:
         super().__init__()
-        self._reader = EmpathyReader(model=model, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
+        parts = Parts.resolve(model=model, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
+        self._reader = EmpathyReader(parts)
         self._settings = settings or HefContext()
 
     def before_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Read the person, unless their last message was read already."""
         if _is_read(state):
             return None
-        return _update(self._reader.read(state["messages"], self._settings_of(runtime)))
+        return _update(self._reader.read(state["messages"], self._run_settings(runtime)))
 
     async def abefore_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Read the person as `before_agent` does, without blocking the event loop."""
         if _is_read(state):
             return None
-        return _update(await self._reader.aread(state["messages"], self._settings_of(runtime)))
+        return _update(await self._reader.aread(state["messages"], self._run_settings(runtime)))
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> ModelResponse[Any]:
-        """Call the agent's model with what was read in its system message."""
+        """Call the agent's model with the note in its system message."""
         return handler(_with_note(request))
 
     async def awrap_model_call(
@@ -115,26 +118,27 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
         turn = _turn(state)
         if turn is None:
             return None
-        empathy = remember(turn, runtime.override(context=self._settings_of(runtime)))["empathy"]
+        empathy = remember(turn, runtime.override(context=self._run_settings(runtime)))["empathy"]
         return {"empathy": empathy, "hef_degraded": empathy.degraded}
 
     async def aafter_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Store the turn as `after_agent` does, without blocking the event loop."""
         return await asyncio.to_thread(self.after_agent, state, runtime)
 
-    def _settings_of(self, runtime: Runtime[Any]) -> HefContext:
-        given = as_context(runtime.context)
-        return self._settings.model_copy(update={name: getattr(given, name) for name in given.model_fields_set})
+    def _run_settings(self, runtime: Runtime[Any]) -> HefContext:
+        context = as_context(runtime.context)
+        return self._settings.model_copy(update={name: getattr(context, name) for name in context.model_fields_set})
 
 
 def _is_read(state: HefAgentState) -> bool:
-    """Say whether the person's last message was understood before; what failed is tried again in the next run."""
-    read = state.get("hef_read")
-    return read is not None and state.get("empathy") is not None and read.turn == last_turn(state["messages"])
+    """Return whether the person's last message was understood before; what failed is tried again in the next run."""
+    note = state.get("hef_read")
+    turn = last_human_id(without_agent_messages(state["messages"]))
+    return note is not None and state.get("empathy") is not None and note.turn == turn
 
 
-def _update(read: EmpathyNote) -> dict[str, Any]:
-    return {"empathy": read.empathy, "hef_degraded": read.degraded, "hef_read": read}
+def _update(note: EmpathyNote) -> dict[str, Any]:
+    return {"empathy": note.empathy, "hef_degraded": note.degraded, "hef_read": note}
 
 
 def _with_note(request: ModelRequest[Any]) -> ModelRequest[Any]:
@@ -143,31 +147,31 @@ def _with_note(request: ModelRequest[Any]) -> ModelRequest[Any]:
     read: EmpathyNote | None = state.get("hef_read")
     if read is None or not read.note:
         return request
-    own = request.system_message
-    if own is None:
+    system = request.system_message
+    if system is None:
         return request.override(system_message=SystemMessage(read.note))
-    content: Any = [*own.content, {"type": "text", "text": read.note}]
-    if isinstance(own.content, str):
-        content = f"{own.content}\n\n{read.note}"
-    return request.override(system_message=own.model_copy(update={"content": content}))
+    content: Any = [*system.content, {"type": "text", "text": read.note}]
+    if isinstance(system.content, str):
+        content = f"{system.content}\n\n{read.note}"
+    return request.override(system_message=system.model_copy(update={"content": content}))
 
 
 def _turn(state: HefAgentState) -> HefState | None:
-    """Return the turn as the graph's own state holds it: up to the person's last message, then the agent's last word.
+    """Return the turn as the graph's own state has it: up to the person's last message, then the agent's reply.
 
     None where nothing was understood.
     """
-    read, empathy = state.get("hef_read"), state.get("empathy")
-    if read is None or empathy is None:
+    note, empathy = state.get("hef_read"), state.get("empathy")
+    if note is None or empathy is None:
         return None
     messages = without_agent_messages(state["messages"])
-    last = max((n for n, one in enumerate(messages) if isinstance(one, HumanMessage)), default=-1)
-    return HefState(
-        messages=[*messages[: last + 1], _last_word(messages[last + 1 :])], empathy=empathy, faults=read.faults
-    )
+    end = last_human_index(messages) + 1
+    return HefState(messages=[*messages[:end], _reply(messages[end:])], empathy=empathy, faults=note.faults)
 
 
-def _last_word(messages: Sequence[AnyMessage]) -> AIMessage:
+def _reply(messages: Sequence[AnyMessage]) -> AIMessage:
     """Return the agent's last message with text; one without, where its answer is structured output alone."""
-    spoken = (one for one in reversed(messages) if isinstance(one, AIMessage) and str(one.text).strip())
-    return next(spoken, AIMessage(""))
+    replies = (
+        message for message in reversed(messages) if isinstance(message, AIMessage) and str(message.text).strip()
+    )
+    return next(replies, AIMessage(""))

@@ -1,1 +1,1 @@
-"""The fine decision: joining the SEM's probabilities with the LLM's judgement."""
+"""The emotion decision: pooling of the SEM's probabilities with the LLM's judgement."""

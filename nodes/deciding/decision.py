@@ -1,31 +1,25 @@
-"""The fine decision as a pure function: join the SEM's evidence with the LLM's."""
+"""The emotion decision as a pure function: log-linear pooling of the SEM's evidence and the LLM's."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 
 from ...contract import ModelError, PoolingWeights, Reading, Verdict
+from ...contract.pooling_weights import Form
 from ...sem import Taxonomy
-from ...sem.distribution import normalise, pool
-from .join import join, pooling_form
+from ...sem.distribution import logs_of, normalise, pool
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The outcome of the fine stage."""
+    """The outcome of the decision."""
 
     emotion: str
     """The decided label."""
     distribution: dict[str, float]
     """Joined probabilities, summing to 1."""
-
-
-def pool_rounds(readings: Sequence[Reading]) -> dict[str, float]:
-    """Return the geometric mean of the readings of all rounds, by their weights; the first look counts whole."""
-    weights = [1.0, *(reading.pool_weight for reading in readings[1:])]
-    return pool([(one.distribution, held / sum(weights)) for one, held in zip(readings, weights, strict=True)])
 
 
 def decide(
@@ -34,14 +28,14 @@ def decide(
     """Decide among the candidates that the verdict leaves.
 
     Agreed: the primary emotions and their neighbours. Not agreed: all categories, with the
-    primary ones weighed by what the escape of this LLM is worth. Without a reading the LLM
-    decides, without a judgement the SEM.
+    primary ones weighed by the fit's `escape`. Without a reading the LLM decides, without a
+    judgement the SEM.
 
     Args:
-        readings: What the SEM read, one a round.
+        readings: What the SEM read, one reading per round.
         verdict: The LLM's judgement.
         taxonomy: The labels and their neighbours.
-        fit: How the pair is joined; None, or one for the other form of judgement, means with caution.
+        fit: Pooling weights of the pair; None, or weights for the other form of judgement, takes the default ones.
 
     Raises:
         ModelError: There is neither a reading nor a judgement.
@@ -50,27 +44,66 @@ def decide(
         return _llm_only(verdict, taxonomy)
     if verdict is None or verdict.form == "none":
         return _argmax_among(pool_rounds(readings), taxonomy.labels)
-    joined = _joined(readings, verdict, fit)
+    distribution = _joined_distribution(readings, verdict, fit)
+    if not verdict.agreed:
+        return _argmax_among(distribution, taxonomy.labels)
     primary = readings[0].primary
-    near = {*primary, *(other for label in primary for other in taxonomy.neighbours.get(label, ()))}
-    return _argmax_among(
-        joined, [label for label in taxonomy.labels if label in near] if verdict.agreed else taxonomy.labels
-    )
+    candidates = {*primary, *(other for label in primary for other in taxonomy.neighbours.get(label, ()))}
+    return _argmax_among(distribution, [label for label in taxonomy.labels if label in candidates])
 
 
 def decide_by_llm(
     readings: Sequence[Reading], verdict: Verdict | None, taxonomy: Taxonomy, fit: PoolingWeights | None = None
 ) -> Decision:
-    """Take the LLM's label where it named one; what strategy `one_prompt` does."""
+    """Use the LLM's label if there is one; the rule of strategy `one_prompt`."""
     if verdict is None or verdict.emotion is None or verdict.form == "none" or not readings:
         return decide(readings, verdict, taxonomy, fit)
-    return Decision(verdict.emotion, _joined(readings, verdict, fit))
+    return Decision(verdict.emotion, _joined_distribution(readings, verdict, fit))
 
 
-def _joined(readings: Sequence[Reading], verdict: Verdict, fit: PoolingWeights | None) -> dict[str, float]:
+def pool_rounds(readings: Sequence[Reading]) -> dict[str, float]:
+    """Return the geometric mean of the readings of all rounds by their pool weights; the first one weighs 1."""
+    weights = [1.0, *(reading.pool_weight for reading in readings[1:])]
+    total = sum(weights)
+    return pool([(reading.distribution, weight / total) for reading, weight in zip(readings, weights, strict=True)])
+
+
+def join(sem: Mapping[str, float], primary: Sequence[str], verdict: Verdict, fit: PoolingWeights) -> dict[str, float]:
+    """Return the joined log-probability of each label, not normalised; linear in the fit's parameters.
+
+    Args:
+        sem: The SEM's probabilities, pooled over its rounds.
+        primary: The primary emotions of its first round.
+        verdict: The LLM's judgement.
+        fit: The parameters; those of the verdict's form are used.
+    """
+    logs = {label: fit.sem_weight * value + fit.bias.get(label, 0.0) for label, value in logs_of(sem).items()}
+    if verdict.scores is not None:
+        logs = {label: value + fit.llm_weight * verdict.scores[label] for label, value in logs.items()}
+    elif verdict.emotion is not None:
+        logs[verdict.emotion] += _vote(verdict.emotion, sem, primary, fit)
+    if not verdict.agreed:
+        logs |= {label: logs[label] + fit.escape for label in primary}
+    return logs
+
+
+def pooling_form(verdict: Verdict) -> Form:
+    """Return in which form an LLM judged that named an emotion."""
+    return "scored" if verdict.scores is not None else "generated"
+
+
+def _vote(label: str, sem: Mapping[str, float], primary: Sequence[str], fit: PoolingWeights) -> float:
+    """Return the weight of a bare label, which depends on its rank with the SEM."""
+    if sem[label] == max(sem.values()):
+        return fit.vote_first
+    return fit.vote_primary if label in primary else fit.vote_outside
+
+
+def _joined_distribution(readings: Sequence[Reading], verdict: Verdict, fit: PoolingWeights | None) -> dict[str, float]:
     form = pooling_form(verdict)
-    chosen = fit if fit and fit.form == form else PoolingWeights.default(readings[0].sem, verdict.model or "", form)
-    return normalise(join(pool_rounds(readings), readings[0].primary, verdict, chosen))
+    if fit is None or fit.form != form:
+        fit = PoolingWeights.default(readings[0].sem, verdict.model or "", form)
+    return normalise(join(pool_rounds(readings), readings[0].primary, verdict, fit))
 
 
 def _llm_only(verdict: Verdict | None, taxonomy: Taxonomy) -> Decision:

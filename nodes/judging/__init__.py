@@ -1,1 +1,1 @@
-"""How an LLM judges the emotion: prompts, structured output, answers in words, and retries."""
+"""The LLM's judgement of the emotion: prompts, structured output and answers in words."""

@@ -4,42 +4,32 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage
 
-from ...contract import HefContext, Reading, Turn
+from ...contract import HefContext, Reading, Turn, Verdict
+from ...contract.sync_async import run_sync
 from ...llm import ChoiceScorer, model_name
 from ...prompts import SCORE_PREFIX, Prompts, content_free_messages, score_messages
 from ...sem import Taxonomy
 from ..deciding.fit_registry import FitRegistry
+from ..support.llm_calls import ASYNC, SYNC, LlmCalls
 from .ask_in_words import LabelAsker
-from .judgement_prompt import JudgementPrompt, judgement_prompt
+from .judgement_prompt import judgement_prompt
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What the LLM said about the speaker's emotion."""
-
-    emotion: str | None
-    """The label it names, None when it names none."""
-    scores: dict[str, float] | None
-    """Log-probability of each label, where it was scored."""
-    form: Literal["scored", "generated"]
-    """How it was asked."""
-
-
 class Judge:
-    """Put the question about the emotion, and read the answer.
+    """Ask the LLM which emotion the speaker feels, and read its answer.
+
+    A judgement is a `Verdict` with emotion, scores, form and model; the rest is filled in by the node
+    `coarse_emotion`, which compares it with the primary emotions.
 
     Args:
         prompts: The templates of the graph; those of a run's settings go before them.
         taxonomy: The labels and their synonyms.
-        fits: Say whether a scoring LLM is better with its answer about nothing taken off.
+        fits: Say whether a scoring LLM is better with its content-free scores subtracted.
     """
 
     def __init__(self, prompts: Prompts, taxonomy: Taxonomy, fits: FitRegistry) -> None:
@@ -50,36 +40,33 @@ class Judge:
 
     def judge(
         self, model: BaseChatModel, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
-    ) -> Judgement:
+    ) -> Verdict:
         """Return the LLM's judgement."""
-        if isinstance(model, ChoiceScorer):
-            messages, free = self._scored(model, turns, settings)
-            return _scored(model.score_choices(messages, self._taxonomy.labels, prefix=SCORE_PREFIX, content_free=free))
-        return Judgement(self._asker.ask(model, self._question(turns, readings, settings)), None, "generated")
+        return run_sync(self.judge_by(SYNC, model, turns, readings, settings))
 
     async def ajudge(
         self, model: BaseChatModel, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
-    ) -> Judgement:
+    ) -> Verdict:
         """Return the LLM's judgement without blocking."""
-        if isinstance(model, ChoiceScorer):
-            messages, free = self._scored(model, turns, settings)
-            return _scored(
-                await model.ascore_choices(messages, self._taxonomy.labels, prefix=SCORE_PREFIX, content_free=free)
-            )
-        return Judgement(await self._asker.aask(model, self._question(turns, readings, settings)), None, "generated")
+        return await self.judge_by(ASYNC, model, turns, readings, settings)
 
-    def _question(self, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext) -> JudgementPrompt:
-        return judgement_prompt(self._prompts.replaced(settings.templates), self._taxonomy, turns, readings, settings)
-
-    def _scored(
-        self, model: BaseChatModel, turns: Sequence[Turn], settings: HefContext
-    ) -> tuple[list[BaseMessage], list[list[BaseMessage]]]:
-        prompts = self._prompts.replaced(settings.templates)
+    async def judge_by(
+        self,
+        calls: LlmCalls,
+        model: BaseChatModel,
+        turns: Sequence[Turn],
+        readings: Sequence[Reading],
+        settings: HefContext,
+    ) -> Verdict:
+        """Return the LLM's judgement by synchronous or asynchronous calls."""
+        name, prompts = model_name(model), self._prompts.replaced(settings.templates)
+        if not isinstance(model, ChoiceScorer):
+            question = judgement_prompt(prompts, self._taxonomy, turns, readings, settings)
+            return Verdict(emotion=await self._asker.ask(model, question, calls), form="generated", model=name)
         messages = score_messages(prompts, turns, settings.persona, settings.dialogue_limit)
         _log.debug("scored: %s", messages)
-        calibrates = self._fits.get(model_name(model), "scored").content_free
-        return messages, content_free_messages(prompts, settings.persona) if calibrates else []
-
-
-def _scored(scores: dict[str, float]) -> Judgement:
-    return Judgement(max(scores, key=lambda label: scores[label]), scores, "scored")
+        is_calibrated = self._fits.get(name, "scored").content_free
+        content_free = content_free_messages(prompts, settings.persona) if is_calibrated else []
+        labels = self._taxonomy.labels
+        scores = await calls.score_choices(model, messages, labels, prefix=SCORE_PREFIX, content_free=content_free)
+        return Verdict(emotion=max(scores, key=lambda label: scores[label]), scores=scores, form="scored", model=name)

@@ -1,4 +1,4 @@
-"""The question of the generated judgement, put together from the readings and the settings."""
+"""The prompt of the generated judgement, built from the readings and the settings."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ...sem import Taxonomy
 
 HINTED_LABELS = 2
 """How many emotions strategy `one_prompt` calls more likely."""
-_SHOWN = 300
-"""Characters of a useless answer that the LLM is shown again."""
+_ANSWER_CHARACTERS = 300
+"""Characters of an answer without a label that the LLM is shown again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class JudgementPrompt:
     labels: tuple[str, ...]
     """The labels that it may answer at all, at once or as its own hypothesis."""
     repair: str
-    """What it is told once when its answer holds none of the labels."""
+    """The message that is sent once when its answer holds none of the labels."""
 
-    def again(self, answer: str) -> list[BaseMessage]:
+    def repair_messages(self, answer: str) -> list[BaseMessage]:
         """Return the prompt that asks again after an answer without a label."""
-        return [*self.messages, AIMessage(answer.strip()[:_SHOWN] or "…"), HumanMessage(self.repair)]
+        return [*self.messages, AIMessage(answer.strip()[:_ANSWER_CHARACTERS] or "…"), HumanMessage(self.repair)]
 
 
 def judgement_prompt(
@@ -40,8 +40,8 @@ def judgement_prompt(
 ) -> JudgementPrompt:
     """Return the question of a turn.
 
-    With a reading it is asked whether a primary emotion fits, or (`one_prompt`) which of all
-    emotions, of which the likeliest are named; without one which of all emotions.
+    With a reading it asks whether a primary emotion fits, or (`one_prompt`) which of all emotions
+    it is, with the likeliest ones named; without a reading it asks which of all emotions it is.
     """
     labels = taxonomy.labels
     name, offered, values = "all_labels", labels, {"labels": ", ".join(labels)}
@@ -49,23 +49,23 @@ def judgement_prompt(
         name = "one_prompt"
         values["likely"] = ", ".join(readings[-1].ranked[:HINTED_LABELS])
     elif readings:
-        name, offered, values = "coarse", readings[-1].primary, _coarse(readings[-1], labels)
+        name, offered, values = "coarse", readings[-1].primary, _coarse_values(readings[-1], labels)
     messages = question_messages(prompts, name, turns, settings.persona, settings.dialogue_limit, **values)
     return JudgementPrompt(messages, offered, labels, prompts.render("repair", labels=", ".join(labels)))
 
 
-def _coarse(reading: Reading, labels: Sequence[str]) -> dict[str, str]:
+def _coarse_values(reading: Reading, labels: Sequence[str]) -> dict[str, str]:
     others = ", ".join(label for label in labels if label not in reading.primary)
-    return {"primary": ", ".join(reading.primary), "others": others or "none", "evidence": _evidence(reading)}
+    return {"primary": ", ".join(reading.primary), "others": others or "none", "evidence": _evidence_text(reading)}
 
 
-def _evidence(reading: Reading) -> str:
+def _evidence_text(reading: Reading) -> str:
     evidence = reading.evidence
     if evidence is None:
         return ""
-    for_it, against = (", ".join(words) or "none" for words in (evidence.words_for, evidence.words_against))
+    words_for, words_against = (", ".join(words) or "none" for words in (evidence.words_for, evidence.words_against))
     return (
         f"Before, you thought of {evidence.hypothesis}. On a second look "
         f"the small model gives it rank {evidence.rank}; "
-        f"words for it: {for_it}; words for {reading.ranked[0]}: {against}."
+        f"words for it: {words_for}; words for {reading.ranked[0]}: {words_against}."
     )

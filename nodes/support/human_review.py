@@ -1,4 +1,4 @@
-"""What a person is asked about a decision, and what the answer does to it.
+"""Review of a decision by a person: the question, its answer, and the decision after it.
 
 Question and answer have the shapes of LangChain's human-in-the-loop middleware (`HITLRequest`,
 `HITLResponse`), which agent inboxes and chat interfaces read.
@@ -19,9 +19,10 @@ ACTION = "confirm_emotion"
 """Name of the action that is reviewed."""
 Kind: TypeAlias = Literal["approve", "edit", "reject"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_SHOWN = 3
-_QUOTED, _SAID = 80, 300
-"""Characters of a wrong answer and of the person's words that are shown."""
+_LABELS = 3
+"""Number of labels whose probabilities are shown."""
+_ANSWER_CHARACTERS, _TURN_CHARACTERS = 80, 300
+"""Characters of a wrong answer and of the person's last turn that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +32,27 @@ class Review:
     kind: Kind
     """`approve`: it is right; `edit`: it is another emotion; `reject`: it is not this one."""
     emotion: str | None = None
-    """The emotion that was chosen, with `edit`."""
+    """The right emotion, with `edit`."""
 
 
-def review_request(empathy: Empathy, said: str, taxonomy: Taxonomy, fault: str = "") -> dict[str, Any]:
-    """Return what a person is asked.
+def review_request(empathy: Empathy, last_turn: str, taxonomy: Taxonomy, fault: str = "") -> dict[str, Any]:
+    """Return the question to a person.
 
     Args:
         empathy: The decision.
-        said: The person's last turn.
+        last_turn: Text of the person's last turn.
         taxonomy: The labels to choose from.
         fault: What was wrong with the answer before this one.
     """
-    action = {"name": ACTION, "args": {"emotion": empathy.emotion}, "description": _description(empathy, said, fault)}
-    config = {"action_name": ACTION, "allowed_decisions": list(KINDS), "args_schema": _arguments(taxonomy)}
+    description = _description(empathy, last_turn, fault)
+    action = {"name": ACTION, "args": {"emotion": empathy.emotion}, "description": description}
+    config = {"action_name": ACTION, "allowed_decisions": list(KINDS), "args_schema": _arguments_schema(taxonomy)}
     return {"action_requests": [action], "review_configs": [config]}
 
 
 def answer_schema(taxonomy: Taxonomy) -> dict[str, Any]:
     """Return the JSON schema of an answer, for clients that make a form of it."""
-    edited = _object(name={"const": ACTION}, args=_arguments(taxonomy))
+    edited = _object(name={"const": ACTION}, args=_arguments_schema(taxonomy))
     decisions = [
         _object(type={"const": "approve"}),
         _object(type={"const": "edit"}, edited_action=edited),
@@ -60,66 +62,67 @@ def answer_schema(taxonomy: Taxonomy) -> dict[str, Any]:
 
 
 def parse_review(answer: object, taxonomy: Taxonomy) -> Review:
-    """Return what an answer says: a `HITLResponse`, one decision of it, or a word: a label, `approve`, `reject`.
+    """Parse an answer: a `HITLResponse`, one decision of it, or a word: a label, `approve`, `reject`.
 
     Raises:
         ValueError: It is none of them, or names no label of the set; the message is for the person.
     """
-    match _decision(answer):
+    match _single_decision(answer):
         case "approve" | {"type": "approve"}:
             return Review("approve")
         case "reject" | {"type": "reject"}:
             return Review("reject")
-        case str(named) | {"type": "edit", "edited_action": {"args": {"emotion": str(named)}}}:
-            if label := parse_choice(named, taxonomy.labels, taxonomy.synonyms):
+        case str(text) | {"type": "edit", "edited_action": {"args": {"emotion": str(text)}}}:
+            if label := parse_choice(text, taxonomy.labels, taxonomy.synonyms):
                 return Review("edit", label)
-            raise ValueError(f"{_brief(named)} is none of the emotions")
-    raise ValueError(f"{_brief(answer)} is no answer")
+            raise ValueError(f"{_shortened(text)} is none of the emotions")
+    raise ValueError(f"{_shortened(answer)} is no answer")
 
 
 def apply_review(empathy: Empathy, review: Review) -> Empathy:
     """Return the decision given what the person said, who is certain.
 
-    The distribution is conditioned on it: all on the emotion that was confirmed or chosen; without
-    the one that was rejected, of which the next most probable takes the place.
+    The distribution is conditioned on it: all of it on the emotion that was confirmed or named; without
+    the one that was rejected, which the next most probable replaces.
     """
     if review.kind == "reject":
-        rest = {label: 0.0 if label == empathy.emotion else share for label, share in empathy.distribution.items()}
-        if not any(rest.values()):
-            rest = {label: float(label != empathy.emotion) for label in rest}
-        held = {label: share / sum(rest.values()) for label, share in rest.items()}
-        emotion = max(held, key=lambda label: held[label])
+        others = {label: 0.0 if label == empathy.emotion else p for label, p in empathy.distribution.items()}
+        if not any(others.values()):
+            others = {label: float(label != empathy.emotion) for label in others}
+        distribution = {label: p / sum(others.values()) for label, p in others.items()}
+        emotion = max(distribution, key=lambda label: distribution[label])
     else:
         emotion = review.emotion or empathy.emotion
-        held = {label: float(label == emotion) for label in empathy.distribution}
+        distribution = {label: float(label == emotion) for label in empathy.distribution}
     return empathy.model_copy(
         update={
             "emotion": emotion,
-            "distribution": held,
+            "distribution": distribution,
             "stage": "coarse" if emotion in empathy.primary or not empathy.primary else "fine",
             "confirmed": review.kind != "reject",
         }
     )
 
 
-def _description(empathy: Empathy, said: str, fault: str) -> str:
-    likely = sorted(empathy.distribution, key=lambda label: -empathy.distribution[label])[:_SHOWN]
-    shares = ", ".join(f"{label} {empathy.distribution[label]:.0%}" for label in likely)
+def _description(empathy: Empathy, last_turn: str, fault: str) -> str:
+    likely = sorted(empathy.distribution, key=lambda label: -empathy.distribution[label])[:_LABELS]
+    probabilities = ", ".join(f"{label} {empathy.distribution[label]:.0%}" for label in likely)
+    quotation = textwrap.shorten(last_turn, _TURN_CHARACTERS, placeholder="…")
     return " ".join(
         filter(
             None,
             [
                 f"{fault}; choose one of the set." if fault else "",
-                f'How does the person feel who said "{textwrap.shorten(said, _SAID, placeholder="…")}"?',
+                f'How does the person feel who said "{quotation}"?',
                 f"The small model finds {', '.join(empathy.primary)}; the LLM finds {empathy.hypothesis or 'none'}.",
-                f"Together: {shares}.",
+                f"Together: {probabilities}.",
             ],
         )
     )
 
 
-def _decision(answer: object) -> object:
-    """Return the one decision of an answer."""
+def _single_decision(answer: object) -> object:
+    """Return the only decision of an answer."""
     if isinstance(answer, Mapping) and "decisions" in answer:
         answer = answer["decisions"]
     if isinstance(answer, list) and len(answer) == 1:
@@ -127,11 +130,11 @@ def _decision(answer: object) -> object:
     return answer
 
 
-def _brief(given: object) -> str:
-    return textwrap.shorten(repr(given), _QUOTED)
+def _shortened(answer: object) -> str:
+    return textwrap.shorten(repr(answer), _ANSWER_CHARACTERS)
 
 
-def _arguments(taxonomy: Taxonomy) -> dict[str, Any]:
+def _arguments_schema(taxonomy: Taxonomy) -> dict[str, Any]:
     return _object(emotion={"type": "string", "enum": list(taxonomy.labels), "description": "How the person feels"})
 
 

@@ -1,18 +1,18 @@
-"""What nodes share of the run: its settings, its events, and what went wrong in it."""
+"""The run that a node is part of: its settings, its thread, and the graph around it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
 
-from langchain_core.runnables import RunnableLambda
 from langgraph.config import get_config
 from langgraph.constants import CONFIG_KEY_CHECKPOINTER
-from langgraph.runtime import Runtime, get_runtime
+from langgraph.runtime import Runtime
 
-from ...contract import Empathy, HefContext, HefState, as_context
+from ...contract import HefContext, HefState, as_context
 
 Update: TypeAlias = dict[str, Any]
+"""What a node writes: state key -> value."""
 
 NS_SEP, NS_END = "|", ":"
 """In a checkpoint namespace: between graph and subgraph, and between a node and the id of its task."""
@@ -26,11 +26,8 @@ class Node(Protocol):
         ...
 
 
-AsyncNode: TypeAlias = Callable[[HefState, Runtime[Any]], Awaitable[Update]]
-
-
 def run_settings(runtime: Runtime[Any]) -> HefContext:
-    """Return the settings of this run; `user_id` may also stand in the config's `configurable`."""
+    """Return the settings of this run; `user_id` may also be in the config's `configurable`."""
     context = as_context(runtime.context)
     if context.user_id is None and (user := _configurable().get("user_id")):
         return context.model_copy(update={"user_id": str(user)})
@@ -44,52 +41,16 @@ def thread_id() -> str | None:
 
 
 def can_pause() -> bool:
-    """Say whether this run can be interrupted and resumed, which needs a checkpointer, HEF's or a parent's."""
+    """Return whether this run can be interrupted and resumed, which needs a checkpointer, HEF's or a parent's."""
     return _configurable().get(CONFIG_KEY_CHECKPOINTER) is not None
 
 
 def parent_node_name() -> str | None:
-    """Return the name of the parent's node that HEF runs in, None where HEF is no part of another graph."""
+    """Return the name of the parent's node that HEF runs in, None where HEF is not part of another graph."""
     namespace = str(_configurable().get("checkpoint_ns") or "")
     # A parent's node with several graphs numbers them: those parts are digits alone.
     parts = [part.partition(NS_END)[0] for part in namespace.split(NS_SEP) if not part.isdigit()]
     return parts[-2] if len(parts) > 1 else None
-
-
-def emit(runtime: Runtime[Any], kind: str, round: int = 0, **data: object) -> None:
-    """Write one custom stream event `{"hef": kind, "round": n, …}`."""
-    runtime.stream_writer({"hef": kind, "round": round, **data})
-
-
-def summarise_faults(faults: Mapping[str, str] | None) -> str | None:
-    """Return all faults of the turn in one text, None when there is none."""
-    return "; ".join(dict.fromkeys(text for text in (faults or {}).values() if text)) or None
-
-
-def emit_decision(runtime: Runtime[Any], empathy: Empathy) -> None:
-    """Write the stream event of a decision."""
-    emit(
-        runtime,
-        "decision",
-        empathy.requeries,
-        emotion=empathy.emotion,
-        stage=empathy.stage,
-        distribution=empathy.distribution,
-    )
-
-
-def dual_mode_node(node: Node, anode: AsyncNode) -> RunnableLambda[HefState, Update]:
-    """Return one node with a sync and an async form, for nodes that wait on an LLM."""
-
-    def call(state: HefState) -> Update:
-        return node(state, get_runtime())
-
-    call.__doc__ = node.__doc__
-
-    async def acall(state: HefState) -> Update:
-        return await anode(state, get_runtime())
-
-    return RunnableLambda(call, afunc=acall, name=getattr(node, "__name__", None))
 
 
 def _configurable() -> Mapping[str, Any]:

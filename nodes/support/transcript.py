@@ -1,4 +1,4 @@
-"""Between LangChain messages and the dialogue that SEMs and prompts see."""
+"""LangChain messages as the dialogue that SEMs and prompts see."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from ...contract import InputError, Turn
 
 MAX_TURNS = 128
-"""Turns that are looked back on: more than the window of a SEM holds, or the memory of a conversation that is read."""
+"""Maximum number of turns considered; exceeds every SEM's window and the conversation that memory is searched for."""
 
 
 def to_dialogue(messages: Sequence[AnyMessage]) -> list[Turn]:
@@ -39,19 +39,19 @@ def dialogue_context(messages: Sequence[AnyMessage]) -> list[Turn]:
 def recent_dialogue(messages: Sequence[AnyMessage], characters: int) -> tuple[list[Turn], int]:
     """Return the end of the dialogue up to the person's last turn, and how many turns came before.
 
-    It holds the last `REACH` turns and the last so many characters: nobody reads further back, and a turn costs
-    the same however long the thread is.
+    It holds the last `MAX_TURNS` turns and the last `characters` characters: nobody reads further back, and a turn
+    costs the same however long the thread is.
 
     Raises:
         InputError: The person has not said anything yet.
     """
     turns: list[Turn] = []
-    for place in range(len(messages) - 1, -1, -1):
-        turn = _turn(messages[place])
+    for index in range(len(messages) - 1, -1, -1):
+        turn = _turn(messages[index])
         if turn is None or (not turns and turn.role == "listener"):
             continue
         if len(turns) >= MAX_TURNS and characters <= 0:
-            return turns[::-1], count_turns(messages[: place + 1])
+            return turns[::-1], count_turns(messages[: index + 1])
         turns.append(turn)
         characters -= len(turn.text)
     return turns[::-1] or dialogue_context(messages), 0
@@ -65,22 +65,36 @@ def count_turns(messages: Sequence[AnyMessage], *roles: type[AnyMessage]) -> int
     )
 
 
+def last_human_index(messages: Sequence[AnyMessage]) -> int:
+    """Return the index of the person's last message, -1 where there is none."""
+    return next((index for index in range(len(messages) - 1, -1, -1) if isinstance(messages[index], HumanMessage)), -1)
+
+
+def last_human_id(messages: Sequence[AnyMessage]) -> str:
+    """Return the id of the person's last message, empty where there is none."""
+    index = last_human_index(messages)
+    return "" if index < 0 else messages[index].id or ""
+
+
 def turn_key(messages: Sequence[AnyMessage]) -> str:
     """Return what identifies this turn in its thread, stable within it and when it is resumed or replayed.
 
-    It is what was said last before the person's message, not that message: a run that is replayed from its
+    It is the last thing said before the person's message, not that message: a run that is replayed from its
     input gives that one a new id, and a fork may give it other words. A first message is known by its words.
     """
-    people = [place for place, message in enumerate(messages) if isinstance(message, HumanMessage)]
-    last = people[-1] if people else 0
-    before = next((messages[place] for place in range(last - 1, -1, -1) if _turn(messages[place]) is not None), None)
-    known = before or (messages[last] if people else None)
-    anchor = "" if known is None else before.id if before and before.id else _hash(_text(known))
-    return f"{anchor}:{len(people)}:{count_turns(messages)}"
+    last = max(last_human_index(messages), 0)
+    people = sum(isinstance(message, HumanMessage) for message in messages)
+    before = next((messages[index] for index in range(last - 1, -1, -1) if _turn(messages[index]) is not None), None)
+    anchor_message = before or (messages[last] if people else None)
+    if anchor_message is None:
+        anchor = ""
+    else:
+        anchor = before.id if before and before.id else _hash(_text(anchor_message))
+    return f"{anchor}:{people}:{count_turns(messages)}"
 
 
 def input_fault(messages: Sequence[AnyMessage]) -> str:
-    """Say what is odd about the end of the conversation; empty when nothing is."""
+    """Return what is odd about the end of the conversation; empty when nothing is."""
     last = next((message for message in reversed(messages) if _is_said(message)), None)
     if isinstance(last, HumanMessage):
         return "" if _text(last).strip() else "the last message is blank: the turns before it were read"

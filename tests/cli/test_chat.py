@@ -28,7 +28,7 @@ def chat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., objec
     def scripted(spec: object) -> GenericFakeChatModel:
         return GenericFakeChatModel(messages=iter(AIMessage(f"Reply number {number}.") for number in range(1, 99)))
 
-    monkeypatch.setattr("hef.graph.build.resolve_model", scripted)
+    monkeypatch.setattr("hef.graph.parts.resolve_model", scripted)
     monkeypatch.setattr("hef.cli.chat.chat_command.preload_llm", lambda model: None)
     monkeypatch.setenv("LANGGRAPH_STRICT_MSGPACK", "true")
 
@@ -86,7 +86,7 @@ def test_the_emotion_is_asked_about_and_the_next_line_answers_also_after_a_resta
         answers = ["none, proud", "none, proud", "I hear you.", "sad", "I see."]
         return GenericFakeChatModel(messages=iter(map(AIMessage, answers)))
 
-    monkeypatch.setattr("hef.graph.build.resolve_model", disagreeing)
+    monkeypatch.setattr("hef.graph.parts.resolve_model", disagreeing)
     options = ("--confirm", "--strategy", "two_stage", "--user", "ana")
     told = chat("My dog died.\nzebra\n", *options).stdout
     assert told.count("yes, no, or the emotion that it is") == 2
@@ -106,7 +106,7 @@ def test_yes_and_no_answer_the_question(chat, monkeypatch):
         answers = ["none, proud", "I hear you.", "none, proud", "I see."]
         return GenericFakeChatModel(messages=iter(map(AIMessage, answers)))
 
-    monkeypatch.setattr("hef.graph.build.resolve_model", disagreeing)
+    monkeypatch.setattr("hef.graph.parts.resolve_model", disagreeing)
     told = "My dog died.\nYes\nI cannot sleep.\nno\n"
     done = chat(told, "--confirm", "--strategy", "two_stage", "--max-requeries", "0", "--json").stdout
     first, yes, second, no = map(json.loads, done.splitlines())
@@ -145,7 +145,7 @@ def test_a_failed_turn_is_told_and_the_next_one_answered(chat, monkeypatch: pyte
 
 SLOW = """
 import asyncio, sys
-import hef.graph.build, hef.cli.chat.chat_command
+import hef.graph.parts, hef.cli.chat.chat_command
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
@@ -157,7 +157,7 @@ class Endless(GenericFakeChatModel):
             yield ChatGenerationChunk(message=AIMessageChunk(content=word))
         await asyncio.Event().wait()
 
-hef.graph.build.resolve_model = lambda spec: Endless(messages=iter([AIMessage("x")]))
+hef.graph.parts.resolve_model = lambda spec: Endless(messages=iter([AIMessage("x")]))
 hef.cli.chat.chat_command.begin_loading = lambda model: None
 sys.argv = ["hef", "chat", "--home", sys.argv[1], "--strategy", "sem_only", "--no-memory"]
 main()

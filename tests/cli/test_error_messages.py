@@ -33,7 +33,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def set_script(*answers: Any) -> ScriptedChat:
         model = ScriptedChat(script=list(answers))
-        monkeypatch.setattr("hef.graph.build.resolve_model", lambda spec: model)
+        monkeypatch.setattr("hef.graph.parts.resolve_model", lambda spec: model)
         return model
 
     return set_script

@@ -24,7 +24,7 @@ def scripted(*replies: str) -> GenericFakeChatModel:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch):
     """Let a scripted LLM stand for the embedded one, whose replies take seconds."""
-    monkeypatch.setattr("hef.graph.build.resolve_model", lambda spec: scripted("none", "I am so sorry, truly.", "none"))
+    monkeypatch.setattr("hef.graph.parts.resolve_model", lambda spec: scripted("none", "I am so sorry, truly.", "none"))
     monkeypatch.setattr("hef.cli.chat.reply_command.preload_llm", lambda model: None)
 
 

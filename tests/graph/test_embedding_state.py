@@ -186,7 +186,7 @@ class WithoutTwo(MessagesState):
     readings: list[Any]
     memories: list[Any]
     faults: dict[str, str]
-    evidence: dict[str, str]
+    explanations: dict[str, str]
 
 
 class Class(BaseModel):
@@ -196,7 +196,7 @@ class Class(BaseModel):
     memories: Any = None
     empathy: Any = None
     faults: Any = None
-    evidence: Any = None
+    explanations: Any = None
 
 
 class Forgetful(HefState):

@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 from hef.contract import ModelError
 from hef.graph import HefContext, create_emotion_graph, create_hef
+from hef.graph.agents.middleware import HefMiddleware
+from hef.sem import OnnxSem
+from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.store.memory import InMemoryStore
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from scripted_chat import ScriptedChat
+from scripted_chat import AgentChat, ScriptedChat
 
 SAID = "My grandmother Wilhelmina collapsed yesterday."
 REPLY = "Collapsing must have frightened everybody."
@@ -123,6 +126,41 @@ def test_perception_ends_with_the_same_line(scripted: Any, caplog: pytest.LogCap
 
 
 @pytest.mark.parametrize("form", ["sync", "async"])
+async def test_the_middlewares_turn_is_logged_once_after_its_last_node(
+    form: str, spans: Callable[[], list[ReadableSpan]], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="hef")
+    agent: Any = create_agent(AgentChat(script=[REPLY]), middleware=[HefMiddleware(model=ScriptedChat(script=["sad"]))])
+
+    _ = agent.invoke(ASK) if form == "sync" else await agent.ainvoke(ASK)
+
+    logged = [message for message in caplog.messages if message.startswith("turn:") or " took " in message]
+    assert {message.split()[0] for message in logged[:4]} == {"recall", "sem_emotion", "coarse_emotion", "fine_emotion"}
+    assert [message.split()[0] for message in logged[4:]] == ["turn:", "cause_words"]
+    assert {span.name for span in spans()} >= {f"hef.{node}" for node in NODES[:5]}
+
+
+@pytest.mark.parametrize("form", ["sync", "async"])
+async def test_cause_words_that_fail_warn_in_the_middleware_and_the_turn_is_logged(
+    form: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError(SAID)
+
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(OnnxSem, "causes", fail)
+    agent: Any = create_agent(AgentChat(script=[REPLY]), middleware=[HefMiddleware(model=ScriptedChat(script=["sad"]))])
+
+    _ = agent.invoke(ASK) if form == "sync" else await agent.ainvoke(ASK)
+
+    logged = [message for record in caplog.records if record.name.startswith("hef") for message in [record.message]]
+    assert logged[0] == "cause_words left something out (ValueError)"
+    assert [message.split()[0] for message in logged[1:]] == ["turn:"]
+    assert "degraded=cause_words" in logged[1]
+    assert words_in(caplog.text) == set()
+
+
+@pytest.mark.parametrize("form", ["sync", "async"])
 async def test_each_node_is_a_span_below_the_host_s(form: str, spans: Callable[[], list[ReadableSpan]]) -> None:
     hef = create_hef(model=CountingChat(script=["sad", REPLY])).compile()
 
@@ -162,10 +200,10 @@ def test_spans_say_what_was_left_out_and_nothing_that_was_said(spans: Callable[[
     assert words_in("".join(span.to_json() for span in found.values())) == set()
 
 
-def test_without_opentelemetry_a_turn_is_the_same(
+def test_where_the_host_does_not_trace_a_turn_is_the_same(
     scripted: Any, spans: Callable[[], list[ReadableSpan]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "opentelemetry.trace")
+    monkeypatch.setattr(trace, "get_tracer_provider", trace.NoOpTracerProvider)
 
     out = create_hef(model=scripted("sad", REPLY)).compile().invoke(ASK)
 

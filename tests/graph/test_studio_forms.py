@@ -30,9 +30,9 @@ class Watched(HefContext):
     """Settings that note which node reads which."""
 
     def __getattribute__(self, name: str) -> Any:
-        # `settings_of` looks for a user in every node, to find one in the config, and what is observed tells settings.
+        # `run_settings` looks for a user in every node, to find one in the config, and telemetry reports settings.
         reader = sys._getframe(1).f_code
-        if name in FORMS and reader.co_name != "settings_of" and "observ" not in reader.co_filename:
+        if name in FORMS and reader.co_name != "run_settings" and "telemetry" not in reader.co_filename:
             READ[name].add(get_config()["metadata"]["langgraph_node"])
         return super().__getattribute__(name)
 
@@ -105,7 +105,8 @@ def test_what_an_llm_scores_about_nothing_is_asked_with_the_prompt_of_the_run(
 
     monkeypatch.setattr(type(embedded), "score_choices", score)
     monkeypatch.setattr(
-        "hef.nodes.deciding.fit_registry.Fits.of", lambda *_: type("Fit", (), {"content_free": True, "form": ""})
+        "hef.nodes.deciding.fit_registry.FitRegistry.get",
+        lambda *_: type("Fit", (), {"content_free": True, "form": ""}),
     )
     hef = create_hef(model=embedded).compile(interrupt_after=["coarse_emotion"])
     hef.invoke(SAID, context=HefContext(prompt_score="MARK $dialogue", max_requeries=0))

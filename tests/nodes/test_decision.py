@@ -6,7 +6,6 @@ import pytest
 from hef.contract import ModelError, Reading, Verdict
 from hef.nodes.coarse_emotion import agrees
 from hef.nodes.deciding.decision import decide, decide_by_llm, pool_rounds
-from hef.nodes.judging.judge import Judgement
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
 from hef.sem.distribution import normalise, primary_emotions
 from hypothesis import given
@@ -187,27 +186,31 @@ def test_one_prompt_takes_the_llms_word() -> None:
     assert decide_by_llm(sure, Verdict(turn="t", agreed=True), TAXONOMY).emotion == "sad"
 
 
+def judgement(emotion: str | None) -> Verdict:
+    return Verdict(emotion=emotion, form="generated", model="m")
+
+
 def test_llm_agrees_when_it_names_a_primary_emotion_of_any_round() -> None:
     rounds = [reading(primary=1, sad=0.9), reading(primary=1, lonely=0.9)]
 
-    assert agrees(Judgement("sad", None, "generated"), rounds)
-    assert agrees(Judgement("lonely", None, "generated"), rounds)
-    assert not agrees(Judgement("proud", None, "generated"), rounds)
+    assert agrees(judgement("sad"), rounds)
+    assert agrees(judgement("lonely"), rounds)
+    assert not agrees(judgement("proud"), rounds)
 
 
 def test_llm_that_names_nothing_or_has_nothing_to_judge_agrees() -> None:
-    assert agrees(Judgement(None, None, "generated"), [reading(sad=0.9)])
-    assert agrees(Judgement("proud", None, "generated"), [])
+    assert agrees(judgement(None), [reading(sad=0.9)])
+    assert agrees(judgement("proud"), [])
 
 
 def test_llm_agrees_with_what_the_rounds_together_find_primary() -> None:
     rounds = [reading(primary=1, sad=0.4, proud=0.38), reading(primary=1, lonely=0.4, proud=0.38)]
 
-    assert agrees(Judgement("proud", None, "generated"), rounds)
+    assert agrees(judgement("proud"), rounds)
 
 
 @pytest.mark.parametrize(("best", "agreed"), [(0.2, False), (0.07, True)])
 def test_scoring_llm_disagrees_only_by_a_margin(best: float, agreed: bool) -> None:
     judged = scores(proud=best, sad=0.03)
 
-    assert agrees(Judgement("proud", judged, "scored"), [reading(primary=1, sad=0.9)]) is agreed
+    assert agrees(Verdict(emotion="proud", scores=judged, form="scored"), [reading(primary=1, sad=0.9)]) is agreed

@@ -12,7 +12,7 @@ from hef.contract import HefContext, PoolingWeights, Reading, SetupError, Verdic
 from hef.graph import create_emotion_graph, create_hef
 from hef.nodes.deciding.decision import decide
 from hef.nodes.deciding.fit_registry import FitRegistry, resolve_fit, shipped_fits
-from hef.nodes.judging import llm_selection as models
+from hef.nodes.support import llm_calls
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
 from hef.sem.distribution import primary_emotions
 from langchain_core.language_models import FakeListChatModel
@@ -100,7 +100,7 @@ def test_a_missing_file_or_another_object_is_refused(tmp_path: Path) -> None:
     model = Named(responses=["sad"], model_name="one")
     with pytest.raises(SetupError, match="cannot be read"):
         create_hef(model=model, fit=tmp_path / "none.json")
-    with pytest.raises(SetupError, match="give a Fit, the path of its file, or None"):
+    with pytest.raises(SetupError, match="give PoolingWeights, the path of their file, or None"):
         create_hef(model=model, fit=3)  # type: ignore[arg-type]
 
 
@@ -123,7 +123,7 @@ async def test_an_llm_of_a_run_is_never_joined_by_anothers_fit(
     name: str, proud: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = Named(responses=["none, proud"], model_name=name)
-    monkeypatch.setattr(models, "resolve_model", lambda spec: chosen)
+    monkeypatch.setattr(llm_calls, "resolve_model", lambda spec: chosen)
     own = Named(responses=["none, proud"], model_name="one")
     hef = create_emotion_graph(model=own, fit=trusting("one")).compile()
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hef.contract import Evidence, HefContext, InputError, PoolingWeights, Reading, Turn
+from hef.contract import Evidence, HefContext, InputError, PoolingWeights, Reading, Turn, Verdict
 from hef.llm import ChoiceScorer, model_name
 from hef.nodes.deciding.fit_registry import FitRegistry
-from hef.nodes.judging.judge import Judge, Judgement
+from hef.nodes.judging.judge import Judge
 from hef.nodes.support.transcript import (
     MAX_TURNS,
     count_turns,
@@ -55,7 +55,7 @@ class ScoringChat(FakeListChatModel):
         return self.score_choices(messages, choices, prefix=prefix, content_free=content_free)
 
 
-def judge(model: Any, readings: Sequence[Reading] = (READING,), settings: HefContext = SETTINGS) -> Judgement:
+def judge(model: Any, readings: Sequence[Reading] = (READING,), settings: HefContext = SETTINGS) -> Verdict:
     """Ask in both ways, which must come to the same."""
     twin = model.model_copy(deep=True)
     found = JUDGE.judge(model, TURNS, readings, settings)
@@ -78,7 +78,7 @@ def judge(model: Any, readings: Sequence[Reading] = (READING,), settings: HefCon
 def test_answer_is_read_whatever_stands_around_it(answer: str, emotion: str, scripted: Any) -> None:
     model = scripted(answer)
 
-    assert judge(model) == Judgement(emotion, None, "generated")
+    assert judge(model) == Verdict(emotion=emotion, form="generated", model="scripted")
     assert len(model.prompts) == 1
 
 
@@ -95,7 +95,7 @@ def test_answer_that_names_nothing_is_repaired_once(scripted: Any) -> None:
 def test_llm_that_names_nothing_twice_abstains(scripted: Any) -> None:
     model = scripted("Hm.", "I am a language model.", "sad")
 
-    assert judge(model) == Judgement(None, None, "generated")
+    assert judge(model) == Verdict(emotion=None, form="generated", model="scripted")
     assert len(model.prompts) == 2
 
 

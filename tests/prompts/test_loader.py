@@ -52,7 +52,7 @@ def test_override_replaces_one_template_alone() -> None:
 
 
 def test_override_may_leave_placeholders_out() -> None:
-    assert Prompts({"all_labels": "Which feeling?"}).render("fine", dialogue="a", labels="b") == "Which feeling?"
+    assert Prompts({"all_labels": "Which feeling?"}).render("all_labels", dialogue="a", labels="b") == "Which feeling?"
 
 
 def test_unknown_template_names_the_known_ones() -> None:
@@ -62,7 +62,7 @@ def test_unknown_template_names_the_known_ones() -> None:
 
 @pytest.mark.parametrize("text", ["$emotion", "costs $5", "${labels"])
 def test_stray_placeholder_is_refused(text: str) -> None:
-    with pytest.raises(SetupError, match=r"prompt 'fine' may only name .*'dialogue', 'labels'.*write \$\$"):
+    with pytest.raises(SetupError, match=r"prompt 'all_labels' may only name .*'dialogue', 'labels'.*write \$\$"):
         Prompts({"all_labels": text})
 
 
@@ -72,7 +72,7 @@ def test_values_are_not_templates() -> None:
 
 def test_a_line_whose_value_is_empty_is_dropped_without_a_gap() -> None:
     rendered = Prompts({"all_labels": "one\n\nIt was: $dialogue, $labels.\n\ntwo"}).render(
-        "fine", dialogue="", labels="sad"
+        "all_labels", dialogue="", labels="sad"
     )
 
     assert rendered == "one\n\ntwo"

@@ -1,4 +1,4 @@
-"""What is seen of one node's work from outside it: the tokens its LLM used, and the error it went on without."""
+"""Record of one run of a node: its calls of a chat model, their tokens, and the error that it suppressed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from langchain_core.tracers.context import register_configure_hook
 _log = logging.getLogger(__name__)
 
 
-class Observation(BaseCallbackHandler):
-    """Hear every call of a chat model that one node makes, in whatever thread.
+class NodeRecord(BaseCallbackHandler):
+    """Record every call of a chat model that one node makes, in whatever thread.
 
-    What was asked and answered is logged at DEBUG alone.
+    Prompts and answers are logged at DEBUG alone.
     """
 
     run_inline = True
@@ -29,30 +29,30 @@ class Observation(BaseCallbackHandler):
         self.model: str | None = None
         """Name of the chat model, where it says so."""
         self.error: str | None = None
-        """Class of the error that the node went on without."""
+        """Class of the error that the node suppressed."""
 
-    def on_chat_model_start(self, serialized: Any, messages: list[list[BaseMessage]], **about: Any) -> None:
+    def on_chat_model_start(self, serialized: Any, messages: list[list[BaseMessage]], **kwargs: Any) -> None:
         """Count the call."""
         self.calls += 1
-        self.model = (about.get("metadata") or {}).get("ls_model_name") or self.model
+        self.model = (kwargs.get("metadata") or {}).get("ls_model_name") or self.model
         _log.debug("asked: %s", messages)
 
-    def on_llm_end(self, response: LLMResult, **about: Any) -> None:
+    def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
         """Add the tokens, where the chat model says how many there were."""
         _log.debug("answered: %s", response.generations)
-        for generation in (one for several in response.generations for one in several):
+        for generation in (candidate for candidates in response.generations for candidate in candidates):
             if usage := getattr(getattr(generation, "message", None), "usage_metadata", None):
                 self.input_tokens += usage["input_tokens"]
                 self.output_tokens += usage["output_tokens"]
 
 
-OBSERVED: ContextVar[Observation | None] = ContextVar("hef_observed", default=None)
-"""The observation of the node that is running."""
-register_configure_hook(OBSERVED, inheritable=True)
+CURRENT_RECORD: ContextVar[NodeRecord | None] = ContextVar("hef_node_record", default=None)
+"""The record of the node that is running."""
+register_configure_hook(CURRENT_RECORD, inheritable=True)
 
 
 def record_suppressed_error(error: Exception) -> None:
-    """Note the error that a node goes on without; its text may quote the person, so it is logged at DEBUG alone."""
+    """Record the error that a node suppresses; its text may quote the person, so it is logged at DEBUG alone."""
     _log.debug("left out", exc_info=error)
-    if seen := OBSERVED.get():
-        seen.error = type(error).__name__
+    if record := CURRENT_RECORD.get():
+        record.error = type(error).__name__

@@ -1,0 +1,137 @@
+"""Calls of a run's LLM: by its synchronous or asynchronous methods, and which failures are tried again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langgraph.errors import GraphBubbleUp
+from langgraph.runtime import Runtime, get_runtime
+from langgraph.types import RetryPolicy
+
+from ...contract import HefContext, HefError, HefState, SetupError
+from ...contract.sync_async import run_sync
+from ...llm import ChoiceScorer, resolve_model
+from .faults import error_text
+from .node_record import record_suppressed_error
+from .run_settings import Update
+
+_RETRYABLE_STATUS = frozenset({408, 425, 429})
+"""Status codes below 500 that another try may get past."""
+_CONNECTION_ERRORS = frozenset(
+    {"TransportError", "APIConnectionError", "Timeout", "ConnectionError", "ChunkedEncodingError"}
+)
+"""Classes of httpx, of the SDKs built on it and of requests that mean a broken or slow connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class LlmCalls:
+    """Calls of chat models by one body of code for synchronous and asynchronous callers.
+
+    The synchronous form never leaves anything to await, so that `run_sync` can drive its caller.
+    """
+
+    asynchronous: bool
+    """Whether the asynchronous methods of the models are used."""
+
+    async def model_for_run(self, default: BaseChatModel, settings: HefContext) -> BaseChatModel:
+        """Return the LLM of this run: the graph's own, or another one that the settings name.
+
+        Raises:
+            SetupError: The settings name an unknown LLM.
+        """
+        if not settings.model:
+            return default
+        if self.asynchronous:
+            return await asyncio.to_thread(resolve_model, settings.model)
+        return resolve_model(settings.model)
+
+    async def invoke(
+        self, model: Runnable[Any, Any], messages: Sequence[BaseMessage], config: RunnableConfig | None = None
+    ) -> Any:
+        """Return the answer of a chat model, or of one with structured output."""
+        if self.asynchronous:
+            return await model.ainvoke(messages, config)
+        return model.invoke(messages, config)
+
+    async def score_choices(
+        self, model: ChoiceScorer, messages: Sequence[BaseMessage], choices: Sequence[str], **kwargs: Any
+    ) -> dict[str, float]:
+        """Return the log-probability of each choice as the answer; keyword arguments as in `ChoiceScorer`."""
+        if self.asynchronous:
+            return await model.ascore_choices(messages, choices, **kwargs)
+        return model.score_choices(messages, choices, **kwargs)
+
+
+SYNC, ASYNC = LlmCalls(asynchronous=False), LlmCalls(asynchronous=True)
+
+LlmNode: TypeAlias = Callable[[HefState, Runtime[Any], LlmCalls], Coroutine[Any, Any, Update]]
+"""The body of a node that waits on an LLM."""
+
+
+def llm_node(body: LlmNode) -> RunnableLambda[HefState, Update]:
+    """Return the node with this body, its name and its docstring, in a synchronous and an asynchronous form."""
+
+    def call(state: HefState) -> Update:
+        return run_sync(body(state, get_runtime(), SYNC))
+
+    async def acall(state: HefState) -> Update:
+        return await body(state, get_runtime(), ASYNC)
+
+    call.__doc__ = body.__doc__
+    return RunnableLambda(call, afunc=acall, name=getattr(body, "__name__", None))
+
+
+def is_transient(error: BaseException) -> bool:
+    """Return whether another try may succeed: a timeout, a broken connection, a busy or broken server.
+
+    Nothing is imported to know an SDK's errors: they are recognised by their status code, else by the
+    names of their classes, and so is their cause.
+    """
+    if isinstance(error, HefError | GraphBubbleUp):
+        return False
+    if (status := _http_status(error)) is not None:
+        return status in _RETRYABLE_STATUS or status >= 500
+    if isinstance(error, ConnectionError | TimeoutError):
+        return True
+    if _CONNECTION_ERRORS & {kind.__name__ for kind in type(error).__mro__}:
+        return True
+    return error.__cause__ is not None and is_transient(error.__cause__)
+
+
+RETRY = RetryPolicy(max_attempts=3, retry_on=is_transient)
+"""How often a node that waits on an LLM tries again after a transient error."""
+
+
+def must_propagate(error: Exception) -> bool:
+    """Return whether asking the LLM in another way cannot help, or must wait for another try."""
+    return isinstance(error, GraphBubbleUp | SetupError) or is_transient(error)
+
+
+def fault_or_raise(error: Exception, runtime: Runtime[Any], task: str) -> str:
+    """Return the fault of an LLM call that failed in a task, or raise what must not be suppressed.
+
+    Wrong settings and interrupts are raised, and so is a transient error as long as the node's
+    retry policy has tries left.
+    """
+    attempt = runtime.execution_info.node_attempt if runtime.execution_info else RETRY.max_attempts
+    if isinstance(error, GraphBubbleUp | SetupError) or (is_transient(error) and attempt < RETRY.max_attempts):
+        raise error
+    record_suppressed_error(error)
+    return f"the LLM could not {task}: {error_text(error)}"
+
+
+def _http_status(error: BaseException) -> int | None:
+    """Return the HTTP status that an error carries, as those of httpx, requests and the SDKs do."""
+    response = getattr(error, "response", None)
+    candidates = (
+        getattr(error, "status_code", None),
+        getattr(response, "status_code", None),
+        getattr(error, "code", None),
+    )
+    return next((int(status) for status in candidates if isinstance(status, int)), None)
