@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.config import JsonDict
 
 from .recall_weights import RecallWeights
+from .renamed_fields import CONTEXT_FIELDS, rename_fields
 
 Strategy: TypeAlias = Literal["two_stage", "one_prompt", "sem_only", "llm_only"]
 Primary: TypeAlias = Annotated[int, Field(ge=1, le=32)] | Annotated[float, Field(gt=0, lt=1)]
@@ -126,6 +127,11 @@ class HefContext(BaseModel):
         "The task of the reply, with $memories and $causes; a line whose value is empty is left out", "draft_response"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, value: Any) -> Any:
+        return rename_fields(value, CONTEXT_FIELDS)
+
     @property
     def templates(self) -> dict[str, str]:
         """The prompt templates of this run by name; a blank one is the graph's own."""
@@ -151,7 +157,7 @@ def as_context(value: object) -> HefContext:
         return found
     if isinstance(found, Mapping):
         return HefContext.model_validate(dict(found))
-    names = HefContext.model_fields.keys() - {"model"}
+    names = (HefContext.model_fields.keys() | CONTEXT_FIELDS.keys()) - {"model"}
     taken = {name: held for name in names if (held := _lookup(value, name)) is not None}
     return HefContext.model_validate({name: held for name, held in taken.items() if _valid(name, held)})
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from .renamed_fields import RECALL_WEIGHT_FIELDS, rename_fields
 
 
 class RecallWeights(BaseModel):
@@ -29,3 +33,8 @@ class RecallWeights(BaseModel):
     emotion: float = Field(default=0.02, ge=0, description="Weight of how clear its emotion was")
     min_similarity: float = Field(default=-1.0, ge=-1, le=1, description="Meaning below which a turn is not recalled")
     half_life_days: float = Field(default=30.0, gt=0, description="Days after which a turn is half as new")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, value: Any) -> Any:
+        return rename_fields(value, RECALL_WEIGHT_FIELDS)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .dialogue import View
+from .renamed_fields import READING_FIELDS, rename_fields
 
 
 class Cause(BaseModel):
@@ -46,6 +49,11 @@ class Reading(BaseModel):
     primary: tuple[str, ...] = Field(default=(), description="The primary emotions, most probable first")
     evidence: Evidence | None = Field(default=None, description="On a re-query: about the LLM's hypothesis")
     round: int = Field(default=0, ge=0, description="0 for the first look of a turn, then one more each re-query")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, value: Any) -> Any:
+        return rename_fields(value, READING_FIELDS)
 
     @property
     def ranked(self) -> list[str]:

@@ -6,9 +6,12 @@ that name. What cannot be answered gets status 422, a failure of the SEM 500, ea
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from ...contract import Cause, Reading, Turn, View
+from ...contract.renamed_fields import SEM_DESCRIPTION_FIELDS, rename_fields
 from ..protocol import SemDescription
 
 
@@ -25,6 +28,11 @@ class DescriptionMessage(Message):
     """As the SEM gives it; `name` and `taxonomy` (`name` and `labels`) are needed."""
     dimensions: int | None = None
     """Width of its sentence vectors; None where it gives none."""
+
+    @field_validator("description", mode="before")
+    @classmethod
+    def _read_old_names(cls, value: Any) -> Any:
+        return rename_fields(value, SEM_DESCRIPTION_FIELDS)
 
 
 class ReadRequest(Message):
