@@ -36,7 +36,7 @@ ASIDE = {("sem_emotion", "coarse_emotion"): -0.45, ("coarse_emotion", "sem_emoti
 SIZE, SMALL = (2.35, 0.5), (0.5, 0.14)
 """Half the width and height of a box, and of the start and the end."""
 INK, FAINT, PAPER, MARK, FORM = "#1f2933", "#9aa5b1", "#f5f7fa", "#d9480f", "#0b6e99"
-SAID = "They put my name on the list without asking."
+SAID = "I waited for three hours and nobody came."
 
 
 def main() -> None:
@@ -76,7 +76,7 @@ def disagreeing_turn() -> dict[str, Any]:
     context = HefContext(primary=1, confirm_emotion=True)
     hef = create_hef().compile(checkpointer=InMemorySaver())
     nodes: list[str] = ["__start__"]
-    for given in ({"messages": [("user", SAID)]}, Command(resume="annoyed")):
+    for given in ({"messages": [("user", SAID)]}, Command(resume="disappointed")):
         for update in hef.stream(given, config, context=context, stream_mode="updates"):
             nodes += [name for name in update if not name.startswith("__")]
     held = hef.get_state(config).values

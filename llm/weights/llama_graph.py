@@ -137,7 +137,7 @@ class _Graph:
         """Return the outputs of matrices of one input, side by side."""
         blocks = [self._blocks(f"{name}.weight") for name in names]
         codes, scale, floor = (
-            np.concatenate([getattr(b, part) for b in blocks]) for part in ("codes", "scale", "floor")
+            np.concatenate([getattr(b, part) for b in blocks]) for part in ("codes", "scale", "offset")
         )
         name = names[0]
         large = self._nbits(x, f"{name}.codes", codes, scale)

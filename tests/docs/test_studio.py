@@ -31,16 +31,16 @@ def test_the_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     shown = capsys.readouterr().out
 
     # One thread was replayed and forked, the other confirmed.
-    assert sorted(item["value"]["emotion"] for item in items) == ["annoyed", "anxious"]
+    assert sorted(item["value"]["emotion"] for item in items) == ["anxious", "disappointed"]
     assert "coarse_emotion | SmolLM2-135M-HEF" in shown
     assert "How does the person feel" in shown
-    assert shown.endswith("annoyed True\n")
+    assert shown.endswith("disappointed True\n")
 
     (command,) = re.findall(r"^hef (.*)$", DOC, re.MULTILINE)
     done = CliRunner().invoke(app, command.split(), env={"HEF_HOME": str(tmp_path / "companion")})
     assert done.exit_code == 0, done.stderr
     row = json.loads((tmp_path / "feedback.jsonl").read_text(encoding="utf-8"))
-    assert row["emotion"] == "annoyed"
+    assert row["emotion"] == "disappointed"
     exec(SNIPPETS[-1], {})
     assert capsys.readouterr().out.strip() == str([row])
 
