@@ -18,7 +18,7 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-PLACES = {
+CENTERS = {
     "__start__": (5.0, 9.75),
     "recall": (2.45, 8.55),
     "sem_emotion": (7.55, 8.55),
@@ -30,76 +30,79 @@ PLACES = {
     "remember": (5.0, 0.75),
     "__end__": (5.0, -0.2),
 }
-"""The middle of each node's box."""
-ASIDE = {("sem_emotion", "coarse_emotion"): -0.45, ("coarse_emotion", "sem_emotion"): 0.45}
-"""How far to the right an edge lies of the line between two middles."""
+"""Center of each node's box."""
+EDGE_OFFSETS = {("sem_emotion", "coarse_emotion"): -0.45, ("coarse_emotion", "sem_emotion"): 0.45}
+"""Horizontal offset of an edge from the line between two centers."""
 SIZE, SMALL = (2.35, 0.5), (0.5, 0.14)
-"""Half the width and height of a box, and of the start and the end."""
+"""Half width and half height of a box, and of start and end."""
 INK, FAINT, PAPER, MARK, FORM = "#1f2933", "#9aa5b1", "#f5f7fa", "#d9480f", "#0b6e99"
-SAID = "I waited for three hours and nobody came."
+MESSAGE = "I waited for three hours and nobody came."
 
 
 def main() -> None:
     """Write `graph.png` and `graph_turn.png` into the folder of the first argument."""
     folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
     hef = create_hef().compile(name="hef")
-    draw(hef, folder / "graph.png", about_forms(hef))
+    draw(hef, folder / "graph.png", node_forms(hef))
     turn = disagreeing_turn()
-    draw(hef, folder / "graph_turn.png", turn["explanations"], turn["edges"])
+    draw(hef, folder / "graph_turn.png", turn["texts"], turn["edges"])
 
 
-def about_forms(hef: Any) -> dict[str, str]:
+def node_forms(hef: Any) -> dict[str, str]:
     """Return for each node its sentence and the settings on its form."""
-    told: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for name, node in hef.get_graph().nodes.items():
         if node.metadata:
             fields = HefContext.model_json_schema()["properties"]
             form = [setting for setting, field in fields.items() if name in field["langgraph_nodes"]]
-            told[name] = f"{node.metadata['description']}\n{shorter(form) or '–'}"
-    return told
+            texts[name] = f"{node.metadata['description']}\n{abbreviate(form) or '–'}"
+    return texts
 
 
-def shorter(settings: Iterable[str]) -> str:
-    """Return settings in one line; those that begin alike stand together."""
-    held = list(settings)
-    alike = {start: [name for name in held if name.startswith(start)] for start in ("memory_", "prompt_")}
-    short = [name for name in held if not name.startswith(tuple(alike))]
+def abbreviate(settings: Iterable[str]) -> str:
+    """Return settings in one line, grouped by common prefix."""
+    names = list(settings)
+    groups = {prefix: [name for name in names if name.startswith(prefix)] for prefix in ("memory_", "prompt_")}
+    short = [name for name in names if not name.startswith(tuple(groups))]
     short += [
-        f"{start}{{{','.join(name.removeprefix(start) for name in names)}}}" for start, names in alike.items() if names
+        f"{prefix}{{{','.join(name.removeprefix(prefix) for name in group)}}}"
+        for prefix, group in groups.items()
+        if group
     ]
     return ", ".join(short)
 
 
 def disagreeing_turn() -> dict[str, Any]:
-    """Run a turn on which SEM and LLM disagree, with a person who chooses; return its evidence and its way."""
+    """Run a turn on which SEM and LLM disagree and a person chooses; return its explanations and its edges."""
     config: Any = {"configurable": {"thread_id": "figure"}}
     context = HefContext(primary=1, confirm_emotion=True)
     hef = create_hef().compile(checkpointer=InMemorySaver())
     nodes: list[str] = ["__start__"]
-    for given in ({"messages": [("user", SAID)]}, Command(resume="disappointed")):
-        for update in hef.stream(given, config, context=context, stream_mode="updates"):
+    for graph_input in ({"messages": [("user", MESSAGE)]}, Command(resume="disappointed")):
+        for update in hef.stream(graph_input, config, context=context, stream_mode="updates"):
             nodes += [name for name in update if not name.startswith("__")]
-    held = hef.get_state(config).values
-    evidence = {"__start__": f'"{SAID}"', **held["explanations"], "draft_response": held["messages"][-1].text}
-    return {"explanations": evidence, "edges": way(hef, nodes)}
+    state = hef.get_state(config).values
+    texts = {"__start__": f'"{MESSAGE}"', **state["explanations"], "draft_response": state["messages"][-1].text}
+    return {"texts": texts, "edges": edges_taken(hef, nodes)}
 
 
-def way(hef: Any, nodes: list[str]) -> set[tuple[str, str]]:
-    """Return the edges that a turn took: those whose end ran after their beginning."""
+def edges_taken(hef: Any, nodes: list[str]) -> set[tuple[str, str]]:
+    """Return the edges that a turn took: those whose target ran after their source."""
     edges = {(edge.source, edge.target) for edge in hef.get_graph().edges}
-    last = {name: place for place, name in enumerate(nodes)}
-    ended = {**last, "__end__": len(nodes)}
+    last = {name: step for step, name in enumerate(nodes)}
+    targets = {**last, "__end__": len(nodes)}
     skipped = {("fine_emotion", "cause_words")} if "confirm_emotion" in last else set()
     requeried = nodes.count("sem_emotion") > 1
     return {
         (source, target)
         for source, target in edges - skipped
-        if source in last and target in ended and (last[source] < ended[target] or requeried)
+        if source in last and target in targets and (last[source] < targets[target] or requeried)
     }
 
 
-def draw(hef: Any, file: Path, told: Mapping[str, str], taken: Collection[tuple[str, str]] | None = None) -> None:
-    """Draw the nodes with a text each, and the edges; what a turn did not take is pale."""
+def draw(hef: Any, file: Path, texts: Mapping[str, str], taken: Collection[tuple[str, str]] | None = None) -> None:
+    """Draw the nodes with one text each, and the edges; what a turn did not take is pale."""
     figure, axes = pyplot.subplots(figsize=(8.2, 8.8))
     axes.set(xlim=(0, 10), ylim=(-0.4, 9.9))
     axes.axis("off")
@@ -108,19 +111,19 @@ def draw(hef: Any, file: Path, told: Mapping[str, str], taken: Collection[tuple[
         marked = taken is not None and (edge.source, edge.target) in taken
         arrow(axes, edge.source, edge.target, dashed=edge.conditional, colour=MARK if marked else FAINT)
     for name in drawn.nodes:
-        box(axes, name, told.get(name, ""), pale=taken is not None and all(name not in edge for edge in taken))
-    figure.savefig(file, dpi=110, bbox_inches="tight", metadata={"Description": described(hef), "Software": None})
+        box(axes, name, texts.get(name, ""), pale=taken is not None and all(name not in edge for edge in taken))
+    figure.savefig(file, dpi=110, bbox_inches="tight", metadata={"Description": graph_as_text(hef), "Software": None})
     pyplot.close(figure)
 
 
-def described(hef: Any) -> str:
-    """Return what the picture shows as text, to tell whether it is up to date."""
-    return "\n".join([hef.get_graph().draw_mermaid(with_styles=False), *map(": ".join, about_forms(hef).items())])
+def graph_as_text(hef: Any) -> str:
+    """Return what the picture shows as text, which tells whether it is up to date."""
+    return "\n".join([hef.get_graph().draw_mermaid(with_styles=False), *map(": ".join, node_forms(hef).items())])
 
 
 def box(axes: Axes, name: str, text: str, *, pale: bool) -> None:
-    """Draw one node: its name, and a text whose second line is set apart."""
-    x, y = PLACES[name]
+    """Draw one node: its name, and a text whose second line is coloured."""
+    x, y = CENTERS[name]
     if name.startswith("__"):
         axes.text(x, y, text or name.strip("_"), ha="center", va="center", color=INK, size=9)
         return
@@ -129,30 +132,30 @@ def box(axes: Axes, name: str, text: str, *, pale: bool) -> None:
     axes.add_patch(FancyBboxPatch((x - half, y - high), 2 * half, 2 * high, frame, facecolor=PAPER, edgecolor=ink))
     axes.text(x, y + 0.32, name, ha="center", va="center", color=ink, size=10, weight="bold")
     first, _, second = text.partition("\n")
-    lines = [(line, ink) for line in wrapped(first)] + [(line, FORM) for line in wrapped(second)]
+    lines = [(line, ink) for line in wrap_text(first)] + [(line, FORM) for line in wrap_text(second)]
     for row, (line, colour) in enumerate(lines[:4]):
         axes.text(x, y + 0.08 - 0.165 * row, line, ha="center", va="center", color=colour, size=6.8)
 
 
-def wrapped(text: str) -> list[str]:
-    """Return a text as lines that fit into a box."""
+def wrap_text(text: str) -> list[str]:
+    """Wrap a text to lines that fit into a box."""
     return textwrap.wrap(text, 60)
 
 
 def arrow(axes: Axes, source: str, target: str, *, dashed: bool, colour: str) -> None:
-    """Draw one edge, from border to border."""
-    aside = ASIDE.get((source, target), 0.0)
-    ends = [(x + aside, y) for x, y in (border(source, target), border(target, source))]
+    """Draw one edge from border to border."""
+    offset = EDGE_OFFSETS.get((source, target), 0.0)
+    ends = [(x + offset, y) for x, y in (border(source, target), border(target, source))]
     line = {"linestyle": "--" if dashed else "-", "linewidth": 1.8 if colour == MARK else 1.1, "color": colour}
     axes.add_patch(FancyArrowPatch(*ends, arrowstyle="-|>", mutation_scale=12, shrinkA=0, shrinkB=1, **line))
 
 
 def border(name: str, other: str) -> tuple[float, float]:
-    """Return where the line to another node's middle leaves a node's box."""
-    (x, y), (to_x, to_y) = PLACES[name], PLACES[other]
+    """Return where the line to another node's center leaves a node's box."""
+    (x, y), (to_x, to_y) = CENTERS[name], CENTERS[other]
     half, high = SMALL if name.startswith("__") else SIZE
-    share = min(half / abs(to_x - x) if to_x != x else 9, high / abs(to_y - y) if to_y != y else 9)
-    return x + (to_x - x) * share, y + (to_y - y) * share
+    fraction = min(half / abs(to_x - x) if to_x != x else 9, high / abs(to_y - y) if to_y != y else 9)
+    return x + (to_x - x) * fraction, y + (to_y - y) * fraction
 
 
 if __name__ == "__main__":

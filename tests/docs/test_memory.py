@@ -51,9 +51,9 @@ class Shell:
             self._patch.delenv(words[0], raising=False)
             return ""
         assert command == "hef"
-        done = CliRunner().invoke(app, words)
-        assert done.exit_code == 0, f"{line}: {done.stderr}"
-        return done.stdout
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, f"{line}: {result.stderr}"
+        return result.stdout
 
 
 @pytest.fixture
@@ -72,11 +72,11 @@ def folder(tmp_path: Path) -> Path:
 def test_the_commands_for_a_folder_run(sh: Shell, folder: Path) -> None:
     sh.part(ALONE)
     assert sh.line("hef memory import first.jsonl") == "2 added\n"
-    shown = sh.part(REST)
-    assert "2 unchanged" in shown
-    assert "Forgot 1 turn of ana." in shown
+    output = sh.part(REST)
+    assert "2 unchanged" in output
+    assert "Forgot 1 turn of ana." in output
     assert len((folder / "everyone.jsonl").read_text(encoding="utf-8").splitlines()) == 2
-    assert [one["id"] for one in json.loads(sh.line("hef memory list --user ben --json"))] == ["turn of ben"]
+    assert [turn["id"] for turn in json.loads(sh.line("hef memory list --user ben --json"))] == ["turn of ben"]
 
 
 def test_the_commands_for_a_server_run(sh: Shell, folder: Path) -> None:
@@ -106,6 +106,6 @@ def test_the_python_of_it_runs(
     (snippet,) = re.findall(r"^```python\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL)
     (folder / "snippet.py").write_text(snippet, encoding="utf-8")
     runpy.run_path(str(folder / "snippet.py"))
-    shown = capsys.readouterr().out
-    assert shown.startswith("turn of ana My dog Bello died.\n1 1\n")
-    assert "Bello" in shown.splitlines()[-1]
+    output = capsys.readouterr().out
+    assert output.startswith("turn of ana My dog Bello died.\n1 1\n")
+    assert "Bello" in output.splitlines()[-1]

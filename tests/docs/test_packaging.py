@@ -55,8 +55,8 @@ def imports(path: Path) -> Iterator[str]:
 def tracked() -> list[Path]:
     """Return the files of the repository; none outside a checkout."""
     git = shutil.which("git")
-    found = subprocess.run([git, "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True) if git else None
-    return [ROOT / name for name in found.stdout.split("\0") if name] if found and found.returncode == 0 else []
+    listing = subprocess.run([git, "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True) if git else None
+    return [ROOT / name for name in listing.stdout.split("\0") if name] if listing and listing.returncode == 0 else []
 
 
 def test_packages_are_the_folders_that_hold_code() -> None:
@@ -94,7 +94,9 @@ def test_every_file_beside_the_code_is_shipped() -> None:
             if folder in path.parents and path.suffix not in code and not any(other in path.parents for other in nested)
         }
         assert data <= shipped, f"{name}: {sorted(data - shipped)} would not be installed"
-        assert all(any(folder.glob(pattern)) for pattern in patterns), f"{name}: a pattern of {patterns} finds nothing"
+        assert all(any(folder.glob(pattern)) for pattern in patterns), (
+            f"{name}: a pattern of {patterns} matches nothing"
+        )
 
 
 def test_imports_point_one_way() -> None:
@@ -109,13 +111,13 @@ def test_imports_point_one_way() -> None:
     assert backwards == []
 
 
-def test_no_module_counts_on_a_top_level_package_of_ours() -> None:
+def test_no_module_imports_our_packages_without_the_prefix_hef() -> None:
     assert [
         f"{name_of(path)}: {name}" for path in MODULES for name in imports(path) if name.split(".")[0] in ALLOWED
     ] == []
 
 
-def test_every_module_says_what_it_is() -> None:
+def test_every_module_has_a_docstring() -> None:
     assert [path for path in MODULES if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))] == []
 
 
@@ -125,10 +127,10 @@ def test_no_file_holds_a_path_of_a_machine() -> None:
     if not texts:
         pytest.skip("not a git checkout")
 
-    found = [
+    paths = [
         f"{path.relative_to(ROOT)}: {match.group()}"
         for path, data in texts.items()
         if b"\0" not in data[:8000]
         for match in machine.finditer(data.decode("utf-8", errors="replace"))
     ]
-    assert found == []
+    assert paths == []

@@ -23,46 +23,46 @@ SNIPPETS = re.findall(r"^```python\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL)
 
 def test_the_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    held: dict[str, Any] = {}
+    namespace: dict[str, Any] = {}
     with dev_server(tmp_path, HEF_HOME=str(tmp_path / "companion")) as url:
         for snippet in SNIPPETS[:-1]:
-            exec(snippet.replace("http://127.0.0.1:2024", url), held)
-        items = held["client"].store.search_items(["hef"])["items"]
-    shown = capsys.readouterr().out
+            exec(snippet.replace("http://127.0.0.1:2024", url), namespace)
+        items = namespace["client"].store.search_items(["hef"])["items"]
+    output = capsys.readouterr().out
 
     # One thread was replayed and forked, the other confirmed.
     assert sorted(item["value"]["emotion"] for item in items) == ["anxious", "disappointed"]
-    assert "coarse_emotion | SmolLM2-135M-HEF" in shown
-    assert "How does the person feel" in shown
-    assert shown.endswith("disappointed True\n")
+    assert "coarse_emotion | SmolLM2-135M-HEF" in output
+    assert "How does the person feel" in output
+    assert output.endswith("disappointed True\n")
 
     (command,) = re.findall(r"^hef (.*)$", DOC, re.MULTILINE)
-    done = CliRunner().invoke(app, command.split(), env={"HEF_HOME": str(tmp_path / "companion")})
-    assert done.exit_code == 0, done.stderr
+    result = CliRunner().invoke(app, command.split(), env={"HEF_HOME": str(tmp_path / "companion")})
+    assert result.exit_code == 0, result.stderr
     row = json.loads((tmp_path / "feedback.jsonl").read_text(encoding="utf-8"))
     assert row["emotion"] == "disappointed"
     exec(SNIPPETS[-1], {})
     assert capsys.readouterr().out.strip() == str([row])
 
 
-def test_the_table_names_every_setting_but_those_told_below_it_on_a_node_that_reads_it() -> None:
+def test_the_table_names_every_setting_except_prompts_on_a_node_that_reads_it() -> None:
     rows = re.findall(r"^\| (`.*`) \| (`.*`) \|", DOC, re.MULTILINE)
-    told = {name: re.findall(r"`(\w+)`", nodes) for nodes, names in rows for name in re.findall(r"`(\w+)`", names)}
+    table = {name: re.findall(r"`(\w+)`", nodes) for nodes, names in rows for name in re.findall(r"`(\w+)`", names)}
 
     fields = {name: field.json_schema_extra for name, field in HefContext.model_fields.items()}
-    assert set(told) == {name for name in fields if not name.startswith("prompt_")}
-    assert all(set(nodes) <= set(fields[name]["langgraph_nodes"]) for name, nodes in told.items())  # type: ignore[index,arg-type]
+    assert set(table) == {name for name in fields if not name.startswith("prompt_")}
+    assert all(set(nodes) <= set(fields[name]["langgraph_nodes"]) for name, nodes in table.items())  # type: ignore[index,arg-type]
     assert all(f"`{name}`" in DOC for name in fields)
 
 
 def test_the_pictures_are_of_this_graph_and_small(scripted: Any) -> None:
     drawing = runpy.run_path(str(ROOT / "scripts" / "draw_graph.py"))
-    described = drawing["described"](create_hef(model=scripted("x")).compile(name="hef"))
+    shown = drawing["graph_as_text"](create_hef(model=scripted("x")).compile(name="hef"))
 
     pictures = [ROOT / "docs" / path for path in re.findall(r"\((figures/.*?\.png)\)", DOC)]
     assert len(pictures) == 2
     for picture in pictures:
-        assert Image.open(picture).info["Description"] == described
+        assert Image.open(picture).info["Description"] == shown
         assert picture.stat().st_size < 100_000
 
 
