@@ -91,7 +91,7 @@ def _fault(words: list[str]) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "CHANGELOG.md"])  # which names old ones, too
 def test_every_command_exists_with_its_options(name: str) -> None:
     faults = {" ".join(words): fault for words in _commands(ROOT / name) if (fault := _fault(words))}
 
@@ -104,7 +104,7 @@ def test_a_command_that_does_not_exist_is_noticed() -> None:
     assert _fault(["memory", "list", "--user", "ana"]) is None
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "CHANGELOG.md"])
 def test_every_module_that_is_run_exists(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     modules = re.findall(r"python -m hef\.([\w.]+)", text)
