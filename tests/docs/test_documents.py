@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import typer.main
 from documents import DOCS, DOCUMENTS, README, ROOT, blocks, prose
@@ -76,8 +77,9 @@ def _commands(page: Path) -> Iterator[list[str]]:
 def _fault(words: list[str]) -> str | None:
     """Return what a command line names that does not exist, None where all of it does."""
     command: Any = typer.main.get_command(app)
+    context = click.Context(command)
     for position, word in enumerate(words):
-        if not hasattr(command, "commands"):
+        if not hasattr(command, "resolve_command"):
             known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
             options = [option.partition("=")[0] for option in words[position:] if re.match(r"--?[a-z]", option)]
             return next((option for option in options if option not in known | {"--help"}), None)
@@ -85,9 +87,10 @@ def _fault(words: list[str]) -> str | None:
             continue
         if not re.match(r"[a-z]", word):
             return None
-        if word not in command.commands:
+        try:
+            _, command, _ = command.resolve_command(context, [word])
+        except click.UsageError:
             return word
-        command = command.commands[word]
     return None
 
 
