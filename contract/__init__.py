@@ -1,11 +1,10 @@
-"""The types that cross a boundary: what nodes, models and callers hand to each other.
+"""The types that cross a boundary between nodes, models and callers.
 
-The lowest layer: everything may import it, and it imports nothing of HEF.
+The lowest layer: everything may import it, and it imports nothing else of HEF.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from .context import HefContext, as_context
 from .dialogue import Dialogue, Turn, View, apply_view
 from .empathy import Empathy, Memory, Verdict
 from .errors import HefError, InputError, ModelError, SetupError, StoreError
+from .library_logging import add_null_handler
 from .pooling_weights import PoolingWeights
 from .recall_weights import RecallWeights
 from .sem_reading import Cause, Evidence, Reading
@@ -45,14 +45,13 @@ __all__ = [
     "as_context",
 ]
 
-# What a library logs is the host's to show: without a handler here Python would print warnings to stderr.
-logging.getLogger("hef").addHandler(logging.NullHandler())
+add_null_handler()
 # The wheels of ONNX Runtime report each session to Microsoft unless this is set before its first one.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def __getattr__(name: str) -> Any:
-    """Import the graph's state when it is asked for: with it comes LangGraph, which a SEM by itself does without."""
+    """Import the graph's state on first access: it imports LangGraph, which a SEM by itself does not need."""
     if name in ("HefInput", "HefOutput", "HefState"):
         from . import state
 

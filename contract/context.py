@@ -16,11 +16,11 @@ Primary: TypeAlias = Annotated[int, Field(ge=1, le=32)] | Annotated[float, Field
 
 
 TEMPLATE = "prompt_"
-"""How the names of the settings begin that hold a prompt template."""
+"""Prefix of the names of the settings that hold a prompt template."""
 
 
-def _on(*nodes: str, prompt: bool = False) -> JsonDict:
-    """Return the hints that put a setting on its nodes in LangGraph Studio."""
+def _studio_hints(*nodes: str, prompt: bool = False) -> JsonDict:
+    """Return the hints that show a setting on its nodes in LangGraph Studio."""
     hints: JsonDict = {"langgraph_nodes": list(nodes)}
     return {**hints, "langgraph_type": "prompt"} if prompt else hints
 
@@ -30,8 +30,8 @@ def _template(description: str, *nodes: str) -> Any:
     return Field(
         default="",
         max_length=20_000,
-        description=f"{description}; blank is the graph's own",
-        json_schema_extra=_on(*nodes, prompt=True),
+        description=f"{description}; blank means the graph's own",
+        json_schema_extra=_studio_hints(*nodes, prompt=True),
     )
 
 
@@ -43,70 +43,72 @@ class HefContext(BaseModel):
     user_id: str | None = Field(
         default=None,
         description="Whose memory is recalled and written; without it nothing is remembered",
-        json_schema_extra=_on("recall", "remember"),
+        json_schema_extra=_studio_hints("recall", "remember"),
     )
     model: str | None = Field(
         default=None,
         description="Another LLM for this run: `embedded`, `embedded-plain`, `huggingface:<id or path>`, "
         "or `<provider>:<name>`",
-        json_schema_extra=_on("coarse_emotion", "fine_emotion", "draft_response"),
+        json_schema_extra=_studio_hints("coarse_emotion", "fine_emotion", "draft_response"),
     )
     strategy: Strategy = Field(
         default="two_stage",
         description="How the emotion is decided",
-        json_schema_extra=_on("sem_emotion", "coarse_emotion", "fine_emotion"),
+        json_schema_extra=_studio_hints("sem_emotion", "coarse_emotion", "fine_emotion"),
     )
     primary: Primary = Field(
         default=5,
-        description="Primary emotions: how many, or (below 1) how often they shall hold the true one",
-        json_schema_extra=_on("sem_emotion"),
+        description="Primary emotions: how many, or (below 1) how often they should include the true one",
+        json_schema_extra=_studio_hints("sem_emotion"),
     )
     max_requeries: int = Field(
         default=1,
         ge=0,
         le=5,
         description="How often the SEM is asked again when the LLM disagrees",
-        json_schema_extra=_on("coarse_emotion"),
+        json_schema_extra=_studio_hints("coarse_emotion"),
     )
     confirm_emotion: bool = Field(
         default=False,
         description="Whether to pause and ask a person which emotion it is when SEM and LLM still disagree",
-        json_schema_extra=_on("fine_emotion", "confirm_emotion"),
+        json_schema_extra=_studio_hints("fine_emotion", "confirm_emotion"),
     )
     memory_limit: int = Field(
         default=3,
         ge=0,
         le=50,
         description="How many past turns are recalled at most",
-        json_schema_extra=_on("recall"),
+        json_schema_extra=_studio_hints("recall"),
     )
     memory_budget: int = Field(
         default=400,
         ge=0,
         description="Tokens of past turns that the LLM is shown at most, a token counted as four characters",
-        json_schema_extra=_on("recall"),
+        json_schema_extra=_studio_hints("recall"),
     )
     memory_weights: RecallWeights = Field(
         default=RecallWeights(),
-        description="What past turns are recalled by, and how much each part counts",
-        json_schema_extra=_on("recall"),
+        description="Weights of the parts of a past turn's relevance",
+        json_schema_extra=_studio_hints("recall"),
     )
-    remember: bool = Field(default=True, description="Whether this turn is stored", json_schema_extra=_on("remember"))
+    remember: bool = Field(
+        default=True, description="Whether this turn is stored", json_schema_extra=_studio_hints("remember")
+    )
     dialogue_limit: int = Field(
         default=6000,
         ge=200,
         description="Characters of dialogue shown to the LLM; the oldest turns are dropped first",
-        json_schema_extra=_on("recall", "sem_emotion", "coarse_emotion", "cause_words", "draft_response"),
+        json_schema_extra=_studio_hints("recall", "sem_emotion", "coarse_emotion", "cause_words", "draft_response"),
     )
     persona: str = Field(
         default="a warm, attentive friend",
         max_length=2000,
         description="Who the assistant is when it replies",
-        json_schema_extra=_on("coarse_emotion", "draft_response", prompt=True),
+        json_schema_extra=_studio_hints("coarse_emotion", "draft_response", prompt=True),
     )
     prompt_system: str = _template("How every prompt begins, with $persona", "coarse_emotion", "draft_response")
     prompt_score: str = _template(
-        "The question to an LLM that scores the emotions, about $dialogue; the draft goes on from it",
+        "The question to an LLM that scores the emotions, about $dialogue; the draft continues from it",
         "coarse_emotion",
         "draft_response",
     )
@@ -122,7 +124,7 @@ class HefContext(BaseModel):
         "The question of strategy `one_prompt`, about $dialogue, with all $labels and the $likely ones",
         "coarse_emotion",
     )
-    prompt_repair: str = _template("What is said after an answer that names none of the $labels", "coarse_emotion")
+    prompt_repair: str = _template("The message after an answer that names none of the $labels", "coarse_emotion")
     prompt_draft: str = _template(
         "The task of the reply, with $memories and $causes; a line whose value is empty is left out", "draft_response"
     )
@@ -134,41 +136,41 @@ class HefContext(BaseModel):
 
     @property
     def templates(self) -> dict[str, str]:
-        """The prompt templates of this run by name; a blank one is the graph's own."""
-        held: dict[str, str] = dict(self)
-        return {name.removeprefix(TEMPLATE): text for name, text in held.items() if name.startswith(TEMPLATE)}
+        """The prompt templates of this run by name; a blank one means the graph's own."""
+        fields: dict[str, str] = dict(self)
+        return {name.removeprefix(TEMPLATE): text for name, text in fields.items() if name.startswith(TEMPLATE)}
 
 
 def as_context(value: object) -> HefContext:
-    """Return the settings of a run from whatever stands in `runtime.context`.
+    """Return the settings of a run from any value of `runtime.context`.
 
     Args:
         value: A `HefContext`, None, a mapping, or the context object of a host graph. A host's
-            object may carry a whole `HefContext` (or mapping) under the name `hef`; otherwise
-            fields of the same name are taken where they are valid, and the rest is the host's own.
-            `model` is: it names the LLM of the host's agents, in the host's spelling.
+            object may carry a `HefContext` (or mapping) under the name `hef`; otherwise fields of the
+            same name are taken where they are valid, and the rest belongs to the host. So does
+            `model`: it names the LLM of the host's agents, in the host's spelling.
     """
     if isinstance(value, HefContext):
         return value
     if value is None:
         return HefContext()
-    found = _lookup(value, "hef")
-    if isinstance(found, HefContext):
-        return found
-    if isinstance(found, Mapping):
-        return HefContext.model_validate(dict(found))
+    nested = _lookup(value, "hef")
+    if isinstance(nested, HefContext):
+        return nested
+    if isinstance(nested, Mapping):
+        return HefContext.model_validate(dict(nested))
     names = (HefContext.model_fields.keys() | CONTEXT_FIELDS.keys()) - {"model"}
-    taken = {name: held for name in names if (held := _lookup(value, name)) is not None}
-    return HefContext.model_validate({name: held for name, held in taken.items() if _valid(name, held)})
+    fields = {name: field for name in names if (field := _lookup(value, name)) is not None}
+    return HefContext.model_validate({name: field for name, field in fields.items() if _is_valid(name, field)})
 
 
 def _lookup(value: object, name: str) -> object:
     return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
 
 
-def _valid(name: str, held: object) -> bool:
+def _is_valid(name: str, field: object) -> bool:
     try:
-        HefContext.model_validate({name: held}, strict=True)
+        HefContext.model_validate({name: field}, strict=True)
     except ValidationError:
         return False
     return True

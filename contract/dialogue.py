@@ -1,4 +1,4 @@
-"""The dialogue as every SEM sees it: turns of a speaker and a listener."""
+"""The dialogue as every SEM reads it: turns of a speaker and a listener."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ Dialogue: TypeAlias = Sequence[Turn]
 
 
 def apply_view(dialogue: Dialogue, view: View) -> list[Turn]:
-    """Return the turns that one view of the dialogue keeps.
+    """Return the turns of one view of the dialogue.
 
-    `dialogue` keeps all, `speaker` the speaker's turns alone, `last_turn` the speaker's last
-    turn alone. A view that would be empty falls back to the whole dialogue.
+    `dialogue` has all turns, `speaker` the speaker's turns alone, `last_turn` the speaker's last
+    turn alone. A view that would be empty falls back to all turns.
     """
     turns = list(dialogue)
     if view == "dialogue":
         return turns
-    spoken = [turn for turn in turns if turn.role == "speaker"]
-    return (spoken if view == "speaker" else spoken[-1:]) or turns
+    speaker_turns = [turn for turn in turns if turn.role == "speaker"]
+    return (speaker_turns if view == "speaker" else speaker_turns[-1:]) or turns

@@ -1,4 +1,4 @@
-"""What a HEF turn found out: the verdict of the LLM, the memories, and the decision."""
+"""The results of a turn: the verdict of the LLM, the recalled memories, and the decision."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .sem_reading import Cause
 
 
 class Verdict(BaseModel):
-    """The LLM's judgement of the primary emotions."""
+    """The LLM's judgement of the speaker's emotion, compared with the primary emotions."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,15 +40,15 @@ class Memory(BaseModel):
     confirmed: bool = Field(default=False, description="Whether a person said that it was this emotion")
     causes: tuple[str, ...] = Field(default=(), description="The cause words found then")
     time: float = Field(default=0.0, description="Unix time in seconds")
-    thread: str = Field(default="", description="The conversation it was said in; empty without one")
-    turn: int = Field(default=0, ge=0, description="Which of the person's turns there, from 1; 0 where unknown")
+    thread: str = Field(default="", description="Id of the conversation; empty without one")
+    turn: int = Field(default=0, ge=0, description="Number of the person's turn there, from 1; 0 where unknown")
     score: float | None = Field(
-        default=None, description="How much it bears on what was searched, at most 1; None where nothing was compared"
+        default=None, description="Relevance to the query, at most 1; None where nothing was compared"
     )
 
 
 class Empathy(BaseModel):
-    """The understanding that a reply was drafted from."""
+    """What was understood of the person, which the reply is drafted from."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""The errors HEF raises: one small family, split by whose turn it is to act."""
+"""The errors that HEF raises: one small family, split by who has to act."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class SetupError(HefError, ValueError):
 
 
 class InputError(HefError, ValueError):
-    """The conversation holds nothing that could be answered."""
+    """The conversation contains nothing that could be answered."""
 
 
 class ModelError(HefError, RuntimeError):
     """A SEM or an LLM failed or returned something it must not."""
 
     empathy: Empathy | None = None
-    """What was understood before a reply could not be drafted; None where it did not come so far."""
+    """What was understood before drafting the reply failed; None where the failure came earlier."""
 
 
 class StoreError(HefError, RuntimeError):

@@ -1,7 +1,7 @@
-"""A state channel that keeps our types out of checkpoints: they are stored as plain JSON values.
+"""A state channel that stores Pydantic types as plain JSON values in checkpoints.
 
-LangGraph's serializer warns about types it does not know and will block them one day; what is
-stored as JSON loads back under every checkpointer and every setting.
+LangGraph's serializer warns about types it does not know and will block them one day; JSON values
+load back under every checkpointer and every setting.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pydantic import TypeAdapter
 
 
 class JsonValue(LastValue[Any]):
-    """Hold the last value of a Pydantic type, as JSON values in checkpoints."""
+    """The last value of a Pydantic type, stored as JSON values in checkpoints."""
 
     def update(self, values: Sequence[Any]) -> bool:
-        """Take a value, of the type or as JSON values: so it comes from a fork, or a turn that was broken off.
+        """Take a value of the type, or its JSON values, which a fork or an interrupted turn gives.
 
-        What a node wrote lies beside the checkpoint until the next one; the serializer may give it back as a dict.
+        Writes of a node are stored beside the checkpoint until the next one; the serializer may return them as a dict.
 
         Raises:
             ValidationError: It is neither.
@@ -28,12 +28,12 @@ class JsonValue(LastValue[Any]):
 
     def checkpoint(self) -> Any:
         """Return the value as dicts, lists, texts and numbers."""
-        held = super().checkpoint()
-        return TypeAdapter(self.typ).dump_python(held, mode="json") if self.is_available() else held
+        value = super().checkpoint()
+        return TypeAdapter(self.typ).dump_python(value, mode="json") if self.is_available() else value
 
     def from_checkpoint(self, checkpoint: Any) -> Self:
         """Return the channel with the value read back."""
-        empty = self.__class__(self.typ, self.key)
-        if checkpoint is not empty.value:
-            empty.value = TypeAdapter(self.typ).validate_python(checkpoint)
-        return empty
+        channel = self.__class__(self.typ, self.key)
+        if checkpoint is not channel.value:  # which marks an empty channel
+            channel.value = TypeAdapter(self.typ).validate_python(checkpoint)
+        return channel

@@ -1,4 +1,4 @@
-"""How the evidence of one SEM and one LLM is joined, and how that was found."""
+"""Pooling weights: how the evidence of one SEM and one LLM is joined, and what that was fitted on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Weight: TypeAlias = Annotated[float, Field(ge=-20, le=20, allow_inf_nan=False)]
 
 
 class Origin(BaseModel):
-    """What a fit was fitted on."""
+    """The data of a fit, and its likelihood."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,12 +29,12 @@ class Origin(BaseModel):
 
 
 class PoolingWeights(BaseModel):
-    """The parameters of the join for one pair of SEM and LLM.
+    """Parameters of the log-linear pooling of one SEM with one LLM, called a fit.
 
     The log-probability of a label is `sem_weight` times the SEM's, plus `llm_weight` times the
     LLM's score (scored form) or the vote for the label that the LLM named (generated form), plus
     `escape` for each primary emotion when the LLM finds none of them fitting, plus `bias`; then
-    all labels are normalised. Nothing but the SEM's part counts where all others are 0.
+    all labels are normalised. Where all other parameters are 0, only the SEM's part counts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,23 +43,23 @@ class PoolingWeights(BaseModel):
     model: str = Field(description="Name of the LLM")
     form: Form = Field(description="How the LLM judges")
     sem_weight: Weight = Field(default=1.0, gt=0, description="Weight of the SEM's log-probabilities")
-    llm_weight: Weight = Field(default=0.0, description="Weight of the LLM's label scores; 0 does without them")
+    llm_weight: Weight = Field(default=0.0, description="Weight of the LLM's label scores; 0 ignores them")
     content_free: bool = Field(
-        default=True, description="Whether the LLM's answer about nothing is taken off its label scores"
+        default=True, description="Whether the LLM's content-free scores are subtracted from its label scores"
     )
     vote_first: Weight = Field(default=0.0, description="A vote for the SEM's own first choice")
     vote_primary: Weight = Field(default=0.0, description="A vote for another of the primary emotions")
     vote_outside: Weight = Field(default=0.0, description="A vote for a label that is not a primary emotion")
     escape: Weight = Field(default=0.0, description="What `none of these` adds to each primary emotion")
-    bias: dict[str, Weight] = Field(default_factory=dict, description="What is added to a label whatever was said")
-    origin: Origin | None = Field(default=None, description="How it was fitted; None for the cautious default")
+    bias: dict[str, Weight] = Field(default_factory=dict, description="Constant added to a label")
+    origin: Origin | None = Field(default=None, description="How it was fitted; None for the default weights")
 
     @classmethod
     def default(cls, sem: str, model: str, form: Form) -> Self:
-        """Return the join of a pair that nobody has fitted: the LLM's word counts little.
+        """Return conservative default weights for an unfitted SEM-LLM pair.
 
-        A score of a 135M and of a 1.5B model were both worth about 0.15; a bare label doubles the
-        odds, which is what a judge is worth that is right in 6 of 100 cases of 32 labels.
+        The scores of a 135M and of a 1.5B model both fitted to a weight of about 0.15; a bare label
+        doubles the odds, which suits a judge that is right in 6 of 100 cases of 32 labels.
         """
         vote = log(2)
         return cls(
@@ -78,26 +78,26 @@ class PoolingWeights(BaseModel):
         """Read a fit that `hef evaluate emotion --fit` wrote.
 
         Raises:
-            SetupError: The file cannot be read, or holds no fit; the message names both.
+            SetupError: The file cannot be read, or does not contain a fit; the message names file and reason.
         """
-        place = Path(path).expanduser()
+        file = Path(path).expanduser()
         try:
-            return cls.model_validate_json(place.read_text(encoding="utf-8"))
+            return cls.model_validate_json(file.read_text(encoding="utf-8"))
         except OSError as error:
-            raise SetupError(f"the fit {place} cannot be read: {error.strerror}") from error
+            raise SetupError(f"the fit {file} cannot be read: {error.strerror}") from error
         except (ValidationError, UnicodeDecodeError) as error:
             raise SetupError(
-                f"{place} holds no fit ({_first(error)}); write one with `hef evaluate emotion --fit FILE`"
+                f"{file} holds no fit ({_first_error(error)}); write one with `hef evaluate emotion --fit FILE`"
             ) from error
 
     def write(self, path: Path) -> None:
-        """Write it where `from_file` reads it, making the folder where it is missing."""
+        """Write the file that `from_file` reads, creating its folder if needed."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def _first(error: ValidationError | UnicodeDecodeError) -> str:
+def _first_error(error: ValidationError | UnicodeDecodeError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "no UTF-8 text"
-    wrong = error.errors()[0]
-    return f"{'.'.join(map(str, wrong['loc'])) or 'the whole'}: {wrong['msg']}"
+    details = error.errors()[0]
+    return f"{'.'.join(map(str, details['loc'])) or 'the whole'}: {details['msg']}"

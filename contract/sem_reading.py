@@ -1,4 +1,4 @@
-"""What a SEM says about a dialogue."""
+"""The results of a SEM: its reading of a dialogue, causes of an emotion, and evidence about a hypothesis."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Cause(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    text: str = Field(description="The words as they stand in the turn")
+    text: str = Field(description="The words as written in the turn")
     turn: int = Field(ge=0, description="Index of the turn in the dialogue, 0 is the oldest")
     start: int = Field(ge=0, description="First character in the turn's raw text")
     end: int = Field(ge=0, description="One past the last character")
@@ -23,7 +23,7 @@ class Cause(BaseModel):
 
 
 class Evidence(BaseModel):
-    """What speaks for and against an emotion that somebody else proposed."""
+    """What speaks for and against an emotion that the LLM proposed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,20 +35,20 @@ class Evidence(BaseModel):
 
 
 class Reading(BaseModel):
-    """One look of a SEM at a dialogue."""
+    """One reading of a dialogue by a SEM."""
 
     model_config = ConfigDict(frozen=True)
 
     distribution: dict[str, float] = Field(description="Calibrated probability of each label; sums to 1")
     sem: str = Field(default="", description="Name of the SEM")
-    view: View = Field(default="dialogue", description="Which turns it looked at")
+    view: View = Field(default="dialogue", description="Which turns it read")
     pool_weight: float = Field(
-        default=1.0, ge=0, le=1, description="How much it counts beside a first look when the looks are pooled"
+        default=1.0, ge=0, le=1, description="Its weight beside a first reading when the rounds are pooled"
     )
     truncated_turns: int = Field(default=0, ge=0, description="How many of the oldest turns did not fit its window")
     primary: tuple[str, ...] = Field(default=(), description="The primary emotions, most probable first")
     evidence: Evidence | None = Field(default=None, description="On a re-query: about the LLM's hypothesis")
-    round: int = Field(default=0, ge=0, description="0 for the first look of a turn, then one more each re-query")
+    round: int = Field(default=0, ge=0, description="0 for the first reading of a turn, then one more per re-query")
 
     @model_validator(mode="before")
     @classmethod

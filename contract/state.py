@@ -1,4 +1,4 @@
-"""The state of the graph: what nodes hand to each other."""
+"""The state of the graph, which its nodes read and write."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .json_channel import JsonValue
 from .sem_reading import Reading
 
 
-def merge_faults(held: dict[str, str] | None, new: dict[str, str] | None) -> dict[str, str]:
-    """Keep one entry a node, the newest; an empty text means that the node worked."""
-    return {**(held or {}), **(new or {})}
+def merge_faults(current: dict[str, str] | None, update: dict[str, str] | None) -> dict[str, str]:
+    """Keep one entry per node, the newest; an empty text means that the node worked."""
+    return {**(current or {}), **(update or {})}
 
 
-def merge_explanations(held: dict[str, str] | None, new: dict[str, str] | None) -> dict[str, str]:
-    """Keep one entry a node, the newest; a node whose text is empty has found nothing and is left out."""
-    return {node: text for node, text in merge_faults(held, new).items() if text}
+def merge_explanations(current: dict[str, str] | None, update: dict[str, str] | None) -> dict[str, str]:
+    """Keep one entry per node, the newest; a node whose text is empty found nothing and is left out."""
+    return {node: text for node, text in merge_faults(current, update).items() if text}
 
 
 class HefInput(TypedDict):
@@ -36,7 +36,7 @@ class HefOutput(TypedDict):
     messages: Annotated[list[AnyMessage], add_messages]
     """The conversation with the reply at its end."""
     empathy: Annotated[Empathy, JsonValue]
-    """What the reply was drafted from."""
+    """What was understood, which the reply was drafted from."""
 
 
 class HefState(HefInput, total=False):
@@ -45,9 +45,9 @@ class HefState(HefInput, total=False):
     explanations: Annotated[dict[str, str], merge_explanations]
     """Node -> what it found in this turn, in one line."""
     readings: Annotated[list[Reading], JsonValue]
-    """One a round of this turn."""
+    """One reading per round of this turn."""
     verdict: Annotated[Verdict, JsonValue]
-    """The LLM's newest judgement; of this turn only if its `turn` is the last message's id."""
+    """The LLM's newest judgement; of this turn only if its `turn` is the key of this turn."""
     memories: Annotated[list[Memory], JsonValue]
     """Past turns that bear on the last message."""
     empathy: Annotated[Empathy, JsonValue]

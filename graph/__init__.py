@@ -25,7 +25,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the middleware when it is asked for: it wants LangChain's agents, which the rest does without."""
+    """Import the middleware on first access: it needs LangChain's agents, which the rest does not."""
     if name == "HefMiddleware":
         from .agents.middleware import HefMiddleware
 

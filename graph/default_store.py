@@ -22,12 +22,12 @@ def open_store(home: Path | str | None = None, sem: Sem | str | None = None, *, 
     Raises:
         SetupError: The SEM gives no sentence vectors.
     """
-    reader = resolve_sem(sem)
-    if not isinstance(reader, EmbeddingSem):
+    resolved_sem = resolve_sem(sem)
+    if not isinstance(resolved_sem, EmbeddingSem):
         raise SetupError(
-            f"SEM {reader.description.name!r} gives no sentence vectors; open the store with the shipped one"
+            f"SEM {resolved_sem.description.name!r} gives no sentence vectors; open the store with the shipped one"
         )
-    index: IndexConfig = {"dims": reader.dimensions, "embed": reader.embed, "fields": ["text"]}
+    index: IndexConfig = {"dims": resolved_sem.dimensions, "embed": resolved_sem.embed, "fields": ["text"]}
     if url is not None:
         return ChromaStore.from_url(url, index=index)
     if home is not None:

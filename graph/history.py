@@ -1,4 +1,4 @@
-"""A thread whose state does not grow: its oldest messages leave it at the end of a turn."""
+"""Trim the history of a thread: its oldest messages are removed at the end of a turn."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from ..contract import HefState, SetupError
 
 
 def trim_history(builder: StateGraph[Any, Any, Any, Any], messages: int) -> StateGraph[Any, Any, Any, Any]:
-    """Let a graph of `create_hef` keep only the newest messages of a thread, and return it.
+    """Make a graph of `create_hef` keep only the newest messages of a thread, and return it.
 
-    LangGraph writes all messages of a thread into checkpoints twice a turn and reads them once; without this the
-    cost of a turn grows with its thread. The memory keeps every turn; its `turn` then counts what is held.
+    LangGraph writes all messages of a thread into checkpoints twice per turn and reads them once; without this the
+    cost of a turn grows with its thread. The memory keeps every turn; its `turn` then counts the messages left.
 
     Args:
         builder: What `create_hef` returned.
-        messages: How many, at least 2: the person's and the reply. What the LLM is shown (`dialogue_limit`) and the
-            SEM's window fit in some hundred.
+        messages: How many, at least 2: the person's and the reply. The dialogue in the LLM's prompt
+            (`dialogue_limit`) and the SEM's window fit into some hundred.
 
     Raises:
         SetupError: There are fewer than 2.
 
     Example:
-        >>> hef = keep_newest(create_hef(), 200).compile(checkpointer=saver)
+        >>> hef = trim_history(create_hef(), 200).compile(checkpointer=saver)
     """
     if messages < 2:
         raise SetupError(f"messages is {messages}; a turn has two, the person's and the reply: give at least 2")
 
     def trim(state: HefState) -> dict[str, Any]:
         """Remove the oldest messages."""
-        doomed = [RemoveMessage(str(held.id)) for held in state["messages"][:-messages]]
-        # An empty update would be written as a whole new history.
-        return {"messages": doomed} if doomed else {}
+        removals = [RemoveMessage(str(message.id)) for message in state["messages"][:-messages]]
+        # An empty list would be written as a new checkpoint of the complete history.
+        return {"messages": removals} if removals else {}
 
     builder.add_node("trim", trim)
     builder.add_edge("remember", "trim")

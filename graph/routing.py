@@ -1,4 +1,4 @@
-"""Where the graph goes after the coarse stage and after the decision."""
+"""Routers of the graph: after the coarse stage, and after the decision."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def after_coarse(state: HefState, context: HefContext | None = None) -> Literal[
 
 
 def after_fine(state: HefState, context: HefContext | None = None) -> Literal["confirm_emotion", "cause_words"]:
-    """Route from `fine_emotion`; a person is asked where that is wanted and SEM and LLM still disagree."""
+    """Route from `fine_emotion`; a person is asked if the settings say so and SEM and LLM still disagree."""
     settings = context or _settings()
     return "confirm_emotion" if settings.confirm_emotion and not state["empathy"].agreed else "cause_words"
 
 
 def _settings() -> HefContext:
-    """Return the settings of the run, the defaults where there is none: a state is edited in a node's name.
+    """Return the settings of the run, the defaults without a run: `update_state` calls routers outside of one.
 
     A router with a runtime in its signature could not be called there.
     """

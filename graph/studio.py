@@ -1,4 +1,4 @@
-"""What LangGraph Studio and `langgraph dev` serve: the graph, and the Chroma store behind `/store`."""
+"""Entry points of LangGraph Studio and `langgraph dev`: the graph, and the Chroma store behind `/store`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .default_store import open_store
 
 
 def context_with(prompts: Prompts) -> type[HefContext]:
-    """Return the settings with the texts of these templates as defaults, so that a form shows what it changes."""
+    """Return the settings with the texts of these templates as defaults, so that a form shows them."""
     fields: dict[str, Any] = {}
     for name in HefContext().templates:
         field = copy(HefContext.model_fields[f"{TEMPLATE}{name}"])
@@ -34,12 +34,12 @@ graph = create_hef(
     fit=os.environ.get("HEF_FIT") or None,
     context_schema=context_with(_prompts),
 ).compile(name="hef")
-"""The graph without store or checkpointer: the server has its own. `HEF_MODEL`, `HEF_PROMPTS` and `HEF_FIT` count."""
+"""The graph without store or checkpointer: the server has its own. Reads `HEF_MODEL`, `HEF_PROMPTS`, `HEF_FIT`."""
 
 
 @asynccontextmanager
 async def make_store() -> AsyncIterator[BaseStore]:
-    """Yield the memory for the server: `HEF_CHROMA_URL`, else the folder `HEF_HOME`, else this process."""
+    """Yield the memory of the server: at `HEF_CHROMA_URL`, else in the folder `HEF_HOME`, else in this process."""
     store = open_store(os.environ.get("HEF_HOME") or None, url=os.environ.get("HEF_CHROMA_URL") or None)
     try:
         yield store

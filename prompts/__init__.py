@@ -1,12 +1,13 @@
-"""Prompt templates, one Markdown file each, their loader, and the messages made of them."""
+"""Prompt templates, one Markdown file each, their loader, and the messages rendered from them."""
 
 from __future__ import annotations
 
 from .agent_note import empathy_note
-from .fence import fence, newest
+from .fence import fence, newest, one_line
 from .loader import NAMES, Overrides, Prompts
 from .messages import (
     CONTENT_FREE,
+    MAX_CAUSES,
     SCORE_PREFIX,
     content_free_messages,
     draft_messages,
@@ -18,6 +19,7 @@ from .messages import (
 
 __all__ = [
     "CONTENT_FREE",
+    "MAX_CAUSES",
     "NAMES",
     "SCORE_PREFIX",
     "Overrides",
@@ -27,6 +29,7 @@ __all__ = [
     "empathy_note",
     "fence",
     "newest",
+    "one_line",
     "question_messages",
     "remembered",
     "score_messages",

@@ -1,20 +1,20 @@
-"""The note that another agent's own model is given: how the person feels, and why."""
+"""The note for another agent's own model: how the person feels, and why."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from ..contract import Empathy, Memory
-from .fence import plain
+from .fence import one_line
 from .loader import Prompts
-from .messages import CAUSES, remembered
+from .messages import MAX_CAUSES, remembered
 
-LIKELIEST = 3
-"""How many emotions are named; a sure reading leaves the others near 0."""
+MAX_EMOTIONS = 3
+"""How many emotions are named; a confident reading leaves the others near 0."""
 
 
 def empathy_note(prompts: Prompts, empathy: Empathy, memories: Sequence[Memory]) -> str:
-    """Return what an agent is told of the person; their own words are quoted and cannot leave their quotation.
+    """Return the note about the person; their own words are quoted and cannot leave their quotation.
 
     Args:
         prompts: The templates.
@@ -23,20 +23,22 @@ def empathy_note(prompts: Prompts, empathy: Empathy, memories: Sequence[Memory])
     """
     return prompts.render(
         "note",
-        emotions=", ".join(f"{plain(label)} {empathy.distribution[label]:.0%}" for label in _likeliest(empathy)),
-        causes=", ".join(f'"{_unquoted(cause.text)}"' for cause in empathy.causes[:CAUSES]),
+        emotions=", ".join(
+            f"{one_line(label)} {empathy.distribution[label]:.0%}" for label in _named_emotions(empathy)
+        ),
+        causes=", ".join(f'"{_without_quotes(cause.text)}"' for cause in empathy.causes[:MAX_CAUSES]),
         memories="\n".join(map(remembered, memories)),
     )
 
 
-def _likeliest(empathy: Empathy) -> list[str]:
+def _named_emotions(empathy: Empathy) -> list[str]:
     """Return the decided emotion and then the most probable others; it need not be the most probable itself."""
     others = sorted(
         (label for label in empathy.distribution if label != empathy.emotion),
         key=lambda label: (-empathy.distribution[label], label),
     )
-    return [empathy.emotion, *others][:LIKELIEST]
+    return [empathy.emotion, *others][:MAX_EMOTIONS]
 
 
-def _unquoted(text: str) -> str:
-    return plain(text).replace('"', "'")
+def _without_quotes(text: str) -> str:
+    return one_line(text).replace('"', "'")

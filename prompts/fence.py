@@ -1,4 +1,4 @@
-"""Put what was said into a prompt as data: text that cannot leave its fence."""
+"""The fence around a dialogue in a prompt: what was said is data, and cannot leave its fence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..contract import Turn
 
-_NAMES_OF_ROLES = {"speaker": "Speaker", "listener": "Listener"}
+_ROLE_NAMES = {"speaker": "Speaker", "listener": "Listener"}
 _FENCE = re.compile(r"[<\uff1c]([\s/\\]*dialogue[^<>\uff1c\uff1e]*)[>\uff1e]?", re.IGNORECASE)
 
 
@@ -18,8 +18,8 @@ def fence(turns: Sequence[Turn], limit: int) -> str:
         turns: The dialogue, oldest first.
         limit: Characters at most, see `newest`.
     """
-    kept, _ = newest(turns, limit)
-    return "\n".join(f"{_NAMES_OF_ROLES[turn.role]}: {plain(turn.text)}" for turn in kept)
+    recent, _ = newest(turns, limit)
+    return "\n".join(f"{_ROLE_NAMES[turn.role]}: {one_line(turn.text)}" for turn in recent)
 
 
 def newest(turns: Sequence[Turn], limit: int) -> tuple[list[Turn], int]:
@@ -29,17 +29,18 @@ def newest(turns: Sequence[Turn], limit: int) -> tuple[list[Turn], int]:
         turns: The dialogue, oldest first.
         limit: Characters at most; the last turn alone is cut at its beginning if it must be.
     """
-    kept: list[Turn] = []
-    room = limit
+    recent: list[Turn] = []
+    remaining = limit
     for turn in reversed(turns):
-        if kept and len(turn.text) > room:
+        if recent and len(turn.text) > remaining:
             break
-        kept.append(Turn(turn.role, turn.text[-limit:]))
-        room -= len(turn.text)
-    return kept[::-1], len(turns) - len(kept) + int(bool(turns) and len(turns[-1].text) > limit)
+        recent.append(Turn(turn.role, turn.text[-limit:]))
+        remaining -= len(turn.text)
+    is_last_cut = bool(turns) and len(turns[-1].text) > limit
+    return recent[::-1], len(turns) - len(recent) + is_last_cut
 
 
-def plain(text: str) -> str:
+def one_line(text: str) -> str:
     """Return text without control characters, fence tags or line breaks that would fake a turn."""
-    spaced = " ".join("".join(c if c.isprintable() or c.isspace() else " " for c in text).split())
-    return _FENCE.sub(r"(\1)", spaced)
+    printable = "".join(char if char.isprintable() or char.isspace() else " " for char in text)
+    return _FENCE.sub(r"(\1)", " ".join(printable.split()))

@@ -1,4 +1,4 @@
-"""Load prompt templates: the shipped ones, and those that a deployment puts in their place."""
+"""Load prompt templates: the shipped ones, and those that a deployment replaces them with."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Prompts:
 
     Raises:
         SetupError: A name is unknown, the folder cannot be read, or a template names a placeholder
-            that it is never given.
+            that it has no value for.
     """
 
     def __init__(self, overrides: Overrides | None = None) -> None:
-        given = read_folder(Path(overrides)) if isinstance(overrides, str | Path) else dict(overrides or {})
-        if unknown := sorted(set(given) - set(NAMES)):
+        texts = read_folder(Path(overrides)) if isinstance(overrides, str | Path) else dict(overrides or {})
+        if unknown := sorted(set(texts) - set(NAMES)):
             raise SetupError(f"unknown prompts {unknown}; there are {', '.join(NAMES)}")
-        self._templates = {name: _checked(name, given.get(name, text)) for name, text in _shipped().items()}
+        self._templates = {name: _validated(name, texts.get(name, text)) for name, text in _shipped().items()}
 
     @property
     def templates(self) -> Mapping[str, str]:
@@ -41,19 +41,19 @@ class Prompts:
         return self._templates
 
     def replaced(self, texts: Mapping[str, str]) -> Prompts:
-        """Return these templates with other texts in the place of some; a blank text replaces none.
+        """Return these templates with some texts replaced; a blank text replaces none.
 
         Raises:
-            SetupError: A text names a placeholder that its template is never given.
+            SetupError: A text names a placeholder that its template has no value for.
         """
-        given = {name: text for name, text in texts.items() if text.strip()}
-        return Prompts(self._templates | given) if given else self
+        replacements = {name: text for name, text in texts.items() if text.strip()}
+        return Prompts(self._templates | replacements) if replacements else self
 
     def render(self, name: str, **values: str) -> str:
         """Return a template with its values; a line with a placeholder whose value is empty is dropped."""
         lines = [Template(line) for line in self._templates[name].splitlines()]
-        kept = [line.substitute(values) for line in lines if all(values[key] for key in line.get_identifiers())]
-        return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
+        filled = [line.substitute(values) for line in lines if all(values[key] for key in line.get_identifiers())]
+        return re.sub(r"\n{3,}", "\n\n", "\n".join(filled)).strip()
 
 
 @cache
@@ -61,7 +61,7 @@ def _shipped() -> Mapping[str, str]:
     return {name: (files("hef.prompts") / f"{name}.md").read_text(encoding="utf-8") for name in NAMES}
 
 
-def _checked(name: str, text: str) -> str:
+def _validated(name: str, text: str) -> str:
     allowed = set(Template(_shipped()[name]).get_identifiers())
     template = Template(text.strip())
     if not template.is_valid() or not set(template.get_identifiers()) <= allowed:
@@ -70,21 +70,21 @@ def _checked(name: str, text: str) -> str:
 
 
 def read_folder(folder: Path) -> dict[str, str]:
-    """Return the templates of a folder by name; hidden files are passed over.
+    """Read the templates of a folder by name; hidden files are ignored.
 
     Raises:
-        SetupError: It is no folder, or holds what is no `NAME.md` of a known template in UTF-8.
+        SetupError: It is not a folder, or contains anything but `NAME.md` files of known templates in UTF-8.
     """
     folder = folder.expanduser()
     if not folder.is_dir():
         raise SetupError(f"the prompts folder {str(folder)!r} does not exist; give a folder with files NAME.md")
-    found = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    files_in_folder = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     known = {f"{name}.md" for name in NAMES}
-    if unknown := [path.name for path in found if path.name not in known or not path.is_file()]:
+    if unknown := [path.name for path in files_in_folder if path.name not in known or not path.is_file()]:
         raise SetupError(
             f"the prompts folder {str(folder)!r} holds {unknown}; it may hold only {', '.join(sorted(known))}"
         )
     try:
-        return {path.stem: path.read_text(encoding="utf-8") for path in found}
+        return {path.stem: path.read_text(encoding="utf-8") for path in files_in_folder}
     except (OSError, UnicodeError) as error:
         raise SetupError(f"the prompts folder {str(folder)!r} cannot be read: {error}; save it as UTF-8") from error

@@ -1,8 +1,8 @@
-"""The messages of a turn, all with one beginning: the same system message, then the fenced dialogue.
+"""The messages of a turn, all with a common prefix: the same system message, then the fenced dialogue.
 
-What is common to all prompts of a turn comes first and what they ask comes last, so that a local
-model reads the dialogue once and a hosted one finds it in its prompt cache. The draft even goes on
-from the judgement: its first messages are the scored question and the answer to it.
+The common part comes first and the question last, so that a local model reads the dialogue once
+and a hosted one finds it in its prompt cache. The draft even continues the judgement: its first
+messages are the scored question and the answer to it.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Sequence
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from ..contract import HefContext, Memory, Turn
-from .fence import fence, plain
+from .fence import fence, one_line
 from .loader import Prompts
 
 SCORE_PREFIX = "The speaker feels"
-"""How the answer to the scored question begins."""
+"""Beginning of the answer to the scored question."""
 CONTENT_FREE = ("N/A", "...", "Hello.")
-"""Utterances without content; what the LLM scores after them is its bias (Zhao et al., ICML 2021)."""
-CAUSES = 3
-"""How many cause words the draft is shown."""
-_MEMORY = 300
-"""Characters of a remembered turn that the draft is shown."""
+"""Utterances without content; the LLM's scores after them are its bias (Zhao et al., ICML 2021)."""
+MAX_CAUSES = 3
+"""How many cause words are in the prompt of the reply."""
+_MEMORY_CHARACTERS = 300
+"""Characters of a remembered turn that are in the prompt of the reply."""
 
 
 def system_message(prompts: Prompts, persona: str) -> SystemMessage:
@@ -43,8 +43,8 @@ def score_messages(prompts: Prompts, turns: Sequence[Turn], persona: str, limit:
 
 
 def content_free_messages(prompts: Prompts, persona: str) -> list[list[BaseMessage]]:
-    """Return the scored question about each utterance without content."""
-    return [score_messages(prompts, [Turn("speaker", said)], persona, len(said)) for said in CONTENT_FREE]
+    """Return the scored question about each content-free utterance."""
+    return [score_messages(prompts, [Turn("speaker", text)], persona, len(text)) for text in CONTENT_FREE]
 
 
 def question_messages(
@@ -64,7 +64,7 @@ def draft_messages(
     persona: str,
     limit: int,
 ) -> list[BaseMessage]:
-    """Return the prompt of the reply, which goes on from the judgement.
+    """Return the prompt of the reply, which continues the judgement.
 
     Args:
         prompts: The templates.
@@ -78,17 +78,17 @@ def draft_messages(
     task = prompts.render(
         "draft",
         memories="\n".join(map(remembered, memories)),
-        causes=", ".join(filter(None, map(plain, words[:CAUSES]))),
+        causes=", ".join(filter(None, map(one_line, words[:MAX_CAUSES]))),
     )
     if emotion is None:
         text = f"<dialogue>\n{fence(turns, limit)}\n</dialogue>\n\n{task}"
         return [system_message(prompts, persona), HumanMessage(text)]
-    judged = score_messages(prompts, turns, persona, limit)
-    return [*judged, AIMessage(f"{SCORE_PREFIX} {emotion}."), HumanMessage(task)]
+    judgement = score_messages(prompts, turns, persona, limit)
+    return [*judgement, AIMessage(f"{SCORE_PREFIX} {emotion}."), HumanMessage(task)]
 
 
 def remembered(memory: Memory) -> str:
-    """Return the line that the draft is shown of a past turn."""
-    felt = f" (felt {plain(memory.emotion)})" if memory.emotion else ""
-    said = plain(memory.text[:_MEMORY]).replace('"', "'")  # it must not end its own quotation
-    return f'Earlier, the speaker said: "{said}"{felt}'
+    """Return the line about a past turn in the prompt of the reply."""
+    emotion = f" (felt {one_line(memory.emotion)})" if memory.emotion else ""
+    quotation = one_line(memory.text[:_MEMORY_CHARACTERS]).replace('"', "'")  # it must not end its own quotation
+    return f'Earlier, the speaker said: "{quotation}"{emotion}'

@@ -1,4 +1,4 @@
-"""A dialogue as a tool argument, and the emotions that a model may name in one."""
+"""Types of tool arguments: a dialogue, and the labels that a model may name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..sem import Taxonomy
 
 
 class Utterance(BaseModel):
-    """Who spoke, and what they said."""
+    """One utterance of a dialogue."""
 
     role: Literal["speaker", "listener"] = Field(
         description="speaker: the person whose emotion is meant; listener: who answers them, such as an assistant"
@@ -20,31 +20,31 @@ class Utterance(BaseModel):
     text: str = Field(description="What was said, word for word")
 
 
-def _unpacked(given: Any) -> Any:
-    """Return what was sent as JSON in a text, which some clients do with every list."""
+def _parse_json(value: Any) -> Any:
+    """Return a value that was sent as JSON in a text, which some clients do with every list."""
     try:
-        return json.loads(given) if isinstance(given, str) else given
+        return json.loads(value) if isinstance(value, str) else value
     except ValueError:
-        return given
+        return value
 
 
 DialogueArgument: TypeAlias = Annotated[
     list[Utterance],
-    BeforeValidator(_unpacked),
+    BeforeValidator(_parse_json),
     Field(description="The turns of the conversation, oldest first, up to the person's last one", min_length=1),
 ]
 
 
-def turns_of(dialogue: list[Utterance]) -> list[Turn]:
-    """Return the tool's utterances as turns."""
+def to_turns(dialogue: list[Utterance]) -> list[Turn]:
+    """Return the utterances of an argument as turns."""
     return [Turn(utterance.role, utterance.text) for utterance in dialogue]
 
 
-def label_of(taxonomy: Taxonomy) -> Any:
-    """Return the type of an emotion of a taxonomy, so that a model is told which there are."""
+def label_type(taxonomy: Taxonomy) -> Any:
+    """Return the type of an emotion of a taxonomy, whose JSON schema lists the labels for a model."""
     return Literal[tuple(taxonomy.labels)]
 
 
-def maybe_label_of(taxonomy: Taxonomy) -> Any:
+def optional_label_type(taxonomy: Taxonomy) -> Any:
     """Return the type of an emotion that need not be named."""
-    return label_of(taxonomy) | None
+    return label_type(taxonomy) | None

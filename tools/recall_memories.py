@@ -31,8 +31,8 @@ class RecallArguments(BaseModel):
     limit: int = Field(default=3, ge=1, le=50, description="How many at most")
 
 
-class _Injected(RecallArguments):
-    """The arguments, with what the host puts in and no model sees."""
+class _InjectedArguments(RecallArguments):
+    """The arguments, with the runtime that the host injects and no model sees."""
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
@@ -42,50 +42,51 @@ class _Injected(RecallArguments):
 def recall_memories_tool(store: BaseStore | None = None, user_id: str | None = None) -> BaseTool:
     """Return the tool that searches one user's memory.
 
-    Whose it is is no argument: an LLM cannot ask for another person's memories. What is not given here comes from the
-    agent that runs the tool: its store, and the `user_id` of its context (see `hef.contract.as_context`) or
-    of its config's `configurable`. Where a run names nobody, nothing is found.
+    The user is not an argument of the tool: an LLM cannot ask for another person's memories. What is not given here
+    comes from the agent that runs the tool: its store, and the `user_id` of its context (see
+    `hef.contract.as_context`) or of its config's `configurable`. Where a run names nobody, nothing is found.
 
-    Its content has a line a memory; its artifact is the list of `Memory`. An agent without a store is a `SetupError`.
+    Its content has one line per memory; its artifact is the list of `Memory`. An agent without a store is a
+    `SetupError`.
     """
 
     def recall_memories(query: str, limit: int = 3) -> tuple[str, list[Memory]]:
-        return _told(recall_turns(_given(store), str(user_id), query, limit))
+        return _result(recall_turns(_require_store(store), str(user_id), query, limit))
 
     async def arecall_memories(query: str, limit: int = 3) -> tuple[str, list[Memory]]:
-        return _told(await arecall_turns(_given(store), str(user_id), query, limit))
+        return _result(await arecall_turns(_require_store(store), str(user_id), query, limit))
 
     def recall_injected(query: str, runtime: ToolRuntime[Any, Any], limit: int = 3) -> tuple[str, list[Memory]]:
-        person = user_id or _person(runtime)
-        return _told(recall_turns(_given(store or runtime.store), person, query, limit) if person else [])
+        user = user_id or _user(runtime)
+        return _result(recall_turns(_require_store(store or runtime.store), user, query, limit) if user else [])
 
     async def arecall_injected(query: str, runtime: ToolRuntime[Any, Any], limit: int = 3) -> tuple[str, list[Memory]]:
-        person = user_id or _person(runtime)
-        return _told(await arecall_turns(_given(store or runtime.store), person, query, limit) if person else [])
+        user = user_id or _user(runtime)
+        return _result(await arecall_turns(_require_store(store or runtime.store), user, query, limit) if user else [])
 
-    whole = store is not None and user_id is not None
+    is_bound = store is not None and user_id is not None
     return StructuredTool.from_function(
-        recall_memories if whole else recall_injected,
-        arecall_memories if whole else arecall_injected,
+        recall_memories if is_bound else recall_injected,
+        arecall_memories if is_bound else arecall_injected,
         name="recall_memories",
         description=_DESCRIPTION,
-        args_schema=RecallArguments if whole else _Injected,
+        args_schema=RecallArguments if is_bound else _InjectedArguments,
         response_format="content_and_artifact",
     )
 
 
-def _person(runtime: ToolRuntime[Any, Any]) -> str | None:
-    """Return whom the run is about, by the rule of the graph's own nodes."""
-    named = as_context(runtime.context).user_id or (runtime.config.get("configurable") or {}).get("user_id")
-    return None if named is None else str(named)
+def _user(runtime: ToolRuntime[Any, Any]) -> str | None:
+    """Return the user of a run, by the rule of the graph's own nodes."""
+    user = as_context(runtime.context).user_id or (runtime.config.get("configurable") or {}).get("user_id")
+    return None if user is None else str(user)
 
 
-def _given(store: BaseStore | None) -> BaseStore:
+def _require_store(store: BaseStore | None) -> BaseStore:
     if store is None:
         raise SetupError("recall_memories has no store: give it one, or give one to the agent that runs it")
     return store
 
 
-def _told(found: Sequence[Memory]) -> tuple[str, list[Memory]]:
-    lines = [f"{memory.text} (felt {memory.emotion})" if memory.emotion else memory.text for memory in found]
-    return "\n".join(lines) or "nothing", list(found)
+def _result(memories: Sequence[Memory]) -> tuple[str, list[Memory]]:
+    lines = [f"{memory.text} (felt {memory.emotion})" if memory.emotion else memory.text for memory in memories]
+    return "\n".join(lines) or "nothing", list(memories)

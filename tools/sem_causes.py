@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from ..contract import Cause, ModelError
 from ..sem import Sem, resolve_sem
 from ..sem.conformance import causes_fault
-from .arguments import DialogueArgument, Utterance, label_of, turns_of
+from .arguments import DialogueArgument, Utterance, label_type, to_turns
 
 
 class CauseArguments(BaseModel):
-    """Arguments of `sem_causes`, but for the emotions of a SEM."""
+    """Arguments of `sem_causes` that do not depend on the labels of a SEM."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -20,19 +20,19 @@ class CauseArguments(BaseModel):
 
 
 def sem_causes_tool(sem: Sem | str | None = None) -> BaseTool:
-    """Return the tool that finds cause words with a SEM, named as in `create_hef`.
+    """Return the tool that finds cause words with a SEM, given as in `create_hef`.
 
     Its content lists the words, strongest first; its artifact is a tuple of `Cause`. Causes whose
     offsets do not fit the text are a `ModelError`.
     """
-    reader = resolve_sem(sem)
-    about = reader.description
+    resolved_sem = resolve_sem(sem)
+    description = resolved_sem.description
 
     def sem_causes(dialogue: list[Utterance], emotion: str) -> tuple[str, tuple[Cause, ...]]:
-        turns = turns_of(dialogue)
-        (causes,) = reader.causes([turns], [emotion])
+        turns = to_turns(dialogue)
+        (causes,) = resolved_sem.causes([turns], [emotion])
         if fault := causes_fault(causes, turns):
-            raise ModelError(f"SEM {about.name!r}: {fault}")
+            raise ModelError(f"SEM {description.name!r}: {fault}")
         return ", ".join(cause.text for cause in causes) or "none found", causes
 
     return StructuredTool.from_function(
@@ -43,7 +43,7 @@ def sem_causes_tool(sem: Sem | str | None = None) -> BaseTool:
         args_schema=create_model(
             "CauseArguments",
             __base__=CauseArguments,
-            emotion=(label_of(about.taxonomy), Field(description="The emotion whose causes are wanted")),
+            emotion=(label_type(description.taxonomy), Field(description="The emotion whose causes are searched")),
         ),
         response_format="content_and_artifact",
     )

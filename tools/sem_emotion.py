@@ -9,11 +9,11 @@ from ..contract import Evidence, Reading, Turn, View, apply_view
 from ..contract.context import Primary
 from ..sem import Sem, resolve_sem
 from ..sem.distribution import check_reading, primary_emotions
-from .arguments import DialogueArgument, Utterance, maybe_label_of, turns_of
+from .arguments import DialogueArgument, Utterance, optional_label_type, to_turns
 
 
 class EmotionArguments(BaseModel):
-    """Arguments of `sem_emotion`, but for the emotions of a SEM."""
+    """Arguments of `sem_emotion` that do not depend on the labels of a SEM."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -21,21 +21,21 @@ class EmotionArguments(BaseModel):
     primary: Primary = Field(
         default=5,
         description="How many emotions to name (a whole number), "
-        "or how often they shall hold the true one (a probability such as 0.9)",
+        "or how often they should include the true one (a probability such as 0.9)",
     )
     view: View = Field(
         default="dialogue",
-        description="What to look at: the whole dialogue, the speaker's turns alone, or the last turn alone",
+        description="What to read: the whole dialogue, the speaker's turns alone, or the last turn alone",
     )
 
 
 def sem_emotion_tool(sem: Sem | str | None = None) -> BaseTool:
-    """Return the tool that reads emotion with a SEM, named as in `create_hef`.
+    """Return the tool that reads emotion with a SEM, given as in `create_hef`.
 
     Its content is a short text for an LLM, its artifact the `Reading`.
     """
-    reader = resolve_sem(sem)
-    about = reader.description
+    resolved_sem = resolve_sem(sem)
+    description = resolved_sem.description
 
     def sem_emotion(
         dialogue: list[Utterance],
@@ -43,14 +43,14 @@ def sem_emotion_tool(sem: Sem | str | None = None) -> BaseTool:
         hypothesis: str | None = None,
         view: View = "dialogue",
     ) -> tuple[str, Reading]:
-        turns = turns_of(dialogue)
-        (reading,) = reader.read([turns], views=[view])
-        check_reading(reading, about.taxonomy.labels, about.name)
-        seen = len(apply_view(turns, view))
+        turns = to_turns(dialogue)
+        (reading,) = resolved_sem.read([turns], views=[view])
+        check_reading(reading, description.taxonomy.labels, description.name)
+        turn_count = len(apply_view(turns, view))
         reading = reading.model_copy(
             update={
-                "primary": primary_emotions(reading.distribution, primary, about.prediction_sets, seen),
-                "evidence": _evidence(reader, turns, reading, hypothesis),
+                "primary": primary_emotions(reading.distribution, primary, description.prediction_sets, turn_count),
+                "evidence": _evidence(resolved_sem, turns, reading, hypothesis),
             }
         )
         return describe(reading), reading
@@ -59,14 +59,14 @@ def sem_emotion_tool(sem: Sem | str | None = None) -> BaseTool:
         sem_emotion,
         name="sem_emotion",
         description="Read how a person feels from what they said, with a small model that tells "
-        f"{len(about.taxonomy.labels)} emotions apart: the most probable ones with their probabilities, and, "
+        f"{len(description.taxonomy.labels)} emotions apart: the most probable ones with their probabilities, and, "
         "where you name a hypothesis, what speaks for it. Use it before you answer someone who shares something "
         "personal.",
         args_schema=create_model(
             "EmotionArguments",
             __base__=EmotionArguments,
             hypothesis=(
-                maybe_label_of(about.taxonomy),
+                optional_label_type(description.taxonomy),
                 Field(default=None, description="An emotion that you think of, to be given evidence for and against"),
             ),
         ),
@@ -75,14 +75,14 @@ def sem_emotion_tool(sem: Sem | str | None = None) -> BaseTool:
 
 
 def describe(reading: Reading) -> str:
-    """Return a reading as a line an LLM can read."""
-    named = ", ".join(f"{label} {reading.distribution[label]:.0%}" for label in reading.primary)
+    """Return a reading as a line for an LLM."""
+    primary = ", ".join(f"{label} {reading.distribution[label]:.0%}" for label in reading.primary)
     evidence = reading.evidence
     if evidence is None:
-        return f"Primary emotions: {named}."
+        return f"Primary emotions: {primary}."
     words = ", ".join(evidence.words_for) or "none"
     return (
-        f"Primary emotions: {named}. {evidence.hypothesis}: {evidence.probability:.0%}, rank {evidence.rank}; "
+        f"Primary emotions: {primary}. {evidence.hypothesis}: {evidence.probability:.0%}, rank {evidence.rank}; "
         f"words for it: {words}."
     )
 
@@ -91,11 +91,11 @@ def _evidence(sem: Sem, turns: list[Turn], reading: Reading, hypothesis: str | N
     if hypothesis is None:
         return None
     ranked = reading.ranked
-    for_it, against = sem.causes([turns, turns], [hypothesis, ranked[0]])
+    causes_for, causes_against = sem.causes([turns, turns], [hypothesis, ranked[0]])
     return Evidence(
         hypothesis=hypothesis,
         probability=min(1.0, max(0.0, reading.distribution[hypothesis])),
         rank=ranked.index(hypothesis) + 1,
-        words_for=tuple(cause.text for cause in for_it[:3]),
-        words_against=tuple(cause.text for cause in against[:3]),
+        words_for=tuple(cause.text for cause in causes_for[:3]),
+        words_against=tuple(cause.text for cause in causes_against[:3]),
     )

@@ -1,1 +1,1 @@
-"""HEF inside LangChain agents: the middleware, and the reader it is built on."""
+"""HEF inside LangChain agents: the middleware, and the reader that it is built on."""

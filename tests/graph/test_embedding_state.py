@@ -207,7 +207,7 @@ class Forgetful(HefState):
     ("schema", "said"),
     [
         (WithoutTwo, r"WithoutTwo lacks \['empathy', 'verdict'\]; derive it from hef.graph.HefState"),
-        (Class, "Class is no TypedDict"),
+        (Class, "Class is not a TypedDict"),
         (Forgetful, "Forgetful has `messages` without a reducer"),
     ],
 )

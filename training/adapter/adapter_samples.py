@@ -12,7 +12,7 @@ from ...contract.progress import Progress, ignore_progress
 from ...data.conversations import Conversation, Sample
 from ...llm.engine.chat_template import Prompter
 from ...prompts import Prompts
-from ...prompts.messages import CAUSES, SCORE_PREFIX, draft_messages, score_messages
+from ...prompts.messages import MAX_CAUSES, SCORE_PREFIX, draft_messages, score_messages
 from ...sem import Sem
 
 SHORTEST = 3
@@ -110,7 +110,7 @@ def with_causes(
         rows = found[start : start + part]
         causes = sem.causes([row.turns for row in rows], [row.emotion for row in rows])
         for row, held in zip(rows, causes, strict=True):
-            words = () if chance.random() < left_out else tuple(cause.text for cause in held[:CAUSES])
+            words = () if chance.random() < left_out else tuple(cause.text for cause in held[:MAX_CAUSES])
             named.append(replace(row, words=words))
         report("cause words", len(named), len(found))
     return named
