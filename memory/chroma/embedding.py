@@ -1,4 +1,4 @@
-"""From what is stored to the vectors it is found by."""
+"""Embed stored values and search queries."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from langgraph.store.base import (
 )
 
 from ...contract import SetupError, StoreError
+from ...contract.sync_async import maybe_await
 
 Vector: TypeAlias = Sequence[float]
 
-BLANK_LENGTH = 1e-6
-"""Length of the vector of a row that has none of its own; shorter than any that an embedding makes."""
+PLACEHOLDER_LENGTH = 1e-6
+"""Length of the placeholder vector of a row without a vector; shorter than any that an embedding makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +30,25 @@ class Vectors:
     """The vectors that one batch needs."""
 
     texts: dict[str, Vector] = field(default_factory=dict)
-    """Of what is to be stored, by text."""
+    """Vectors of the texts to be stored, by text."""
     queries: dict[str, Vector] = field(default_factory=dict)
-    """Of what is searched for, by query; empty without an index."""
+    """Vectors of the search queries, by query; empty without an index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """The embedding, and the fields that it reads."""
+    """The embedding, and the fields that it is applied to."""
 
     dims: int
     """Length of a vector."""
     embeddings: Embeddings
-    """What turns text into vectors."""
+    """Model that turns text into vectors."""
     fields: tuple[str, ...]
     """JSON paths that are embedded unless a put names others."""
 
     @classmethod
-    def of(cls, config: IndexConfig | None) -> Index | None:
-        """Return the index that a configuration describes, None for none.
+    def from_config(cls, config: IndexConfig | None) -> Index | None:
+        """Return the index that a configuration describes, None without one.
 
         Raises:
             SetupError: If `dims` or `embed` is missing or wrong.
@@ -64,50 +65,51 @@ class Index:
         return cls(dims, ensure_embeddings(embed), (fields,) if isinstance(fields, str) else tuple(fields))
 
     def texts(self, put: PutOp) -> list[str]:
-        """Return the texts of a put that are embedded, one a vector, each once."""
+        """Return the texts of a put that are embedded, one per vector, each once."""
         if put.value is None or put.index is False:
             return []
         paths = self.fields if put.index is None else put.index
-        found = (text for path in paths for text in get_text_at_path(put.value, _tokens(path)))
-        return list(dict.fromkeys(found))
+        texts = (text for path in paths for text in get_text_at_path(put.value, _tokens(path)))
+        return list(dict.fromkeys(texts))
 
-    def embed(self, puts: Iterable[PutOp], searches: Iterable[SearchOp]) -> Vectors:
-        """Embed all that a batch stores and searches for."""
-        texts, queries = self._wanted(puts, searches)
-        stored = self.embeddings.embed_documents(texts) if texts else []
-        return self._checked(texts, stored, queries, [self.embeddings.embed_query(query) for query in queries])
+    async def embed(self, puts: Iterable[PutOp], searches: Iterable[SearchOp], blocking: bool) -> Vectors:
+        """Embed all that a batch stores and searches for.
 
-    async def aembed(self, puts: Iterable[PutOp], searches: Iterable[SearchOp]) -> Vectors:
-        """Embed all that a batch stores and searches for, without blocking the event loop."""
-        texts, queries = self._wanted(puts, searches)
-        stored = await self.embeddings.aembed_documents(texts) if texts else []
-        searched = [await self.embeddings.aembed_query(query) for query in queries]
-        return self._checked(texts, stored, queries, searched)
+        Args:
+            puts: Writes of the batch.
+            searches: Searches of the batch.
+            blocking: Use the embedding's synchronous methods, so that nothing is left to await.
 
-    def _wanted(self, puts: Iterable[PutOp], searches: Iterable[SearchOp]) -> tuple[list[str], list[str]]:
-        texts = dict.fromkeys(text for put in puts for text in self.texts(put))
-        return list(texts), list(dict.fromkeys(search.query for search in searches if search.query))
-
-    def _checked(
-        self, texts: list[str], stored: Sequence[Vector], queries: list[str], searched: Sequence[Vector]
-    ) -> Vectors:
-        lengths = {len(vector) for vector in (*stored, *searched)}
-        if len(stored) != len(texts) or lengths - {self.dims}:
+        Raises:
+            StoreError: If the embedding returns another number of vectors, or vectors of another length.
+        """
+        texts = list(dict.fromkeys(text for put in puts for text in self.texts(put)))
+        queries = list(dict.fromkeys(search.query for search in searches if search.query))
+        model = self.embeddings
+        embed_texts = model.embed_documents if blocking else model.aembed_documents
+        embed_query = model.embed_query if blocking else model.aembed_query
+        text_vectors = await maybe_await(embed_texts(texts)) if texts else []
+        query_vectors = [await maybe_await(embed_query(query)) for query in queries]
+        lengths = {len(vector) for vector in (*text_vectors, *query_vectors)}
+        if len(text_vectors) != len(texts) or lengths - {self.dims}:
             raise StoreError(
-                f"The embedding returned {len(stored)} vectors of {sorted(lengths)} numbers for {len(texts)} texts; "
-                f"the index says dims={self.dims}. Give the dims of that embedding, one vector a text."
+                f"The embedding returned {len(text_vectors)} vectors of {sorted(lengths)} numbers for {len(texts)} "
+                f"texts; the index says dims={self.dims}. Give the dims of that embedding, one vector per text."
             )
-        return Vectors(dict(zip(texts, stored, strict=True)), dict(zip(queries, searched, strict=True)))
+        return Vectors(
+            dict(zip(texts, text_vectors, strict=True)),
+            dict(zip(queries, query_vectors, strict=True)),
+        )
 
 
 def _tokens(path: str) -> str | list[str]:
     return path if path == "$" else tokenize_path(path)
 
 
-def blank(row: str, dims: int) -> Vector:
-    """Return the vector of a row that has none of its own, always the same for a row."""
+def placeholder_vector(row: str, dims: int) -> Vector:
+    """Return the vector of a row that has none of its own: next to zero, in a direction that depends on the row id."""
     import numpy as np
 
     direction = np.random.default_rng(list(row.encode())).normal(size=dims)
-    blank: list[float] = (direction * (BLANK_LENGTH / np.linalg.norm(direction))).tolist()
-    return blank
+    vector: list[float] = (direction * (PLACEHOLDER_LENGTH / np.linalg.norm(direction))).tolist()
+    return vector

@@ -9,7 +9,7 @@ from langgraph.store.base import ListNamespacesOp, MatchCondition
 
 from .client.row_access import Table
 from .filters import Clause
-from .rows import Namespace, all_of, is_item_row, namespace_clause, namespace_hash, parse_namespace
+from .rows import Namespace, all_of, is_item_row, namespace_clause, namespace_hash, parse_namespace, prefix_clause
 
 
 async def list_namespaces(table: Table, op: ListNamespacesOp) -> list[Namespace]:
@@ -20,41 +20,48 @@ async def list_namespaces(table: Table, op: ListNamespacesOp) -> list[Namespace]
     is left out.
     """
     conditions = op.match_conditions or ()
-    sieve = [{"space": True}, *(clause for one in conditions if (clause := _clause(one)) is not None)]
-    every = map(parse_namespace, await table.documents(all_of(sieve)))
-    fitting = [space for space in every if all(_fits(space, one) for one in conditions)]
-    kept = {space[: op.max_depth] for space in await _live(table, fitting)}
-    return sorted(kept)[op.offset : op.offset + op.limit]
+    clauses = [clause for condition in conditions if (clause := _clause(condition)) is not None]
+    listed = map(parse_namespace, await table.documents(all_of([{"space": True}, *clauses])))
+    matching = [namespace for namespace in listed if all(_matches(namespace, condition) for condition in conditions)]
+    shortened = {namespace[: op.max_depth] for namespace in await _without_expired(table, matching)}
+    return sorted(shortened)[op.offset : op.offset + op.limit]
 
 
-async def holds_items(table: Table, space: Namespace, but: Collection[str]) -> bool:
-    """Tell whether a namespace holds items of its own, whose first rows are not among some."""
-    under, own = {f"p{len(space)}": namespace_hash(space)}, f"{namespace_hash(space)}-"
+async def has_items(table: Table, namespace: Namespace, ignored_rows: Collection[str]) -> bool:
+    """Return whether a namespace itself, not one below it, has items whose first rows are not among the ignored."""
+    under, row_prefix = prefix_clause(namespace), f"{namespace_hash(namespace)}-"
 
-    def stays(row: str) -> bool:
-        return row.startswith(own) and is_item_row(row) and row not in but
+    def is_other_item(row: str) -> bool:
+        return row.startswith(row_prefix) and is_item_row(row) and row not in ignored_rows
 
-    # Mostly one of the first rows says it; only then are those of the namespaces below looked through.
-    some = await table.ids(under, limit=len(but) + 1)
-    return any(map(stays, some)) or (len(some) > len(but) and any(map(stays, await table.ids(under))))
+    # One of the first rows usually decides; only otherwise are those of the namespaces below looked through.
+    first_rows = await table.ids(under, limit=len(ignored_rows) + 1)
+    if any(map(is_other_item, first_rows)):
+        return True
+    return len(first_rows) > len(ignored_rows) and any(map(is_other_item, await table.ids(under)))
 
 
-async def _live(table: Table, spaces: Sequence[Namespace]) -> list[Namespace]:
-    gone = set(await table.expired()) if spaces else set()
-    touched = {row.partition("-")[0] for row in gone}
-    return [space for space in spaces if namespace_hash(space) not in touched or await holds_items(table, space, gone)]
+async def _without_expired(table: Table, namespaces: Sequence[Namespace]) -> list[Namespace]:
+    """Return the namespaces that have an item that has not expired."""
+    expired = set(await table.expired()) if namespaces else set()
+    affected = {row.partition("-")[0] for row in expired}
+    return [
+        namespace
+        for namespace in namespaces
+        if namespace_hash(namespace) not in affected or await has_items(table, namespace, expired)
+    ]
 
 
 def _clause(condition: MatchCondition) -> Clause | None:
-    suffix = condition.match_type == "suffix"
-    path = tuple(reversed(condition.path)) if suffix else tuple(condition.path)
+    is_suffix = condition.match_type == "suffix"
+    path = tuple(reversed(condition.path)) if is_suffix else tuple(condition.path)
     literal = tuple(takewhile(lambda label: label != "*", path))
-    return namespace_clause(tuple(reversed(literal)) if suffix else literal, suffix)
+    return namespace_clause(tuple(reversed(literal)) if is_suffix else literal, is_suffix)
 
 
-def _fits(space: Namespace, condition: MatchCondition) -> bool:
+def _matches(namespace: Namespace, condition: MatchCondition) -> bool:
     path = condition.path
-    if len(space) < len(path):
+    if len(namespace) < len(path):
         return False
-    labels = space[: len(path)] if condition.match_type == "prefix" else space[len(space) - len(path) :]
-    return all(wanted in ("*", label) for label, wanted in zip(labels, path, strict=True))
+    labels = namespace[: len(path)] if condition.match_type == "prefix" else namespace[len(namespace) - len(path) :]
+    return all(pattern in ("*", label) for label, pattern in zip(labels, path, strict=True))

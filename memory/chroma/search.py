@@ -1,4 +1,4 @@
-"""Search: which items lie under a prefix, pass a filter, and come next to a query."""
+"""Search: which items are under a prefix, pass a filter, and are nearest to a query."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langgraph.store.base import SearchOp
 
-from .client.row_access import RowData, Table, alive
-from .embedding import BLANK_LENGTH, Vector
+from .client.row_access import RowData, Table, unexpired
+from .embedding import PLACEHOLDER_LENGTH, Vector
 from .filters import Clause, matches
 from .rows import Record, is_item_row, item_id, where
 
@@ -21,11 +21,16 @@ Ranking: TypeAlias = list[tuple[str, float | None]]
 Hit: TypeAlias = tuple[Record, float | None]
 """An item that a search found, with its score."""
 
-_WHOLE = 16
-"""Rows that are cheaper read whole than first their vectors and then the items of the page."""
-_FEW = 1000
-_EXACT = 5000
-_CHUNK = 256
+_MAX_ROWS_READ_AT_ONCE = 16
+"""Rows up to which one call for vectors and items is cheaper than a call for vectors, then one for the page's items."""
+_MAX_VECTORS_READ_AT_ONCE = 1000
+"""Rows up to which all vectors are read in one call and compared exactly."""
+_MAX_EXACT = 5000
+"""Rows up to which all vectors are compared exactly, in several calls; beyond, the HNSW index is asked."""
+_FILTER_PAGE = 256
+"""Items that are read at once where each is still to be judged by a filter."""
+_GROWTH = 4
+"""Factor by which more rows are asked of the HNSW index when the page is not full."""
 
 
 async def search(table: Table, op: SearchOp, vector: Vector | None) -> list[Hit]:
@@ -35,95 +40,97 @@ async def search(table: Table, op: SearchOp, vector: Vector | None) -> list[Hit]
     that (nesting, lists, long texts) is judged on the items themselves, page by page.
 
     With a vector the most similar come first and items without a vector last; without one the
-    newest come first. Up to 5,000 rows under the prefix are compared one by one: Chroma's graph is slower
+    newest come first. Up to 5,000 rows under the prefix are compared one by one: Chroma's HNSW index is slower
     on a filtered few, and where many vectors are equal ("yes", "thanks") it does not reach all others.
-    Beyond that the graph is asked, for more and more rows until the page is full.
+    Beyond that the index is asked, for more and more rows until the page is full.
     """
     condition = where(op.namespace_prefix, op.filter)
     if vector is None:
         items = [row for row in reversed(await table.ids(condition)) if is_item_row(row)]
         return await _page(table, op, [(item, None) for item in items])
-    page = await _compared(table, op, condition, vector)
+    page = await _compare_few(table, op, condition, vector)
     if page is not None:
         return page
-    few = len(await table.ids(condition, _EXACT + 1)) <= _EXACT
-    ranking = await _all(table, condition, vector) if few else None
+    is_exact = len(await table.ids(condition, _MAX_EXACT + 1)) <= _MAX_EXACT
+    ranking = await _compare_all(table, condition, vector) if is_exact else None
     count = 2 * (op.offset + op.limit)
     while ranking is None:
-        near = await table.nearest(condition, vector, count)
-        if len(near) < count:
-            ranking = await _all(table, condition, vector)
+        nearest = await table.nearest(condition, vector, count)
+        if len(nearest) < count:
+            ranking = await _compare_all(table, condition, vector)
             break
-        page = await _page(table, op, _best(near))
+        page = await _page(table, op, _best_per_item(nearest))
         if len(page) == op.limit:
             return page
-        count *= 4
+        count *= _GROWTH
     return await _page(table, op, ranking)
 
 
-async def _compared(table: Table, op: SearchOp, condition: Clause | None, vector: Vector) -> list[Hit] | None:
+async def _compare_few(table: Table, op: SearchOp, condition: Clause | None, vector: Vector) -> list[Hit] | None:
     """Return the page of the exact ranking, None where there are too many rows to read all their vectors at once.
 
-    Few rows are read whole, in one call. Of more the items are a call of their own, those of the page alone.
+    Few rows are read with their items, in one call. Of more the items are a call of their own, for the page alone.
     """
-    held: RowData | None = None
-    if table.is_crowded(op.namespace_prefix):
-        rows, vectors = await table.vectors(condition, _FEW + 1)
+    data: RowData | None = None
+    if table.is_large(op.namespace_prefix):
+        rows, vectors = await table.vectors(condition, _MAX_VECTORS_READ_AT_ONCE + 1)
     else:
-        vectors, held = await table.rows_with_vectors(condition, _FEW + 1)
-        rows = list(held)
-        if len(rows) > _WHOLE:
-            table.crowd(op.namespace_prefix)
-    if len(rows) > _FEW:
+        vectors, data = await table.rows_with_vectors(condition, _MAX_VECTORS_READ_AT_ONCE + 1)
+        rows = list(data)
+        if len(rows) > _MAX_ROWS_READ_AT_ONCE:
+            table.mark_large(op.namespace_prefix)
+    if len(rows) > _MAX_VECTORS_READ_AT_ONCE:
         return None
-    return await _page(table, op, _ranked(list(zip(rows, _cosine(vectors, vector), strict=True))), held)
+    return await _page(table, op, _rank(list(zip(rows, _cosine(vectors, vector), strict=True))), data)
 
 
-async def _page(table: Table, op: SearchOp, ranking: Ranking, held: RowData | None = None) -> list[Hit]:
-    """Return the page of a ranking; items that are passed over, filtered out or expired, do not count.
+async def _page(table: Table, op: SearchOp, ranking: Ranking, data: RowData | None = None) -> list[Hit]:
+    """Return the page of a ranking, not counting items that are filtered out or have expired.
 
-    What is not held is read, as much as the page takes.
+    Rows whose data are not given are read, as many as the page takes.
     """
     offset, limit = max(0, op.offset), max(0, op.limit)
     if not op.filter and offset:
-        gone = set(await table.expired())
-        ranking, offset = [one for one in ranking if one[0] not in gone][offset:], 0
-    kept: list[Hit] = []
-    size = _CHUNK if op.filter else max(1, limit)
+        expired = set(await table.expired())
+        ranking, offset = [(item, score) for item, score in ranking if item not in expired][offset:], 0
+    hits: list[Hit] = []
+    size = _FILTER_PAGE if op.filter else max(1, limit)
     for start in range(0, len(ranking) if limit else 0, size):
-        some = ranking[start : start + size]
-        rows = [item for item, _ in some]
-        read = {row: held[row] for row in rows if row in held} if held else await table.get(rows)
-        kept += _passing(op, some, alive(read))
-        if len(kept) >= offset + limit:
+        part = ranking[start : start + size]
+        rows = [item for item, _ in part]
+        part_data = {row: data[row] for row in rows if row in data} if data else await table.get(rows)
+        hits += _matching(op, part, unexpired(part_data))
+        if len(hits) >= offset + limit:
             break
-    return kept[offset : offset + limit]
+    return hits[offset : offset + limit]
 
 
-def _passing(op: SearchOp, ranking: Ranking, records: Mapping[str, Record]) -> list[Hit]:
-    held = ((records[item], score) for item, score in ranking if item in records)
-    return [(record, score) for record, score in held if matches(record.value, op.filter)]
+def _matching(op: SearchOp, ranking: Ranking, records: Mapping[str, Record]) -> list[Hit]:
+    hits = ((records[item], score) for item, score in ranking if item in records)
+    return [(record, score) for record, score in hits if matches(record.value, op.filter)]
 
 
-async def _all(table: Table, condition: Clause | None, vector: Vector) -> Ranking:
-    scored: list[tuple[str, float | None]] = []
+async def _compare_all(table: Table, condition: Clause | None, vector: Vector) -> Ranking:
+    scores: list[tuple[str, float | None]] = []
     async for rows, vectors in table.all_vectors(condition):
-        scored += zip(rows, _cosine(vectors, vector), strict=True)
-    return _ranked(scored)
+        scores += zip(rows, _cosine(vectors, vector), strict=True)
+    return _rank(scores)
 
 
-def _ranked(scored: Sequence[tuple[str, float | None]]) -> Ranking:
-    rows = scored[::-1]
-    near = sorted(((row, score) for row, score in rows if score is not None), key=lambda one: -one[1])
-    ranking = _best(near)
+def _rank(scores: Sequence[tuple[str, float | None]]) -> Ranking:
+    """Return the items of scored rows, oldest first: best first, of equals the newest, then those without a score."""
+    newest_first = scores[::-1]
+    with_score = ((row, score) for row, score in newest_first if score is not None)
+    ranking = _best_per_item(sorted(with_score, key=lambda row_and_score: -row_and_score[1]))
     seen = {item for item, _ in ranking}
-    return ranking + [(row, None) for row, score in rows if score is None and is_item_row(row) and row not in seen]
+    without_score = (row for row, score in newest_first if score is None and is_item_row(row) and row not in seen)
+    return ranking + [(row, None) for row in without_score]
 
 
-def _best(near: Iterable[tuple[str, float]]) -> Ranking:
-    """Return each item once, with the score of its best vector."""
+def _best_per_item(scores: Iterable[tuple[str, float]]) -> Ranking:
+    """Return each item of scored rows, best first, once with the score of its best vector."""
     best: dict[str, float | None] = {}
-    for row, score in near:
+    for row, score in scores:
         item = item_id(row)
         if item is not None:
             best.setdefault(item, score)
@@ -131,14 +138,16 @@ def _best(near: Iterable[tuple[str, float]]) -> Ranking:
 
 
 def _cosine(vectors: NDArray[Any], query: Vector) -> Sequence[float | None]:
-    """Return the similarity of each row; None for a blank."""
+    """Return the cosine similarity of each row's vector and the query; None for a placeholder."""
     import numpy as np
 
     if not len(vectors):
         return []
-    asked = np.asarray(query, dtype=np.float64)
+    query_vector = np.asarray(query, dtype=np.float64)
     lengths = np.linalg.norm(vectors, axis=1)
-    scale = lengths * np.linalg.norm(asked)
-    scores = np.divide(vectors @ asked, scale, out=np.zeros(len(scale)), where=scale > 0)
-    blanks = (lengths < 2 * BLANK_LENGTH).tolist()
-    return [None if none else score for score, none in zip(scores.tolist(), blanks, strict=True)]
+    scale = lengths * np.linalg.norm(query_vector)
+    cosines = np.divide(vectors @ query_vector, scale, out=np.zeros(len(scale)), where=scale > 0)
+    is_placeholder = lengths < 2 * PLACEHOLDER_LENGTH
+    return [
+        None if missing else cosine for cosine, missing in zip(cosines.tolist(), is_placeholder.tolist(), strict=True)
+    ]

@@ -1,36 +1,37 @@
-"""`ChromaStore`: a LangGraph store whose items lie in Chroma."""
+"""`ChromaStore`: a LangGraph store whose items are rows of a Chroma collection."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from langgraph.store.base import BaseStore, IndexConfig, Op, PutOp, Result, TTLConfig
 
 from ...contract import StoreError
 from ...contract.progress import Progress
 from ...contract.sync_async import run_sync
-from .batch import Batch
 from .client.location import ChromaError, StoreLocation
-from .client.loop_clients import LoopCollections
-from .client.open_collection import OpenCollection, close_location, discard_location, open_location
+from .client.open_collection import LoopCollections, OpenCollection, close_location, discard_location, open_location
 from .client.row_access import Table
 from .disk.compaction import compact, mark_for_compaction, resume_compaction
 from .embedding import Index, Vectors
-from .reading import read
-from .rows import Namespace, Times
-from .ttl import Sweeper, expired_items
+from .ops import NO_TIMES, Batch, ItemTimes, read_items, write_items
+from .rows import Namespace
+from .ttl import Sweeper, delete_ops
 from .writer_queue import WRITERS, Slot
-from .writing import NO_TIMES, apply
 
-_SWEEP_MINUTES = 5
+_T = TypeVar("_T")
+
+_SWEEP_INTERVAL_MINUTES = 5
+"""How often expired items are swept where the `ttl` configuration does not say."""
 
 
 class ChromaStore(BaseStore):
@@ -44,7 +45,7 @@ class ChromaStore(BaseStore):
     store.search(("notes", "ana"), query="What is the dog's name?")
     ```
 
-    Nothing is opened until the first operation. The ops of one `batch` all read what stood there before
+    Nothing is opened until the first operation. The ops of one `batch` all read the items as they were before
     it, then its writes are applied, the last one of an item winning. Items come newest first where no
     query ranks them. What has expired is never returned, swept or not, whatever `omit_expired` says.
 
@@ -69,25 +70,26 @@ class ChromaStore(BaseStore):
         Args:
             path: A folder, made when missing, for a memory that lasts.
             url: Address of a Chroma server instead. Without path and URL the memory ends with the process.
-            index: The embedding for searches by meaning: `dims`, `embed`, and `fields` (JSON paths, by
+            index: The embedding for searches by similarity: `dims`, `embed`, and `fields` (JSON paths, by
                 default the whole value). Without it items are found by key, namespace and filter alone.
             ttl: How long items live unless a put says otherwise (`default_ttl`, minutes), whether reading
-                them lets that time begin again, and how often they are swept.
+                them restarts that time, and how often expired ones are swept.
             collection: Name of the Chroma collection, 3 to 512 of `a-zA-Z0-9._-`.
 
         Raises:
-            SetupError: If both path and URL are given, the URL is none, or the index is incomplete.
+            SetupError: If both path and URL are given, the URL is invalid, or the index is incomplete.
         """
         self.ttl_config = ttl
-        self._place = StoreLocation.of(path, url, collection)
-        self._index = Index.of(index)
+        self._location = StoreLocation.from_arguments(path, url, collection)
+        self._index = Index.from_config(index)
+        self._dims = self._index.dims if self._index else None
         self._opened: OpenCollection | None = None
-        self._of_loops = LoopCollections(self._place, self._dims)
-        self._writes: set[asyncio.Task[None]] = set()
+        self._loop_collections = LoopCollections(self._location, self._dims)
+        self._write_tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._opening = threading.Lock()
         self._writing = threading.Lock()
-        self._process = os.getpid()
+        self._process_id = os.getpid()
         self._sweeper = Sweeper(self.sweep_ttl)
 
     @classmethod
@@ -116,32 +118,12 @@ class ChromaStore(BaseStore):
     def ephemeral(
         cls, *, index: IndexConfig | None = None, ttl: TTLConfig | None = None, collection: str = "hef"
     ) -> Self:
-        """Return a store of its own that ends with the process; see `ChromaStore`."""
+        """Return a separate store that ends with the process; see `ChromaStore`."""
         return cls(index=index, ttl=ttl, collection=collection)
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Run ops and return their results in the same order."""
-        batch = Batch.of(ops)
-        with self._queued(batch.spaces) as ticket:
-            vectors = self._index.embed(batch.puts, batch.searches) if self._index else Vectors()
-            results = self._read(batch, vectors)
-            ticket.ready.result()
-            if batch.puts:
-                self._write(batch.puts, vectors)
-        return results
-
-    def restore(self, puts: Iterable[PutOp], times: Mapping[tuple[Namespace, str], Times]) -> None:
-        """Store items that lay elsewhere before, with the times of creation and change that they had there.
-
-        Args:
-            puts: The items, as for `batch`.
-            times: By namespace and key; what is not among them is stored as `batch` does.
-        """
-        batch = Batch.of(puts)
-        with self._queued(batch.spaces) as ticket:
-            vectors = self._index.embed(batch.puts, ()) if self._index else Vectors()
-            ticket.ready.result()
-            self._write(batch.puts, vectors, times)
+        return run_sync(self._run(Batch.from_ops(ops), blocking=True))
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Run ops and return their results in the same order, without blocking the event loop.
@@ -150,28 +132,31 @@ class ChromaStore(BaseStore):
         at a time anyway, so it runs in a thread. Writes to a namespace are applied in the order of
         the calls. A call that is cancelled has written all of its batch or nothing.
         """
-        batch = Batch.of(ops)
-        ticket = WRITERS.enqueue(self._names(batch.spaces))
-        try:
-            vectors = await self._index.aembed(batch.puts, batch.searches) if self._index else Vectors()
-            results = await self._aread(batch, vectors)
-            await asyncio.wrap_future(ticket.ready)
-        except BaseException:
-            WRITERS.leave(ticket)
-            raise
-        await self._awrite(batch.puts, vectors, ticket)
-        return results
+        return await self._run(Batch.from_ops(ops), blocking=False)
+
+    def restore(self, puts: Iterable[PutOp], times: ItemTimes) -> None:
+        """Store items from elsewhere with the times of creation and change that they had there.
+
+        Args:
+            puts: The items, as for `batch`.
+            times: By namespace and key; what is not among them is stored as `batch` does.
+        """
+        run_sync(self._run(Batch.from_ops(puts), blocking=True, times=times))
 
     def sweep_ttl(self) -> int:
         """Delete the items that have expired, and return how many there were."""
-        with self._table() as table:
-            doomed = {put.namespace for put in run_sync(expired_items(table))}
-        with self._queued(doomed) as ticket:
-            ticket.ready.result()
+        namespaces = {put.namespace for put in self._expired()}
+        if not namespaces:
+            return 0
+        slot = self._enqueue(namespaces)
+        try:
+            run_sync(slot.wait(blocking=True))
             # What was written or refreshed meanwhile lives on.
-            with self._table() as table:
-                puts = [put for put in run_sync(expired_items(table)) if put.namespace in doomed]
-            self._write(puts, Vectors())
+            puts = [put for put in self._expired() if put.namespace in namespaces]
+        except BaseException:
+            WRITERS.leave(slot)
+            raise
+        run_sync(self._write(slot, puts, Vectors(), NO_TIMES, blocking=True))
         return len(puts)
 
     def start_ttl_sweeper(self, sweep_interval_minutes: float | None = None) -> Future[None]:
@@ -181,35 +166,39 @@ class ChromaStore(BaseStore):
             sweep_interval_minutes: How often; by default what the `ttl` configuration says, else 5.
 
         Returns:
-            What is done when the thread has ended; cancelling it stops the thread.
+            A future that is done when the thread has ended; cancelling it stops the thread.
         """
         configured = (self.ttl_config or {}).get("sweep_interval_minutes")
-        return self._sweeper.start(sweep_interval_minutes or configured or _SWEEP_MINUTES)
+        return self._sweeper.start(sweep_interval_minutes or configured or _SWEEP_INTERVAL_MINUTES)
 
     def stop_ttl_sweeper(self, timeout: float | None = None) -> bool:
-        """Stop sweeping, waiting at most `timeout` seconds, and tell whether the thread has ended."""
+        """Stop sweeping, waiting at most `timeout` seconds, and return whether the thread has ended."""
         return self._sweeper.stop(timeout)
 
     def erase(self, deletes: Iterable[PutOp] = (), report: Progress | None = None) -> None:
-        """Delete items and leave nothing deleted in the files of the folder, see `compaction`.
+        """Delete items and purge all deleted ones from the files of the folder, see `disk.compaction`.
 
-        Broken off, it is finished when the folder is opened next. Other threads wait meanwhile; a search that is
+        If interrupted, it is finished when the folder is opened next. Other threads wait meanwhile; a search that is
         under way may fail. Behind a server the items are deleted, its files are out of reach.
+
+        Args:
+            deletes: Deletes, as for `batch`.
+            report: Receives the progress of the rewriting.
 
         Raises:
             StoreError: If the files cannot be rewritten, or another store of this process has them open.
         """
         self._open()
-        mark_for_compaction(self._place)
+        mark_for_compaction(self._location)
         self.batch(deletes)
-        if self._place.path is not None:
+        if self._location.path is not None:
             with self._writing, self._opening:
                 self._release()
-                compact(self._place, report)
+                compact(self._location, report)
 
     def close(self) -> None:
         """Release the memory; a closed store stays closed."""
-        if os.getpid() != self._process:
+        if os.getpid() != self._process_id:
             return
         self._sweeper.stop()
         with self._opening:
@@ -219,7 +208,7 @@ class ChromaStore(BaseStore):
     def _release(self) -> None:
         opened, self._opened = self._opened, None
         if opened is not None:
-            close_location(self._place, opened)
+            close_location(self._location, opened)
 
     def __enter__(self) -> Self:
         return self
@@ -229,98 +218,114 @@ class ChromaStore(BaseStore):
     ) -> None:
         self.close()
 
-    def _names(self, spaces: Iterable[Namespace]) -> list[tuple[StoreLocation, Namespace]]:
-        return [(self._place, space) for space in spaces]
+    async def _run(self, batch: Batch, blocking: bool, times: ItemTimes = NO_TIMES) -> list[Result]:
+        """Run a batch; with `blocking` nothing is left to await, so that `run_sync` can drive it.
 
-    @contextmanager
-    def _queued(self, spaces: Iterable[Namespace]) -> Iterator[Slot]:
-        ticket = WRITERS.enqueue(self._names(spaces))
+        A batch with puts takes a slot in the writer queue before anything else, so that writes have the order of the
+        calls, whatever their embedding takes.
+        """
+        self._check_process()
+        self._check_open()
+        slot = self._enqueue(batch.written_namespaces) if batch.puts else None
         try:
-            yield ticket
-        finally:
-            WRITERS.leave(ticket)
+            vectors = await self._index.embed(batch.puts, batch.searches, blocking) if self._index else Vectors()
+            results: list[Result] = [None] * len(batch.ops)
+            if batch.has_reads:
+                results = await self._on_table(partial(read_items, ops=batch.ops, vectors=vectors), blocking)
+            if slot is not None:
+                await slot.wait(blocking)
+        except BaseException:
+            if slot is not None:
+                WRITERS.leave(slot)
+            raise
+        if slot is not None:
+            write = self._write(slot, batch.puts, vectors, times, blocking)
+            await (write if blocking else self._uncancelled(write))
+        return results
 
-    def _read(self, batch: Batch, vectors: Vectors) -> list[Result]:
-        with self._table() as table:
-            return run_sync(read(table, batch.ops, vectors))
-
-    async def _aread(self, batch: Batch, vectors: Vectors) -> list[Result]:
-        if not batch.reads:
-            return [None] * len(batch.ops)
-        if self._place.url is None:
-            return await asyncio.to_thread(self._read, batch, vectors)
-        return await read(await self._atable(), batch.ops, vectors)
-
-    def _write(
-        self, puts: Sequence[PutOp], vectors: Vectors, times: Mapping[tuple[Namespace, str], Times] = NO_TIMES
+    async def _write(
+        self, slot: Slot, puts: Sequence[PutOp], vectors: Vectors, times: ItemTimes, blocking: bool
     ) -> None:
-        with self._writing, self._table() as table:
-            run_sync(apply(table, puts, self._index, vectors, times))
-
-    async def _awrite(self, puts: Sequence[PutOp], vectors: Vectors, ticket: Slot) -> None:
-        """Write in a task of its own, which a cancelled caller does not break off."""
-        write = asyncio.ensure_future(self._write_and_leave(puts, vectors, ticket))
-        self._writes.add(write)
-        write.add_done_callback(self._writes.discard)
-        await asyncio.shield(write)
-
-    async def _write_and_leave(self, puts: Sequence[PutOp], vectors: Vectors, ticket: Slot) -> None:
+        """Write in a slot that is ready, and leave it."""
         try:
-            if not puts:
-                return
-            if self._place.url is None:
-                await asyncio.to_thread(self._write, puts, vectors)
-            else:
-                await apply(await self._atable(), puts, self._index, vectors)
+            work = partial(write_items, puts=puts, index=self._index, vectors=vectors, times=times)
+            await self._on_table(work, blocking, self._writing)
         finally:
-            WRITERS.leave(ticket)
+            WRITERS.leave(slot)
+
+    async def _uncancelled(self, write: Coroutine[Any, Any, None]) -> None:
+        """Write in a task of its own, which a cancelled caller does not interrupt."""
+        task = asyncio.ensure_future(write)
+        self._write_tasks.add(task)
+        task.add_done_callback(self._write_tasks.discard)
+        await asyncio.shield(task)
+
+    async def _on_table(
+        self,
+        work: Callable[[Table], Coroutine[Any, Any, _T]],
+        blocking: bool,
+        lock: threading.Lock | None = None,
+    ) -> _T:
+        """Run work on the table: in this thread, in another one or, for a server, with the asynchronous client.
+
+        Args:
+            work: Coroutine function of a table.
+            blocking: Run it in this thread, with nothing left to await.
+            lock: Held while it runs, except with the asynchronous client.
+        """
+        if self._location.url is not None and not blocking:
+            return await work(Table(self._location, await self._loop_collections.get()))
+
+        def run() -> _T:
+            with lock or nullcontext(), self._table() as table:
+                return run_sync(work(table))
+
+        return run() if blocking else await asyncio.to_thread(run)
+
+    def _expired(self) -> list[PutOp]:
+        with self._table() as table:
+            return run_sync(delete_ops(table))
+
+    def _enqueue(self, namespaces: Iterable[Namespace]) -> Slot:
+        return WRITERS.enqueue((self._location, namespace) for namespace in namespaces)
 
     @contextmanager
     def _table(self) -> Iterator[Table]:
-        """Yield the open table; a folder whose Chroma fails meanwhile is opened anew by the next op."""
+        """Yield the open table; if Chroma fails meanwhile, the next op opens the folder anew."""
         opened = self._open()
         try:
-            yield Table(self._place, opened)
+            yield Table(self._location, opened)
         except ChromaError:
             with self._opening:
-                if self._place.path is not None and self._opened is opened:
+                if self._location.path is not None and self._opened is opened:
                     self._opened = None
-                    discard_location(self._place, opened)
+                    discard_location(self._location, opened)
             raise
 
     def _open(self) -> OpenCollection:
         self._check_process()
         with self._opening:
             self._check_open()
-            if self._opened is not None and not self._place.is_current(self._opened.client):
+            if self._opened is not None and not self._location.is_current(self._opened.client):
                 # Another store of this process has met a failure.
                 stale, self._opened = self._opened, None
-                discard_location(self._place, stale)
+                discard_location(self._location, stale)
             if self._opened is None:
-                resume_compaction(self._place)
-                self._opened = open_location(self._place, self._dims)
+                resume_compaction(self._location)
+                self._opened = open_location(self._location, self._dims)
             return self._opened
-
-    async def _atable(self) -> Table:
-        self._check_process()
-        self._check_open()
-        return Table(self._place, await self._of_loops.get())
-
-    @property
-    def _dims(self) -> int | None:
-        return self._index.dims if self._index else None
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StoreError(f"The memory in {self._place} is closed. Make a new ChromaStore to use it again.")
+            raise StoreError(f"The memory in {self._location} is closed. Make a new ChromaStore to use it again.")
 
     def _check_process(self) -> None:
         """Take a store that was never opened into a forked process; refuse one that was, before any lock is met."""
-        if os.getpid() == self._process:
+        if os.getpid() == self._process_id:
             return
-        if self._opened is not None or self._of_loops:
+        if self._opened is not None or self._loop_collections:
             raise StoreError(
-                f"The memory in {self._place} was opened before this process was forked, where Chroma would hang. "
+                f"The memory in {self._location} was opened before this process was forked, where Chroma would hang. "
                 "Start the process with `spawn` or `forkserver`, or make a ChromaStore on a server (url) in it."
             )
-        self._process, self._opening, self._writing = os.getpid(), threading.Lock(), threading.Lock()
+        self._process_id, self._opening, self._writing = os.getpid(), threading.Lock(), threading.Lock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections import deque
@@ -10,54 +11,61 @@ from concurrent.futures import Future
 
 
 class Slot:
-    """A place in the queues of some names."""
+    """A position in the queues of some names."""
 
     def __init__(self, names: frozenset[Hashable]) -> None:
         self.names = names
         self.ready: Future[None] = Future()
-        """Done when nobody is before it in any queue."""
+        """Done when no other slot is before it in any queue."""
+
+    async def wait(self, blocking: bool) -> None:
+        """Wait until the slot is ready; with `blocking` in the thread, so that nothing is left to await."""
+        if blocking:
+            self.ready.result()
+        else:
+            await asyncio.wrap_future(self.ready)
 
 
 class WriterQueue:
-    """Queues by name. A ticket joins all its queues at once, so that no two can wait for each other."""
+    """Queues by name. A slot joins all its queues at once, so that no two can wait for each other."""
 
     def __init__(self) -> None:
         self._queues: dict[Hashable, deque[Slot]] = {}
-        self.forget()
+        self.reset_after_fork()
 
     def enqueue(self, names: Iterable[Hashable]) -> Slot:
-        """Return a ticket; wait for its `called`, then give it back."""
-        ticket = Slot(frozenset(names))
+        """Return a new slot in the queues of some names; `wait` for it, and `leave` it afterwards."""
+        slot = Slot(frozenset(names))
         with self._guard:
-            for name in ticket.names:
-                self._queues.setdefault(name, deque()).append(ticket)
-            self._call(ticket)
-        return ticket
+            for name in slot.names:
+                self._queues.setdefault(name, deque()).append(slot)
+            self._set_ready_if_first(slot)
+        return slot
 
-    def leave(self, ticket: Slot) -> None:
-        """Leave all queues, called or not, and call those who are next."""
+    def leave(self, slot: Slot) -> None:
+        """Leave all queues, ready or not, and make the slots ready that are first now."""
         with self._guard:
-            for name in ticket.names:
-                self._queues[name].remove(ticket)
+            for name in slot.names:
+                self._queues[name].remove(slot)
                 if not self._queues[name]:
                     del self._queues[name]
-            for name in ticket.names & self._queues.keys():
-                self._call(self._queues[name][0])
+            for name in slot.names & self._queues.keys():
+                self._set_ready_if_first(self._queues[name][0])
 
-    def forget(self) -> None:
-        """Send all away, in a process that was just forked: whoever waits is in the parent."""
+    def reset_after_fork(self) -> None:
+        """Empty all queues, in a process that was just forked: the writers in them are in the parent."""
         self._guard = threading.Lock()
         self._queues.clear()
 
-    def _call(self, ticket: Slot) -> None:
-        first = all(self._queues[name][0] is ticket for name in ticket.names)
+    def _set_ready_if_first(self, slot: Slot) -> None:
+        is_first = all(self._queues[name][0] is slot for name in slot.names)
         # A task that was cancelled while it waited has cancelled its future.
-        if first and not ticket.ready.done():
-            ticket.ready.set_result(None)
+        if is_first and not slot.ready.done():
+            slot.ready.set_result(None)
 
 
 WRITERS = WriterQueue()
-"""The writers of this process, by place and namespace."""
+"""The writers of this process, by location and namespace."""
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=WRITERS.forget)
+    os.register_at_fork(after_in_child=WRITERS.reset_after_fork)

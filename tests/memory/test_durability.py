@@ -300,17 +300,17 @@ def held_elsewhere(path: Path) -> Iterator[None]:
 
 
 def set_format(store: ChromaStore, version: int) -> None:
-    rows = store._opened.rows  # type: ignore[union-attr]
+    rows = store._opened.collection  # type: ignore[union-attr]
     rows.modify(metadata={"hef:format": version, "hef:dims": INDEX["dims"]})
 
 
 def make_documents(store: ChromaStore) -> None:
     """Lay a folder's items down as the second format did."""
-    rows = store._opened.rows  # type: ignore[union-attr]
+    rows = store._opened.collection  # type: ignore[union-attr]
     held = rows.get(where={"p1": {"$ne": ""}}, include=["metadatas", "embeddings"])
     for row, metadata, vector in zip(held["ids"], held["metadatas"], held["embeddings"], strict=True):
         if is_item_row(row):
-            note = Record.of(metadata, None).value["note"]
+            note = Record.from_row(metadata, None).value["note"]
             rows.update(row, vector, {"item": None, "text:note": note}, documents=metadata["item"])
         elif not is_namespace_row(row):
             rows.update(row, vector, documents="")
@@ -325,7 +325,7 @@ def test_a_folder_of_the_second_format_is_read_written_and_erased(tmp_path: Path
             store.put(("a",), str(n), {"text": f"dog {n}", "more": f"cat {n}", "note": f"{long}{n}"})
         store.put(("a",), "mortal", {"text": "a bird", "note": "short"}, ttl=10)
         make_documents(store)
-        rows = store._opened.rows  # type: ignore[union-attr]
+        rows = store._opened.collection  # type: ignore[union-attr]
         assert sum(bool(one) for one in rows.get(include=["documents"])["documents"]) == 5
     with ChromaStore.from_path(tmp_path, index=index) as store:
         assert store.get(("a",), "1").value["note"] == f"{long}1"  # type: ignore[union-attr]
@@ -337,11 +337,11 @@ def test_a_folder_of_the_second_format_is_read_written_and_erased(tmp_path: Path
         store.delete(("a",), "2")
         assert store.get(("a",), "1").created_at == created  # type: ignore[union-attr]
         assert keys(store.search((), query="a horse", limit=1)) == ["1"]
-        held = store._opened.rows.get(include=["documents", "metadatas"])  # type: ignore[union-attr]
+        held = store._opened.collection.get(include=["documents", "metadatas"])  # type: ignore[union-attr]
         assert not any("dog 1" in str(one) for one in held["documents"] + held["metadatas"])
         store.erase([PutOp(("a",), "0", None)])
         assert sorted(keys(store.search(("a",)))) == ["1", "mortal"]
-        assert store._open().rows.metadata["hef:format"] == 3
+        assert store._open().collection.metadata["hef:format"] == 3
     assert not any(b"dog 0" in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
 
 
@@ -349,7 +349,7 @@ def test_a_folder_of_the_first_format_is_raised(tmp_path: Path) -> None:
     with ChromaStore.from_path(tmp_path, index=INDEX) as store:
         store.put(("a", "b"), "k", {"text": "a dog"})
         store.put(("c",), "k", {"text": "a cat"})
-        rows = store._opened.rows  # type: ignore[union-attr]
+        rows = store._opened.collection  # type: ignore[union-attr]
         spaces = rows.get(where={"space": True}, include=["metadatas"])
         plain = [{name: None for name in held if name[1:].isdigit()} for held in spaces["metadatas"]]
         rows.update(spaces["ids"], metadatas=plain)
@@ -360,7 +360,7 @@ def test_a_folder_of_the_first_format_is_raised(tmp_path: Path) -> None:
             assert store.list_namespaces(prefix=("a",)) == [("a", "b")]
             assert store.list_namespaces(suffix=("c",)) == [("c",)]
             assert keys(store.search((), query="a dog")) == ["k", "k"]
-            assert store._opened.rows.metadata["hef:format"] == 3  # type: ignore[union-attr]
+            assert store._opened.collection.metadata["hef:format"] == 3  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(("rows", "written"), [(400, 20), (2500, 50), (90_000, 100)])

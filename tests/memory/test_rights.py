@@ -344,12 +344,12 @@ def test_a_graph_on_disk_is_written_anew_and_keeps_its_settings(
         ids = [tell(store, "ana", f"unusual{n} sentence", float(n)) for n in range(60)]
         store.put(("plain",), "k", {"text": "without a vector"}, index=False)
         before = store.search(("hef",), query="unusual7", limit=100), store.search(("plain",), query="unusual7")
-        settings = opened.rows.configuration_json["hnsw"]
+        settings = opened.collection.configuration_json["hnsw"]
         assert erase_turns(store, "ana", Selection(ids=tuple(ids[30:]))) == 30
         vectors = np.asarray(embed([f"unusual{n} sentence" for n in range(30, 60)]), dtype=np.float32)
         files = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
         assert not any(_holds(held, vector) for held in files for vector in vectors)
-        assert store._open().rows.configuration_json["hnsw"] == settings
+        assert store._open().collection.configuration_json["hnsw"] == settings
         kept = [item for item in before[0] if item.key in ids[:30]]
         assert [
             (item.key, item.value, item.created_at) for item in store.search(("hef",), query="unusual7", limit=100)
@@ -358,7 +358,7 @@ def test_a_graph_on_disk_is_written_anew_and_keeps_its_settings(
         assert len(list(tmp_path.glob("*/data_level0.bin"))) == 1
 
 
-@pytest.mark.parametrize("step", ["_drop", "_copy", "_exchange", "_scrub", "blank_unused", "mid-copy", "sqlite"])
+@pytest.mark.parametrize("step", ["_drop", "_copy", "_swap_names", "_purge", "blank_unused", "mid-copy", "sqlite"])
 def test_erasing_that_is_broken_off_loses_nothing_and_is_finished_later(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -397,7 +397,7 @@ def test_what_cannot_be_compacted_yet_is_still_read(
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(compaction, "_scrub", full)
+        patch.setattr(compaction, "_purge", full)
         with pytest.raises(StoreError, match="disk is full"):
             erase_turns(folder.store, "zelda.quux")
         assert len(folder.kept()[0]) == 40
@@ -409,7 +409,7 @@ def test_what_cannot_be_compacted_yet_is_still_read(
 
 
 def test_a_graph_of_unknown_form_is_told(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hef.memory.chroma.disk.hnsw_files._VERSION", 2)
+    monkeypatch.setattr("hef.memory.chroma.chroma_internals.HNSW_VERSION", 2)
     with pytest.raises(StoreError, match="form that this version does not know"):
         erase_turns(folder.store, "zelda.quux")
 

@@ -130,8 +130,8 @@ def test_a_search_among_few_rows_asks_chroma_once_and_among_more_twice(
 
 
 def test_a_large_memory_is_searched_by_the_graph(store: ChromaStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hef.memory.chroma.search._FEW", 10)
-    monkeypatch.setattr("hef.memory.chroma.search._EXACT", 20)
+    monkeypatch.setattr("hef.memory.chroma.search._MAX_VECTORS_READ_AT_ONCE", 10)
+    monkeypatch.setattr("hef.memory.chroma.search._MAX_EXACT", 20)
     store.batch([PutOp(("g",), str(n), {"text": f"a{n} b{n} c{n}", "even": n % 2 == 0}) for n in range(100)])
     store.put(("g",), "bare", {"text": "a7 b7 c7"}, index=False)
     store.put(("g",), "twice", {"text": "a7 x", "more": "b7 y"}, index=["text", "more"])

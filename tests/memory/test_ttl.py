@@ -14,7 +14,7 @@ from store_contract import INDEX, keys
 def pass_minutes(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Return what moves the clock of the memory on."""
     clock = [1_000_000.0]
-    for module in ("expiry", "client.row_access", "writing", "reading"):
+    for module in ("ttl", "client.row_access", "ops"):
         monkeypatch.setattr(f"hef.memory.chroma.{module}.now", lambda: clock[0])
 
     def pass_minutes(minutes: float) -> None:

@@ -67,10 +67,10 @@ def snapshot(store: ChromaStore) -> tuple[State, list[tuple[str, ...]], list[str
 
 def _stray_rows(store: ChromaStore) -> list[str]:
     """Return the rows of the collection that belong to no item and no namespace."""
-    rows = store._opened.rows.get(include=["metadatas"])  # type: ignore[union-attr]
+    rows = store._opened.collection.get(include=["metadatas"])  # type: ignore[union-attr]
     held = dict(zip(rows["ids"], rows["metadatas"], strict=True))
     owned = {row for row in held if is_namespace_row(row)}
     for row, metadata in held.items():
         if is_item_row(row):
-            owned |= {row, *(f"{row}#{n}" for n in range(1, Record.of(metadata, None).rows))}
+            owned |= {row, *(f"{row}#{n}" for n in range(1, Record.from_row(metadata, None).rows))}
     return [f"stray row {row}" for row in held.keys() ^ owned]

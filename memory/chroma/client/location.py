@@ -1,4 +1,4 @@
-"""Where the memory lies: a folder, a Chroma server, or this process alone."""
+"""Location of a memory (a folder, a Chroma server, or this process alone), and the clients that open it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,31 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from ....contract import SetupError, StoreError
-from ..disk.damage import check_files
+from ..chroma_internals import (
+    check_schema,
+    current_system,
+    forget_failed_system,
+    forget_loop_connections,
+    has_clients,
+    stop_system,
+    wait_until_closed,
+)
 from ..disk.folder_lock import acquire, release
 from ..disk.hnsw_backup import forget, is_tracked, restore_torn
-from ..disk.sqlite_release import wait_until_closed
+from ..disk.hnsw_files import check_files
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
     from chromadb.api.async_client import AsyncClient
     from chromadb.api.client import Client
 
+_DEFAULT_PORT = 8000
+"""Port of `chroma run`."""
 _known_loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
 
 
 class ChromaError(StoreError):
-    """Chroma itself failed, not what it was asked."""
+    """Chroma itself failed, whatever it was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +52,15 @@ class StoreLocation:
     """Name of the collection."""
 
     @classmethod
-    def of(cls, path: Path | str | None, url: str | None, collection: str) -> StoreLocation:
-        """Return the place that the arguments of a store describe.
+    def from_arguments(cls, path: Path | str | None, url: str | None, collection: str) -> StoreLocation:
+        """Return the location that the arguments of a store describe.
 
         Raises:
-            SetupError: If both a path and a URL are given, or the URL is none.
+            SetupError: If both a path and a URL are given, or the URL is invalid.
         """
         if path is not None and url is not None:
             raise SetupError(f"The memory was given path={str(path)!r} and url={url!r}; give one of the two.")
-        if url is not None and not _is_address(url):
+        if url is not None and not _is_http_url(url):
             raise SetupError(f"The memory was given url={url!r}; expected something like http://localhost:8000.")
         if path is None and url is None:
             # All in-memory clients of a process share their collections.
@@ -62,12 +72,17 @@ class StoreLocation:
         return str(self.path or self.url or "this process")
 
     @property
-    def ephemeral(self) -> bool:
+    def is_ephemeral(self) -> bool:
         """Whether the memory ends with the process."""
         return self.path is None and self.url is None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it is a folder that no Chroma of this process has open."""
+        return self.path is not None and not has_clients(self.path)
+
     def connect(self) -> Client:
-        """Return a client of the place; `disconnect` closes it. A folder is held until then."""
+        """Return a client; `disconnect` closes it. A folder stays locked until then."""
         import chromadb
 
         client: ClientAPI
@@ -81,64 +96,55 @@ class StoreLocation:
         return cast("Client", client)
 
     async def connect_async(self) -> AsyncClient:
-        """Return an asynchronous client of a server, for the event loop that runs."""
+        """Return an asynchronous client of a server, for the running event loop."""
         import chromadb
-        from chromadb.api.async_fastapi import AsyncFastAPI
 
         loop = asyncio.get_running_loop()
         if loop not in _known_loops:
-            # Chroma keeps connections by the hash of their loop, which a new loop may share with one that is gone.
-            AsyncFastAPI._clients.pop(hash(loop), None)
+            forget_loop_connections(loop)
             _known_loops.add(loop)
         return cast("AsyncClient", await chromadb.AsyncHttpClient(*self._address(), settings=_settings()))
 
     def is_current(self, client: Client) -> bool:
-        """Tell whether the Chroma that a client of a folder speaks to is still the one that has it open."""
-        return self.path is None or _system_of(client) is not None
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether it is a folder that no Chroma of this process has open."""
-        return self.path is not None and not _is_open(self.path)
+        """Return whether the Chroma that a client of a folder speaks to is still the one that has it open."""
+        return self.path is None or current_system(client) is not None
 
     def discard_client(self, client: Client) -> None:
         """Drop the Chroma that has the folder open, so that the next client gets a new one.
 
-        After a write that failed for want of room, Chroma keeps a transaction open for which all later ones wait.
+        After a write that failed for lack of room, Chroma keeps a transaction open for which all later ones wait.
         """
-        system = _system_of(client)
-        if system is not None:
-            kept = type(client)
-            kept._identifier_to_system.pop(client._identifier, None)
-            kept._identifier_to_refcount.pop(client._identifier, None)
-            system.stop()
-            if self.path is not None:
-                wait_until_closed(self.path)
+        if stop_system(client) and self.path is not None:
+            wait_until_closed(self.path)
 
     def disconnect(self, client: Client) -> None:
-        """Close a client and, with the last one of a folder, let other processes have it."""
+        """Close a client and, with the last one of a folder, let other processes open it."""
         try:
-            # Chroma counts clients by folder, and would count one of an abandoned Chroma against the new one.
+            # Chroma counts clients by folder, and would count one of a discarded Chroma against the new one.
             if self.is_current(client):
                 client.close()
-                if self.path is not None and not _is_open(self.path) and wait_until_closed(self.path):
+                if self.path is not None and not has_clients(self.path) and wait_until_closed(self.path):
                     forget(self.path)
         finally:
             if self.path is not None:
                 release(self.path)
 
     @contextmanager
-    def translate_errors(self, doing: str) -> Iterator[None]:
-        """Turn whatever Chroma raises into a `StoreError` that says where and what to do."""
+    def translate_errors(self, action: str) -> Iterator[None]:
+        """Turn whatever Chroma raises into a `StoreError` that says where, and what to do.
+
+        Args:
+            action: What Chroma is asked for, as a past participle: "read", "written".
+        """
         try:
             yield
         except StoreError:
             raise
         except BaseException as error:
-            # A panic of Chroma's Rust part is no `Exception`.
+            # A panic of Chroma's Rust part is not an `Exception`.
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            raise ChromaError(f"The memory in {self} could not be {doing}: {error}. {self._advice()}") from error
+            raise ChromaError(f"The memory in {self} could not be {action}: {error}. {self._advice()}") from error
 
     def _advice(self) -> str:
         if self.url is not None:
@@ -147,11 +153,11 @@ class StoreLocation:
 
     def _address(self) -> tuple[str, int, bool]:
         parts = urlsplit(str(self.url))
-        secure = parts.scheme == "https"
-        return str(parts.hostname), parts.port or (443 if secure else 8000), secure
+        is_secure = parts.scheme == "https"
+        return str(parts.hostname), parts.port or (443 if is_secure else _DEFAULT_PORT), is_secure
 
 
-def _is_address(url: str) -> bool:
+def _is_http_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -171,37 +177,15 @@ def _open_folder(path: Path) -> ClientAPI:
 
     acquire(path)
     try:
-        if not is_tracked(path) and not _is_open(path):
-            restore_torn(path)
+        if not has_clients(path):
+            check_schema(path)
+            if not is_tracked(path):
+                restore_torn(path)
         check_files(path)
         return chromadb.PersistentClient(path, _settings())
     except BaseException:
-        if not _is_open(path):
+        if not has_clients(path):
             forget(path)
-        _forget_system(path)
+        forget_failed_system(path)
         release(path)
         raise
-
-
-def _system_of(client: Client) -> Any:
-    """Return the system that a client speaks to, None if Chroma keeps another for its folder by now."""
-    from chromadb.api import ServerAPI
-
-    server: Any = ServerAPI
-    system = type(client)._identifier_to_system.get(client._identifier)
-    return system if system is not None and system.instance(server) is client._server else None
-
-
-def _is_open(path: Path) -> bool:
-    """Tell whether a Chroma of this process has a folder open, for a store or for somebody else."""
-    from chromadb.api.shared_system_client import SharedSystemClient
-
-    return str(path) in SharedSystemClient._identifier_to_refcount
-
-
-def _forget_system(path: Path) -> None:
-    """Drop the broken system that Chroma keeps after a failed opening, so that a repaired folder opens."""
-    from chromadb.api.shared_system_client import SharedSystemClient
-
-    if not _is_open(path):
-        SharedSystemClient._identifier_to_system.pop(str(path), None)

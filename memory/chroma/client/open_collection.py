@@ -1,4 +1,4 @@
-"""Opening a collection: its format, the length of its vectors, and the process that may use it."""
+"""Open a collection: check its format, vector length and process, and set how often its HNSW index is written."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import threading
+import weakref
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from math import isqrt
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from ....contract import StoreError
 from ....contract.sync_async import maybe_await, run_sync
+from ..chroma_internals import check_chroma
 from ..disk.folder_lock import reset_after_fork
 from ..disk.hnsw_backup import HnswBackup, hnsw_backup
-from ..embedding import blank
+from ..embedding import placeholder_vector
 from ..rows import Namespace, is_namespace_row, namespace_metadata, parse_namespace
 from .location import StoreLocation
 
@@ -23,30 +25,33 @@ if TYPE_CHECKING:
     from chromadb.api.collection_configuration import CreateHNSWConfiguration
 
 FORMAT = 3
-"""Version of the layout of rows. Older ones are raised when opened, and their items read as they lie.
+"""Version of the layout of rows. Older collections are upgraded when opened; their items stay as they are and are read.
 
-Version 1 told namespaces by their documents alone. Up to version 2 items were documents, and longer texts could be
-sieved.
+Version 1 told namespaces by their documents alone. Up to version 2 items were documents, and longer texts were among
+the metadata for filters.
 """
 
-_FINDS_SPACES = 2
+_NAMESPACE_METADATA_FORMAT = 2
+"""The first format in which the rows of namespaces have metadata."""
 _NO_INDEX_DIMS = 2
-_GRAPH: CreateHNSWConfiguration = {"max_neighbors": 32, "ef_construction": 200, "ef_search": 200}
-"""A denser graph than Chroma's default, which loses neighbours where a tenth or more of the vectors are equal."""
+"""Length of the vectors of a store without an index, all of them placeholders."""
+_HNSW: CreateHNSWConfiguration = {"max_neighbors": 32, "ef_construction": 200, "ef_search": 200}
+"""More links than Chroma's default, which loses neighbours where a tenth or more of the vectors are equal."""
 _MIN_SYNC_THRESHOLD, _MAX_SYNC_THRESHOLD = 100, 1000
-"""After how many rows Chroma writes its graph: in a small collection, and at most. See `_tune_sync_threshold`."""
-_NEAR = 1.5
-"""By what factor the present number may be off."""
-_REQUESTS = 8
-"""More at once only make the HTTP client open and close connections: with a hundred, ten times the work."""
+"""After how many rows Chroma writes its HNSW index: in a small collection, and at most. See `_tune_sync_threshold`."""
+_THRESHOLD_TOLERANCE = 1.5
+"""Factor by which the present threshold may be off before it is changed."""
+_MAX_REQUESTS = 8
+"""Requests to a server under way at once. More only make the HTTP client open and close connections: with a hundred,
+ten times the work."""
 _log = logging.getLogger(__name__)
 _opening = threading.Lock()
-"""Chroma keeps one system a folder and does not guard its making against two threads."""
+"""Chroma keeps one system per folder and does not guard its creation against two threads."""
 
-_used = False
-"""Whether the Chroma inside this process was ever at work in it."""
-_lost = False
-"""Whether this process was forked from one where it was: Chroma waits here for threads that did not come along."""
+_chroma_started = False
+"""Whether the embedded Chroma was ever started in this process."""
+_forked_after_start = False
+"""Whether this process was forked from one where it was: Chroma waits here for threads that the fork left behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,194 +59,224 @@ class OpenCollection:
     """An open collection."""
 
     client: Any
-    """What it was opened with: Chroma's client that waits, or the one that is awaited."""
-    rows: Any
-    """Chroma's collection; Chroma's annotations refuse plain lists of floats."""
+    """Chroma's client that it was opened with, synchronous or asynchronous."""
+    collection: Any
+    """Chroma's collection, untyped because Chroma's annotations refuse plain lists of floats."""
     dims: int
     """Length of its vectors."""
-    batch: int
-    """How many rows one write may hold."""
-    gate: asyncio.Semaphore | None = None
-    """How many requests may be under way at once, for the client that is awaited."""
-    copies: HnswBackup | None = None
-    """What keeps a folder's graphs from being torn."""
-    crowded: set[Namespace] = field(default_factory=set)
-    """Prefixes under which many rows were found."""
+    max_batch: int
+    """Maximum number of rows of one write."""
+    requests: asyncio.Semaphore | None = None
+    """Limit of requests under way at once, for an asynchronous client."""
+    backup: HnswBackup | None = None
+    """Copies that keep a folder's HNSW indexes from being torn."""
+    large_prefixes: set[Namespace] = field(default_factory=set)
+    """Namespace prefixes under which many rows were found."""
 
-    def writing(self, rows: int) -> AbstractContextManager[None]:
-        """Return the context in which some rows are written."""
-        if self.copies is None:
+    def guard_write(self, rows: int) -> AbstractContextManager[None]:
+        """Return the context in which a number of rows is written."""
+        if self.backup is None:
             return nullcontext()
-        return self.copies.guarded(self.rows.name, _often(self.rows), rows)
+        return self.backup.guarded(self.collection.name, _sync_threshold(self.collection), rows)
 
 
-def open_location(place: StoreLocation, dims: int | None) -> OpenCollection:
-    """Open a collection, or make it.
+def open_location(location: StoreLocation, dims: int | None) -> OpenCollection:
+    """Open a collection, or create it.
 
     Args:
-        place: Where it lies.
+        location: Where it is.
         dims: Length of the vectors to be stored; None for a store without an index, which takes any.
 
     Raises:
         StoreError: If it cannot be opened, is open in another process, was made by something else or by a
             later version, or holds other vectors.
     """
-    global _used
-    if _lost and place.url is None:
+    global _chroma_started
+    if _forked_after_start and location.url is None:
         raise StoreError(
-            f"The memory in {place} cannot be opened: this process was forked from one that had used Chroma, where "
+            f"The memory in {location} cannot be opened: this process was forked from one that had used Chroma, where "
             "it would hang. Start the process with `spawn` or `forkserver`, or use a server (`chroma run`, then url)."
         )
-    with _opening, place.translate_errors("opened"):
-        _used = _used or place.url is None
-        shut, opened = place.is_closed, _connected(place, dims)
-        if not shut or not _is_new_pace(place, opened):
+    with _opening, location.translate_errors("opened"):
+        if location.url is None:
+            _chroma_started = True
+            check_chroma()
+        was_closed, opened = location.is_closed, _connect(location, dims)
+        if not was_closed or not _update_sync_threshold(location, opened):
             return opened
-        # Chroma hears of it when it opens the folder.
-        place.disconnect(opened.client)
-        return _connected(place, dims)
+        # Chroma reads a new threshold when it opens the folder.
+        location.disconnect(opened.client)
+        return _connect(location, dims)
 
 
-def _connected(place: StoreLocation, dims: int | None) -> OpenCollection:
-    client = place.connect()
+def _connect(location: StoreLocation, dims: int | None) -> OpenCollection:
+    client = location.connect()
     try:
-        return run_sync(_open(client, place, dims))
+        return run_sync(_open(client, location, dims))
     except BaseException:
-        place.disconnect(client)
+        location.disconnect(client)
         raise
 
 
-def _is_new_pace(place: StoreLocation, opened: OpenCollection) -> bool:
-    """Settle the pace of a folder; where it cannot be written, as on a full disk, reading is to go on."""
+def _update_sync_threshold(location: StoreLocation, opened: OpenCollection) -> bool:
+    """Return whether the folder must be opened again; one that cannot be written, as on a full disk, is still read."""
     try:
-        return run_sync(_tune_sync_threshold(opened.rows))
+        return run_sync(_tune_sync_threshold(opened.collection))
     except Exception as error:
-        _log.warning("How often Chroma writes the graph in %s could not be settled: %s", place, error)
-        place.discard_client(opened.client)
+        _log.warning("How often Chroma writes the vector index in %s could not be set: %s", location, error)
+        location.discard_client(opened.client)
         return True
 
 
-async def open_location_async(place: StoreLocation, dims: int | None) -> OpenCollection:
-    """Open a collection of a server as `open_place` does, for the event loop that runs."""
-    with place.translate_errors("opened"):
-        opened = await _open(await place.connect_async(), place, dims)
-        return replace(opened, gate=asyncio.Semaphore(_REQUESTS))
+async def open_location_async(location: StoreLocation, dims: int | None) -> OpenCollection:
+    """Open a collection of a server as `open_location` does, for the running event loop."""
+    with location.translate_errors("opened"):
+        opened = await _open(await location.connect_async(), location, dims)
+        return replace(opened, requests=asyncio.Semaphore(_MAX_REQUESTS))
 
 
-def close_location(place: StoreLocation, opened: OpenCollection) -> None:
-    """Release a collection; what a process kept for itself is dropped."""
-    with _opening, place.translate_errors("closed"):
+def close_location(location: StoreLocation, opened: OpenCollection) -> None:
+    """Close a collection; an ephemeral one is deleted."""
+    with _opening, location.translate_errors("closed"):
         try:
-            if place.ephemeral:
-                opened.client.delete_collection(place.collection)
+            if location.is_ephemeral:
+                opened.client.delete_collection(location.collection)
         finally:
-            place.disconnect(opened.client)
+            location.disconnect(opened.client)
 
 
-def discard_location(place: StoreLocation, opened: OpenCollection) -> None:
-    """Leave a folder whose Chroma has failed, for it to be opened anew by whoever comes next."""
+def discard_location(location: StoreLocation, opened: OpenCollection) -> None:
+    """Leave a folder whose Chroma has failed, so that the next opening starts a new one."""
     with _opening:
-        place.discard_client(opened.client)
-        place.disconnect(opened.client)
+        location.discard_client(opened.client)
+        location.disconnect(opened.client)
 
 
-async def _open(client: Any, place: StoreLocation, dims: int | None) -> OpenCollection:
-    copies = hnsw_backup(place.path) if place.path else None
-    found = await _get_or_create(client, place, dims)
-    if copies:
-        await _catch_up(found, copies)
-    held = await _dims(found, place)
-    if dims not in (None, held):
-        if await maybe_await(found.count()):
+class LoopCollections:
+    """One open collection of a server per event loop: an asynchronous client works only in the loop it was made in."""
+
+    def __init__(self, location: StoreLocation, dims: int | None) -> None:
+        self._location = location
+        self._dims = dims
+        self._opened: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, OpenCollection] = weakref.WeakKeyDictionary()
+        self._opening: dict[asyncio.AbstractEventLoop, asyncio.Task[OpenCollection]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._opened or self._opening)
+
+    async def get(self) -> OpenCollection:
+        """Return the collection of the running loop; concurrent tasks share one opening."""
+        loop = asyncio.get_running_loop()
+        if loop in self._opened:
+            return self._opened[loop]
+        if loop not in self._opening:
+            self._opening[loop] = loop.create_task(self._open(loop))
+        return await asyncio.shield(self._opening[loop])
+
+    async def _open(self, loop: asyncio.AbstractEventLoop) -> OpenCollection:
+        try:
+            self._opened[loop] = await open_location_async(self._location, self._dims)
+            return self._opened[loop]
+        finally:
+            del self._opening[loop]
+
+
+async def _open(client: Any, location: StoreLocation, dims: int | None) -> OpenCollection:
+    backup = hnsw_backup(location.path) if location.path else None
+    collection = await _get_or_create(client, location, dims)
+    if backup:
+        await _sync_overdue(collection, backup)
+    stored_dims = await _check_format(collection, location)
+    if dims not in (None, stored_dims):
+        if await maybe_await(collection.count()):
             raise StoreError(
-                f"The collection {place.collection!r} in {place} holds vectors of {held} numbers, the index says "
-                f"dims={dims}. Give the embedding it was made with, or another folder or collection."
+                f"The collection {location.collection!r} in {location} holds vectors of {stored_dims} numbers, the "
+                f"index says dims={dims}. Give the embedding it was made with, or another folder or collection."
             )
-        await maybe_await(client.delete_collection(place.collection))
-        found = await _get_or_create(client, place, dims)
-        held = await _dims(found, place)
-    return OpenCollection(client, found, held, await maybe_await(client.get_max_batch_size()), copies=copies)
+        await maybe_await(client.delete_collection(location.collection))
+        collection = await _get_or_create(client, location, dims)
+        stored_dims = await _check_format(collection, location)
+    max_batch = await maybe_await(client.get_max_batch_size())
+    return OpenCollection(client, collection, stored_dims, max_batch, backup=backup)
 
 
-async def _get_or_create(client: Any, place: StoreLocation, dims: int | None) -> Any:
+async def _get_or_create(client: Any, location: StoreLocation, dims: int | None) -> Any:
     # A server cannot be opened anew when its memory has grown.
-    hnsw: CreateHNSWConfiguration = {
-        "space": "cosine",
-        "sync_threshold": _MAX_SYNC_THRESHOLD if place.url else _MIN_SYNC_THRESHOLD,
-    }
+    threshold = _MAX_SYNC_THRESHOLD if location.url else _MIN_SYNC_THRESHOLD
+    hnsw: CreateHNSWConfiguration = {"space": "cosine", "sync_threshold": threshold}
     if dims:
-        hnsw |= _GRAPH
-    made = client.get_or_create_collection(
-        place.collection,
+        hnsw |= _HNSW
+    collection = client.get_or_create_collection(
+        location.collection,
         configuration={"hnsw": hnsw},
         metadata={"hef:format": FORMAT, "hef:dims": dims or _NO_INDEX_DIMS},
         embedding_function=None,
     )
-    return await maybe_await(made)
+    return await maybe_await(collection)
 
 
-async def _tune_sync_threshold(found: Any) -> bool:
-    """Settle how often Chroma writes its graph, and tell whether that is new.
+async def _tune_sync_threshold(collection: Any) -> bool:
+    """Set how often Chroma writes its HNSW index by the number of rows, and return whether that changes it.
 
-    Each write of Chroma reads all rows again that the graph on the disk lacks, which at its own 1,000 takes several
-    times as long as the write; and writing a graph takes the longer the more rows there are. The sum of both is least
+    Each write of Chroma reads all rows again that the index on disk lacks, which at its default of 1,000 takes several
+    times as long as the write; and writing an index takes the longer the more rows there are. The sum of both is least
     near the square root of the rows.
     """
-    wanted = min(_MAX_SYNC_THRESHOLD, max(_MIN_SYNC_THRESHOLD, isqrt(await maybe_await(found.count()))))
-    if wanted / _NEAR < _often(found) < wanted * _NEAR:
+    threshold = min(_MAX_SYNC_THRESHOLD, max(_MIN_SYNC_THRESHOLD, isqrt(await maybe_await(collection.count()))))
+    if threshold / _THRESHOLD_TOLERANCE < _sync_threshold(collection) < threshold * _THRESHOLD_TOLERANCE:
         return False
-    await maybe_await(found.modify(configuration={"hnsw": {"sync_threshold": wanted}}))
+    await maybe_await(collection.modify(configuration={"hnsw": {"sync_threshold": threshold}}))
     return True
 
 
-async def _catch_up(found: Any, copies: HnswBackup) -> None:
-    """Let Chroma write its graph now, where that is due, so that no later reading does: its copy would be too old."""
-    if copies.is_due(found.name, _often(found)):
-        with copies.guarded(found.name, _often(found)):
-            await maybe_await(found.get(limit=1, include=[]))
+async def _sync_overdue(collection: Any, backup: HnswBackup) -> None:
+    """Let Chroma write its index now, if it is due, so that no later read does: its copy would be too old."""
+    threshold = _sync_threshold(collection)
+    if backup.is_due(collection.name, threshold):
+        with backup.guarded(collection.name, threshold):
+            await maybe_await(collection.get(limit=1, include=[]))
 
 
-def _often(found: Any) -> int:
-    return int(found.configuration_json["hnsw"]["sync_threshold"])
+def _sync_threshold(collection: Any) -> int:
+    return int(collection.configuration_json["hnsw"]["sync_threshold"])
 
 
-async def _dims(found: Any, place: StoreLocation) -> int:
-    kept = found.metadata or {}
-    version = kept.get("hef:format")
+async def _check_format(collection: Any, location: StoreLocation) -> int:
+    """Check the format of a collection, upgrade an older one, and return the length of its vectors."""
+    metadata = collection.metadata or {}
+    version = metadata.get("hef:format")
     if not isinstance(version, int) or version < 1:
         raise StoreError(
-            f"The collection {found.name!r} in {place} was not made by ChromaStore. Give another folder or collection."
+            f"The collection {collection.name!r} in {location} was not made by ChromaStore. Give another folder or "
+            "collection."
         )
     if version > FORMAT:
         raise StoreError(
-            f"The collection {found.name!r} in {place} was made by a later version of HEF (format {version}; this "
-            f"one reads up to {FORMAT}). Update HEF, or give another folder or collection."
+            f"The collection {collection.name!r} in {location} was made by a later version of HEF (format {version}; "
+            f"this one reads up to {FORMAT}). Update HEF, or give another folder or collection."
         )
-    dims = int(kept["hef:dims"])
+    dims = int(metadata["hef:dims"])
+    if version < _NAMESPACE_METADATA_FORMAT:
+        await _add_namespace_metadata(collection, dims)
     if version < FORMAT:
-        await _raise_format(found, kept, dims)
+        await maybe_await(collection.modify(metadata={**metadata, "hef:format": FORMAT}))
     return dims
 
 
-async def _raise_format(found: Any, kept: dict[str, Any], dims: int) -> None:
-    if kept["hef:format"] < _FINDS_SPACES:
-        await _find_spaces(found, dims)
-    await maybe_await(found.modify(metadata={**kept, "hef:format": FORMAT}))
-
-
-async def _find_spaces(found: Any, dims: int) -> None:
+async def _add_namespace_metadata(collection: Any, dims: int) -> None:
     """Give the rows of namespaces the metadata they are found by; an interrupted run is done again."""
-    spaces = await maybe_await(found.get(where={"space": True}, include=["documents"]))
-    for row, document in zip(spaces["ids"], spaces["documents"], strict=True):
+    found = await maybe_await(collection.get(where={"space": True}, include=["documents"]))
+    for row, document in zip(found["ids"], found["documents"], strict=True):
         if is_namespace_row(row):
             metadata = namespace_metadata(parse_namespace(document))
-            await maybe_await(found.upsert(row, [list(blank(row, dims))], [metadata], [document]))
+            vector = list(placeholder_vector(row, dims))
+            await maybe_await(collection.upsert(row, [vector], [metadata], [document]))
 
 
 def _after_fork() -> None:
-    global _opening, _lost
+    global _opening, _forked_after_start
     _opening = threading.Lock()
-    _lost = _lost or _used
+    _forked_after_start = _forked_after_start or _chroma_started
     reset_after_fork()
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ....contract.sync_async import maybe_await
-from ..embedding import Vector, blank
-from ..expiry import is_expired, now
+from ..embedding import Vector, placeholder_vector
 from ..filters import Clause
 from ..rows import EXPIRES, Metadata, Namespace, Record
+from ..ttl import is_expired, now
 from .location import StoreLocation
 from .open_collection import OpenCollection
 
@@ -23,8 +23,11 @@ RowData: TypeAlias = dict[str, tuple[Metadata, str | None]]
 """Metadata and document of rows, by id."""
 
 _PAGE = 5000
-_REMEMBERED = 10_000
-_NOT_BARE: Clause = {"bare": {"$ne": True}}
+"""Rows whose vectors are read at once."""
+_MAX_LARGE_PREFIXES = 10_000
+"""Namespace prefixes that are remembered as large; beyond, all are forgotten."""
+_HAS_VECTOR: Clause = {"bare": {"$ne": True}}
+"""Condition on rows with a vector of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +45,25 @@ class Row:
 
 
 class Table:
-    """An open collection, with Chroma's failures as `StoreError`; waits or is awaited as its client is."""
+    """An open collection with Chroma's errors as `StoreError`; with a synchronous client nothing is left to await."""
 
-    def __init__(self, place: StoreLocation, opened: OpenCollection) -> None:
-        self._place = place
+    def __init__(self, location: StoreLocation, opened: OpenCollection) -> None:
+        self._location = location
         self._opened = opened
 
     async def get(self, ids: Sequence[str]) -> RowData:
         """Return metadata and document of the rows that exist, by id."""
-        found: RowData = {}
-        for some in self._batches(list(dict.fromkeys(ids))):
-            found |= _held(await self._read(ids=some, include=["metadatas", "documents"]))
-        return found
+        rows: RowData = {}
+        for batch in self._batches(list(dict.fromkeys(ids))):
+            rows |= _row_data(await self._read(ids=batch, include=["metadatas", "documents"]))
+        return rows
 
     async def records(self, ids: Sequence[str]) -> dict[str, Record]:
         """Return the items that exist and have not expired, by the id of their first row."""
-        return alive(await self.get(ids))
+        return unexpired(await self.get(ids))
 
     async def expired(self) -> list[str]:
-        """Return the ids of the first rows of the items that have expired and still lie there."""
+        """Return the ids of the first rows of the items that have expired and are not yet deleted."""
         return await self.ids({EXPIRES: {"$lte": now()}})
 
     async def ids(self, where: Clause | None, limit: int | None = None) -> list[str]:
@@ -77,9 +80,9 @@ class Table:
         return list(rows["ids"]), rows["embeddings"]
 
     async def rows_with_vectors(self, where: Clause | None, limit: int) -> tuple[NDArray[Any], RowData]:
-        """Return vectors of the first rows that meet a condition, and in the same order what else they hold."""
+        """Return vectors of the first rows that meet a condition, and in the same order their other data."""
         rows = await self._read(where=where, include=["embeddings", "metadatas", "documents"], limit=limit)
-        return rows["embeddings"], _held(rows)
+        return rows["embeddings"], _row_data(rows)
 
     async def all_vectors(self, where: Clause | None) -> AsyncIterator[tuple[list[str], NDArray[Any]]]:
         """Yield ids and vectors of all rows that meet a condition, some thousands at a time."""
@@ -89,82 +92,87 @@ class Table:
                 return
             yield list(rows["ids"]), rows["embeddings"]
 
-    def is_crowded(self, prefix: Namespace) -> bool:
-        """Tell whether many rows lay under a prefix before; they may be gone since."""
-        return prefix in self._opened.crowded
+    def is_large(self, prefix: Namespace) -> bool:
+        """Return whether many rows were under a prefix before; they may be gone since."""
+        return prefix in self._opened.large_prefixes
 
-    def crowd(self, prefix: Namespace) -> None:
-        """Remember that many rows lie under a prefix."""
-        if len(self._opened.crowded) >= _REMEMBERED:
-            self._opened.crowded.clear()
-        self._opened.crowded.add(prefix)
+    def mark_large(self, prefix: Namespace) -> None:
+        """Remember that many rows are under a prefix."""
+        if len(self._opened.large_prefixes) >= _MAX_LARGE_PREFIXES:
+            self._opened.large_prefixes.clear()
+        self._opened.large_prefixes.add(prefix)
 
     async def nearest(self, where: Clause | None, vector: Vector, count: int) -> list[tuple[str, float]]:
-        """Return about the `count` most similar rows and their cosine similarity, by Chroma's graph.
+        """Return about the `count` most similar rows and their cosine similarity, by Chroma's HNSW index.
 
-        The graph is approximate: among many equal vectors it may return fewer rows than there are.
+        The index is approximate: among many equal vectors it may return fewer rows than there are.
         """
-        sieve = _NOT_BARE if where is None else {"$and": [where, _NOT_BARE]}
-        with self._place.translate_errors("read"):
-            call = self._opened.rows.query(
-                query_embeddings=[list(vector)], n_results=count, where=sieve, include=["distances"]
+        condition = _HAS_VECTOR if where is None else {"$and": [where, _HAS_VECTOR]}
+        with self._location.translate_errors("read"):
+            result = await self._limited(
+                self._opened.collection.query(
+                    query_embeddings=[list(vector)], n_results=count, where=condition, include=["distances"]
+                )
             )
-            found = await self._answer(call)
-        return [
-            (row, min(1.0, 1 - distance)) for row, distance in zip(found["ids"][0], found["distances"][0], strict=True)
-        ]
+        ids, distances = result["ids"][0], result["distances"][0]
+        return [(row, min(1.0, 1 - distance)) for row, distance in zip(ids, distances, strict=True)]
 
     async def write(self, rows: Sequence[Row]) -> None:
         """Insert or replace rows, in as few commits as Chroma allows."""
         dims = self._opened.dims
-        with self._place.translate_errors("written"):
-            for some in self._batches(rows):
-                with self._opened.writing(len(some)):
-                    call = self._opened.rows.upsert(
-                        ids=[row.id for row in some],
-                        embeddings=[list(blank(row.id, dims) if row.vector is None else row.vector) for row in some],
-                        metadatas=[row.metadata for row in some],
-                        documents=[row.document for row in some],
-                    )
-                    await self._answer(call)
+        for batch in self._batches(rows):
+            vectors = [placeholder_vector(row.id, dims) if row.vector is None else row.vector for row in batch]
+            await self._write(
+                "upsert",
+                ids=[row.id for row in batch],
+                embeddings=[list(vector) for vector in vectors],
+                metadatas=[row.metadata for row in batch],
+                documents=[row.document for row in batch],
+            )
 
     async def update_metadata(self, metadata: Mapping[str, Metadata]) -> None:
         """Set single metadata of rows, by id; rows that do not exist are passed over."""
-        with self._place.translate_errors("written"):
-            for some in self._batches(list(metadata)):
-                with self._opened.writing(len(some)):
-                    await self._answer(self._opened.rows.update(ids=some, metadatas=[metadata[row] for row in some]))
+        for batch in self._batches(list(metadata)):
+            await self._write("update", ids=batch, metadatas=[metadata[row] for row in batch])
 
     async def delete(self, ids: Sequence[str]) -> None:
         """Delete rows; those that do not exist are passed over."""
-        with self._place.translate_errors("written"):
-            for some in self._batches(list(ids)):
-                with self._opened.writing(len(some)):
-                    await self._answer(self._opened.rows.delete(ids=some))
+        for batch in self._batches(list(ids)):
+            await self._write("delete", ids=batch)
+
+    async def _write(self, method: str, ids: Sequence[str], **columns: Any) -> None:
+        with self._location.translate_errors("written"), self._opened.guard_write(len(ids)):
+            await self._limited(getattr(self._opened.collection, method)(ids=ids, **columns))
 
     async def _count(self) -> int:
-        with self._place.translate_errors("read"):
-            return int(await self._answer(self._opened.rows.count()))
+        with self._location.translate_errors("read"):
+            return int(await self._limited(self._opened.collection.count()))
 
-    async def _read(self, **wanted: Any) -> Any:
-        with self._place.translate_errors("read"):
-            return await self._answer(self._opened.rows.get(**wanted))
+    async def _read(self, **arguments: Any) -> Any:
+        with self._location.translate_errors("read"):
+            return await self._limited(self._opened.collection.get(**arguments))
 
-    async def _answer(self, call: Any) -> Any:
-        if self._opened.gate is None:
+    async def _limited(self, call: Any) -> Any:
+        """Return what a call of Chroma's collection gives, an asynchronous one within the limit of requests."""
+        if self._opened.requests is None:
             return await maybe_await(call)
-        async with self._opened.gate:
+        async with self._opened.requests:
             return await maybe_await(call)
 
-    def _batches(self, of: Sequence[_T]) -> Iterator[Sequence[_T]]:
-        return (of[start : start + self._opened.batch] for start in range(0, len(of), self._opened.batch))
+    def _batches(self, rows: Sequence[_T]) -> Iterator[Sequence[_T]]:
+        size = self._opened.max_batch
+        return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
-def alive(held: RowData) -> dict[str, Record]:
-    """Return the items that first rows hold and that have not expired, by the id of the row."""
-    return {row: Record.of(*one) for row, one in held.items() if not is_expired(one[0])}
+def unexpired(rows: RowData) -> dict[str, Record]:
+    """Return the items of first rows that have not expired, by the id of the row."""
+    return {
+        row: Record.from_row(metadata, document)
+        for row, (metadata, document) in rows.items()
+        if not is_expired(metadata)
+    }
 
 
-def _held(rows: Any) -> RowData:
-    held = zip(rows["metadatas"], rows["documents"], strict=True)
-    return dict(zip(rows["ids"], ((dict(metadata or {}), text) for metadata, text in held), strict=True))
+def _row_data(result: Any) -> RowData:
+    columns = zip(result["ids"], result["metadatas"], result["documents"], strict=True)
+    return {row: (dict(metadata or {}), document) for row, metadata, document in columns}

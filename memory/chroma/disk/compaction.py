@@ -1,141 +1,145 @@
-"""Compaction: leave nothing in a folder's files of what was deleted.
+"""Compaction: rewrite a folder's files so that nothing of what was deleted is left in them.
 
 Chroma deletes rows, but their words stay in SQLite's free pages, in its full-text index and in the queue of
-writes, and their vectors in the graph's files; a deleted collection leaves its graph behind as a whole. So
-what is kept is copied to a new collection, the two change names in one transaction, the old one is
-dropped, and SQLite writes its file anew. Wherever that stops, the folder holds one whole collection under its
-name; a mark in the folder tells that work is left, and it is done again from the start.
+writes, and their vectors in the files of the HNSW index; a deleted collection leaves its entire index behind. So
+the rows that remain are copied to a new collection, the two swap names in one transaction, the old one is
+dropped, and SQLite rewrites its file. Wherever that stops, the folder holds one complete collection under its
+name; a mark in the folder says that work is left, and it is done again from the start.
 """
 
 from __future__ import annotations
 
 import logging
 import shutil
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from ....contract import StoreError
 from ....contract.progress import Progress
+from ..chroma_internals import open_database, purge_deleted, rename_collections, segment_ids
 from ..client.location import StoreLocation
 from ..client.open_collection import OpenCollection, close_location, discard_location, open_location
-from ..embedding import blank
+from ..embedding import placeholder_vector
 from .folder_lock import exclusive
 from .hnsw_backup import drop_copies
 from .hnsw_files import blank_unused
-from .sqlite_release import DATABASE, wait_until_closed
 
 _log = logging.getLogger(__name__)
 _MARK = "erasing"
+"""Name of the file that marks a folder with deleted rows that are still to be purged."""
 _PAGE = 1000
-_PATIENCE_S = 30.0
-_FEWEST = 2
+"""Rows that are copied at once."""
+_MIN_SYNC_THRESHOLD = 2
+"""The smallest `sync_threshold` that Chroma takes, so the fewest rows that make it write an index."""
 _FIELDS = ("ids", "embeddings", "metadatas", "documents")
 
 FILLER_ROW_ID = "/"
-"""Id of a row that belongs to nothing, where an emptied graph would have none."""
+"""Id of a row that belongs to nothing, where an emptied index would have none."""
 
 
-def mark_for_compaction(place: StoreLocation) -> None:
+def mark_for_compaction(location: StoreLocation) -> None:
     """Mark a folder, before anything is deleted, as one that `compact` must still rewrite."""
-    if place.path is not None:
-        with place.translate_errors("marked"):
-            (place.path / _MARK).touch()
+    if location.path is not None:
+        with location.translate_errors("marked"):
+            (location.path / _MARK).touch()
 
 
-def resume_compaction(place: StoreLocation) -> None:
-    """Compact a folder in which erasing was broken off; do nothing elsewhere.
+def resume_compaction(location: StoreLocation) -> None:
+    """Compact a folder in which erasing was interrupted; do nothing elsewhere.
 
-    Where that fails, the folder is as whole as before, so it is put off to the next time.
+    Where that fails, the folder is as intact as before, so it is put off to the next time.
     """
-    if place.path is None or not (place.path / _MARK).exists():
+    if location.path is None or not (location.path / _MARK).exists():
         return
     try:
-        compact(place)
+        compact(location)
     except StoreError as error:
-        _log.warning("Traces of what was deleted are still in %s: %s", place, error)
+        _log.warning("Traces of what was deleted are still in %s: %s", location, error)
 
 
-def compact(place: StoreLocation, report: Progress | None = None) -> None:
+def compact(location: StoreLocation, report: Progress | None = None) -> None:
     """Rewrite the collection and the files of a folder that nobody has open; elsewhere do nothing.
 
     Takes as long as writing all rows again, and for that time twice the room on the disk.
 
     Args:
-        place: Where the collection lies.
+        location: Where the collection is.
         report: Receives the progress.
 
     Raises:
         StoreError: If the folder cannot be written or another process or store has it open.
     """
-    path = place.path
+    path = location.path
     if path is None:
         return
-    with place.translate_errors("compacted"), exclusive(path):
-        with _open(place) as opened:
-            _drop(opened, _copying(place), _retired(place))
-            copy = _copy(opened, _copying(place), report)
-            old = str(opened.rows.id)
-        _exchange(path, old, str(copy.id), place)
-        with _open(place) as opened:
-            _drop(opened, _retired(place))
-        _scrub(path)
+    with location.translate_errors("compacted"), exclusive(path):
+        with _open(location) as opened:
+            _drop(opened, _copy_name(location), _retired_name(location))
+            copy = _copy(opened, _copy_name(location), report)
+            new_names = {
+                str(opened.collection.id): _retired_name(location),
+                str(copy.id): location.collection,
+            }
+        _swap_names(path, new_names)
+        with _open(location) as opened:
+            _drop(opened, _retired_name(location))
+        _purge(path)
         (path / _MARK).unlink(missing_ok=True)
 
 
 @contextmanager
-def _open(place: StoreLocation) -> Iterator[OpenCollection]:
-    opened = open_location(place, None)
+def _open(location: StoreLocation) -> Iterator[OpenCollection]:
+    opened = open_location(location, None)
     try:
         yield opened
     except BaseException:
-        discard_location(place, opened)
+        discard_location(location, opened)
         raise
-    close_location(place, opened)
+    close_location(location, opened)
 
 
-def _copying(place: StoreLocation) -> str:
-    return f"{place.collection}-copying"
+def _copy_name(location: StoreLocation) -> str:
+    return f"{location.collection}-copying"
 
 
-def _retired(place: StoreLocation) -> str:
-    return f"{place.collection}-retired"
+def _retired_name(location: StoreLocation) -> str:
+    return f"{location.collection}-retired"
 
 
 def _drop(opened: OpenCollection, *names: str) -> None:
-    there = {found.name for found in opened.client.list_collections()}
-    for name in there.intersection(names):
+    existing = {collection.name for collection in opened.client.list_collections()}
+    for name in existing.intersection(names):
         opened.client.delete_collection(name)
 
 
 def _copy(opened: OpenCollection, name: str, report: Progress | None) -> Any:
-    """Copy all rows in their order, which is the order of listings, so that the new graph is on the disk.
+    """Copy all rows in their order, which is the order of listings, so that the new index is on the disk.
 
-    One that was never written is made anew at each opening, at the size of its first hundred rows and
-    filled with whatever the process had in that memory before, forgotten words among it. Chroma writes a graph
+    An index that was never written is made anew at each opening, at the size of its first hundred rows and
+    filled with whatever the process had in that memory before, forgotten words among it. Chroma writes an index
     every `sync_threshold` rows, two or more, and makes one that is empty anew, too; hence the filler. Here it does
-    so once, after the last row: each time it writes all of it.
+    so once, after the last row, since each time it writes all of it.
     """
-    source = opened.rows
+    source = opened.collection
     hnsw, total = source.configuration_json["hnsw"], source.count()
-    page = min(_PAGE, opened.batch)
-    once = {**hnsw, "sync_threshold": max(_FEWEST, total)}
+    page = min(_PAGE, opened.max_batch)
+    sync_once = {**hnsw, "sync_threshold": max(_MIN_SYNC_THRESHOLD, total)}
     copy = opened.client.create_collection(
-        name, configuration={"hnsw": once}, metadata=source.metadata, embedding_function=None
+        name, configuration={"hnsw": sync_once}, metadata=source.metadata, embedding_function=None
     )
     for start in range(0, total, page):
         rows = source.get(include=list(_FIELDS[1:]), limit=page, offset=start)
-        copy.add(**{name: rows[name] for name in _FIELDS})
+        copy.add(**{field: rows[field] for field in _FIELDS})
         if report:
             report("rewriting", start + len(rows["ids"]), total)
-    if total < _FEWEST:
-        for _ in range(_FEWEST):
+    if total < _MIN_SYNC_THRESHOLD:
+        for _ in range(_MIN_SYNC_THRESHOLD):
             copy.upsert(
                 ids=[FILLER_ROW_ID],
-                embeddings=[blank(FILLER_ROW_ID, opened.dims)],
+                embeddings=[placeholder_vector(FILLER_ROW_ID, opened.dims)],
                 metadatas=[{"bare": True}],
                 documents=["[]"],
             )
@@ -143,41 +147,23 @@ def _copy(opened: OpenCollection, name: str, report: Progress | None) -> Any:
     return copy
 
 
-def _exchange(path: Path, old: str, new: str, place: StoreLocation) -> None:
-    """Give the copy the collection's name, all or nothing; through Chroma there would be a moment without one."""
-    with _database(path) as database:
-        database.execute("BEGIN IMMEDIATE")
-        for name, id in ((_retired(place), old), (place.collection, new)):
-            database.execute("UPDATE collections SET name = ? WHERE id = ?", (name, id))
-        database.execute("COMMIT")
+def _swap_names(path: Path, names: dict[str, str]) -> None:
+    """Rename collections by id, all or none; through Chroma there would be a moment without one under its name."""
+    with open_database(path) as database:
+        rename_collections(database, names)
 
 
-def _scrub(path: Path) -> None:
-    """Free the folder of what belongs to no collection, and the database of what it has deleted."""
+def _purge(path: Path) -> None:
+    """Delete the folder's files that belong to no collection, and rewrite the others without deleted rows."""
     drop_copies(path)
-    with _database(path) as database:
-        database.execute("PRAGMA secure_delete = ON")
-        database.execute("INSERT INTO embedding_fulltext_search(embedding_fulltext_search) VALUES ('rebuild')")
-        database.execute("VACUUM")
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        segments = {str(id) for (id,) in database.execute("SELECT id FROM segments")}
+    with open_database(path) as database:
+        purge_deleted(database)
+        segments = segment_ids(database)
     for folder in path.iterdir():
         if folder.name in segments:
             blank_unused(folder)
         elif folder.is_dir() and _is_uuid(folder.name):
             shutil.rmtree(folder)
-
-
-@contextmanager
-def _database(path: Path) -> Iterator[sqlite3.Connection]:
-    if not wait_until_closed(path):
-        raise StoreError(
-            f"The database in {path} is still open in this process, so it cannot be rewritten. Start the process "
-            "anew; what was deleted stays in the files until then."
-        )
-    file = f"{(path / DATABASE).as_uri()}?mode=rw"
-    with closing(sqlite3.connect(file, uri=True, timeout=_PATIENCE_S, isolation_level=None)) as database:
-        yield database
 
 
 def _is_uuid(name: str) -> bool:

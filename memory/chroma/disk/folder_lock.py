@@ -1,4 +1,4 @@
-"""The folder of a memory: made when missing, checked, and held by one process at a time."""
+"""The folder of a memory: made when missing, checked, and locked for one process at a time."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from filelock import FileLock, Timeout
 
 from ....contract import StoreError
 
-LOCK = "hef.lock"
+LOCK_FILE = "hef.lock"
 """Name of the file whose lock says that a process has the folder open; the system frees it when the process dies."""
 
-_held: dict[Path, FileLock] = {}
-_holders: dict[Path, int] = {}
-_alone: dict[Path, int] = {}
+_locks: dict[Path, FileLock] = {}
+_lock_counts: dict[Path, int] = {}
+_exclusive_threads: dict[Path, int] = {}
 _guard = threading.Lock()
 
 
 def acquire(path: Path) -> None:
-    """Make a folder if there is none, and keep other processes out until it is let go as often as it was held.
+    """Acquire the process lock of a folder, which is made if missing; `release` it as often as it was acquired.
 
-    Chroma answers a second process from what it read at its opening, and two that write tear its graph apart.
+    Chroma answers a second process from what it read at its opening, and two that write tear its HNSW index apart.
 
     Raises:
         StoreError: If the folder cannot be made or written, or another process has it open.
     """
     _prepare(path)
     with _guard:
-        if _alone.get(path, threading.get_ident()) != threading.get_ident():
+        if _exclusive_threads.get(path, threading.get_ident()) != threading.get_ident():
             raise StoreError(f"The memory in {path} is being rewritten by another thread. Try again when that is done.")
-        if path not in _held:
-            _held[path] = _lock(path)
-        _holders[path] = _holders.get(path, 0) + 1
+        if path not in _locks:
+            _locks[path] = _acquire_lock(path)
+        _lock_counts[path] = _lock_counts.get(path, 0) + 1
 
 
 def release(path: Path) -> None:
-    """Give a held folder back; the last holder of this process frees it."""
+    """Release the lock of a folder once; the last release frees the folder for other processes."""
     with _guard:
-        _holders[path] -= 1
-        if not _holders[path]:
-            del _holders[path]
-            _held.pop(path).release()
+        _lock_counts[path] -= 1
+        if not _lock_counts[path]:
+            del _lock_counts[path]
+            _locks.pop(path).release()
 
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold a folder for this thread alone; it may open it within.
+    """Acquire a folder for this thread alone; it may open it within.
 
     Raises:
         StoreError: If another process or another store of this one has it open.
@@ -57,31 +57,31 @@ def exclusive(path: Path) -> Iterator[None]:
     acquire(path)
     try:
         with _guard:
-            if _holders[path] > 1:
+            if _lock_counts[path] > 1:
                 raise StoreError(
                     f"The memory in {path} is open in another store of this process, so it cannot be rewritten. "
                     "Close that one first; what was deleted stays in the files until then."
                 )
-            _alone[path] = threading.get_ident()
+            _exclusive_threads[path] = threading.get_ident()
         yield
     finally:
         with _guard:
-            if _alone.get(path) == threading.get_ident():
-                del _alone[path]
+            if _exclusive_threads.get(path) == threading.get_ident():
+                del _exclusive_threads[path]
         release(path)
 
 
 def reset_after_fork() -> None:
-    """Drop what the parent holds, in a process that was just forked from it; the lock itself stays the parent's."""
+    """Drop the parent's locks in a process that was just forked from it; the files stay locked by the parent."""
     global _guard
     _guard = threading.Lock()
-    _alone.clear()
-    _held.clear()
-    _holders.clear()
+    _exclusive_threads.clear()
+    _locks.clear()
+    _lock_counts.clear()
 
 
-def _lock(path: Path) -> FileLock:
-    lock = FileLock(path / LOCK, blocking=False, thread_local=False)
+def _acquire_lock(path: Path) -> FileLock:
+    lock = FileLock(path / LOCK_FILE, blocking=False, thread_local=False)
     try:
         lock.acquire()
     except Timeout:
@@ -92,7 +92,7 @@ def _lock(path: Path) -> FileLock:
     except OSError as error:
         raise StoreError(
             f"The memory folder {path} cannot be locked: {error.strerror}. Change the permissions of "
-            f"{path / LOCK}, or give a folder on a local disk."
+            f"{path / LOCK_FILE}, or give a folder on a local disk."
         ) from error
     return lock
 

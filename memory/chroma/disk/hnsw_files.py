@@ -1,59 +1,76 @@
-"""The files of Chroma's graph index: overwrite what in them belongs to no row.
-
-Chroma (hnswlib) writes a new graph's file at the size of its first hundred rows, filled with whatever the
-process had in that memory before, other people's words among it.
-"""
+"""The files of a folder's HNSW indexes: check them before Chroma opens them, and overwrite what belongs to no row."""
 
 from __future__ import annotations
 
 import os
-import struct
 from pathlib import Path
 
 from ....contract import StoreError
+from ..chroma_internals import (
+    DATABASE,
+    HEADER_FILE,
+    LENGTH_BYTES,
+    LENGTHS_FILE,
+    LEVEL_0_FILE,
+    hnsw_folders,
+    read_hnsw_header,
+)
 
-_HEADER = struct.Struct("<i6Q")
-"""Version, offset of the links, capacity, rows, bytes a row, offset of the labels, offset of the vectors."""
-_VERSION = 1
-_LENGTH_BYTES = 4
+
+def check_files(path: Path) -> None:
+    """Raise a `StoreError` when the database is missing beside an index of vectors, or an index is truncated.
+
+    Chroma would begin anew without a word, or end the process. Only sizes are compared: damage within a file is
+    reported by SQLite or Chroma, where they notice it.
+    """
+    indexes = hnsw_folders(path)
+    database = path / DATABASE
+    if indexes and (not database.exists() or not database.stat().st_size):
+        raise _damaged(path, f"{DATABASE} is missing or empty, but there are vectors in {indexes[0].name}")
+    for index in indexes:
+        header, data = read_hnsw_header(index), index / LEVEL_0_FILE
+        if header is None or not data.exists():
+            raise _damaged(path, f"the vector index {index.name} is incomplete")
+        if data.stat().st_size < header.rows * header.row_bytes:
+            raise _damaged(path, f"{data.relative_to(path)} is cut short")
 
 
-def blank_unused(folder: Path) -> None:
-    """Write zeros over the places of a graph's files that hold no row; Chroma never reads them.
+def blank_unused(index: Path) -> None:
+    """Write zeros over the parts of an index's files that hold no row; Chroma never reads them.
+
+    Chroma (hnswlib) writes the file of a new index at the size of its first hundred rows, filled with whatever the
+    process had in that memory before, other people's words among it.
 
     Args:
-        folder: Of one graph, which nobody has open. One that was never written is left alone.
+        index: Folder of one index, which nobody has open. One that was never written is left alone.
 
     Raises:
-        StoreError: If the files are not of the form that is known.
+        StoreError: If the files are of an unknown form.
     """
-    header = folder / "header.bin"
-    if not header.exists():
+    if not (index / HEADER_FILE).exists():
         return
-    rows, size = _rows(header)
-    for name, each in (("data_level0.bin", size), ("length.bin", _LENGTH_BYTES)):
-        with (folder / name).open("r+b") as file:
-            unused = file.seek(0, os.SEEK_END) - rows * each
+    header = read_hnsw_header(index)
+    if header is None or not header.is_known:
+        raise _unknown_form(index)
+    for name, row_bytes in ((LEVEL_0_FILE, header.row_bytes), (LENGTHS_FILE, LENGTH_BYTES)):
+        with (index / name).open("r+b") as file:
+            used = header.rows * row_bytes
+            unused = file.seek(0, os.SEEK_END) - used
             if unused < 0:
-                raise _unknown(folder)
-            file.seek(rows * each)
+                raise _unknown_form(index)
+            file.seek(used)
             file.write(bytes(unused))
             os.fsync(file.fileno())
 
 
-def _rows(header: Path) -> tuple[int, int]:
-    """Return how many rows a graph holds and the bytes of each."""
-    held = header.read_bytes()
-    if len(held) < _HEADER.size:
-        raise _unknown(header.parent)
-    version, _, capacity, rows, size, labels, vectors = _HEADER.unpack_from(held)
-    if version != _VERSION or rows > capacity or not vectors < labels < size:
-        raise _unknown(header.parent)
-    return rows, size
-
-
-def _unknown(folder: Path) -> StoreError:
+def _damaged(path: Path, damage: str) -> StoreError:
     return StoreError(
-        f"The graph in {folder} is of a form that this version does not know, so deleted vectors may be left in it. "
-        "Use the chromadb version that `constraints.txt` of HEF names, or delete the folder of the memory."
+        f"The memory in {path} is damaged: {damage}. Restore a copy of the entire folder, or give another."
+    )
+
+
+def _unknown_form(index: Path) -> StoreError:
+    return StoreError(
+        f"The vector index in {index} is of a form that this version does not know, so deleted vectors may be left in "
+        "it. Use the chromadb version that `constraints.txt` of HEF names, or delete the folder of the memory."
     )
