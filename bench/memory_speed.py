@@ -122,16 +122,13 @@ class _Bench:
 
     def grow(self, size: int, report: Report) -> None:
         """Import turns into the memory up to a size."""
-        done = 0
 
-        def count(lines: int) -> None:
-            nonlocal done
-            done += lines
-            report("importing", done, size - self.held)
+        def report_with_total(task: str, done: int, total: int | None) -> None:
+            report(task, done, size - self.held)
 
         turns = (self._turn(number) for number in range(self.held, size))
         lines = (dumps({"user": turn["user_id"], "id": turn["id"], "turn": turn}) for turn in turns)
-        import_turns(self._store, lines, report=count)
+        import_turns(self._store, lines, report=report_with_total)
         self.held = size
 
     def grow_raw(self, begin: int, report: Report) -> None:
