@@ -22,7 +22,7 @@ TURNS = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a BERT of one narrow layer with untrained weights."""
     from transformers import BertConfig, BertModel
@@ -41,7 +41,11 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    path = tmp_path / "train.jsonl"
+    return write_conversations(tmp_path / "train.jsonl")
+
+
+def write_conversations(path: Path) -> Path:
+    """Write 24 conversations of three emotions, and two rows that cannot be used."""
     rows = [
         {
             "conv_id": f"own:{number}",
@@ -114,23 +118,32 @@ def test_any_setting_of_the_recipe_can_be_given(data: Path, encoder: Path, tmp_p
     assert (kept["speaker_view"], kept["held_out"]) == (0, 0.2)
 
 
-def test_what_was_trained_can_be_exported_and_read(data: Path, encoder: Path, tmp_path: Path):
-    done = train(data, encoder, tmp_path / "run", "--passes", "1", "--export", str(tmp_path / "sem"))
+@pytest.fixture(scope="module")
+def exported(encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """Train and export once, without a name or a licence; return what was printed, and the folder."""
+    folder = tmp_path_factory.mktemp("export")
+    data = write_conversations(folder / "train.jsonl")
+    done = train(data, encoder, folder / "run", "--passes", "1", "--export", str(folder / "ours"))
+    return done, folder / "ours"
+
+
+def test_what_was_trained_can_be_exported_and_read(exported: tuple[Any, Path]):
+    done, folder = exported
     assert done.exit_code == 0, done.stderr
     assert "exported" in done.stdout
     from hef.contract import Turn
     from hef.sem import EMPATHETIC_DIALOGUES, OnnxSem
 
-    (reading,) = OnnxSem(tmp_path / "sem", EMPATHETIC_DIALOGUES).read([[Turn("speaker", "I am so sad")]])
+    (reading,) = OnnxSem(folder, EMPATHETIC_DIALOGUES).read([[Turn("speaker", "I am so sad")]])
     assert sum(reading.distribution.values()) == pytest.approx(1)
 
 
-def test_an_exported_sem_does_not_bear_the_shipped_ones_name_or_licence(data: Path, encoder: Path, tmp_path: Path):
-    done = train(data, encoder, tmp_path / "run", "--passes", "1", "--export", str(tmp_path / "ours"))
+def test_an_exported_sem_does_not_bear_the_shipped_ones_name_or_licence(exported: tuple[Any, Path]):
+    done, folder = exported
     assert done.exit_code == 0, done.stderr
     from hef.sem import OnnxSem
 
-    about = OnnxSem(tmp_path / "ours").description
+    about = OnnxSem(folder).description
     assert about.name == "ours"
     assert "EmpatheticDialogues" not in about.licence
 

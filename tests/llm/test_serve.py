@@ -14,6 +14,7 @@ from hef.graph import create_hef
 from hef.llm import model_name, prepare_embedded
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
+from server_process import free_port
 
 pytest.importorskip("langchain_openai")
 pytest.importorskip("fastapi")
@@ -37,12 +38,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BaseChatModel]:
     finally:
         server.terminate()
         server.wait(timeout=30)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until_ready(server: subprocess.Popen[bytes], port: int, out: Path) -> None:

@@ -134,7 +134,7 @@ def test_an_answer_that_is_none_is_told(serve: Any, status: int, text: str, kind
 
 
 def test_a_server_of_something_else_is_no_sem(serve: Any) -> None:
-    with pytest.raises(SetupError, match="no Described: description"):
+    with pytest.raises(SetupError, match="no DescriptionMessage: description"):
         resolve_sem(serve(lambda path, asked: (200, "{}")))
 
 

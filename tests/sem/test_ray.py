@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,17 +20,12 @@ from hef.sem import HttpSem, Sem, resolve_sem, shipped_sem
 from hef.sem.ray.cluster import Cluster
 from hef.sem.testing import SemContract
 from langchain_core.messages import HumanMessage
+from server_process import free_port
 from typer.testing import CliRunner
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray's own
 
 LINES = [{"id": n, "text": f"I lost {n} friends in the war, and I am so lonely."} for n in range(20)]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

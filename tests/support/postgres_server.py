@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from server_process import free_port
 
 
 def binaries() -> Path | None:
@@ -25,9 +26,7 @@ def postgres_server(connections: int = 100) -> Iterator[str]:
     """Run a server on a free port and yield its address; its data are gone afterwards."""
     folder = binaries()
     assert folder is not None
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     # Not below pytest's folder: that is closed to the user whom the server runs as.
     with tempfile.TemporaryDirectory(prefix="postgres", ignore_cleanup_errors=True) as place:
         data = Path(place) / "data"
