@@ -1,0 +1,71 @@
+"""The layers of docs/architecture.md and the shape of folders and files, read from the code."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from project import MODULES, PACKAGES, ROOT, module_name
+
+ALLOWED = {
+    "contract": "",
+    "prompts": "contract",
+    "data": "contract",
+    "sem": "contract prompts data",
+    "llm": "contract prompts data",
+    "memory": "contract prompts data",
+    "tools": "contract prompts data sem llm memory",
+    "nodes": "contract prompts data sem llm memory tools",
+    "graph": "contract prompts data sem llm memory tools nodes",
+    "training": "contract prompts data sem llm",
+    "evaluation": "contract prompts data sem llm memory tools nodes graph",
+    "bench": "contract prompts data sem llm memory tools nodes graph evaluation",
+    "cli": "contract prompts data sem llm memory tools nodes graph training evaluation bench",
+}
+"""What each package may import of HEF: all arrows point one way."""
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the dotted name of each module that a file imports, also inside functions."""
+    inside = module_name(path).split(".")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = inside[: -node.level] if node.level else []
+            base = ".".join([*start, *(node.module or "").split(".")]).rstrip(".")
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def test_every_package_has_a_place_in_the_layers() -> None:
+    assert {folder.relative_to(ROOT).parts[0] for folder in PACKAGES.values()} == set(ALLOWED)
+
+
+def test_imports_point_one_way() -> None:
+    backwards = [
+        f"{module_name(path)} imports {name}"
+        for path in MODULES
+        for name in imports(path)
+        if name.startswith("hef.")
+        and name.split(".")[1]
+        not in (path.relative_to(ROOT).parts[0], *ALLOWED[path.relative_to(ROOT).parts[0]].split())
+    ]
+    assert backwards == []
+
+
+def test_no_module_imports_our_packages_without_the_prefix_hef() -> None:
+    assert [
+        f"{module_name(path)}: {name}" for path in MODULES for name in imports(path) if name.split(".")[0] in ALLOWED
+    ] == []
+
+
+def test_every_module_has_a_docstring() -> None:
+    assert [path for path in MODULES if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))] == []
+
+
+@pytest.mark.parametrize("word", ["utils", "helpers", "common", "misc"])
+def test_no_module_is_named_after_nothing(word: str) -> None:
+    assert [name for name in map(module_name, MODULES) if word in name.replace("_", ".").split(".")] == []
