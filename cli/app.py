@@ -1,13 +1,13 @@
-"""The command line as a whole: its commands, what they share, and the way it ends."""
+"""The commands of `hef`, and the options before a command."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from .error_messages import HefGroup
-from .lazy_commands import LazyCommand
+from .lazy_commands import LazyCommand, LazyGroup
 
 TALK, READ, BUILD = "Talk", "Read emotions", "Train and measure"
 
@@ -28,35 +28,88 @@ HEF_THREADS, HEF_LOG.[/]
 [bright_black]Exit codes: 0 done, 1 failed, 2 called wrongly.[/]
 """
 
+MEMORY = [
+    LazyCommand("list", "memory.list_turns:list_turns", "List the turns that are stored, newest first."),
+    LazyCommand("search", "memory.list_turns:search", "Search the turns that are stored, most similar first."),
+    LazyCommand("timeline", "memory.timeline_command:timeline", "Show what was felt over time."),
+    LazyCommand("export", "memory.export_import:export", "Write all that is stored of a person as JSON lines."),
+    LazyCommand("import", "memory.export_import:import_turns", "Store turns that were exported."),
+    LazyCommand("forget", "memory.forget:forget", "Delete turns of a person, by default all, for good."),
+    LazyCommand("compact", "memory.forget:compact", "Rewrite the memory's files without what was deleted."),
+]
+SERVE = [LazyCommand("sem", "serve.serve_sem:serve_sem", "Serve a SEM to many callers with Ray Serve.")]
+TRAIN = [
+    LazyCommand("sem", "train.train_sem:train_sem", "Train a SEM on conversations with an emotion label."),
+    LazyCommand("adapter", "train.train_adapter:train_adapter", "Train the LoRA adapter of the embedded LLM."),
+    LazyCommand("calibrate", "train.calibrate:calibrate", "Calibrate a SEM's probabilities and prediction sets."),
+    LazyCommand("feedback", "train.export_feedback:feedback", "Write the emotions that people confirmed as data."),
+]
+EVALUATE = [
+    LazyCommand("emotion", "evaluate.evaluate_emotion:emotion", "Measure emotion accuracy of SEM, LLM and both."),
+    LazyCommand("causes", "evaluate.evaluate_sem:causes", "Measure cause words or spans."),
+    LazyCommand("retrieval", "evaluate.evaluate_sem:retrieval", "Measure sentence vectors."),
+    LazyCommand("memory", "evaluate.evaluate_memory:memory", "Measure recall of past turns."),
+    LazyCommand("replies", "evaluate.evaluate_replies:replies", "Measure replies beside the same LLM's without HEF."),
+    LazyCommand("verdicts", "evaluate.evaluate_replies:verdicts", "Count how judges decided on blind pairs."),
+    LazyCommand("download", "evaluate.download_data:download", "Get EmpatheticDialogues from its official archive."),
+]
+BENCH = [
+    LazyCommand("sem", "bench.bench_models:sem", "Time a SEM: loading, one dialogue, its cause words, many at once."),
+    LazyCommand("turn", "bench.bench_models:turn", "Time a HEF turn beside a plain reply of the same LLM."),
+    LazyCommand("memory", "bench.bench_memory:memory", "Time recalling and writing beside raw Chroma calls."),
+    LazyCommand("serving", "bench.bench_serving:serving", "Time many conversations at once, and long threads."),
+    LazyCommand("first-token", "bench.bench_models:first_token", "Time `hef reply` from its start to its first token."),
+]
+COMMANDS = [
+    LazyCommand("reply", "chat.reply_command:reply", "Reply to one message, and show emotion and causes.", TALK),
+    LazyCommand("chat", "chat.chat_command:chat", "Talk with HEF; with --user, it remembers.", TALK),
+    LazyGroup(
+        name="memory",
+        help="See, take along and delete what is remembered of a person.",
+        rich_help_panel=TALK,
+        commands=MEMORY,
+        no_args_is_help=True,
+    ),
+    LazyCommand("perceive", "perceive:perceive", "Read emotion and cause words with the SEM alone.", READ),
+    LazyCommand("sems", "sems:sems", "List the installed small empathetic models.", READ),
+    LazyCommand("mcp", "serve.mcp_command:mcp", "Serve emotion, cause words and memories to an MCP client.", READ),
+    LazyGroup(
+        name="serve",
+        help="Serve a part of HEF to other processes and machines.",
+        rich_help_panel=READ,
+        commands=SERVE,
+        no_args_is_help=True,
+    ),
+    LazyGroup(
+        name="train",
+        help="Train and calibrate a SEM, train the embedded LLM's adapter, export feedback.",
+        rich_help_panel=BUILD,
+        commands=TRAIN,
+        no_args_is_help=True,
+    ),
+    LazyGroup(
+        name="evaluate",
+        help="Measure emotion, cause words, replies, sentence vectors and recall of past turns.",
+        rich_help_panel=BUILD,
+        commands=EVALUATE,
+        no_args_is_help=True,
+    ),
+    LazyGroup(
+        name="bench", help="Measure speed and memory use.", rich_help_panel=BUILD, commands=BENCH, no_args_is_help=True
+    ),
+]
 
-class Commands(HefGroup):
+
+class RootGroup(HefGroup):
     """All commands of `hef`."""
 
-    lazy_commands: ClassVar[dict[str, LazyCommand]] = {
-        "reply": LazyCommand("chat.reply_command:reply", "Answer one sentence, with the emotion and its causes.", TALK),
-        "chat": LazyCommand("chat.chat_command:chat", "Talk; with --user, remember across conversations.", TALK),
-        "memory": LazyCommand(
-            "memory.memory_group:memory", "See, take along and delete what is remembered of a person.", TALK
-        ),
-        "perceive": LazyCommand(
-            "perceive:perceive", "Read emotion and cause words, of one sentence or a pipeline.", READ
-        ),
-        "sems": LazyCommand("sems:sems", "List the installed small empathetic models.", READ),
-        "mcp": LazyCommand("serve.mcp_command:mcp", "Serve HEF's tools over the Model Context Protocol.", READ),
-        "serve": LazyCommand("serve.serve_sem:serve", "Serve parts of HEF over HTTP.", READ),
-        "train": LazyCommand("train.train_sem:train", "Train a SEM, or the adapter of the embedded LLM.", BUILD),
-        "calibrate": LazyCommand("train.calibrate:calibrate", "Calibrate a SEM's probabilities on a file.", BUILD),
-        "feedback": LazyCommand("train.export_feedback:feedback", "Export confirmed emotions as training data.", BUILD),
-        "evaluate": LazyCommand(
-            "evaluate.evaluate_group:evaluate", "Measure accuracy, causes, replies, recall.", BUILD
-        ),
-        "bench": LazyCommand("bench.bench_group:bench", "Measure speed and memory use.", BUILD),
-    }
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**{**attributes, "commands": COMMANDS})
 
 
 app = typer.Typer(
     name="hef",
-    cls=Commands,
+    cls=RootGroup,
     help="Empathetic replies from a small emotion model and an LLM together (HEF, the Hybrid Empathetic Framework).",
     epilog=EPILOG,
     no_args_is_help=True,
@@ -66,8 +119,8 @@ app = typer.Typer(
 )
 
 
-def _tell_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         from importlib.metadata import version
 
         typer.echo(f"hef {version('hef')}")
@@ -76,16 +129,25 @@ def _tell_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    debug: Annotated[bool, typer.Option("--debug", envvar="HEF_DEBUG", help="Show the traceback of an error.")] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug", envvar="HEF_DEBUG", show_envvar=False, help="Show the traceback of an error.  \\[env: HEF_DEBUG]"
+        ),
+    ] = False,
     log: Annotated[
         Literal["debug", "info", "warning"] | None,
-        typer.Option("--log", envvar="HEF_LOG", help="Write HEF's log to stderr; only debug holds what was said."),
+        typer.Option(
+            envvar="HEF_LOG",
+            show_envvar=False,
+            help="Write HEF's log to stderr; only debug includes the text of messages.  \\[env: HEF_LOG]",
+        ),
     ] = None,
     show_version: Annotated[
-        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Take the options that stand before a command; `HefGroup` reads `debug` where an error ends one."""
+    """Take the options before a command; `HefGroup` reads `debug` where an error ends one."""
     if log:
         from .logging_setup import enable_log
 

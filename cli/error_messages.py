@@ -1,4 +1,4 @@
-"""What a failed command prints and returns: one sentence on stderr, and 1 or 2."""
+"""Errors of the command line: one sentence on stderr, and exit code 1 or 2."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FAILED, MISUSED, STOPPED = 1, 2, 130
 
 
 class Failure(Exception):
-    """The command cannot do what it was asked; the message is the sentence to print."""
+    """The command failed; the message is the sentence to print."""
 
 
 class Misuse(typer.BadParameter):
@@ -70,7 +70,7 @@ class HefGroup(LazyGroup):
 
 
 def sentence(error: Exception) -> str:
-    """Return what one error says, in one line."""
+    """Return the message of an error, in one line."""
     if isinstance(error, Failure) or _is_ours(error):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
@@ -79,21 +79,24 @@ def sentence(error: Exception) -> str:
 
 
 def _is_ours(error: Exception) -> bool:
-    """Say whether it is a `HefError`, which only a command that loaded HEF can have raised."""
+    """Return whether it is a `HefError`, which only a command that loaded HEF can have raised."""
     errors = sys.modules.get("hef.contract.errors")
     return errors is not None and isinstance(error, errors.HefError)
 
 
 def _is_usage(error: Exception) -> bool:
-    """Say whether it is Click's usage error; Typer carries its own Click, so there is no path to import it from."""
+    """Return whether it is Click's usage error; Typer vendors Click, so there is no path to import it from."""
     return hasattr(error, "format_message") and getattr(error, "exit_code", None) == MISUSED
 
 
 def _usage(error: Any) -> str:
-    """Return the sentence of a usage error and where to read on."""
+    """Return the sentence of a usage error and the help that explains it."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "hef"
-    return f"{error.format_message()} (see `{path} --help`)"
+    message = error.format_message()
+    if "unexpected extra argument" in message and context and context.params.get("as_json"):
+        message += "; --json takes no file name, --out FILE does"
+    return f"{message} (see `{path} --help`)"
 
 
 def _print_error(message: str, code: int) -> int:

@@ -1,4 +1,4 @@
-"""Keep libraries from talking over the command's own output, and from taking the machine; let HEF itself speak."""
+"""Silence the output of libraries, keep their threads from spinning, and enable HEF's own log."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def silence_libraries() -> None:
 
 
 def enable_log(level: str) -> None:
-    """Write HEF's own log lines to stderr, from this level on; libraries stay as quiet as they were."""
+    """Write HEF's own log lines to stderr, from this level on; libraries stay silent."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     log = logging.getLogger("hef")

@@ -1,130 +1,205 @@
-"""Options that several commands share, each defined once."""
+"""Options that several commands share, as dataclasses that `expand_options` turns into parameters."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 import typer
 
-_MODELS = "Models"
-_EMOTION = "Emotion"
-_MEMORY = "Memory"
-_OUTPUT = "Output"
-_CLUSTER = "Cluster"
+from .error_messages import Misuse
+
+if TYPE_CHECKING:
+    from ..contract import HefContext
+    from ..sem.ray.cluster import Cluster
 
 StrategyName: TypeAlias = Literal["two_stage", "one_prompt", "sem_only", "llm_only"]
 
-ModelOption: TypeAlias = Annotated[
+Model: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--model",
         "-m",
         help="LLM: embedded, huggingface:<id or path>, or <provider>:<name>.  \\[env: HEF_MODEL]",
         metavar="MODEL",
-        rich_help_panel=_MODELS,
+        rich_help_panel="Models",
     ),
 ]
-SemOption: TypeAlias = Annotated[
+Sem: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--sem",
         "-s",
         help="SEM: a name that `hef sems` lists, a folder, huggingface:<id or path>, "
-        "ensemble:<one>,<other>, or the address of a service.  "
-        "\\[env: HEF_SEM]",
+        "ensemble:<one>,<other>, or the address of a service.  \\[env: HEF_SEM]",
         metavar="NAME",
-        rich_help_panel=_MODELS,
+        rich_help_panel="Models",
     ),
 ]
-ThreadsOption: TypeAlias = Annotated[
+Threads: TypeAlias = Annotated[
     int | None,
     typer.Option(
-        "--threads",
-        min=1,
-        max=256,
-        help="CPU threads of the models.  \\[env: HEF_THREADS]",
-        metavar="N",
-        rich_help_panel=_MODELS,
+        min=1, max=256, help="CPU threads of the models.  \\[env: HEF_THREADS]", metavar="N", rich_help_panel="Models"
     ),
 ]
-StrategyOption: TypeAlias = Annotated[
-    StrategyName,
-    typer.Option("--strategy", help="How the emotion is decided.", rich_help_panel=_EMOTION),
-]
-PrimaryOption: TypeAlias = Annotated[
-    float,
+Home: TypeAlias = Annotated[
+    Path | None,
     typer.Option(
-        "--primary",
-        help="Primary emotions: how many (1-32), or how often they shall hold the true one (0.9).",
-        metavar="K",
-        rich_help_panel=_EMOTION,
+        file_okay=False,
+        help="Folder of memories and conversations.  \\[env: HEF_HOME]",
+        metavar="FOLDER",
+        rich_help_panel="Memory",
     ),
 ]
-RequeriesOption: TypeAlias = Annotated[
-    int,
-    typer.Option(
-        "--max-requeries",
-        min=0,
-        max=5,
-        help="How often the SEM is asked again when the LLM disagrees.",
-        metavar="N",
-        rich_help_panel=_EMOTION,
-    ),
-]
-UserOption: TypeAlias = Annotated[
+User: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--user",
         "-u",
         help="Whose memory is recalled and written.  \\[env: HEF_USER]",
         metavar="NAME",
-        rich_help_panel=_MEMORY,
+        rich_help_panel="Memory",
     ),
 ]
-NoMemoryOption: TypeAlias = Annotated[
-    bool,
-    typer.Option("--no-memory", help="Recall nothing and store nothing.", rich_help_panel=_MEMORY),
-]
-HomeOption: TypeAlias = Annotated[
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.", rich_help_panel="Output")]
+Plots: TypeAlias = Annotated[
     Path | None,
-    typer.Option(
-        "--home",
-        file_okay=False,
-        help="Folder of memories and conversations.  \\[env: HEF_HOME]",
-        metavar="FOLDER",
-        rich_help_panel=_MEMORY,
-    ),
+    typer.Option(file_okay=False, help="Draw the figures there, as PNG.", metavar="FOLDER", rich_help_panel="Output"),
 ]
-PersonaOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--persona", help="Who the assistant is when it replies.", metavar="TEXT", rich_help_panel=_OUTPUT),
+Against: TypeAlias = Annotated[
+    str | None, typer.Option(help="A plain encoder to compare with: folder or hub id.", metavar="NAME")
 ]
-JsonOption: TypeAlias = Annotated[
-    bool,
-    typer.Option("--json", help="Print JSON and nothing else.", rich_help_panel=_OUTPUT),
+Cpus: TypeAlias = Annotated[
+    float, typer.Option(min=0.1, help="Processors of each SEM.", metavar="N", rich_help_panel="Cluster")
 ]
-RayOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--ray",
-        help="Read with Ray, one SEM an actor: local starts it here, auto or an address joins a cluster.",
-        metavar="ADDRESS",
-        rich_help_panel=_CLUSTER,
-    ),
-]
-ActorsOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        "--ray-actors",
-        min=1,
-        help="How many SEMs read at once; as many as there are processors for otherwise.",
-        metavar="N",
-        show_default=False,
-        rich_help_panel=_CLUSTER,
-    ),
-]
-CpusOption: TypeAlias = Annotated[
-    float,
-    typer.Option("--ray-cpus", min=0.1, help="Processors of each SEM.", metavar="N", rich_help_panel=_CLUSTER),
-]
+
+
+@dataclass(frozen=True, slots=True)
+class SemOptions:
+    """The SEM of a command that needs no LLM."""
+
+    sem: Sem = None
+    threads: Threads = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """LLM and SEM."""
+
+    model: Model = None
+    sem: Sem = None
+    threads: Threads = None
+
+
+@dataclass(frozen=True, slots=True)
+class EmotionOptions:
+    """How the emotion is decided, for commands that name the strategies themselves."""
+
+    panel: ClassVar = "Emotion"
+    primary: Annotated[
+        float,
+        typer.Option(
+            help="Primary emotions: how many (1-32), or how often they shall include the true one (0.9).", metavar="K"
+        ),
+    ] = 5
+    max_requeries: Annotated[
+        int, typer.Option(min=0, max=5, help="How often the SEM is asked again when the LLM disagrees.", metavar="N")
+    ] = 1
+
+    def __post_init__(self) -> None:
+        """Check that `primary` is a count or a coverage.
+
+        Raises:
+            Misuse: It is neither.
+        """
+        if not (0 < self.primary < 1 or (1 <= self.primary <= 32 and self.primary.is_integer())):
+            raise Misuse(f"--primary is {self.primary:g}; give a count from 1 to 32 or a probability between 0 and 1")
+
+    def context(self, **changes: object) -> HefContext:
+        """Return the settings of a run, with further fields set."""
+        from ..contract import HefContext
+
+        primary = self.primary if self.primary < 1 else int(self.primary)
+        return HefContext.model_validate({"primary": primary, "max_requeries": self.max_requeries, **changes})
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyOptions(EmotionOptions):
+    """How the emotion is decided and the reply is written."""
+
+    strategy: Annotated[StrategyName, typer.Option(help="How the emotion is decided.")] = "two_stage"
+    persona: Annotated[
+        str | None, typer.Option(help="Who the assistant is when it replies.", metavar="TEXT", rich_help_panel="Output")
+    ] = None
+
+    def reply_context(self, user: str | None = None, **changes: object) -> HefContext:
+        """Return the settings of a run that replies; without a user nothing is remembered."""
+        persona = {"persona": self.persona} if self.persona else {}
+        return self.context(strategy=self.strategy, user_id=user, remember=user is not None, **persona, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class UserOptions:
+    """Whose memory takes part in a turn."""
+
+    panel: ClassVar = "Memory"
+    user: User = None
+    no_memory: Annotated[bool, typer.Option("--no-memory", help="Recall nothing and store nothing.")] = False
+    home: Home = None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleOptions:
+    """What is measured on."""
+
+    data: Annotated[
+        Path, typer.Option("--data", "-d", dir_okay=False, help="JSON lines, gzipped or not.", metavar="FILE")
+    ]
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Measure on so many samples, drawn at random.", metavar="N")
+    ] = None
+    seed: Annotated[int, typer.Option(help="Of the draw.", metavar="N")] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """Where figures go beside the tables."""
+
+    panel: ClassVar = "Output"
+    as_json: Json = False
+    out: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write the figures to this file, as JSON.", metavar="FILE")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class RayOptions:
+    """Whether Ray reads with many SEMs at once."""
+
+    panel: ClassVar = "Cluster"
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            help="Read with Ray, one SEM per actor: local starts it here, auto or an address joins a cluster.",
+            metavar="ADDRESS",
+        ),
+    ] = None
+    ray_actors: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many SEMs read at once; as many as there are processors for otherwise.",
+            metavar="N",
+            show_default=False,
+        ),
+    ] = None
+    ray_cpus: Cpus = 1.0
+
+    def cluster(self) -> Cluster | None:
+        """Return the cluster, None without `--ray`."""
+        if self.ray is None:
+            return None
+        from ..sem.ray.cluster import Cluster
+
+        return Cluster(self.ray, self.ray_actors, self.ray_cpus)

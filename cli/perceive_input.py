@@ -1,4 +1,4 @@
-"""The lines that `hef perceive` reads: each a dialogue, or the reason why it is none."""
+"""Input lines of `hef perceive`, parsed to dialogues."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..contract import Dialogue, Turn
 
 _SPEAKER = {"speaker", "user", "human"}
 _LISTENER = {"listener", "assistant", "ai", "bot"}
-_UNSPOKEN = {"system", "tool", "developer", "function"}
+_OTHER_ROLES = {"system", "tool", "developer", "function"}
 _DIALOGUES = ("messages", "utterances")
 _RESULTS = ("emotion", "distribution", "causes", "error", "line")
 
@@ -21,13 +21,13 @@ class Row:
     """One line of the input."""
 
     line: int
-    """Its number, 1 is the first."""
+    """Line number from 1."""
     turns: Dialogue = ()
-    """What was said; empty when the line is broken."""
+    """The dialogue; empty when the line is broken."""
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """What the line also holds; it is passed through."""
+    """Other keys of the line, which are passed through."""
     error: str | None = None
-    """Why it cannot be read."""
+    """Why the line cannot be read."""
 
 
 def read_rows(lines: Iterable[bytes]) -> Iterator[Row]:
@@ -38,47 +38,47 @@ def read_rows(lines: Iterable[bytes]) -> Iterator[Row]:
 
 
 def _row(number: int, line: bytes) -> Row:
-    held: Any = None
+    value: Any = None
     try:
-        held = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8").strip())
-        turns, taken = _turns(held)
-        return Row(number, turns, _extra(held, taken))
+        value = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8").strip())
+        turns, used = _turns(value)
+        return Row(number, turns, _extra(value, used))
     except UnicodeDecodeError:
         return Row(number, error="not UTF-8 text")
     except json.JSONDecodeError as error:
         return Row(number, error=f"not JSON: {error.msg} at column {error.colno}")
     except (ValueError, RecursionError) as error:
-        return Row(number, extra=_extra(held, _DIALOGUES), error=str(error))
+        return Row(number, extra=_extra(value, _DIALOGUES), error=str(error))
 
 
-def _turns(held: Any) -> tuple[list[Turn], tuple[str, ...]]:
-    """Return the turns of a line's value, and the keys they were taken from."""
-    if isinstance(held, str):
-        return [_spoken("speaker", held)], ()
-    if not isinstance(held, dict):
-        raise ValueError(f"a line is a string or an object, not {_kind(held)}")
-    if isinstance(held.get("text"), str):
-        return [_spoken("speaker", held["text"])], ()
+def _turns(value: Any) -> tuple[list[Turn], tuple[str, ...]]:
+    """Return the turns of a line's value, and the keys they come from."""
+    if isinstance(value, str):
+        return [_checked_turn("speaker", value)], ()
+    if not isinstance(value, dict):
+        raise ValueError(f"a line is a string or an object, not {_json_type(value)}")
+    if isinstance(value.get("text"), str):
+        return [_checked_turn("speaker", value["text"])], ()
     for key in _DIALOGUES:
-        if isinstance(held.get(key), list):
-            turns = [turn for item in held[key] if (turn := _turn(item))]
+        if isinstance(value.get(key), list):
+            turns = [turn for item in value[key] if (turn := _turn(item))]
             if not turns:
-                raise ValueError(f"`{key}` holds no turn with text")
+                raise ValueError(f"`{key}` has no turn with text")
             return turns, (key,)
-    raise ValueError("neither `text` (a string) nor `messages` or `utterances` (a list) stands in the object")
+    raise ValueError("the object has neither `text` (a string) nor `messages` or `utterances` (a list)")
 
 
 def _turn(item: Any) -> Turn | None:
-    """Return a turn, or None for what nobody said."""
+    """Return a turn, or None for a message of the system or a tool, or without text."""
     if not isinstance(item, dict):
-        raise ValueError(f"a turn is an object with `role` and `text`, not {_kind(item)}")
+        raise ValueError(f"a turn is an object with `role` and `text`, not {_json_type(item)}")
     role = str(item.get("role", item.get("type", "speaker"))).lower()
-    if role in _UNSPOKEN:
+    if role in _OTHER_ROLES:
         return None
     if role not in _SPEAKER | _LISTENER:
         raise ValueError(f"role {role!r} is unknown; use speaker or listener (or user, assistant)")
     text = _text(item.get("text", item.get("content")))
-    return _spoken("speaker" if role in _SPEAKER else "listener", text) if text.strip() else None
+    return _checked_turn("speaker" if role in _SPEAKER else "listener", text) if text.strip() else None
 
 
 def _text(content: Any) -> str:
@@ -87,26 +87,26 @@ def _text(content: Any) -> str:
         return content or ""
     if isinstance(content, list):
         return "".join(_text(part.get("text") if isinstance(part, dict) else part) for part in content)
-    raise ValueError(f"a turn's text is a string, not {_kind(content)}")
+    raise ValueError(f"a turn's text is a string, not {_json_type(content)}")
 
 
-def _spoken(role: Any, text: str) -> Turn:
+def _checked_turn(role: Any, text: str) -> Turn:
     if not text.strip():
         raise ValueError("the text is blank")
-    text.encode()  # a lone surrogate, which JSON can hold, is no text
+    text.encode()  # raises for a lone surrogate, which JSON allows
     return Turn(role, text)
 
 
-def _extra(held: Any, taken: Iterable[str]) -> dict[str, Any]:
-    """Return what passes through; keys that results use are kept under `input`."""
-    if not isinstance(held, dict):
-        return {"text": held} if isinstance(held, str) else {}
-    extra = {key: value for key, value in held.items() if key not in taken and key not in _RESULTS}
-    clash = {key: value for key, value in held.items() if key in _RESULTS}
+def _extra(row: Any, used: Iterable[str]) -> dict[str, Any]:
+    """Return the keys that pass through; those that results use, too, are put under `input`."""
+    if not isinstance(row, dict):
+        return {"text": row} if isinstance(row, str) else {}
+    extra = {key: value for key, value in row.items() if key not in used and key not in _RESULTS}
+    clash = {key: value for key, value in row.items() if key in _RESULTS}
     return {**extra, "input": clash} if clash else extra
 
 
-def _kind(value: Any) -> str:
+def _json_type(value: Any) -> str:
     names = {
         type(None): "null",
         bool: "a boolean",

@@ -1,4 +1,4 @@
-"""How an understanding looks in a terminal: bars, the LLM's opinion, highlighted cause words."""
+"""Emotion and causes in a terminal: bars, the LLM's opinion, highlighted cause words."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ BAR = 28
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-def bar(share: float, width: int = BAR) -> str:
-    """Return a bar for a share between 0 and 1, exact to an eighth of a column."""
-    eighths = max(1, round(share * width * 8))
+def bar(fraction: float, width: int = BAR) -> str:
+    """Return a bar for a fraction between 0 and 1, exact to an eighth of a column."""
+    eighths = max(1, round(fraction * width * 8))
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
-def distribution(shares: Mapping[str, float], top: int, primary: Sequence[str] = ()) -> Table:
-    """Return the most probable emotions as bars; the primary ones stand out."""
-    ranked = sorted(shares, key=lambda label: (-shares[label], label))[:top]
-    widest = max((shares[label] for label in ranked), default=1.0)
+def distribution(probabilities: Mapping[str, float], top: int, primary: Sequence[str] = ()) -> Table:
+    """Return the most probable emotions as bars, the primary ones highlighted."""
+    ranked = sorted(probabilities, key=lambda label: (-probabilities[label], label))[:top]
+    highest = max((probabilities[label] for label in ranked), default=1.0)
     table = Table.grid(padding=(0, 2, 0, 0))
-    for place, label in enumerate(ranked):
-        style = f"bold {ACCENT}" if place == 0 else "" if label in primary or not primary else FAINT
-        fill = Text(bar(shares[label] / widest), style=ACCENT if place == 0 else FAINT)
-        table.add_row(Text(label, style=style), fill, Text(f"{shares[label]:4.0%}", style=style))
+    for rank, label in enumerate(ranked):
+        style = f"bold {ACCENT}" if rank == 0 else "" if label in primary or not primary else FAINT
+        fill = Text(bar(probabilities[label] / highest), style=ACCENT if rank == 0 else FAINT)
+        table.add_row(Text(label, style=style), fill, Text(f"{probabilities[label]:4.0%}", style=style))
     return table
 
 
 def llm_opinion(empathy: Empathy) -> str:
-    """Say in a sentence what the LLM thought of the SEM's reading."""
-    named = empathy.hypothesis
-    if named is None:
+    """Return a sentence on what the LLM thought of the SEM's reading."""
+    label = empathy.hypothesis
+    if label is None:
         return "decided by the SEM alone" if empathy.sem else "the LLM named no emotion"
     if empathy.sem is None:
-        return f"decided by the LLM alone: {named}"
-    asked = {0: "", 1: " after 1 re-query"}.get(empathy.requeries, f" after {empathy.requeries} re-queries")
+        return f"decided by the LLM alone: {label}"
+    requeries = {0: "", 1: " after 1 re-query"}.get(empathy.requeries, f" after {empathy.requeries} re-queries")
     if not empathy.agreed:
-        return f"the LLM thinks of {named}{asked}; decided among the other emotions"
-    if named == empathy.emotion:
-        return f"the LLM agrees{asked}"
-    return f"the LLM leans to {named}{asked}, also a primary emotion"
+        return f"the LLM thinks of {label}{requeries}; decided among the other emotions"
+    if label == empathy.emotion:
+        return f"the LLM agrees{requeries}"
+    return f"the LLM leans to {label}{requeries}, also a primary emotion"
 
 
 def highlighted(dialogue: Dialogue, causes: Sequence[Cause], *, marks: bool) -> Text:
-    """Return the turns that hold cause words, the words highlighted.
+    """Return the turns with cause words, the words highlighted.
 
     Args:
         dialogue: The turns the causes point into.
@@ -89,7 +89,7 @@ def field(console: Console, name: str, content: Table | Text | str) -> None:
     console.print(Padding(row, (0, 0, 0, 2), expand=False))
 
 
-def understanding(console: Console, empathy: Empathy, dialogue: Dialogue, top: int = 5) -> None:
+def print_empathy(console: Console, empathy: Empathy, dialogue: Dialogue, top: int = 5) -> None:
     """Print emotion, opinion and cause words of one turn."""
     field(console, "emotion", distribution(empathy.distribution, top, empathy.primary))
     field(console, "judged", llm_opinion(empathy))
@@ -98,10 +98,10 @@ def understanding(console: Console, empathy: Empathy, dialogue: Dialogue, top: i
         field(console, "causes", highlighted(dialogue, empathy.causes, marks=plain))
     if empathy.memories:
         field(console, "recalled", f"{len(empathy.memories)} earlier turn{'s' * (len(empathy.memories) > 1)}")
-    left_out(console, empathy)
+    print_degraded(console, empathy)
 
 
-def left_out(console: Console, empathy: Empathy) -> None:
+def print_degraded(console: Console, empathy: Empathy) -> None:
     """Print what could not be done in a turn; nothing when all worked."""
     if empathy.degraded:
         field(console, "left out", Text(empathy.degraded, style="yellow"))
@@ -109,8 +109,8 @@ def left_out(console: Console, empathy: Empathy) -> None:
 
 def summary(empathy: Empathy) -> Text:
     """Return one faint line: emotion, its probability, and the cause words."""
-    share = empathy.distribution.get(empathy.emotion, 0.0)
+    probability = empathy.distribution.get(empathy.emotion, 0.0)
     words = ", ".join(cause.text for cause in empathy.causes[:3])
-    line = Text.assemble((empathy.emotion, ACCENT), f" {share:.0%}", style=FAINT)
+    line = Text.assemble((empathy.emotion, ACCENT), f" {probability:.0%}", style=FAINT)
     line.append(f" · {words}" if words else "")
     return line.append("" if empathy.agreed else f" · the LLM thought of {empathy.hypothesis}")

@@ -1,4 +1,4 @@
-"""`hef sems`: the installed SEMs and what was measured of them."""
+"""`hef sems`: the installed SEMs and their measured figures."""
 
 from __future__ import annotations
 
@@ -6,81 +6,79 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich import box
+from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
-from . import options
+from .options import Json
 from .render import ACCENT, FAINT
+from .tables import figure_table
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from ..sem import SemDescription
 
 _HEADS = {"coverage90": "held by 90% sets", "size90": "in a set", "samples": "turns"}
-"""What figures with a short name are called above their column."""
+"""Column heads of figures with a short name."""
 
 
-def sems(as_json: options.JsonOption = False) -> None:
-    """List the installed small empathetic models with their measured figures."""
+def sems(as_json: Json = False) -> None:
+    """List the installed small empathetic models.
+
+    Beside each stand its measured figures.
+    """
     from ..sem import SemDescription, installed_sems
 
-    found = installed_sems()
+    installed = installed_sems()
     if as_json:
-        typer.echo(json.dumps([_row(name, held) for name, held in found.items()], ensure_ascii=False))
+        typer.echo(json.dumps([_row(name, sem) for name, sem in installed.items()], ensure_ascii=False))
         return
-    from rich.console import Console
-
     console = Console(highlight=False)
     console.print()
-    whole = {name: held for name, held in found.items() if isinstance(held, SemDescription)}
-    if whole:
-        console.print(_table(whole))
-    for name, held in found.items():
-        console.print(Padding(_note(name, held), (0, 0, 1, 2), expand=False))
+    loaded = {name: sem for name, sem in installed.items() if isinstance(sem, SemDescription)}
+    if loaded:
+        console.print(_table(loaded))
+    for name, sem in installed.items():
+        console.print(Padding(_note(name, sem), (0, 0, 1, 2), expand=False))
     console.print("  [bright_black]Any Hugging Face classifier works too:[/] --sem huggingface:<id or folder>\n")
 
 
-def _table(found: dict[str, SemDescription]) -> Table:
-    """Return one row a SEM, with a column for each figure that any of them has."""
-    figures = list(dict.fromkeys(name for held in found.values() for name in held.metrics))
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
-    table.add_column("SEM")
-    table.add_column("labels", justify="right")
-    for name in figures:
-        table.add_column(_HEADS.get(name, name), justify="right")
-    for name, held in found.items():
-        measured = [_figure(held.metrics[figure]) if figure in held.metrics else "" for figure in figures]
-        labels = str(len(held.taxonomy.labels))
-        table.add_row(Text(name, style=f"bold {ACCENT}"), labels, *measured)
+def _table(sems: dict[str, SemDescription]) -> Table:
+    """Return one row per SEM, with a column for each figure that any of them has."""
+    metrics = list(dict.fromkeys(metric for sem in sems.values() for metric in sem.metrics))
+    table = figure_table(None, ("SEM", "labels", *(_HEADS.get(metric, metric) for metric in metrics)))
+    for name, sem in sems.items():
+        figures = (_figure(sem.metrics[metric]) if metric in sem.metrics else "" for metric in metrics)
+        table.add_row(Text(name, style=f"bold {ACCENT}"), str(len(sem.taxonomy.labels)), *figures)
     return table
 
 
-def _note(name: str, held: SemDescription | Exception) -> Text:
-    if isinstance(held, Exception):
-        return Text.assemble((name, "bold red"), f"  cannot be loaded: {held}")
-    sets = " Prediction sets: yes." if held.prediction_sets else ""
-    size = f"{', '.join(held.languages)}, {held.size_mb:.1f} MB."
-    about = f"Labels: {held.taxonomy.name}; {size}{sets} Licence: {held.licence}"
-    return Text.assemble((name, f"bold {ACCENT}"), "  ", held.source, "\n", (about, FAINT))
+def _note(name: str, sem: SemDescription | Exception) -> Text:
+    if isinstance(sem, Exception):
+        return Text.assemble((name, "bold red"), f"  cannot be loaded: {sem}")
+    sets = " Prediction sets: yes." if sem.prediction_sets else ""
+    size = f"{', '.join(sem.languages)}, {sem.size_mb:.1f} MB."
+    facts = f"Labels: {sem.taxonomy.name}; {size}{sets} Licence: {sem.licence}"
+    return Text.assemble((name, f"bold {ACCENT}"), "  ", sem.source, "\n", (facts, FAINT))
 
 
 def _figure(value: float) -> str:
     return f"{value:.1%}" if abs(value) <= 1 else f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
 
 
-def _row(name: str, held: SemDescription | Exception) -> dict[str, Any]:
-    if isinstance(held, Exception):
-        return {"name": name, "error": str(held)}
+def _row(name: str, sem: SemDescription | Exception) -> dict[str, Any]:
+    if isinstance(sem, Exception):
+        return {"name": name, "error": str(sem)}
     return {
         "name": name,
-        "model": held.name,
-        "taxonomy": held.taxonomy.name,
-        "labels": list(held.taxonomy.labels),
-        "languages": list(held.languages),
-        "licence": held.licence,
-        "size_mb": held.size_mb,
-        "source": held.source,
-        "figures": dict(held.metrics),
-        "prediction_sets": held.prediction_sets is not None,
+        "model": sem.name,
+        "taxonomy": sem.taxonomy.name,
+        "labels": list(sem.taxonomy.labels),
+        "languages": list(sem.languages),
+        "licence": sem.licence,
+        "size_mb": sem.size_mb,
+        "source": sem.source,
+        "figures": dict(sem.metrics),
+        "prediction_sets": sem.prediction_sets is not None,
     }

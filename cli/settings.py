@@ -14,7 +14,7 @@ from .error_messages import Misuse
 
 
 class Settings(BaseSettings):
-    """What a command works with; each field can be set by `HEF_<NAME>`."""
+    """Settings of a command; each field can be set by `HEF_<NAME>`."""
 
     model_config = SettingsConfigDict(env_prefix="HEF_", env_ignore_empty=True, frozen=True)
 
@@ -36,21 +36,32 @@ class Settings(BaseSettings):
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path else None
 
+    @property
+    def person(self) -> str:
+        """Return whose memory is meant: the user, or `me` where none is named."""
+        return self.user or "me"
 
-def settings(**flags: Any) -> Settings:
-    """Return the settings, where flags that are None leave the choice to the environment.
+
+def load_settings(*groups: Any, **flags: Any) -> Settings:
+    """Return the settings; flags that are None leave the choice to the environment.
 
     The thread count is also written to the environment, where the models read it when they load.
 
+    Args:
+        groups: Dataclasses of options; their fields that are settings are taken as flags.
+        flags: Settings by name.
+
     Raises:
-        Misuse: A value cannot be what the setting is; the message names the variable.
+        Misuse: A setting has an invalid value; the message names the variable.
     """
+    for group in groups:
+        flags.update({name: getattr(group, name) for name in Settings.model_fields if hasattr(group, name)})
     try:
-        chosen = Settings(**{name: flag for name, flag in flags.items() if flag is not None})
-        if chosen.threads:
-            os.environ["HEF_THREADS"] = str(chosen.threads)
-        return chosen
+        settings = Settings(**{name: flag for name, flag in flags.items() if flag is not None})
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
         raise Misuse(f"HEF_{name.upper()} is {first['input']!r}: {first['msg'].lower()}") from None
+    if settings.threads:
+        os.environ["HEF_THREADS"] = str(settings.threads)
+    return settings

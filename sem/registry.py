@@ -18,7 +18,7 @@ def resolve_sem(spec: Sem | str | None = None) -> Sem:
     """Return a SEM from what names it.
 
     Args:
-        spec: A SEM, which is returned as it is; a plugin's name; a folder that `hef train --export`
+        spec: A SEM, which is returned as it is; a plugin's name; a folder that `hef train sem --export`
             wrote; `huggingface:<id or folder>`; `ensemble:<one>,<other>,…`, each of these again; the address
             (`http://…`) of a service; or None for the shipped one.
 

@@ -44,7 +44,7 @@ class RunFolder:
         """
         path = self.path / name
         if not path.exists():
-            raise SetupError(f"{path} is missing: the run has not finished; run `hef train` with the same --out again")
+            raise SetupError(f"{path} is missing: the run has not finished; run the same `hef train` command again")
         return path
 
     def soft_labels(self, teachers: Sequence[str], taxonomy: Taxonomy, samples: Sequence[Sample]) -> SoftLabels | None:

@@ -1,4 +1,4 @@
-"""`hef chat`: a conversation that remembers, and goes on after a restart."""
+"""`hef chat`: a conversation that is remembered and can be continued after a restart."""
 
 from __future__ import annotations
 
@@ -9,70 +9,59 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import options
-from ..build_graph import parse_primary, preload_llm, run_context
-from .chat_threads import thread_name
+from ..build_graph import preload_llm
+from ..error_messages import FAILED
+from ..options import Json, ModelOptions, ReplyOptions, UserOptions
+from ..settings import load_settings
+from .chat_threads import thread_id
 
 if TYPE_CHECKING:
     from .session import ChatSession
 
-ThreadOption = Annotated[
+Thread = Annotated[
     str,
-    typer.Option("--thread", "-t", help="Which conversation to go on with.", metavar="NAME", rich_help_panel="Memory"),
+    typer.Option("--thread", "-t", help="Which conversation to continue.", metavar="NAME", rich_help_panel="Memory"),
 ]
-
-ConfirmOption = Annotated[
+Confirm = Annotated[
     bool,
     typer.Option("--confirm", help="Ask you which emotion it is when SEM and LLM disagree.", rich_help_panel="Emotion"),
 ]
 
 HELP = """\
-[bold]/emotion[/]  what was understood of your last message
+[bold]/emotion[/]  emotion and causes of your last message
 [bold]/help[/]     this list
 [bold]/quit[/]     leave (also Ctrl-D, or Ctrl-C twice); the conversation is kept"""
 
 
 def chat(
-    model: options.ModelOption = None,
-    sem: options.SemOption = None,
-    threads: options.ThreadsOption = None,
-    strategy: options.StrategyOption = "two_stage",
-    primary: options.PrimaryOption = 5,
-    max_requeries: options.RequeriesOption = 1,
-    user: options.UserOption = None,
-    thread: ThreadOption = "default",
-    no_memory: options.NoMemoryOption = False,
-    home: options.HomeOption = None,
-    persona: options.PersonaOption = None,
-    confirm: ConfirmOption = False,
-    as_json: options.JsonOption = False,
+    models: ModelOptions,
+    options: ReplyOptions,
+    memory: UserOptions,
+    thread: Thread = "default",
+    confirm: Confirm = False,
+    as_json: Json = False,
 ) -> None:
-    """Talk with HEF; the conversation is kept and goes on after a restart.
+    """Talk with HEF; with --user, it remembers.
 
-    Reads lines from stdin where it is not a terminal, one message a line.
+    The conversation is kept and continued after a restart. Reads lines from stdin where it is not a terminal, one
+    message per line.
     """
-    shown = parse_primary(primary)
-    from ..settings import settings
-
-    chosen = settings(model=model, sem=sem, home=home, user=user, threads=threads)
-    preload_llm(chosen.model)
+    settings = load_settings(models, memory)
+    preload_llm(settings.model)
     from .session import ChatSession
 
-    person = chosen.user or "me"
-    context = run_context(
-        None if no_memory else person, strategy=strategy, primary=shown, max_requeries=max_requeries, persona=persona
-    )
-    context = context.model_copy(update={"confirm_emotion": confirm})
-    with ChatSession(chosen, context, thread=thread_name(person, thread), as_json=as_json) as talk:
-        talk.greet(person, thread)
-        for line in _terminal(talk) if sys.stdin.isatty() else _piped():
-            if not _handle_line(talk, line):
+    person = settings.person
+    context = options.reply_context(None if memory.no_memory else person, confirm_emotion=confirm)
+    with ChatSession(settings, context, thread=thread_id(person, thread), as_json=as_json) as session:
+        session.greet(person, thread)
+        for line in _typed_lines(session) if sys.stdin.isatty() else _piped_lines():
+            if not _handle_line(session, line):
                 break
-    if talk.failed:
-        raise typer.Exit(1)
+    if session.failed:
+        raise typer.Exit(FAILED)
 
 
-def _handle_line(talk: ChatSession, line: str) -> bool:
+def _handle_line(session: ChatSession, line: str) -> bool:
     """Answer a line or follow its slash command; return False to leave."""
     match line.strip():
         case "":
@@ -80,35 +69,35 @@ def _handle_line(talk: ChatSession, line: str) -> bool:
         case "/quit" | "/exit":
             return False
         case "/emotion":
-            talk.explain()
-        case said if said.startswith("/"):
-            talk.note(HELP if said == "/help" else f"There is no command {said.split()[0]}.\n{HELP}")
-        case said:
-            talk.say(said)
+            session.explain()
+        case message if message.startswith("/"):
+            session.note(HELP if message == "/help" else f"There is no command {message.split()[0]}.\n{HELP}")
+        case message:
+            session.answer(message)
     return True
 
 
-def _terminal(talk: ChatSession) -> Iterator[str]:
+def _typed_lines(session: ChatSession) -> Iterator[str]:
     """Yield what is typed; Ctrl-D ends, and so does a second Ctrl-C in a row."""
     import readline  # noqa: F401  # gives `input` its line editing and history
 
     while True:
         try:
             line = input("\001\033[1;36m\002  you        \001\033[0m\002")
-            talk.interrupted = talk.interrupted and not line.strip()
+            session.interrupted = session.interrupted and not line.strip()
             yield line
         except EOFError:
             print()
             return
         except KeyboardInterrupt:
             print()
-            if talk.interrupted:
+            if session.interrupted:
                 return
-            talk.interrupted = True
+            session.interrupted = True
             print("  (Ctrl-C again or Ctrl-D to leave)")
 
 
-def _piped() -> Iterator[str]:
+def _piped_lines() -> Iterator[str]:
     if isinstance(sys.stdin, TextIOWrapper):
         sys.stdin.reconfigure(encoding="utf-8", errors="replace")
     yield from sys.stdin

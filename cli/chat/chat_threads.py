@@ -1,4 +1,4 @@
-"""The conversations that `hef chat` keeps: whose they are, and their deletion."""
+"""The conversations of `hef chat` in the checkpointer: their ids, and their deletion."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 CONVERSATIONS = "conversations.sqlite"
-"""The file in the home folder that holds them."""
+"""The checkpointer's file in the home folder."""
 
 
-def thread_name(person: str, thread: str) -> str:
-    """Return the id of a person's conversation; no two persons share one, whatever their ids hold."""
+def thread_id(person: str, thread: str) -> str:
+    """Return the id of a person's conversation; ids of two persons never collide."""
     return f"{_prefix(person)}{thread}"
 
 
-def name_of(person: str, conversation: str) -> str:
-    """Return what a conversation is called by the person whose it is."""
-    return conversation.removeprefix(_prefix(person))
+def thread_name(person: str, thread_id: str) -> str:
+    """Return the name under which a person knows their conversation."""
+    return thread_id.removeprefix(_prefix(person))
 
 
-def forget_conversations(home: Path, doomed: Callable[[str], bool]) -> int:
-    """Delete the conversations whose id is doomed, leave nothing of them in the file, return how many there were."""
+def belongs_to(person: str, thread_id: str) -> bool:
+    """Return whether a conversation is a person's."""
+    return thread_id.startswith(_prefix(person))
+
+
+def delete_conversations(home: Path, matches: Callable[[str], bool]) -> int:
+    """Delete the conversations whose id matches, also from the free pages of the file; return their number."""
     file = home / CONVERSATIONS
     if not file.exists():
         return 0
@@ -28,8 +33,8 @@ def forget_conversations(home: Path, doomed: Callable[[str], bool]) -> int:
 
     with SqliteSaver.from_conn_string(str(file)) as saver:
         saver.setup()
-        found = saver.conn.execute("SELECT thread_id FROM checkpoints UNION SELECT thread_id FROM writes").fetchall()
-        threads = [str(thread) for (thread,) in found if doomed(str(thread))]
+        rows = saver.conn.execute("SELECT thread_id FROM checkpoints UNION SELECT thread_id FROM writes").fetchall()
+        threads = [str(thread) for (thread,) in rows if matches(str(thread))]
         for thread in threads:
             saver.delete_thread(thread)
         saver.conn.commit()
@@ -37,11 +42,6 @@ def forget_conversations(home: Path, doomed: Callable[[str], bool]) -> int:
         saver.conn.execute("VACUUM")
         saver.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return len(threads)
-
-
-def belongs_to(person: str, conversation: str) -> bool:
-    """Tell whether a conversation is a person's."""
-    return conversation.startswith(_prefix(person))
 
 
 def _prefix(person: str) -> str:

@@ -1,23 +1,27 @@
-"""What a terminal shows while a turn runs: a spinner until the reply's first word, then the words."""
+"""Display of a turn while it runs: a spinner until the reply's first word, then the words."""
 
 from __future__ import annotations
 
+import re
 from types import TracebackType
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
 from ..render import ACCENT, FAINT, GUTTER
-from .events import Asked, EmotionDecided, Event, Replied, Restarted, Step, Token
-from .wrapping import WrappedWriter
+from .events import EmotionDecided, Event, Question, Replied, Restarted, Step, Token
+
+MAX_COLUMNS = 88
+"""Longer lines are hard to read."""
 
 
 class TurnDisplay:
     """Show the events of one turn; leaving it always stops the spinner and ends the line.
 
     Args:
-        name: What stands to the left of the reply.
+        name: Label to the left of the reply.
         quiet: Show nothing.
     """
 
@@ -25,75 +29,117 @@ class TurnDisplay:
         self.console = Console(highlight=False, quiet=quiet)
         self._name = name
         self._status: Status | None = None
-        self._flow: WrappedWriter | None = None
-        self._end: Replied | Asked | None = None
-        self.heard = ""
+        self._writer: WrappedWriter | None = None
+        self._last: Replied | Question | None = None
+        self.reply = ""
         """The reply as far as it came."""
 
     @property
-    def done(self) -> Replied:
+    def result(self) -> Replied:
         """Return how the turn ended."""
-        if not isinstance(self._end, Replied):
+        if not isinstance(self._last, Replied):
             raise RuntimeError("the graph ended without a reply")
-        return self._end
+        return self._last
 
     @property
-    def asked(self) -> Asked | None:
-        """Return what the turn waits for, None where it is over."""
-        return self._end if isinstance(self._end, Asked) else None
+    def question(self) -> Question | None:
+        """Return the question that the turn waits for, None where it is over."""
+        return self._last if isinstance(self._last, Question) else None
 
     def __enter__(self) -> TurnDisplay:
-        self._wait("starting")
+        self._show_status("starting")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.pause()
-        if self._flow:
-            self._flow.close()
+        if self._writer:
+            self._writer.close()
 
-    def take(self, event: Event) -> None:
+    def show(self, event: Event) -> None:
         """Show one event."""
-        if isinstance(event, Step) and not self._flow:
-            self._wait(event.doing)
+        if isinstance(event, Step) and not self._writer:
+            self._show_status(event.status)
         elif isinstance(event, EmotionDecided):
-            self._wait("thinking of a reply")
+            self._show_status("thinking of a reply")
         elif isinstance(event, Token):
-            self._say(event.text)
+            self._write(event.text)
         elif isinstance(event, Restarted):
-            self._begin_anew()
+            self._restart()
         elif isinstance(event, Replied):
-            self._end = event
-            self._say("" if self.heard else event.reply)
-        elif isinstance(event, Asked):
-            self._end = event
+            self._last = event
+            self._write("" if self.reply else event.reply)
+        elif isinstance(event, Question):
+            self._last = event
             self.pause()
 
     def pause(self) -> None:
-        """Take the spinner away, so that something else can be printed."""
+        """Remove the spinner, so that something else can be printed."""
         if self._status:
             self._status.stop()
             self._status = None
 
-    def _wait(self, doing: str) -> None:
-        line = Text(f"{doing} …", style=FAINT)
+    def _show_status(self, status: str) -> None:
+        line = Text(f"{status} …", style=FAINT)
         if self._status:
             self._status.update(line)
         elif self.console.is_terminal and not self.console.quiet:
             self._status = self.console.status(line, spinner="dots", spinner_style=ACCENT)
             self._status.start()
 
-    def _begin_anew(self) -> None:
-        if self._flow:
-            self._flow.write(" …")
-            self._flow.close()
-        self._flow, self.heard = None, ""
+    def _restart(self) -> None:
+        if self._writer:
+            self._writer.write(" …")
+            self._writer.close()
+        self._writer, self.reply = None, ""
 
-    def _say(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         self.pause()
-        if not self._flow:
+        if not self._writer:
             self.console.print(Text("  " + self._name.ljust(GUTTER), style=FAINT), end="")
-            self._flow = WrappedWriter(self.console, indent=GUTTER + 2)
-        self.heard += text
-        self._flow.write(text)
+            self._writer = WrappedWriter(self.console, indent=GUTTER + 2)
+        self.reply += text
+        self._writer.write(text)
+
+
+class WrappedWriter:
+    """Print a growing text with an indent; a terminal's own wrapping would break words.
+
+    Args:
+        console: Where to write.
+        indent: Columns to the left of every line but the first, which the caller began.
+    """
+
+    def __init__(self, console: Console, indent: int = 0) -> None:
+        self._console = console
+        self._indent = indent
+        self._width = max(20, min(console.width, MAX_COLUMNS)) - indent
+        self._column = 0
+        self._pending = ""
+
+    def write(self, token: str) -> None:
+        """Take the next piece of text; a word appears as soon as the space behind it is there."""
+        self._pending += token
+        while match := re.match(r"(\s*)(\S+)(?=\s)", self._pending):
+            self._pending = self._pending[match.end() :]
+            self._print_word(*match.groups())
+
+    def close(self) -> None:
+        """Write what is pending and end the line."""
+        if word := self._pending.strip():
+            self._print_word(self._pending[: self._pending.index(word)], word)
+        self._print("\n")
+
+    def _print_word(self, space: str, word: str) -> None:
+        columns = cell_len(word)
+        if self._column and ("\n" in space or self._column + 1 + columns > self._width):
+            separator, self._column = "\n" + " " * self._indent, 0
+        else:
+            separator = " " if self._column else ""
+        self._print(separator + word)
+        self._column += columns + (separator == " ")
+
+    def _print(self, text: str) -> None:
+        self._console.out(text, end="", highlight=False)
+        self._console.file.flush()

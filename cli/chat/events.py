@@ -1,4 +1,4 @@
-"""One turn of HEF as a stream: what was understood, the reply's tokens, the end."""
+"""One turn of HEF as a stream of events: steps, the emotion, the reply's tokens, the end."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 DRAFTING = "draft_response"
 """The node whose tokens are the reply."""
-EXPLAINED = "cause_words"
-"""The node after which the understanding is whole."""
+LAST_OF_EMOTION = "cause_words"
+"""The node after which emotion and causes are decided."""
 
 STATUS_AFTER_EVENT = {
     "memories": "remembering",
@@ -25,14 +25,14 @@ STATUS_AFTER_EVENT = {
     "decision": "finding the cause words",
     "causes": "thinking of a reply",
 }
-"""For each event what is being done after it."""
+"""What is being done after each custom event of the graph."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The turn went on."""
+    """A step of the turn begins."""
 
-    doing: str
+    status: str
     """What is being done now."""
 
 
@@ -52,7 +52,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """The LLM failed within its reply and begins it anew."""
+    """The LLM failed mid-reply; generation restarts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,84 +64,86 @@ class Replied:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The turn waits for a person to say which emotion it is."""
+class Question:
+    """The turn waits for a person to confirm or correct the emotion."""
 
     request: dict[str, Any]
-    """What is asked, as agent inboxes read it."""
+    """The request, in the form of agent inboxes."""
 
     @property
-    def question(self) -> str:
-        """What is asked, as text."""
+    def text(self) -> str:
+        """The question as text."""
         return str(self.request["action_requests"][0]["description"])
 
 
-Event: TypeAlias = Step | EmotionDecided | Token | Restarted | Replied | Asked
+Event: TypeAlias = Step | EmotionDecided | Token | Restarted | Replied | Question
 
 
 async def stream_turn(
     hef: CompiledStateGraph[Any, Any, Any, Any],
-    said: list[AnyMessage] | Command[Any],
+    turn_input: list[AnyMessage] | Command[Any],
     context: HefContext,
     thread: str | None = None,
 ) -> AsyncIterator[Event]:
-    """Run one turn and yield what happens, in this order: steps, one `Understood`, tokens, one `Replied`.
+    """Run one turn and yield its events, in this order: steps, one `EmotionDecided`, tokens, one `Replied`.
 
-    Where the LLM fails within its reply and is tried again, an `Again` parts the tokens. Where a person must say
-    which emotion it is, an `Asked` is the last event; the turn goes on with a `Command` that resumes it.
+    Where the LLM fails mid-reply and is tried again, a `Restarted` separates the tokens. Where a person must confirm
+    the emotion, a `Question` is the last event; a `Command` that resumes the graph continues the turn.
     """
     empathy: Empathy | None = None
-    asked: Asked | None = None
-    reply, told = "", False
-    writing: str | None = None
+    question: Question | None = None
+    reply, emotion_sent = "", False
+    message_id: str | None = None
     config: Any = {"configurable": {"thread_id": thread}} if thread else {}
     modes: list[StreamMode] = ["custom", "updates", "messages"]
-    given: Any = {"messages": said} if isinstance(said, list) else said
-    events: AsyncIterator[Any] = hef.astream(given, config, context=context, stream_mode=modes)
+    graph_input: Any = {"messages": turn_input} if isinstance(turn_input, list) else turn_input
+    events: AsyncIterator[Any] = hef.astream(graph_input, config, context=context, stream_mode=modes)
     async for mode, chunk in events:
         if mode == "custom":
             yield Step(STATUS_AFTER_EVENT.get(chunk.get("hef", ""), "working"))
         elif mode == "updates":
-            # The stream is read to its end, since what comes after is kept only then.
-            asked = _asked(chunk) or asked
+            # The stream is read to its end: the checkpointer saves later updates only then.
+            question = _question(chunk) or question
             empathy = _empathy(chunk) or empathy
             reply = _reply(chunk) or reply
-            if empathy and not told and EXPLAINED in chunk:
-                told = True
+            if empathy and not emotion_sent and LAST_OF_EMOTION in chunk:
+                emotion_sent = True
                 yield EmotionDecided(empathy)
         elif text := _token(*chunk):
-            if empathy and not told:
-                told = True
+            if empathy and not emotion_sent:
+                emotion_sent = True
                 yield EmotionDecided(empathy)
-            if writing not in (None, chunk[0].id):
+            if message_id not in (None, chunk[0].id):
                 yield Restarted()
-            writing = chunk[0].id
+            message_id = chunk[0].id
             yield Token(text)
-    for event in _ending(asked, empathy, reply, told=told):
+    for event in _last_events(question, empathy, reply, emotion_sent=emotion_sent):
         yield event
 
 
-def _ending(asked: Asked | None, empathy: Empathy | None, reply: str, *, told: bool) -> Iterator[Event]:
-    if asked:
-        yield asked
+def _last_events(
+    question: Question | None, empathy: Empathy | None, reply: str, *, emotion_sent: bool
+) -> Iterator[Event]:
+    if question:
+        yield question
         return
     if empathy is None:
-        raise RuntimeError("the graph ended without an understanding")
-    if not told:
+        raise RuntimeError("the graph ended without an emotion")
+    if not emotion_sent:
         yield EmotionDecided(empathy)
     yield Replied(empathy, reply)
 
 
-def _asked(update: dict[str, Any]) -> Asked | None:
-    """Return what an update asks a person."""
-    asked = update.get("__interrupt__")
-    return Asked(asked[0].value) if asked else None
+def _question(update: dict[str, Any]) -> Question | None:
+    """Return the question of an update that interrupts the graph."""
+    interrupts = update.get("__interrupt__")
+    return Question(interrupts[0].value) if interrupts else None
 
 
 def _empathy(update: dict[str, Any]) -> Empathy | None:
-    """Return what the newest node of an update understood."""
-    found = [held["empathy"] for held in update.values() if isinstance(held, dict) and held.get("empathy")]
-    return found[-1] if found else None
+    """Return the empathy that the last node of an update wrote."""
+    values = [state["empathy"] for state in update.values() if isinstance(state, dict) and state.get("empathy")]
+    return values[-1] if values else None
 
 
 def _reply(update: dict[str, Any]) -> str:
@@ -149,9 +151,9 @@ def _reply(update: dict[str, Any]) -> str:
     return str(messages[-1].text) if messages else ""
 
 
-def _token(message: Any, about: dict[str, Any]) -> str:
-    """Return the text of a chunk of the reply; whole messages come again in the update."""
+def _token(message: Any, metadata: dict[str, Any]) -> str:
+    """Return the text of a chunk of the reply; complete messages come again in the update."""
     from langchain_core.messages import AIMessageChunk
 
-    drafting = about.get("langgraph_node") == DRAFTING
+    drafting = metadata.get("langgraph_node") == DRAFTING
     return str(message.text) if drafting and isinstance(message, AIMessageChunk) else ""

@@ -1,4 +1,4 @@
-"""A conversation held in a terminal: one event loop, one graph, one thread of the checkpointer."""
+"""A conversation in a terminal: one event loop, one graph, one thread of the checkpointer."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from ...contract import HefContext
 from ...nodes import to_dialogue
 from ..build_graph import build_graph
 from ..error_messages import sentence
-from ..render import FAINT, GUTTER, field, left_out, summary, understanding
+from ..render import FAINT, GUTTER, field, print_degraded, print_empathy, summary
 from ..settings import Settings
 from .chat_threads import CONVERSATIONS
 from .display import TurnDisplay
-from .events import Asked, EmotionDecided, Replied, stream_turn
-from .reply_command import as_line, understanding_json
+from .events import EmotionDecided, Question, Replied, stream_turn
+from .reply_command import failed_turn_json, turn_json
 
 ANSWERS = {"yes": "approve", "y": "approve", "no": "reject", "n": "reject"}
-"""What a person types about an emotion that is asked about, and what it means."""
-LAST = "remember"
+"""Short answers to the question about the emotion, and the decisions they stand for."""
+LAST_NODE = "remember"
 """The node after which a turn is over."""
 
 
@@ -36,10 +36,10 @@ class ChatSession:
     """One thread of conversation.
 
     Args:
-        settings: What to talk with, and the folder where conversations are kept.
+        settings: LLM and SEM, and the folder where conversations are kept.
         context: The settings of each turn.
         thread: Identifier of the conversation.
-        as_json: Print one JSON object a turn and nothing else.
+        as_json: Print one JSON object per turn and nothing else.
     """
 
     def __init__(self, settings: Settings, context: HefContext, *, thread: str, as_json: bool) -> None:
@@ -49,8 +49,8 @@ class ChatSession:
         self._json = as_json
         self._console = Console(highlight=False, quiet=as_json)
         self._runner = asyncio.Runner()
-        self._saving: AbstractAsyncContextManager[AsyncSqliteSaver] | None = None
-        self._asked: Asked | None = None
+        self._open_saver: AbstractAsyncContextManager[AsyncSqliteSaver] | None = None
+        self._question: Question | None = None
         self.failed = False
         """Whether a turn could not be answered."""
         self.interrupted = False
@@ -58,106 +58,106 @@ class ChatSession:
 
     def __enter__(self) -> ChatSession:
         self._settings.home.mkdir(parents=True, exist_ok=True)
-        self._saving = AsyncSqliteSaver.from_conn_string(str(self._settings.home / CONVERSATIONS))
-        saver = self._runner.run(self._saving.__aenter__())
+        self._open_saver = AsyncSqliteSaver.from_conn_string(str(self._settings.home / CONVERSATIONS))
+        saver = self._runner.run(self._open_saver.__aenter__())
         self._hef = build_graph(self._settings, memory=self._context.user_id is not None, checkpointer=saver)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._saving:
-            self._runner.run(self._saving.__aexit__(None, None, None))
+        if self._open_saver:
+            self._runner.run(self._open_saver.__aexit__(None, None, None))
         self._runner.close()
 
     def greet(self, person: str, thread: str) -> None:
-        """Say who talks, and where a kept conversation stopped."""
-        held = self._messages()
-        self._asked = self._pending() if self._context.confirm_emotion else None
+        """Print whose conversation it is, and how a resumed one ended."""
+        messages = self._values().get("messages", [])
+        self._question = self._pending_question() if self._context.confirm_emotion else None
         self._console.print()
-        if not held:
+        if not messages:
             self.note(f"New conversation [bold]{thread}[/] of [bold]{person}[/]. /help lists the commands.")
             return
-        turns = sum(message.type == "human" for message in held)
+        turns = sum(message.type == "human" for message in messages)
         count = f"{turns} turn{'s' * (turns > 1)}"
         self.note(f"Resumed conversation [bold]{thread}[/] of [bold]{person}[/], {count} so far. It ended:")
-        for message in held[-2:]:
+        for message in messages[-2:]:
             field(self._console, "you" if message.type == "human" else "hef", Text(message.text, style=FAINT))
         self._console.print()
-        if self._asked:
-            self._ask(self._asked)
+        if self._question:
+            self._ask(self._question)
 
-    def say(self, said: str) -> None:
-        """Answer one message, or take it as the answer to a question; Ctrl-C stops the reply, not the conversation."""
-        stage = TurnDisplay(name="hef", quiet=self._json)
+    def answer(self, message: str) -> None:
+        """Reply to a message, or take it as the answer to a question; Ctrl-C stops the reply, not the conversation."""
+        display = TurnDisplay(name="hef", quiet=self._json)
         try:
-            with stage:
-                done = self._runner.run(self._turn(said, stage))
+            with display:
+                result = self._runner.run(self._run_turn(message, display))
         except KeyboardInterrupt:
             self.interrupted = True
-            self._keep(stage.heard)
+            self._save_partial(display.reply)
             self.note("(stopped; Ctrl-C again or Ctrl-D to leave)")
         except Exception as error:
             self._fail(error)
         else:
-            self._asked = done if isinstance(done, Asked) else None
-            if isinstance(done, Asked):
-                self._ask(done)
+            self._question = result if isinstance(result, Question) else None
+            if isinstance(result, Question):
+                self._ask(result)
                 return
-            left_out(self._console, done.empathy)
+            print_degraded(self._console, result.empathy)
             if self._json:
-                print(as_line(done), flush=True)
+                print(turn_json(result), flush=True)
         self._console.print()
 
     def explain(self) -> None:
-        """Show what was understood of the last message."""
+        """Show emotion and causes of the last message."""
         values = self._values()
         if "empathy" not in values:
-            self.note("Nothing was said yet.")
+            self.note("There is no message yet.")
             return
-        held = list(values["messages"])
-        while held and held[-1].type == "ai":
-            held.pop()
-        understanding(self._console, values["empathy"], to_dialogue(held))
+        messages = list(values["messages"])
+        while messages and messages[-1].type == "ai":
+            messages.pop()
+        print_empathy(self._console, values["empathy"], to_dialogue(messages))
         self._console.print()
 
     def note(self, text: str) -> None:
         """Print a remark that is not part of the conversation."""
         self._console.print(Padding(Text.from_markup(text, style=FAINT), (0, 0, 0, 2)))
 
-    def _ask(self, asked: Asked) -> None:
+    def _ask(self, question: Question) -> None:
         """Show a question; the next message answers it."""
         if self._json:
-            print(json.dumps(asked.request, ensure_ascii=False), flush=True)
-        self._console.print(Padding(Text(asked.question), (0, 0, 0, 2)))
+            print(json.dumps(question.request, ensure_ascii=False), flush=True)
+        self._console.print(Padding(Text(question.text), (0, 0, 0, 2)))
         self.note("yes, no, or the emotion that it is:")
 
-    def _pending(self) -> Asked | None:
+    def _pending_question(self) -> Question | None:
         """Return the question that the conversation stopped at."""
-        held = self._runner.run(self._hef.aget_state(self._config)).interrupts
-        return Asked(held[0].value) if held else None
+        interrupts = self._runner.run(self._hef.aget_state(self._config)).interrupts
+        return Question(interrupts[0].value) if interrupts else None
 
-    async def _turn(self, said: str, stage: TurnDisplay) -> Replied | Asked:
-        answer = ANSWERS.get(said.strip().lower(), said)
-        given: list[AnyMessage] | Command[Any] = Command(resume=answer) if self._asked else [HumanMessage(said)]
-        async for event in stream_turn(self._hef, given, self._context, self._thread):
+    async def _run_turn(self, message: str, display: TurnDisplay) -> Replied | Question:
+        decision = ANSWERS.get(message.strip().lower(), message)
+        turn: list[AnyMessage] | Command[Any] = Command(resume=decision) if self._question else [HumanMessage(message)]
+        async for event in stream_turn(self._hef, turn, self._context, self._thread):
             if isinstance(event, EmotionDecided):
-                stage.pause()
+                display.pause()
                 self._console.print(Text(" " * (GUTTER + 2)).append(summary(event.empathy)))
-            stage.take(event)
-        return stage.asked or stage.done
+            display.show(event)
+        return display.question or display.result
 
-    def _keep(self, heard: str) -> None:
-        """Keep what was said of a stopped reply, so that the next turn knows of it."""
-        if heard.strip():
-            update = {"messages": [AIMessage(heard.strip())]}
-            self._runner.run(self._hef.aupdate_state(self._config, update, as_node=LAST))
+    def _save_partial(self, reply: str) -> None:
+        """Save what was written of a stopped reply, so that the next turn sees it."""
+        if reply.strip():
+            update = {"messages": [AIMessage(reply.strip())]}
+            self._runner.run(self._hef.aupdate_state(self._config, update, as_node=LAST_NODE))
 
     def _fail(self, error: Exception) -> None:
         self.failed = True
         message = sentence(error)
         if self._json:
-            print(json.dumps(understanding_json(error) or {"error": message}, ensure_ascii=False), flush=True)
+            print(json.dumps(failed_turn_json(error) or {"error": message}, ensure_ascii=False), flush=True)
         Console(stderr=True, highlight=False).print(Text(f"error: {message}", style="red"), soft_wrap=True)
 
     @property
@@ -166,6 +166,3 @@ class ChatSession:
 
     def _values(self) -> dict[str, Any]:
         return dict(self._runner.run(self._hef.aget_state(self._config)).values)
-
-    def _messages(self) -> list[Any]:
-        return list(self._values().get("messages", []))

@@ -1,109 +1,126 @@
-"""What `hef evaluate emotion` can be told."""
+"""Options of `hef evaluate emotion`."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import typer
 
-_FITTING, _EMOTION, _OUTPUT = "Fit", "Emotion", "Output"
+from ..error_messages import Misuse
+from ..options import ModelOptions, OutputOptions, Plots, StrategyName
 
-ModelOption = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        "-m",
-        help="LLM: embedded, huggingface:<id or path>, or <provider>:<name>; or a scripted judge: oracle:<share it is "
-        "right>, constant:<label>, adversary.  \\[env: HEF_MODEL]",
-        metavar="MODEL",
-        rich_help_panel="Models",
-    ),
-]
-StrategyOption = Annotated[
-    Literal["sem_only", "llm_only", "one_prompt", "two_stage", "all"],
-    typer.Option(
-        "--strategy", help="How the emotion is decided; all measures them side by side.", rich_help_panel=_EMOTION
-    ),
-]
-FitOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--fit",
-        dir_okay=False,
-        help="Fit the join on a part of the conversations and write it there; the figures are of the others.",
-        metavar="FILE",
-        rich_help_panel=_FITTING,
-    ),
-]
-ShareOption = Annotated[
-    float,
-    typer.Option(
-        "--fit-share",
-        min=0.05,
-        max=0.95,
-        help="Which share of the conversations is fitted on.",
-        metavar="SHARE",
-        rich_help_panel=_FITTING,
-    ),
-]
-CrossOption = Annotated[
-    bool,
-    typer.Option(
-        "--cross-fit",
-        help="Also fit on the others and measure on those, so that all are measured; the file gets a fit of all.",
-        rich_help_panel=_FITTING,
-    ),
-]
-FittedOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--fitted",
-        dir_okay=False,
-        help="Join as this file says, which --fit wrote before; otherwise the pair's shipped fit, or caution.",
-        metavar="FILE",
-        rich_help_panel=_FITTING,
-    ),
-]
-AblateOption = Annotated[
-    bool,
-    typer.Option(
-        "--ablate",
-        help="Also measure two_stage without each of its parts, and with other primary emotions.",
-        rich_help_panel=_EMOTION,
-    ),
-]
-RunOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--run",
-        file_okay=False,
-        help="Keep the LLM's answers there, go on where a stopped run stood, and write report.md with plots.",
-        metavar="FOLDER",
-        rich_help_panel=_OUTPUT,
-    ),
-]
-PlotsOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--plots",
-        file_okay=False,
-        help="Draw confusion.png and reliability.png of the first strategy there.",
-        metavar="FOLDER",
-        rich_help_panel=_OUTPUT,
-    ),
-]
-SecondLookOption = Annotated[
-    bool,
-    typer.Option(
-        "--second-look",
-        help="Also look again at the least certain third, and say what it gains.",
-        rich_help_panel=_EMOTION,
-    ),
-]
-RecordOption = Annotated[
-    bool,
-    typer.Option(
-        "--record", help="Keep the SEM's own figures in its folder, for `hef sems`.", rich_help_panel=_EMOTION
-    ),
-]
+STRATEGIES: tuple[StrategyName, ...] = ("sem_only", "llm_only", "one_prompt", "two_stage")
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeOptions(ModelOptions):
+    """The SEM, and an LLM or a scripted judge in its place."""
+
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="LLM: embedded, huggingface:<id or path>, or <provider>:<name>; or a scripted judge: oracle:<how "
+            "often it is right>, constant:<label>, adversary.  \\[env: HEF_MODEL]",
+            metavar="MODEL",
+            rich_help_panel="Models",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureOptions:
+    """Strategies, and further measurements."""
+
+    panel: ClassVar = "Emotion"
+    strategy: Annotated[
+        Literal["sem_only", "llm_only", "one_prompt", "two_stage", "all"],
+        typer.Option(help="How the emotion is decided; all measures them side by side."),
+    ] = "sem_only"
+    ablate: Annotated[
+        bool,
+        typer.Option(
+            "--ablate", help="Also measure two_stage without each of its parts, and with other primary emotions."
+        ),
+    ] = False
+    second_look: Annotated[
+        bool, typer.Option("--second-look", help="Also measure what a second look at the least certain third gains.")
+    ] = False
+    record: Annotated[
+        bool, typer.Option("--record", help="Write the SEM's own figures into its folder, for `hef sems`.")
+    ] = False
+
+    @property
+    def strategies(self) -> tuple[StrategyName, ...]:
+        """Return the strategies to measure."""
+        return STRATEGIES if self.strategy == "all" else (self.strategy,)
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """How SEM and LLM are joined."""
+
+    panel: ClassVar = "Fit"
+    fit: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            help="Fit the join on a part of the conversations and write it there; the figures are of the others.",
+            metavar="FILE",
+        ),
+    ] = None
+    fit_share: Annotated[
+        float, typer.Option(min=0.05, max=0.95, help="Fraction of the conversations to fit on.", metavar="FRACTION")
+    ] = 0.5
+    cross_fit: Annotated[
+        bool,
+        typer.Option(
+            "--cross-fit",
+            help="Also fit on the others and measure on those, so that all are measured; the file gets a fit of all.",
+        ),
+    ] = False
+    fitted: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            help="Join with this file, which --fit wrote before; otherwise with the pair's shipped fit or the default.",
+            metavar="FILE",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class EmotionOutput(OutputOptions):
+    """Where figures, answers and plots go."""
+
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            file_okay=False,
+            help="Keep the LLM's answers there, resume a stopped run, and write report.md with plots.",
+            metavar="FOLDER",
+        ),
+    ] = None
+    plots: Plots = None
+
+
+def check_options(measure: MeasureOptions, fitting: FitOptions) -> None:
+    """Refuse options that do not belong together.
+
+    Raises:
+        Misuse: They do not; the message says what is missing.
+    """
+    for requested, flag in ((measure.second_look, "--second-look"), (measure.record, "--record")):
+        if requested and "sem_only" not in measure.strategies:
+            raise Misuse(f"{flag} is about the SEM alone; add --strategy sem_only (or all)")
+    of_pair = {"--fit": fitting.fit, "--fitted": fitting.fitted, "--ablate": measure.ablate}
+    for flag, value in of_pair.items():
+        if value and "two_stage" not in measure.strategies:
+            raise Misuse(f"{flag} is about SEM and LLM together; add --strategy two_stage (or all)")
+    if fitting.cross_fit and not fitting.fit:
+        raise Misuse("--cross-fit is about how the join is fitted; add --fit FILE")
+    if fitting.fit and fitting.fitted:
+        raise Misuse("--fit writes a fit and --fitted reads one; give one of them")

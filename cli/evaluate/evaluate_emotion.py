@@ -10,25 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import options
 from ..error_messages import Misuse
-from ..report_output import DataOption, JsonOption, LimitOption, SeedOption, emit_report, report_skipped_rows
-from .emotion_options import (
-    AblateOption,
-    CrossOption,
-    FitOption,
-    FittedOption,
-    ModelOption,
-    PlotsOption,
-    RecordOption,
-    RunOption,
-    SecondLookOption,
-    ShareOption,
-    StrategyOption,
-)
+from ..options import EmotionOptions, RayOptions, SampleOptions
+from ..output import advancing, emit_report, report_skipped_rows
+from ..settings import load_settings
+from .emotion_options import EmotionOutput, FitOptions, JudgeOptions, MeasureOptions, check_options
 
 if TYPE_CHECKING:
     from ...contract import HefContext
+    from ...contract.progress import Progress
     from ...data.conversations import Sample
     from ...evaluation import EmotionReport
     from ...evaluation.emotion.emotion_run import EmotionRun
@@ -38,136 +28,97 @@ if TYPE_CHECKING:
     from ...sem.ray.cluster import Cluster
     from ..settings import Settings
 
-STRATEGIES: tuple[options.StrategyName, ...] = ("sem_only", "llm_only", "one_prompt", "two_stage")
-
 
 def emotion(
-    data: DataOption,
-    sem: options.SemOption = None,
-    model: ModelOption = None,
-    threads: options.ThreadsOption = None,
-    strategy: StrategyOption = "sem_only",
-    primary: options.PrimaryOption = 5,
-    max_requeries: options.RequeriesOption = 1,
-    fit: FitOption = None,
-    fit_share: ShareOption = 0.5,
-    cross_fit: CrossOption = False,
-    fitted: FittedOption = None,
-    ablate: AblateOption = False,
-    limit: LimitOption = None,
-    seed: SeedOption = 0,
-    second_look: SecondLookOption = False,
-    record: RecordOption = False,
-    run: RunOption = None,
-    plots: PlotsOption = None,
-    out: JsonOption = None,
-    ray: options.RayOption = None,
-    ray_actors: options.ActorsOption = None,
-    ray_cpus: options.CpusOption = 1.0,
+    samples: SampleOptions,
+    models: JudgeOptions,
+    options: EmotionOptions,
+    measure: MeasureOptions,
+    fitting: FitOptions,
+    output: EmotionOutput,
+    ray: RayOptions,
 ) -> None:
-    """Measure emotion accuracy: every listener turn is one sample, its input all turns before it.
+    """Measure emotion accuracy of SEM, LLM and both.
 
-    Prints accuracy, calibration error and likelihood with 95% intervals over conversations, how the LLM's escapes and
-    the re-queries went, and what it all cost. With --fit, one part of the conversations is fitted on and the other one
-    measured on. Figures of each emotion and all confusions stand in the JSON. With --ray many SEMs read at once, and as
-    many LLMs are asked; every figure is the same but the time.
+    Every listener turn is one sample, its input all turns before it. Prints accuracy, calibration error and likelihood
+    with 95% intervals over conversations, how the LLM's escapes and the re-queries went, and what it all cost. With
+    --fit, one part of the conversations is fitted on and the other one measured on. Figures of each emotion and all
+    confusions are in the JSON. With --ray many SEMs read at once, and as many LLMs are asked; every figure is the
+    same but the time.
     """
-    from ..build_graph import parse_primary
-    from ..settings import settings
-
-    shown = parse_primary(primary)
-    chosen = settings(sem=sem, model=model, threads=threads)
-    names = STRATEGIES if strategy == "all" else (strategy,)
-    _check(names, fit, fitted, cross_fit, ablate, second_look, record)
-    from ...contract import HefContext, PoolingWeights
+    settings = load_settings(models)
+    check_options(measure, fitting)
+    from ...contract import PoolingWeights
     from ...evaluation import read_samples, subsample
     from ...evaluation.emotion.emotion_run import run_emotion
     from ...sem import resolve_sem
-    from ...sem.ray.cluster import Cluster
-    from ..progress_bars import advancing
 
-    reader = resolve_sem(chosen.sem)
-    if record:
-        _check_folder(reader)
-    samples, broken = read_samples(data, reader.description.taxonomy.labels)
-    report_skipped_rows(broken)
-    kept = fitted or (chosen.fit if not fit else None)
-    own = PoolingWeights.from_file(kept) if kept else None
-    drawn, base = subsample(samples, limit, seed), HefContext(primary=shown, max_requeries=max_requeries)
+    sem = resolve_sem(settings.sem)
+    if measure.record:
+        _require_folder(sem)
+    readable, skipped = read_samples(samples.data, sem.description.taxonomy.labels)
+    report_skipped_rows(skipped)
+    fit_file = fitting.fitted or (settings.fit if not fitting.fit else None)
+    drawn, context = subsample(readable, samples.limit, samples.seed), options.context()
     with advancing() as advance:
-        pair = _pair(reader, chosen, names, seed, run, advance)
-        if ray:
-            pair = _on_ray(pair, chosen, names, drawn, base, Cluster(ray, ray_actors, ray_cpus))
-        found = run_emotion(
+        pair = _sem_llm_pair(sem, settings, measure, samples.seed, output.run, advance)
+        if cluster := ray.cluster():
+            pair = _on_ray(pair, settings, measure, drawn, context, cluster)
+        run = run_emotion(
             pair,
-            names,
+            measure.strategies,
             drawn,
-            base,
-            data=data.name,
-            seed=seed,
-            fit=own,
-            fit_share=fit_share if fit else None,
-            cross_fit=cross_fit,
-            ablate=ablate,
+            context,
+            data=samples.data.name,
+            seed=samples.seed,
+            fit=PoolingWeights.from_file(fit_file) if fit_file else None,
+            fit_share=fitting.fit_share if fitting.fit else None,
+            cross_fit=fitting.cross_fit,
+            ablate=measure.ablate,
         )
-    if fit and found.fit:
-        found.fit.write(fit)
-    looks = _look_again(reader, found) if second_look else []
-    if record:
-        _record(reader, found.reports[0])
-    if plots:
+        looks = _second_look(sem, run, advance) if measure.second_look else []
+    if fitting.fit and run.fit:
+        run.fit.write(fitting.fit)
+    if measure.record:
+        _record(sem, run.reports[0])
+    if output.plots:
         from ...evaluation.emotion.plots import draw_plots
 
-        draw_plots(found.reports[0], plots)
-    held = {"limit": limit, "seed": seed, "broken": len(broken), "primary": shown, "max_requeries": max_requeries}
-    _give(data, found, looks, held, run, out)
+        draw_plots(run.reports[0], output.plots)
+    details = {
+        "limit": samples.limit,
+        "seed": samples.seed,
+        "broken": len(skipped),
+        "primary": context.primary,
+        "max_requeries": context.max_requeries,
+    }
+    _emit(samples.data, run, looks, details, output)
 
 
-def _check(
-    names: tuple[options.StrategyName, ...],
-    fit: Path | None,
-    fitted: Path | None,
-    cross_fit: bool,
-    ablate: bool,
-    second_look: bool,
-    record: bool,
-) -> None:
-    for wanted, flag in ((second_look, "--second-look"), (record, "--record")):
-        if wanted and "sem_only" not in names:
-            raise Misuse(f"{flag} is about the SEM alone; add --strategy sem_only (or all)")
-    for given, flag in ((fit, "--fit"), (fitted, "--fitted"), (ablate, "--ablate")):
-        if given and "two_stage" not in names:
-            raise Misuse(f"{flag} is about SEM and LLM together; add --strategy two_stage (or all)")
-    if cross_fit and not fit:
-        raise Misuse("--cross-fit is about how the join is fitted; add --fit FILE")
-    if fit and fitted:
-        raise Misuse("--fit makes a fit and --fitted takes one; give one of them")
-
-
-def _pair(
-    sem: Sem, chosen: Settings, names: tuple[options.StrategyName, ...], seed: int, run: Path | None, tell: Any
+def _sem_llm_pair(
+    sem: Sem, settings: Settings, measure: MeasureOptions, seed: int, run: Path | None, advance: Progress
 ) -> Pair:
     from ...evaluation.emotion.scripted_judges import scripted_judge
     from ...evaluation.emotion.sem_llm_pair import Pair
     from ...evaluation.llm_cache import with_cache
     from ...llm import resolve_model
 
-    if names == ("sem_only",):
-        return Pair(sem, None, None, tell)
-    judge = scripted_judge(chosen.model, sem.description.taxonomy.labels, seed)
-    kept, answers = with_cache(judge or resolve_model(chosen.model), run / "answers.jsonl" if run else None)
-    return Pair(sem, kept, answers, tell, chosen.prompts)
+    if measure.strategies == ("sem_only",):
+        return Pair(sem, None, None, advance)
+    judge = scripted_judge(settings.model, sem.description.taxonomy.labels, seed)
+    model, answers = with_cache(judge or resolve_model(settings.model), run / "answers.jsonl" if run else None)
+    return Pair(sem, model, answers, advance, settings.prompts)
 
 
 def _on_ray(
     pair: Pair,
-    chosen: Settings,
-    names: Sequence[options.StrategyName],
+    settings: Settings,
+    measure: MeasureOptions,
     samples: Sequence[Sample],
-    base: HefContext,
+    context: HefContext,
     cluster: Cluster,
 ) -> Pair:
-    """Let a cluster read with the SEM, and ask the LLM what the run is going to ask it."""
+    """Read with the SEM on a cluster, and ask the LLM there in advance what the run is going to ask it."""
     from ...evaluation.cache_prefetch import ask_ahead
     from ...evaluation.emotion.scripted_judges import ScriptedJudge
     from ...sem.ray.corpus import SemReader, map_corpus
@@ -176,70 +127,66 @@ def _on_ray(
         ask_ahead(
             pair.answers,
             samples,
-            [base.model_copy(update={"strategy": name}) for name in names if name != "sem_only"],
+            [context.model_copy(update={"strategy": name}) for name in measure.strategies if name != "sem_only"],
             cluster,
-            sem=chosen.sem,
-            model=chosen.model,
-            prompts=chosen.prompts,
+            sem=settings.sem,
+            model=settings.model,
+            prompts=settings.prompts,
             report=lambda done, total: pair.tell("asking the LLM", done, total),
         )
-    return replace(pair, read_parts=lambda parts: map_corpus(SemReader, [chosen.sem], parts, cluster))
+    return replace(pair, read_parts=lambda parts: map_corpus(SemReader, [settings.sem], parts, cluster))
 
 
-def _give(
-    data: Path, found: EmotionRun, looks: list[RequeryGain], held: dict[str, Any], run: Path | None, out: str | None
+def _emit(
+    data: Path, run: EmotionRun, looks: list[RequeryGain], details: dict[str, Any], output: EmotionOutput
 ) -> None:
-    """Print the figures, and write them where they are wanted."""
-    from ..tables import ablation_table, emotion_table, second_look_table, sets_table
+    """Print the figures, and write them where the options say."""
+    from .emotion_tables import ablation_table, emotion_table, second_look_table, sets_table
 
     if looks:
-        held["second_look"] = [look.model_dump(mode="json") for look in looks]
-    if found.gain:
-        held["gain"] = found.gain.model_dump(mode="json")
-    if found.fit:
-        held["fit"] = found.fit.model_dump(mode="json")
-    if found.ablations:
-        held["ablations"] = [one.model_dump(mode="json") for one in found.ablations]
-    tables = [emotion_table(data.name, found)]
-    tables += [ablation_table(found.ablations)] if found.ablations else []
-    tables += [sets_table(report.sets) for report in found.reports if report.sets]
+        details["second_look"] = [look.model_dump(mode="json") for look in looks]
+    if run.gain:
+        details["gain"] = run.gain.model_dump(mode="json")
+    if run.fit:
+        details["fit"] = run.fit.model_dump(mode="json")
+    if run.ablations:
+        details["ablations"] = [ablation.model_dump(mode="json") for ablation in run.ablations]
+    tables = [emotion_table(data.name, run)]
+    tables += [ablation_table(run.ablations)] if run.ablations else []
+    tables += [sets_table(report.sets) for report in run.reports if report.sets]
     tables += [second_look_table(looks)] if looks else []
-    if run:
-        _report(data, found, held, run)
-    emit_report("emotion", data, found.reports, held, out, tables)
+    if output.run:
+        _write_run(data, run, details, output.run)
+    emit_report("emotion", data, run.reports, details, output, tables)
 
 
-def _report(data: Path, found: EmotionRun, held: dict[str, Any], run: Path) -> None:
+def _write_run(data: Path, run: EmotionRun, details: dict[str, Any], folder: Path) -> None:
     from ...evaluation.emotion.emotion_report import write_report
     from ...evaluation.report import to_document, write
 
-    write(run / "figures.json", to_document("emotion", data, found.reports, held))
+    write(folder / "figures.json", to_document("emotion", data, run.reports, details))
     command = shlex.join(["hef", *(word.replace(str(data), data.name) for word in sys.argv[1:])])
-    write_report(found, run, data=data.name, command=command, date=datetime.now(UTC).date().isoformat())
+    write_report(run, folder, data=data.name, command=command, date=datetime.now(UTC).date().isoformat())
 
 
-def _look_again(sem: Sem, found: EmotionRun) -> list[RequeryGain]:
+def _second_look(sem: Sem, run: EmotionRun, advance: Progress) -> list[RequeryGain]:
     from ...evaluation.emotion.requery_gain import evaluate_second_look
-    from ..progress_bars import advancing
 
-    first = [record.prediction for record in found.records["sem_only"]]
-    with advancing() as advance:
-        return evaluate_second_look(
-            sem, found.samples, first, report=lambda done, total: advance("second look", done, total)
-        )
+    first = [record.prediction for record in run.records["sem_only"]]
+    return evaluate_second_look(sem, run.samples, first, report=lambda done, total: advance("second look", done, total))
 
 
-def _check_folder(sem: Sem) -> None:
+def _require_folder(sem: Sem) -> None:
     from ...sem import OnnxSem
 
     if not isinstance(sem, OnnxSem):
-        raise Misuse("--record wants a SEM that lies in a folder of its own")
+        raise Misuse("--record writes into the SEM's folder; give --sem FOLDER of an exported SEM")
 
 
-def _record(sem: Any, own: EmotionReport) -> None:
-    """Write what the SEM reached by itself into its folder."""
-    figures = {name: round(getattr(own, name).value, 4) for name in ("top1", "top3", "top5", "ece")}
-    if own.sets:
-        whole = own.sets["all"]
-        figures |= {"coverage90": round(whole.coverage.value, 4), "size90": round(whole.size.value, 2)}
-    sem.record({**figures, "samples": own.samples})
+def _record(sem: Any, report: EmotionReport) -> None:
+    """Write the figures of the SEM alone into its folder."""
+    figures = {name: round(getattr(report, name).value, 4) for name in ("top1", "top3", "top5", "ece")}
+    if report.sets:
+        sets = report.sets["all"]
+        figures |= {"coverage90": round(sets.coverage.value, 4), "size90": round(sets.size.value, 2)}
+    sem.record({**figures, "samples": report.samples})

@@ -1,109 +1,139 @@
-"""`hef memory export` and `hef memory import`: JSON lines, to keep or to take along."""
+"""`hef memory export` and `hef memory import`: JSON lines, for a backup or another host."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from .. import options
-from ..error_messages import FAILED
-from .memory_options import (
-    IdOption,
-    PersonOption,
-    SinceOption,
-    ThreadOption,
-    UntilOption,
-    parse_selection,
-    require_user,
-    whole_ids,
-)
-from .open_memory import opened
-from .write_lines import OutArgument, check_export, write_lines
+from ..error_messages import FAILED, Misuse
+from ..options import Home, Json, Sem
+from ..settings import load_settings
+from .select_turns import TurnIdOptions, open_memory
 
 if TYPE_CHECKING:
     from ...contract.progress import Progress
 
-InArgument = Annotated[
-    Path,
-    typer.Argument(help="The file that was exported; - is stdin.", metavar="FILE | -", dir_okay=False, allow_dash=True),
+STANDARD = Path("-")
+"""Stdin or stdout instead of a file."""
+
+OutFile = Annotated[
+    Path, typer.Argument(help="The file to write; - is stdout.", metavar="[FILE | -]", dir_okay=False, allow_dash=True)
 ]
-EveryoneOption = Annotated[bool, typer.Option("--everyone", help="Export every user's turns, for a backup.")]
-IntoOption = Annotated[
-    str | None,
-    typer.Option("--user", "-u", help="Whose memory they go to; else whose they were.", metavar="NAME"),
+InFile = Annotated[
+    Path, typer.Argument(help="The exported file; - is stdin.", metavar="FILE | -", dir_okay=False, allow_dash=True)
+]
+Everyone = Annotated[bool, typer.Option("--everyone", help="Export every user's turns, for a backup.")]
+Into = Annotated[
+    str | None, typer.Option("--user", "-u", help="Whose memory they go to; else whose they were.", metavar="NAME")
 ]
 
 
-def export(
-    file: OutArgument = Path("-"),
-    user: PersonOption = None,
-    everyone: EveryoneOption = False,
-    thread: ThreadOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    ids: IdOption = None,
-    home: options.HomeOption = None,
-    as_json: options.JsonOption = False,
-) -> None:
-    """Write all that is stored of a person as JSON lines, a turn a line, oldest first.
+def export(which: TurnIdOptions, file: OutFile = STANDARD, everyone: Everyone = False, as_json: Json = False) -> None:
+    """Write all that is stored of a person as JSON lines.
 
-    Each line holds user, id, times of creation and of change, and the whole turn; `hef memory import` reads it.
-    A file that exists is replaced when all is written.
+    One turn per line, oldest first. Each line has user, id, times of creation and of change, and the complete turn;
+    `hef memory import` reads it. A file that exists is replaced when all is written.
     """
-    check_export(file, everyone=everyone, narrowed=bool(user or thread), as_json=as_json)
-    from ..settings import settings
-
-    chosen = settings(home=home, user=user)
-    person = require_user(chosen)
-    selection = parse_selection(person, thread, since, until)
-    from dataclasses import replace
-
+    check_export(file, everyone=everyone, narrowed=bool(which.user or which.thread), as_json=as_json)
+    settings = load_settings(which)
+    person = settings.person
+    selection = which.selection(person)
     from ...memory import export_turns
 
-    with opened(chosen) as store:
-        if named := whole_ids(store, person, ids):
-            selection = replace(selection, ids=tuple(named))
+    with open_memory(settings) as store:
+        selection = which.with_ids(selection, store, person)
         write_lines(export_turns(store, None if everyone else person, selection), file, "turn", as_json=as_json)
 
 
-def import_memory(
-    file: InArgument,
-    user: IntoOption = None,
-    sem: options.SemOption = None,
-    home: options.HomeOption = None,
-    as_json: options.JsonOption = False,
-) -> None:
-    """Store turns that were exported; those that are stored already are left alone.
+def import_turns(file: InFile, user: Into = None, sem: Sem = None, home: Home = None, as_json: Json = False) -> None:
+    """Store turns that were exported.
 
-    A broken line is named on stderr and left out, the rest goes on, and the exit code is 1.
+    Those that are stored already are not touched. A broken line is named on stderr and left out, the rest is
+    stored, and the exit code is 1.
     """
-    from ..settings import settings
+    settings = load_settings(home=home, sem=sem)
+    from ...memory import dumps
+    from ...memory import import_turns as store_lines
 
-    chosen = settings(home=home, sem=sem)
-    from ...memory import dumps as dumped
-    from ...memory import import_turns
-
-    with _lines(file) as lines, opened(chosen, embeds=True, makes=True) as store, _progress(file) as advance:
-        done = import_turns(store, lines, user_id=user, report=advance)
-    for fault in done.broken:
-        typer.echo(f"{file}: {fault}", err=True)
-    counts = {"added": done.added, "replaced": done.replaced, "unchanged": done.unchanged, "broken": len(done.broken)}
+    with _lines(file) as lines, open_memory(settings, embeds=True, creates=True) as store, _progress(file) as advance:
+        result = store_lines(store, lines, user_id=user, report=advance)
+    for message in result.broken:
+        typer.echo(f"{file}: {message}", err=True)
+    counts = {"added": result.added, "replaced": result.replaced, "unchanged": result.unchanged}
+    counts["broken"] = len(result.broken)
     if as_json:
-        typer.echo(dumped(counts))
+        typer.echo(dumps(counts))
     else:
         typer.echo(", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing to import")
-    if done.broken:
+    if result.broken:
         raise typer.Exit(FAILED)
+
+
+def check_export(file: Path, *, everyone: bool, narrowed: bool, as_json: bool) -> None:
+    """Refuse options of an export that exclude each other.
+
+    Args:
+        file: Where the lines go.
+        everyone: Whether all users are exported.
+        narrowed: Whether a user or a conversation is named.
+        as_json: Whether the count is printed as JSON.
+
+    Raises:
+        Misuse: They exclude each other.
+    """
+    if everyone and narrowed:
+        raise Misuse("--everyone cannot be combined with --user or --thread")
+    if as_json and file == STANDARD:
+        raise Misuse("--json prints the number of lines in FILE; give FILE, or leave --json out: the lines are JSON")
+
+
+def write_lines(lines: Iterable[str], file: Path, noun: str, *, as_json: bool) -> None:
+    """Write lines, and print their number where they go to a file.
+
+    Args:
+        lines: Without their ends.
+        file: Where they go; - is stdout.
+        noun: What a line is, in the singular.
+        as_json: Print the number as JSON.
+    """
+    count = 0
+    with _output(file) as out:
+        for line in lines:
+            out.write(line.encode() + b"\n")
+            count += 1
+    if as_json:
+        from ...memory import dumps
+
+        typer.echo(dumps({"file": str(file), f"{noun}s": count}))
+    elif file != STANDARD:
+        typer.echo(f"{count:,} {noun}{'s' * (count != 1)} written to {file}", err=True)
+
+
+@contextmanager
+def _output(file: Path) -> Iterator[BinaryIO]:
+    """Yield the stream to write to; a file is replaced only when it is complete, and only its owner may read it."""
+    if file == STANDARD:
+        yield sys.stdout.buffer
+        sys.stdout.flush()
+        return
+    partial = file.with_name(f"{file.name}.partial")
+    try:
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+            yield out
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 @contextmanager
 def _lines(file: Path) -> Iterator[BinaryIO]:
-    if file == Path("-"):
+    if file == STANDARD:
         yield sys.stdin.buffer
         return
     with file.open("rb") as lines:
@@ -113,10 +143,10 @@ def _lines(file: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def _progress(file: Path) -> Iterator[Progress]:
     """Show how many lines are read, and of how many where the file can be counted first."""
-    from ..progress_bars import advancing
+    from ..output import advancing
 
     total: int | None = None
-    if file != Path("-"):
+    if file != STANDARD:
         with file.open("rb") as lines:
             total = sum(1 for _ in lines)
     with advancing() as advance:

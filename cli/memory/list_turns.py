@@ -1,70 +1,125 @@
-"""`hef memory list` and `hef memory search`: what is stored of a person."""
+"""`hef memory list` and `hef memory search`: the stored turns of a person, as a table or JSON."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from .. import options
 from ..build_graph import require_text
-from .memory_options import (
-    LimitOption,
-    PersonOption,
-    SinceOption,
-    ThreadOption,
-    UntilOption,
-    parse_selection,
-    require_user,
-)
-from .open_memory import opened
+from ..chat.chat_threads import thread_name
+from ..options import Json, Sem
+from ..render import ACCENT, FAINT
+from ..settings import load_settings
+from .select_turns import Limit, TurnOptions, open_memory
 
-TextArgument = Annotated[str, typer.Argument(help="What the turns should be about.", metavar="TEXT")]
+if TYPE_CHECKING:
+    from langgraph.store.base import SearchItem
+
+SHORT_ID = 8
+"""Letters of an id that are shown; `--id` takes them."""
+_MAX_TEXT = 240
+
+Query = Annotated[str, typer.Argument(help="What the turns should be about.", metavar="TEXT")]
 
 
-def list_memory(
-    user: PersonOption = None,
-    thread: ThreadOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    limit: LimitOption = 20,
-    home: options.HomeOption = None,
-    as_json: options.JsonOption = False,
-) -> None:
+def list_turns(which: TurnOptions, limit: Limit = 20, as_json: Json = False) -> None:
     """List the turns that are stored, newest first."""
-    from ..settings import settings
-
-    chosen = settings(home=home, user=user)
-    person = require_user(chosen)
-    selection = parse_selection(person, thread, since, until)
+    settings = load_settings(which)
+    selection = which.selection(settings.person)
     from ...memory import select_items
-    from .turn_table import give_items
 
-    with opened(chosen) as store:
-        found = select_items(store, person, selection)[::-1]
-    give_items(found[:limit], person, total=len(found), as_json=as_json)
+    with open_memory(settings) as store:
+        items = select_items(store, settings.person, selection)[::-1]
+    _print_items(items[:limit], settings.person, total=len(items), as_json=as_json)
 
 
-def search(
-    text: TextArgument,
-    user: PersonOption = None,
-    thread: ThreadOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    limit: LimitOption = 5,
-    sem: options.SemOption = None,
-    home: options.HomeOption = None,
-    as_json: options.JsonOption = False,
-) -> None:
-    """Search the turns that are stored, most similar in meaning first."""
-    from ..settings import settings
-
-    asked, chosen = require_text(text), settings(home=home, user=user, sem=sem)
-    person = require_user(chosen)
-    selection = parse_selection(person, thread, since, until)
+def search(text: Query, which: TurnOptions, limit: Limit = 5, sem: Sem = None, as_json: Json = False) -> None:
+    """Search the turns that are stored, most similar first."""
+    require_text(text)
+    settings = load_settings(which, sem=sem)
+    selection = which.selection(settings.person)
     from ...memory import search_items
-    from .turn_table import give_items
 
-    with opened(chosen, embeds=True) as store:
-        found = search_items(store, person, asked, limit, selection)
-    give_items(found, person, total=None, as_json=as_json)
+    with open_memory(settings, embeds=True) as store:
+        items = search_items(store, settings.person, text, limit, selection)
+    _print_items(items, settings.person, total=None, as_json=as_json)
+
+
+def turn_table(items: Sequence[SearchItem], person: str) -> Table:
+    """Return one row per turn: the person's message, and below it the reply."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False, leading=1)
+    table.add_column("  id", no_wrap=True)
+    table.add_column("when", no_wrap=True)
+    table.add_column("thread", overflow="fold", max_width=14)
+    table.add_column("emotion", no_wrap=True)
+    scored = any(item.score is not None for item in items)
+    if scored:
+        table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("message, and the reply", ratio=1)
+    for item in items:
+        table.add_row(*_row(item, person, scored))
+    return table
+
+
+def turn_count(count: int) -> str:
+    """Return a number of turns in words."""
+    return f"{count:,} turn{'s' * (count != 1)}"
+
+
+def printable(text: str) -> str:
+    """Return a text without characters that would steer the terminal or cannot be written to it."""
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def _print_items(items: Sequence[SearchItem], person: str, *, total: int | None, as_json: bool) -> None:
+    """Print turns; `total` is how many there are of which these are the first."""
+    if as_json:
+        from ...memory import dumps, to_record
+
+        scored = ({**to_record(item), **({} if item.score is None else {"score": item.score})} for item in items)
+        typer.echo(dumps(list(scored)))
+        return
+    console = Console(highlight=False)
+    console.print()
+    if items:
+        console.print(turn_table(items, person))
+    more = "" if total is None or total == len(items) else f" of {total:,}; --limit shows more"
+    count = f"{turn_count(len(items))}{more}" if items else "Nothing is stored"
+    console.print(Text.assemble(("  ", ""), (count, FAINT), (f" · {printable(person)}\n", FAINT)))
+
+
+def _row(item: SearchItem, person: str, scored: bool) -> list[Text]:
+    from ...memory import said_at
+
+    value = item.value
+    text = Text(_shorten(value.get("text", "")))
+    if value.get("reply"):
+        text.append(f"\n{_shorten(value['reply'])}", style=FAINT)
+    return [
+        Text(f"  {printable(item.key[:SHORT_ID])}", style=FAINT),
+        Text(_local_time(said_at(item)), style=FAINT),
+        Text(_shorten(thread_name(person, str(value.get("thread", "")))), style=FAINT),
+        Text(_shorten(value.get("emotion") or ""), style=ACCENT),
+        *([Text("" if item.score is None else f"{item.score:.2f}")] if scored else []),
+        text,
+    ]
+
+
+def _local_time(time: float) -> str:
+    """Return a moment in local time, to the minute."""
+    try:
+        return datetime.fromtimestamp(time).strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError, OSError):
+        return "?"
+
+
+def _shorten(value: Any) -> str:
+    text = printable(" ".join(str(value).split()))
+    return text if len(text) <= _MAX_TEXT else f"{text[: _MAX_TEXT - 1]}…"

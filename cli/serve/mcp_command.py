@@ -7,30 +7,26 @@ from importlib.util import find_spec
 
 import typer
 
-from .. import options
+from ..options import Home, Sem, Threads, User
+from ..settings import load_settings
 
 
-def mcp(
-    sem: options.SemOption = None,
-    threads: options.ThreadsOption = None,
-    user: options.UserOption = None,
-    home: options.HomeOption = None,
-) -> None:
-    """Serve emotion, cause words and memories to an MCP client, over stdin and stdout; no LLM is loaded.
+def mcp(sem: Sem = None, threads: Threads = None, user: User = None, home: Home = None) -> None:
+    """Serve emotion, cause words and memories to an MCP client.
 
-    The client starts this command itself. It offers the tools sem_emotion and sem_causes, and with a user
-    recall_memories, which searches what `hef chat` remembers of them; nothing is written.
+    Over stdin and stdout; no LLM is loaded. The client starts this command itself. It offers the tools sem_emotion
+    and sem_causes, and with a user recall_memories, which searches what `hef chat` remembers of them; nothing is
+    written.
     """
     from ...contract import SetupError
-    from ..settings import settings
 
     if find_spec("mcp") is None:
-        raise SetupError("the MCP server wants the protocol's SDK: install it with `pip install 'hef[mcp]'`")
-    chosen = settings(sem=sem, threads=threads, user=user, home=home)
+        raise SetupError("the MCP server needs the protocol's SDK: install it with `pip install 'hef[mcp]'`")
+    settings = load_settings(sem=sem, threads=threads, user=user, home=home)
     from .mcp_server import serve
     from .mcp_tools import served_tools
 
-    offers = served_tools(chosen)
+    tools = served_tools(settings)
     if sys.stdin.isatty():
         typer.echo("waiting for an MCP client on stdin; Ctrl-D ends it", err=True)
-    serve(offers)
+    serve(tools)

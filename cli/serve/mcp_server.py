@@ -1,4 +1,4 @@
-"""The MCP server itself: lists the offers, calls them, and says what was wrong instead of ending."""
+"""The MCP server: lists the tools, calls them, and answers errors instead of ending."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ _INSTRUCTIONS = (
 )
 
 
-def serve(offers: Mapping[str, ServedTool]) -> None:
-    """Answer a client on stdin and stdout until it leaves; what libraries print meanwhile goes to stderr."""
-    asyncio.run(_serve(make_server(offers)))
+def serve(tools: Mapping[str, ServedTool]) -> None:
+    """Answer a client on stdin and stdout until it leaves; output of libraries goes to stderr."""
+    asyncio.run(_serve(make_server(tools)))
 
 
-def make_server(offers: Mapping[str, ServedTool]) -> Server[Any]:
-    """Return the server of the offered tools."""
+def make_server(tools: Mapping[str, ServedTool]) -> Server[Any]:
+    """Return the server of the tools."""
 
     async def list_tools(_: ServerRequestContext[Any], __: PaginatedRequestParams | None) -> ListToolsResult:
-        return ListToolsResult(tools=[_shown(offer) for offer in offers.values()])
+        return ListToolsResult(tools=[_tool_definition(tool) for tool in tools.values()])
 
     async def call_tool(_: ServerRequestContext[Any], params: CallToolRequestParams) -> CallToolResult:
-        if params.name not in offers:
-            raise MCPError(INVALID_PARAMS, f"unknown tool {params.name!r}; there are {', '.join(offers)}")
+        if params.name not in tools:
+            raise MCPError(INVALID_PARAMS, f"unknown tool {params.name!r}; there are {', '.join(tools)}")
         try:
-            text, answer = await asyncio.to_thread(offers[params.name].call, params.arguments or {})
+            text, answer = await asyncio.to_thread(tools[params.name].call, params.arguments or {})
         except ValidationError as error:
-            return _wrong(_complaint(error))
+            return _error_result(_describe(error))
         except Exception as error:
-            return _wrong(sentence(error))
+            return _error_result(sentence(error))
         return CallToolResult(content=[TextContent(text=text)], structured_content=answer)
 
     return Server(
@@ -69,24 +69,24 @@ async def _serve(server: Server[Any]) -> None:
         await server.run(read, write, server.create_initialization_options())
 
 
-def _shown(offer: ServedTool) -> Tool:
+def _tool_definition(served: ServedTool) -> Tool:
     return Tool(
-        name=offer.tool.name,
-        title=offer.title,
-        description=offer.tool.description,
-        input_schema=offer.tool.get_input_jsonschema(),
-        output_schema=offer.answer.model_json_schema(mode="serialization"),
+        name=served.tool.name,
+        title=served.title,
+        description=served.tool.description,
+        input_schema=served.tool.get_input_jsonschema(),
+        output_schema=served.answer.model_json_schema(mode="serialization"),
         annotations=ToolAnnotations(
-            title=offer.title, read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+            title=served.title, read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
         ),
     )
 
 
-def _wrong(said: str) -> CallToolResult:
-    return CallToolResult(content=[TextContent(text=said)], is_error=True)
+def _error_result(message: str) -> CallToolResult:
+    return CallToolResult(content=[TextContent(text=message)], is_error=True)
 
 
-def _complaint(error: ValidationError) -> str:
-    """Return a line for each argument that is wrong, so that a model can mend its call."""
-    wrong = error.errors(include_url=False, include_context=False, include_input=False)
-    return "\n".join(f"{'.'.join(map(str, one['loc'])) or 'arguments'}: {one['msg']}" for one in wrong)
+def _describe(error: ValidationError) -> str:
+    """Return a line for each invalid argument, so that a model can correct its call."""
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    return "\n".join(f"{'.'.join(map(str, part['loc'])) or 'arguments'}: {part['msg']}" for part in errors)

@@ -1,4 +1,4 @@
-"""What `hef mcp` offers: the tools, how they are shown, and the form of their answers."""
+"""Tools of `hef mcp`, with the schemas of their answers."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pydantic import BaseModel, Field
 from ...contract import Cause, Memory, Reading
 from ...sem import resolve_sem
 from ...tools import recall_memories_tool, sem_causes_tool, sem_emotion_tool
-from ..memory.open_memory import opened
+from ..memory.select_turns import open_memory
 from ..settings import Settings
 
 
 class CausesAnswer(BaseModel):
-    """What `sem_causes` answers."""
+    """Answer of `sem_causes`."""
 
     causes: tuple[Cause, ...] = Field(description="The words that speak for the emotion, strongest first")
 
 
 class MemoriesAnswer(BaseModel):
-    """What `recall_memories` answers."""
+    """Answer of `recall_memories`."""
 
     memories: list[Memory] = Field(description="Past turns of the person, the most relevant first")
 
@@ -37,48 +37,48 @@ class ServedTool:
     """One tool of the server."""
 
     title: str
-    """What a person reads above it."""
+    """Title for people."""
     tool: BaseTool
-    """Says its name, what it is for and what it takes."""
+    """Its name, description and parameters."""
     answer: type[BaseModel]
-    """The form of its structured answer."""
-    structured: Callable[[Any], BaseModel]
-    """From the tool's artifact to that form."""
-    ready: Callable[[], AbstractContextManager[BaseTool]]
-    """Gives the tool for one call."""
+    """Schema of its structured answer."""
+    from_artifact: Callable[[Any], BaseModel]
+    """Converts the tool's artifact to that schema."""
+    open: Callable[[], AbstractContextManager[BaseTool]]
+    """Returns the tool for one call."""
 
     def call(self, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """Return the text of an answer, and the answer as JSON values."""
-        with self.ready() as tool:
+        with self.open() as tool:
             call = {"name": tool.name, "args": arguments, "id": str(uuid4()), "type": "tool_call"}
-            told: ToolMessage = tool.invoke(call)
-        return str(told.text), self.structured(told.artifact).model_dump(mode="json")
+            message: ToolMessage = tool.invoke(call)
+        return str(message.text), self.from_artifact(message.artifact).model_dump(mode="json")
 
 
 def served_tools(settings: Settings) -> dict[str, ServedTool]:
-    """Return the tools by name: those of the SEM, and where a user is named their memory."""
+    """Return the tools by name: those of the SEM, and with a user the search of their memory."""
     sem = resolve_sem(settings.sem)
     emotion, causes = sem_emotion_tool(sem), sem_causes_tool(sem)
-    offers = [
+    tools = [
         ServedTool("Read emotion", emotion, Reading, Reading.model_validate, lambda: nullcontext(emotion)),
         ServedTool("Find cause words", causes, CausesAnswer, _causes, lambda: nullcontext(causes)),
     ]
     if settings.user is not None:
-        shown = recall_memories_tool(InMemoryStore(), settings.user)
-        offers.append(ServedTool("Recall memories", shown, MemoriesAnswer, _memories, lambda: _recalling(settings)))
-    return {offer.tool.name: offer for offer in offers}
+        definition = recall_memories_tool(InMemoryStore(), settings.user)
+        tools.append(ServedTool("Recall memories", definition, MemoriesAnswer, _memories, lambda: _recall(settings)))
+    return {served.tool.name: served for served in tools}
 
 
-def _causes(found: tuple[Cause, ...]) -> CausesAnswer:
-    return CausesAnswer(causes=found)
+def _causes(causes: tuple[Cause, ...]) -> CausesAnswer:
+    return CausesAnswer(causes=causes)
 
 
-def _memories(found: list[Memory]) -> MemoriesAnswer:
-    return MemoriesAnswer(memories=found)
+def _memories(memories: list[Memory]) -> MemoriesAnswer:
+    return MemoriesAnswer(memories=memories)
 
 
 @contextmanager
-def _recalling(settings: Settings) -> Iterator[BaseTool]:
+def _recall(settings: Settings) -> Iterator[BaseTool]:
     """Open the memory for one call: a client keeps its server for hours, and a folder belongs to one process."""
-    with opened(settings, embeds=True) as store:
+    with open_memory(settings, embeds=True) as store:
         yield recall_memories_tool(store, settings.user)

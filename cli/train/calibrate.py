@@ -1,4 +1,4 @@
-"""`hef calibrate`: make a SEM's probabilities and prediction sets hold on a file of conversations."""
+"""`hef train calibrate`: calibration and prediction sets of a SEM, fitted on a file of conversations."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import options
-from ..report_output import DataOption, JsonOption, SeedOption, emit_report, report_skipped_rows
+from ..options import OutputOptions, Threads
+from ..output import advancing, emit_report, report_skipped_rows
+from ..render import ACCENT, FAINT
+from ..settings import load_settings
+from ..tables import figure_table, number, percent
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from ...data.conversations import Sample
     from ...evaluation.cross_fitted_calibration import CalibrationReport
     from ...sem import OnnxSem
@@ -19,74 +24,72 @@ if TYPE_CHECKING:
     from ...sem.runtime.manifest import Manifest
     from ...sem.runtime.prediction_sets import PredictionSets
 
-PART = 256
+CHUNK = 256
 """Dialogues between two steps of the progress bar."""
 
-FolderArgument = Annotated[
-    Path, typer.Argument(help="A SEM's folder, as `hef train --export` writes it.", metavar="FOLDER", file_okay=False)
+Folder = Annotated[
+    Path,
+    typer.Argument(help="A SEM's folder, as `hef train sem --export` writes it.", metavar="FOLDER", file_okay=False),
 ]
-DryOption = Annotated[bool, typer.Option("--dry-run", help="Print the figures and write nothing.")]
-FoldsOption = Annotated[int, typer.Option("--folds", min=2, max=100, help="Parts to cross-fit over.", metavar="N")]
+Data = Annotated[Path, typer.Option("--data", "-d", dir_okay=False, help="JSON lines, gzipped or not.", metavar="FILE")]
+Seed = Annotated[int, typer.Option(help="Of the folds.", metavar="N")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the figures and write nothing into the folder.")]
+Folds = Annotated[int, typer.Option(min=2, max=100, help="Parts to cross-fit over.", metavar="N")]
 
 
 def calibrate(
-    folder: FolderArgument,
-    data: DataOption,
-    threads: options.ThreadsOption = None,
-    folds: FoldsOption = 10,
-    seed: SeedOption = 0,
-    dry_run: DryOption = False,
-    out: JsonOption = None,
+    folder: Folder,
+    data: Data,
+    output: OutputOptions,
+    threads: Threads = None,
+    folds: Folds = 10,
+    seed: Seed = 0,
+    dry_run: DryRun = False,
 ) -> None:
-    """Fit a SEM's calibration and prediction sets on conversations it was not trained on.
+    """Calibrate a SEM's probabilities and prediction sets.
 
-    Every listener turn is one sample. What is fitted on all of them goes into the folder's sem.json; what is printed
-    is measured by cross-fitting: fitted without a tenth of the conversations, measured on that tenth, ten times.
+    Give conversations that it was not trained on. Every listener turn is one sample. The calibration fitted on all of
+    them is written into the folder's sem.json; the printed figures are cross-fitted: fitted without a tenth of the
+    conversations, measured on that tenth, ten times.
     """
-    from ..settings import settings
-
-    settings(threads=threads)
+    load_settings(threads=threads)
     from ...evaluation import read_samples
     from ...evaluation.cross_fitted_calibration import calibrate as fit
     from ...evaluation.cross_fitted_calibration import cross_fit
     from ...sem import OnnxSem
     from ...sem.runtime.manifest import Manifest
-    from ..tables import calibration_table
 
-    reader, manifest = OnnxSem(folder), Manifest.of(folder)
+    sem, manifest = OnnxSem(folder), Manifest.of(folder)
     labels = manifest.labels
-    samples, broken = read_samples(data, labels)
-    report_skipped_rows(broken)
-    logits = _read(reader, samples)
+    samples, skipped = read_samples(data, labels)
+    report_skipped_rows(skipped)
+    logits = _logits(sem, samples)
     report = cross_fit(logits, samples, labels, sem=manifest.name, before=manifest.calibration, folds=folds, seed=seed)
     if not dry_run:
         _write(folder, manifest, *fit(logits, samples, labels), report, data.name)
-    held = {"seed": seed, "broken": len(broken), "written": not dry_run}
-    emit_report("calibration", data, [report], held, out, [calibration_table(data.name, report)])
+    details = {"seed": seed, "broken": len(skipped), "written": not dry_run}
+    emit_report("calibration", data, [report], details, output, [_table(data.name, report)])
     if not dry_run:
-        typer.echo(
-            f"slopes {' '.join(f'{slope:.2f}' for slope in report.slopes)} and sets: {folder / 'sem.json'}", err=True
-        )
+        slopes = " ".join(f"{slope:.2f}" for slope in report.slopes)
+        typer.echo(f"slopes {slopes} and sets: {folder / 'sem.json'}", err=True)
 
 
-def _read(sem: OnnxSem, samples: list[Sample]) -> Any:
-    """Return what a SEM's network says, [samples, labels], with a progress bar."""
+def _logits(sem: OnnxSem, samples: list[Sample]) -> Any:
+    """Return the logits of a SEM's network, [samples, labels], with a progress bar."""
     import numpy as np
 
-    from ..progress_bars import advancing
-
-    parts = []
+    chunks = []
     with advancing() as advance:
-        for start in range(0, len(samples), PART):
-            parts.append(sem.logits([sample.turns for sample in samples[start : start + PART]]))
-            advance("reading", min(start + PART, len(samples)), len(samples))
-    return np.concatenate(parts)
+        for start in range(0, len(samples), CHUNK):
+            chunks.append(sem.logits([sample.turns for sample in samples[start : start + CHUNK]]))
+            advance("reading", min(start + CHUNK, len(samples)), len(samples))
+    return np.concatenate(chunks)
 
 
 def _write(
     folder: Path,
     manifest: Manifest,
-    fitted: Calibration,
+    calibration: Calibration,
     sets: PredictionSets,
     report: CalibrationReport,
     file: str,
@@ -94,16 +97,37 @@ def _write(
     """Write a calibration into a folder; figures that it changes become the cross-fitted ones."""
     from ...sem.runtime.manifest import CalibratedOn
 
-    whole = report.sets["0.9"]["all"]
+    sets90 = report.sets["0.9"]["all"]
     changed = {
         "ece": round(report.contexts["all"].ece.value, 4),
-        "coverage90": round(whole.coverage.value, 4),
-        "size90": round(whole.size.value, 2),
+        "coverage90": round(sets90.coverage.value, 4),
+        "size90": round(sets90.size.value, 2),
     }
     update = {
-        "slopes": fitted.slopes,
+        "slopes": calibration.slopes,
         "prediction_sets": sets,
         "calibrated_on": CalibratedOn(file=file, turns=report.samples, date=datetime.now(UTC).date().isoformat()),
         "figures": {**manifest.figures, **changed} if manifest.figures else {},
     }
     manifest.model_copy(update=update).write(folder)
+
+
+def _table(data: str, report: CalibrationReport) -> Table:
+    """Return one column per group of contexts: calibration error, and prediction sets of each coverage."""
+    from ...evaluation.emotion.coverage import CONTEXTS
+
+    table = figure_table(
+        f"Calibration on {data}: {report.samples:,} samples of {report.conversations:,} conversations",
+        ("", *(CONTEXTS[name] for name in report.contexts)),
+        f"fitted on {report.folds - 1} of {report.folds} folds of conversations,\nmeasured on the other; "
+        f"95% intervals.\nExact probabilities would show an ECE of {report.floor:.3f}.\n"
+        f"NLL {report.nll_before.value:.3f} before, {report.nll.value:.3f} after",
+    )
+    groups = report.contexts.values()
+    table.add_row("samples", *(f"{figures.samples:,}" for figures in groups))
+    table.add_row("ECE before", *(number(figures.before, 3) for figures in groups))
+    table.add_row("ECE", *(number(figures.ece, 3) for figures in groups), style=f"bold {ACCENT}")
+    for coverage, sets in report.sets.items():
+        table.add_row(f"{float(coverage):.0%} sets include", *(percent(figures.coverage) for figures in sets.values()))
+        table.add_row("emotions in a set", *(number(figures.size, 2) for figures in sets.values()), style=FAINT)
+    return table

@@ -1,51 +1,31 @@
-"""`hef feedback`: what people said their emotion was, as data to train on."""
+"""`hef train feedback`: confirmed emotions of the memory, as data to train on."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .. import options
-from ..memory.memory_options import PersonOption, SinceOption, ThreadOption, UntilOption, parse_selection, require_user
-from ..memory.open_memory import opened
-from ..memory.write_lines import OutArgument, check_export, write_lines
+from ..memory.export_import import STANDARD, OutFile, check_export, write_lines
+from ..memory.select_turns import TurnOptions, open_memory
+from ..options import Json
+from ..settings import load_settings
 
-EveryoneOption = Annotated[bool, typer.Option("--everyone", help="Export every user's feedback.")]
-
-feedback = typer.Typer(no_args_is_help=True, help="Take the emotions that people confirmed or chose as training data.")
+Everyone = Annotated[bool, typer.Option("--everyone", help="Export every user's feedback.")]
 
 
-@feedback.callback()
-def _feedback() -> None:
-    """Keep the name of the command that stands alone."""
+def feedback(which: TurnOptions, file: OutFile = STANDARD, everyone: Everyone = False, as_json: Json = False) -> None:
+    """Write the emotions that people confirmed as data.
 
-
-@feedback.command()
-def export(
-    file: OutArgument = Path("-"),
-    user: PersonOption = None,
-    everyone: EveryoneOption = False,
-    thread: ThreadOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    home: options.HomeOption = None,
-    as_json: options.JsonOption = False,
-) -> None:
-    """Write the turns whose emotion a person confirmed or chose, as conversations that `hef train --data` reads.
-
-    They are the remembered turns of runs with `confirm_emotion`, `hef chat --confirm` among them.
+    The turns whose emotion a person confirmed or chose are written as conversations that `hef train sem --data`
+    reads. They are the remembered turns of runs with `confirm_emotion`, `hef chat --confirm` among them.
     """
-    check_export(file, everyone=everyone, narrowed=bool(user or thread), as_json=as_json)
-    from ..settings import settings
+    check_export(file, everyone=everyone, narrowed=bool(which.user or which.thread), as_json=as_json)
+    settings = load_settings(which)
+    person = settings.person
+    selection = which.selection(person)
+    from ...memory import dumps, feedback_rows
 
-    chosen = settings(home=home, user=user)
-    person = require_user(chosen)
-    selection = parse_selection(person, thread, since, until)
-    from ...memory import dumps as dumped
-    from ...memory import feedback_rows
-
-    with opened(chosen) as store:
+    with open_memory(settings) as store:
         rows = feedback_rows(store, None if everyone else person, selection)
-        write_lines(map(dumped, rows), file, "conversation", as_json=as_json)
+        write_lines(map(dumps, rows), file, "conversation", as_json=as_json)

@@ -1,65 +1,76 @@
-"""`hef train --recipe adapter`: the LoRA adapter of the embedded LLM."""
+"""`hef train adapter`: the LoRA adapter of the embedded LLM."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..error_messages import STOPPED
-from ..settings import Settings
-from .train_sem import changed_recipe, conversations_of
+from ..options import Json, SemOptions
+from ..settings import load_settings
+from .training_run import RecipeOptions, RunOptions, load_conversations, print_result, train_to_end
 
 if TYPE_CHECKING:
     from ...training.adapter.adapter_metrics import AdapterFigures
-    from ...training.adapter.adapter_training import AdapterRun, Progress
+    from ...training.adapter.adapter_training import AdapterRun
+    from ..settings import Settings
 
-MEASURED = 600
+MEASURED_TURNS = 600
 """Listener turns that the finished adapter is measured on."""
 
 
+@dataclass(frozen=True, slots=True)
+class AdapterRecipeOptions(RecipeOptions):
+    """Settings that override the recipe."""
+
+    start: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder of an exported adapter to continue.", metavar="FOLDER")
+    ] = None
+
+
+Export = Annotated[
+    Path | None, typer.Option(file_okay=False, help="Write the finished adapter here.", metavar="FOLDER")
+]
+
+
 def train_adapter(
-    source: Path,
-    valid: Path | None,
-    out: Path,
-    export: Path | None,
-    changed: dict[str, Any],
-    settings: Settings,
-    *,
-    as_json: bool,
+    files: RunOptions, recipe: AdapterRecipeOptions, models: SemOptions, export: Export = None, as_json: Json = False
 ) -> None:
-    """Train the adapter to its end, measure it, and write it where it is wanted."""
-    from ...sem import EMPATHETIC_DIALOGUES as taxonomy
+    """Train the LoRA adapter of the embedded LLM.
+
+    It learns to judge the emotion among those that the SEM proposes, and to reply. Needs the extra `train`. The same
+    command resumes a run that was stopped.
+    """
+    settings = load_settings(models)
+    source = files.source(settings)
+    from ...sem import EMPATHETIC_DIALOGUES
     from ...training.adapter.adapter_recipe import AdapterRecipe
     from ...training.adapter.lora import write_adapter
 
-    recipe = changed_recipe(AdapterRecipe(), changed)
-    conversations, broken = conversations_of(source, taxonomy)
-    run = _run(out, recipe, conversations, settings)
-    model = _train(run)
-    figures = {"held_out": run.measure(limit=MEASURED)}
-    if valid:
-        figures["valid"] = run.measure(conversations_of(valid, taxonomy)[0], limit=MEASURED)
+    labels = EMPATHETIC_DIALOGUES.labels
+    settled = recipe.change(AdapterRecipe(), start=str(recipe.start) if recipe.start else None)
+    conversations, skipped = load_conversations(source, labels)
+    run = _open_run(files.run, settled, conversations, settings)
+    model, _ = train_to_end(run, lambda progress: f"{progress.tokens_per_second:.0f} tokens/s")
+    figures = {"held_out": run.measure(limit=MEASURED_TURNS)}
+    if files.valid:
+        figures["valid"] = run.measure(load_conversations(files.valid, labels)[0], limit=MEASURED_TURNS)
     if export:
         write_adapter(model, export)
     result = {
-        "run": str(out),
+        "run": str(files.run),
         "conversations": len(conversations),
-        "broken": broken,
-        **{on: asdict(held) for on, held in figures.items()},
+        "broken": skipped,
+        **{name: asdict(values) for name, values in figures.items()},
         "export": str(export) if export else None,
     }
-    if as_json:
-        typer.echo(json.dumps(result))
-    else:
-        _show(result, figures)
+    print_result(result, {name: _line(values) for name, values in figures.items()}, as_json=as_json)
 
 
-def _run(out: Path, recipe: Any, conversations: list[Any], settings: Settings) -> AdapterRun:
-    """Load the plain embedded LLM and the SEM, and open the run."""
+def _open_run(folder: Path, recipe: Any, conversations: list[Any], settings: Settings) -> AdapterRun:
+    """Load the embedded LLM without its adapter, and the SEM, and open the run."""
     import torch
 
     from ...llm.weights.embedded_weights import PLAIN
@@ -70,40 +81,11 @@ def _run(out: Path, recipe: Any, conversations: list[Any], settings: Settings) -
     if settings.threads:
         torch.set_num_threads(settings.threads)
     network = load_on_torch(PLAIN, precision="bfloat16")
-    return AdapterRun(out, recipe, network.model, network.tokenizer, resolve_sem(settings.sem), conversations)
+    return AdapterRun(folder, recipe, network.model, network.tokenizer, resolve_sem(settings.sem), conversations)
 
 
-def _train(run: AdapterRun) -> Any:
-    from ..progress_bars import advancing
-
-    def follow(progress: Progress) -> None:
-        advance(f"loss {progress.loss:.3f}, {progress.tokens_per_second:.0f} tokens/s", progress.step, progress.steps)
-
-    run.report = follow
-    try:
-        with advancing() as advance:
-            return run.train()
-    except KeyboardInterrupt:
-        typer.echo(f"stopped; the same command goes on from the last checkpoint in {run.folder}", err=True)
-        raise typer.Exit(STOPPED) from None
-
-
-def _show(result: dict[str, Any], figures: dict[str, AdapterFigures]) -> None:
-    from rich.console import Console
-
-    from ..render import field
-
-    console = Console(highlight=False)
-    console.print()
-    field(console, "run", result["run"])
-    field(console, "data", f"{result['conversations']:,} conversations, {result['broken']} rows left out")
-    for name, held in figures.items():
-        field(
-            console,
-            name.replace("_", " "),
-            f"{held.turns} turns   top1 {held.top1:.1%}   top5 {held.top5:.1%}   "
-            f"perplexity {held.perplexity:.1f} a token, {held.word_perplexity:.1f} a word",
-        )
-    if result["export"]:
-        field(console, "exported", result["export"])
-    console.print()
+def _line(figures: AdapterFigures) -> str:
+    return (
+        f"{figures.turns} turns   top1 {figures.top1:.1%}   top5 {figures.top5:.1%}   "
+        f"perplexity {figures.perplexity:.1f} per token, {figures.word_perplexity:.1f} per word"
+    )

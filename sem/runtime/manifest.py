@@ -15,7 +15,7 @@ from .calibration import Calibration
 from .prediction_sets import PredictionSets
 
 FILE = "sem.json"
-_REINSTALL = "reinstall hef, or export a SEM with `hef train --export`"
+_REINSTALL = "reinstall hef, or export a SEM with `hef train sem --export`"
 
 
 class CalibratedOn(BaseModel):
@@ -43,7 +43,7 @@ class Manifest(BaseModel):
     )
     prediction_sets: PredictionSets | None = Field(default=None, description="Thresholds of prediction sets")
     calibrated_on: CalibratedOn | None = Field(
-        default=None, description="What slopes and sets were fitted on, where `hef calibrate` did"
+        default=None, description="What slopes and sets were fitted on, where `hef train calibrate` did"
     )
     max_tokens: int = Field(ge=8, description="The window, special tokens included")
     dimensions: int = Field(ge=1, description="Width of the sentence vectors")

@@ -57,7 +57,7 @@ def test_a_fresh_process_tells_time_and_memory():
 
 @pytest.mark.usefixtures("loaded")
 def test_figures_come_with_the_machine_but_not_with_its_name():
-    done = bench("--repeats", 2, "--dialogues", 4, "--threads", 1, "--json", "-")
+    done = bench("--repeats", 2, "--dialogues", 4, "--threads", 1, "--json")
     assert done.exit_code == 0, done.stderr
     held = json.loads(done.stdout)
     (result,) = held["results"]
@@ -102,7 +102,7 @@ def test_dialogues_of_a_file_are_read_and_broken_rows_named(tmp_path: Path):
     turns = [{"role": "speaker", "text": "I won!"}, {"role": "listener", "text": "Great!"}]
     path = tmp_path / "own.jsonl"
     path.write_text(json.dumps({"conv_id": "a", "emotion": "joyful", "utterances": turns}) + "\n{", encoding="utf-8")
-    done = bench("--data", path, "--repeats", 1, "--json", "-")
+    done = bench("--data", path, "--repeats", 1, "--json")
 
     assert done.exit_code == 0, done.stderr
     held = json.loads(done.stdout)

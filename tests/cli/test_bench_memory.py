@@ -87,7 +87,7 @@ def test_all_grow_by_the_same_turns_and_a_raw_query_asks_for_as_many(
     monkeypatch.setattr(RawChroma, "upsert", counted_upsert)
     monkeypatch.setattr(ChromaStore, "search", counted_search)
     arguments = ["--sizes", "20,60", "--users", 4, "--repeats", 6, "--folder", tmp_path, "--plots", tmp_path / "plots"]
-    done = bench(*arguments, "--json", "-")
+    done = bench(*arguments, "--json")
 
     assert done.exit_code == 0, done.stderr
     held = json.loads(done.stdout)
@@ -135,9 +135,9 @@ def test_the_table_and_the_crowd_of_a_server_are_shown(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "110")
-    monkeypatch.setattr("hef.cli.bench.bench_memory._AT_ONCE", 4)
+    monkeypatch.setattr("hef.cli.bench.bench_memory._CONCURRENT_USERS", 4)
     out = tmp_path / "out.json"
-    done = bench("--sizes", 20, "--users", 4, "--repeats", 6, "--server", server, "--json", out)
+    done = bench("--sizes", 20, "--users", 4, "--repeats", 6, "--server", server, "--out", out)
     assert done.exit_code == 0, done.stderr
     for shown in ("raw Chroma", "recalling", "writing a turn", "of one vector", "4 people at once"):
         assert shown in done.stdout

@@ -1,4 +1,4 @@
-"""`hef bench serve`: what is run and counted; never how long it took."""
+"""`hef bench serving`: what is run and counted; never how long it took."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 
 def bench(*arguments: object) -> Any:
-    return CliRunner().invoke(app, ["bench", "serve", *map(str, arguments)])
+    return CliRunner().invoke(app, ["bench", "serving", *map(str, arguments)])
 
 
 def test_the_instant_llm_agrees_with_the_first_emotion_asked_about_and_replies_at_once() -> None:
@@ -29,7 +29,7 @@ def test_the_instant_llm_agrees_with_the_first_emotion_asked_about_and_replies_a
 
 def test_conversations_and_lengths_are_measured_and_drawn(tmp_path: Path) -> None:
     arguments = ["--at-once", "1,3", "--turns", 2, "--lengths", "1,40", "--repeats", 2, "--plots", tmp_path]
-    done = bench(*arguments, "--json", "-")
+    done = bench(*arguments, "--json")
 
     assert done.exit_code == 0, done.stderr
     held = json.loads(done.stdout)
@@ -46,7 +46,7 @@ def test_conversations_and_lengths_are_measured_and_drawn(tmp_path: Path) -> Non
 def test_a_turn_reads_and_writes_the_same_once_its_thread_is_full() -> None:
     held = {}
     for keep in ((), ("--keep", 20)):
-        done = bench("--at-once", 1, "--turns", 1, "--lengths", "60,200", "--repeats", 1, *keep, "--json", "-")
+        done = bench("--at-once", 1, "--turns", 1, "--lengths", "60,200", "--repeats", 1, *keep, "--json")
         assert done.exit_code == 0, done.stderr
         held[bool(keep)] = json.loads(done.stdout)["results"][0]["lengths"]
     for name in ("written_kb", "read_kb"):

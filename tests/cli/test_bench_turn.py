@@ -28,7 +28,7 @@ def test_a_local_model_is_held_to_a_length_and_its_prompt_tokens_are_counted(
     local = f"huggingface:{tiny_llm(tmp_path)}"
     arguments = ["bench", "turn", "--model", local, "--repeats", "1", "--tokens", "5", "--threads", "1"]
     out = tmp_path / "out.json"
-    done = CliRunner().invoke(app, [*arguments, "--json", str(out)])
+    done = CliRunner().invoke(app, [*arguments, "--out", str(out)])
     assert done.exit_code == 0, done.stderr
     assert "times a plain reply" in done.stdout
     held = json.loads(out.read_text())

@@ -1,4 +1,4 @@
-"""`hef calibrate`: what it fits, what it writes, and what it says of it."""
+"""`hef train calibrate`: what it fits, what it writes, and what it says of it."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def conversations(tmp_path: Path) -> Path:
 
 
 def calibrate(*arguments: object) -> Any:
-    return CliRunner().invoke(app, ["calibrate", *map(str, arguments)])
+    return CliRunner().invoke(app, ["train", "calibrate", *map(str, arguments)])
 
 
 def test_the_folder_gets_calibration_sets_and_what_they_were_fitted_on(folder: Path, conversations: Path):
     before = Manifest.of(folder)
-    done = calibrate(folder, "--data", conversations, "--json", "-")
+    done = calibrate(folder, "--data", conversations, "--json")
 
     assert done.exit_code == 0, done.stderr
     (result,) = json.loads(done.stdout)["results"]
@@ -77,7 +77,7 @@ def test_calibrating_twice_finds_the_same(folder: Path, conversations: Path):
 
 def test_a_dry_run_prints_the_same_and_writes_nothing(folder: Path, conversations: Path):
     before = (folder / "sem.json").read_bytes()
-    done = calibrate(folder, "--data", conversations, "--dry-run", "--json", "-")
+    done = calibrate(folder, "--data", conversations, "--dry-run", "--json")
 
     assert done.exit_code == 0, done.stderr
     held = json.loads(done.stdout)
@@ -86,7 +86,7 @@ def test_a_dry_run_prints_the_same_and_writes_nothing(folder: Path, conversation
 
 
 def test_figures_are_given_over_contexts_with_their_counts(folder: Path, conversations: Path):
-    done = calibrate(folder, "--data", conversations, "--dry-run", "--json", "-")
+    done = calibrate(folder, "--data", conversations, "--dry-run", "--json")
     (result,) = json.loads(done.stdout)["results"]
 
     assert {name: held["samples"] for name, held in result["contexts"].items()} == {

@@ -124,18 +124,18 @@ def test_no_memory_stores_nothing_but_the_conversation(chat, tmp_path: Path):
 
 
 def test_a_failed_turn_is_told_and_the_next_one_answered(chat, monkeypatch: pytest.MonkeyPatch):
-    from hef.cli.chat import session as talk
+    from hef.cli.chat import session
     from hef.contract import ModelError
 
-    follow, calls = talk.stream_turn, []
+    stream_turn, calls = session.stream_turn, []
 
     def once(*arguments):
         calls.append(arguments)
         if len(calls) == 1:
             raise ModelError("the model is away")
-        return follow(*arguments)
+        return stream_turn(*arguments)
 
-    monkeypatch.setattr(talk, "follow", once)
+    monkeypatch.setattr(session, "stream_turn", once)
     done = chat("hello\nhello again\n", "--json")
     assert done.exit_code == 1
     first, second = (json.loads(line) for line in done.stdout.splitlines())

@@ -52,7 +52,7 @@ def evaluate(*arguments: object) -> Any:
 
 
 def test_the_figures_of_the_sem_are_shown_and_written(conversations: Path, tmp_path: Path):
-    done = evaluate("emotion", "--data", conversations, "--json", tmp_path / "new" / "out.json")
+    done = evaluate("emotion", "--data", conversations, "--out", tmp_path / "new" / "out.json")
     assert done.exit_code == 0, done.stderr
     assert "10 samples of 5 conversations" in done.stdout
     held = json.loads((tmp_path / "new" / "out.json").read_text())
@@ -63,7 +63,7 @@ def test_the_figures_of_the_sem_are_shown_and_written(conversations: Path, tmp_p
 
 
 def test_broken_rows_are_named(conversations: Path):
-    done = evaluate("emotion", "--data", conversations, "--json", "-")
+    done = evaluate("emotion", "--data", conversations, "--json")
     assert "left out 2 rows" in done.stderr
     assert "small.jsonl.gz:6" in done.stderr
     assert "peckish" in done.stderr
@@ -72,7 +72,7 @@ def test_broken_rows_are_named(conversations: Path):
 
 def test_a_draw_can_be_repeated(conversations: Path):
     def figures(seed: int) -> Any:
-        done = evaluate("emotion", "--data", conversations, "--limit", 4, "--seed", seed, "--json", "-")
+        done = evaluate("emotion", "--data", conversations, "--limit", 4, "--seed", seed, "--json")
         (result,) = json.loads(done.stdout)["results"]
         return {**result, "seconds": 0, "course": {**result["course"], "seconds": 0}}
 
@@ -81,7 +81,7 @@ def test_a_draw_can_be_repeated(conversations: Path):
 
 
 def test_strategies_are_measured_side_by_side(conversations: Path):
-    done = evaluate("emotion", "--data", conversations, "--strategy", "all", "--limit", 1, "--json", "-")
+    done = evaluate("emotion", "--data", conversations, "--strategy", "all", "--limit", 1, "--json")
     assert done.exit_code == 0, done.stderr
     results = json.loads(done.stdout)["results"]
     assert [result["strategy"] for result in results] == ["sem_only", "llm_only", "one_prompt", "two_stage"]
@@ -96,7 +96,7 @@ def test_sets_second_look_and_plots_are_shown_and_written(conversations: Path, t
     Manifest.of(folder).model_copy(update={"prediction_sets": sets}).write(folder)
     done = evaluate(
         "emotion", "--data", conversations, "--sem", folder, "--second-look", "--plots", tmp_path / "plots",
-        "--record", "--json", tmp_path / "out.json",
+        "--record", "--out", tmp_path / "out.json",
     )  # fmt: skip
 
     assert done.exit_code == 0, done.stderr
@@ -122,7 +122,7 @@ def test_what_is_about_the_sem_alone_is_refused_for_another_strategy(flag: str, 
 
 
 def test_situations_are_found_from_first_utterances(conversations: Path, tmp_path: Path):
-    done = evaluate("retrieval", "--data", conversations, "--json", tmp_path / "out.json")
+    done = evaluate("retrieval", "--data", conversations, "--out", tmp_path / "out.json")
 
     assert done.exit_code == 0, done.stderr
     assert "situations at random" in done.stdout
@@ -134,7 +134,7 @@ def test_situations_are_found_from_first_utterances(conversations: Path, tmp_pat
 
 
 def test_a_draw_of_first_utterances_is_looked_for_among_all_situations(conversations: Path):
-    done = evaluate("retrieval", "--data", conversations, "--limit", 2, "--json", "-")
+    done = evaluate("retrieval", "--data", conversations, "--limit", 2, "--json")
     (result,) = json.loads(done.stdout)["results"]
     assert (result["samples"], result["situations"]) == (2, 6)
 
@@ -156,7 +156,7 @@ def test_cause_words_are_shown_beside_chance_and_ceiling(tmp_path: Path):
         {"original_situation": "I won the big lottery", "emotion": "surprised", "labels": ["lottery"], "conv_id": "b"},
     ]
     path.write_text("\n".join([*map(json.dumps, rows), '{"labels": 3}']), encoding="utf-8")
-    done = evaluate("causes", "--data", path, "--json", tmp_path / "out.json")
+    done = evaluate("causes", "--data", path, "--out", tmp_path / "out.json")
     assert done.exit_code == 0, done.stderr
     assert "random content words" in done.stdout
     held = json.loads((tmp_path / "out.json").read_text())
@@ -174,7 +174,7 @@ def test_recorded_figures_show_up_in_the_description_of_the_sem(conversations: P
     folder = tmp_path / "sem"
     shutil.copytree(files("hef.sem.runtime") / "model", folder)
 
-    done = evaluate("emotion", "--data", conversations, "--sem", folder, "--record", "--json", "-")
+    done = evaluate("emotion", "--data", conversations, "--sem", folder, "--record", "--json")
 
     assert done.exit_code == 0, done.stderr
     (result,) = json.loads(done.stdout)["results"]
@@ -206,7 +206,7 @@ def test_the_report_holds_what_was_printed(conversations: Path, tmp_path: Path, 
 
 
 def test_a_fit_is_written_and_can_be_measured_with(conversations: Path, tmp_path: Path):
-    done = judged(conversations, tmp_path / "run", "--fit", tmp_path / "fit.json", "--json", "-")
+    done = judged(conversations, tmp_path / "run", "--fit", tmp_path / "fit.json", "--json")
     assert done.exit_code == 0, done.stderr
     held, fit = json.loads(done.stdout), json.loads((tmp_path / "fit.json").read_text())
     assert held["fit"]["origin"] == fit["origin"]
@@ -214,7 +214,7 @@ def test_a_fit_is_written_and_can_be_measured_with(conversations: Path, tmp_path
     assert fit["origin"]["samples"] + held["results"][0]["samples"] == 10
     assert {result["samples"] for result in held["results"]} == {4, 6} & {held["results"][0]["samples"]}
 
-    again = judged(conversations, tmp_path / "run", "--fitted", tmp_path / "fit.json", "--json", "-")
+    again = judged(conversations, tmp_path / "run", "--fitted", tmp_path / "fit.json", "--json")
     assert json.loads(again.stdout)["fit"] == held["fit"]
     other = evaluate(
         "emotion", "--data", conversations, "--strategy", "two_stage", "--model", "adversary",
@@ -225,9 +225,9 @@ def test_a_fit_is_written_and_can_be_measured_with(conversations: Path, tmp_path
 
 
 def test_a_run_goes_on_without_asking_again(conversations: Path, tmp_path: Path):
-    first = judged(conversations, tmp_path / "run", "--json", "-")
+    first = judged(conversations, tmp_path / "run", "--json")
     answers = (tmp_path / "run" / "answers.jsonl").read_text()
-    second = judged(conversations, tmp_path / "run", "--json", "-")
+    second = judged(conversations, tmp_path / "run", "--json")
 
     assert (tmp_path / "run" / "answers.jsonl").read_text() == answers
     for one, other in zip(json.loads(first.stdout)["results"], json.loads(second.stdout)["results"], strict=True):

@@ -40,15 +40,19 @@ def model(scripted: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return made
 
 
+def evaluate(*arguments: object) -> Any:
+    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
+
+
 def replies(*arguments: object) -> Any:
-    return CliRunner().invoke(app, ["evaluate", "replies", *map(str, arguments)])
+    return evaluate("replies", *arguments)
 
 
 def test_the_figures_of_a_chat_model_are_shown_and_written(
     conversations: Path, tmp_path: Path, model: Any, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("COLUMNS", "110")
-    done = replies("--data", conversations, "--json", tmp_path / "out.json", "--report", tmp_path / "new" / "page.md")
+    done = replies("--data", conversations, "--out", tmp_path / "out.json", "--report", tmp_path / "new" / "page.md")
     assert done.exit_code == 0, done.stderr
     assert "3 samples of 3 conversations" in done.stdout
     assert "LLM alone" in done.stdout
@@ -62,7 +66,7 @@ def test_the_figures_of_a_chat_model_are_shown_and_written(
 
 def test_a_local_model_is_scored_too_and_ablated(conversations: Path, tmp_path: Path):
     local = f"huggingface:{tiny_llm(tmp_path / 'tiny')}"
-    done = replies("--data", conversations, "--model", local, "--limit", 2, "--ablate", "--json", "-")
+    done = replies("--data", conversations, "--model", local, "--limit", 2, "--ablate", "--json")
     assert done.exit_code == 0, done.stderr
     results = json.loads(done.stdout)["results"]
     assert [result["variant"] for result in results] == ["hef", "no_causes", "no_emotion", "plain", "human"]
@@ -71,7 +75,7 @@ def test_a_local_model_is_scored_too_and_ablated(conversations: Path, tmp_path: 
 
 
 def test_a_run_that_is_whole_asks_nothing(conversations: Path, tmp_path: Path, model: Any):
-    arguments = ("--data", conversations, "--run", tmp_path / "run", "--json", "-")
+    arguments = ("--data", conversations, "--run", tmp_path / "run", "--json")
     first = json.loads(replies(*arguments).stdout)["results"]
     asked = len(model.prompts)
     assert json.loads(replies(*arguments).stdout)["results"] == first
@@ -84,7 +88,7 @@ def test_a_run_that_is_whole_asks_nothing(conversations: Path, tmp_path: Path, m
 @pytest.mark.usefixtures("model")
 def test_verdicts_on_exported_pairs_are_counted(conversations: Path, tmp_path: Path):
     pairs, out = tmp_path / "pairs.jsonl", tmp_path / "out.json"
-    done = replies("--data", conversations, "--export", pairs, "--json", out)
+    done = replies("--data", conversations, "--export", pairs, "--out", out)
     key = tmp_path / "pairs.key.jsonl"
     seal = hashlib.sha256(key.read_bytes()).hexdigest()
     assert json.loads(out.read_text())["sha256"][key.name] == seal
@@ -93,13 +97,13 @@ def test_verdicts_on_exported_pairs_are_counted(conversations: Path, tmp_path: P
     rows = [json.loads(line) for line in key.read_text().splitlines()]
     said = tmp_path / "said.jsonl"
     said.write_text("\n".join(json.dumps({"id": row["id"], "better": row["hef"]}) for row in rows) + "\n{}")
-    counted = replies("--judged", said, "--key", key, "--json", "-")
+    counted = evaluate("verdicts", said, "--key", key, "--json")
     assert counted.exit_code == 0, counted.stderr
     held = json.loads(counted.stdout)
     (result,) = held["results"]
     assert (result["wins"], result["losses"], result["unjudged"], held["broken"]) == (3, 0, 0, 1)
     assert held["sha256"] == {key.name: seal}
-    assert "win rate" in replies("--judged", said, "--key", key).stdout
+    assert "win rate" in evaluate("verdicts", said, "--key", key).stdout
 
 
 @pytest.mark.parametrize("package", ["sacrebleu.metrics.bleu", "snowballstemmer"])
@@ -115,8 +119,8 @@ def test_a_missing_package_is_told_before_any_reply(
     assert model.prompts == []
 
 
-@pytest.mark.parametrize(("arguments", "said"), [((), "--data FILE"), (("--judged", "x.jsonl"), "--key")])
+@pytest.mark.parametrize(("arguments", "said"), [(("replies",), "--data"), (("verdicts", "x.jsonl"), "--key")])
 def test_what_is_missing_is_said(arguments: tuple[str, ...], said: str):
-    done = replies(*arguments)
+    done = evaluate(*arguments)
     assert done.exit_code == 2
     assert said in done.stderr

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from hef.cli.app import app
-from hef.cli.chat.chat_threads import thread_name
+from hef.cli.chat.chat_threads import thread_id
 from hef.contract import Memory
 from hef.data.conversations import read_conversations
 from hef.graph import HefContext, create_hef, open_store
@@ -145,34 +145,34 @@ def test_hef_train_learns_from_what_hef_feedback_export_writes(tmp_path: Path, m
             store,
             "ana",
             [
-                turn(n, thread=thread_name("ana", f"t{n}"), text=text, emotion=emotion, confirmed=True)
+                turn(n, thread=thread_id("ana", f"t{n}"), text=text, emotion=emotion, confirmed=True)
                 for n, (emotion, text) in enumerate(said)
             ],
         )
     encoder, rows, run = tmp_path / "encoder", tmp_path / "rows.jsonl", tmp_path / "run"
     write_bert(encoder)
 
-    wrote = CliRunner().invoke(app, ["feedback", "export", str(rows), "--user", "ana", "--json"])
+    wrote = CliRunner().invoke(app, ["train", "feedback", str(rows), "--user", "ana", "--json"])
     assert wrote.exit_code == 0, wrote.stderr
     assert json.loads(wrote.stdout) == {"file": str(rows), "conversations": len(said)}
     conversations, broken = read_conversations(rows)
     assert [(held.emotion, held.turns[0].text) for held in conversations] == said
     assert broken == []
-    given = ["--data", rows, "--backbone", encoder, "--out", run, "--batch-size", 4, "--passes", 1, "--json"]
-    trained = CliRunner().invoke(app, ["train", *map(str, given)])
+    given = ["--data", rows, "--backbone", encoder, "--run", run, "--batch-size", 4, "--passes", 1, "--json"]
+    trained = CliRunner().invoke(app, ["train", "sem", *map(str, given)])
     assert trained.exit_code == 0, trained.stderr
     assert json.loads(trained.stdout)["conversations"] == len(said)
     assert json.loads(trained.stdout)["broken"] == 0
 
 
 def test_without_a_file_the_rows_go_to_stdout_and_nobody_has_any_yet(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["feedback", "export", "--user", "ana", "--home", str(tmp_path)])
+    done = CliRunner().invoke(app, ["train", "feedback", "--user", "ana", "--home", str(tmp_path)])
 
     assert (done.exit_code, done.stdout) == (0, "")
 
 
 @pytest.mark.parametrize("options", [["--everyone", "--user", "ana"], ["--json"]])
 def test_options_that_do_not_go_together_are_told(options: list[str]) -> None:
-    done = CliRunner().invoke(app, ["feedback", "export", *options])
+    done = CliRunner().invoke(app, ["train", "feedback", *options])
 
     assert done.exit_code == 2

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 from hef.cli.app import app
-from hef.cli.chat.chat_threads import belongs_to, thread_name
+from hef.cli.chat.chat_threads import belongs_to, thread_id
 from hypothesis import given
 from hypothesis import strategies as st
 from langgraph.checkpoint.base import empty_checkpoint
@@ -38,7 +38,7 @@ def exported(number: int, user: str, thread: str, when: str, text: str) -> dict[
         "emotion": "sad",
         "causes": ["dog"],
         "time": datetime.fromisoformat(when).timestamp(),
-        "thread": thread_name(user, thread),
+        "thread": thread_id(user, thread),
         "user_id": user,
     }
     return {"user": user, "id": id, "turn": turn}
@@ -76,7 +76,7 @@ def texts(done: Result) -> list[str]:
 def keep_conversation(home: Path, person: str, thread: str, said: str) -> None:
     with SqliteSaver.from_conn_string(str(home / "conversations.sqlite")) as saver:
         checkpoint = {**empty_checkpoint(), "channel_values": {"said": said}}
-        where: Any = {"configurable": {"thread_id": thread_name(person, thread), "checkpoint_ns": ""}}
+        where: Any = {"configurable": {"thread_id": thread_id(person, thread), "checkpoint_ns": ""}}
         saver.put(where, checkpoint, {}, {})  # type: ignore[arg-type]
 
 
@@ -226,9 +226,9 @@ def test_forgetting_a_thread_never_touches_another_persons(filled, home: Path):
 @given(one=st.text(), other=st.text(), thread=st.text(), another=st.text())
 def test_no_two_persons_share_a_conversation(one: str, other: str, thread: str, another: str):
     if one != other:
-        assert thread_name(one, thread) != thread_name(other, another)
-        assert not belongs_to(other, thread_name(one, thread))
-    assert belongs_to(one, thread_name(one, thread))
+        assert thread_id(one, thread) != thread_id(other, another)
+        assert not belongs_to(other, thread_id(one, thread))
+    assert belongs_to(one, thread_id(one, thread))
 
 
 def test_forget_without_yes_is_refused_where_nobody_can_be_asked(filled):
@@ -240,7 +240,7 @@ def test_forget_without_yes_is_refused_where_nobody_can_be_asked(filled):
 
 @pytest.mark.parametrize(("answer", "left"), [("n\n", 3), ("\n", 3), ("y\n", 0)])
 def test_forget_asks_on_a_terminal(filled, monkeypatch: pytest.MonkeyPatch, answer: str, left: int):
-    monkeypatch.setattr("hef.cli.memory.forget._asks", lambda: True)
+    monkeypatch.setattr("hef.cli.memory.forget._is_interactive", lambda: True)
     done = filled("forget", "--user", "ana", stdin=answer)
     assert "Forget everything, 3 turns of ana, for good?" in done.stdout
     assert "Bello" in done.stdout

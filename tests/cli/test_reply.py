@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from hef.cli.app import app
-from hef.cli.chat.wrapping import WrappedWriter
-from hef.cli.render import bar, highlighted, llm_opinion, understanding
+from hef.cli.chat.display import WrappedWriter
+from hef.cli.render import bar, highlighted, llm_opinion, print_empathy
 from hef.contract import Cause, Empathy, Turn
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
@@ -115,7 +115,7 @@ def test_the_opinion_of_the_llm_is_told(values: dict, said: str):
 
 def test_a_degraded_turn_says_so():
     console = Console(file=io.StringIO(), width=80)
-    understanding(console, empathy(degraded="no cause words: broken"), [Turn("speaker", "hi")])
+    print_empathy(console, empathy(degraded="no cause words: broken"), [Turn("speaker", "hi")])
     assert "no cause words: broken" in console.file.getvalue()
 
 

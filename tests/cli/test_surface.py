@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 from hef.cli.app import app
-from hef.cli.settings import settings
+from hef.cli.settings import load_settings
 from typer.testing import CliRunner
 
 HEAVY = (
     "torch transformers langgraph langchain_core chromadb onnxruntime pydantic numpy asyncio importlib.metadata".split()
 )
 
-COMMANDS = "reply chat perceive sems mcp memory feedback train calibrate evaluate bench".split()
+COMMANDS = "reply chat memory perceive sems mcp serve train evaluate bench".split()
 
 
 def run(*arguments: str, stdin: str | None = None):
@@ -64,7 +64,7 @@ def test_it_runs_as_a_module_and_tells_its_version():
         (("reply", "hello", "--strategy", "guess"), "two_stage"),
         (("chat", "--max-requeries", "99"), "--max-requeries"),
         (("evaluate", "emotion"), "--data"),
-        (("calibrate", "."), "--data"),
+        (("train", "calibrate", "."), "--data"),
         (("bench", "sem", "--repeats", "0"), "--repeats"),
         (("dance",), "dance"),
     ],
@@ -103,22 +103,22 @@ def test_an_unforeseen_error_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_flag_comes_before_the_environment_and_that_before_the_default(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("HEF_SEM", raising=False)
-    assert settings().sem is None
+    assert load_settings().sem is None
     monkeypatch.setenv("HEF_SEM", "from-environment")
-    assert settings().sem == "from-environment"
-    assert settings(sem="from-flag").sem == "from-flag"
-    assert settings(sem=None).sem == "from-environment"
+    assert load_settings().sem == "from-environment"
+    assert load_settings(sem="from-flag").sem == "from-flag"
+    assert load_settings(sem=None).sem == "from-environment"
 
 
 def test_the_thread_count_reaches_the_models(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HEF_THREADS", "1")
-    assert settings(threads=2).threads == 2
+    assert load_settings(threads=2).threads == 2
     assert os.environ["HEF_THREADS"] == "2"
 
 
 def test_the_home_folder_may_begin_with_a_tilde(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HEF_HOME", "~/somewhere")
-    assert settings().home == Path.home() / "somewhere"
+    assert load_settings().home == Path.home() / "somewhere"
 
 
 def test_a_setting_that_cannot_be_names_its_variable(monkeypatch: pytest.MonkeyPatch):

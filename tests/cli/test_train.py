@@ -1,4 +1,4 @@
-"""`hef train`: a run on a tiny encoder that the test builds itself."""
+"""`hef train sem`: a run on a tiny encoder that the test builds itself."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def write_conversations(path: Path) -> Path:
 
 
 def train(data: Path, encoder: Path, out: Path, *options: str) -> Any:
-    given = ["--data", data, "--backbone", encoder, "--out", out, "--batch-size", 4, "--learning-rate", 0.01, *options]
-    return CliRunner().invoke(app, ["train", *map(str, given)])
+    given = ["--data", data, "--backbone", encoder, "--run", out, "--batch-size", 4, "--learning-rate", 0.01, *options]
+    return CliRunner().invoke(app, ["train", "sem", *map(str, given)])
 
 
 def test_a_run_trains_and_tells_what_it_reached_and_left_out(data: Path, encoder: Path, tmp_path: Path):
@@ -171,13 +171,13 @@ def test_an_exported_sem_bears_the_name_and_licence_it_is_given(data: Path, enco
     ],
 )
 def test_what_cannot_be_trained_is_told(data: Path, tmp_path: Path, options: list[str], code: int, said: str):
-    done = CliRunner().invoke(app, ["train", "--out", str(tmp_path / "run"), "--data", str(data), *options])
+    done = CliRunner().invoke(app, ["train", "sem", "--run", str(tmp_path / "run"), "--data", str(data), *options])
     assert done.exit_code == code
     assert said in done.stderr
 
 
 def test_without_data_it_says_where_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("HEF_DATA", raising=False)
-    done = CliRunner().invoke(app, ["train", "--out", str(tmp_path / "run")])
+    done = CliRunner().invoke(app, ["train", "sem", "--run", str(tmp_path / "run")])
     assert done.exit_code == 2
     assert "HEF_DATA" in done.stderr

@@ -81,7 +81,7 @@ def test_recall_counts_the_first_places_and_tells_the_halves_apart() -> None:
 def test_the_command_measures_each_way_on_the_same_questions(tmp_path: Path) -> None:
     path = tmp_path / "told.jsonl"
     path.write_text(json.dumps(ROW) + "\n{\n", encoding="utf-8")
-    done = CliRunner().invoke(app, ["evaluate", "memory", "--data", str(path), "--ablate", "--json", "-"])
+    done = CliRunner().invoke(app, ["evaluate", "memory", "--data", str(path), "--ablate", "--json"])
     assert done.exit_code == 0, done.stderr
     held = json.loads(done.stdout)
     by_way = {result["way"]: result for result in held["results"]}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from hef.cli.app import app
-from hef.cli.memory.timeline_table import bar
+from hef.cli.memory.timeline_command import emotion_bar
 from hef.contract import Memory
 from hef.memory import ChromaStore, by_period, emotion_shares, remember_turns, timeline
 from hypothesis import given
@@ -76,11 +76,11 @@ def test_a_day_begins_at_midnight_of_the_zone() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["sad", "joyful", "proud"]), st.floats(0, 1)), min_size=1))
-def test_shares_sum_to_1_and_fill_the_bar(told: list[tuple[str, float]]) -> None:
+def test_shares_sum_to_1_and_fill_the_emotion_bar(told: list[tuple[str, float]]) -> None:
     points = timeline(Memory(id=str(n), text="…", emotion=e, probability=p) for n, (e, p) in enumerate(told))
     found = emotion_shares(points)
     assert sum(found.values()) == pytest.approx(1)
-    assert len(bar(found, {"sad": "red"}).plain) == 30
+    assert len(emotion_bar(found, {"sad": "red"}).plain) == 30
 
 
 def test_the_command_shows_one_persons_periods(home: Path) -> None:

@@ -135,7 +135,7 @@ def test_evaluate_gives_the_same_figures_with_ray(tmp_path: Path) -> None:
     data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
     def figures(*flags: str) -> Any:
-        done = CliRunner().invoke(app, ["evaluate", "emotion", "--data", str(data), "--json", "-", *flags])
+        done = CliRunner().invoke(app, ["evaluate", "emotion", "--data", str(data), "--json", *flags])
         assert done.exit_code == 0, done.output
         (report,) = json.loads(done.stdout)["results"]
         return {name: value for name, value in report.items() if name not in ("seconds", "course")}
@@ -172,7 +172,7 @@ def test_with_ray_the_llm_is_asked_by_the_actors_alone_and_every_figure_is_the_s
     data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
     def figures(*flags: str) -> Any:
-        asked = ["evaluate", "emotion", "--strategy", "all", "--data", str(data), "--json", "-", *flags]
+        asked = ["evaluate", "emotion", "--strategy", "all", "--data", str(data), "--json", *flags]
         done = CliRunner().invoke(app, asked)
         assert done.exit_code == 0, done.output
         reports = json.loads(done.stdout)["results"]
@@ -206,7 +206,7 @@ def test_the_command_serves_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch)
         found.append(HttpSem(f"http://127.0.0.1:{port}").description.name)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hef.cli.serve.serve_sem.pause", ask_and_stop)
+    monkeypatch.setattr("hef.cli.serve.serve_sem.time.sleep", ask_and_stop)
 
     done = CliRunner().invoke(app, ["serve", "sem", "--port", str(port), "--ray-cpus", "0.5", "--sem", "lexicon"])
 

@@ -49,7 +49,7 @@ def export_sem(
 
     The heads for sentence vectors and cause words are fitted on the finished trunk, all is
     quantised to int8, then the calibration and the weights of second looks are fitted on the
-    quantised network with the run's held-out training conversations (`hef calibrate` fits the
+    quantised network with the run's held-out training conversations (`hef train calibrate` fits the
     calibration on others).
 
     Args:
@@ -74,7 +74,7 @@ def export_sem(
         typical = run.forward.encoder.batch([one.turns for one in islice(listener_turns(run.fitted), TYPICAL)])
         quantise(plain, folder / "model.onnx", typical)
     shutil.copyfile(Path(run.backbone) / "tokenizer.json", folder / "tokenizer.json")
-    source = f"{run.recipe.backbone}, fine-tuned with `hef train`"
+    source = f"{run.recipe.backbone}, fine-tuned with `hef train sem`"
     if marked:
         source += f"; cause words from {len(marked):,} marked dialogues"
     about = Manifest(

@@ -84,4 +84,4 @@ TEACHER = LARGE.model_copy(update={"passes": 1, "label_smoothing": 0})
 """The large encoder to learn from: one pass, so that it has met no sample twice, and without label smoothing, which
 hides what a teacher knows of the other labels (Müller et al., NeurIPS 2019)."""
 RECIPES = {"default": Recipe(), "large": LARGE, "teacher": TEACHER}
-"""Recipes by the name that `hef train --recipe` takes."""
+"""Recipes by the name that `hef train sem --recipe` takes."""

@@ -1,0 +1,70 @@
+"""Output of commands that measure: progress bars, skipped rows and JSON or tables of figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from .render import ACCENT
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ..contract.progress import Progress
+    from .options import OutputOptions
+
+
+def emit_report(
+    task: str,
+    data: Path | None,
+    reports: Sequence[Any],
+    details: Mapping[str, Any],
+    output: OutputOptions,
+    tables: Sequence[Table],
+) -> None:
+    """Print the figures as tables, or as JSON with `--json`, and write them to the file of `--out`."""
+    from ..evaluation.report import to_document, to_json, write
+
+    document = to_document(task, data, reports, details)
+    if output.out:
+        write(output.out, document)
+    if output.as_json:
+        typer.echo(to_json(document))
+        return
+    console = Console(highlight=False)
+    for table in tables:
+        console.print(table)
+
+
+def report_skipped_rows(messages: Sequence[str], shown: int = 10) -> None:
+    """Count the rows that were left out, and name the first ones, on stderr."""
+    if messages:
+        typer.echo(f"left out {len(messages)} row{'s' * (len(messages) > 1)}:", err=True)
+    for message in messages[:shown]:
+        typer.echo(f"  {message}", err=True)
+    if len(messages) > shown:
+        typer.echo(f"  and {len(messages) - shown} more", err=True)
+
+
+@contextmanager
+def advancing() -> Iterator[Progress]:
+    """Yield a callback that shows the progress of a task on stderr, on a terminal only."""
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(complete_style=ACCENT, finished_style=ACCENT),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        bar = bars.add_task("", total=None)
+        yield lambda task, done, total: bars.update(bar, description=task, completed=done, total=total)
