@@ -28,6 +28,11 @@ HEF_THREADS, HEF_LOG.[/]
 [bright_black]Exit codes: 0 done, 1 failed, 2 called wrongly.[/]
 """
 
+
+def _group(name: str, help: str, panel: str, commands: list[LazyCommand]) -> LazyGroup:
+    return LazyGroup(name=name, help=help, rich_help_panel=panel, commands=commands, no_args_is_help=True)
+
+
 MEMORY = [
     LazyCommand("list", "memory.list_turns:list_turns", "List the turns that are stored, newest first."),
     LazyCommand("search", "memory.list_turns:search", "Search the turns that are stored, most similar first."),
@@ -63,40 +68,16 @@ BENCH = [
 COMMANDS = [
     LazyCommand("reply", "chat.reply_command:reply", "Reply to one message, and show emotion and causes.", TALK),
     LazyCommand("chat", "chat.chat_command:chat", "Talk with HEF; with --user, it remembers.", TALK),
-    LazyGroup(
-        name="memory",
-        help="See, take along and delete what is remembered of a person.",
-        rich_help_panel=TALK,
-        commands=MEMORY,
-        no_args_is_help=True,
-    ),
+    _group("memory", "See, take along and delete what is remembered of a person.", TALK, MEMORY),
     LazyCommand("perceive", "perceive:perceive", "Read emotion and cause words with the SEM alone.", READ),
     LazyCommand("sems", "sems:sems", "List the installed small empathetic models.", READ),
     LazyCommand("mcp", "serve.mcp_command:mcp", "Serve emotion, cause words and memories to an MCP client.", READ),
-    LazyGroup(
-        name="serve",
-        help="Serve a part of HEF to other processes and machines.",
-        rich_help_panel=READ,
-        commands=SERVE,
-        no_args_is_help=True,
+    _group("serve", "Serve a part of HEF to other processes and machines.", READ, SERVE),
+    _group("train", "Train and calibrate a SEM, train the embedded LLM's adapter, export feedback.", BUILD, TRAIN),
+    _group(
+        "evaluate", "Measure emotion, cause words, replies, sentence vectors and recall of past turns.", BUILD, EVALUATE
     ),
-    LazyGroup(
-        name="train",
-        help="Train and calibrate a SEM, train the embedded LLM's adapter, export feedback.",
-        rich_help_panel=BUILD,
-        commands=TRAIN,
-        no_args_is_help=True,
-    ),
-    LazyGroup(
-        name="evaluate",
-        help="Measure emotion, cause words, replies, sentence vectors and recall of past turns.",
-        rich_help_panel=BUILD,
-        commands=EVALUATE,
-        no_args_is_help=True,
-    ),
-    LazyGroup(
-        name="bench", help="Measure speed and memory use.", rich_help_panel=BUILD, commands=BENCH, no_args_is_help=True
-    ),
+    _group("bench", "Measure speed and memory use.", BUILD, BENCH),
 ]
 
 

@@ -11,7 +11,7 @@ from rich.status import Status
 from rich.text import Text
 
 from ..render import ACCENT, FAINT, GUTTER
-from .events import EmotionDecided, Event, Question, Replied, Restarted, Step, Token
+from .turn_events import EmotionDecided, Event, Question, Replied, Restarted, Step, Token
 
 MAX_COLUMNS = 88
 """Longer lines are hard to read."""

@@ -15,7 +15,7 @@ from ..settings import load_settings
 
 if TYPE_CHECKING:
     from .display import TurnDisplay
-    from .events import Replied
+    from .turn_events import Replied
 
 Text = Annotated[str, typer.Argument(help="What the person says.", metavar="TEXT", show_default=False)]
 
@@ -64,7 +64,7 @@ async def _run_turn(hef: Any, text: str, context: Any, display: TurnDisplay) -> 
 
     from ...nodes import to_dialogue
     from ..render import print_empathy
-    from .events import EmotionDecided, stream_turn
+    from .turn_events import EmotionDecided, stream_turn
 
     messages: list[Any] = [HumanMessage(text)]
     async for event in stream_turn(hef, messages, context):

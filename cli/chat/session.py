@@ -23,8 +23,8 @@ from ..render import FAINT, GUTTER, field, print_degraded, print_empathy, summar
 from ..settings import Settings
 from .chat_threads import CONVERSATIONS
 from .display import TurnDisplay
-from .events import EmotionDecided, Question, Replied, stream_turn
 from .reply_command import failed_turn_json, turn_json
+from .turn_events import EmotionDecided, Question, Replied, stream_turn
 
 ANSWERS = {"yes": "approve", "y": "approve", "no": "reject", "n": "reject"}
 """Short answers to the question about the emotion, and the decisions they stand for."""

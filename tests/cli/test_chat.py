@@ -74,7 +74,7 @@ def test_conversations_of_users_and_threads_are_apart(chat):
 
 def test_slash_commands_are_not_said_to_the_model(chat):
     shown = chat("/emotion\nMy dog died.\n/emotion\n/wat\n/help\n/quit\nnever said\n").stdout
-    assert "Nothing was said yet" in shown
+    assert "There is no message yet" in shown
     assert "judged" in shown
     assert "There is no command /wat" in shown
     assert "Reply number 1." in shown
@@ -97,7 +97,7 @@ def test_the_emotion_is_asked_about_and_the_next_line_answers_also_after_a_resta
     assert "yes, no, or the emotion that it is" in again
     assert "devastated" in again
     assert chat("", "--user", "ana").stdout.count("My dog died.") == 1
-    rows = CliRunner().invoke(app, ["feedback", "export", "--user", "ana", "--home", str(tmp_path)]).stdout
+    rows = CliRunner().invoke(app, ["train", "feedback", "--user", "ana", "--home", str(tmp_path)]).stdout
     assert [json.loads(row)["emotion"] for row in rows.splitlines()] == ["devastated"]
 
 
@@ -158,7 +158,7 @@ class Endless(GenericFakeChatModel):
         await asyncio.Event().wait()
 
 hef.graph.parts.resolve_model = lambda spec: Endless(messages=iter([AIMessage("x")]))
-hef.cli.chat.chat_command.begin_loading = lambda model: None
+hef.cli.chat.chat_command.preload_llm = lambda model: None
 sys.argv = ["hef", "chat", "--home", sys.argv[1], "--strategy", "sem_only", "--no-memory"]
 main()
 """
