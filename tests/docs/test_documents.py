@@ -169,6 +169,16 @@ def test_the_environment_is_that_of_the_command_line() -> None:
     assert set(_table("Environment")) == {f"HEF_{name.upper()}" for name in (*Settings.model_fields, "log", "debug")}
 
 
+def test_the_texts_of_degraded_turns_are_those_of_the_nodes() -> None:
+    page = (DOCS / "failures.md").read_text(encoding="utf-8")
+    texts = re.findall(r"^\| .* \| `([a-zA-Z ']+)` \|$", page, re.MULTILINE)
+    nodes = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "nodes").rglob("*.py"))
+    nodes = nodes.replace("the LLM could not {task}", "the LLM could not judge the emotion")
+
+    assert len(texts) == 8
+    assert [text for text in texts if text not in nodes] == []
+
+
 def test_every_decision_record_has_its_parts_and_is_in_the_index() -> None:
     folder = DOCS / "decisions"
     records = sorted(folder.glob("0*.md"))
