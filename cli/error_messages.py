@@ -44,6 +44,16 @@ class HefGroup(LazyGroup):
                 traceback.print_exc()
             raise Failure(sentence(error)) from error
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Resolve the command; of one that a group has, the error names the group."""
+        try:
+            return super().resolve_command(ctx, args)
+        except Exception as error:
+            groups = [name for name, command in self.commands.items() if args[0] in getattr(command, "commands", {})]
+            if _is_usage(error) and groups:
+                raise Misuse(f"there is no `hef {args[0]}`; did you mean `hef {groups[0]} {args[0]}`?") from None
+            raise
+
     def main(
         self,
         args: Sequence[str] | None = None,

@@ -67,6 +67,8 @@ def test_it_runs_as_a_module_and_tells_its_version():
         (("train", "calibrate", "."), "--data"),
         (("bench", "sem", "--repeats", "0"), "--repeats"),
         (("dance",), "dance"),
+        (("calibrate", "sem"), "hef train calibrate"),
+        (("evaluate", "causes", "--data", "x.jsonl", "--json", "out.json"), "--out FILE"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_code_2(arguments: tuple[str, ...], said: str):
