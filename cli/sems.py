@@ -79,6 +79,6 @@ def _row(name: str, sem: SemDescription | Exception) -> dict[str, Any]:
         "licence": sem.licence,
         "size_mb": sem.size_mb,
         "source": sem.source,
-        "figures": dict(sem.metrics),
+        "metrics": dict(sem.metrics),
         "prediction_sets": sem.prediction_sets is not None,
     }

@@ -48,19 +48,20 @@ def word_spans(text: str) -> list[tuple[int, int]]:
 
 def is_content_word(word: str) -> bool:
     """Say whether a word means something by itself: not a function word such as "the", "I" or "got"."""
-    return may_be_cause(word) and _normalise(word) not in _LIGHT_WORDS
+    return may_be_cause(word) and normalise_word(word) not in _LIGHT_WORDS
 
 
 def may_be_cause(word: str) -> bool:
     """Say whether a word can be a cause beside others: "not", "myself" and "got" can, "the" and "I" cannot."""
-    return _normalise(word) not in _BARE_WORDS
+    return normalise_word(word) not in _BARE_WORDS
 
 
 def is_verb_form(word: str) -> bool:
     """Say whether a word looks like a verb that may take a particle: "passed", "broke"."""
-    plain = _normalise(word)
+    plain = normalise_word(word)
     return plain in _VERB_FORMS or (len(plain) > 4 and plain.endswith("ed"))
 
 
-def _normalise(word: str) -> str:
+def normalise_word(word: str) -> str:
+    """Return a word in lower case, with straight apostrophes."""
     return word.lower().replace("’", "'")

@@ -9,9 +9,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..contract import SetupError
+from ..contract.numerics import Array
 from ..data.conversations import Sample
 from ..sem.distribution import primary_emotions
-from ..sem.runtime.calibration import Array, Calibration, fit_calibration, fit_prediction_sets
+from ..sem.runtime.calibration import Calibration, fit_calibration, fit_prediction_sets
 from ..sem.runtime.prediction_sets import PredictionSets
 from .emotion.coverage import SetFigures, groups, set_figures
 from .metrics import Estimate, Indices, estimates, expected_calibration_error, likelihood_estimate
@@ -61,7 +62,7 @@ def calibrate(logits: Array, samples: Sequence[Sample], labels: Sequence[str]) -
     """
     wanted = _indices(samples, labels)
     fitted = fit_calibration(logits, wanted)
-    return fitted, fit_prediction_sets(fitted.shares(logits), wanted, [len(sample.turns) for sample in samples])
+    return fitted, fit_prediction_sets(fitted.probabilities(logits), wanted, [len(sample.turns) for sample in samples])
 
 
 def cross_fit(
@@ -94,14 +95,14 @@ def cross_fit(
     for number in range(folds):
         fitting, measured = np.flatnonzero(fold != number).tolist(), np.flatnonzero(fold == number).tolist()
         fitted, thresholds = calibrate(logits[fitting], [samples[row] for row in fitting], labels)
-        shares[measured] = fitted.shares(logits[measured])
+        shares[measured] = fitted.probabilities(logits[measured])
         for row in measured:
             read = dict(zip(labels, shares[row].tolist(), strict=True))
             for coverage, found in sets.items():
                 found[row] = primary_emotions(read, coverage, thresholds, len(samples[row].turns))
     whole, _ = calibrate(logits, samples, labels)
     wanted, conversations = _indices(samples, labels), [sample.conv_id for sample in samples]
-    old = before.shares(logits)
+    old = before.probabilities(logits)
     return CalibrationReport(
         sem=sem,
         samples=len(samples),

@@ -11,12 +11,10 @@ from math import exp, fsum, log
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-import numpy as np
 from langchain_core.messages import MessageLikeRepresentation, convert_to_messages
-from numpy.typing import NDArray
 
 from ..contract import SetupError
-from .engine.backend import Array
+from ..contract.numerics import log_softmax
 from .engine.engine import Engine, State
 
 _ROWS = 8
@@ -149,7 +147,7 @@ def log_likelihoods(engine: Engine, head: str, choices: Sequence[str]) -> list[f
     prompt, endings = _split(engine, head, choices)
     state = engine.start(prompt)
     engine.cache_prefix(state)
-    first = _log_softmax(state.logits)
+    first = log_softmax(state.logits)
     totals = [float(first[ending[0]]) for ending in endings]
     longer = [at for at, ending in enumerate(endings) if len(ending) > 1]
     for start in range(0, len(longer), _ROWS):
@@ -199,13 +197,6 @@ def _rest(engine: Engine, state: State, endings: Sequence[Sequence[int]]) -> lis
     """Return what the tokens after the first add to each ending."""
     branches = engine.forward_branches(state, [ending[:-1] for ending in endings])
     return [
-        fsum(float(_log_softmax(logits)[token]) for logits, token in zip(branch, ending[1:], strict=True))
+        fsum(float(log_softmax(logits)[token]) for logits, token in zip(branch, ending[1:], strict=True))
         for branch, ending in zip(branches, endings, strict=True)
     ]
-
-
-def _log_softmax(logits: Array) -> NDArray[np.float64]:
-    """Return the logarithms of the probabilities."""
-    lifted = logits.astype(np.float64) - float(logits.max())
-    held: NDArray[np.float64] = lifted - np.log(np.exp(lifted).sum())
-    return held

@@ -1,4 +1,4 @@
-"""Small-scale empathetic models (SEMs): what they are, the shipped one, and plugins."""
+"""Small-scale empathetic models (SEMs): the protocol, the shipped SEM, and plugins."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from .plugins.ensemble_sem import EnsembleSem
 from .plugins.hf_sem import GOEMOTIONS_TO_EMPATHETIC_DIALOGUES, HfSem
 from .plugins.lexicon_sem import LexiconSem
 from .protocol import EmbeddingSem, Sem, SemDescription
-from .registry import installed_sems, resolve_sem
+from .registry import installed_sems, resolve_sem, shipped_sem
 from .runtime.onnx_sem import OnnxSem
-from .runtime.shipped import shipped_sem
 from .taxonomy import EMPATHETIC_DIALOGUES, Taxonomy
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import when it is asked for what loads LangChain or an HTTP client, which the others do without."""
+    """Import lazily what loads LangChain or an HTTP client."""
     if name == "LlmSem":
         from .plugins.llm_sem import LlmSem
 

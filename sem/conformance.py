@@ -1,7 +1,7 @@
-"""What every SEM must keep to, as functions that name the SEM which does not.
+"""Conformance checks for SEMs.
 
-Each takes a SEM and returns nothing, or raises a `ModelError` that says what was found and what was
-expected. `hef.sem.testing.SemContract` runs the same ones under pytest.
+Each check takes a SEM and returns nothing, or raises a `ModelError` that names the SEM, the actual and the
+expected behaviour. `hef.sem.testing.SemContract` runs the same checks under pytest.
 """
 
 from __future__ import annotations
@@ -12,25 +12,30 @@ from contextlib import contextmanager
 from math import fsum, isfinite, sqrt
 from typing import Any, NoReturn, TypeAlias
 
-from ..contract import Cause, Dialogue, ModelError, Reading, SetupError, Turn, View, apply_view
-from .distribution import check_reading
+from ..contract import Dialogue, ModelError, Reading, SetupError, Turn, View, apply_view
 from .protocol import EmbeddingSem, Sem, SemDescription
 from .taxonomy import Taxonomy
+from .validation import causes_fault, check_reading
 
 Check: TypeAlias = Callable[[Sem], None]
 
 TOLERANCE = 0.05
-"""How far a probability may be moved by the dialogues that were read beside it: quantised weights round."""
-SECONDS = 0.5
-"""Processor time that a description may take; loading weights takes longer."""
-UNKNOWN = "no such emotion"
-TALK: Dialogue = (
+"""Largest change of a probability by other dialogues of the batch: quantised weights round."""
+MAX_DESCRIPTION_SECONDS = 0.5
+"""Processor time that `description` may take; loading weights takes longer."""
+UNKNOWN_EMOTION = "no such emotion"
+CONVERSATION: Dialogue = (
     Turn("speaker", "I had been so happy about the new job."),
     Turn("listener", "Oh, what happened?"),
     Turn("speaker", "They fired me today, and I am scared of telling my wife."),
 )
-DIALOGUES: tuple[Dialogue, ...] = ([Turn("speaker", "My dog died last night.")], TALK, TALK[1:2], TALK[:1])
-ODD: tuple[Dialogue, ...] = tuple(
+DIALOGUES: tuple[Dialogue, ...] = (
+    [Turn("speaker", "My dog died last night.")],
+    CONVERSATION,
+    CONVERSATION[1:2],
+    CONVERSATION[:1],
+)
+ODD_TEXTS: tuple[Dialogue, ...] = tuple(
     [Turn("speaker", text)]
     for text in (
         "",
@@ -44,17 +49,17 @@ ODD: tuple[Dialogue, ...] = tuple(
         "?!",
     )
 )
-LONG: tuple[Dialogue, ...] = (
+LONG_TEXTS: tuple[Dialogue, ...] = (
     [Turn("speaker" if i % 2 == 0 else "listener", f"This is turn {i} of a talk without end.") for i in range(801)],
     [Turn("speaker", "I am so sad about it. " * 3000)],
 )
 
 
 def check_sem(sem: Sem) -> None:
-    """Hold a SEM to all that HEF expects of one.
+    """Check that a SEM does all that HEF expects of one.
 
     Raises:
-        ModelError: It names the SEM and the first thing that is wrong.
+        ModelError: It names the SEM and the first violation.
     """
     for check in CHECKS:
         check(sem)
@@ -63,67 +68,67 @@ def check_sem(sem: Sem) -> None:
 
 
 def check_description(sem: Sem) -> None:
-    """The description is complete, stays the same, and costs next to nothing."""
+    """Check that the description is complete, constant and cheap."""
     with _calling(sem, "description"):
-        whole = isinstance(sem, Sem) and not isinstance(sem, type)
-    if not whole:
+        is_sem = isinstance(sem, Sem) and not isinstance(sem, type)
+    if not is_sem:
         _fail(sem, "it lacks one of `description`, `read` and `causes`, or is a class instead of an object")
     started = time.process_time()
     with _calling(sem, "description"):
-        about, again = sem.description, sem.description
-    if time.process_time() - started > SECONDS:
-        _fail(sem, f"`description` takes more than {SECONDS} s; it must not load weights")
-    if not isinstance(about, SemDescription) or not isinstance(about.taxonomy, Taxonomy):
-        _fail(sem, "`description` is no SemDescription with a Taxonomy")
-    if about != again:
+        description, repeated = sem.description, sem.description
+    if time.process_time() - started > MAX_DESCRIPTION_SECONDS:
+        _fail(sem, f"`description` takes more than {MAX_DESCRIPTION_SECONDS} s; it must not load weights")
+    if not isinstance(description, SemDescription) or not isinstance(description.taxonomy, Taxonomy):
+        _fail(sem, "`description` is not a SemDescription with a Taxonomy")
+    if description != repeated:
         _fail(sem, "`description` changes from one call to the next")
     for field in ("name", "licence"):
-        if not str(getattr(about, field)).strip():
+        if not str(getattr(description, field)).strip():
             _fail(sem, f"`description.{field}` is blank")
-    if not about.languages:
+    if not description.languages:
         _fail(sem, "`description.languages` is empty; give ISO 639-1 codes such as 'en'")
-    for field, value in {"size_mb": about.size_mb, **about.metrics}.items():
+    for field, value in {"size_mb": description.size_mb, **description.metrics}.items():
         if not isfinite(value) or (field == "size_mb" and value < 0):
             _fail(sem, f"`description` gives {field} as {value}")
 
 
 def check_readings(sem: Sem) -> None:
-    """`read` gives one distribution a dialogue, over exactly the taxonomy's labels."""
+    """Check that `read` returns one distribution per dialogue, over exactly the taxonomy's labels."""
     _read(sem, DIALOGUES)
     if _call(sem, "read", []) != []:
         _fail(sem, "`read` of no dialogues is not an empty list")
 
 
 def check_batches(sem: Sem) -> None:
-    """A batch reads as its dialogues do one by one, in their order."""
+    """Check that a batch gives the same readings, in order, as its dialogues one by one."""
     batched = _read(sem, DIALOGUES)
-    for place, (reading, dialogue) in enumerate(zip(batched, DIALOGUES, strict=True)):
-        _same(sem, reading, _read(sem, [dialogue])[0], f"dialogue {place} of a batch reads otherwise than alone")
+    for index, (reading, dialogue) in enumerate(zip(batched, DIALOGUES, strict=True)):
+        _check_same(sem, reading, _read(sem, [dialogue])[0], f"dialogue {index} of a batch reads otherwise than alone")
 
 
 def check_views(sem: Sem) -> None:
-    """`views` are honoured, one a dialogue, and stand in the readings."""
+    """Check that `views`, one per dialogue, are applied and recorded in the readings."""
     views: tuple[View, ...] = ("dialogue", "speaker", "last_turn")
-    for reading, view in zip(_read(sem, [TALK] * len(views), views), views, strict=True):
-        (expected,) = _read(sem, [apply_view(TALK, view)])
-        _same(sem, reading, expected, f"the view {view!r} reads otherwise than its turns alone")
-    _must_refuse(sem, "read", [TALK], views=["dialogue", "speaker"])
+    for reading, view in zip(_read(sem, [CONVERSATION] * len(views), views), views, strict=True):
+        (expected,) = _read(sem, [apply_view(CONVERSATION, view)])
+        _check_same(sem, reading, expected, f"the view {view!r} reads otherwise than its turns alone")
+    _check_refuses(sem, "read", [CONVERSATION], views=["dialogue", "speaker"])
 
 
 def check_odd_text(sem: Sem) -> None:
-    """Blank, broken, foreign and endless texts are read without harm."""
-    _read(sem, ODD)
-    _read(sem, LONG)
+    """Check that blank, malformed, foreign and very long texts are read without an error."""
+    _read(sem, ODD_TEXTS)
+    _read(sem, LONG_TEXTS)
 
 
 def check_causes(sem: Sem) -> None:
-    """Causes stand in the raw text where they say, strongest first, and weigh 1 at most together."""
-    dialogues = (*DIALOGUES, *ODD)
-    for emotion in (sem.description.taxonomy.labels[0], *_read(sem, [TALK])[0].ranked[:1]):
-        found = _call(sem, "causes", dialogues, [emotion] * len(dialogues))
-        if not isinstance(found, list) or len(found) != len(dialogues):
-            _fail(sem, f"`causes` did not return a list of {len(dialogues)}, one a dialogue")
-        for causes, dialogue in zip(found, dialogues, strict=True):
+    """Check that causes have exact offsets, come strongest first, and have weights that sum to at most 1."""
+    dialogues = (*DIALOGUES, *ODD_TEXTS)
+    for emotion in (sem.description.taxonomy.labels[0], *_read(sem, [CONVERSATION])[0].ranked[:1]):
+        causes_per_dialogue = _call(sem, "causes", dialogues, [emotion] * len(dialogues))
+        if not isinstance(causes_per_dialogue, list) or len(causes_per_dialogue) != len(dialogues):
+            _fail(sem, f"`causes` did not return a list of {len(dialogues)}, one per dialogue")
+        for causes, dialogue in zip(causes_per_dialogue, dialogues, strict=True):
             if fault := causes_fault(causes, dialogue):
                 _fail(sem, fault)
     if _call(sem, "causes", [], []) != []:
@@ -131,15 +136,15 @@ def check_causes(sem: Sem) -> None:
 
 
 def check_refusals(sem: Sem) -> None:
-    """A dialogue without turns and an unknown emotion are refused with a `SetupError`."""
+    """Check that a dialogue without turns and an unknown emotion are refused with a `SetupError`."""
     label = sem.description.taxonomy.labels[0]
-    _must_refuse(sem, "read", [[]])
-    _must_refuse(sem, "causes", [[]], [label])
-    _must_refuse(sem, "causes", [TALK], [UNKNOWN])
+    _check_refuses(sem, "read", [[]])
+    _check_refuses(sem, "causes", [[]], [label])
+    _check_refuses(sem, "causes", [CONVERSATION], [UNKNOWN_EMOTION])
 
 
 def check_embedding(sem: EmbeddingSem) -> None:
-    """Sentence vectors have `dimensions` numbers and length 1; equal texts have equal ones."""
+    """Check that sentence vectors have `dimensions` components and length 1, and equal texts equal vectors."""
     texts = ["My dog died.", "", "I won! 🎉", "My dog died."]
     vectors = _call(sem, "embed", texts)
     if len(vectors) != len(texts) or any(len(vector) != sem.dimensions for vector in vectors):
@@ -148,7 +153,7 @@ def check_embedding(sem: EmbeddingSem) -> None:
         length = sqrt(fsum(value * value for value in vector))
         if not abs(length - 1) < 1e-3:
             _fail(sem, f"`embed` gave {text!r} a vector of length {length:.4f}; expected 1")
-    if fsum(one * other for one, other in zip(vectors[0], vectors[3], strict=True)) < 1 - TOLERANCE:
+    if fsum(a * b for a, b in zip(vectors[0], vectors[3], strict=True)) < 1 - TOLERANCE:
         _fail(sem, "`embed` gave one text two vectors")
     if _call(sem, "embed", []) != []:
         _fail(sem, "`embed` of no texts is not an empty list")
@@ -163,59 +168,41 @@ CHECKS: tuple[Check, ...] = (
     check_causes,
     check_refusals,
 )
-"""What holds for every SEM; `check_embedding` is for those that embed."""
+"""The checks for every SEM; `check_embedding` is for an `EmbeddingSem` only."""
 
 
 def _read(sem: Sem, dialogues: Sequence[Dialogue], views: Sequence[View] | None = None) -> list[Reading]:
-    """Return the readings if they are what they should be."""
-    found: Any = _call(sem, "read", dialogues, views=views) if views else _call(sem, "read", dialogues)
-    if not isinstance(found, list) or not all(isinstance(reading, Reading) for reading in found):
+    """Return the readings after checking their number, labels, view and SEM name."""
+    readings: Any = _call(sem, "read", dialogues, views=views) if views else _call(sem, "read", dialogues)
+    if not isinstance(readings, list) or not all(isinstance(reading, Reading) for reading in readings):
         _fail(sem, "`read` did not return a list of Reading")
-    if len(found) != len(dialogues):
-        _fail(sem, f"`read` returned {len(found)} readings for {len(dialogues)} dialogues")
+    if len(readings) != len(dialogues):
+        _fail(sem, f"`read` returned {len(readings)} readings for {len(dialogues)} dialogues")
     name, labels = sem.description.name, sem.description.taxonomy.labels
-    for reading, view in zip(found, views or ["dialogue"] * len(found), strict=True):
+    for reading, view in zip(readings, views or ["dialogue"] * len(readings), strict=True):
         check_reading(reading, labels, name)
         if reading.view != view:
-            _fail(sem, f"a reading of the view {view!r} says it looked at {reading.view!r}")
+            _fail(sem, f"a reading of the view {view!r} names the view {reading.view!r}")
         if reading.sem != name:
             _fail(sem, f"a reading's `sem` is {reading.sem!r}; expected the description's name")
-    return list(found)
+    return list(readings)
 
 
-def causes_fault(causes: object, dialogue: Dialogue) -> str:
-    """Say what is wrong with the causes that a SEM found in a dialogue; empty when nothing is."""
-    if not isinstance(causes, tuple) or not all(isinstance(cause, Cause) for cause in causes):
-        return "`causes` did not return tuples of Cause"
-    for cause in causes:
-        held = dialogue[cause.turn].text[cause.start : cause.end] if cause.turn < len(dialogue) else None
-        if held != cause.text or not cause.text:
-            where = f"turn {cause.turn}, characters {cause.start} to {cause.end}"
-            return f"the cause {cause.text!r} does not stand at {where}; there is {held!r}"
-    weights = [cause.weight for cause in causes]
-    if not all(isfinite(weight) and 0 <= weight <= 1 for weight in weights) or fsum(weights) > 1 + 1e-6:
-        return f"the weights of causes are {weights}; expected 0 to 1 each, and 1 at most together"
-    if weights != sorted(weights, reverse=True):
-        return "the causes do not come strongest first"
-    twice = len({(cause.turn, cause.start, cause.end) for cause in causes}) < len(causes)
-    return "a cause comes twice" if twice else ""
+def _check_same(sem: Sem, one: Reading, other: Reading, complaint: str) -> None:
+    difference = max(abs(one.distribution[label] - other.distribution[label]) for label in one.distribution)
+    if difference > TOLERANCE:
+        _fail(sem, f"{complaint}: a probability differs by {difference:.3f}")
 
 
-def _same(sem: Sem, one: Reading, other: Reading, complaint: str) -> None:
-    apart = max(abs(one.distribution[label] - other.distribution[label]) for label in one.distribution)
-    if apart > TOLERANCE:
-        _fail(sem, f"{complaint}: a probability differs by {apart:.3f}")
-
-
-def _must_refuse(sem: Sem, method: str, *arguments: Any, **named: Any) -> None:
-    asked = f"`{method}` of {', '.join(map(repr, arguments))}"
+def _check_refuses(sem: Sem, method: str, *arguments: Any, **named: Any) -> None:
+    call = f"`{method}` of {', '.join(map(repr, arguments))}"
     try:
         getattr(sem, method)(*arguments, **named)
     except SetupError:
         return
     except Exception as error:
-        _fail(sem, f"{asked} raises {type(error).__name__} ({error}); expected SetupError", error)
-    _fail(sem, f"{asked} raises nothing; expected SetupError")
+        _fail(sem, f"{call} raises {type(error).__name__} ({error}); expected SetupError", error)
+    _fail(sem, f"{call} raises nothing; expected SetupError")
 
 
 def _call(sem: Sem, method: str, *arguments: Any, **named: Any) -> Any:
@@ -236,7 +223,7 @@ def _fail(sem: object, complaint: str, cause: BaseException | None = None) -> No
 
 
 def _name(sem: object) -> str:
-    """Return what the SEM is called, its class where it cannot say."""
+    """Return the name of the SEM, or of its class if it has no readable description."""
     try:
         return str(sem.description.name)  # type: ignore[attr-defined]
     except Exception:

@@ -1,4 +1,4 @@
-"""SEM plugins: found by entry point, loaded when asked for."""
+"""SEM plugins: discovered by entry point, loaded when needed; and the shipped SEM."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from .runtime.onnx_sem import OnnxSem
 
 GROUP = "hef.sem"
 DEFAULT = "minilm"
+SHIPPED = Path(__file__).parent / "runtime" / "model"
+"""Folder of the shipped SEM."""
 
 
 def resolve_sem(spec: Sem | str | None = None) -> Sem:
-    """Return a SEM from what names it.
+    """Return a SEM by name, folder, address or as given.
 
     Args:
-        spec: A SEM, which is returned as it is; a plugin's name; a folder that `hef train sem --export`
-            wrote; `huggingface:<id or folder>`; `ensemble:<one>,<other>,…`, each of these again; the address
-            (`http://…`) of a service; or None for the shipped one.
+        spec: A SEM, which is returned unchanged; a plugin's name; a folder that `hef train sem --export`
+            wrote; `huggingface:<id or folder>`; `ensemble:<one>,<other>,…`, each of them a spec; the address
+            (`http://…`) of a service; or None for the shipped SEM.
 
     Raises:
         SetupError: There is no such plugin, it cannot be loaded, or the object is not a SEM.
@@ -44,30 +46,35 @@ def resolve_sem(spec: Sem | str | None = None) -> Sem:
         return OnnxSem(spec) if (Path(spec).expanduser() / FILE).is_file() else _load(spec)
     if isinstance(spec, Sem) and not isinstance(spec, type):
         return spec
-    given = f"the class {spec.__name__}" if isinstance(spec, type) else f"a {type(spec).__name__}"
-    raise SetupError(f"sem is {given}; expected an object with `description`, `read`, `causes`, or a plugin's name")
+    actual = f"the class {spec.__name__}" if isinstance(spec, type) else f"a {type(spec).__name__}"
+    raise SetupError(f"sem is {actual}; expected an object with `description`, `read`, `causes`, or a plugin's name")
+
+
+def shipped_sem() -> OnnxSem:
+    """Return the shipped SEM: MiniLM fine-tuned on EmpatheticDialogues, int8 (see MODEL_CARD.md)."""
+    return OnnxSem(SHIPPED)
 
 
 def installed_sems() -> dict[str, SemDescription | SetupError]:
     """Return the description of each installed SEM plugin, or why it cannot be loaded."""
-    found: dict[str, SemDescription | SetupError] = {}
+    descriptions: dict[str, SemDescription | SetupError] = {}
     for name in _plugins():
         try:
-            found[name] = _described(name)
+            descriptions[name] = _description(name)
         except SetupError as error:
-            found[name] = error
-    return found
+            descriptions[name] = error
+    return descriptions
 
 
-def _described(name: str) -> SemDescription:
+def _description(name: str) -> SemDescription:
     sem = _load(name)
     try:
-        about = sem.description
+        description = sem.description
     except Exception as error:
-        raise SetupError(f"SEM plugin {name!r} cannot describe itself: {type(error).__name__}: {error}") from error
-    if not isinstance(about, SemDescription):
-        raise SetupError(f"SEM plugin {name!r} describes itself by a {type(about).__name__}, not a SemDescription")
-    return about
+        raise SetupError(f"SEM plugin {name!r} has no readable description: {type(error).__name__}: {error}") from error
+    if not isinstance(description, SemDescription):
+        raise SetupError(f"SEM plugin {name!r} has a {type(description).__name__} as description, not a SemDescription")
+    return description
 
 
 def _plugins() -> dict[str, EntryPoint]:
@@ -83,11 +90,13 @@ def _load(name: str) -> Sem:
         )
     try:
         sem: Sem = plugins[name].load()()
-        whole = isinstance(sem, Sem)
+        is_sem = isinstance(sem, Sem)
     except SetupError:
         raise
     except Exception as error:
         raise SetupError(f"SEM plugin {name!r} ({plugins[name].value}) cannot be loaded: {error}") from error
-    if not whole:
-        raise SetupError(f"SEM plugin {name!r} gives a {type(sem).__name__} without `description`, `read` and `causes`")
+    if not is_sem:
+        raise SetupError(
+            f"SEM plugin {name!r} returns a {type(sem).__name__} without `description`, `read` and `causes`"
+        )
     return sem

@@ -1,4 +1,4 @@
-"""Tests that any SEM can be held to: for pytest a class to derive from, otherwise `check_sem`."""
+"""Conformance tests for any SEM: a pytest class to derive from; without pytest use `check_sem`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["SemContract", "check_sem"]
 
 
 class SemContract:
-    """The contract of `hef.sem.Sem`, as tests that ask for a fixture `sem`.
+    """The contract of `hef.sem.Sem`, as tests that use a fixture `sem`.
 
     Derive a class whose name begins with `Test` in a module (or with a conftest) that has the
     fixture. One of scope `module` loads the SEM once.
@@ -26,7 +26,7 @@ class SemContract:
     """
 
     def test_description_is_complete_and_cheap(self, sem: Sem) -> None:
-        """Name, taxonomy, languages, licence and size stand there before any weights are loaded."""
+        """Name, taxonomy, languages, licence and size are known before any weights are loaded."""
         checks.check_description(sem)
 
     def test_reading_is_a_distribution_over_the_labels(self, sem: Sem) -> None:
@@ -37,24 +37,24 @@ class SemContract:
         """Neither order nor neighbours change a reading."""
         checks.check_batches(sem)
 
-    def test_views_look_at_their_turns(self, sem: Sem) -> None:
-        """There is one reading a view, and it says which."""
+    def test_views_read_their_turns(self, sem: Sem) -> None:
+        """There is one reading per view, and it records the view."""
         checks.check_views(sem)
 
-    def test_odd_and_endless_text_is_read_without_harm(self, sem: Sem) -> None:
-        """Blank, broken, foreign and very long turns do no harm."""
+    def test_odd_and_very_long_text_is_read(self, sem: Sem) -> None:
+        """Blank, malformed, foreign and very long turns raise nothing."""
         checks.check_odd_text(sem)
 
-    def test_causes_stand_in_the_text(self, sem: Sem) -> None:
-        """Offsets are exact on the raw text, weights are shares."""
+    def test_causes_have_exact_offsets(self, sem: Sem) -> None:
+        """Offsets are exact on the raw text; weights sum to at most 1."""
         checks.check_causes(sem)
 
-    def test_what_cannot_be_answered_is_refused(self, sem: Sem) -> None:
+    def test_invalid_requests_are_refused(self, sem: Sem) -> None:
         """A dialogue without turns and an unknown emotion raise `SetupError`."""
         checks.check_refusals(sem)
 
     def test_vectors_have_length_one(self, sem: Sem) -> None:
-        """Sentence vectors have the stated width; SEMs without are skipped."""
+        """Sentence vectors have the stated width; skipped for SEMs without."""
         if not isinstance(sem, EmbeddingSem):
-            pytest.skip("gives no sentence vectors")
+            pytest.skip("has no sentence vectors")
         checks.check_embedding(sem)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from ..contract import Cause, ModelError
 from ..sem import Sem, resolve_sem
-from ..sem.conformance import causes_fault
+from ..sem.validation import causes_fault
 from .arguments import DialogueArgument, Utterance, label_type, to_turns
 
 

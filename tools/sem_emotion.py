@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from ..contract import Evidence, Reading, Turn, View, apply_view
 from ..contract.context import Primary
 from ..sem import Sem, resolve_sem
-from ..sem.distribution import check_reading, primary_emotions
+from ..sem.distribution import primary_emotions
+from ..sem.validation import check_reading
 from .arguments import DialogueArgument, Utterance, optional_label_type, to_turns
 
 

@@ -189,4 +189,4 @@ def _record(sem: Any, report: EmotionReport) -> None:
     if report.sets:
         sets = report.sets["all"]
         figures |= {"coverage90": round(sets.coverage.value, 4), "size90": round(sets.size.value, 2)}
-    sem.record({**figures, "samples": report.samples})
+    sem.write_metrics({**figures, "samples": report.samples})

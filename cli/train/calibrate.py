@@ -107,7 +107,7 @@ def _write(
         "slopes": calibration.slopes,
         "prediction_sets": sets,
         "calibrated_on": CalibratedOn(file=file, turns=report.samples, date=datetime.now(UTC).date().isoformat()),
-        "figures": {**manifest.figures, **changed} if manifest.figures else {},
+        "metrics": {**manifest.metrics, **changed} if manifest.metrics else {},
     }
     manifest.model_copy(update=update).write(folder)
 

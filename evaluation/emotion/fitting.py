@@ -10,11 +10,11 @@ from typing import TypeAlias
 import numpy as np
 
 from ...contract import PoolingWeights, Reading, SetupError, Verdict
+from ...contract.numerics import fit_conditional_logit, log_softmax
 from ...contract.pooling_weights import Form, Origin
 from ...data.conversations import Sample
 from ...nodes.deciding.decision import join, pool_rounds, pooling_form
 from ..metrics import Array, Indices
-from .conditional_logit import fit_logit, log_shares
 from .turn_record import TurnRecord
 
 FOLDS = 5
@@ -106,8 +106,8 @@ def fit_join(
             groups, best = tried, gained
     values = design.fit(groups)
     chosen = _values(groups, values, labels)
-    alone = log_shares(columns["sem_weight"][:, :, None], np.ones(1))
-    after = log_shares(design.features(groups), values)
+    alone = log_softmax(columns["sem_weight"])
+    after = log_softmax(design.features(groups) @ values)
     rows = np.arange(len(held))
     return PoolingWeights.model_validate(
         {
@@ -133,8 +133,8 @@ def likelihood_alone(evidence: Sequence[Evidence], labels: Sequence[str]) -> flo
     scored = [(one.verdict.scores, one.wanted) for one in evidence if one.verdict.scores is not None]
     features = np.array([[held[label] for label in labels] for held, _ in scored])[:, :, None]
     wanted = np.array([place for _, place in scored])
-    hot = fit_logit(features, wanted, np.ones(1), np.zeros(1))
-    return float(log_shares(features, hot)[np.arange(len(wanted)), wanted].mean())
+    hot = fit_conditional_logit(features, wanted, np.ones(1), np.zeros(1))
+    return float(log_softmax(features @ hot)[np.arange(len(wanted)), wanted].mean())
 
 
 class _Design:
@@ -159,7 +159,7 @@ class _Design:
         sizes = [self._part(group).shape[2] for group in groups]
         centre = np.repeat([1.0 if group == ("sem_weight",) else 0.0 for group in groups], sizes)
         pull = np.repeat([PULL.get(group[0], _VOTE_PULL) for group in groups], sizes)
-        return fit_logit(self.features(groups)[rows], self._wanted[rows], centre, pull)
+        return fit_conditional_logit(self.features(groups)[rows], self._wanted[rows], centre, pull)
 
     def held_out(self, groups: Sequence[Group]) -> Array:
         """Return each sample's log-probabilities by a fit on the other folds, [samples, labels]."""
@@ -168,7 +168,7 @@ class _Design:
         for fold in np.unique(self._folds):
             out = np.flatnonzero(self._folds == fold)
             values = self.fit(groups, np.flatnonzero(self._folds != fold))
-            found[out] = log_shares(features[out], values)
+            found[out] = log_softmax(features[out] @ values)
         return found
 
     def gains(self, before: Array, after: Array) -> bool:

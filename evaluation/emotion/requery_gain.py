@@ -11,7 +11,7 @@ from ...contract import Reading, View, apply_view
 from ...data.conversations import Sample
 from ...nodes.deciding.decision import pool_rounds
 from ...sem import Sem
-from ...sem.runtime.view_pooling import SECOND_VIEWS
+from ...sem.runtime.calibration import SECOND_VIEWS
 from ..metrics import DIFFERENCE, Estimate, mean_estimate
 from .prediction import Prediction, Report
 

@@ -9,7 +9,7 @@ from math import exp
 from ...contract import ModelError, PoolingWeights, Reading, Verdict
 from ...contract.pooling_weights import Form
 from ...sem import Taxonomy
-from ...sem.distribution import logs_of, normalise, pool
+from ...sem.distribution import log_probabilities, normalise, pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def join(sem: Mapping[str, float], primary: Sequence[str], verdict: Verdict, fit
         verdict: The LLM's judgement.
         fit: The parameters; those of the verdict's form are used.
     """
-    logs = {label: fit.sem_weight * value + fit.bias.get(label, 0.0) for label, value in logs_of(sem).items()}
+    logs = {label: fit.sem_weight * value + fit.bias.get(label, 0.0) for label, value in log_probabilities(sem).items()}
     if verdict.scores is not None:
         logs = {label: value + fit.llm_weight * verdict.scores[label] for label, value in logs.items()}
     elif verdict.emotion is not None:

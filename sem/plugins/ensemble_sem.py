@@ -1,4 +1,4 @@
-"""Several SEMs that read as one."""
+"""An ensemble of SEMs with one taxonomy."""
 
 from __future__ import annotations
 
@@ -6,32 +6,31 @@ from collections.abc import Sequence
 from math import fsum, isfinite
 
 from ...contract import Cause, Dialogue, ModelError, Reading, SetupError, View
-from ..distribution import check_reading, pool
-from ..faults import model_errors
+from ..distribution import pool
 from ..protocol import EmbeddingSem, Sem, SemDescription
-from ..validation import apply_views, require_known_emotions
+from ..validation import apply_views, check_reading, model_errors, require_known_emotions
 
 
 class EnsembleSem:
     """Join SEMs of one taxonomy: distributions by log-linear pooling, causes by their summed weights.
 
-    It is an `EmbeddingSem` when one of its SEMs is; the vectors are those of the first that is one.
+    It is an `EmbeddingSem` if one of its SEMs is; the vectors are those of the first such SEM.
 
     Args:
-        sems: At least one; all read the same labels.
-        weights: One a SEM, above 0: the power to which its distribution is raised. None gives all the
-            same and makes them sum to 1, a geometric mean. A greater sum makes the ensemble surer.
-        name: What it is called; None names its SEMs.
-        cause_limit: How many cause words are returned at most.
+        sems: At least one; all have the same labels.
+        weights: One per SEM, above 0: the power to which its distribution is raised. None means equal weights
+            that sum to 1, a geometric mean. A greater sum makes the ensemble more confident.
+        name: Name of the ensemble; empty lists the names of its SEMs.
+        cause_limit: Maximum number of causes.
 
     Raises:
-        SetupError: There are no SEMs, one is none, their labels differ, or the weights do not fit.
+        SetupError: `sems` is empty or holds something else than SEMs, their labels differ, or the weights are invalid.
     """
 
     def __new__(
         cls, sems: Sequence[Sem], weights: Sequence[float] | None = None, *, name: str = "", cause_limit: int = 5
     ) -> EnsembleSem:
-        """Make the kind that embeds where a SEM does, since a protocol looks at the methods that are there."""
+        """Create the embedding subclass if a SEM embeds: `isinstance` with a protocol checks for the methods."""
         embeds = cls is EnsembleSem and any(isinstance(sem, EmbeddingSem) for sem in sems)
         kind: type[EnsembleSem] = _EmbeddingEnsemble if embeds else cls
         return object.__new__(kind)
@@ -42,14 +41,16 @@ class EnsembleSem:
         self._sems = tuple(sems)
         _check_members(self._sems)
         self._weights = tuple(weights) if weights is not None else (1 / len(self._sems),) * len(self._sems)
-        if len(self._weights) != len(self._sems) or not all(isfinite(held) and held > 0 for held in self._weights):
+        if len(self._weights) != len(self._sems) or not all(
+            isfinite(weight) and weight > 0 for weight in self._weights
+        ):
             raise SetupError(f"weights are {self._weights} for {len(self._sems)} SEMs; give one above 0 for each")
         self._cause_limit = cause_limit
         self._name = name or f"ensemble({', '.join(sem.description.name for sem in self._sems)})"
 
     @property
     def description(self) -> SemDescription:
-        """Describe the SEMs together; what was measured of each is not true of all."""
+        """Return the joint description, without metrics: those of each SEM do not hold for the ensemble."""
         parts = [sem.description for sem in self._sems]
         shared = [code for code in parts[0].languages if all(code in part.languages for part in parts)]
         return SemDescription(
@@ -62,62 +63,64 @@ class EnsembleSem:
         )
 
     def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
-        """Return one reading a dialogue, pooled over the SEMs.
+        """Return one reading per dialogue, pooled over the SEMs.
 
         Raises:
-            ModelError: A SEM failed or returned what is no distribution over its labels; it is named.
+            ModelError: A SEM failed or returned an invalid distribution; the message names it.
         """
-        looks: list[View] = [view for view, _ in apply_views(dialogues, views)]
-        rows = [self._readings(sem, dialogues, looks) for sem in self._sems]
+        resolved: list[View] = [view for view, _ in apply_views(dialogues, views)]
+        readings = [self._read(sem, dialogues, resolved) for sem in self._sems]
         return [
             Reading(
-                distribution=pool([(part.distribution, held) for part, held in zip(parts, self._weights, strict=True)]),
+                distribution=pool(
+                    [(part.distribution, weight) for part, weight in zip(parts, self._weights, strict=True)]
+                ),
                 sem=self._name,
                 view=view,
                 pool_weight=sum(part.pool_weight for part in parts) / len(parts),
                 truncated_turns=max(part.truncated_turns for part in parts),
             )
-            for view, *parts in zip(looks, *rows, strict=True)
+            for view, *parts in zip(resolved, *readings, strict=True)
         ]
 
     def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
-        """Return the words that the SEMs name, each with the weighted mean of its weights."""
+        """Return the causes of all SEMs, each with the weighted mean of its weights."""
         require_known_emotions(dialogues, emotions, self.description)
-        rows = [self._found(sem, dialogues, emotions) for sem in self._sems]
-        return [self._joined(found) for found in zip(*rows, strict=True)]
+        causes = [self._causes(sem, dialogues, emotions) for sem in self._sems]
+        return [self._join_causes(per_sem) for per_sem in zip(*causes, strict=True)]
 
-    def _readings(self, sem: Sem, dialogues: Sequence[Dialogue], looks: Sequence[View]) -> list[Reading]:
-        described = sem.description
-        with model_errors(f"SEM {described.name!r} of {self._name!r}"):
-            found = sem.read(dialogues, views=looks)
-            if len(found) != len(dialogues):
+    def _read(self, sem: Sem, dialogues: Sequence[Dialogue], views: Sequence[View]) -> list[Reading]:
+        description = sem.description
+        with model_errors(f"SEM {description.name!r} of {self._name!r}"):
+            readings = sem.read(dialogues, views=views)
+            if len(readings) != len(dialogues):
                 raise ModelError(
-                    f"SEM {described.name!r} returned {len(found)} readings for {len(dialogues)} dialogues"
+                    f"SEM {description.name!r} returned {len(readings)} readings for {len(dialogues)} dialogues"
                 )
-            return [check_reading(reading, described.taxonomy.labels, described.name) for reading in found]
+            return [check_reading(reading, description.taxonomy.labels, description.name) for reading in readings]
 
-    def _found(self, sem: Sem, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> Sequence[tuple[Cause, ...]]:
+    def _causes(self, sem: Sem, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> Sequence[tuple[Cause, ...]]:
         name = sem.description.name
         with model_errors(f"SEM {name!r} of {self._name!r}"):
-            found = sem.causes(dialogues, emotions)
-            if len(found) != len(dialogues):
-                raise ModelError(f"SEM {name!r} returned causes for {len(found)} of {len(dialogues)} dialogues")
-            return found
+            causes = sem.causes(dialogues, emotions)
+            if len(causes) != len(dialogues):
+                raise ModelError(f"SEM {name!r} returned causes for {len(causes)} of {len(dialogues)} dialogues")
+            return causes
 
-    def _joined(self, found: Sequence[tuple[Cause, ...]]) -> tuple[Cause, ...]:
+    def _join_causes(self, per_sem: Sequence[tuple[Cause, ...]]) -> tuple[Cause, ...]:
         total = fsum(self._weights)
         summed: dict[tuple[int, int, int], Cause] = {}
-        for causes, held in zip(found, self._weights, strict=True):
+        for causes, sem_weight in zip(per_sem, self._weights, strict=True):
             for cause in causes:
-                place = (cause.turn, cause.start, cause.end)
-                weight = cause.weight * held / total + (summed[place].weight if place in summed else 0.0)
-                summed[place] = cause.model_copy(update={"weight": min(1.0, weight)})
-        best = sorted(summed, key=lambda place: (-summed[place].weight, place))
-        return tuple(summed[place] for place in best[: self._cause_limit])
+                span = (cause.turn, cause.start, cause.end)
+                weight = cause.weight * sem_weight / total + (summed[span].weight if span in summed else 0.0)
+                summed[span] = cause.model_copy(update={"weight": min(1.0, weight)})
+        ranked = sorted(summed, key=lambda span: (-summed[span].weight, span))
+        return tuple(summed[span] for span in ranked[: self._cause_limit])
 
 
 class _EmbeddingEnsemble(EnsembleSem):
-    """An ensemble with a SEM that gives sentence vectors."""
+    """An ensemble with a SEM that computes sentence vectors."""
 
     @property
     def dimensions(self) -> int:
@@ -125,7 +128,7 @@ class _EmbeddingEnsemble(EnsembleSem):
         return self._embedder.dimensions
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return one unit vector a text."""
+        """Return one unit vector per text."""
         return self._embedder.embed(texts)
 
     @property
@@ -138,11 +141,11 @@ def _check_members(sems: Sequence[Sem]) -> None:
         raise SetupError("an ensemble needs at least one SEM; `sems` is empty")
     for sem in sems:
         if not isinstance(sem, Sem) or isinstance(sem, type):
-            raise SetupError(f"`sems` holds {sem!r}, which is no SEM; `hef.sem.resolve_sem` finds one by name")
+            raise SetupError(f"`sems` holds {sem!r}, which is not a SEM; `hef.sem.resolve_sem` returns one by name")
     first, *others = (sem.description for sem in sems)
     for other in others:
         if set(other.taxonomy.labels) != set(first.taxonomy.labels):
             raise SetupError(
-                f"SEM {other.name!r} reads the labels of {other.taxonomy.name!r}, SEM {first.name!r} those of "
+                f"SEM {other.name!r} has the labels of {other.taxonomy.name!r}, SEM {first.name!r} those of "
                 f"{first.taxonomy.name!r}; an ensemble needs SEMs of the same labels"
             )

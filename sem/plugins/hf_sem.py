@@ -19,13 +19,13 @@ from ..taxonomy import DATA, Taxonomy
 from ..validation import apply_views, require_known_emotions
 
 Target: TypeAlias = str | Mapping[str, float]
-"""Where a model's label goes: to one label of the taxonomy, or to several in shares."""
+"""Target of a model's label: one label of the taxonomy, or several with shares."""
 MULTI_LABEL = "multi_label_classification"
-"""`problem_type` of a model with one sigmoid a label."""
+"""`problem_type` of a model with one sigmoid per label."""
 
 
 def read_label_map(path: Path) -> Mapping[str, Mapping[str, float]]:
-    """Read a label map: JSON of `{model label: {"to": {label: share}, "why": reason}}`."""
+    """Load a label map: JSON of `{model label: {"to": {label: share}, "why": reason}}`."""
     rows = json.loads(path.read_text(encoding="utf-8"))
     return MappingProxyType({label: MappingProxyType(row["to"]) for label, row in rows.items()})
 
@@ -33,28 +33,28 @@ def read_label_map(path: Path) -> Mapping[str, Mapping[str, float]]:
 GOEMOTIONS_TO_EMPATHETIC_DIALOGUES = read_label_map(DATA / "goemotions_to_empathetic_dialogues.json")
 """The 27 emotions of GoEmotions (Demszky et al., ACL 2020) in shares of EmpatheticDialogues' 32; `neutral` is left out.
 
-The reasons stand in the file. Every one of the 32 is reached by some label.
+The file gives the reasons. Each of the 32 is the target of some label.
 """
 
 
 class HfSem:
-    """Read emotions with a Hugging Face sequence classifier, causes by leaving words out.
+    """Predict emotions with a Hugging Face sequence classifier, and causes by occlusion.
 
-    A model for one label a text is read by softmax, one for several (`problem_type` is
-    `multi_label_classification`) by sigmoids that are scaled to sum to 1.
+    A single-label model uses softmax; a multi-label model (`problem_type` is `multi_label_classification`) uses
+    sigmoids that are scaled to sum to 1.
 
     Args:
         model: Hub id or folder of an `AutoModelForSequenceClassification`.
-        taxonomy: The labels of the readings; None takes the model's own.
-        label_map: Model label -> taxonomy label, or shares of several; labels that are missing in it
-            and not in the taxonomy are left out and the rest is scaled to sum to 1.
+        taxonomy: The labels of the readings; None means the model's own.
+        label_map: Model label -> taxonomy label, or shares of several; labels that are neither in it
+            nor in the taxonomy are left out and the rest is scaled to sum to 1.
         max_tokens: The model's window; the oldest turns are dropped first.
-        cause_limit: How many cause words are returned at most.
-        batch_size: Texts a pass.
+        cause_limit: Maximum number of causes.
+        batch_size: Texts per forward pass.
 
     Raises:
-        SetupError: The model cannot be found, the map names a label that the taxonomy lacks, or none
-            of the model's labels reaches the taxonomy.
+        SetupError: The model cannot be found, the map names a label that is not in the taxonomy, or none
+            of the model's labels maps to the taxonomy.
     """
 
     def __init__(
@@ -76,9 +76,9 @@ class HfSem:
             raise SetupError(
                 f"no text-classification model at {model!r}: give a folder that holds one, or a hub id"
             ) from error
-        self._own = tuple(str(label) for _, label in sorted((config.id2label or {}).items()))
-        self._taxonomy = taxonomy or Taxonomy(name=model, labels=self._own)
-        self._targets = [self._shares(label, label_map or {}) for label in self._own]
+        self._model_labels = tuple(str(label) for _, label in sorted((config.id2label or {}).items()))
+        self._taxonomy = taxonomy or Taxonomy(name=model, labels=self._model_labels)
+        self._targets = [self._label_shares(label, label_map or {}) for label in self._model_labels]
         if not any(self._targets):
             raise SetupError(
                 f"none of the labels of {model!r} is in taxonomy {self._taxonomy.name!r}; give a label_map"
@@ -92,30 +92,30 @@ class HfSem:
 
     @property
     def description(self) -> SemDescription:
-        """Describe the model as far as its configuration tells."""
+        """Return what the model's configuration says."""
         return SemDescription(name=f"huggingface:{self._source}", taxonomy=self._taxonomy, source=self._source)
 
     def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
-        """Return one reading a dialogue.
+        """Return one reading per dialogue.
 
         Raises:
             ModelError: The weights cannot be loaded, the model fails, or its output is not finite.
         """
-        looks = apply_views(dialogues, views)
-        kept = [self._fit(turns) for _, turns in looks]
-        rows = self._distributions([text for text, _ in kept])
+        resolved = apply_views(dialogues, views)
+        inputs = [self._fit_window(turns) for _, turns in resolved]
+        rows = self._distributions([text for text, _ in inputs])
         return [
-            Reading(distribution=row, sem=self.description.name, view=view, truncated_turns=dropped)
-            for row, (view, _), (_, dropped) in zip(rows, looks, kept, strict=True)
+            Reading(distribution=row, sem=self.description.name, view=view, truncated_turns=truncated)
+            for row, (view, _), (_, truncated) in zip(rows, resolved, inputs, strict=True)
         ]
 
     def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
-        """Return the words without which the emotion becomes least probable."""
+        """Return the words whose removal lowers the emotion's probability most."""
         require_known_emotions(dialogues, emotions, self.description)
         return [self._occlude(dialogue, emotion) for dialogue, emotion in zip(dialogues, emotions, strict=True)]
 
-    def _shares(self, label: str, label_map: Mapping[str, Target]) -> Mapping[str, float]:
-        """Return the share of a model's label that each label of the taxonomy gets; none where it is left out."""
+    def _label_shares(self, label: str, label_map: Mapping[str, Target]) -> Mapping[str, float]:
+        """Return the taxonomy labels that a model's label maps to, with shares; empty if it is left out."""
         target = label_map.get(label, label)
         shares = {target: 1.0} if isinstance(target, str) else target
         if label not in label_map:
@@ -128,34 +128,34 @@ class HfSem:
 
     def _occlude(self, dialogue: Dialogue, emotion: str) -> tuple[Cause, ...]:
         words = candidates(dialogue)[-self._max_tokens :]
-        texts = [self._fit(turns)[0] for turns in (dialogue, *(without(dialogue, word) for word in words))]
-        whole, *left = [row[emotion] for row in self._distributions(texts)]
-        scores = [10 * (whole - probability) for probability in left]
+        texts = [self._fit_window(turns)[0] for turns in (dialogue, *(without(dialogue, word) for word in words))]
+        full, *occluded = [row[emotion] for row in self._distributions(texts)]
+        scores = [10 * (full - probability) for probability in occluded]
         return rank(dialogue, words, scores, self._cause_limit)
 
-    def _fit(self, dialogue: Dialogue) -> tuple[str, int]:
-        """Join the newest turns that fit the window; return the text and how many turns did not, or only in part."""
+    def _fit_window(self, dialogue: Dialogue) -> tuple[str, int]:
+        """Return the newest turns that fit the window, joined, and how many turns were dropped or cut."""
         tokenizer, _ = self._load()
-        room, cut, kept = self._max_tokens - 2, 0, list[str]()
+        room, cut, parts = self._max_tokens - 2, 0, list[str]()
         for turn in reversed(dialogue):
             text = turn.text[-self._max_tokens * CHARACTERS_PER_TOKEN :]
             length = len(tokenizer(text, add_special_tokens=False)["input_ids"])
-            if kept and length > room:
+            if parts and length > room:
                 break
             cut += length > room or len(text) < len(turn.text)
-            kept.append(text)
+            parts.append(text)
             room -= length + 1
-        return "\n".join(reversed(kept)), len(dialogue) - len(kept) + cut
+        return "\n".join(reversed(parts)), len(dialogue) - len(parts) + cut
 
     def _distributions(self, texts: Sequence[str]) -> list[dict[str, float]]:
         rows: list[dict[str, float]] = []
         pending = iter(texts)
-        while part := list(islice(pending, self._batch_size)):
-            rows += [self._mapped(row) for row in self._probabilities(part)]
+        while batch := list(islice(pending, self._batch_size)):
+            rows += [self._map_labels(row) for row in self._probabilities(batch)]
         return rows
 
     def _probabilities(self, texts: list[str]) -> list[list[float]]:
-        """Return one probability a label of the model, [texts, labels]."""
+        """Return the probabilities of the model's labels, [texts, labels]."""
         import torch
 
         tokenizer, model = self._load()
@@ -165,19 +165,21 @@ class HfSem:
                 logits = model(**inputs).logits.float()
         except Exception as error:
             raise ModelError(f"the model {self._source!r} cannot read {len(texts)} texts: {error}") from error
-        found: list[list[float]] = (logits.sigmoid() if self._multi_label else logits.softmax(-1)).tolist()
-        return found
+        probabilities: list[list[float]] = (logits.sigmoid() if self._multi_label else logits.softmax(-1)).tolist()
+        return probabilities
 
-    def _mapped(self, probabilities: Sequence[float]) -> dict[str, float]:
-        """Return the distribution over the taxonomy; even where nothing of it falls on mapped labels."""
+    def _map_labels(self, probabilities: Sequence[float]) -> dict[str, float]:
+        """Return the distribution over the taxonomy; uniform if no mapped label has any probability."""
         row = dict.fromkeys(self._taxonomy.labels, 0.0)
         for shares, probability in zip(self._targets, probabilities, strict=True):
-            whole = fsum(shares.values())
+            total_share = fsum(shares.values())
             for label, share in shares.items():
-                row[label] += probability * share / whole
+                row[label] += probability * share / total_share
         total = fsum(row.values())
         if not isfinite(total):
-            raise ModelError(f"the model {self._source!r} returned what is not a number; its weights may be damaged")
+            raise ModelError(
+                f"the model {self._source!r} returned a value that is not finite; its weights may be damaged"
+            )
         if total == 0:
             return dict.fromkeys(row, 1 / len(row))
         return {label: value / total for label, value in row.items()}

@@ -1,7 +1,7 @@
-"""What goes over the wire between `HttpSem` and a SEM's service: plain JSON, one model a message.
+"""JSON messages between `HttpSem` and a SEM's service, one Pydantic model per message.
 
-`GET description` gives a `Described`. `POST read`, `causes` and `embed` take the `…Request` and give the `…Answer` of
-that name. What cannot be answered gets status 422, a failure of the SEM 500, each with a `Refusal`.
+`GET description` returns a `DescriptionMessage`. `POST read`, `causes` and `embed` take the `…Request` and return the
+`…Answer` of that name. An invalid request gets status 422, a failure of the SEM 500, each with an `ErrorMessage`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,26 @@ from ..protocol import SemDescription
 
 
 class Message(BaseModel):
-    """Base of all messages; keys that are not known are left aside, so that a service may say more."""
+    """Base of all messages; unknown keys are ignored, so that a service may send more."""
 
     model_config = ConfigDict(frozen=True)
 
 
 class DescriptionMessage(Message):
-    """What the service reads with."""
+    """Description of the service's SEM."""
 
     description: SemDescription
-    """As the SEM gives it; `name` and `taxonomy` (`name` and `labels`) are needed."""
+    """The SEM's description; `name` and `taxonomy` (`name` and `labels`) are required."""
     dimensions: int | None = None
-    """Width of its sentence vectors; None where it gives none."""
+    """Width of its sentence vectors; None if it has none."""
+
+    @field_validator("description", mode="before")
+    @classmethod
+    def _accept_figures(cls, description: Any) -> Any:
+        """Accept `figures`, the name of `metrics` in services of version 0.1."""
+        if isinstance(description, dict) and "figures" in description:
+            return {"metrics": description["figures"], **description}
+        return description
 
     @field_validator("description", mode="before")
     @classmethod
@@ -41,17 +49,17 @@ class ReadRequest(Message):
     dialogues: list[list[Turn]]
     """Turns of `role` and `text`, oldest first."""
     views: list[View] | None = None
-    """One a dialogue; None means all turns."""
+    """One per dialogue; None means all turns."""
 
 
 class ReadAnswer(Message):
-    """One reading a dialogue."""
+    """One reading per dialogue."""
 
     readings: list[Reading]
 
 
 class CausesRequest(Message):
-    """Dialogues, and the emotion of each that is to be explained."""
+    """Dialogues, and the emotion of each to explain."""
 
     dialogues: list[list[Turn]]
     emotions: list[str]
@@ -70,7 +78,7 @@ class EmbedRequest(Message):
 
 
 class EmbedAnswer(Message):
-    """One unit vector a text."""
+    """One unit vector per text."""
 
     vectors: list[list[float]]
 

@@ -1,4 +1,4 @@
-"""A SEM that runs elsewhere, asked over HTTP."""
+"""A client for a SEM that is served over HTTP."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from pydantic import ValidationError
 from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from ...contract import Cause, Dialogue, ModelError, Reading, SetupError, View
-from ..distribution import check_reading
 from ..protocol import SemDescription
-from ..validation import apply_views, require_known_emotions
+from ..validation import apply_views, check_reading, require_known_emotions
 from .http_schema import (
     CausesAnswer,
     CausesRequest,
@@ -25,162 +24,167 @@ from .http_schema import (
     ReadRequest,
 )
 
-_AWAY = frozenset({429, 502, 503, 504})
-"""Status codes that another try may get past."""
-_REFUSED = frozenset({400, 413, 422})
-"""Status codes of a service that works and was asked what it cannot answer."""
+_RETRYABLE_STATUS = frozenset({429, 502, 503, 504})
+"""Status codes of a temporary failure."""
+_INVALID_REQUEST_STATUS = frozenset({400, 413, 422})
+"""Status codes of an invalid request to a working service."""
 Answer = TypeVar("Answer", bound=Message)
 
 
 class HttpSem:
-    """Read emotion and cause words with a SEM that a service holds, such as `hef serve sem`.
+    """Predict emotion and cause words with a served SEM, for example by `hef serve sem`.
 
-    The service speaks plain JSON, so that any server can be one:
+    The protocol is plain JSON, so that any server can implement it:
 
-    * `GET URL/description` gives `{"description": {"name": …, "taxonomy": {"name": …, "labels": […]}}}` with what else
-      a `SemDescription` holds, and `"dimensions": n` where it gives sentence vectors; it is then an `EmbeddingSem`.
+    * `GET URL/description` returns `{"description": {"name": …, "taxonomy": {"name": …, "labels": […]}}}` with the
+      other fields of a `SemDescription`, and `"dimensions": n` if it computes sentence vectors; the client is then an
+      `EmbeddingSem`.
     * `POST URL/read` of `{"dialogues": [[{"role": "speaker", "text": …}, …], …], "views": ["dialogue", …] or null}`
-      gives `{"readings": [{"distribution": {label: probability, …}, "sem": name, "view": …}, …]}`.
-    * `POST URL/causes` of `{"dialogues": […], "emotions": [label, …]}` gives
+      returns `{"readings": [{"distribution": {label: probability, …}, "sem": name, "view": …}, …]}`.
+    * `POST URL/causes` of `{"dialogues": […], "emotions": [label, …]}` returns
       `{"causes": [[{"text": …, "turn": n, "start": n, "end": n, "weight": share}, …], …]}`.
-    * `POST URL/embed` of `{"texts": […]}` gives `{"vectors": [[…], …]}`.
-    * Anything else is `{"error": …}` with status 422 for what cannot be answered, 500 for a failure.
+    * `POST URL/embed` of `{"texts": […]}` returns `{"vectors": [[…], …]}`.
+    * Anything else is `{"error": …}` with status 422 for an invalid request, 500 for a failure.
 
-    What was said goes to that address as it is: over a network that others share use https and `headers`.
+    Dialogues are sent to that address as plain text: over a shared network use https and `headers`.
 
     Args:
-        url: Where the service is, for example `http://127.0.0.1:8100`.
-        timeout: Seconds that one try may take.
-        tries: How often a request is sent at most while the service is away or busy.
-        headers: Sent with each request, for example an authorisation.
+        url: Address of the service, for example `http://127.0.0.1:8100`.
+        timeout: Seconds per attempt.
+        tries: Maximum number of attempts while the service is unreachable or busy.
+        headers: Headers of each request, for example an authorisation.
 
     Raises:
         SetupError: There is no such service.
     """
 
-    _link: _Link
-    _about: DescriptionMessage
+    _connection: _Connection
+    _message: DescriptionMessage
 
     def __new__(
         cls, url: str, *, timeout: float = 60.0, tries: int = 4, headers: Mapping[str, str] | None = None
     ) -> Self:
-        """Connect, and make the kind that embeds where the service does: a protocol looks at what is there."""
-        link = _Link(url, timeout, tries, headers)
+        """Connect, and create the embedding subclass if the service embeds: protocols check for the methods."""
+        connection = _Connection(url, timeout, tries, headers)
         try:
-            about = link.ask("description", DescriptionMessage)
+            message = connection.request("description", DescriptionMessage)
         except ModelError as error:
             raise SetupError(str(error)) from error
-        made: Any = object.__new__(_EmbeddingHttpSem if cls is HttpSem and about.dimensions else cls)
-        made._link, made._about = link, about
-        return cast(Self, made)
+        client: Any = object.__new__(_EmbeddingHttpSem if cls is HttpSem and message.dimensions else cls)
+        client._connection, client._message = connection, message
+        return cast(Self, client)
 
     @property
     def description(self) -> SemDescription:
-        """Return what the service said of its SEM when it was connected to."""
-        return self._about.description
+        """Return the description that the service sent on connection."""
+        return self._message.description
 
     def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
-        """Return one reading a dialogue.
+        """Return one reading per dialogue.
 
         Raises:
-            ModelError: The service is away, failed, or answered what is no distribution over its labels.
-            SetupError: It refuses the question.
+            ModelError: The service is unreachable, failed, or returned an invalid distribution.
+            SetupError: It refused the request.
         """
-        looks: list[View] = [view for view, _ in apply_views(dialogues, views)]
-        if not looks:
+        resolved: list[View] = [view for view, _ in apply_views(dialogues, views)]
+        if not resolved:
             return []
-        question = ReadRequest(dialogues=[list(turns) for turns in dialogues], views=looks)
-        found = self._link.ask("read", ReadAnswer, question).readings
-        self._link.check(found, dialogues)
+        request = ReadRequest(dialogues=[list(turns) for turns in dialogues], views=resolved)
+        readings = self._connection.request("read", ReadAnswer, request).readings
+        self._connection.check_count(readings, dialogues)
         labels, name = self.description.taxonomy.labels, self.description.name
-        return [check_reading(reading, labels, name) for reading in found]
+        return [check_reading(reading, labels, name) for reading in readings]
 
     def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
-        """Return for each dialogue the words that speak for the given emotion, strongest first.
+        """Return for each dialogue the cause words of the given emotion, strongest first.
 
         Raises:
-            ModelError: The service is away or failed.
-            SetupError: It refuses the question.
+            ModelError: The service is unreachable or failed.
+            SetupError: It refused the request.
         """
         require_known_emotions(dialogues, emotions, self.description)
         if not dialogues:
             return []
-        question = CausesRequest(dialogues=[list(turns) for turns in dialogues], emotions=list(emotions))
-        found = self._link.ask("causes", CausesAnswer, question).causes
-        self._link.check(found, dialogues)
-        return found
+        request = CausesRequest(dialogues=[list(turns) for turns in dialogues], emotions=list(emotions))
+        causes = self._connection.request("causes", CausesAnswer, request).causes
+        self._connection.check_count(causes, dialogues)
+        return causes
 
 
 class _EmbeddingHttpSem(HttpSem):
-    """A service that gives sentence vectors, too."""
+    """A service that also computes sentence vectors."""
 
     @property
     def dimensions(self) -> int:
         """Return the width of a sentence vector."""
-        return self._about.dimensions or 0
+        return self._message.dimensions or 0
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return one unit vector a text.
+        """Return one unit vector per text.
 
         Raises:
-            ModelError: The service is away or failed.
+            ModelError: The service is unreachable or failed.
         """
         if not texts:
             return []
-        found = self._link.ask("embed", EmbedAnswer, EmbedRequest(texts=list(texts))).vectors
-        self._link.check(found, texts)
-        return found
+        vectors = self._connection.request("embed", EmbedAnswer, EmbedRequest(texts=list(texts))).vectors
+        self._connection.check_count(vectors, texts)
+        return vectors
 
 
-class _Link:
-    """Send questions to a service, and say what went wrong."""
+class _Connection:
+    """Send requests to a service and translate failures."""
 
     def __init__(self, url: str, timeout: float, tries: int, headers: Mapping[str, str] | None) -> None:
         self._url = url.rstrip("/")
-        self._what = f"the SEM service at {self._url}"
+        self._service = f"the SEM service at {self._url}"
         self._client = httpx.Client(timeout=timeout, headers=dict(headers or {}))
         self._retrying = Retrying(
             stop=stop_after_attempt(tries),
             wait=wait_random_exponential(multiplier=0.2, max=5),
             retry=retry_if_exception_type(httpx.TransportError)
-            | retry_if_result(lambda response: response.status_code in _AWAY),
+            | retry_if_result(lambda response: response.status_code in _RETRYABLE_STATUS),
             retry_error_callback=lambda last: last.outcome and last.outcome.result(),
         )
 
-    def ask(self, path: str, answer: type[Answer], question: Message | None = None) -> Answer:
-        """Return the answer to a question; it is sent again while the service is away or busy."""
+    def request(self, path: str, answer: type[Answer], body: Message | None = None) -> Answer:
+        """Return the answer to a request; it is retried while the service is unreachable or busy."""
         try:
-            response = self._retrying(self._send, path, question)
+            response = self._retrying(self._send, path, body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ModelError(
-                f"{self._what} cannot be reached: {error or type(error).__name__}; is it running?"
+                f"{self._service} cannot be reached: {error or type(error).__name__}; is it running?"
             ) from error
         if not response.is_success:
-            kind = SetupError if response.status_code in _REFUSED else ModelError
-            raise kind(f"{self._what} answered {path!r} with status {response.status_code}: {_said(response)}")
+            kind = SetupError if response.status_code in _INVALID_REQUEST_STATUS else ModelError
+            raise kind(f"{self._service} answered {path!r} with status {response.status_code}: {_error_text(response)}")
         try:
             return answer.model_validate_json(response.content)
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the whole answer"
+            where = ".".join(map(str, first["loc"])) or "the answer"
             raise ModelError(
-                f"{self._what} answered {path!r} with no {answer.__name__}: {where}: {first['msg']}"
+                f"{self._service} answered {path!r} without a valid {answer.__name__}: {where}: {first['msg']}"
             ) from error
 
-    def check(self, found: Sequence[object], asked: Sequence[object]) -> None:
-        """Refuse an answer that is not one for each thing that was asked."""
-        if len(found) != len(asked):
-            raise ModelError(f"{self._what} gave {len(found)} answers to {len(asked)} questions")
+    def check_count(self, results: Sequence[object], inputs: Sequence[object]) -> None:
+        """Check that there is one result per input.
 
-    def _send(self, path: str, question: Message | None) -> httpx.Response:
-        address = f"{self._url}/{path}"
-        if question is None:
-            return self._client.get(address)
-        kind = {"content-type": "application/json"}
-        return self._client.post(address, content=question.model_dump_json(), headers=kind)
+        Raises:
+            ModelError: There is not.
+        """
+        if len(results) != len(inputs):
+            raise ModelError(f"{self._service} returned {len(results)} results for {len(inputs)} inputs")
+
+    def _send(self, path: str, body: Message | None) -> httpx.Response:
+        url = f"{self._url}/{path}"
+        if body is None:
+            return self._client.get(url)
+        headers = {"content-type": "application/json"}
+        return self._client.post(url, content=body.model_dump_json(), headers=headers)
 
 
-def _said(response: httpx.Response) -> str:
+def _error_text(response: httpx.Response) -> str:
     try:
         return ErrorMessage.model_validate_json(response.content).error
     except ValidationError:

@@ -10,12 +10,11 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langgraph.constants import TAG_NOSTREAM
 
 from ...contract import Cause, Dialogue, Reading, SetupError, Turn, View
-from ..distribution import check_reading, normalise
-from ..faults import model_errors
+from ..distribution import normalise
 from ..naming import NAMED, distribution_from_labels, named_labels
 from ..protocol import SemDescription
 from ..taxonomy import EMPATHETIC_DIALOGUES, Taxonomy
-from ..validation import apply_views, require_known_emotions
+from ..validation import apply_views, check_reading, model_errors, require_known_emotions
 from .quoted_causes import quoted_causes
 
 if TYPE_CHECKING:

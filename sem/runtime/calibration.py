@@ -1,4 +1,7 @@
-"""Calibration: what makes a network's probabilities come true as often as they say."""
+"""Probability calibration of a SEM: piecewise-linear temperature scaling, prediction sets and view weights.
+
+All of it is fitted on data that the network was not trained on.
+"""
 
 from __future__ import annotations
 
@@ -8,113 +11,107 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...contract import View
+from ...contract.numerics import Array, Indices, fit_conditional_logit, log_softmax
 from .prediction_sets import PredictionSets
 
-Array = NDArray[np.float64]
-Indices = NDArray[np.int64]
 COVERAGES = (*(n / 100 for n in range(50, 90, 5)), *(n / 100 for n in range(90, 100)))
-"""Rates that prediction sets are fitted for."""
-LEAST = 0.05
-"""The least slope: the order of labels stays."""
-_STRETCHES = 5
-_ENOUGH = 1e-9
-"""Newton's method ends when it gains less, in nats a sample."""
+"""Coverages that prediction sets are fitted for."""
+MIN_SLOPE = 0.05
+"""Lower bound of a slope; a positive slope preserves the order of the labels."""
+_SEGMENTS = 5
+SECOND_VIEWS: tuple[View, ...] = ("speaker", "last_turn")
+"""Views that a re-query reads after the whole dialogue."""
+_VIEW_WEIGHTS = tuple(step / 20 for step in range(21))
+"""Grid of view weights, from 0 to the weight of the first reading."""
+_POWERS = tuple(step / 10 for step in range(7, 14))
+"""Powers that pooled probabilities may be raised to, so that no weight is selected for its sharpness alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A rising piecewise linear map of a network's log-probabilities, normalised again.
+    """Piecewise-linear temperature scaling: an increasing map of a network's log-probabilities, renormalised.
 
-    One slope for all is the temperature of Guo et al. (ICML 2017), 1 / slope. More bend the top and
-    the tail apart: a network trained with soft or smoothed labels keeps too much probability in
-    its tail, and a temperature that makes up for that is wrong at the top. The order of labels stays.
+    One slope for all is the temperature of Guo et al. (ICML 2017), 1 / slope. Several slopes treat the top and
+    the tail differently: a network trained with soft or smoothed labels keeps too much probability in
+    its tail, and a temperature that corrects for that is wrong at the top. The order of labels is preserved.
     """
 
     slopes: tuple[float, ...] = (1.0,)
-    """One a nat below certainty, above 0: the first from log-probability 0 to -1, the last for all beyond."""
+    """One slope per nat below certainty, above 0: the first from log-probability 0 to -1, the last for all beyond."""
 
-    def shares(self, logits: NDArray[np.floating]) -> Array:
+    def probabilities(self, logits: NDArray[np.floating]) -> Array:
         """Return calibrated probabilities, [samples, labels], from a network's logits."""
         scores = _piecewise_features(logits, len(self.slopes)) @ np.array(self.slopes)
-        return np.asarray(np.exp(_log_softmax(scores)))
+        return np.asarray(np.exp(log_softmax(scores)))
 
 
-def fit_calibration(logits: NDArray[np.floating], wanted: Indices) -> Calibration:
+def fit_calibration(logits: NDArray[np.floating], labels: Indices) -> Calibration:
     """Return the calibration with the least negative log-likelihood.
 
-    The loss is convex in the slopes, and Newton's method finds its minimum. One sample's worth of a
-    pull towards no calibration keeps it in bounds on small data; a stronger one, where a slope
-    would turn the order of labels around.
+    The loss is convex in the slopes. A prior with the precision of one sample, centred on no calibration, bounds
+    them on small data; its precision is raised until no slope would reverse the order of labels.
 
     Args:
         logits: Shape [samples, labels].
-        wanted: Label indices, shape [samples].
+        labels: Label indices, shape [samples].
     """
-    features, pull = _piecewise_features(logits, _STRETCHES), 1.0
-    while (slopes := _newton(features, wanted, pull)).min() < LEAST:
-        pull *= 10
+    features, prior_precision = _piecewise_features(logits, _SEGMENTS), np.ones(_SEGMENTS)
+    prior_mean = np.ones(_SEGMENTS)
+    while (slopes := fit_conditional_logit(features, labels, prior_mean, prior_precision)).min() < MIN_SLOPE:
+        prior_precision = prior_precision * 10
     return Calibration(tuple(float(slope) for slope in slopes))
 
 
-def fit_prediction_sets(shares: Array, wanted: Indices, turns: Sequence[int]) -> PredictionSets:
-    """Return thresholds that hold their coverage on data of the same kind (split conformal prediction).
+def fit_prediction_sets(probabilities: Array, labels: Indices, turns: Sequence[int]) -> PredictionSets:
+    """Return thresholds whose coverage holds on data of the same kind (split conformal prediction).
 
-    A sample's nonconformity is 1 minus the true label's probability, and 0 where that label is the
-    most probable one. The threshold of a coverage is 1 minus the ceil((n + 1) * coverage)-th
-    smallest of n; where n is too small for it, the set holds all labels. Without a sample of one
-    kind its thresholds are those of all.
+    Angelopoulos & Bates (2023), section 1. A sample's nonconformity score is 1 minus the true label's probability,
+    and 0 where that label is the most probable one. The threshold of a coverage is 1 minus the
+    ceil((n + 1) * coverage)-th smallest of n scores; where n is too small for it, the set holds all labels. Without
+    a sample of one kind (one turn, several turns) its thresholds are those of all samples.
 
     Args:
-        shares: Calibrated probabilities, [samples, labels]; not those of training data.
-        wanted: Label indices, [samples].
-        turns: How many turns each context has.
+        probabilities: Calibrated probabilities, [samples, labels]; not those of training data.
+        labels: Label indices, [samples].
+        turns: Number of turns of each context.
     """
-    own = shares[np.arange(len(wanted)), wanted]
-    strange = np.where(shares.argmax(axis=1) == wanted, 0.0, 1 - own)
-    single = np.asarray(turns) == 1
-    kinds = [strange[kind] if kind.any() else strange for kind in (single, ~single)]
-    one_turn, more_turns = (tuple(_threshold(np.sort(held), rate) for rate in COVERAGES) for held in kinds)
+    true = probabilities[np.arange(len(labels)), labels]
+    scores = np.where(probabilities.argmax(axis=1) == labels, 0.0, 1 - true)
+    is_single = np.asarray(turns) == 1
+    kinds = [np.sort(scores[kind] if kind.any() else scores) for kind in (is_single, ~is_single)]
+    one_turn, more_turns = (tuple(_threshold(kind, coverage) for coverage in COVERAGES) for kind in kinds)
     return PredictionSets(coverages=COVERAGES, one_turn=one_turn, more_turns=more_turns)
 
 
-def _threshold(strange: Array, coverage: float) -> float:
-    """Return the least probability that the conformal quantile lets in, rounded down."""
-    place = int(np.ceil((len(strange) + 1) * coverage - 1e-9))
-    return float(np.floor((1 - strange[place - 1]) * 1e6) / 1e6) if place <= len(strange) else 0.0
+def fit_view_weight(first: Array, second: Array, labels: Indices) -> float:
+    """Return the weight of a second view that maximises the likelihood of the log-linearly pooled readings.
+
+    Args:
+        first: Calibrated probabilities of the first reading, [samples, labels]; at least one sample.
+        second: Those of another view, [samples, labels].
+        labels: Index of each true label.
+    """
+    one, other = (np.log(np.maximum(probabilities, 1e-9)) for probabilities in (first, second))
+    losses = {
+        weight: min(_loss(power * (one + weight * other) / (1 + weight), labels) for power in _POWERS)
+        for weight in _VIEW_WEIGHTS
+    }
+    return min(losses, key=lambda weight: losses[weight])
+
+
+def _threshold(scores: Array, coverage: float) -> float:
+    """Return the lowest probability that the conformal quantile of sorted scores admits, rounded down."""
+    rank = int(np.ceil((len(scores) + 1) * coverage - 1e-9))
+    return float(np.floor((1 - scores[rank - 1]) * 1e6) / 1e6) if rank <= len(scores) else 0.0
 
 
 def _piecewise_features(logits: NDArray[np.floating], count: int) -> Array:
-    """Return how much of each log-probability lies in each stretch of a nat, negative, [samples, labels, stretches]."""
-    depth = -_log_softmax(np.asarray(logits, dtype=np.float64))[..., None]
+    """Return the part of each log-probability in each segment of one nat, negative, [samples, labels, segments]."""
+    depth = -log_softmax(logits)[..., None]
     return -np.clip(depth - np.arange(count), 0, np.append(np.ones(count - 1), np.inf))
 
 
-def _newton(features: Array, wanted: Indices, pull: float) -> Array:
-    """Return the weights of the most likely log-linear model over features [samples, labels, weights], pulled to 1."""
-    own = features[np.arange(len(wanted)), wanted]
-
-    def loss(weights: Array) -> float:
-        scores = features @ weights
-        top = scores.max(axis=1)
-        total = top + np.log(np.exp(scores - top[:, None]).sum(axis=1))
-        return float((total - own @ weights).sum() + pull * ((weights - 1) ** 2).sum() / 2)
-
-    weights = np.ones(features.shape[2])
-    for _ in range(50):
-        shares = np.exp(_log_softmax(features @ weights))
-        mean = np.einsum("nl,nlw->nw", shares, features)
-        spread = np.einsum("nl,nlw,nlv->wv", shares, features, features) - mean.T @ mean
-        gradient = (mean - own).sum(axis=0) + pull * (weights - 1)
-        step = np.linalg.solve(spread + pull * np.eye(len(weights)), gradient)
-        before = loss(weights)
-        while loss(weights - step) > before and np.abs(step).max() > _ENOUGH:
-            step = step / 2
-        weights = weights - step
-        if before - loss(weights) <= _ENOUGH * len(wanted):
-            break
-    return weights
-
-
-def _log_softmax(logits: NDArray[np.floating]) -> Array:
-    moved = logits - logits.max(axis=1, keepdims=True)
-    return np.asarray(moved - np.log(np.exp(moved).sum(axis=1, keepdims=True)), dtype=np.float64)
+def _loss(logits: Array, labels: Indices) -> float:
+    """Return the mean negative log-probability of the true labels, in nats."""
+    return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from ...contract import SetupError, View
 from ..taxonomy import EMPATHETIC_DIALOGUES, Taxonomy
@@ -31,7 +31,7 @@ class CalibratedOn(BaseModel):
 class Manifest(BaseModel):
     """What stands in `sem.json`."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     name: str
     labels: tuple[str, ...]
@@ -49,7 +49,11 @@ class Manifest(BaseModel):
     dimensions: int = Field(ge=1, description="Width of the sentence vectors")
     licence: str
     source: str
-    figures: dict[str, float] = Field(default_factory=dict, description="Measured figures")
+    metrics: dict[str, float] = Field(
+        default_factory=dict,
+        validation_alias=AliasChoices("metrics", "figures"),  # `figures` until 0.1
+        description="Measured metrics, for example top1",
+    )
     sha256: dict[str, str] = Field(description="File name -> hash of its bytes")
 
     @classmethod

@@ -71,7 +71,7 @@ class OnnxSem:
             licence=self._manifest.licence,
             size_mb=round(size / 1e6, 1),
             source=self._manifest.source,
-            metrics=self._manifest.figures,
+            metrics=self._manifest.metrics,
             prediction_sets=self._manifest.prediction_sets,
         )
 
@@ -132,9 +132,9 @@ class OnnxSem:
         (vectors,) = network.run(network.encode([[Turn("speaker", text)] for text in texts]), "vector")
         return [[float(value) for value in vector] for vector in vectors]
 
-    def write_metrics(self, figures: Mapping[str, float]) -> None:
-        """Write measured figures into the folder's manifest, where `description` shows them."""
-        self._manifest = self._manifest.model_copy(update={"figures": dict(figures)})
+    def write_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Write measured metrics into the folder's manifest, where `description` shows them."""
+        self._manifest = self._manifest.model_copy(update={"metrics": dict(metrics)})
         self._manifest.write(self._folder)
 
     def _keep(self, encoded: Sequence[Encoded], tokens: Sequence[Array]) -> None:
@@ -148,8 +148,8 @@ class OnnxSem:
         return rank(dialogue, list(held), list(held.values()), self._cause_limit)
 
     def _distribution(self, logits: Array) -> dict[str, float]:
-        (shares,) = self._manifest.calibration.shares(logits[None])
-        by_label = dict(zip(self._manifest.labels, shares, strict=True))
+        (probabilities,) = self._manifest.calibration.probabilities(logits[None])
+        by_label = dict(zip(self._manifest.labels, probabilities, strict=True))
         return {label: float(by_label[label]) for label in self._taxonomy.labels}
 
     def _network(self) -> OnnxNetwork:

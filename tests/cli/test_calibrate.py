@@ -61,8 +61,8 @@ def test_the_folder_gets_calibration_sets_and_what_they_were_fitted_on(folder: P
     assert after.prediction_sets is not None
     assert after.calibrated_on is not None
     assert (after.calibrated_on.file, after.calibrated_on.turns) == ("own.jsonl", 48)
-    assert after.figures["top1"] == before.figures["top1"]
-    assert after.figures["ece"] == pytest.approx(result["contexts"]["all"]["ece"]["value"], abs=1e-4)
+    assert after.metrics["top1"] == before.metrics["top1"]
+    assert after.metrics["ece"] == pytest.approx(result["contexts"]["all"]["ece"]["value"], abs=1e-4)
     assert OnnxSem(folder).description.prediction_sets == after.prediction_sets
 
 

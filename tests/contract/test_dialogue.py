@@ -81,3 +81,13 @@ def test_what_crosses_a_boundary_cannot_be_changed() -> None:
 @pytest.mark.parametrize("kind", [SetupError, InputError, ModelError, StoreError])
 def test_errors_are_one_family(kind: type[Exception]) -> None:
     assert issubclass(kind, HefError)
+
+
+def test_a_reading_that_the_version_before_stored_is_read_and_written_by_its_new_names() -> None:
+    stored = {"distribution": {"sad": 1.0}, "weight": 0.25, "dropped": 3}
+
+    reading = Reading.model_validate(stored)
+
+    assert (reading.pool_weight, reading.truncated_turns) == (0.25, 3)
+    assert {"pool_weight", "truncated_turns"} <= reading.model_dump().keys()
+    assert Reading.model_validate(reading.model_dump()) == reading

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hef.contract import HefContext, PoolingWeights, SetupError, Verdict
-from hef.evaluation.emotion.conditional_logit import fit_logit, log_shares
+from hef.contract.numerics import fit_conditional_logit, log_softmax
 from hef.evaluation.emotion.emotion_run import EmotionRun, run_emotion
 from hef.evaluation.emotion.fitting import Evidence, fit_join
 from hef.evaluation.emotion.scripted_judges import ASKED, scripted_judge
@@ -253,11 +253,11 @@ def test_a_conditional_logit_over_two_alternatives_is_a_logistic_regression() ->
     wanted = (chance.random(300) < 1 / (1 + np.exp(-held @ [1.0, -2.0, 0.5]))).astype(int)
     features = np.stack([np.zeros_like(held), held], axis=1)
 
-    found = fit_logit(features, wanted, np.zeros(3), np.full(3, 0.1))
+    found = fit_conditional_logit(features, wanted, np.zeros(3), np.full(3, 0.1))
 
     expected = LogisticRegression(C=10, fit_intercept=False, tol=1e-10).fit(held, wanted).coef_[0]
     assert found == pytest.approx(expected, abs=1e-4)
-    assert np.exp(log_shares(features, found)).sum(axis=1) == pytest.approx(1)
+    assert np.exp(log_softmax(features @ found)).sum(axis=1) == pytest.approx(1)
 
 
 def test_a_fit_survives_its_file(tmp_path: Any) -> None:

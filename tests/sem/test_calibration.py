@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hef.contract import Turn
 from hef.sem import OnnxSem
-from hef.sem.runtime.calibration import LEAST, Calibration, fit_calibration
+from hef.sem.runtime.calibration import MIN_SLOPE, Calibration, fit_calibration
 from hef.sem.runtime.manifest import CalibratedOn, Manifest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,18 +27,18 @@ def drawn(samples: int, calibration: Calibration, labels: int = 8, seed: int = 0
     """Return a network's logits, and labels drawn from what the calibration makes of them."""
     chance = np.random.default_rng(seed)
     logits = chance.normal(0, 2.5, (samples, labels)) + 3
-    shares = calibration.shares(logits)
+    shares = calibration.probabilities(logits)
     return logits, np.array([chance.choice(labels, p=row) for row in shares])
 
 
 def test_no_calibration_is_the_softmax():
     logits = np.random.default_rng(0).normal(0, 3, (5, 4))
-    assert Calibration().shares(logits) == pytest.approx(softmax(logits))
+    assert Calibration().probabilities(logits) == pytest.approx(softmax(logits))
 
 
 def test_one_slope_is_a_temperature():
     logits = np.random.default_rng(0).normal(0, 3, (5, 4))
-    assert Calibration((0.5,)).shares(logits) == pytest.approx(softmax(logits / 2))
+    assert Calibration((0.5,)).probabilities(logits) == pytest.approx(softmax(logits / 2))
 
 
 def test_each_nat_below_certainty_has_its_slope():
@@ -47,7 +47,7 @@ def test_each_nat_below_certainty_has_its_slope():
     depth = -logits[0]
     bent = [-(2 * min(x, 1) + 3 * min(max(x - 1, 0), 1) + 5 * max(x - 2, 0)) for x in depth]
 
-    assert Calibration((2.0, 3.0, 5.0)).shares(logits) == pytest.approx(softmax(np.array([bent])))
+    assert Calibration((2.0, 3.0, 5.0)).probabilities(logits) == pytest.approx(softmax(np.array([bent])))
 
 
 SLOPES = st.lists(st.floats(0.05, 4), min_size=1, max_size=6).map(tuple)
@@ -56,7 +56,7 @@ SLOPES = st.lists(st.floats(0.05, 4), min_size=1, max_size=6).map(tuple)
 @given(SLOPES, st.integers(0, 20))
 def test_the_order_of_labels_stays_and_rows_sum_to_1(slopes: tuple[float, ...], seed: int):
     logits = np.random.default_rng(seed).normal(0, 2, (4, 6))
-    shares = Calibration(slopes).shares(logits)
+    shares = Calibration(slopes).probabilities(logits)
 
     assert shares.sum(axis=1) == pytest.approx(np.ones(4))
     assert (shares.argsort(axis=1) == logits.argsort(axis=1)).all()
@@ -74,7 +74,7 @@ def test_no_other_calibration_is_more_likely():
     logits, wanted = drawn(2_000, Calibration((0.6, 0.8, 1.2, 1.3, 1.0)), seed=4)
 
     def loss(slopes: np.ndarray) -> float:
-        shares = Calibration(tuple(np.maximum(slopes, 1e-3))).shares(logits)
+        shares = Calibration(tuple(np.maximum(slopes, 1e-3))).probabilities(logits)
         return -float(np.log(shares[np.arange(len(wanted)), wanted]).mean())
 
     found = fit_calibration(logits, wanted)
@@ -86,12 +86,12 @@ def test_no_other_calibration_is_more_likely():
 def test_a_handful_of_samples_gives_numbers_within_bounds(samples: int):
     for seed in range(20):
         logits, wanted = drawn(samples, Calibration(), seed=seed)
-        assert all(LEAST <= slope < 20 for slope in fit_calibration(logits, wanted).slopes)
+        assert all(MIN_SLOPE <= slope < 20 for slope in fit_calibration(logits, wanted).slopes)
 
 
 def test_probabilities_that_are_wrong_through_and_through_keep_their_order():
     logits, wanted = drawn(2_000, Calibration(), seed=1)
-    assert min(fit_calibration(-logits, wanted).slopes) >= LEAST
+    assert min(fit_calibration(-logits, wanted).slopes) >= MIN_SLOPE
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_a_folder_reads_with_its_calibration(folder: Path):
         return np.array([list(reading.distribution.values()) for reading in OnnxSem(folder).read(dialogues)])
 
     bent = shares(0.5, 0.7, 2.0)
-    assert bent == pytest.approx(Calibration((0.5, 0.7, 2.0)).shares(np.log(shares(1.0))), abs=1e-5)
+    assert bent == pytest.approx(Calibration((0.5, 0.7, 2.0)).probabilities(np.log(shares(1.0))), abs=1e-5)
     assert bent.sum(axis=1) == pytest.approx(np.ones(2))
     assert softmax(OnnxSem(folder).logits(dialogues)) == pytest.approx(shares(1.0), abs=1e-5)
 
@@ -132,3 +132,13 @@ def test_what_a_folder_was_calibrated_on_stands_in_its_manifest(folder: Path):
     Manifest.of(folder).model_copy(update={"calibrated_on": on}).write(folder)
 
     assert Manifest.of(folder).calibrated_on == on
+
+
+def test_a_manifest_of_the_version_before_keeps_its_metrics(folder: Path) -> None:
+    held = json.loads((folder / "sem.json").read_text())
+    held["figures"] = {**held.pop("metrics"), "top1": 0.5}
+    (folder / "sem.json").write_text(json.dumps(held))
+
+    assert OnnxSem(folder).description.metrics["top1"] == 0.5
+    Manifest.of(folder).write(folder)
+    assert "figures" not in json.loads((folder / "sem.json").read_text())

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-import hef.sem.runtime.shipped
 import pytest
 from hef.contract import Cause, Turn
 from hef.contract.text import word_spans
 from hef.sem import OnnxSem
+from hef.sem.registry import SHIPPED
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def sem() -> OnnxSem:
-    return OnnxSem(Path(hef.sem.runtime.shipped.__file__).parent / "model", threads=1)
+    return OnnxSem(SHIPPED, threads=1)
 
 
 def words(causes: tuple[Cause, ...]) -> list[str]:

@@ -4,7 +4,8 @@ from math import fsum, inf, nan
 
 import pytest
 from hef.contract import ModelError, Reading
-from hef.sem.distribution import check_reading, logs_of, normalise, pool, primary_emotions
+from hef.sem.distribution import log_probabilities, normalise, pool, primary_emotions
+from hef.sem.validation import check_reading
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,7 +60,7 @@ def test_pooling_is_the_weighted_product() -> None:
 
 
 def test_a_zero_has_a_finite_log() -> None:
-    assert logs_of({"sad": 0.0, "joyful": 1.0})["sad"] > -inf
+    assert log_probabilities({"sad": 0.0, "joyful": 1.0})["sad"] > -inf
 
 
 @given(distributions(), st.integers(1, 6))

@@ -112,7 +112,7 @@ def test_it_is_described_by_its_members() -> None:
     ("sems", "weights", "complaint"),
     [
         ([], None, "at least one SEM"),
-        ([Fixed("a", 0.5), shipped_sem()], None, "reads the labels of 'empathetic_dialogues', SEM 'a' those of 'tiny'"),
+        ([Fixed("a", 0.5), shipped_sem()], None, "has the labels of 'empathetic_dialogues', SEM 'a' those of 'tiny'"),
         (["minilm"], None, "holds 'minilm', which is no SEM"),
         ([Fixed], None, "which is no SEM"),
         ([Fixed("a", 0.5)], [0.5, 0.5], "for 1 SEMs"),

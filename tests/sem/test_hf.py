@@ -10,8 +10,8 @@ import pytest
 from hef.contract import ModelError, SetupError, Turn
 from hef.graph import create_hef
 from hef.sem import EMPATHETIC_DIALOGUES, GOEMOTIONS_TO_EMPATHETIC_DIALOGUES, HfSem, Sem, Taxonomy
-from hef.sem.distribution import check_reading
 from hef.sem.testing import SemContract
+from hef.sem.validation import check_reading
 from langchain_core.messages import HumanMessage
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
@@ -289,7 +289,7 @@ def test_numbers_that_are_none_are_told(folder: Path, monkeypatch: pytest.Monkey
     _, model = broken._load()
     monkeypatch.setattr(model.classifier, "bias", torch.nn.Parameter(torch.full((3,), float("nan"))))
 
-    with pytest.raises(ModelError, match="returned what is not a number"):
+    with pytest.raises(ModelError, match="returned a value that is not finite"):
         broken.read([DOG])
 
 

@@ -94,6 +94,18 @@ def test_a_service_with_vectors_gives_them(serve: Any) -> None:
     assert (sem.dimensions, sem.embed(["x"]), sem.embed([])) == (2, [[0.6, 0.8]], [])
 
 
+def test_a_service_of_the_version_before_is_understood(serve: Any) -> None:
+    about = answer("/description", None)
+    about["description"]["figures"] = {"top1": 0.5}
+    reading = {"distribution": dict(READER.read(GLAD)[0].distribution), "weight": 0.5, "dropped": 2}
+    pages = {"/description": about, "/read": {"readings": [reading]}}
+
+    sem = HttpSem(serve(lambda path, asked: (200, json.dumps(pages[path]))))
+
+    assert sem.description.metrics == {"top1": 0.5}
+    assert [(read.pool_weight, read.truncated_turns) for read in sem.read(GLAD)] == [(0.5, 2)]
+
+
 def test_a_service_that_is_busy_is_asked_again(serve: Any) -> None:
     calls: list[str] = []
 
@@ -123,8 +135,8 @@ def test_a_service_that_is_not_there_is_named_when_it_is_set_up() -> None:
         (422, '{"error": "too long"}', SetupError, "too long"),
         (500, '{"error": "no weights"}', ModelError, "no weights"),
         (404, "<html>", ModelError, "404"),
-        (200, "<html>", ModelError, "no ReadAnswer"),
-        (200, '{"readings": []}', ModelError, "0 answers to 1"),
+        (200, "<html>", ModelError, "without a valid ReadAnswer"),
+        (200, '{"readings": []}', ModelError, "0 results for 1 inputs"),
         (200, '{"readings": [{"distribution": {"happy": 1}, "sem": "lexicon"}]}', ModelError, "lexicon"),
     ],
 )
@@ -134,14 +146,16 @@ def test_an_answer_that_is_none_is_told(serve: Any, status: int, text: str, kind
 
 
 def test_a_server_of_something_else_is_no_sem(serve: Any) -> None:
-    with pytest.raises(SetupError, match="no DescriptionMessage: description"):
+    with pytest.raises(SetupError, match="without a valid DescriptionMessage: description"):
         resolve_sem(serve(lambda path, asked: (200, "{}")))
 
 
 def test_headers_go_with_each_request(serve: Any) -> None:
     heard: list[Any] = []
     sem = HttpSem(serve(but("", 200, "")), headers={"authorization": "Bearer x"})
-    sem._link._client.event_hooks["request"].append(lambda request: heard.append(request.headers["authorization"]))
+    sem._connection._client.event_hooks["request"].append(
+        lambda request: heard.append(request.headers["authorization"])
+    )
 
     sem.read(GLAD)
 

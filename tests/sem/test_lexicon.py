@@ -123,7 +123,7 @@ def test_other_labels_without_a_lexicon_are_read_by_their_names_and_synonyms() -
         ({"low": "sad"}, "gives 'low' a text"),
         ({"low": ["  "]}, "'low' the phrase '  '"),
         ({"low": ["one two three four five"]}, "one to 4 words"),
-        ({"low": ["so sad*"]}, "beginning of one word"),
+        ({"low": ["so sad*"]}, "prefix of one word"),
     ],
 )
 def test_a_lexicon_with_a_mistake_is_refused(lexicon: Any, complaint: str) -> None:

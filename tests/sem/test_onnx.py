@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from math import fsum
 from pathlib import Path
 
-import hef.sem.runtime.shipped
 import numpy as np
 import pytest
 from hef.contract import SetupError, Turn
 from hef.sem import EMPATHETIC_DIALOGUES, EmbeddingSem, OnnxSem, Sem, Taxonomy, shipped_sem
-from hef.sem.distribution import check_reading
+from hef.sem.registry import SHIPPED
+from hef.sem.validation import check_reading
 
-FOLDER = Path(hef.sem.runtime.shipped.__file__).parent / "model"
 DOG = [Turn("speaker", "My dog died last night.")]
 TALK = [
     Turn("speaker", "Finally, I’ve got the job 🎉 at the naïve café!"),
@@ -24,13 +23,13 @@ TALK = [
 
 @pytest.fixture(scope="module")
 def sem() -> OnnxSem:
-    return OnnxSem(FOLDER, EMPATHETIC_DIALOGUES, threads=1)
+    return OnnxSem(SHIPPED, EMPATHETIC_DIALOGUES, threads=1)
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "model"
-    shutil.copytree(FOLDER, folder)
+    shutil.copytree(SHIPPED, folder)
     yield folder
     shutil.rmtree(folder)
 
@@ -64,7 +63,7 @@ def test_plain_situations_are_read_right(sem: OnnxSem, text: str, expected: set[
 
 def test_batch_reads_as_one_by_one_and_keeps_the_order(sem: OnnxSem) -> None:
     dialogues = [[Turn("speaker", "I am sad. " * n + text)] for n, text in enumerate(["dog", "A party!", "?"] * 2)]
-    small = OnnxSem(FOLDER, EMPATHETIC_DIALOGUES, threads=1, batch_size=2)
+    small = OnnxSem(SHIPPED, EMPATHETIC_DIALOGUES, threads=1, batch_size=2)
 
     for batched, dialogue in zip(small.read(dialogues[::-1]), dialogues[::-1], strict=True):
         (alone,) = sem.read([dialogue])
@@ -115,7 +114,7 @@ def test_causes_depend_on_the_emotion(sem: OnnxSem) -> None:
 
 
 def test_cause_limit_is_kept() -> None:
-    (causes,) = OnnxSem(FOLDER, EMPATHETIC_DIALOGUES, threads=1, cause_limit=1).causes([TALK], ["joyful"])
+    (causes,) = OnnxSem(SHIPPED, EMPATHETIC_DIALOGUES, threads=1, cause_limit=1).causes([TALK], ["joyful"])
 
     assert len(causes) == 1
 
@@ -198,19 +197,19 @@ def test_broken_manifest_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_taxonomy_with_other_labels_is_refused() -> None:
     with pytest.raises(SetupError, match="other labels than taxonomy 'mine'"):
-        OnnxSem(FOLDER, Taxonomy("mine", ("sad", "glad")))
+        OnnxSem(SHIPPED, Taxonomy("mine", ("sad", "glad")))
 
 
 def test_manifest_holds_the_hash_of_every_file() -> None:
-    manifest = json.loads((FOLDER / "sem.json").read_text(encoding="utf-8"))
+    manifest = json.loads((SHIPPED / "sem.json").read_text(encoding="utf-8"))
 
-    assert set(manifest["sha256"]) == {path.name for path in FOLDER.iterdir()} - {"sem.json"}
+    assert set(manifest["sha256"]) == {path.name for path in SHIPPED.iterdir()} - {"sem.json"}
 
 
 def test_causes_of_what_was_just_read_need_no_second_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     sem, dialogue = shipped_sem(), [Turn("speaker", "My dog died last night.")]
     (expected,) = sem.causes([dialogue], ["sad"])
-    again = OnnxSem(Path(hef.sem.runtime.shipped.__file__).parent / "model", threads=1)
+    again = OnnxSem(SHIPPED, threads=1)
     (reading,) = again.read([dialogue])
     monkeypatch.setattr(again._network(), "_session", None)
 

@@ -147,7 +147,7 @@ def test_plugin_is_found_by_its_entry_point(plugins: None) -> None:
         ("broken", r"'broken' \(.*:broken\) cannot be loaded: no such GPU"),
         ("gone", "'gone' .* cannot be loaded: No module named 'no_such_package_of_anyone'"),
         ("missing", "^weights are missing: run `coin download`$"),
-        ("odd", "'odd' gives a SimpleNamespace without `description`"),
+        ("odd", "'odd' returns a SimpleNamespace without `description`"),
         ("mute", r"'mute' \(.*:MuteSem\) cannot be loaded: ask me later"),
     ],
 )
@@ -163,7 +163,7 @@ def test_installed_sems_describe_the_good_and_explain_the_others(plugins: None) 
     assert found["coin"] == CoinSem.description
     assert isinstance(found["minilm"], SemDescription)
     assert all(isinstance(found[name], SetupError) for name in ("broken", "gone", "missing", "mute", "odd"))
-    assert "'vague' describes itself by a str, not a SemDescription" in str(found["vague"])
+    assert "'vague' has a str as description, not a SemDescription" in str(found["vague"])
 
 
 def test_no_plugin_is_loaded_before_it_is_asked_for(plugins: None) -> None:

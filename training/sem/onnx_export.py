@@ -16,12 +16,18 @@ import torch
 from numpy.typing import NDArray
 
 from ...contract import View, apply_view
+from ...contract.numerics import Indices
 from ...data.cause_annotations import MarkedDialogue
 from ...data.conversations import Sample, listener_turns
-from ...sem.runtime.calibration import Calibration, Indices, fit_calibration, fit_prediction_sets
+from ...sem.runtime.calibration import (
+    SECOND_VIEWS,
+    Calibration,
+    fit_calibration,
+    fit_prediction_sets,
+    fit_view_weight,
+)
 from ...sem.runtime.manifest import Manifest, hash_of
 from ...sem.runtime.onnx_sem import OnnxSem
-from ...sem.runtime.view_pooling import SECOND_VIEWS, fit_view_weight
 from .cause_distillation import CauseTeacher
 from .emotion_training import Run
 from .heads.head_registry import cause_head, embedding_head
@@ -94,7 +100,7 @@ def export_sem(
     update = {
         "slopes": fitted.slopes,
         "view_weights": _view_weights(OnnxSem(folder, run.taxonomy), fitted, samples, logits, wanted),
-        "prediction_sets": fit_prediction_sets(fitted.shares(logits), wanted, [len(s.turns) for s in samples]),
+        "prediction_sets": fit_prediction_sets(fitted.probabilities(logits), wanted, [len(s.turns) for s in samples]),
     }
     about.model_copy(update=update).write(folder)
     return OnnxSem(folder, run.taxonomy)
@@ -109,8 +115,8 @@ def _view_weights(
         shown = [apply_view(sample.turns, view) for sample in samples]
         rows = [row for row, sample in enumerate(samples) if shown[row] != list(sample.turns)]
         if rows:
-            again = fitted.shares(sem.logits([shown[row] for row in rows]))
-            weights[view] = fit_view_weight(fitted.shares(logits[rows]), again, wanted[rows])
+            again = fitted.probabilities(sem.logits([shown[row] for row in rows]))
+            weights[view] = fit_view_weight(fitted.probabilities(logits[rows]), again, wanted[rows])
     return weights
 
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import numpy as np
-from hef.sem.runtime.calibration import Array, Indices
-from hef.sem.runtime.view_pooling import fit_view_weight
+from hef.contract.numerics import Array, Indices
+from hef.sem.runtime.calibration import fit_view_weight
 
 
 def looks(noise: float, seed: int = 0) -> tuple[Array, Array, Indices]:
