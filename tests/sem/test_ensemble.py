@@ -113,8 +113,8 @@ def test_it_is_described_by_its_members() -> None:
     [
         ([], None, "at least one SEM"),
         ([Fixed("a", 0.5), shipped_sem()], None, "has the labels of 'empathetic_dialogues', SEM 'a' those of 'tiny'"),
-        (["minilm"], None, "holds 'minilm', which is no SEM"),
-        ([Fixed], None, "which is no SEM"),
+        (["minilm"], None, "holds 'minilm', which is not a SEM"),
+        ([Fixed], None, "which is not a SEM"),
         ([Fixed("a", 0.5)], [0.5, 0.5], "for 1 SEMs"),
         ([Fixed("a", 0.5)], [0.0], "above 0"),
         ([Fixed("a", 0.5)], [float("nan")], "above 0"),
