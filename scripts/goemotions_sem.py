@@ -16,7 +16,7 @@ import torch
 from hef.contract import Turn
 from hef.evaluation import predict_all, predict_with_sem, read_samples, report_emotion
 from hef.sem import EMPATHETIC_DIALOGUES, GOEMOTIONS_TO_EMPATHETIC_DIALOGUES, HfSem
-from hef.training.batching import batches
+from hef.training.trainer import length_bucketed_batches
 from sklearn.metrics import f1_score
 from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -53,7 +53,7 @@ def train(backbone: Path, rows: list[dict[str, Any]], labels: list[str], out: Pa
     )
     step, lengths = 0, [len(row["text"]) for row in rows]
     for number in range(passes):
-        for places in batches(lengths, BATCH, str(number)):
+        for places in length_bucketed_batches(lengths, BATCH, str(number)):
             part = [rows[place] for place in places]
             read = tokenizer([r["text"] for r in part], padding=True, truncation=True, max_length=WINDOW)
             wanted = torch.tensor([[float(label in row["labels"]) for label in labels] for row in part])

@@ -1,1 +1,1 @@
-"""Training: what the SEM's runs and the adapter's runs share."""
+"""Training of SEMs and of the embedded LLM's adapter, and the loop that both share."""

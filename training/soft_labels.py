@@ -1,4 +1,4 @@
-"""What finished runs hand on: soft labels of the samples that another run learns from, and weights to begin with."""
+"""Distillation targets from finished runs: their soft labels of samples, and the mean of their weights."""
 
 from __future__ import annotations
 
@@ -16,32 +16,31 @@ from ..contract.progress import Progress, ignore_progress
 from ..data.conversations import Sample
 from ..sem.runtime.encoding import DialogueEncoder
 from ..sem.taxonomy import Taxonomy
-from .sem.backbone import resolve_backbone
-from .sem.emotion_network import EmotionNetwork, Outputs
-from .sem.forward import Forward
-from .sem.sem_recipe import Recipe
+from .run_folder import RunFolder
+from .sem.emotion_network import EmotionNetwork, Forward, Outputs, resolve_backbone
+from .sem.sem_recipe import SemRecipe
 
-PART = 8192
+SAVE_EVERY = 8192
 """Samples between two saves."""
 
 
 class SoftLabel(NamedTuple):
-    """What teachers say of one dialogue."""
+    """The teachers' predictions for one dialogue."""
 
     logits: Tensor
     """Their mean logits, [labels]."""
     features: Tensor
-    """Their pooled features side by side, each of unit length and less its mean over the first dialogues, [widths]."""
+    """Their concatenated pooled features, each of unit length and minus its mean over the first dialogues, [widths]."""
 
 
 def load_finished(folder: Path, taxonomy: Taxonomy) -> tuple[Forward, EmotionNetwork]:
-    """Return the network that a finished run left, and how it reads.
+    """Load the network of a finished run and its forward pass.
 
     Raises:
         SetupError: The folder holds no finished run.
     """
     try:
-        recipe = Recipe.model_validate(json.loads((folder / "recipe.json").read_text(encoding="utf-8")))
+        recipe = SemRecipe.model_validate(json.loads((folder / "recipe.json").read_text(encoding="utf-8")))
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         backbone = resolve_backbone(recipe.backbone)
         network = EmotionNetwork.from_backbone(backbone, len(taxonomy.labels), attentive=recipe.attentive)
@@ -53,17 +52,15 @@ def load_finished(folder: Path, taxonomy: Taxonomy) -> tuple[Forward, EmotionNet
 
 
 def mean_weights(folders: Sequence[Path], taxonomy: Taxonomy) -> dict[str, Tensor]:
-    """Return the mean weights of finished runs that one run led to (model soup, Wortsman et al., ICML 2022).
+    """Return the mean weights of finished runs with a common ancestor (model soup, Wortsman et al., ICML 2022).
 
     Raises:
-        SetupError: A folder holds no finished run, or the runs are of different shapes.
+        SetupError: A folder holds no finished run, or the runs have different shapes.
     """
     states = [load_finished(folder, taxonomy)[1].state_dict() for folder in folders]
     shapes = [{name: weight.shape for name, weight in state.items()} for state in states]
     if any(shape != shapes[0] for shape in shapes):
-        raise SetupError(
-            f"the runs in {', '.join(map(str, folders))} are of different shapes: their mean means nothing"
-        )
+        raise SetupError(f"the runs in {', '.join(map(str, folders))} have different shapes: their mean is undefined")
     return {
         name: torch.stack([state[name].float() for state in states]).mean(0).to(first.dtype)
         for name, first in states[0].items()
@@ -71,10 +68,10 @@ def mean_weights(folders: Sequence[Path], taxonomy: Taxonomy) -> dict[str, Tenso
 
 
 class SoftLabels:
-    """What several teachers say of dialogues, kept in a file in half precision.
+    """Predictions of several teachers for dialogues, saved to a file in half precision.
 
     Args:
-        path: Where it is kept; what stands there already is not read again.
+        path: The file; the samples in it are not computed again.
         teachers: Folders of finished runs.
         taxonomy: The labels.
     """
@@ -83,36 +80,36 @@ class SoftLabels:
         self._path = path
         self._teachers = [load_finished(folder, taxonomy) for folder in teachers]
         self._labels = len(taxonomy.labels)
-        held = torch.load(path) if path.exists() else {"rows": {}, "mean": None}
-        self._rows: dict[tuple[tuple[str, str], ...], Tensor] = held["rows"]
-        self._mean: Tensor | None = held["mean"]
+        saved = torch.load(path) if path.exists() else {"rows": {}, "mean": None}
+        self._rows: dict[tuple[tuple[str, str], ...], Tensor] = saved["rows"]
+        self._mean: Tensor | None = saved["mean"]
 
     @property
     def width(self) -> int:
-        """Width of the teachers' features side by side."""
+        """Return the width of the teachers' concatenated features."""
         return sum(network.width for _, network in self._teachers)
 
-    def teach(self, samples: Sequence[Sample], report: Progress = ignore_progress) -> None:
-        """Read the samples that are not known yet, a part at a time."""
-        unknown = list(
+    def add(self, samples: Sequence[Sample], report: Progress = ignore_progress) -> None:
+        """Compute and save the soft labels of the samples that have none yet."""
+        missing = list(
             {_key(sample.turns): sample for sample in samples if _key(sample.turns) not in self._rows}.items()
         )
-        for start in range(0, len(unknown), PART):
-            part = unknown[start : start + PART]
-            rows = self._read([sample for _, sample in part])
+        for start in range(0, len(missing), SAVE_EVERY):
+            part = missing[start : start + SAVE_EVERY]
+            rows = self._predict([sample for _, sample in part])
             if self._mean is None:
                 self._mean = rows[:, self._labels :].mean(0)
             rows[:, self._labels :] -= self._mean
             self._rows.update(zip((key for key, _ in part), rows.half().clone(), strict=True))
             torch.save({"rows": self._rows, "mean": self._mean}, self._path)
-            report("soft labels", start + len(part), len(unknown))
+            report("soft labels", start + len(part), len(missing))
 
-    def of(self, sample: Sample) -> SoftLabel | None:
-        """Return what the teachers say of a sample, or None where they were not asked."""
+    def get(self, sample: Sample) -> SoftLabel | None:
+        """Return the soft label of a sample, or None if it has none."""
         row = self._rows.get(_key(sample.turns))
         return None if row is None else SoftLabel(row[: self._labels], row[self._labels :])
 
-    def _read(self, samples: Sequence[Sample]) -> Tensor:
+    def _predict(self, samples: Sequence[Sample]) -> Tensor:
         """Return the teachers' mean logits and their features for each sample, [samples, labels + widths]."""
         logits, features = torch.zeros(len(samples), self._labels), list[Tensor]()
         for forward, network in self._teachers:
@@ -122,8 +119,19 @@ class SoftLabels:
         return torch.cat([logits, *features], dim=-1)
 
 
-def _logits_and_features(out: Outputs, mask: Tensor) -> Tensor:
-    return torch.cat([out.logits.float(), nn.functional.normalize(out.pooled.float(), dim=-1)], dim=-1)
+def label_samples(
+    run: RunFolder, teachers: Sequence[str], taxonomy: Taxonomy, samples: Sequence[Sample]
+) -> SoftLabels | None:
+    """Return the teachers' soft labels of a run's samples, saved in its folder; None without teachers."""
+    if not teachers:
+        return None
+    soft_labels = SoftLabels(run.path / "teacher.pt", [Path(folder) for folder in teachers], taxonomy)
+    soft_labels.add(samples, lambda _, done, total: run.log(taught=done, of=total))
+    return soft_labels
+
+
+def _logits_and_features(outputs: Outputs, mask: Tensor) -> Tensor:
+    return torch.cat([outputs.logits.float(), nn.functional.normalize(outputs.pooled.float(), dim=-1)], dim=-1)
 
 
 def _key(turns: Sequence[Turn]) -> tuple[tuple[str, str], ...]:

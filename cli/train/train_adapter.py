@@ -13,7 +13,7 @@ from ..settings import load_settings
 from .training_run import RecipeOptions, RunOptions, load_conversations, print_result, train_to_end
 
 if TYPE_CHECKING:
-    from ...training.adapter.adapter_metrics import AdapterFigures
+    from ...training.adapter.adapter_loss import AdapterMetrics
     from ...training.adapter.adapter_training import AdapterRun
     from ..settings import Settings
 
@@ -53,7 +53,7 @@ def train_adapter(
     settled = recipe.change(AdapterRecipe(), start=str(recipe.start) if recipe.start else None)
     conversations, skipped = load_conversations(source, labels)
     run = _open_run(files.run, settled, conversations, settings)
-    model, _ = train_to_end(run, lambda progress: f"{progress.tokens_per_second:.0f} tokens/s")
+    model, _ = train_to_end(run, lambda progress: f"{progress.rate:.0f} tokens/s")
     figures = {"held_out": run.measure(limit=MEASURED_TURNS)}
     if files.valid:
         figures["valid"] = run.measure(load_conversations(files.valid, labels)[0], limit=MEASURED_TURNS)
@@ -84,7 +84,7 @@ def _open_run(folder: Path, recipe: Any, conversations: list[Any], settings: Set
     return AdapterRun(folder, recipe, network.model, network.tokenizer, resolve_sem(settings.sem), conversations)
 
 
-def _line(figures: AdapterFigures) -> str:
+def _line(figures: AdapterMetrics) -> str:
     return (
         f"{figures.turns} turns   top1 {figures.top1:.1%}   top5 {figures.top5:.1%}   "
         f"perplexity {figures.perplexity:.1f} per token, {figures.word_perplexity:.1f} per word"

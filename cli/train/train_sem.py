@@ -18,7 +18,7 @@ from .training_run import Folders, RecipeOptions, RunOptions, load_conversations
 if TYPE_CHECKING:
     from ...data.cause_annotations import MarkedDialogue
     from ...training.sem.cause_distillation import CauseTeacher
-    from ...training.sem.emotion_training import Run
+    from ...training.sem.emotion_training import SemRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def train_sem(
     run, skipped = _open_run(files.run, files.source(settings), recipe, settings.threads)
     words, spans, unreadable = _marked_dialogues(causes, run)
     valid = load_conversations(files.valid, run.taxonomy.labels)[0] if files.valid else None
-    network, last = train_to_end(run, lambda progress: f"{progress.samples_per_second:.0f} samples/s")
+    network, last = train_to_end(run, lambda progress: f"{progress.rate:.0f} samples/s")
     figures = {"held_out": run.measure(network)} | ({"valid": run.measure(network, valid)} if valid else {})
     teacher = _cause_teacher(run, [*words, *spans], causes.cause_teacher)
     if words:
@@ -124,7 +124,7 @@ def train_sem(
         from ...training.sem.onnx_export import LICENCE, export_sem
 
         licence, marked = export.licence or LICENCE, [*words, *spans]
-        export_sem(run, export.export, name=export.name, licence=licence, marked=marked, taught=teacher)
+        export_sem(run, export.export, name=export.name, licence=licence, marked=marked, cause_teacher=teacher)
     result = {
         "run": str(files.run),
         "conversations": len(run.conversations),
@@ -139,7 +139,7 @@ def train_sem(
     print_result(result, lines, as_json=as_json)
 
 
-def _open_run(folder: Path, source: Path, options: SemRecipeOptions, threads: int | None) -> tuple[Run, int]:
+def _open_run(folder: Path, source: Path, options: SemRecipeOptions, threads: int | None) -> tuple[SemRun, int]:
     """Read the data, print its unreadable rows on stderr, and open the run."""
     from ...training.sem.sem_recipe import RECIPES
 
@@ -150,7 +150,7 @@ def _open_run(folder: Path, source: Path, options: SemRecipeOptions, threads: in
 
     from ...data.conversations import read_texts
     from ...sem import EMPATHETIC_DIALOGUES
-    from ...training.sem.emotion_training import Run
+    from ...training.sem.emotion_training import SemRun
 
     if threads:
         torch.set_num_threads(threads)
@@ -159,10 +159,10 @@ def _open_run(folder: Path, source: Path, options: SemRecipeOptions, threads: in
     conversations, skipped = load_conversations(source, EMPATHETIC_DIALOGUES.labels)
     texts, unreadable = read_texts(options.unlabelled) if options.unlabelled else ([], [])
     report_skipped_rows(unreadable)
-    return Run(folder, recipe, EMPATHETIC_DIALOGUES, conversations, texts), skipped + len(unreadable)
+    return SemRun(folder, recipe, EMPATHETIC_DIALOGUES, conversations, texts), skipped + len(unreadable)
 
 
-def _marked_dialogues(options: CauseOptions, run: Run) -> tuple[list[MarkedDialogue], list[MarkedDialogue], int]:
+def _marked_dialogues(options: CauseOptions, run: SemRun) -> tuple[list[MarkedDialogue], list[MarkedDialogue], int]:
     """Return the dialogues with marked words, those with marked spans, and how many rows were skipped."""
     from ...data.cause_annotations import read_emocause, read_reccon
 
@@ -178,28 +178,28 @@ def _marked_dialogues(options: CauseOptions, run: Run) -> tuple[list[MarkedDialo
     return dialogues[0], dialogues[1], len(skipped)
 
 
-def _cause_teacher(run: Run, marked: list[MarkedDialogue], folder: Path | None) -> CauseTeacher | None:
+def _cause_teacher(run: SemRun, marked: list[MarkedDialogue], folder: Path | None) -> CauseTeacher | None:
     if folder is None:
         return None
-    from ...training.sem.heads.head_registry import cause_teacher_of
+    from ...training.sem.heads.head_registry import load_cause_teacher
 
-    return cause_teacher_of(run, marked, folder)
+    return load_cause_teacher(run, marked, folder)
 
 
 def _measure_causes(
-    run: Run, words: list[MarkedDialogue], spans: list[MarkedDialogue], teacher: CauseTeacher | None
+    run: SemRun, words: list[MarkedDialogue], spans: list[MarkedDialogue], teacher: CauseTeacher | None
 ) -> dict[str, dict[str, float]]:
     """Return the recall of marked words: learned from labels alone, and by heads that saw no row of the conversation.
 
     Spans are learned from, too, and not measured on.
     """
-    from ...training.sem.cause_training import cross_validate, find_causes, recalls
-    from ...training.sem.heads.head_registry import weak_cause_head
+    from ...training.sem.cause_training import cross_validate, find_causes, mean_recall
+    from ...training.sem.heads.head_registry import get_weak_cause_head
 
-    network, encoder, labels, weak = run.finished(), run.forward.encoder, run.taxonomy.labels, weak_cause_head(run)
-    start: Any = partial(teacher.teach, weak) if teacher else weak
+    network, encoder, labels, weak = run.finished(), run.forward.encoder, run.taxonomy.labels, get_weak_cause_head(run)
+    start: Any = partial(teacher.distil, weak) if teacher else weak
     causes = {
         "causes_weak": find_causes(network, encoder, weak, words, labels),
         "causes": cross_validate(network, encoder, words, labels, start=start, extra=spans),
     }
-    return {name: recalls(words, rows) for name, rows in causes.items()}
+    return {name: mean_recall(words, rows) for name, rows in causes.items()}

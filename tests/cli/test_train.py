@@ -81,7 +81,7 @@ def test_a_run_trains_and_tells_what_it_reached_and_left_out(data: Path, encoder
 def test_a_stopped_run_goes_on(data: Path, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from hef.training.sem import emotion_training as loop
 
-    loss, seen = loop.Run._loss, []
+    loss, seen = loop.SemRun._loss, []
 
     def stopping(run: Any, *arguments: Any) -> Any:
         seen.append(1)
@@ -89,14 +89,14 @@ def test_a_stopped_run_goes_on(data: Path, encoder: Path, tmp_path: Path, monkey
             raise KeyboardInterrupt
         return loss(run, *arguments)
 
-    prepare = loop.Run.__post_init__
+    prepare = loop.SemRun.__post_init__
 
     def saving_each_step(run: Any) -> None:
         prepare(run)
         run.checkpoint_seconds = 0.0
 
-    monkeypatch.setattr(loop.Run, "__post_init__", saving_each_step)
-    monkeypatch.setattr(loop.Run, "_loss", stopping)
+    monkeypatch.setattr(loop.SemRun, "__post_init__", saving_each_step)
+    monkeypatch.setattr(loop.SemRun, "_loss", stopping)
     run = ("--passes", "1", "--json")
     assert train(data, encoder, tmp_path / "run", *run).exit_code == 130
     done = train(data, encoder, tmp_path / "run", *run)

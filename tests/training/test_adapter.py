@@ -18,13 +18,20 @@ from hef.llm.engine.chat_template import Prompter
 from hef.prompts import Prompts
 from hef.prompts.messages import SCORE_PREFIX, draft_messages, remembered, score_messages
 from hef.sem import EMPATHETIC_DIALOGUES, resolve_sem
-from hef.training.adapter.adapter_loss import loss_of
+from hef.training.adapter.adapter_loss import adapter_loss
 from hef.training.adapter.adapter_recipe import AdapterRecipe
-from hef.training.adapter.adapter_samples import Exchange, Lesson, Writer, all_exchanges, exchanges, with_causes
+from hef.training.adapter.adapter_samples import (
+    Exchange,
+    TokenisedExchange,
+    Tokeniser,
+    all_exchanges,
+    sample_exchanges,
+    with_causes,
+)
 from hef.training.adapter.adapter_training import AdapterRun
 from hef.training.adapter.lora import write_adapter
 from hef.training.adapter.memory_examples import with_memories
-from hef.training.adapter.shared_prefix import score, shared
+from hef.training.adapter.shared_prefix import shared_prefix_length, target_logits
 
 END = 2
 RECIPE = AdapterRecipe(rank=4, first_layer=1, passes=6, batch_size=4, learning_rate=3e-2, held_out=0.2)
@@ -78,7 +85,7 @@ def run_of(folder: Path, model: Any, tokenizer: Any, recipe: AdapterRecipe = REC
 
 
 def test_a_lesson_is_the_graphs_own_prompts_then_the_reply_and_the_end(tokenizer: Any) -> None:
-    lesson = Writer(tokenizer, END).write(DOG)
+    lesson = Tokeniser(tokenizer, END).tokenise(DOG)
     prompter, prompts, persona = Prompter(tokenizer), Prompts(), HefContext().persona
     judging = prompter.text(score_messages(prompts, DOG.turns, persona, 6000), prefix=SCORE_PREFIX)
     drafting = prompter.text(draft_messages(prompts, DOG.turns, "sad", DOG.words, (), persona, 6000))
@@ -91,7 +98,7 @@ def test_a_lesson_is_the_graphs_own_prompts_then_the_reply_and_the_end(tokenizer
 
 def test_a_lesson_shows_its_memories_as_the_draft_does(tokenizer: Any) -> None:
     past = Memory(id="", text="I moved away.", emotion="lonely")
-    lesson = Writer(tokenizer, END).write(replace(DOG, memories=(past,)))
+    lesson = Tokeniser(tokenizer, END).tokenise(replace(DOG, memories=(past,)))
     task = draft_messages(Prompts(), DOG.turns, "sad", DOG.words, [past], HefContext().persona, 6000)[-1].text
     assert remembered(past) in task
     assert task in tokenizer.decode(lesson.ids[: lesson.reply.start])
@@ -115,50 +122,50 @@ def test_memories_are_what_the_dialogue_leaves_out_or_what_others_said() -> None
 
 
 def test_each_pass_draws_one_listener_turn_of_every_conversation_and_another_one_later() -> None:
-    passes = [exchanges(TALKS, 0, number) for number in range(4)]
+    passes = [sample_exchanges(TALKS, 0, number) for number in range(4)]
     assert all(sorted(row.conv_id for row in rows) == sorted(talk.conv_id for talk in TALKS) for rows in passes)
     assert {len(row.turns) for rows in passes for row in rows} == {1, 3}
-    assert exchanges(TALKS, 0, 1) == passes[1]
+    assert sample_exchanges(TALKS, 0, 1) == passes[1]
 
 
 def test_prompts_name_the_words_of_the_label_and_a_share_names_none() -> None:
     sem = resolve_sem("lexicon")
-    rows = exchanges(TALKS, 0, 0)
+    rows = sample_exchanges(TALKS, 0, 0)
     named = {row.conv_id: row.words for row in with_causes([DOG, *rows], sem, 0.0, 0)}
     assert named["a"] == tuple(cause.text for cause in sem.causes([DOG.turns], ["sad"])[0])[:3] != ()
     assert not any(row.words for row in with_causes(rows, sem, 1.0, 0))
 
 
 def test_reading_the_shared_beginning_once_scores_as_reading_each_lesson_alone(model: Any, tokenizer: Any) -> None:
-    writer = Writer(tokenizer, END)
-    lessons = [writer.write(row) for row in exchanges(TALKS, 0, 0)[:3]]
-    assert shared(lessons) > 20
-    together = score(model.float(), lessons)
+    tokeniser = Tokeniser(tokenizer, END)
+    lessons = [tokeniser.tokenise(row) for row in sample_exchanges(TALKS, 0, 0)[:3]]
+    assert shared_prefix_length(lessons) > 20
+    together = target_logits(model.float(), lessons)
     for number, lesson in enumerate(lessons):
         alone = model(torch.tensor([lesson.ids])).logits[0]
         places = [*lesson.label, *lesson.reply]
         expected = alone[[at - 1 for at in places]]
         torch.testing.assert_close(together.logits[together.row == number], expected, atol=0.05, rtol=0.05)
-        assert together.wanted[together.row == number].tolist() == [lesson.ids[at] for at in places]
+        assert together.targets[together.row == number].tolist() == [lesson.ids[at] for at in places]
 
 
 def test_soft_labels_count_only_where_the_teachers_were_asked(model: Any, tokenizer: Any) -> None:
-    writer = Writer(tokenizer, END)
-    firsts = writer.first_tokens(EMPATHETIC_DIALOGUES.labels)
-    scores = score(model, [writer.write(DOG), writer.write(DOG)])
+    tokeniser = Tokeniser(tokenizer, END)
+    firsts = tokeniser.first_tokens(EMPATHETIC_DIALOGUES.labels)
+    scores = target_logits(model, [tokeniser.tokenise(DOG), tokeniser.tokenise(DOG)])
     sure = torch.full((32,), -20.0)
     sure[EMPATHETIC_DIALOGUES.labels.index("joyful")] = 20.0
-    plain = loss_of(scores, RECIPE, firsts, [None, None])
-    assert loss_of(scores, RECIPE, firsts, [sure, None]) != plain
-    own = scores.logits[scores.first[:1]][:, firsts][0]
-    agreeing = loss_of(scores, RECIPE.model_copy(update={"teacher_weight": 1.0}), firsts, [own, own])
-    reply = torch.nn.functional.cross_entropy(scores.logits[~scores.judged], scores.wanted[~scores.judged])
+    plain = adapter_loss(scores, RECIPE, firsts, [None, None])
+    assert adapter_loss(scores, RECIPE, firsts, [sure, None]) != plain
+    own = scores.logits[scores.first_label[:1]][:, firsts][0]
+    agreeing = adapter_loss(scores, RECIPE.model_copy(update={"teacher_weight": 1.0}), firsts, [own, own])
+    reply = torch.nn.functional.cross_entropy(scores.logits[~scores.is_label], scores.targets[~scores.is_label])
     torch.testing.assert_close(agreeing, reply, atol=1e-4, rtol=1e-4)
 
 
 def test_labels_that_begin_alike_are_refused(tokenizer: Any) -> None:
     with pytest.raises(SetupError, match="same token"):
-        Writer(tokenizer, END).first_tokens(["sad", "sad news"])
+        Tokeniser(tokenizer, END).first_tokens(["sad", "sad news"])
 
 
 def test_a_run_lowers_the_loss_of_label_and_reply(tmp_path: Path, model: Any, tokenizer: Any) -> None:
@@ -221,14 +228,14 @@ def test_a_share_of_the_samples_ends_at_the_label(tmp_path: Path, model: Any, to
 
 
 def test_a_reply_weighs_the_same_however_many_samples_beside_it_have_none(model: Any, tokenizer: Any) -> None:
-    lesson = Writer(tokenizer, END).write(DOG)
-    firsts = Writer(tokenizer, END).first_tokens(EMPATHETIC_DIALOGUES.labels)
+    lesson = Tokeniser(tokenizer, END).tokenise(DOG)
+    firsts = Tokeniser(tokenizer, END).first_tokens(EMPATHETIC_DIALOGUES.labels)
 
-    def loss(lessons: list[Lesson]) -> torch.Tensor:
-        return loss_of(score(model, lessons), RECIPE, firsts, [None] * len(lessons))
+    def loss(lessons: list[TokenisedExchange]) -> torch.Tensor:
+        return adapter_loss(target_logits(model, lessons), RECIPE, firsts, [None] * len(lessons))
 
-    label, whole = loss([lesson.judgement()]), loss([lesson])
-    torch.testing.assert_close(loss([lesson, lesson.judgement()]), (label + whole) / 2, atol=1e-3, rtol=1e-3)
+    label, whole = loss([lesson.without_reply()]), loss([lesson])
+    torch.testing.assert_close(loss([lesson, lesson.without_reply()]), (label + whole) / 2, atol=1e-3, rtol=1e-3)
     assert label < whole
 
 

@@ -19,22 +19,20 @@ from hef.contract.dialogue import Word
 from hef.data.cause_annotations import MarkedDialogue, read_emocause, read_reccon
 from hef.data.conversations import Conversation, Sample
 from hef.sem.runtime.encoding import DialogueEncoder, pad
-from hef.training.sem.cause_distillation import cause_teacher
+from hef.training.sem.cause_distillation import make_cause_teacher
 from hef.training.sem.cause_training import (
     SHIPPED,
-    begin,
+    assign_folds,
     cross_validate,
     find_causes,
-    fit_cause_head,
-    fold_of,
-    recalls,
-    scores_of,
+    mean_recall,
+    new_cause_head,
+    score_words,
+    train_on_dialogues,
 )
-from hef.training.sem.emotion_network import EmotionNetwork
-from hef.training.sem.forward import Forward
-from hef.training.sem.heads.cause_features import layers_of, read_features
-from hef.training.sem.heads.cause_head import LEXICAL, CauseHead, lexicon_of
-from hef.training.sem.occlusion import RARITY, SHARPNESS, occluded
+from hef.training.sem.emotion_network import EmotionNetwork, Forward
+from hef.training.sem.heads.cause_head import LEXICAL, CauseHead, build_lexicon, read_features, select_layers
+from hef.training.sem.occlusion import RARITY, TEMPERATURE, occlusion_examples
 from tiny_encoder import TINY, write_bert
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -95,13 +93,13 @@ def test_head_learns_which_word_is_the_cause_of_which_emotion(
 ) -> None:
     before = {name: value.clone() for name, value in network.state_dict().items()}
 
-    head = fit_cause_head(network, encoder, planted(), TINY.labels, recipe=QUICK)
+    head = train_on_dialogues(network, encoder, planted(), TINY.labels, recipe=QUICK)
 
     text = "sun dog plane game"
     for emotion, cause in CAUSE.items():
         asked = MarkedDialogue((Turn("speaker", text),), emotion, (), (), "new")
         (one,) = read_features(network, encoder, [asked], TINY.labels)
-        best = one.words[int(np.argmax(scores_of(head, one)))]
+        best = one.words[int(np.argmax(score_words(head, one)))]
         assert text[best.start : best.end] == cause
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
@@ -111,12 +109,12 @@ def test_cross_validation_measures_on_conversations_that_were_not_seen(
 ) -> None:
     found = cross_validate(network, encoder, planted(), TINY.labels, recipe=QUICK, folds=3)
 
-    assert recalls(planted(), found)["at1"] >= 0.75
+    assert mean_recall(planted(), found)["at1"] >= 0.75
     # Where a word is marked in one conversation alone, nothing can be known of it from the others.
     odd = [replace(row, conv_id="same") if row.emotion == "sad" else row for row in planted()]
     alone = cross_validate(network, encoder, odd, TINY.labels, recipe=QUICK, folds=2)
     sad = [i for i, row in enumerate(odd) if row.emotion == "sad"]
-    assert recalls([odd[i] for i in sad], [alone[i] for i in sad])["at1"] <= 0.5
+    assert mean_recall([odd[i] for i in sad], [alone[i] for i in sad])["at1"] <= 0.5
 
 
 def test_extra_rows_of_the_conversation_that_is_measured_are_left_out(
@@ -129,45 +127,45 @@ def test_extra_rows_of_the_conversation_that_is_measured_are_left_out(
 
     found = cross_validate(network, encoder, rows, TINY.labels, recipe=QUICK, folds=2, extra=leak)
 
-    assert recalls(rows[: len(sad)], found[: len(sad)])["at1"] <= 0.5
+    assert mean_recall(rows[: len(sad)], found[: len(sad)])["at1"] <= 0.5
 
 
 def test_a_sentence_label_alone_says_what_each_word_is_worth(network: EmotionNetwork, encoder: DialogueEncoder) -> None:
     forward = Forward(encoder, torch.device("cpu"))
     told = Conversation("a", "sad", "dog won the sad game", (Turn("speaker", "hello"),))
 
-    (one,) = occluded(network, forward, [told, replace(told, situation="")], TINY)
+    (one,) = occlusion_examples(network, forward, [told, replace(told, situation="")], TINY)
 
     texts = ["dog won the sad game", "won the sad game", "dog the sad game", "dog won the sad"]
     logits = forward.logits(network, [Sample((Turn("speaker", text),), "", "") for text in texts])
     whole, *left = torch.from_numpy(logits).log_softmax(-1)[:, TINY.labels.index("sad")]
     numbers = [encoder.batch([[Turn("speaker", word)]])[0].ids[1] for word in ("dog", "won", "game")]
     worth = [float(whole - each) + RARITY * math.log(n + 1) for each, n in zip(left, numbers, strict=True)]
-    dog, won, game = torch.softmax(torch.tensor(worth) / SHARPNESS, 0).tolist()
+    dog, won, game = torch.softmax(torch.tensor(worth) / TEMPERATURE, 0).tolist()
     targets = {
-        told.situation[word.start : word.end]: float(gold) for word, gold in zip(one.words, one.gold, strict=True)
+        told.situation[word.start : word.end]: float(gold) for word, gold in zip(one.words, one.targets, strict=True)
     }
     # "the" carries no content, and "sad" names the feeling: neither is why.
     assert targets == pytest.approx({"dog": dog, "won": won, "game": game} | {"sad": 0.0}, abs=0.02)
 
 
 def test_a_head_goes_on_from_another_and_leaves_it_as_it_is(network: EmotionNetwork, encoder: DialogueEncoder) -> None:
-    start = fit_cause_head(network, encoder, planted(), TINY.labels, recipe=QUICK)
+    start = train_on_dialogues(network, encoder, planted(), TINY.labels, recipe=QUICK)
     before = {name: value.clone() for name, value in start.state_dict().items()}
 
     # Too little to learn anything from: what the head knows, it has from where it started.
     barely = replace(QUICK, passes=1, learning_rate=1e-6)
-    head = fit_cause_head(network, encoder, planted()[:1], TINY.labels, start=start, recipe=barely)
+    head = train_on_dialogues(network, encoder, planted()[:1], TINY.labels, start=start, recipe=barely)
 
     found = find_causes(network, encoder, head, planted(), TINY.labels)
-    assert recalls(planted(), found)["at1"] == pytest.approx(1)
+    assert mean_recall(planted(), found)["at1"] == pytest.approx(1)
     assert all(torch.equal(value, before[name]) for name, value in start.state_dict().items())
 
 
 def test_fitting_twice_gives_the_same_head(network: EmotionNetwork, encoder: DialogueEncoder) -> None:
     short = replace(QUICK, passes=2)
     first, again, other = (
-        fit_cause_head(network, encoder, planted(), TINY.labels, recipe=short, seed=seed).state_dict()
+        train_on_dialogues(network, encoder, planted(), TINY.labels, recipe=short, seed=seed).state_dict()
         for seed in (0, 0, 1)
     )
 
@@ -178,7 +176,7 @@ def test_fitting_twice_gives_the_same_head(network: EmotionNetwork, encoder: Dia
 def test_scores_of_the_whole_pass_are_those_it_was_fitted_with(
     network: EmotionNetwork, encoder: DialogueEncoder
 ) -> None:
-    head = fit_cause_head(network, encoder, planted(), TINY.labels, recipe=replace(QUICK, passes=1))
+    head = train_on_dialogues(network, encoder, planted(), TINY.labels, recipe=replace(QUICK, passes=1))
     row = planted()[0]
     (one,) = read_features(network, encoder, [row], TINY.labels)
 
@@ -189,7 +187,7 @@ def test_scores_of_the_whole_pass_are_those_it_was_fitted_with(
 
     assert scores.shape == (1, tensors["input_ids"].shape[1], len(TINY.labels))
     # One token a word here; the first is [CLS].
-    assert scores[0, 1:-1, one.column].tolist() == pytest.approx(scores_of(head, one), abs=0.02)
+    assert scores[0, 1:-1, one.label].tolist() == pytest.approx(score_words(head, one), abs=0.02)
 
 
 class Whole(nn.Module):
@@ -208,7 +206,7 @@ def test_head_leaves_for_onnx_with_any_batch_and_length(
 ) -> None:
     import onnxruntime as ort
 
-    head = fit_cause_head(network, encoder, planted(), TINY.labels, recipe=replace(QUICK, passes=1))
+    head = train_on_dialogues(network, encoder, planted(), TINY.labels, recipe=replace(QUICK, passes=1))
     whole = Whole(network, head).eval()
     ids = torch.ones(2, 9, dtype=torch.long)
     shape = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens")}
@@ -237,20 +235,20 @@ def test_head_leaves_for_onnx_with_any_batch_and_length(
 
 
 def test_shipped_head_stays_small() -> None:
-    head = CauseHead(384, 32, torch.zeros(30522, LEXICAL), layers=layers_of(6), inner=SHIPPED.inner)
+    head = CauseHead(384, 32, torch.zeros(30522, LEXICAL), layers=select_layers(6), inner=SHIPPED.inner)
 
     assert sum(weight.numel() for weight in head.parameters()) <= 2_500_000
 
 
 @pytest.mark.parametrize(("depth", "layers"), [(6, (0, 2, 4, 6)), (12, (0, 4, 8, 12)), (1, (0, 1))])
 def test_head_reads_embeddings_to_last_layer(depth: int, layers: tuple[int, ...]) -> None:
-    assert layers_of(depth) == layers
+    assert select_layers(depth) == layers
 
 
 def test_lexicon_knows_rarity_continuation_and_function_words(encoder: DialogueEncoder) -> None:
     tokenizer = Tokenizer.from_str(encoder.tokenizer.to_str())
     tokenizer.add_tokens(["##ing"])
-    lexicon = lexicon_of(tokenizer)
+    lexicon = build_lexicon(tokenizer)
 
     dog, the, continued = (lexicon[tokenizer.token_to_id(token)] for token in ("dog", "the", "##ing"))
     assert lexicon.shape == (tokenizer.get_vocab_size(), LEXICAL)
@@ -263,18 +261,18 @@ def test_rows_without_a_marked_word_are_refused(network: EmotionNetwork, encoder
     rows = [replace(row, places=()) for row in planted()]
 
     with pytest.raises(SetupError, match="none of 24 rows has a marked word"):
-        fit_cause_head(network, encoder, rows, TINY.labels, recipe=QUICK)
+        train_on_dialogues(network, encoder, rows, TINY.labels, recipe=QUICK)
 
 
 def test_too_few_conversations_cannot_be_split() -> None:
     with pytest.raises(SetupError, match="2 conversations cannot be split into 5 folds"):
-        fold_of(["a", "b", "a"], 5)
+        assign_folds(["a", "b", "a"], 5)
 
 
 def test_rows_of_one_conversation_share_a_fold() -> None:
     names = [f"c{i % 20}" for i in range(60)]
 
-    folds = fold_of(names, 5)
+    folds = assign_folds(names, 5)
 
     assert len({(name, fold) for name, fold in zip(names, folds, strict=True)}) == 20
     assert sorted({folds.count(fold) for fold in range(5)}) == [12]
@@ -329,8 +327,8 @@ def test_recall_is_per_dialogue_and_counts_the_words_of_spans(tmp_path: Path) ->
     rows = [replace(rows[0], marked=("dog", "won"))]
     found = [(Cause(text="hotdog stand", turn=0, start=0, end=1, weight=0.5), *[])]
 
-    assert recalls(rows, found) == {"at1": 0.5, "at3": 0.5, "at5": 0.5}
-    assert recall(["hotdog"], rows[0].marked) == 0.5
+    assert mean_recall(rows, found) == {"at1": 0.5, "at3": 0.5, "at5": 0.5}
+    assert recall(["hotdog"], rows[0].marked_features) == 0.5
 
 
 def test_teacher_passes_on_what_it_learned_from_marked_words(network: EmotionNetwork, encoder: DialogueEncoder) -> None:
@@ -340,15 +338,15 @@ def test_teacher_passes_on_what_it_learned_from_marked_words(network: EmotionNet
         for emotion in CAUSE
     ]
     both = (encoder, network)
-    taught = cause_teacher(both, both, planted(), told, TINY.labels, recipe=QUICK)
-    start = begin(network, encoder, len(TINY.labels), QUICK, 7)
+    taught = make_cause_teacher(both, both, planted(), told, TINY.labels, recipe=QUICK)
+    start = new_cause_head(network, encoder, len(TINY.labels), QUICK, 7)
 
-    found = find_causes(network, encoder, taught.teach(start), planted(), TINY.labels)
+    found = find_causes(network, encoder, taught.distil(start), planted(), TINY.labels)
     kept = find_causes(
-        network, encoder, taught.teach(start, {row.conv_id for row in planted()[6:12]}), planted(), TINY.labels
+        network, encoder, taught.distil(start, {row.conv_id for row in planted()[6:12]}), planted(), TINY.labels
     )
 
-    assert recalls(planted(), found)["at1"] >= 0.75
+    assert mean_recall(planted(), found)["at1"] >= 0.75
     assert found != kept
 
 
@@ -357,8 +355,8 @@ def test_teacher_does_not_see_the_words_of_hidden_conversations(
 ) -> None:
     told = [Conversation("u", "sad", "dog game sun", ())]
     both = (encoder, network)
-    taught = cause_teacher(both, both, planted(), told, TINY.labels, recipe=QUICK)
-    start = begin(network, encoder, len(TINY.labels), QUICK, 7)
+    taught = make_cause_teacher(both, both, planted(), told, TINY.labels, recipe=QUICK)
+    start = new_cause_head(network, encoder, len(TINY.labels), QUICK, 7)
 
     with pytest.raises(SetupError, match="none of 0 rows has a marked word"):
-        taught.teach(start, {row.conv_id for row in planted()})
+        taught.distil(start, {row.conv_id for row in planted()})

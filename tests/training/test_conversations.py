@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hef.contract import SetupError, Turn
 from hef.data.conversations import Conversation, listener_turns, read_conversations, split
-from hef.training.batching import batches
-from hef.training.sem.backbone import resolve_backbone
-from hef.training.sem.context_views import views
-from hef.training.sem.sem_recipe import Recipe
+from hef.training.sem.emotion_network import resolve_backbone
+from hef.training.sem.emotion_training import sample_contexts
+from hef.training.sem.sem_recipe import SemRecipe
+from hef.training.trainer import length_bucketed_batches
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +21,7 @@ ROW: dict[str, Any] = {
     "situation": "My dog died.",
     "utterances": [{"role": "speaker", "text": "My dog died."}, {"role": "listener", "text": "Oh no."}],
 }
-RECIPE = Recipe(situations=True, speaker_view=0.5)
+RECIPE = SemRecipe(situations=True, speaker_view=0.5)
 
 
 def conversation(number: int, turns: int = 4) -> Conversation:
@@ -86,21 +86,21 @@ def test_split_is_the_same_whatever_the_order_of_the_file() -> None:
 
 
 def test_views_are_the_same_each_time_and_differ_between_passes() -> None:
-    assert views(CONVERSATIONS, RECIPE, 1) == views(CONVERSATIONS, RECIPE, 1)
-    assert views(CONVERSATIONS, RECIPE, 1) != views(CONVERSATIONS, RECIPE, 2)
+    assert sample_contexts(CONVERSATIONS, RECIPE, 1) == sample_contexts(CONVERSATIONS, RECIPE, 1)
+    assert sample_contexts(CONVERSATIONS, RECIPE, 1) != sample_contexts(CONVERSATIONS, RECIPE, 2)
 
 
 def test_views_are_prefixes_that_end_before_a_listener_turn() -> None:
     by_id = {one.conv_id: one for one in CONVERSATIONS}
 
-    for sample in views(CONVERSATIONS, Recipe(situations=False, speaker_view=0.0), 0):
+    for sample in sample_contexts(CONVERSATIONS, SemRecipe(situations=False, speaker_view=0.0), 0):
         turns = by_id[sample.conv_id].turns
         assert sample.turns == turns[: len(sample.turns)]
         assert len(sample.turns) == len(turns) or turns[len(sample.turns)].role == "listener"
 
 
 def test_views_are_never_empty_and_have_one_situation_each() -> None:
-    found = views(CONVERSATIONS, RECIPE, 0)
+    found = sample_contexts(CONVERSATIONS, RECIPE, 0)
 
     assert all(sample.turns for sample in found)
     situations = [sample for sample in found if sample.turns[0].text.startswith("situation")]
@@ -110,17 +110,17 @@ def test_views_are_never_empty_and_have_one_situation_each() -> None:
 def test_listeners_monologue_gives_no_empty_view() -> None:
     odd = Conversation("c", "sad", "", (Turn("listener", "Hello"), Turn("listener", "Anyone?")))
 
-    assert views([odd], Recipe(speaker_view=1.0), 0) == []
+    assert sample_contexts([odd], SemRecipe(speaker_view=1.0), 0) == []
 
 
 def test_speaker_view_hides_the_listener() -> None:
-    found = views(CONVERSATIONS, Recipe(situations=False, speaker_view=1.0), 0)
+    found = sample_contexts(CONVERSATIONS, SemRecipe(situations=False, speaker_view=1.0), 0)
 
     assert {turn.role for sample in found for turn in sample.turns} == {"speaker"}
 
 
 def test_last_turn_view_shows_the_newest_turn_alone() -> None:
-    found = views(CONVERSATIONS, Recipe(situations=False, speaker_view=0.0, last_turn_view=1.0), 0)
+    found = sample_contexts(CONVERSATIONS, SemRecipe(situations=False, speaker_view=0.0, last_turn_view=1.0), 0)
 
     assert {len(sample.turns) for sample in found} == {1}
     assert {sample.turns[0] for sample in found} <= {turn for one in CONVERSATIONS for turn in one.turns[1:]} | {
@@ -130,20 +130,20 @@ def test_last_turn_view_shows_the_newest_turn_alone() -> None:
 
 @given(st.lists(st.integers(1, 500), max_size=60), st.integers(1, 8), st.integers(1, 4))
 def test_batches_cover_every_index_once(lengths: list[int], size: int, pool: int) -> None:
-    found = batches(lengths, size, "0:0", pool)
+    found = length_bucketed_batches(lengths, size, "0:0", pool)
 
     assert sorted(index for batch in found for index in batch) == list(range(len(lengths)))
     assert all(0 < len(batch) <= size for batch in found)
-    assert found == batches(lengths, size, "0:0", pool)
+    assert found == length_bucketed_batches(lengths, size, "0:0", pool)
 
 
 def test_batches_hold_similar_lengths_in_another_order_each_pass() -> None:
     lengths = [(7 * i) % 100 for i in range(100)]
 
-    found = batches(lengths, 10, "0:0")
+    found = length_bucketed_batches(lengths, 10, "0:0")
 
     assert max(max(lengths[i] for i in batch) - min(lengths[i] for i in batch) for batch in found) == 9
-    assert found != batches(lengths, 10, "0:1")
+    assert found != length_bucketed_batches(lengths, 10, "0:1")
 
 
 def test_folder_is_its_own_backbone(tmp_path: Path) -> None:

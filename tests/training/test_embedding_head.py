@@ -5,9 +5,8 @@ import torch
 from hef.contract import Turn
 from hef.data.conversations import Conversation
 from hef.sem.runtime.encoding import DialogueEncoder
-from hef.training.sem.emotion_network import EmotionNetwork
-from hef.training.sem.forward import Forward
-from hef.training.sem.heads.embedding_head import EmbeddingHead, fit_embedding_head, pooled
+from hef.training.sem.emotion_network import EmotionNetwork, Forward
+from hef.training.sem.heads.embedding_head import EmbeddingHead, pool_layers, train_embedding_head
 from tiny_encoder import SAID, write_bert
 from tokenizers import Tokenizer
 
@@ -43,7 +42,7 @@ def test_fitted_head_finds_what_an_utterance_is_about(trunk: tuple[EmotionNetwor
         Conversation(str(i), "sad", about, (Turn("speaker", said),)) for i, (said, about) in enumerate(PAIRS)
     ]
 
-    fitted = fit_embedding_head(*trunk, conversations * 600)
+    fitted = train_embedding_head(*trunk, conversations * 600)
 
     assert recall(fitted, trunk) > 0.8 > recall(EmbeddingHead(32, 2), trunk)
 
@@ -51,7 +50,7 @@ def test_fitted_head_finds_what_an_utterance_is_about(trunk: tuple[EmotionNetwor
 def test_fitting_leaves_the_trunk_as_it_is(trunk: tuple[EmotionNetwork, Forward]) -> None:
     before = {name: weight.clone() for name, weight in trunk[0].state_dict().items()}
 
-    fit_embedding_head(*trunk, [Conversation("a", "sad", "my dog died", (Turn("speaker", "once"),))] * 4)
+    train_embedding_head(*trunk, [Conversation("a", "sad", "my dog died", (Turn("speaker", "once"),))] * 4)
 
     assert all(torch.equal(before[name], weight) for name, weight in trunk[0].state_dict().items())
 
@@ -65,4 +64,4 @@ def test_vectors_are_of_unit_length_and_do_not_see_padding() -> None:
 
     assert torch.allclose(alone.norm(dim=-1), torch.ones(1))
     assert torch.allclose(alone, head(padded, torch.tensor([[1, 1, 1, 0, 0]])), atol=1e-6)
-    assert pooled(layers, torch.tensor([[1, 1, 1]])).shape == (1, 8)
+    assert pool_layers(layers, torch.tensor([[1, 1, 1]])).shape == (1, 8)

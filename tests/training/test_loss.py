@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 import torch
+from hef.training.sem.emotion_loss import UNLABELLED, EmotionLoss
 from hef.training.sem.emotion_network import Outputs
-from hef.training.sem.loss import UNLABELLED, Objective
-from hef.training.sem.sem_recipe import Recipe
+from hef.training.sem.sem_recipe import SemRecipe
 from hef.training.soft_labels import SoftLabel
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -14,10 +14,10 @@ from torch.nn.functional import cross_entropy
 WANTED = torch.tensor([0, 2])
 
 
-def objective(*, taught_width: int = 0, anchors: Tensor | None = None, **settings: Any) -> Objective:
+def objective(*, teacher_width: int = 0, anchors: Tensor | None = None, **settings: Any) -> EmotionLoss:
     torch.manual_seed(0)
-    recipe = Recipe.model_validate({"label_smoothing": 0, "teacher_temperature": 1, **settings})
-    return Objective(recipe, 4, taught_width, anchors)
+    recipe = SemRecipe.model_validate({"label_smoothing": 0, "teacher_temperature": 1, **settings})
+    return EmotionLoss(recipe, 4, teacher_width, anchors)
 
 
 def read(logits: Tensor, pooled: Tensor | None = None) -> Outputs:
@@ -45,7 +45,7 @@ def test_sample_without_label_follows_its_teacher_alone_and_others_in_part() -> 
 
 
 def test_features_are_drawn_to_the_teachers() -> None:
-    built = objective(taught_width=2, feature_weight=1, teacher_weight=0)
+    built = objective(teacher_width=2, feature_weight=1, teacher_weight=0)
     assert built.project is not None
     pooled = torch.randn(2, 4)
     with torch.no_grad():
@@ -65,7 +65,7 @@ def test_two_readings_that_differ_cost_and_equal_ones_do_not() -> None:
     equal = built(read(torch.cat([logits, logits])), WANTED, [None, None])
     differing = built(read(torch.cat([logits, other])), WANTED, [None, None])
 
-    assert built.rounds == 2
+    assert built.repeats == 2
     assert equal.item() == pytest.approx(plain(read(logits), WANTED, [None, None]).item())
     apart = (logits.softmax(-1) - other.softmax(-1)) * (logits.log_softmax(-1) - other.log_softmax(-1))
     mean = (plain(read(logits), WANTED, [None] * 2) + plain(read(other), WANTED, [None] * 2)) / 2
@@ -106,7 +106,7 @@ def test_queue_goes_on_from_a_checkpoint() -> None:
     built(read(logits), WANTED, [None, None])
     resumed = objective(contrast_weight=1)
 
-    resumed.resume(built.state_dict())
+    resumed.restore(built.state_dict())
 
     assert torch.equal(resumed.queue, built.queue)
     assert torch.equal(resumed.queued, WANTED)

@@ -14,11 +14,12 @@ from hef.data.conversations import Conversation, Sample, listener_turns
 from hef.sem import OnnxSem
 from hef.sem.runtime.encoding import DialogueEncoder, Encoded, pad
 from hef.training.sem.emotion_network import EmotionNetwork, Outputs
-from hef.training.sem.emotion_training import Progress, Run
+from hef.training.sem.emotion_training import SemRun
 from hef.training.sem.heads.embedding_head import EmbeddingHead
 from hef.training.sem.onnx_export import export_sem
-from hef.training.sem.sem_recipe import Recipe
+from hef.training.sem.sem_recipe import SemRecipe
 from hef.training.soft_labels import SoftLabels
+from hef.training.trainer import TrainingProgress
 from tiny_encoder import CONVERSATIONS, SAID, TINY, write_bert, write_mpnet
 from tokenizers import Tokenizer
 
@@ -30,26 +31,26 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_bert(tmp_path_factory.mktemp("tiny") / "bert")
 
 
-def make_recipe(backbone: Path, **changes: Any) -> Recipe:
+def make_recipe(backbone: Path, **changes: Any) -> SemRecipe:
     settings = {"passes": PASSES, "batch_size": 4, "learning_rate": 1e-2, "average_decay": 0.0, "held_out": 0.1}
-    return Recipe.model_validate({"backbone": str(backbone), **settings, **changes})
+    return SemRecipe.model_validate({"backbone": str(backbone), **settings, **changes})
 
 
-def make_run(folder: Path, backbone: Path, **changes: Any) -> Run:
-    return Run(folder, make_recipe(backbone), TINY, CONVERSATIONS, **changes)
+def make_run(folder: Path, backbone: Path, **changes: Any) -> SemRun:
+    return SemRun(folder, make_recipe(backbone), TINY, CONVERSATIONS, **changes)
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> tuple[Run, list[Progress]]:
+def finished(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> tuple[SemRun, list[TrainingProgress]]:
     """Return a run that went through without a break, and what it reported."""
-    seen: list[Progress] = []
+    seen: list[TrainingProgress] = []
     run = make_run(tmp_path_factory.mktemp("whole"), backbone, report=seen.append)
     run.train()
     return run, seen
 
 
 @pytest.fixture(scope="module")
-def exported(finished: tuple[Run, list[Progress]], tmp_path_factory: pytest.TempPathFactory) -> OnnxSem:
+def exported(finished: tuple[SemRun, list[TrainingProgress]], tmp_path_factory: pytest.TempPathFactory) -> OnnxSem:
     return export_sem(finished[0], tmp_path_factory.mktemp("export") / "tiny", name="tiny")
 
 
@@ -64,18 +65,18 @@ def forward(network: EmotionNetwork, backbone: Path, dialogues: Sequence[Dialogu
         return network.eval()(**tensors)  # type: ignore[no-any-return]
 
 
-def trained(run: Run, backbone: Path) -> EmotionNetwork:
+def trained(run: SemRun, backbone: Path) -> EmotionNetwork:
     """Return the network that a run left."""
     network = EmotionNetwork.from_backbone(backbone, len(TINY.labels))
     network.load_state_dict(torch.load(run.folder / "network.pt"))
     return network
 
 
-def log_of(run: Run) -> list[dict[str, Any]]:
+def log_of(run: SemRun) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def test_run_goes_through_all_steps_and_reports_each(finished: tuple[Run, list[Progress]]) -> None:
+def test_run_goes_through_all_steps_and_reports_each(finished: tuple[SemRun, list[TrainingProgress]]) -> None:
     run, seen = finished
 
     assert [progress.step for progress in seen] == list(range(1, len(seen) + 1))
@@ -84,14 +85,16 @@ def test_run_goes_through_all_steps_and_reports_each(finished: tuple[Run, list[P
     assert (run.folder / "network.pt").exists()
 
 
-def test_run_logs_each_pass_with_its_accuracy(finished: tuple[Run, list[Progress]]) -> None:
+def test_run_logs_each_pass_with_its_accuracy(finished: tuple[SemRun, list[TrainingProgress]]) -> None:
     entries = [entry for entry in log_of(finished[0]) if "finished_pass" in entry]
 
     assert [entry["finished_pass"] for entry in entries] == [1, 2]
     assert all(0 <= entry["held_out"]["top1"] <= entry["held_out"]["top5"] == 1 for entry in entries)
 
 
-def test_training_lowers_the_loss_on_what_it_sees(finished: tuple[Run, list[Progress]], backbone: Path) -> None:
+def test_training_lowers_the_loss_on_what_it_sees(
+    finished: tuple[SemRun, list[TrainingProgress]], backbone: Path
+) -> None:
     run, _ = finished
     samples = list(listener_turns(run.fitted))
     wanted = torch.tensor([TINY.labels.index(sample.emotion) for sample in samples])
@@ -105,11 +108,11 @@ def test_training_lowers_the_loss_on_what_it_sees(finished: tuple[Run, list[Prog
 
 @pytest.mark.parametrize(("how", "kept"), [("power cut", 7), ("ctrl-c", 8)])
 def test_run_that_stopped_goes_on_and_ends_the_same(
-    how: str, kept: int, finished: tuple[Run, list[Progress]], backbone: Path, tmp_path: Path
+    how: str, kept: int, finished: tuple[SemRun, list[TrainingProgress]], backbone: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "ctrl-c"
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: TrainingProgress) -> None:
         if progress.step == 8:  # in the second pass
             shutil.copytree(folder, tmp_path / "power cut")  # what stands when nothing can be saved any more
             raise KeyboardInterrupt
@@ -130,8 +133,8 @@ def test_run_that_stopped_goes_on_and_ends_the_same(
 
 
 def test_run_of_few_steps_keeps_what_it_learned(backbone: Path, tmp_path: Path) -> None:
-    recipe = Recipe(backbone=str(backbone), passes=1, batch_size=8, learning_rate=1e-2, held_out=0.1)
-    run = Run(tmp_path, recipe, TINY, CONVERSATIONS)
+    recipe = SemRecipe(backbone=str(backbone), passes=1, batch_size=8, learning_rate=1e-2, held_out=0.1)
+    run = SemRun(tmp_path, recipe, TINY, CONVERSATIONS)
     before = run.network.classifier.weight.detach().clone()
 
     kept = run.train().classifier.weight
@@ -139,7 +142,7 @@ def test_run_of_few_steps_keeps_what_it_learned(backbone: Path, tmp_path: Path) 
     assert (kept - before).abs().max() > 5e-3
 
 
-def test_finished_run_trains_no_further(finished: tuple[Run, list[Progress]], backbone: Path) -> None:
+def test_finished_run_trains_no_further(finished: tuple[SemRun, list[TrainingProgress]], backbone: Path) -> None:
     run, _ = finished
     before = torch.load(run.folder / "network.pt")
     steps: list[int] = []
@@ -151,7 +154,9 @@ def test_finished_run_trains_no_further(finished: tuple[Run, list[Progress]], ba
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_token_logits_average_to_the_dialogues_logits(finished: tuple[Run, list[Progress]], backbone: Path) -> None:
+def test_token_logits_average_to_the_dialogues_logits(
+    finished: tuple[SemRun, list[TrainingProgress]], backbone: Path
+) -> None:
     dialogues = [*(one.turns for one in CONVERSATIONS[:3]), CONVERSATIONS[3].turns[:1]]
 
     out = forward(trained(finished[0], backbone), backbone, dialogues)
@@ -161,7 +166,7 @@ def test_token_logits_average_to_the_dialogues_logits(finished: tuple[Run, list[
 
 
 def test_exported_sem_agrees_with_the_network(
-    exported: OnnxSem, finished: tuple[Run, list[Progress]], backbone: Path
+    exported: OnnxSem, finished: tuple[SemRun, list[TrainingProgress]], backbone: Path
 ) -> None:
     dialogues = [sample.turns for sample in listener_turns(CONVERSATIONS)]
     logits = forward(trained(finished[0], backbone), backbone, dialogues).logits.double().numpy()
@@ -174,7 +179,7 @@ def test_exported_sem_agrees_with_the_network(
 
 
 def test_exported_sem_embeds_as_the_network(
-    exported: OnnxSem, finished: tuple[Run, list[Progress]], backbone: Path
+    exported: OnnxSem, finished: tuple[SemRun, list[TrainingProgress]], backbone: Path
 ) -> None:
     texts = ["my dog died", "we won the game"]
     network = trained(finished[0], backbone)
@@ -203,13 +208,13 @@ def test_run_may_end_in_the_midst_of_a_pass(backbone: Path, tmp_path: Path) -> N
     steps: list[int] = []
     recipe = make_recipe(backbone, passes=1.5)
 
-    Run(tmp_path, recipe, TINY, CONVERSATIONS, report=lambda progress: steps.append(progress.steps)).train()
+    SemRun(tmp_path, recipe, TINY, CONVERSATIONS, report=lambda progress: steps.append(progress.steps)).train()
 
     assert set(steps) == {9} == {len(steps)}
 
 
 def test_encoder_without_token_types_and_with_other_special_tokens_learns(tmp_path: Path) -> None:
-    run = Run(tmp_path / "run", make_recipe(write_mpnet(tmp_path / "mpnet"), passes=20), TINY, CONVERSATIONS)
+    run = SemRun(tmp_path / "run", make_recipe(write_mpnet(tmp_path / "mpnet"), passes=20), TINY, CONVERSATIONS)
     samples = list(listener_turns(run.fitted))
     wanted = np.array([TINY.labels.index(sample.emotion) for sample in samples])
 
@@ -219,7 +224,7 @@ def test_encoder_without_token_types_and_with_other_special_tokens_learns(tmp_pa
 
 
 def test_frozen_layers_stay_as_they_are_and_the_others_learn(tmp_path: Path) -> None:
-    run = Run(tmp_path / "run", make_recipe(write_mpnet(tmp_path / "mpnet"), frozen_layers=1), TINY, CONVERSATIONS)
+    run = SemRun(tmp_path / "run", make_recipe(write_mpnet(tmp_path / "mpnet"), frozen_layers=1), TINY, CONVERSATIONS)
     before = {name: weight.clone() for name, weight in run.network.state_dict().items()}
 
     after = run.train().state_dict()
@@ -230,13 +235,13 @@ def test_frozen_layers_stay_as_they_are_and_the_others_learn(tmp_path: Path) -> 
 
 
 def test_pupil_follows_its_teacher_where_the_labels_say_nothing(
-    finished: tuple[Run, list[Progress]], backbone: Path, tmp_path: Path
+    finished: tuple[SemRun, list[TrainingProgress]], backbone: Path, tmp_path: Path
 ) -> None:
     teacher = finished[0]
     texts = [Sample((Turn("speaker", text),), "", "") for texts in SAID.values() for text in texts]
     lone = [Conversation(f"x{i}", "sad", "", (Turn("speaker", "once"), Turn("listener", "yes"))) for i in range(4)]
     recipe = make_recipe(backbone, passes=8, teachers=(str(teacher.folder),), teacher_weight=1.0)
-    pupil = Run(tmp_path, recipe, TINY, lone, unlabelled=texts)
+    pupil = SemRun(tmp_path, recipe, TINY, lone, unlabelled=texts)
 
     found = pupil.forward.logits(pupil.train(), texts).argmax(axis=1)
 
@@ -244,19 +249,19 @@ def test_pupil_follows_its_teacher_where_the_labels_say_nothing(
 
 
 def test_teachers_are_asked_once(
-    finished: tuple[Run, list[Progress]], backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: tuple[SemRun, list[TrainingProgress]], backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = [Sample((Turn("speaker", text),), "", "") for text in SAID["sad"]]
-    SoftLabels(tmp_path / "soft.pt", [finished[0].folder], TINY).teach([*texts, *texts])
+    SoftLabels(tmp_path / "soft.pt", [finished[0].folder], TINY).add([*texts, *texts])
     monkeypatch.setattr(EmotionNetwork, "forward", None)
 
     again = SoftLabels(tmp_path / "soft.pt", [finished[0].folder], TINY)
-    again.teach(texts)
+    again.add(texts)
 
-    known = again.of(texts[0])
+    known = again.get(texts[0])
     assert known is not None
     assert known.logits.shape == (3,)
-    assert again.of(Sample((Turn("speaker", "unheard"),), "", "")) is None
+    assert again.get(Sample((Turn("speaker", "unheard"),), "", "")) is None
 
 
 @pytest.mark.parametrize(
@@ -265,7 +270,7 @@ def test_teachers_are_asked_once(
     ids=lambda lever: next(iter(lever)),
 )
 def test_levers_learn_what_they_see(lever: dict[str, Any], backbone: Path, tmp_path: Path) -> None:
-    run = Run(tmp_path, make_recipe(backbone, passes=12, **lever), TINY, CONVERSATIONS)
+    run = SemRun(tmp_path, make_recipe(backbone, passes=12, **lever), TINY, CONVERSATIONS)
     samples = list(listener_turns(run.fitted))
     wanted = np.array([TINY.labels.index(sample.emotion) for sample in samples])
 
@@ -293,36 +298,38 @@ def test_attentive_network_weighs_its_tokens_and_leaves_padding_out(backbone: Pa
 
 
 def test_pupil_learns_its_teachers_features(
-    finished: tuple[Run, list[Progress]], backbone: Path, tmp_path: Path
+    finished: tuple[SemRun, list[TrainingProgress]], backbone: Path, tmp_path: Path
 ) -> None:
     recipe = make_recipe(backbone, passes=8, teachers=(str(finished[0].folder),), feature_weight=1.0)
-    Run(tmp_path, recipe, TINY, CONVERSATIONS).train()
+    SemRun(tmp_path, recipe, TINY, CONVERSATIONS).train()
     checkpoint = torch.load(tmp_path / "checkpoint.pt")
     project = checkpoint["objective"]["project.weight"]
 
     assert project.shape == (32, 32)
-    pupil, teacher = trained(Run(tmp_path, recipe, TINY, CONVERSATIONS), backbone), trained(finished[0], backbone)
+    pupil, teacher = trained(SemRun(tmp_path, recipe, TINY, CONVERSATIONS), backbone), trained(finished[0], backbone)
     dialogues = [one.turns for one in CONVERSATIONS]
     taught = forward(teacher, backbone, dialogues).pooled
     carried = forward(pupil, backbone, dialogues).pooled @ project.T + checkpoint["objective"]["project.bias"]
     assert torch.cosine_similarity(carried, taught - taught.mean(0)).mean() > 0.5
 
 
-def test_run_goes_on_from_another(finished: tuple[Run, list[Progress]], backbone: Path, tmp_path: Path) -> None:
+def test_run_goes_on_from_another(
+    finished: tuple[SemRun, list[TrainingProgress]], backbone: Path, tmp_path: Path
+) -> None:
     begun = torch.load(finished[0].folder / "network.pt")
 
-    run = Run(tmp_path, make_recipe(backbone, starts=(str(finished[0].folder),)), TINY, CONVERSATIONS)
+    run = SemRun(tmp_path, make_recipe(backbone, starts=(str(finished[0].folder),)), TINY, CONVERSATIONS)
 
     assert all(torch.equal(begun[name], weight) for name, weight in run.network.state_dict().items())
 
 
 def test_no_pass_from_several_runs_is_the_mean_of_their_weights(
-    finished: tuple[Run, list[Progress]], backbone: Path, tmp_path: Path
+    finished: tuple[SemRun, list[TrainingProgress]], backbone: Path, tmp_path: Path
 ) -> None:
-    other = Run(tmp_path / "other", make_recipe(backbone, passes=1, seed=1), TINY, CONVERSATIONS)
+    other = SemRun(tmp_path / "other", make_recipe(backbone, passes=1, seed=1), TINY, CONVERSATIONS)
     other.train()
     starts = (str(finished[0].folder), str(other.folder))
-    Run(tmp_path / "mean", make_recipe(backbone, passes=0, starts=starts), TINY, CONVERSATIONS).train()
+    SemRun(tmp_path / "mean", make_recipe(backbone, passes=0, starts=starts), TINY, CONVERSATIONS).train()
     one, two, mean = (torch.load(Path(folder) / "network.pt") for folder in (*starts, tmp_path / "mean"))
     for name, weight in mean.items():
         torch.testing.assert_close(weight, ((one[name].float() + two[name].float()) / 2).to(weight.dtype))
@@ -330,38 +337,40 @@ def test_no_pass_from_several_runs_is_the_mean_of_their_weights(
 
 
 def test_runs_of_different_shapes_have_no_mean(
-    finished: tuple[Run, list[Progress]], backbone: Path, tmp_path: Path
+    finished: tuple[SemRun, list[TrainingProgress]], backbone: Path, tmp_path: Path
 ) -> None:
-    Run(tmp_path / "other", make_recipe(backbone, passes=1, attentive=True), TINY, CONVERSATIONS).train()
+    SemRun(tmp_path / "other", make_recipe(backbone, passes=1, attentive=True), TINY, CONVERSATIONS).train()
     starts = (str(finished[0].folder), str(tmp_path / "other"))
     with pytest.raises(SetupError, match="different shapes"):
-        Run(tmp_path / "mean", make_recipe(backbone, passes=0, starts=starts), TINY, CONVERSATIONS)
+        SemRun(tmp_path / "mean", make_recipe(backbone, passes=0, starts=starts), TINY, CONVERSATIONS)
 
 
 def test_start_that_is_no_run_is_named(backbone: Path, tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="nobody holds no finished run"):
-        Run(tmp_path / "run", make_recipe(backbone, starts=(str(tmp_path / "nobody"),)), TINY, CONVERSATIONS)
+        SemRun(tmp_path / "run", make_recipe(backbone, starts=(str(tmp_path / "nobody"),)), TINY, CONVERSATIONS)
 
 
 def test_texts_without_labels_want_a_teacher(backbone: Path, tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="1 samples have no label and no teacher"):
-        Run(tmp_path, make_recipe(backbone), TINY, CONVERSATIONS, unlabelled=[Sample((Turn("speaker", "x"),), "", "")])
+        SemRun(
+            tmp_path, make_recipe(backbone), TINY, CONVERSATIONS, unlabelled=[Sample((Turn("speaker", "x"),), "", "")]
+        )
 
 
 def test_features_to_follow_want_a_teacher(backbone: Path, tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="feature_weight follows the features of a teacher, and there is none"):
-        Run(tmp_path, make_recipe(backbone, feature_weight=1), TINY, CONVERSATIONS)
+    with pytest.raises(SetupError, match="feature_weight needs the features of a teacher, and there is none"):
+        SemRun(tmp_path, make_recipe(backbone, feature_weight=1), TINY, CONVERSATIONS)
 
 
 def test_teacher_that_has_not_finished_is_named(backbone: Path, tmp_path: Path) -> None:
     recipe = make_recipe(backbone, teachers=(str(tmp_path / "nobody"),))
     with pytest.raises(SetupError, match="nobody holds no finished run"):
-        Run(tmp_path / "run", recipe, TINY, CONVERSATIONS).train()
+        SemRun(tmp_path / "run", recipe, TINY, CONVERSATIONS).train()
 
 
-def test_folder_of_another_recipe_is_refused(finished: tuple[Run, list[Progress]], backbone: Path) -> None:
+def test_folder_of_another_recipe_is_refused(finished: tuple[SemRun, list[TrainingProgress]], backbone: Path) -> None:
     with pytest.raises(SetupError, match=r"began with another recipe \(seed 0 -> 1\)"):
-        Run(finished[0].folder, make_recipe(backbone, seed=1), TINY, CONVERSATIONS)
+        SemRun(finished[0].folder, make_recipe(backbone, seed=1), TINY, CONVERSATIONS)
 
 
 def test_run_that_has_not_finished_cannot_be_exported(backbone: Path, tmp_path: Path) -> None:
@@ -374,4 +383,4 @@ def test_run_that_has_not_finished_cannot_be_exported(backbone: Path, tmp_path: 
 )
 def test_too_few_conversations_are_refused(conversations: list[Conversation], backbone: Path, tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="conversations are too few"):
-        Run(tmp_path, Recipe(backbone=str(backbone)), TINY, conversations)
+        SemRun(tmp_path, SemRecipe(backbone=str(backbone)), TINY, conversations)

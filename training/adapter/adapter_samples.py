@@ -1,4 +1,4 @@
-"""From conversations to token sequences in HEF's own prompts, each with a judgement and a reply to learn."""
+"""Token sequences in HEF's own prompts, made of conversations, each with a judgement and a reply as targets."""
 
 from __future__ import annotations
 
@@ -15,109 +15,110 @@ from ...prompts import Prompts
 from ...prompts.messages import MAX_CAUSES, SCORE_PREFIX, draft_messages, score_messages
 from ...sem import Sem
 
-SHORTEST = 3
-"""A listener's turn of fewer words teaches nothing about replies."""
+MIN_REPLY_WORDS = 3
+"""A listener's turn of fewer words is no target."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One listener turn to learn: what was said before it, and what shows the emotion."""
+    """One listener turn as target: its dialogue context, emotion, cause words and memories."""
 
     turns: tuple[Turn, ...]
     """All turns before the reply."""
     emotion: str
     """The label."""
     conv_id: str
-    """Where it comes from."""
+    """Id of its conversation."""
     reply: str
     """The listener's turn."""
     words: tuple[str, ...] = ()
-    """Cause words that the prompt names."""
+    """Cause words in the prompt."""
     memories: tuple[Memory, ...] = ()
-    """Past turns that the prompt shows."""
+    """Past turns in the prompt."""
 
     @property
     def sample(self) -> Sample:
-        """What a SEM is asked about."""
+        """Return the dialogue context as the sample of a SEM."""
         return Sample(self.turns, self.emotion, self.conv_id)
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """A whole exchange as tokens, and where in it something is learned."""
+class TokenisedExchange:
+    """An exchange as tokens, with the positions of the targets."""
 
     ids: tuple[int, ...]
     """Prompt, judgement, second prompt and reply."""
     label: range
-    """Places of the label's tokens."""
+    """Positions of the label's tokens."""
     reply: range
-    """Places of the reply's tokens and the end."""
+    """Positions of the reply's tokens and the end."""
 
-    def judgement(self) -> Lesson:
-        """Return the part that ends at the label: it is read in half the time."""
+    def without_reply(self) -> TokenisedExchange:
+        """Return the part that ends at the label: it takes half the time."""
         stop = self.label.stop
-        return Lesson(self.ids[:stop], self.label, range(stop, stop))
+        return TokenisedExchange(self.ids[:stop], self.label, range(stop, stop))
 
 
-def exchanges(conversations: Sequence[Conversation], seed: int, number: int) -> list[Exchange]:
+def sample_exchanges(conversations: Sequence[Conversation], seed: int, number: int) -> list[Exchange]:
     """Return one listener turn of each conversation, another one each pass."""
-    chance = random.Random(f"{seed}:{number}")
-    found: list[Exchange] = []
-    for held in conversations:
+    rng = random.Random(f"{seed}:{number}")
+    exchanges: list[Exchange] = []
+    for conversation in conversations:
         cuts = [
             at
-            for at, turn in enumerate(held.turns)
-            if at and turn.role == "listener" and len(turn.text.split()) >= SHORTEST
+            for at, turn in enumerate(conversation.turns)
+            if at and turn.role == "listener" and len(turn.text.split()) >= MIN_REPLY_WORDS
         ]
         if cuts:
-            cut = chance.choice(cuts)
-            found.append(Exchange(held.turns[:cut], held.emotion, held.conv_id, held.turns[cut].text))
-    chance.shuffle(found)
-    return found
+            cut = rng.choice(cuts)
+            context, reply = conversation.turns[:cut], conversation.turns[cut].text
+            exchanges.append(Exchange(context, conversation.emotion, conversation.conv_id, reply))
+    rng.shuffle(exchanges)
+    return exchanges
 
 
 def all_exchanges(conversations: Sequence[Conversation]) -> list[Exchange]:
-    """Return every listener turn, to measure on."""
+    """Return every listener turn, for evaluation."""
     return [
-        Exchange(held.turns[:at], held.emotion, held.conv_id, turn.text)
-        for held in conversations
-        for at, turn in enumerate(held.turns)
+        Exchange(conversation.turns[:at], conversation.emotion, conversation.conv_id, turn.text)
+        for conversation in conversations
+        for at, turn in enumerate(conversation.turns)
         if at and turn.role == "listener"
     ]
 
 
 def with_causes(
-    found: Sequence[Exchange],
+    rows: Sequence[Exchange],
     sem: Sem,
     left_out: float,
     seed: int,
     report: Progress = ignore_progress,
-    part: int = 256,
+    batch_size: int = 256,
 ) -> list[Exchange]:
-    """Let the SEM name the cause words of each exchange's label; a share is left without.
+    """Return the exchanges with the SEM's cause words of their labels; a share is left without.
 
     Args:
-        found: The exchanges.
-        sem: Names the words.
+        rows: The exchanges.
+        sem: Finds the words.
         left_out: Share without words.
-        seed: Of the draw.
+        seed: Seed of the random draws.
         report: Receives the progress.
-        part: How many are read at once.
+        batch_size: Exchanges per call of the SEM.
     """
-    chance = random.Random(f"{seed}:causes")
-    named: list[Exchange] = []
-    for start in range(0, len(found), part):
-        rows = found[start : start + part]
-        causes = sem.causes([row.turns for row in rows], [row.emotion for row in rows])
-        for row, held in zip(rows, causes, strict=True):
-            words = () if chance.random() < left_out else tuple(cause.text for cause in held[:MAX_CAUSES])
-            named.append(replace(row, words=words))
-        report("cause words", len(named), len(found))
-    return named
+    rng = random.Random(f"{seed}:causes")
+    result: list[Exchange] = []
+    for start in range(0, len(rows), batch_size):
+        batch = rows[start : start + batch_size]
+        causes_per_row = sem.causes([row.turns for row in batch], [row.emotion for row in batch])
+        for row, causes in zip(batch, causes_per_row, strict=True):
+            words = () if rng.random() < left_out else tuple(cause.text for cause in causes[:MAX_CAUSES])
+            result.append(replace(row, words=words))
+        report("cause words", len(result), len(rows))
+    return result
 
 
-class Writer:
-    """Writes exchanges as tokens, exactly as the graph's nodes prompt.
+class Tokeniser:
+    """Turn exchanges into tokens, with exactly the prompts of the graph's nodes.
 
     Args:
         tokenizer: The LLM's, with its chat template.
@@ -130,41 +131,41 @@ class Writer:
         self._prompter, self._prompts = Prompter(tokenizer), Prompts()
         self._settings = settings or HefContext()
 
-    def write(self, exchange: Exchange) -> Lesson:
+    def tokenise(self, exchange: Exchange) -> TokenisedExchange:
         """Return the tokens of one exchange.
 
         Raises:
-            SetupError: The chat template rewrites earlier turns, so that the reply's prompt does not go on from the
+            SetupError: The chat template rewrites earlier turns, so that the reply's prompt does not begin with the
                 judgement's.
         """
         limit, persona = self._settings.dialogue_limit, self._settings.persona
-        asked = score_messages(self._prompts, exchange.turns, persona, limit)
-        judging = self._prompter.text(asked, prefix=SCORE_PREFIX)
-        drafting = self._prompter.text(
+        messages = score_messages(self._prompts, exchange.turns, persona, limit)
+        judgement = self._prompter.text(messages, prefix=SCORE_PREFIX)
+        draft = self._prompter.text(
             draft_messages(
                 self._prompts, exchange.turns, exchange.emotion, exchange.words, exchange.memories, persona, limit
             )
         )
         label = f" {exchange.emotion}"
-        if not drafting.startswith(judging + label):
+        if not draft.startswith(judgement + label):
             raise SetupError("the chat template changes earlier turns: this model cannot learn judgement and reply")
-        ids = self._encode(judging)
-        at_label = range(len(ids), len(ids) + len(self._encode(label)))
-        ids = [*ids, *self._encode(label), *self._encode(drafting[len(judging + label) :])]
-        at_reply = len(ids)
+        ids = self._encode(judgement)
+        label_range = range(len(ids), len(ids) + len(self._encode(label)))
+        ids = [*ids, *self._encode(label), *self._encode(draft[len(judgement + label) :])]
+        reply_start = len(ids)
         ids = [*ids, *self._encode(exchange.reply), self._end]
-        return Lesson(tuple(ids), at_label, range(at_reply, len(ids)))
+        return TokenisedExchange(tuple(ids), label_range, range(reply_start, len(ids)))
 
     def first_tokens(self, labels: Sequence[str]) -> list[int]:
-        """Return the token each label begins with.
+        """Return the first token of each label.
 
         Raises:
             SetupError: Two labels begin with the same token.
         """
-        firsts = [self._encode(f" {label}")[0] for label in labels]
-        if len(set(firsts)) < len(firsts):
+        first_tokens = [self._encode(f" {label}")[0] for label in labels]
+        if len(set(first_tokens)) < len(first_tokens):
             raise SetupError("two labels begin with the same token: soft labels cannot be learned with this tokenizer")
-        return firsts
+        return first_tokens
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]

@@ -1,4 +1,4 @@
-"""The embedded LLM with low-rank matrices beside its frozen weights."""
+"""Low-rank matrices (LoRA) of the embedded LLM: adding, loading and saving them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ...llm.weights.adapter import ADAPTER_FILES, read_adapter
 from .adapter_recipe import AdapterRecipe
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
-"""What the adapter belongs to, by its public name."""
+"""Public name of the adapter's base model."""
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """Every linear layer of a block."""
 
 
 def with_lora(model: nn.Module, recipe: AdapterRecipe) -> nn.Module:
-    """Return the model with trainable low-rank matrices in float32; all else is frozen.
+    """Return the model with trainable low-rank matrices in float32 and frozen weights.
 
     Raises:
-        SetupError: PEFT is not installed, or the model has fewer blocks than the recipe leaves alone.
+        SetupError: PEFT is not installed, or the model has no block from `first_layer` on.
     """
     try:
         from peft import LoraConfig, get_peft_model
@@ -55,44 +55,46 @@ def lora_state(model: Any) -> dict[str, torch.Tensor]:
 
 
 def load_lora(model: Any, state: dict[str, torch.Tensor]) -> None:
-    """Set the low-rank matrices."""
+    """Load the low-rank matrices into the model."""
     from peft import set_peft_model_state_dict
 
     set_peft_model_state_dict(model, state)
 
 
-def start_from(model: Any, folder: Path) -> None:
-    """Set the low-rank matrices to those of a written adapter.
+def load_adapter(model: Any, folder: Path) -> None:
+    """Load the low-rank matrices of a saved adapter into the model.
 
     Raises:
-        SetupError: It cannot be read, or has another shape than the recipe's.
+        SetupError: It cannot be read, or its shape differs from the recipe's.
     """
     from safetensors.torch import load_file
 
     read_adapter(folder)
     state = {name: weight.float() for name, weight in load_file(folder / ADAPTER_FILES[1]).items()}
-    held, written = model.peft_config["default"], json.loads((folder / ADAPTER_FILES[0]).read_text("utf-8"))
-    if _shapes(state) != _shapes(lora_state(model)) or written["lora_alpha"] != held.lora_alpha:
-        raise SetupError(f"the adapter in {folder} has other layers, rank or scale than the recipe: give its own")
+    config, saved = model.peft_config["default"], json.loads((folder / ADAPTER_FILES[0]).read_text("utf-8"))
+    if _shapes(state) != _shapes(lora_state(model)) or saved["lora_alpha"] != config.lora_alpha:
+        raise SetupError(
+            f"the adapter in {folder} has other layers, rank or scale than the recipe: give the adapter's own"
+        )
     load_lora(model, state)
 
 
 def write_adapter(model: Any, folder: Path) -> None:
-    """Write the matrices in half precision in PEFT's form: `adapter_model.safetensors`, `adapter_config.json`."""
+    """Write the matrices in half precision in PEFT's format: `adapter_model.safetensors`, `adapter_config.json`."""
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
     halves = {name: weight.detach().half().cpu().contiguous() for name, weight in lora_state(model).items()}
     save_file(halves, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-    held = model.peft_config["default"]
+    lora = model.peft_config["default"]
     config = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
         "base_model_name_or_path": BASE,
-        "r": held.r,
-        "lora_alpha": held.lora_alpha,
-        "target_modules": sorted(held.target_modules),
-        "layers_to_transform": list(held.layers_to_transform),
+        "r": lora.r,
+        "lora_alpha": lora.lora_alpha,
+        "target_modules": sorted(lora.target_modules),
+        "layers_to_transform": list(lora.layers_to_transform),
         "bias": "none",
         "inference_mode": True,
     }

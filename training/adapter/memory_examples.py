@@ -1,4 +1,4 @@
-"""Past turns in the prompts of replies: some tell what the dialogue leaves out, some have nothing to do with it."""
+"""Memories in the prompts of replies: some complete the dialogue, some are unrelated to it."""
 
 from __future__ import annotations
 
@@ -14,71 +14,71 @@ from ...sem import EmbeddingSem, Sem
 from .adapter_samples import Exchange
 
 POOL = 2048
-"""Other people's turns that strangers are drawn from."""
+"""Other speakers' turns that unrelated memories are drawn from."""
 NEAREST = 8
-"""So many of the pool's turns are near enough to be taken for the person's own."""
-MOST = 3
-"""Memories of a prompt at most, as recalled by default."""
+"""Number of the pool's nearest turns that an unrelated memory is drawn from."""
+MAX_MEMORIES = 3
+"""Maximum number of memories per prompt, the default of recall."""
 
 
-def with_memories(found: Sequence[Exchange], sem: Sem, share: float, seed: str) -> list[Exchange]:
-    """Give a share of the exchanges past turns of the speaker.
+def with_memories(rows: Sequence[Exchange], sem: Sem, share: float, seed: str) -> list[Exchange]:
+    """Return the exchanges, a share of them with past turns as memories.
 
     No conversation of the training data has a past. Half of those with several turns of the speaker lose their
-    first ones, which come back as memories that the reply can build on; the rest see turns of other people that
-    are near in meaning, as recall may bring them, so that what does not bear on the dialogue is passed over.
+    first ones, which come back as memories that the reply can build on; the rest get turns of other speakers that
+    are near in meaning, as recall may return them, so that the model learns to ignore unrelated memories.
 
     Args:
-        found: The exchanges.
-        sem: Its sentence vectors say what is near; of one without, strangers are drawn at random.
+        rows: The exchanges.
+        sem: Its sentence vectors define what is near; without sentence vectors other turns are drawn at random.
         share: Share of exchanges with memories.
-        seed: Of the draws.
+        seed: Seed of the random draws.
     """
-    chance = random.Random(f"{seed}:memories")
-    chosen = [at for at in range(len(found)) if chance.random() < share]
-    pool = [found[at] for at in sorted(chance.sample(range(len(found)), min(POOL, len(found))))]
-    near = _near(sem, [found[at] for at in chosen], pool)
-    given = list(found)
-    for at, places in zip(chosen, near, strict=True):
-        strangers = [pool[place] for place in places if pool[place].conv_id != found[at].conv_id][:NEAREST]
-        given[at] = _given(found[at], strangers, chance)
-    return given
+    rng = random.Random(f"{seed}:memories")
+    selected = [i for i in range(len(rows)) if rng.random() < share]
+    pool = [rows[i] for i in sorted(rng.sample(range(len(rows)), min(POOL, len(rows))))]
+    nearest = _nearest(sem, [rows[i] for i in selected], pool)
+    result = list(rows)
+    for i, neighbours in zip(selected, nearest, strict=True):
+        others = [pool[j] for j in neighbours if pool[j].conv_id != rows[i].conv_id][:NEAREST]
+        result[i] = _add_memories(rows[i], others, rng)
+    return result
 
 
-def _given(exchange: Exchange, strangers: Sequence[Exchange], chance: random.Random) -> Exchange:
-    kept, own = exchange.turns, tuple[Memory, ...]()
-    if chance.random() < 0.5:
-        kept, own = _cut(exchange, chance)
-    others = chance.sample(strangers, min(len(strangers), chance.randint(not own, MOST - len(own))))
-    shown = [*own, *(_memory(stranger.turns[-1], stranger.emotion) for stranger in others)]
-    chance.shuffle(shown)
-    return replace(exchange, turns=kept, memories=tuple(shown))
+def _add_memories(exchange: Exchange, others: Sequence[Exchange], rng: random.Random) -> Exchange:
+    turns, own = exchange.turns, tuple[Memory, ...]()
+    if rng.random() < 0.5:
+        turns, own = _split_off_past(exchange, rng)
+    drawn = rng.sample(others, min(len(others), rng.randint(not own, MAX_MEMORIES - len(own))))
+    memories = [*own, *(_memory(other.turns[-1], other.emotion) for other in drawn)]
+    rng.shuffle(memories)
+    return replace(exchange, turns=turns, memories=tuple(memories))
 
 
-def _cut(exchange: Exchange, chance: random.Random) -> tuple[tuple[Turn, ...], tuple[Memory, ...]]:
-    """Return the last turns, from a turn of the speaker on, and the speaker's turns before them as memories."""
-    starts = [at for at, turn in enumerate(exchange.turns) if at and turn.role == "speaker"]
+def _split_off_past(exchange: Exchange, rng: random.Random) -> tuple[tuple[Turn, ...], tuple[Memory, ...]]:
+    """Return the last turns, beginning with the speaker's, and the speaker's turns before them as memories."""
+    starts = [i for i, turn in enumerate(exchange.turns) if i and turn.role == "speaker"]
     if not starts:
         return exchange.turns, ()
-    start = chance.choice(starts)
-    told = [turn for turn in exchange.turns[:start] if turn.role == "speaker"]
-    return exchange.turns[start:], tuple(_memory(turn, exchange.emotion) for turn in told[-MOST + 1 :])
+    start = rng.choice(starts)
+    past = [turn for turn in exchange.turns[:start] if turn.role == "speaker"]
+    return exchange.turns[start:], tuple(_memory(turn, exchange.emotion) for turn in past[-MAX_MEMORIES + 1 :])
 
 
 def _memory(turn: Turn, emotion: str) -> Memory:
     return Memory(id="", text=turn.text, emotion=emotion)
 
 
-def _near(sem: Sem, asked: Sequence[Exchange], pool: Sequence[Exchange]) -> list[list[int]]:
-    """Return for each exchange the pool's places, those first whose last turn is nearest to its own."""
-    if not asked or not isinstance(sem, EmbeddingSem):
-        return [list(range(len(pool)))] * len(asked)
-    closeness = _vectors(sem, asked) @ _vectors(sem, pool).T
-    nearest: list[list[int]] = np.argsort(-closeness, axis=1)[:, : 2 * NEAREST].tolist()
+def _nearest(sem: Sem, rows: Sequence[Exchange], pool: Sequence[Exchange]) -> list[list[int]]:
+    """Return for each exchange indices of the pool, nearest last turn first."""
+    if not rows or not isinstance(sem, EmbeddingSem):
+        return [list(range(len(pool)))] * len(rows)
+    similarity = _vectors(sem, rows) @ _vectors(sem, pool).T
+    nearest: list[list[int]] = np.argsort(-similarity, axis=1)[:, : 2 * NEAREST].tolist()
     return nearest
 
 
 def _vectors(sem: EmbeddingSem, rows: Sequence[Exchange]) -> NDArray[np.float32]:
     texts = [row.turns[-1].text for row in rows]
-    parts = (sem.embed(texts[start : start + 256]) for start in range(0, len(texts), 256))
-    return np.array([vector for part in parts for vector in part], dtype=np.float32)
+    batches = (sem.embed(texts[start : start + 256]) for start in range(0, len(texts), 256))
+    return np.array([vector for batch in batches for vector in batch], dtype=np.float32)

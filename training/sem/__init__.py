@@ -1,1 +1,1 @@
-"""Training of SEMs: data, network, loop and export."""
+"""Training of SEMs: network, loss, runs, heads and export."""

@@ -1,4 +1,4 @@
-"""A larger trunk whose own cause head says what it makes of sentences that nobody marked."""
+"""Distillation of cause heads: a larger trunk's head labels sentences without annotations for a smaller one."""
 
 from __future__ import annotations
 
@@ -10,58 +10,59 @@ import torch
 from ...data.cause_annotations import MarkedDialogue, unmarked_situations
 from ...data.conversations import Conversation
 from ...sem.runtime.encoding import DialogueEncoder
-from .cause_training import SHIPPED, CauseRecipe, begin, fit, scores_of
+from .cause_training import SHIPPED, CauseRecipe, new_cause_head, score_words, train_cause_head
 from .emotion_network import EmotionNetwork
-from .heads.cause_features import Features, read_features
-from .heads.cause_head import CauseHead
+from .heads.cause_head import CauseFeatures, CauseHead, read_features
 
 SENTENCES = 6000
-"""How many unmarked situations are scored."""
+"""Number of unmarked situations that the teacher scores."""
 HEADS = 2
-"""Heads of the teacher, of different seeds, whose scores are averaged."""
+"""Number of the teacher's heads, with different seeds, whose scores are averaged."""
 
 
 @dataclass(frozen=True, slots=True)
 class CauseTeacher:
-    """Teach a pupil's cause head from a larger trunk's.
+    """Distil a student's cause head from a larger trunk's.
 
-    Its head learns from the marked rows, better than the pupil's would, and then scores the words of unmarked
-    situations, of which there are many more; the pupil's head learns these scores.
+    The teacher's head learns from the marked rows, better than the student's would, and then scores the words of
+    unmarked situations, of which there are many more; the student's head learns these scores.
     """
 
     rows: Sequence[MarkedDialogue]
     """Dialogues with marked words."""
-    marked: Sequence[Features]
-    """What the teacher's head reads of them."""
-    theirs: Sequence[Features]
-    """What it reads of the unmarked situations."""
-    ours: Sequence[Features]
-    """What the pupil's head reads of these, for the same words."""
+    marked_features: Sequence[CauseFeatures]
+    """The teacher's features of them."""
+    teacher_features: Sequence[CauseFeatures]
+    """The teacher's features of the unmarked situations."""
+    student_features: Sequence[CauseFeatures]
+    """The student's features of these, for the same words."""
     heads: tuple[CauseHead, ...]
-    """What the teacher's heads begin with."""
+    """The teacher's untrained heads."""
     recipe: CauseRecipe = SHIPPED
-    """How all of them are fitted."""
+    """The recipe of all heads."""
 
-    def teach(self, start: CauseHead, hidden: Collection[str] = (), seed: int = 0) -> CauseHead:
-        """Return a pupil's head that learned from the teacher.
+    def distil(self, start: CauseHead, hidden: Collection[str] = (), seed: int = 0) -> CauseHead:
+        """Return a student's head, trained on the teacher's scores.
 
         Args:
-            start: What it goes on from.
-            hidden: Conversations whose marked words nobody shall see.
-            seed: Of dropout and order.
+            start: The head to start from.
+            hidden: Conversations whose marked words are not used.
+            seed: Seed of dropout and order.
         """
-        seen = [one for row, one in zip(self.rows, self.marked, strict=True) if row.conv_id not in hidden]
-        heads = [fit(head, seen, self.recipe, seed + number) for number, head in enumerate(self.heads)]
-        soft = [
-            replace(ours, gold=torch.tensor([scores_of(head, theirs) for head in heads]).mean(0).softmax(0))
-            for theirs, ours in zip(self.theirs, self.ours, strict=True)
+        marked = [
+            example for row, example in zip(self.rows, self.marked_features, strict=True) if row.conv_id not in hidden
         ]
-        return fit(start, soft, self.recipe, seed)
+        heads = [train_cause_head(head, marked, self.recipe, seed + number) for number, head in enumerate(self.heads)]
+        examples = [
+            replace(student, targets=torch.tensor([score_words(head, teacher) for head in heads]).mean(0).softmax(0))
+            for teacher, student in zip(self.teacher_features, self.student_features, strict=True)
+        ]
+        return train_cause_head(start, examples, self.recipe, seed)
 
 
-def cause_teacher(
+def make_cause_teacher(
     teacher: tuple[DialogueEncoder, EmotionNetwork],
-    pupil: tuple[DialogueEncoder, EmotionNetwork],
+    student: tuple[DialogueEncoder, EmotionNetwork],
     rows: Sequence[MarkedDialogue],
     conversations: Sequence[Conversation],
     labels: Sequence[str],
@@ -69,28 +70,33 @@ def cause_teacher(
     recipe: CauseRecipe = SHIPPED,
     seed: int = 0,
 ) -> CauseTeacher:
-    """Read the marked dialogues and unmarked situations with both trunks, once.
+    """Return a teacher, with the features of marked dialogues and unmarked situations computed once by both trunks.
 
     Args:
         teacher: Encoder and finished network of the larger run.
-        pupil: Those of the run whose head is taught.
+        student: Those of the run whose head is trained.
         rows: Dialogues with marked words.
         conversations: Training conversations; those without a situation are left out.
         labels: Emotions in the order of both networks' logits.
-        recipe: How the heads are fitted.
-        seed: Of which situations are read, and of the teacher's heads.
+        recipe: The recipe of all heads.
+        seed: Seed of the selection of situations, and of the teacher's heads.
     """
     unmarked = unmarked_situations(conversations, SENTENCES, seed)
     encoder, network = teacher
     with torch.autocast(network.classifier.weight.device.type, dtype=torch.bfloat16):
-        marked, theirs = (read_features(network, encoder, held, labels) for held in (rows, unmarked))
-    ours = read_features(pupil[1], pupil[0], unmarked, labels)
-    same = [place for place, one in enumerate(theirs) if one.words and one.words == ours[place].words]
+        marked_features = read_features(network, encoder, rows, labels)
+        teacher_features = read_features(network, encoder, unmarked, labels)
+    student_features = read_features(student[1], student[0], unmarked, labels)
+    same_words = [
+        index
+        for index, (one, other) in enumerate(zip(teacher_features, student_features, strict=True))
+        if one.words and one.words == other.words
+    ]
     return CauseTeacher(
         rows=rows,
-        marked=marked,
-        theirs=[theirs[place] for place in same],
-        ours=[ours[place] for place in same],
-        heads=tuple(begin(network, encoder, len(labels), recipe, seed + number) for number in range(HEADS)),
+        marked_features=marked_features,
+        teacher_features=[teacher_features[index] for index in same_words],
+        student_features=[student_features[index] for index in same_words],
+        heads=tuple(new_cause_head(network, encoder, len(labels), recipe, seed + number) for number in range(HEADS)),
         recipe=recipe,
     )

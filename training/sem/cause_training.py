@@ -1,4 +1,4 @@
-"""Fit the cause head on a frozen trunk whose hidden states are computed once."""
+"""Training of the cause head on a frozen trunk whose hidden states are computed once."""
 
 from __future__ import annotations
 
@@ -16,46 +16,48 @@ from ...contract.text import word_spans
 from ...data.cause_annotations import MarkedDialogue, recall
 from ...sem.runtime.cause_ranking import rank
 from ...sem.runtime.encoding import DialogueEncoder
-from ..batching import batches
+from ..trainer import length_bucketed_batches
 from .emotion_network import EmotionNetwork
-from .heads.cause_features import Features, layers_of, read_features
-from .heads.cause_head import CauseHead, lexicon_of
+from .heads.cause_head import CauseFeatures, CauseHead, build_lexicon, read_features, select_layers
 
-CUTS = (1, 3, 5)
+CUTOFFS = (1, 3, 5)
+"""The k of recall@k."""
 
 
 @dataclass(frozen=True, slots=True)
 class CauseRecipe:
-    """How the cause head is fitted."""
+    """Shape and schedule of the cause head."""
 
     inner: int = 256
     """Hidden units."""
     dropout: float = 0.4
-    """Share of inputs and hidden units left out."""
+    """Dropout rate of inputs and hidden units."""
     passes: int = 5
     """Passes over the dialogues."""
     batch_size: int = 32
-    """Dialogues a step."""
+    """Dialogues per step."""
     learning_rate: float = 1e-3
     """Highest, after a warm-up of a tenth of the steps; falls to 0."""
     weight_decay: float = 0.05
-    """Of AdamW."""
+    """AdamW's weight decay."""
 
 
 SHIPPED = CauseRecipe()
-"""What the shipped SEM's cause head learns marked words with."""
+"""The recipe of the shipped SEM's cause head for marked words."""
 WEAK = CauseRecipe(passes=3)
-"""What it learns from labels alone with, before."""
+"""The recipe for weak supervision by labels alone, before that."""
 
 
-def begin(network: EmotionNetwork, encoder: DialogueEncoder, labels: int, recipe: CauseRecipe, seed: int) -> CauseHead:
-    """Return a head for a network that has learned nothing yet."""
+def new_cause_head(
+    network: EmotionNetwork, encoder: DialogueEncoder, labels: int, recipe: CauseRecipe, seed: int
+) -> CauseHead:
+    """Return an untrained head for a network."""
     torch.manual_seed(seed)
-    lexicon, layers = lexicon_of(encoder.tokenizer), layers_of(network.depth)
+    lexicon, layers = build_lexicon(encoder.tokenizer), select_layers(network.depth)
     return CauseHead(network.width, labels, lexicon, layers=layers, inner=recipe.inner, dropout=recipe.dropout)
 
 
-def fit_cause_head(
+def train_on_dialogues(
     network: EmotionNetwork,
     encoder: DialogueEncoder,
     rows: Sequence[MarkedDialogue],
@@ -65,22 +67,22 @@ def fit_cause_head(
     recipe: CauseRecipe = SHIPPED,
     seed: int = 0,
 ) -> CauseHead:
-    """Fit a cause head on all rows; the network itself stays as it is.
+    """Train a cause head on all rows; the network is not changed.
 
     Args:
-        network: Its trunk gives the hidden states.
-        encoder: From turns to token ids, with that trunk's tokenizer.
+        network: Its trunk computes the hidden states.
+        encoder: Turns to token ids, with that trunk's tokenizer.
         rows: Dialogues with marked words.
         labels: Emotions in the order of the network's logits.
-        start: What it goes on from; None begins anew.
+        start: The head to start from; None means an untrained one.
         recipe: Shape and schedule.
-        seed: Of beginnings, dropout and order.
+        seed: Seed of initial weights, dropout and order.
 
     Raises:
         SetupError: No row has a marked word to learn from.
     """
-    start = start or begin(network, encoder, len(labels), recipe, seed)
-    return fit(start, read_features(network, encoder, rows, labels), recipe, seed)
+    start = start or new_cause_head(network, encoder, len(labels), recipe, seed)
+    return train_cause_head(start, read_features(network, encoder, rows, labels), recipe, seed)
 
 
 def cross_validate(
@@ -95,37 +97,41 @@ def cross_validate(
     extra: Sequence[MarkedDialogue] = (),
     folds: int = 5,
 ) -> list[tuple[Cause, ...]]:
-    """Return the causes of each row as a head finds them that saw no row of its conversation.
+    """Return the causes of each row by a head that was trained without the rows of its conversation.
 
     Args:
-        network: Its trunk gives the hidden states.
-        encoder: From turns to token ids.
-        rows: Dialogues to measure on.
+        network: Its trunk computes the hidden states.
+        encoder: Turns to token ids.
+        rows: Dialogues to evaluate on.
         labels: Emotions in the order of the network's logits.
-        start: What each head goes on from: a head that has seen no row, or what makes one that has seen no row of
-            the conversations it is given. None begins anew.
+        start: The head to start from, trained on no row; or a function that returns one trained on no row of
+            the conversations it is given. None means an untrained head.
         recipe: Shape and schedule.
-        seed: Of the folds and of fitting.
-        extra: Dialogues that are learned from, too, and not measured on; for each fold without
-            those of its conversations.
+        seed: Seed of the folds and of training.
+        extra: Dialogues for training only; for each fold without those of its conversations.
         folds: Parts of the conversations.
 
     Raises:
         SetupError: There are fewer conversations than folds, or none with a marked word.
     """
-    part = fold_of([row.conv_id for row in rows], folds, seed)
+    fold_numbers = assign_folds([row.conv_id for row in rows], folds, seed)
     features = read_features(network, encoder, rows, labels)
-    more = read_features(network, encoder, extra, labels)
-    start = start or begin(network, encoder, len(labels), recipe, seed)
-    found: list[tuple[Cause, ...]] = [()] * len(rows)
+    extra_features = read_features(network, encoder, extra, labels)
+    start = start or new_cause_head(network, encoder, len(labels), recipe, seed)
+    causes: list[tuple[Cause, ...]] = [()] * len(rows)
     for fold in range(folds):
-        measured = [index for index, place in enumerate(part) if place == fold]
-        hidden = {rows[index].conv_id for index in measured}
-        seen = [one for row, one in zip((*rows, *extra), features + more, strict=True) if row.conv_id not in hidden]
-        head = fit(start if isinstance(start, CauseHead) else start(hidden), seen, recipe, seed)
-        for index in measured:
-            found[index] = _causes(head, rows[index], features[index])
-    return found
+        held_out = [index for index, number in enumerate(fold_numbers) if number == fold]
+        hidden = {rows[index].conv_id for index in held_out}
+        training = [
+            example
+            for row, example in zip((*rows, *extra), features + extra_features, strict=True)
+            if row.conv_id not in hidden
+        ]
+        initial = start if isinstance(start, CauseHead) else start(hidden)
+        head = train_cause_head(initial, training, recipe, seed)
+        for index in held_out:
+            causes[index] = _causes(head, rows[index], features[index])
+    return causes
 
 
 def find_causes(
@@ -135,27 +141,27 @@ def find_causes(
     rows: Sequence[MarkedDialogue],
     labels: Sequence[str],
 ) -> list[tuple[Cause, ...]]:
-    """Return the causes of each row as a head finds them."""
+    """Return the causes of each row by a head."""
     features = read_features(network, encoder, rows, labels)
-    return [_causes(head, row, one) for row, one in zip(rows, features, strict=True)]
+    return [_causes(head, row, example) for row, example in zip(rows, features, strict=True)]
 
 
-def _causes(head: CauseHead, row: MarkedDialogue, one: Features) -> tuple[Cause, ...]:
-    return rank(row.turns, one.words, scores_of(head, one), max(CUTS))
+def _causes(head: CauseHead, row: MarkedDialogue, example: CauseFeatures) -> tuple[Cause, ...]:
+    return rank(row.turns, example.words, score_words(head, example), max(CUTOFFS))
 
 
-def recalls(rows: Sequence[MarkedDialogue], found: Sequence[Sequence[Cause]]) -> dict[str, float]:
-    """Return recall@1, @3 and @5 of the marked words, per dialogue and averaged, as `hef evaluate causes` does."""
-    sums = dict.fromkeys((f"at{k}" for k in CUTS), 0.0)
-    for row, causes in zip(rows, found, strict=True):
+def mean_recall(rows: Sequence[MarkedDialogue], causes_per_row: Sequence[Sequence[Cause]]) -> dict[str, float]:
+    """Return recall@1, @3 and @5 of the marked words, averaged over dialogues as in `hef evaluate causes`."""
+    sums = dict.fromkeys((f"at{k}" for k in CUTOFFS), 0.0)
+    for row, causes in zip(rows, causes_per_row, strict=True):
         words = list(dict.fromkeys(c.text[a:b].lower() for c in causes for a, b in word_spans(c.text)))
-        for k in CUTS:
+        for k in CUTOFFS:
             sums[f"at{k}"] += recall(words[:k], row.marked) / len(rows)
     return sums
 
 
-def fold_of(conversations: Sequence[str], folds: int, seed: int = 0) -> list[int]:
-    """Return the fold of each row; rows of one conversation share it.
+def assign_folds(conversations: Sequence[str], folds: int, seed: int = 0) -> list[int]:
+    """Return the fold of each row; rows of one conversation are in the same fold.
 
     Raises:
         SetupError: There are fewer conversations than folds.
@@ -166,17 +172,17 @@ def fold_of(conversations: Sequence[str], folds: int, seed: int = 0) -> list[int
             f"{len(order)} conversations cannot be split into {folds} folds; give more rows or fewer folds"
         )
     random.Random(seed).shuffle(order)
-    place = {name: index % folds for index, name in enumerate(order)}
-    return [place[name] for name in conversations]
+    fold_by_name = {name: index % folds for index, name in enumerate(order)}
+    return [fold_by_name[name] for name in conversations]
 
 
-def fit(start: CauseHead, features: Sequence[Features], recipe: CauseRecipe, seed: int) -> CauseHead:
-    """Return a head that went on from another: listwise cross-entropy of its scores to what is a cause.
+def train_cause_head(start: CauseHead, features: Sequence[CauseFeatures], recipe: CauseRecipe, seed: int) -> CauseHead:
+    """Return a trained copy of a head; the loss is the listwise cross-entropy of word scores and targets.
 
     Raises:
-        SetupError: No row tells one word from another.
+        SetupError: In no row do the targets of the words differ.
     """
-    usable = [one for one in features if len(one.words) and one.gold.min() < one.gold.max()]
+    usable = [one for one in features if len(one.words) and one.targets.min() < one.targets.max()]
     if not usable:
         raise SetupError(f"none of {len(features)} rows has a marked word to learn from; give rows with marked words")
     torch.manual_seed(seed)
@@ -188,8 +194,8 @@ def fit(start: CauseHead, features: Sequence[Features], recipe: CauseRecipe, see
     )
     lengths = [len(one.ids) for one in usable]
     for number in range(recipe.passes):
-        for part in batches(lengths, recipe.batch_size, f"{seed}:{number}"):
-            loss = _loss(head, [usable[i] for i in part])
+        for batch in length_bucketed_batches(lengths, recipe.batch_size, f"{seed}:{number}"):
+            loss = _loss(head, [usable[i] for i in batch])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(head.parameters(), 1.0)
@@ -198,33 +204,33 @@ def fit(start: CauseHead, features: Sequence[Features], recipe: CauseRecipe, see
     return head.eval()
 
 
-def scores_of(head: CauseHead, one: Features) -> list[float]:
+def score_words(head: CauseHead, example: CauseFeatures) -> list[float]:
     """Return the score of each candidate word of one dialogue."""
-    if not one.words:
+    if not example.words:
         return []
     with torch.no_grad():
-        scores, _ = _word_scores(head, [one])
+        scores, _ = _batch_scores(head, [example])
     return [float(score) for score in scores]
 
 
-def _loss(head: CauseHead, part: Sequence[Features]) -> Tensor:
-    scores, row = _word_scores(head, part)
-    gold = torch.cat([one.gold / one.gold.sum() for one in part])
-    highest = scores.new_full((len(part),), -torch.inf).scatter_reduce(0, row, scores.detach(), "amax")
-    odds = scores.new_zeros(len(part)).scatter_add(0, row, (scores - highest[row]).exp())
-    return -(gold * (scores - highest[row] - odds.log()[row])).sum() / len(part)
+def _loss(head: CauseHead, batch: Sequence[CauseFeatures]) -> Tensor:
+    scores, row = _batch_scores(head, batch)
+    targets = torch.cat([one.targets / one.targets.sum() for one in batch])
+    highest = scores.new_full((len(batch),), -torch.inf).scatter_reduce(0, row, scores.detach(), "amax")
+    odds = scores.new_zeros(len(batch)).scatter_add(0, row, (scores - highest[row]).exp())
+    return -(targets * (scores - highest[row] - odds.log()[row])).sum() / len(batch)
 
 
-def _word_scores(head: CauseHead, part: Sequence[Features]) -> tuple[Tensor, Tensor]:
-    """Return the score of each word, that of its strongest token, and the row it is of, both [words]."""
-    counts = [len(one.words) for one in part]
-    row = torch.arange(len(part)).repeat_interleave(torch.tensor(counts))
-    shift = [sum(counts[:i]) for i in range(len(part))]
-    owner = torch.cat([one.owner + first for one, first in zip(part, shift, strict=True)])
-    tokens = head.of_joined(
-        torch.cat([one.joined for one in part]).float(),
-        torch.cat([one.said for one in part]),
-        torch.cat([one.ids for one in part]),
-        torch.cat([torch.full_like(one.ids, one.column) for one in part]),
+def _batch_scores(head: CauseHead, batch: Sequence[CauseFeatures]) -> tuple[Tensor, Tensor]:
+    """Return the score of each word, the highest of its tokens', and the row it belongs to, both [words]."""
+    counts = [len(one.words) for one in batch]
+    row = torch.arange(len(batch)).repeat_interleave(torch.tensor(counts))
+    offsets = [sum(counts[:i]) for i in range(len(batch))]
+    word = torch.cat([one.word_index + offset for one, offset in zip(batch, offsets, strict=True)])
+    tokens = head.score_tokens(
+        torch.cat([one.states for one in batch]).float(),
+        torch.cat([one.centred_logits for one in batch]),
+        torch.cat([one.ids for one in batch]),
+        torch.cat([torch.full_like(one.ids, one.label) for one in batch]),
     )
-    return tokens.new_full((len(row),), -torch.inf).scatter_reduce(0, owner, tokens, "amax"), row
+    return tokens.new_full((len(row),), -torch.inf).scatter_reduce(0, word, tokens, "amax"), row

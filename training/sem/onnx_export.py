@@ -1,4 +1,4 @@
-"""From a trained network to the folder that ships: ONNX, int8, calibrated, hashed."""
+"""Export of a finished run to a SEM folder: ONNX, int8, calibrated, with hashes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from ...contract import View, apply_view
 from ...contract.numerics import Indices
@@ -29,61 +30,90 @@ from ...sem.runtime.calibration import (
 from ...sem.runtime.manifest import Manifest, hash_of
 from ...sem.runtime.onnx_sem import OnnxSem
 from .cause_distillation import CauseTeacher
-from .emotion_training import Run
-from .heads.head_registry import cause_head, embedding_head
+from .emotion_network import EmotionNetwork
+from .emotion_training import SemRun
+from .heads.cause_head import CauseHead
+from .heads.embedding_head import EmbeddingHead
+from .heads.head_registry import get_cause_head, get_embedding_head
 from .quantisation import quantise
-from .sem_network import OUTPUTS, SemNetwork
 
-TYPICAL = 400
-"""Training dialogues that say how large activations become."""
+CALIBRATION_DIALOGUES = 400
+"""Number of training dialogues that activation ranges are measured on."""
 WINDOW = 256
-"""Tokens the shipped SEM reads at most."""
+"""Maximum number of tokens of the shipped SEM."""
 LICENCE = "that of its training data and of its backbone"
-"""What is said of weights whose maker named no licence."""
+"""Licence of an export without a stated one."""
+
+OUTPUTS = ("logits", "vector", "causes")
+"""Emotion logits [batch, labels], unit vectors [batch, width], cause scores [batch, tokens, labels]."""
+
+
+class SemNetwork(nn.Module):
+    """Emotion, sentence vector and cause scores in one pass, with the inputs and outputs of an `OnnxSem`.
+
+    Args:
+        emotion: The trained emotion network.
+        embedding: Its head for sentence vectors.
+        causes: Its head for cause scores.
+    """
+
+    def __init__(self, emotion: EmotionNetwork, embedding: EmbeddingHead, causes: CauseHead) -> None:
+        super().__init__()
+        self.emotion = emotion
+        self.embedding = embedding
+        self.causes = causes
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> tuple[Tensor, ...]:
+        """Return one tensor per output for a padded batch, each input of shape [batch, tokens]."""
+        outputs = self.emotion(input_ids, attention_mask, token_type_ids)
+        vector = self.embedding(outputs.layers, attention_mask)
+        return outputs.logits, vector, self.causes(outputs.layers, outputs.token_logits, input_ids)
 
 
 def export_sem(
-    run: Run,
+    run: SemRun,
     folder: Path,
     *,
     name: str | None = None,
     licence: str = LICENCE,
     marked: Sequence[MarkedDialogue] = (),
-    taught: CauseTeacher | None = None,
+    cause_teacher: CauseTeacher | None = None,
 ) -> OnnxSem:
     """Export a finished run and return the SEM read back from the folder.
 
-    The heads for sentence vectors and cause words are fitted on the finished trunk, all is
-    quantised to int8, then the calibration and the weights of second looks are fitted on the
+    The heads for sentence vectors and cause words are trained on the finished trunk, everything is
+    quantised to int8, then the calibration and the weights of the views of a re-query are fitted on the
     quantised network with the run's held-out training conversations (`hef train calibrate` fits the
     calibration on others).
 
     Args:
         run: The finished run.
-        folder: Where the SEM is written.
-        name: What it is called; None means the folder's name.
-        licence: Licence of the weights, and of the data where that binds them.
-        marked: Dialogues with marked cause words; without any, causes come from the labels alone.
-        taught: A larger run that teaches the cause head what it makes of unmarked dialogues.
+        folder: Folder to write.
+        name: Name of the SEM; None means the folder's name.
+        licence: Licence of the weights, and of the data if that binds them.
+        marked: Dialogues with marked cause words; without any, the cause head is trained on labels alone.
+        cause_teacher: A larger run that the cause head is distilled from on unmarked sentences.
 
     Raises:
         SetupError: The run has no `network.pt` yet.
     """
     network = run.finished()
-    whole = SemNetwork(network, embedding_head(run), cause_head(run, marked, taught))
+    sem_network = SemNetwork(network, get_embedding_head(run), get_cause_head(run, marked, cause_teacher))
     folder.mkdir(parents=True, exist_ok=True)
-    network.keep_positions(WINDOW)
+    network.truncate_positions(WINDOW)
     network.trunk.set_attn_implementation("eager")  # type: ignore[operator]
-    with tempfile.TemporaryDirectory() as scratch, _quiet():
-        plain = Path(scratch) / "plain.onnx"
-        _to_onnx(whole.cpu().eval(), plain)
-        typical = run.forward.encoder.batch([one.turns for one in islice(listener_turns(run.fitted), TYPICAL)])
-        quantise(plain, folder / "model.onnx", typical)
+    with tempfile.TemporaryDirectory() as scratch, _silence_exporters():
+        float32 = Path(scratch) / "float32.onnx"
+        _to_onnx(sem_network.cpu().eval(), float32)
+        dialogues = run.forward.encoder.batch(
+            [sample.turns for sample in islice(listener_turns(run.fitted), CALIBRATION_DIALOGUES)]
+        )
+        quantise(float32, folder / "model.onnx", dialogues)
     shutil.copyfile(Path(run.backbone) / "tokenizer.json", folder / "tokenizer.json")
     source = f"{run.recipe.backbone}, fine-tuned with `hef train sem`"
     if marked:
         source += f"; cause words from {len(marked):,} marked dialogues"
-    about = Manifest(
+    manifest = Manifest(
         name=name or folder.resolve().name,
         labels=run.taxonomy.labels,
         max_tokens=min(WINDOW, network.positions),
@@ -92,31 +122,34 @@ def export_sem(
         source=source,
         sha256={file: hash_of(folder / file) for file in ("model.onnx", "tokenizer.json")},
     )
-    about.write(folder)
+    manifest.write(folder)
     samples = list(listener_turns(run.held_out))
     logits = OnnxSem(folder, run.taxonomy).logits([sample.turns for sample in samples])
-    wanted = np.array([run.taxonomy.labels.index(sample.emotion) for sample in samples])
-    fitted = fit_calibration(logits, wanted)
+    labels = np.array([run.taxonomy.labels.index(sample.emotion) for sample in samples])
+    calibration = fit_calibration(logits, labels)
     update = {
-        "slopes": fitted.slopes,
-        "view_weights": _view_weights(OnnxSem(folder, run.taxonomy), fitted, samples, logits, wanted),
-        "prediction_sets": fit_prediction_sets(fitted.probabilities(logits), wanted, [len(s.turns) for s in samples]),
+        "slopes": calibration.slopes,
+        "view_weights": _view_weights(OnnxSem(folder, run.taxonomy), calibration, samples, logits, labels),
+        "prediction_sets": fit_prediction_sets(
+            calibration.probabilities(logits), labels, [len(s.turns) for s in samples]
+        ),
     }
-    about.model_copy(update=update).write(folder)
+    manifest.model_copy(update=update).write(folder)
     return OnnxSem(folder, run.taxonomy)
 
 
 def _view_weights(
-    sem: OnnxSem, fitted: Calibration, samples: Sequence[Sample], logits: NDArray[np.float32], wanted: Indices
+    sem: OnnxSem, calibration: Calibration, samples: Sequence[Sample], logits: NDArray[np.float32], labels: Indices
 ) -> dict[View, float]:
-    """Return how much each second view counts, fitted on the dialogues that it shows otherwise than the first."""
+    """Return the weight of each view of a re-query, fitted on the dialogues that the view changes."""
     weights: dict[View, float] = {}
     for view in SECOND_VIEWS:
-        shown = [apply_view(sample.turns, view) for sample in samples]
-        rows = [row for row, sample in enumerate(samples) if shown[row] != list(sample.turns)]
+        viewed = [apply_view(sample.turns, view) for sample in samples]
+        rows = [row for row, sample in enumerate(samples) if viewed[row] != list(sample.turns)]
         if rows:
-            again = fitted.probabilities(sem.logits([shown[row] for row in rows]))
-            weights[view] = fit_view_weight(fitted.probabilities(logits[rows]), again, wanted[rows])
+            first = calibration.probabilities(logits[rows])
+            second = calibration.probabilities(sem.logits([viewed[row] for row in rows]))
+            weights[view] = fit_view_weight(first, second, labels[rows])
     return weights
 
 
@@ -138,8 +171,8 @@ def _to_onnx(network: SemNetwork, path: Path) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporters' page of notes out of the log."""
+def _silence_exporters() -> Iterator[None]:
+    """Suppress the exporters' notes in the log."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""From an ONNX network in full precision to int8."""
+"""Quantisation of an ONNX network to int8, after SmoothQuant (Xiao et al., ICML 2023)."""
 
 from __future__ import annotations
 
@@ -13,56 +13,57 @@ from onnxruntime.quantization import CalibrationDataReader
 from ...sem.runtime.encoding import Encoded, pad
 
 SMOOTHQUANT_ALPHA = 0.75
-"""SmoothQuant's alpha: the share of the differences between features that moves from a matrix's input into the matrix.
+"""SmoothQuant's migration strength: how much of the scale differences moves from a matrix's input into the matrix.
 
-Chosen by measurement: docs/experiments/2026-11-24-quantisation.md, record 0005.
+Selected by measurement: docs/experiments/2026-11-24-quantisation.md, record 0005.
 """
-NARROW = 16
-"""Matrices that read fewer features stay as they are."""
-TINY = 1e-4
+MIN_INPUTS = 16
+"""Matrices with fewer input features are not quantised."""
+MIN_MAXIMUM = 1e-4
+"""Lower bound of a maximum, so that no scale is infinite."""
 
 
 class _CalibrationReader(CalibrationDataReader):  # type: ignore[misc]
-    """Hand out dialogues one by one."""
+    """Return dialogues one by one, as ONNX Runtime's calibration expects."""
 
     def __init__(self, dialogues: Sequence[Encoded]) -> None:
-        self._left: Iterator[Encoded] = iter(dialogues)
+        self._remaining: Iterator[Encoded] = iter(dialogues)
 
     def get_next(self) -> Any:
         """Return the inputs of the next dialogue, None after the last."""
-        one = next(self._left, None)
-        return None if one is None else pad([one])
+        dialogue = next(self._remaining, None)
+        return None if dialogue is None else pad([dialogue])
 
 
-def quantise(plain: Path, target: Path, typical: Sequence[Encoded]) -> None:
+def quantise(float32: Path, target: Path, dialogues: Sequence[Encoded]) -> None:
     """Write the int8 network: embeddings, and all matrices with a scale for each column.
 
-    What a matrix reads is quantised by ranges that typical dialogues reached, not by those of the batch at
-    hand: a dialogue reads the same alone and in a batch, and nothing is measured while it is read.
+    Activations are quantised statically, with ranges measured on calibration dialogues, not dynamically with those
+    of the current batch: a dialogue reads the same alone and in a batch, and nothing is measured at inference.
 
     Args:
-        plain: The network in full precision.
-        target: Where the int8 network is written.
-        typical: Dialogues like those that will be read.
+        float32: The network in full precision.
+        target: Path of the int8 network.
+        dialogues: Calibration dialogues, like those that will be read.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, quantize_static
     from onnxruntime.quantization.onnx_model import ONNXModel
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    prepared, gathered = plain.with_name("prepared.onnx"), plain.with_name("gathered.onnx")
-    quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
+    prepared, gathered = float32.with_name("prepared.onnx"), float32.with_name("gathered.onnx")
+    quant_pre_process(str(float32), str(prepared), skip_symbolic_shape=True)
     model = onnx.load(str(prepared))
     ONNXModel(model).replace_gemm_with_matmul()
     _join_projections(model.graph)
-    products = _products(model.graph)
-    _smooth_quant(model, products, typical)
+    products = _large_products(model.graph)
+    _smooth_quant(model, products, dialogues)
     onnx.save(model, str(prepared))
     quantize_dynamic(str(prepared), str(gathered), op_types_to_quantize=["Gather"], weight_type=QuantType.QInt8)
     quantize_static(
         str(gathered),
         str(target),
-        _CalibrationReader(typical),
+        _CalibrationReader(dialogues),
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=["MatMul"],
         nodes_to_quantize=[node.name for node in products],
@@ -73,75 +74,77 @@ def quantise(plain: Path, target: Path, typical: Sequence[Encoded]) -> None:
     )
 
 
-def _products(graph: Any) -> list[Any]:
-    """Return the products with a matrix of weights that is large enough to be worth int8."""
-    weights = {held.name: held for held in graph.initializer}
+def _large_products(graph: Any) -> list[Any]:
+    """Return the products with a weight matrix that is large enough for int8 to pay off."""
+    weights = {tensor.name: tensor for tensor in graph.initializer}
     return [
         node
         for node in graph.node
-        if node.op_type == "MatMul" and node.input[1] in weights and weights[node.input[1]].dims[0] >= NARROW
+        if node.op_type == "MatMul" and node.input[1] in weights and weights[node.input[1]].dims[0] >= MIN_INPUTS
     ]
 
 
-def _smooth_quant(model: Any, products: Sequence[Any], typical: Sequence[Encoded]) -> None:
-    """Divide what each matrix reads by how large it becomes, feature by feature, and multiply the matrix instead.
+def _smooth_quant(model: Any, products: Sequence[Any], dialogues: Sequence[Encoded]) -> None:
+    """Divide each matrix's input by a scale per feature, and multiply the matrix by it instead.
 
-    A few features of an encoder are many times larger than the others, and one range for all leaves these few
+    A few features of an encoder are many times larger than the others, and one range for all leaves the others few
     steps (SmoothQuant, Xiao et al., ICML 2023).
     """
     from onnx import helper, numpy_helper
 
-    weights = {held.name: held for held in model.graph.initializer}
-    reach = _activation_maxima(model, {node.input[0] for node in products}, typical)
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    maxima = _activation_maxima(model, {node.input[0] for node in products}, dialogues)
     for node in products:
-        held = weights[node.input[1]]
-        matrix, read = numpy_helper.to_array(held), np.maximum(reach[node.input[0]], TINY)
-        scale = read**SMOOTHQUANT_ALPHA / np.maximum(np.abs(matrix).max(axis=1), TINY) ** (1 - SMOOTHQUANT_ALPHA)
-        scale /= np.exp(np.log(scale).mean())
-        held.CopyFrom(numpy_helper.from_array((matrix * scale[:, None]).astype(np.float32), held.name))
-        model.graph.initializer.append(numpy_helper.from_array((1 / scale).astype(np.float32), f"{node.name}_evening"))
-        place, even = list(model.graph.node).index(node), f"{node.name}_even"
-        model.graph.node.insert(
-            place, helper.make_node("Mul", [node.input[0], f"{node.name}_evening"], [even], name=even)
+        weight = weights[node.input[1]]
+        matrix, maximum = numpy_helper.to_array(weight), np.maximum(maxima[node.input[0]], MIN_MAXIMUM)
+        scale = maximum**SMOOTHQUANT_ALPHA / np.maximum(np.abs(matrix).max(axis=1), MIN_MAXIMUM) ** (
+            1 - SMOOTHQUANT_ALPHA
         )
-        node.input[0] = even
+        scale /= np.exp(np.log(scale).mean())
+        weight.CopyFrom(numpy_helper.from_array((matrix * scale[:, None]).astype(np.float32), weight.name))
+        model.graph.initializer.append(numpy_helper.from_array((1 / scale).astype(np.float32), f"{node.name}_scale"))
+        index, smoothed = list(model.graph.node).index(node), f"{node.name}_smoothed"
+        model.graph.node.insert(
+            index, helper.make_node("Mul", [node.input[0], f"{node.name}_scale"], [smoothed], name=smoothed)
+        )
+        node.input[0] = smoothed
 
 
 def _activation_maxima(
-    model: Any, names: Collection[str], typical: Sequence[Encoded]
+    model: Any, names: Collection[str], dialogues: Sequence[Encoded]
 ) -> dict[str, NDArray[np.float32]]:
-    """Return for each of a graph's values the largest size of each feature over typical dialogues."""
+    """Return the maximum absolute value of each feature of a graph's values over calibration dialogues."""
     import onnx
     import onnxruntime as ort
 
-    shown, wanted = onnx.ModelProto(), sorted(names)
-    shown.CopyFrom(model)
-    known = {output.name for output in shown.graph.output}
-    shown.graph.output.extend(
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in wanted if name not in known
+    exposed, outputs = onnx.ModelProto(), sorted(names)
+    exposed.CopyFrom(model)
+    known = {output.name for output in exposed.graph.output}
+    exposed.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in outputs if name not in known
     )
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = ort.InferenceSession(shown.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    reach: dict[str, NDArray[np.float32]] = {}
-    for one in typical:
-        values: Any = session.run(wanted, pad([one]))
-        for name, value in zip(wanted, values, strict=True):
+    session = ort.InferenceSession(exposed.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    maxima: dict[str, NDArray[np.float32]] = {}
+    for dialogue in dialogues:
+        values: Any = session.run(outputs, pad([dialogue]))
+        for name, value in zip(outputs, values, strict=True):
             largest: NDArray[np.float32] = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0)
-            reach[name] = np.maximum(reach[name], largest) if name in reach else largest
-    return reach
+            maxima[name] = np.maximum(maxima[name], largest) if name in maxima else largest
+    return maxima
 
 
 def _join_projections(graph: Any) -> None:
-    """Join the matrices of query, key and value into one: a tenth faster, since what they read is quantised once."""
+    """Join the matrices of query, key and value into one: a tenth faster, since their input is quantised once."""
     from onnx import helper, numpy_helper
 
-    weights = {held.name: held for held in graph.initializer}
+    weights = {tensor.name: tensor for tensor in graph.initializer}
     readers: dict[str, list[Any]] = {}
     for node in graph.node:
         if node.op_type == "MatMul" and node.input[1] in weights:
             readers.setdefault(node.input[0], []).append(node)
-    for read, nodes in readers.items():
+    for value, nodes in readers.items():
         widths = [weights[node.input[1]].dims[-1] for node in nodes]
         if len(nodes) != 3 or len(set(widths)) > 1:
             continue
@@ -150,12 +153,12 @@ def _join_projections(graph: Any) -> None:
         sizes = np.array(widths, dtype=np.int64)
         graph.initializer.append(numpy_helper.from_array(joined, f"{name}_weight"))
         graph.initializer.append(numpy_helper.from_array(sizes, f"{name}_sizes"))
-        place = min(list(graph.node).index(node) for node in nodes)
+        index = min(list(graph.node).index(node) for node in nodes)
         outputs = [node.output[0] for node in nodes]
         for node in nodes:
             graph.node.remove(node)
             graph.initializer.remove(weights[node.input[1]])
-        graph.node.insert(place, helper.make_node("MatMul", [read, f"{name}_weight"], [name], name=name))
+        graph.node.insert(index, helper.make_node("MatMul", [value, f"{name}_weight"], [name], name=name))
         graph.node.insert(
-            place + 1, helper.make_node("Split", [name, f"{name}_sizes"], outputs, axis=-1, name=f"{name}_split")
+            index + 1, helper.make_node("Split", [name, f"{name}_sizes"], outputs, axis=-1, name=f"{name}_split")
         )

@@ -1,4 +1,4 @@
-"""The heads of a finished run, fitted on its trunk, each once a run folder where it needs no further data."""
+"""The heads of a finished run: trained on its frozen trunk, and cached in the run's folder."""
 
 from __future__ import annotations
 
@@ -9,63 +9,63 @@ import torch
 
 from ....data.cause_annotations import MarkedDialogue
 from ...soft_labels import load_finished
-from ..cause_distillation import CauseTeacher, cause_teacher
-from ..cause_training import SHIPPED, WEAK, begin, fit, fit_cause_head
-from ..emotion_training import Run
-from ..occlusion import occluded
+from ..cause_distillation import CauseTeacher, make_cause_teacher
+from ..cause_training import SHIPPED, WEAK, new_cause_head, train_cause_head, train_on_dialogues
+from ..emotion_training import SemRun
+from ..occlusion import occlusion_examples
 from .cause_head import CauseHead
-from .embedding_head import EmbeddingHead, fit_embedding_head
+from .embedding_head import EmbeddingHead, train_embedding_head
 
 
-def embedding_head(run: Run) -> EmbeddingHead:
-    """Return the head for sentence vectors."""
+def get_embedding_head(run: SemRun) -> EmbeddingHead:
+    """Return the head for sentence vectors, from `embedding.pt` if the folder has it."""
     network, path = run.finished(), run.folder / "embedding.pt"
     if path.exists():
         head = EmbeddingHead(network.width, network.depth + 1)
         head.load_state_dict(torch.load(path))
         return head.eval()
-    head = fit_embedding_head(network, run.forward, run.fitted, seed=run.recipe.seed)
+    head = train_embedding_head(network, run.forward, run.fitted, seed=run.recipe.seed)
     torch.save(head.state_dict(), path)
     return head
 
 
-def weak_cause_head(run: Run) -> CauseHead:
-    """Return the cause head that has seen sentence labels alone."""
+def get_weak_cause_head(run: SemRun) -> CauseHead:
+    """Return the cause head trained on sentence labels alone, from `causes.pt` if the folder has it."""
     network, path, seed = run.finished(), run.folder / "causes.pt", run.recipe.seed
-    head = begin(network, run.forward.encoder, len(run.taxonomy.labels), SHIPPED, seed)
+    head = new_cause_head(network, run.forward.encoder, len(run.taxonomy.labels), SHIPPED, seed)
     if path.exists():
         head.load_state_dict(torch.load(path))
         return head.eval()
-    head = fit(head, occluded(network, run.forward, run.fitted, run.taxonomy, seed=seed), WEAK, seed)
+    examples = occlusion_examples(network, run.forward, run.fitted, run.taxonomy, seed=seed)
+    head = train_cause_head(head, examples, WEAK, seed)
     torch.save(head.state_dict(), path)
     return head
 
 
-def cause_head(run: Run, marked: Sequence[MarkedDialogue], taught: CauseTeacher | None = None) -> CauseHead:
-    """Return the cause head that goes on from the weak one with marked words, where there are any.
+def get_cause_head(run: SemRun, marked: Sequence[MarkedDialogue], teacher: CauseTeacher | None = None) -> CauseHead:
+    """Return the cause head trained on marked words after weak supervision; the weak head without marked words.
 
     Args:
         run: The finished run.
         marked: Dialogues with marked words.
-        taught: A larger run, whose head learns them first and teaches this one.
+        teacher: A larger run, whose head learns them first and labels further sentences.
     """
-    start = weak_cause_head(run)
+    start = get_weak_cause_head(run)
     if not marked:
         return start
-    if taught:
-        start = taught.teach(start, seed=run.recipe.seed)
-    return fit_cause_head(
+    if teacher:
+        start = teacher.distil(start, seed=run.recipe.seed)
+    return train_on_dialogues(
         run.finished(), run.forward.encoder, marked, run.taxonomy.labels, start=start, seed=run.recipe.seed
     )
 
 
-def cause_teacher_of(run: Run, marked: Sequence[MarkedDialogue], teacher: Path) -> CauseTeacher:
-    """Return what a finished larger run can teach a run's cause head.
+def load_cause_teacher(run: SemRun, marked: Sequence[MarkedDialogue], folder: Path) -> CauseTeacher:
+    """Load a finished larger run as the teacher of a run's cause head.
 
     Raises:
         SetupError: The folder holds no finished run.
     """
-    forward, network = load_finished(teacher, run.taxonomy)
-    pupil = (run.forward.encoder, run.finished())
-    known = (forward.encoder, network)
-    return cause_teacher(known, pupil, marked, run.fitted, run.taxonomy.labels, seed=run.recipe.seed)
+    forward, network = load_finished(folder, run.taxonomy)
+    teacher, student = (forward.encoder, network), (run.forward.encoder, run.finished())
+    return make_cause_teacher(teacher, student, marked, run.fitted, run.taxonomy.labels, seed=run.recipe.seed)
