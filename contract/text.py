@@ -1,13 +1,21 @@
-"""Words of a raw text with their character offsets, and which of them carry content."""
+"""Words and clauses of a text, with character offsets, and the function words of English."""
 
 from __future__ import annotations
 
 import re
 
+MAX_CLAUSES = 12
+"""Maximum number of clauses of a text; neighbours of a longer one are joined."""
+PARTICLES = frozenset("apart away down off out up".split())
+"""Words that form one phrase with the verb before them: "passed away", "broke up"."""
+
 _LETTERS = r"(?:[^\W_][\u0300-\u036f]*)+"  # a letter may come with combining accents
 _WORD = re.compile(rf"{_LETTERS}(?:['’\-]{_LETTERS})*|[\U0001F300-\U0001FAFF\u2600-\u27BF]")
+_BARE_WORD = re.compile(r"[^\W_]+")
+_TOKEN = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*|[^\w\s]")
+_CLAUSE_BOUNDARY = re.compile(r"[.,;:!?…]+\s+|\s+[–—]\s+|\s(?:and|but|because)\s")
 
-_BARE_WORDS = frozenset(
+_STOP_WORDS = frozenset(
     """
     a about after also always am an and any are aren't as at be became because been before being but
     by came can can't cannot could couldn't did didn't do does doesn't doing don't during each
@@ -29,10 +37,6 @@ _LIGHT_WORDS = frozenset(
     made make makes many myself no not off one something take thing things took use used well went without
     """.split()
 )
-PARTICLES = frozenset("apart away down off out up".split())
-"""Words that make one phrase with the verb before them: "passed away", "broke up"."""
-
-
 _VERB_FORMS = frozenset(
     """
     blew break broke broken cut fallen fell gave grew grown held hung kept knock left let lock pass put ran run set
@@ -46,22 +50,48 @@ def word_spans(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in _WORD.finditer(text)]
 
 
-def is_content_word(word: str) -> bool:
-    """Say whether a word means something by itself: not a function word such as "the", "I" or "got"."""
-    return may_be_cause(word) and normalise_word(word) not in _LIGHT_WORDS
+def words(text: str) -> list[str]:
+    """Return the words and emoji of a text, in lower case and with straight apostrophes."""
+    return [normalise_word(text[start:end]) for start, end in word_spans(text)]
 
 
-def may_be_cause(word: str) -> bool:
-    """Say whether a word can be a cause beside others: "not", "myself" and "got" can, "the" and "I" cannot."""
-    return normalise_word(word) not in _BARE_WORDS
+def matching_words(text: str) -> list[str]:
+    """Return the words of a text for matching: case-folded, without apostrophes and emoji, split at hyphens.
+
+    "don't", "don’t" and "dont" match, and so do "step-mother" and "step mother".
+    """
+    return _BARE_WORD.findall(text.casefold().replace("'", "").replace("’", ""))
 
 
-def is_verb_form(word: str) -> bool:
-    """Say whether a word looks like a verb that may take a particle: "passed", "broke"."""
-    plain = normalise_word(word)
-    return plain in _VERB_FORMS or (len(plain) > 4 and plain.endswith("ed"))
+def words_and_punctuation(text: str) -> list[str]:
+    """Return the words and punctuation marks of a text, in lower case: the tokens that n-gram metrics count."""
+    return _TOKEN.findall(text.lower())
 
 
 def normalise_word(word: str) -> str:
     """Return a word in lower case, with straight apostrophes."""
     return word.lower().replace("’", "'")
+
+
+def split_clauses(text: str) -> list[str]:
+    """Return the clauses of a text that has several, each of two words or more; empty if it has not."""
+    clauses = [clause for clause in map(str.strip, _CLAUSE_BOUNDARY.split(text)) if len(clause.split()) > 1]
+    size = -(-len(clauses) // MAX_CLAUSES)
+    joined = [", ".join(clauses[start : start + size]) for start in range(0, len(clauses), size or 1)]
+    return joined if len(joined) > 1 else []
+
+
+def is_content_word(word: str) -> bool:
+    """Return whether a word has a meaning of its own: not a function word such as "the", "I" or "got"."""
+    return may_be_cause(word) and normalise_word(word) not in _LIGHT_WORDS
+
+
+def may_be_cause(word: str) -> bool:
+    """Return whether a word may be part of a cause: "not", "myself" and "got" may, "the" and "I" may not."""
+    return normalise_word(word) not in _STOP_WORDS
+
+
+def is_verb_form(word: str) -> bool:
+    """Return whether a word looks like a verb that may take a particle: "passed", "broke"."""
+    normalised = normalise_word(word)
+    return normalised in _VERB_FORMS or (len(normalised) > 4 and normalised.endswith("ed"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..contract import Memory
-from .text_units import words
+from ..contract.text import matching_words
 
 _SAME = 0.9
 """Share of common words from which on two turns say the same."""
@@ -46,5 +46,5 @@ def same(one: str, other: str) -> bool:
 
 
 def _content_words(text: str) -> frozenset[str]:
-    said = frozenset(words(text))
+    said = frozenset(matching_words(text))
     return said - _STOP_WORDS or said

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..contract import Memory, RecallWeights
-from .text_units import words
+from ..contract.text import matching_words
 
 _DAY = 86_400.0
 _TELLING = 30
@@ -57,9 +57,9 @@ def shared_words(query: str, texts: Sequence[str]) -> list[float]:
     A word counts by its inverse document frequency among these texts (as in BM25, Robertson and Zaragoza 2009,
     equation 3.3, kept above zero), so that a name that was said once weighs more than "the".
     """
-    held = [frozenset(words(text)) for text in texts]
+    held = [frozenset(matching_words(text)) for text in texts]
     rarity: dict[str, float] = {}
-    for word in dict.fromkeys(words(query)):
+    for word in dict.fromkeys(matching_words(query)):
         count = sum(word in found for found in held)
         rarity[word] = math.log(1 + (len(texts) - count + 0.5) / (count + 0.5))
     whole = sum(rarity.values())
@@ -71,7 +71,7 @@ def _score(candidate: Candidate, share: float, weights: RecallWeights, now: floa
     figures = {
         "similarity": max(0.0, candidate.meaning or 0.0),
         "lexical": share,
-        "length": min(1.0, math.log1p(len(set(words(memory.text)))) / math.log1p(_TELLING)),
+        "length": min(1.0, math.log1p(len(set(matching_words(memory.text)))) / math.log1p(_TELLING)),
         "recency": 0.5 ** (max(0.0, now - memory.time) / (weights.half_life_days * _DAY)),
         "emotion": memory.probability or 0.0,
     }

@@ -12,7 +12,7 @@ from langgraph.store.base import Item
 from pydantic import ValidationError
 
 from ..contract import Memory
-from .text_units import clauses
+from ..contract.text import split_clauses
 
 INDEXED = ["text", "clauses[*]"]
 """What is embedded: the person's words, as a whole and clause by clause; never the reply."""
@@ -32,7 +32,7 @@ def turn_id(thread: str, turn: str) -> str:
 def value_of(user_id: str, memory: Memory) -> dict[str, Any]:
     """Return what is stored of a turn."""
     held = memory.model_dump(mode="json", exclude={"score"})
-    return {**held, "clauses": clauses(memory.text), "user_id": user_id}
+    return {**held, "clauses": split_clauses(memory.text), "user_id": user_id}
 
 
 def memories_of(items: Iterable[Item]) -> list[Memory]:

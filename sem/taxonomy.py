@@ -1,4 +1,4 @@
-"""Emotion taxonomies: the labels a SEM chooses from, as data."""
+"""Emotion taxonomies: the sets of labels that SEMs predict, as data."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ..contract import SetupError
 
 DATA = Path(__file__).parent / "taxonomies"
-"""Where the taxonomies, label maps and word lists that come with HEF stand."""
+"""Folder of the taxonomies, label maps and lexicons that come with HEF."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taxonomy:
-    """A closed set of emotion categories and what is known about them.
+    """A closed set of emotion categories, with synonyms, neighbours and groups.
 
     Raises:
-        SetupError: There are fewer than two distinct labels, a field mentions another label, or the
-            groups do not hold each label exactly once.
+        SetupError: There are fewer than two distinct labels, a field mentions an unknown label, or the
+            groups do not contain each label exactly once.
     """
 
     name: str
@@ -29,20 +29,20 @@ class Taxonomy:
     labels: tuple[str, ...]
     """The categories in the order of every distribution over them."""
     neighbours: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """For a label the labels it is most easily confused with, closest first."""
+    """For each label the labels it is most often confused with, closest first."""
     synonyms: Mapping[str, str] = field(default_factory=dict)
     """Everyday words that mean a label, for reading free text: `scared` -> `afraid`."""
     descriptions: Mapping[str, str] = field(default_factory=dict)
-    """For a label one line that says what it means."""
+    """For each label its meaning in one line."""
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Coarse groups, for example `fear`; where there are any, each label stands in exactly one."""
+    """Coarse groups, for example `fear`; if there are any, each label is in exactly one."""
 
     def __post_init__(self) -> None:
         if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
             raise SetupError(f"taxonomy {self.name!r} needs at least two distinct labels in `labels`")
         if not all(label.strip() for label in self.labels):
             raise SetupError(f"taxonomy {self.name!r} has a blank label in `labels`")
-        for mentions, labels in self._mentioned().items():
+        for mentions, labels in self._mentioned_labels().items():
             if stray := sorted(set(labels) - set(self.labels)):
                 raise SetupError(f"taxonomy {self.name!r} mentions in `{mentions}` labels it does not have: {stray}")
         grouped = [label for group in self.groups.values() for label in group]
@@ -54,25 +54,25 @@ class Taxonomy:
 
     @classmethod
     def from_file(cls, path: Path | str) -> Taxonomy:
-        """Read a taxonomy from a JSON file with the fields of this class; `name` and `labels` are needed.
+        """Load a taxonomy from a JSON file with the fields of this class; `name` and `labels` are required.
 
         Raises:
-            SetupError: The file cannot be read, or a field is wrong; the message names both.
+            SetupError: The file cannot be read, or a field is invalid; the message names both.
         """
-        place = Path(path).expanduser()
+        file = Path(path).expanduser()
         try:
-            form = _Form.model_validate(json.loads(place.read_text(encoding="utf-8")))
-            return cls(**dict(form))
+            fields = _TaxonomyFile.model_validate(json.loads(file.read_text(encoding="utf-8")))
+            return cls(**dict(fields))
         except OSError as error:
-            raise SetupError(f"no taxonomy can be read from {place}: {error.strerror or error}") from error
+            raise SetupError(f"no taxonomy can be read from {file}: {error.strerror or error}") from error
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the whole file"
-            raise SetupError(f"{place} is not a taxonomy: `{where}`: {first['msg']}") from error
+            where = ".".join(map(str, first["loc"])) or "the file"
+            raise SetupError(f"{file} is not a taxonomy: `{where}`: {first['msg']}") from error
         except SetupError as error:
-            raise SetupError(f"{place} is not a taxonomy: {error}") from error
+            raise SetupError(f"{file} is not a taxonomy: {error}") from error
         except ValueError as error:
-            raise SetupError(f"{place} is not JSON: {error}") from error
+            raise SetupError(f"{file} is not JSON: {error}") from error
 
     def to_file(self, path: Path | str) -> None:
         """Write the taxonomy where `from_file` can read it.
@@ -80,17 +80,17 @@ class Taxonomy:
         Raises:
             SetupError: The file cannot be written.
         """
-        place = Path(path).expanduser()
+        file = Path(path).expanduser()
         try:
-            place.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+            file.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         except OSError as error:
-            raise SetupError(f"the taxonomy cannot be written to {place}: {error.strerror or error}") from error
+            raise SetupError(f"the taxonomy cannot be written to {file}: {error.strerror or error}") from error
 
-    def group_of(self, label: str) -> str | None:
-        """Return the coarse group of a label, None where there are no groups."""
+    def get_group(self, label: str) -> str | None:
+        """Return the coarse group of a label, None if there are no groups."""
         return next((name for name, group in self.groups.items() if label in group), None)
 
-    def _mentioned(self) -> dict[str, Iterable[str]]:
+    def _mentioned_labels(self) -> dict[str, Iterable[str]]:
         """Return for each field the labels that it mentions."""
         return {
             "neighbours": {*self.neighbours, *(label for near in self.neighbours.values() for label in near)},
@@ -100,8 +100,8 @@ class Taxonomy:
         }
 
 
-class _Form(BaseModel):
-    """What a taxonomy's file may hold."""
+class _TaxonomyFile(BaseModel):
+    """The contents of a taxonomy's file."""
 
     model_config = ConfigDict(extra="forbid")
 

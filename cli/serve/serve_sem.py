@@ -37,7 +37,7 @@ def serve_sem(
     sem = load_settings(models).sem
     from ...sem.ray.cluster import Cluster
 
-    Cluster(ray).join()
+    Cluster(ray).connect()
     from ...sem.ray.service import ServiceOptions, start_service, stop_service
 
     options = ServiceOptions(sem=sem, replicas=replicas, cpus=ray_cpus, batch_size=batch_size, wait_ms=wait_ms)

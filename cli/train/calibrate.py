@@ -59,7 +59,7 @@ def calibrate(
     from ...sem import OnnxSem
     from ...sem.runtime.manifest import Manifest
 
-    sem, manifest = OnnxSem(folder), Manifest.of(folder)
+    sem, manifest = OnnxSem(folder), Manifest.load(folder)
     labels = manifest.labels
     samples, skipped = read_samples(data, labels)
     report_skipped_rows(skipped)

@@ -10,13 +10,14 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...contract import Turn
+from ...contract.text import words
 from ...sem import Sem
 from ..memory.retrieval import embedding_function
 from ..metrics import DIFFERENCE, Array, Estimate, mean_estimate, ratio_estimate
 from .bleu import bleu_estimate
 from .replier import Reply
 from .reply_samples import ReplySample
-from .reply_text import distinct, sentences, speaks_as_ai, speaks_as_person, uptake, words
+from .reply_text import distinct, sentences, speaks_as_ai, speaks_as_person, uptake
 
 _ANY = (-inf, inf)
 _UNBOUNDED = ("emotion_lift", "words", "sentences", "similarity")

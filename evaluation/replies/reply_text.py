@@ -9,9 +9,8 @@ from itertools import pairwise
 from typing import Any
 
 from ...contract import Dialogue, SetupError
-from ...contract.text import is_content_word, word_spans
+from ...contract.text import is_content_word, word_spans, words, words_and_punctuation
 
-_TOKEN = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*|[^\w\s]")
 _END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)")
 _TITLE = re.compile(r"\b(?:mr|mrs|ms|dr|st|jr|sr|prof|vs|etc|e\.g|i\.e|[a-z](?=\.[a-z]))$", re.IGNORECASE)
 _AS_AI = re.compile(
@@ -32,16 +31,6 @@ _LISTENING = frozenset(
 """What follows "I" where a listener speaks of the person: "I am sorry", "I hope", "I can imagine"."""
 
 
-def tokens(text: str) -> list[str]:
-    """Return the words and punctuation marks of a text, in lower case."""
-    return _TOKEN.findall(text.lower())
-
-
-def words(text: str) -> list[str]:
-    """Return the words of a text, in lower case and with straight apostrophes."""
-    return [text[start:end].lower().replace("’", "'") for start, end in word_spans(text)]
-
-
 def sentences(text: str) -> list[str]:
     """Return the sentences of a text: each ends with `.`, `!`, `?` or `…` before a blank, or where the text ends.
 
@@ -58,7 +47,7 @@ def distinct(texts: Iterable[str], size: int) -> float:
     Corpus level, words and punctuation in lower case, as the field's tables count it after Li et al.
     (NAACL 2016). It falls with more and longer texts: compare it on the same samples alone.
     """
-    grams = [gram for text in texts for gram in _grams(tokens(text), size)]
+    grams = [gram for text in texts for gram in _grams(words_and_punctuation(text), size)]
     return len(set(grams)) / len(grams) if grams else 0.0
 
 

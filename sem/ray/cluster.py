@@ -1,4 +1,4 @@
-"""The Ray cluster that reads a corpus or holds a service."""
+"""Connection to the Ray cluster that reads a corpus or runs a service."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from ...contract import SetupError
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Where SEMs run side by side.
+    """A Ray cluster with several SEMs in parallel.
 
     Args:
-        address: `local` starts Ray on this machine, for as long as this process lives; `auto` or an address joins one
-            that runs, whose machines must have HEF installed. Either way Ray's own processes listen on every
-            interface, and ask for a token: keep them behind a firewall.
-        actors: How many SEMs run at once; None means as many as there are processors for.
-        cpus: Processors of each.
+        address: `local` starts Ray on this machine for the lifetime of this process; `auto` or an address connects to
+            a running cluster, whose machines must have HEF installed. Either way Ray's own processes listen on every
+            interface, and require a token: keep them behind a firewall.
+        actors: Number of SEMs in parallel; None means as many as there are processors for.
+        cpus: Processors per SEM.
     """
 
     address: str = "local"
     actors: int | None = None
     cpus: float = 1.0
 
-    def join(self) -> Any:
-        """Return Ray, connected; a connection that this process has is kept.
+    def connect(self) -> Any:
+        """Connect to the cluster and return Ray; an existing connection of this process is reused.
 
         Raises:
-            SetupError: Ray is not installed, or there is no cluster at the address.
+            SetupError: Ray is not installed, or no cluster can be reached at the address.
         """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             import ray
         except ImportError as error:
-            raise SetupError("a cluster is run with Ray: install it with `pip install 'hef[ray]'`") from error
+            raise SetupError("a cluster needs Ray: install it with `pip install 'hef[ray]'`") from error
         if not ray.is_initialized():
-            own: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+            local_options: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
             try:
                 ray.init(
                     address=self.address,
                     log_to_driver=False,
                     logging_level=logging.ERROR,
-                    **(own if self.address == "local" else {}),
+                    **(local_options if self.address == "local" else {}),
                 )
-            except Exception as error:  # Ray raises bare ones where it does not start
-                raise SetupError(f"no Ray cluster can be joined at {self.address!r}: {error}") from error
+            except Exception as error:  # Ray raises bare exceptions when it cannot start
+                raise SetupError(f"no Ray cluster can be reached at {self.address!r}: {error}") from error
         return ray
 
     def size(self, ray: Any) -> int:
-        """Return how many SEMs run at once."""
+        """Return the number of SEMs in parallel."""
         return self.actors or max(1, int(ray.cluster_resources().get("CPU", 1) / self.cpus))

@@ -1,4 +1,4 @@
-"""The manifest of a SEM folder: what is in it, and the hashes that prove it whole."""
+"""The manifest of a SEM folder: its contents, calibration and file hashes."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ _REINSTALL = "reinstall hef, or export a SEM with `hef train sem --export`"
 
 
 class CalibratedOn(BaseModel):
-    """What a calibration was fitted on; figures on the same rows flatter it."""
+    """The data that a calibration was fitted on; metrics on the same data are optimistic."""
 
     model_config = ConfigDict(frozen=True)
 
     file: str = Field(description="Name of the file of conversations")
-    turns: int = Field(ge=1, description="How many listener turns of it")
-    date: str = Field(description="When, as YYYY-MM-DD")
+    turns: int = Field(ge=1, description="Number of its listener turns")
+    date: str = Field(description="Date as YYYY-MM-DD")
 
 
 class Manifest(BaseModel):
-    """What stands in `sem.json`."""
+    """The contents of `sem.json`."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     name: str
     labels: tuple[str, ...]
     slopes: tuple[Annotated[float, Field(gt=0)], ...] = Field(
-        default=(1.0,), min_length=1, description="How log-probabilities are bent, nat by nat; see `Calibration`"
+        default=(1.0,), min_length=1, description="Slopes of the calibration, one per nat; see `Calibration`"
     )
     view_weights: dict[View, Annotated[float, Field(ge=0, le=1)]] = Field(
-        default_factory=dict, description="How much a second look counts beside the first, by what it sees"
+        default_factory=dict, description="Weight of a re-query's reading relative to the first, by view"
     )
     prediction_sets: PredictionSets | None = Field(default=None, description="Thresholds of prediction sets")
     calibrated_on: CalibratedOn | None = Field(
-        default=None, description="What slopes and sets were fitted on, where `hef train calibrate` did"
+        default=None, description="Data that slopes and sets were fitted on by `hef train calibrate`"
     )
-    max_tokens: int = Field(ge=8, description="The window, special tokens included")
+    max_tokens: int = Field(ge=8, description="The window, with special tokens")
     dimensions: int = Field(ge=1, description="Width of the sentence vectors")
     licence: str
     source: str
@@ -57,11 +57,11 @@ class Manifest(BaseModel):
     sha256: dict[str, str] = Field(description="File name -> hash of its bytes")
 
     @classmethod
-    def of(cls, folder: Path) -> Manifest:
-        """Read the manifest of a folder.
+    def load(cls, folder: Path) -> Manifest:
+        """Load the manifest of a folder.
 
         Raises:
-            SetupError: There is none, or it is not one.
+            SetupError: It is missing or invalid.
         """
         path = folder / FILE
         try:
@@ -77,12 +77,12 @@ class Manifest(BaseModel):
 
     @property
     def calibration(self) -> Calibration:
-        """What stands between the network's logits and its probabilities."""
+        """Return the map from the network's logits to probabilities."""
         return Calibration(self.slopes)
 
     @property
     def taxonomy(self) -> Taxonomy:
-        """The labels as a taxonomy, the described one where they are EmpatheticDialogues'."""
+        """Return the labels as a taxonomy: EmpatheticDialogues' with descriptions if the labels are its own."""
         if set(self.labels) == set(EMPATHETIC_DIALOGUES.labels):
             return EMPATHETIC_DIALOGUES
         return Taxonomy(self.name, self.labels)
@@ -95,14 +95,14 @@ class Manifest(BaseModel):
         """
         for name, expected in self.sha256.items():
             try:
-                actual = hash_of(folder / name)
+                actual = sha256_digest(folder / name)
             except OSError as error:
                 raise SetupError(f"the SEM's file {folder / name} cannot be read: {_REINSTALL}") from error
             if actual != expected:
                 raise SetupError(f"the SEM's file {folder / name} is damaged, its hash differs: {_REINSTALL}")
 
 
-def hash_of(path: Path) -> str:
+def sha256_digest(path: Path) -> str:
     """Return the SHA-256 of a file's bytes in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""An ONNX network and its tokenizer: dialogues in, arrays out, in batches of similar length."""
+"""Inference with an ONNX network and its tokenizer, in batches of similar length."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ...contract import Dialogue
 from .encoding import DialogueEncoder, Encoded, pad
 
 Array = NDArray[np.float32]
-SLOWER = ["SkipLayerNormFusion"]
-"""Optimisers of ONNX Runtime that cost more than they gain: the fused kernel takes five times as long on a CPU."""
+DISABLED_OPTIMIZERS = ["SkipLayerNormFusion"]
+"""Optimisers of ONNX Runtime that slow inference down: the fused kernel takes five times as long on a CPU."""
 
 
-class OnnxNetwork:
-    """Run a network of a SEM folder on the CPU.
+class OnnxRunner:
+    """Run the network of a SEM folder on the CPU.
 
     Args:
-        folder: Holds `model.onnx` and `tokenizer.json`.
-        max_tokens: The window, special tokens included.
-        threads: Threads of ONNX Runtime; 0 leaves the choice to it.
-        batch_size: Dialogues a pass.
+        folder: Contains `model.onnx` and `tokenizer.json`.
+        max_tokens: The window, with special tokens.
+        threads: Threads of ONNX Runtime; 0 means its default.
+        batch_size: Dialogues per forward pass.
     """
 
     def __init__(self, folder: Path, max_tokens: int, *, threads: int = 0, batch_size: int = 32) -> None:
@@ -36,10 +36,13 @@ class OnnxNetwork:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.intra_op_num_threads = threads
         self._session = ort.InferenceSession(
-            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOWER
+            str(folder / "model.onnx"),
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=DISABLED_OPTIMIZERS,
         )
-        self._fetched_alone = ort.RunOptions()
-        self._fetched_alone.only_execute_path_to_fetches = True
+        self._run_options = ort.RunOptions()
+        self._run_options.only_execute_path_to_fetches = True
         self._encoder = DialogueEncoder(Tokenizer.from_file(str(folder / "tokenizer.json")), max_tokens)
         self._batch_size = batch_size
 
@@ -48,16 +51,16 @@ class OnnxNetwork:
         return self._encoder.batch(dialogues)
 
     def run(self, encoded: Sequence[Encoded], *outputs: str) -> list[list[Array]]:
-        """Return for each named output one array a dialogue; only what they need is computed.
+        """Return for each named output one array per dialogue; only what they need is computed.
 
-        An output of [batch, tokens, …] comes with its padding.
+        An output of [batch, tokens, …] includes the padding.
         """
-        found: list[list[Any]] = [[None] * len(encoded) for _ in outputs]
+        results: list[list[Any]] = [[None] * len(encoded) for _ in outputs]
         order = sorted(range(len(encoded)), key=lambda i: len(encoded[i].ids))
         for start in range(0, len(order), self._batch_size):
-            part = order[start : start + self._batch_size]
-            arrays: Any = self._session.run(outputs, pad([encoded[i] for i in part]), self._fetched_alone)
-            for held, array in zip(found, arrays, strict=True):
-                for index, row in zip(part, array, strict=True):
-                    held[index] = row
-        return found
+            batch = order[start : start + self._batch_size]
+            arrays: Any = self._session.run(outputs, pad([encoded[i] for i in batch]), self._run_options)
+            for rows, array in zip(results, arrays, strict=True):
+                for index, row in zip(batch, array, strict=True):
+                    rows[index] = row
+        return results

@@ -50,12 +50,12 @@ def calibrate(*arguments: object) -> Any:
 
 
 def test_the_folder_gets_calibration_sets_and_what_they_were_fitted_on(folder: Path, conversations: Path):
-    before = Manifest.of(folder)
+    before = Manifest.load(folder)
     done = calibrate(folder, "--data", conversations, "--json")
 
     assert done.exit_code == 0, done.stderr
     (result,) = json.loads(done.stdout)["results"]
-    after = Manifest.of(folder)
+    after = Manifest.load(folder)
     assert list(after.slopes) == pytest.approx(result["slopes"], abs=1e-4)
     assert after.slopes != before.slopes
     assert after.prediction_sets is not None
@@ -68,9 +68,9 @@ def test_the_folder_gets_calibration_sets_and_what_they_were_fitted_on(folder: P
 
 def test_calibrating_twice_finds_the_same(folder: Path, conversations: Path):
     assert calibrate(folder, "--data", conversations).exit_code == 0
-    once = Manifest.of(folder)
+    once = Manifest.load(folder)
     assert calibrate(folder, "--data", conversations).exit_code == 0
-    again = Manifest.of(folder)
+    again = Manifest.load(folder)
 
     assert again.slopes == once.slopes
 

@@ -93,7 +93,7 @@ def test_sets_second_look_and_plots_are_shown_and_written(conversations: Path, t
     folder = tmp_path / "sem"
     shutil.copytree(files("hef.sem.runtime") / "model", folder)
     sets = PredictionSets(coverages=(0.5, 0.9), one_turn=(0.3, 0.02), more_turns=(0.3, 0.02))
-    Manifest.of(folder).model_copy(update={"prediction_sets": sets}).write(folder)
+    Manifest.load(folder).model_copy(update={"prediction_sets": sets}).write(folder)
     done = evaluate(
         "emotion", "--data", conversations, "--sem", folder, "--second-look", "--plots", tmp_path / "plots",
         "--record", "--out", tmp_path / "out.json",

@@ -6,7 +6,7 @@ from math import exp, fsum
 import pytest
 from hef.contract import Turn
 from hef.contract.dialogue import Word
-from hef.contract.text import is_content_word, is_verb_form, may_be_cause, word_spans
+from hef.contract.text import is_content_word, is_verb_form, matching_words, may_be_cause, word_spans
 from hef.sem.runtime.cause_ranking import candidates, rank, word_scores, word_tokens
 from hef.sem.runtime.encoding import Encoded
 from hypothesis import given, settings
@@ -42,6 +42,11 @@ def test_words_stand_in_order_and_never_overlap(text: str) -> None:
 
     assert all(start < end <= len(text) for start, end in spans)
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+def test_words_match_without_case_apostrophes_and_hyphens() -> None:
+    assert matching_words("Don't! DON’T, dont") == ["dont"] * 3
+    assert matching_words("Step-mother's 2 cats 😢") == ["step", "mothers", "2", "cats"]
 
 
 def test_function_words_carry_no_content() -> None:
@@ -152,7 +157,7 @@ def test_words_of_two_turns_are_never_one_phrase() -> None:
 
 
 def test_word_scores_are_those_of_the_strongest_token() -> None:
-    encoded = Encoded((1, 2, 3, 4), (0,) * 4, (None, (1, 0, 3), (1, 3, 6), None), dropped=1)
+    encoded = Encoded((1, 2, 3, 4), (0,) * 4, (None, (1, 0, 3), (1, 3, 6), None), truncated_turns=1)
     inside, outside = Word(1, 0, 6), Word(0, 0, 6)
 
     assert word_tokens(encoded, inside) == [1, 2]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from hef.contract import Turn
-from hef.evaluation.replies.reply_text import distinct, sentences, speaks_as_ai, speaks_as_person, tokens, uptake, words
+from hef.contract.text import words, words_and_punctuation
+from hef.evaluation.replies.reply_text import distinct, sentences, speaks_as_ai, speaks_as_person, uptake
 
 SAID = [
     Turn("speaker", "My dog died last night."),
@@ -15,7 +16,7 @@ SAID = [
 
 def test_distinct_counts_over_all_replies_together():
     texts = ["I am sad.", "I am so sad"]
-    assert tokens(texts[0]) == ["i", "am", "sad", "."]
+    assert words_and_punctuation(texts[0]) == ["i", "am", "sad", "."]
     assert distinct(texts, 1) == pytest.approx(5 / 8)
     assert distinct(texts, 2) == pytest.approx(5 / 6)
 
@@ -27,7 +28,7 @@ def test_no_pair_reaches_from_one_reply_into_the_next():
 
 
 def test_an_apostrophe_stays_in_its_word_and_case_does_not_count():
-    assert tokens("Don't DON'T!") == ["don't", "don't", "!"]
+    assert words_and_punctuation("Don't DON'T!") == ["don't", "don't", "!"]
     assert words("I’m fine.") == ["i'm", "fine"]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from hef.contract import Memory, RecallWeights
+from hef.contract.text import MAX_CLAUSES, split_clauses
 from hef.memory import (
     ChromaStore,
     fit_token_budget,
@@ -17,7 +18,6 @@ from hef.memory import (
 )
 from hef.memory.near_duplicates import same
 from hef.memory.relevance import Candidate, rank, shared_words
-from hef.memory.text_units import MOST, clauses
 from hypothesis import given
 from hypothesis import strategies as st
 from langgraph.store.base import BaseStore, IndexConfig
@@ -119,10 +119,10 @@ def test_a_turn_is_found_by_one_of_its_clauses(store: BaseStore) -> None:
 
 
 def test_clauses() -> None:
-    assert clauses("I lost my job.") == []
-    assert clauses("I lost my job and my wife left, ok") == ["I lost my job", "my wife left"]
-    many = clauses(", ".join(f"clause number {n}" for n in range(100)))
-    assert 1 < len(many) <= MOST
+    assert split_clauses("I lost my job.") == []
+    assert split_clauses("I lost my job and my wife left, ok") == ["I lost my job", "my wife left"]
+    many = split_clauses(", ".join(f"clause number {n}" for n in range(100)))
+    assert 1 < len(many) <= MAX_CLAUSES
     assert many[0].startswith("clause number 0, clause number 1")
 
 

@@ -106,7 +106,7 @@ def test_a_manifest_without_calibration_is_not_calibrated(folder: Path):
     for name in ("slopes", "prediction_sets", "calibrated_on"):
         held.pop(name, None)
     (folder / "sem.json").write_text(json.dumps(held))
-    manifest = Manifest.of(folder)
+    manifest = Manifest.load(folder)
 
     assert manifest.calibration == Calibration()
     assert manifest.prediction_sets is None
@@ -115,7 +115,7 @@ def test_a_manifest_without_calibration_is_not_calibrated(folder: Path):
 
 def test_a_folder_reads_with_its_calibration(folder: Path):
     dialogues = [[Turn("speaker", "My dog died last night.")], [Turn("speaker", "I got the job!")]]
-    manifest = Manifest.of(folder)
+    manifest = Manifest.load(folder)
 
     def shares(*slopes: float) -> np.ndarray:
         manifest.model_copy(update={"slopes": slopes}).write(folder)
@@ -129,9 +129,9 @@ def test_a_folder_reads_with_its_calibration(folder: Path):
 
 def test_what_a_folder_was_calibrated_on_stands_in_its_manifest(folder: Path):
     on = CalibratedOn(file="own.jsonl", turns=7, date="2026-01-31")
-    Manifest.of(folder).model_copy(update={"calibrated_on": on}).write(folder)
+    Manifest.load(folder).model_copy(update={"calibrated_on": on}).write(folder)
 
-    assert Manifest.of(folder).calibrated_on == on
+    assert Manifest.load(folder).calibrated_on == on
 
 
 def test_a_manifest_of_the_version_before_keeps_its_metrics(folder: Path) -> None:
@@ -140,5 +140,5 @@ def test_a_manifest_of_the_version_before_keeps_its_metrics(folder: Path) -> Non
     (folder / "sem.json").write_text(json.dumps(held))
 
     assert OnnxSem(folder).description.metrics["top1"] == 0.5
-    Manifest.of(folder).write(folder)
+    Manifest.load(folder).write(folder)
     assert "figures" not in json.loads((folder / "sem.json").read_text())

@@ -36,7 +36,7 @@ def plain(text: str) -> str:
 
 def check_places(turns: list[Turn], encoded: Encoded) -> None:
     """Compare each token with the raw text at its place."""
-    for token, place in zip(encoded.ids, encoded.places, strict=True):
+    for token, place in zip(encoded.ids, encoded.offsets, strict=True):
         word = TOKENIZER.id_to_token(token)
         if place and word != "[UNK]":
             turn, start, end = place
@@ -51,7 +51,7 @@ def test_dialogue_stands_as_turns_between_separators() -> None:
     words = [TOKENIZER.id_to_token(token) for token in encoded.ids]
     assert " ".join(words) == "[CLS] my dog died . [SEP] oh no ! [SEP] yes [SEP]"
     assert encoded.types == (0,) * 6 + (1,) * 4 + (0,) * 2
-    assert encoded.dropped == 0
+    assert encoded.truncated_turns == 0
 
 
 @given(DIALOGUES, st.integers(8, 40))
@@ -59,11 +59,11 @@ def test_dialogue_stands_as_turns_between_separators() -> None:
 def test_any_dialogue_fits_the_window_with_exact_offsets(turns: list[Turn], max_tokens: int) -> None:
     encoded = encode(turns, max_tokens)
 
-    assert len(encoded.ids) == len(encoded.types) == len(encoded.places) <= max_tokens
+    assert len(encoded.ids) == len(encoded.types) == len(encoded.offsets) <= max_tokens
     assert (encoded.ids[0], encoded.ids[-1]) == (CLS, SEP)
-    assert 0 <= encoded.dropped <= len(turns)
+    assert 0 <= encoded.truncated_turns <= len(turns)
     check_places(turns, encoded)
-    seen = [place[0] for place in encoded.places if place]
+    seen = [place[0] for place in encoded.offsets if place]
     assert seen == sorted(seen)
 
 
@@ -75,7 +75,7 @@ def test_what_fits_is_encoded_whole(turns: list[Turn]) -> None:
     expected = [CLS]
     for turn in turns:
         expected += [*TOKENIZER.encode(turn.text, add_special_tokens=False).ids, SEP]
-    assert (list(encoded.ids), encoded.dropped) == (expected, 0)
+    assert (list(encoded.ids), encoded.truncated_turns) == (expected, 0)
 
 
 @given(st.lists(DIALOGUES, min_size=1, max_size=4))
@@ -91,15 +91,15 @@ def test_oldest_turns_are_dropped_first_and_counted() -> None:
 
     encoded = encode(turns, 8)
 
-    assert {place[0] for place in encoded.places if place} == {2, 3}
-    assert encoded.dropped == 2
+    assert {place[0] for place in encoded.offsets if place} == {2, 3}
+    assert encoded.truncated_turns == 2
 
 
 def test_no_turn_is_kept_before_one_that_was_dropped() -> None:
     encoded = encode(said("one", "two three four five six seven", "eight"), 8)
 
-    assert {place[0] for place in encoded.places if place} == {2}
-    assert encoded.dropped == 2
+    assert {place[0] for place in encoded.offsets if place} == {2}
+    assert encoded.truncated_turns == 2
 
 
 def test_last_turn_that_is_too_long_keeps_its_end_and_counts() -> None:
@@ -109,13 +109,13 @@ def test_last_turn_that_is_too_long_keeps_its_end_and_counts() -> None:
 
     assert len(encoded.ids) == 8
     assert TOKENIZER.id_to_token(encoded.ids[-2]) == "last"
-    assert encoded.dropped == 3
+    assert encoded.truncated_turns == 3
     check_places(turns, encoded)
 
 
 def test_dialogue_that_fills_the_window_exactly_drops_nothing() -> None:
-    assert encode(said("one two", "three", "four five"), 9).dropped == 0
-    assert encode(said("one two", "three", "four five"), 8).dropped == 1
+    assert encode(said("one two", "three", "four five"), 9).truncated_turns == 0
+    assert encode(said("one two", "three", "four five"), 8).truncated_turns == 1
 
 
 def test_200000_characters_keep_their_end_with_exact_offsets() -> None:
@@ -125,8 +125,8 @@ def test_200000_characters_keep_their_end_with_exact_offsets() -> None:
 
     assert len(turns[1].text) > 200_000
     assert len(encoded.ids) == 256
-    assert encoded.dropped == 2
-    assert max(place[2] for place in encoded.places if place) == len(turns[1].text.rstrip())
+    assert encoded.truncated_turns == 2
+    assert max(place[2] for place in encoded.offsets if place) == len(turns[1].text.rstrip())
     check_places(turns, encoded)
 
 
@@ -134,7 +134,7 @@ def test_more_turns_than_the_window_has_tokens() -> None:
     encoded = encode(said(*["hm"] * 1000), 32)
 
     assert len(encoded.ids) <= 32
-    assert encoded.dropped == 1000 - sum(place is not None for place in encoded.places)
+    assert encoded.truncated_turns == 1000 - sum(place is not None for place in encoded.offsets)
 
 
 @pytest.mark.parametrize("text", ["", " \t ", "\x00\x07", "\ud800"])

@@ -165,7 +165,7 @@ def test_description_needs_no_weights() -> None:
     assert fresh.description.name == "minilm"
     assert fresh.description.taxonomy is EMPATHETIC_DIALOGUES
     assert 1 < fresh.description.size_mb < 40
-    assert fresh._opened is None
+    assert fresh._runner is None
 
 
 @pytest.mark.parametrize("file", ["model.onnx", "tokenizer.json"])
@@ -200,6 +200,13 @@ def test_taxonomy_with_other_labels_is_refused() -> None:
         OnnxSem(SHIPPED, Taxonomy("mine", ("sad", "glad")))
 
 
+def test_a_setting_of_threads_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEF_THREADS", "abc")
+
+    with pytest.raises(SetupError, match="HEF_THREADS is 'abc'"):
+        shipped_sem()
+
+
 def test_manifest_holds_the_hash_of_every_file() -> None:
     manifest = json.loads((SHIPPED / "sem.json").read_text(encoding="utf-8"))
 
@@ -211,7 +218,7 @@ def test_causes_of_what_was_just_read_need_no_second_pass(monkeypatch: pytest.Mo
     (expected,) = sem.causes([dialogue], ["sad"])
     again = OnnxSem(SHIPPED, threads=1)
     (reading,) = again.read([dialogue])
-    monkeypatch.setattr(again._network(), "_session", None)
+    monkeypatch.setattr(again._open(), "_session", None)
 
     (found,) = again.causes([dialogue], ["sad"])
 

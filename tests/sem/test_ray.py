@@ -157,7 +157,7 @@ def test_a_missing_extra_is_named_with_its_install_line(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "ray", None)
 
     with pytest.raises(SetupError, match=r"pip install 'hef\[ray\]'"):
-        Cluster().join()
+        Cluster().connect()
 
 
 @pytest.mark.usefixtures("ray")

@@ -32,14 +32,14 @@ def test_a_taxonomy_is_read_from_a_file(tmp_path: Path) -> None:
     assert (found.name, found.labels) == ("mine", ("sad", "sorry", "glad"))
     assert found.neighbours == {"sad": ("sorry",)}
     assert found.descriptions == WHOLE["descriptions"]
-    assert [found.group_of(label) for label in found.labels] == ["low", "low", "high"]
+    assert [found.get_group(label) for label in found.labels] == ["low", "low", "high"]
 
 
 def test_name_and_labels_are_enough(tmp_path: Path) -> None:
     found = Taxonomy.from_file(str(written(tmp_path, {"name": "mine", "labels": ["a", "b"]})))
 
     assert found == Taxonomy("mine", ("a", "b"))
-    assert found.group_of("a") is None
+    assert found.get_group("a") is None
 
 
 @pytest.mark.parametrize("taxonomy", [EMPATHETIC_DIALOGUES, Taxonomy("tiny", ("a", "b"))])
@@ -100,8 +100,8 @@ def test_shipped_labels_are_all_described_and_grouped() -> None:
 
     assert set(taxonomy.descriptions) == set(taxonomy.labels)
     assert all(0 < len(line) <= 100 and "\n" not in line for line in taxonomy.descriptions.values())
-    assert all(taxonomy.group_of(label) for label in taxonomy.labels)
-    assert (taxonomy.group_of("furious"), taxonomy.group_of("terrified")) == ("anger", "fear")
+    assert all(taxonomy.get_group(label) for label in taxonomy.labels)
+    assert (taxonomy.get_group("furious"), taxonomy.get_group("terrified")) == ("anger", "fear")
 
 
 def test_own_labels_from_a_file_go_through_a_turn(tmp_path: Path, scripted: Any) -> None:
