@@ -221,7 +221,7 @@ def test_a_run_goes_on_from_a_written_adapter(tmp_path: Path, model: Any, tokeni
 
 def test_a_share_of_the_samples_ends_at_the_label(tmp_path: Path, model: Any, tokenizer: Any) -> None:
     run = run_of(tmp_path, model, tokenizer, RECIPE.model_copy(update={"replies": 0.5, "passes": 20}))
-    lessons = [lesson for number in range(20) for batch in run._plan(number) for _, lesson in batch]
+    lessons = [lesson for number in range(20) for batch in run._plan_pass(number) for _, lesson in batch]
     short = [lesson for lesson in lessons if len(lesson.reply) == 0]
     assert 0.3 < len(short) / len(lessons) < 0.7
     assert all(len(lesson.ids) == lesson.label.stop for lesson in short)

@@ -328,7 +328,7 @@ def test_recall_is_per_dialogue_and_counts_the_words_of_spans(tmp_path: Path) ->
     found = [(Cause(text="hotdog stand", turn=0, start=0, end=1, weight=0.5), *[])]
 
     assert mean_recall(rows, found) == {"at1": 0.5, "at3": 0.5, "at5": 0.5}
-    assert recall(["hotdog"], rows[0].marked_features) == 0.5
+    assert recall(["hotdog"], rows[0].marked) == 0.5
 
 
 def test_teacher_passes_on_what_it_learned_from_marked_words(network: EmotionNetwork, encoder: DialogueEncoder) -> None:
