@@ -31,14 +31,6 @@ class DescriptionMessage(Message):
 
     @field_validator("description", mode="before")
     @classmethod
-    def _accept_figures(cls, description: Any) -> Any:
-        """Accept `figures`, the name of `metrics` in services of version 0.1."""
-        if isinstance(description, dict) and "figures" in description:
-            return {"metrics": description["figures"], **description}
-        return description
-
-    @field_validator("description", mode="before")
-    @classmethod
     def _read_old_names(cls, value: Any) -> Any:
         return rename_fields(value, SEM_DESCRIPTION_FIELDS)
 

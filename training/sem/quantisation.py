@@ -102,11 +102,9 @@ def _smooth_quant(model: Any, products: Sequence[Any], dialogues: Sequence[Encod
         )
         scale /= np.exp(np.log(scale).mean())
         weight.CopyFrom(numpy_helper.from_array((matrix * scale[:, None]).astype(np.float32), weight.name))
-        model.graph.initializer.append(numpy_helper.from_array((1 / scale).astype(np.float32), f"{node.name}_smoothing"))
-        index, smoothed = list(model.graph.node).index(node), f"{node.name}_smoothed"
-        model.graph.node.insert(
-            index, helper.make_node("Mul", [node.input[0], f"{node.name}_smoothing"], [smoothed], name=smoothed)
-        )
+        index, factor, smoothed = list(model.graph.node).index(node), f"{node.name}_smoothing", f"{node.name}_smoothed"
+        model.graph.initializer.append(numpy_helper.from_array((1 / scale).astype(np.float32), factor))
+        model.graph.node.insert(index, helper.make_node("Mul", [node.input[0], factor], [smoothed], name=smoothed))
         node.input[0] = smoothed
 
 
