@@ -18,7 +18,7 @@ from hef.memory import export_turns, import_turns, list_turns
 from hef.sem.plugins.http_schema import DescriptionMessage
 from hef.training.adapter.adapter_recipe import AdapterRecipe
 from hef.training.run_folder import RunFolder
-from hef.training.sem.sem_recipe import Recipe
+from hef.training.sem.sem_recipe import SemRecipe
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.store.memory import InMemoryStore
@@ -153,13 +153,13 @@ def test_a_sem_service_of_0_1_is_understood() -> None:
 
 
 def test_training_runs_go_on_with_their_recipe(folder: Path) -> None:
-    recipe = Recipe(backbone="tiny", passes=2, batch_size=4, learning_rate=1e-2, average_decay=0.0, held_out=0.1)
+    recipe = SemRecipe(backbone="tiny", passes=2, batch_size=4, learning_rate=1e-2, average_decay=0.0, held_out=0.1)
 
     RunFolder(folder / "sem_run", recipe)
     RunFolder(folder / "adapter_run", AdapterRecipe(rank=4, passes=1))
 
     stored = (folder / "sem_run" / "recipe.json").read_text(encoding="utf-8")
-    assert Recipe.model_validate_json(stored) == recipe
+    assert SemRecipe.model_validate_json(stored) == recipe
 
 
 @pytest.mark.parametrize(
