@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .negation import Clause, clauses, denied
 
@@ -79,7 +80,9 @@ def _known(choices: Sequence[str], synonyms: Mapping[str, str]) -> dict[tuple[st
     return {phrase: found for phrase, found in {**nouns, **meant, **own}.items() if phrase}
 
 
+@lru_cache(maxsize=1024)
 def _words(text: str) -> tuple[str, ...]:
+    """Return the words of a choice or synonym; the same few are asked for with every answer."""
     return tuple(word for clause in clauses(text) for word in clause.words)
 
 
