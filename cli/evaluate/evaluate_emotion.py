@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ...evaluation.emotion.emotion_run import EmotionRun
     from ...evaluation.emotion.requery_gain import RequeryGain
     from ...evaluation.emotion.sem_llm_pair import Pair
-    from ...sem import Sem
+    from ...sem import OnnxSem, Sem
     from ...sem.ray.cluster import Cluster
     from ..settings import Settings
 
@@ -54,8 +54,7 @@ def emotion(
     from ...sem import resolve_sem
 
     sem = resolve_sem(settings.sem)
-    if measure.record:
-        _require_folder(sem)
+    recorded = _sem_in_folder(sem) if measure.record else None
     readable, skipped = read_samples(samples.data, sem.description.taxonomy.labels)
     report_skipped_rows(skipped)
     fit_file = fitting.fitted or (settings.fit if not fitting.fit else None)
@@ -79,8 +78,8 @@ def emotion(
         looks = _second_look(sem, run, advance) if measure.second_look else []
     if fitting.fit and run.fit:
         run.fit.write(fitting.fit)
-    if measure.record:
-        _record(sem, run.reports[0])
+    if recorded:
+        _record(recorded, run.reports[0])
     if output.plots:
         from ...evaluation.emotion.plots import draw_plots
 
@@ -176,14 +175,15 @@ def _second_look(sem: Sem, run: EmotionRun, advance: Progress) -> list[RequeryGa
     return evaluate_second_look(sem, run.samples, first, report=lambda done, total: advance("second look", done, total))
 
 
-def _require_folder(sem: Sem) -> None:
+def _sem_in_folder(sem: Sem) -> OnnxSem:
     from ...sem import OnnxSem
 
     if not isinstance(sem, OnnxSem):
         raise Misuse("--record writes into the SEM's folder; give --sem FOLDER of an exported SEM")
+    return sem
 
 
-def _record(sem: Any, report: EmotionReport) -> None:
+def _record(sem: OnnxSem, report: EmotionReport) -> None:
     """Write the figures of the SEM alone into its folder."""
     figures = {name: round(getattr(report, name).value, 4) for name in ("top1", "top3", "top5", "ece")}
     if report.sets:
