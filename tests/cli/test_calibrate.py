@@ -105,7 +105,7 @@ def test_the_table_fits_and_broken_rows_are_named(folder: Path, conversations: P
     done = calibrate(folder, "--data", conversations, "--dry-run", "--folds", 4)
 
     assert done.exit_code == 0, done.stderr
-    for said in ("48 samples of 24 conversations", "several turns", "90% sets hold", "3 of 4 folds"):
+    for said in ("48 samples of 24 conversations", "several turns", "90% sets include", "3 of 4 folds"):
         assert said in done.stdout
     assert "own.jsonl:25" in done.stderr
 
