@@ -1,4 +1,4 @@
-"""A plain sentence encoder in PyTorch, to stand beside a SEM: mean pooling, nothing else."""
+"""A plain sentence encoder in PyTorch as a baseline for SEMs: mean pooling and nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from ..contract import SetupError
 
 WINDOW = 256
-"""Tokens that are read at most."""
+"""Maximum number of tokens."""
 
 
 class PlainEncoder:
@@ -16,8 +16,8 @@ class PlainEncoder:
 
     Args:
         model: Folder or hub id of an encoder.
-        threads: Threads of PyTorch; None leaves the choice to it.
-        batch_size: Texts a pass, sorted by length.
+        threads: Threads of PyTorch; None is its default.
+        batch_size: Texts per pass, sorted by length.
 
     Raises:
         SetupError: There is no such model.
@@ -36,23 +36,23 @@ class PlainEncoder:
             raise SetupError(f"no encoder at {model!r}: give a folder that holds one, or a hub id") from error
         self._batch_size = batch_size
         self.name = Path(model).name if Path(model).exists() else model
-        """The hub id, or the folder's own name."""
+        """The hub id, or the name of the folder."""
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return one unit vector a text."""
+        """Return one unit vector per text."""
         import torch
 
-        order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
         vectors: list[list[float]] = [[] for _ in texts]
         for start in range(0, len(order), self._batch_size):
-            part = order[start : start + self._batch_size]
+            rows = order[start : start + self._batch_size]
             inputs = self._tokenizer(
-                [texts[place] for place in part], padding=True, truncation=True, max_length=WINDOW, return_tensors="pt"
+                [texts[row] for row in rows], padding=True, truncation=True, max_length=WINDOW, return_tensors="pt"
             )
             with torch.inference_mode():
                 hidden = self._model(**inputs).last_hidden_state
             mask = inputs["attention_mask"].unsqueeze(-1).to(hidden.dtype)
             pooled = (hidden * mask).sum(1) / mask.sum(1)
-            for place, vector in zip(part, torch.nn.functional.normalize(pooled, dim=-1).tolist(), strict=True):
-                vectors[place] = vector
+            for row, vector in zip(rows, torch.nn.functional.normalize(pooled, dim=-1).tolist(), strict=True):
+                vectors[row] = vector
         return vectors

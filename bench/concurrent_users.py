@@ -1,4 +1,4 @@
-"""Many people at once through a Chroma server."""
+"""Load of many people at once on the memory of a Chroma server."""
 
 from __future__ import annotations
 
@@ -10,31 +10,29 @@ from urllib.parse import urlsplit
 
 import numpy as np
 from langgraph.store.base import IndexConfig
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from ..memory import ChromaStore, arecall_turns, aremember_turn
-from .synthetic_turns import RandomVectors, made_turn
+from .synthetic_dialogues import RandomVectors, synthetic_turn
 
 _TURNS = 3
 
 
-class CrowdReport(BaseModel):
-    """What came of people who all wrote and recalled at once."""
+class CrowdReport(BaseModel, frozen=True):
+    """Result of people who all write and recall at once."""
 
-    model_config = ConfigDict(frozen=True)
-
-    users: int = Field(description="People at once; each writes three turns and recalls after each")
-    calls: int = Field(description="Writes and recalls in all")
+    users: int = Field(description="Concurrent people; each writes three turns and recalls after each")
+    calls: int = Field(description="Writes and recalls of all people")
     seconds: float = Field(description="Until the last one was done")
     write_p95_ms: float = Field(description="95th percentile of the milliseconds of a write")
     recall_p95_ms: float = Field(description="The same of a recall")
-    errors: tuple[str, ...] = Field(description="What failed, or came back wrong")
+    errors: tuple[str, ...] = Field(description="Failed calls and wrong results")
 
 
 def measure_crowd(url: str, users: int, dims: int) -> CrowdReport:
     """Let people write and recall at once through a `chroma run` server, in a collection that is dropped afterwards.
 
-    Each must get back exactly what was written so far, and nothing of the others.
+    Each must get back exactly what they wrote so far, and nothing of the others.
     """
     collection = f"hef-bench-{uuid.uuid4().hex}"
     try:
@@ -47,34 +45,34 @@ async def _measure(url: str, collection: str, users: int, dims: int) -> CrowdRep
     index: IndexConfig = {"dims": dims, "embed": RandomVectors(dims), "fields": ["text"]}
     with ChromaStore.from_url(url, index=index, collection=collection) as store:
         began = time.perf_counter()
-        people = await asyncio.gather(*(_person(store, place, users) for place in range(users)), return_exceptions=True)
+        tasks = (_run_person(store, number, users) for number in range(users))
+        results = await asyncio.gather(*tasks, return_exceptions=True)
         seconds = time.perf_counter() - began
-    held = [one for one in people if not isinstance(one, BaseException)]
-    wrong = [f"user {place} got back other turns" for place, one in enumerate(held) if not one[2]]
+    people = [result for result in results if not isinstance(result, BaseException)]
+    wrong = [f"user {number} got back other turns" for number, (_, _, right) in enumerate(people) if not right]
     return CrowdReport(
         users=users,
         calls=2 * _TURNS * users,
         seconds=seconds,
-        write_p95_ms=_p95([taken for one in held for taken in one[0]]),
-        recall_p95_ms=_p95([taken for one in held for taken in one[1]]),
-        errors=(*(str(one) for one in people if isinstance(one, BaseException)), *wrong),
+        write_p95_ms=_p95([seconds for writes, _, _ in people for seconds in writes]),
+        recall_p95_ms=_p95([seconds for _, recalls, _ in people for seconds in recalls]),
+        errors=(*(str(result) for result in results if isinstance(result, BaseException)), *wrong),
     )
 
 
-async def _person(store: ChromaStore, place: int, users: int) -> tuple[list[float], list[float], bool]:
-    """Return the seconds of the writes and recalls of one, and whether all that was written came back each time."""
+async def _run_person(store: ChromaStore, person: int, users: int) -> tuple[list[float], list[float], bool]:
+    """Return the seconds of a person's writes and recalls, and whether all that was written came back each time."""
     writes, recalls, right, written = [], [], True, set()
-    for number in range(place, _TURNS * users, users):
-        user, memory = made_turn(number, users)
-        marks = [time.perf_counter()]
+    for number in range(person, _TURNS * users, users):
+        user, memory = synthetic_turn(number, users)
+        start = time.perf_counter()
         await aremember_turn(store, user, memory)
-        marks.append(time.perf_counter())
-        found = await arecall_turns(store, user, memory.text, _TURNS)
-        marks.append(time.perf_counter())
+        middle = time.perf_counter()
+        memories = await arecall_turns(store, user, memory.text, _TURNS)
+        recalls.append(time.perf_counter() - middle)
+        writes.append(middle - start)
         written.add(memory.id)
-        right &= {one.id for one in found} == written
-        writes.append(marks[1] - marks[0])
-        recalls.append(marks[2] - marks[1])
+        right &= {recalled.id for recalled in memories} == written
     return writes, recalls, right
 
 
@@ -93,5 +91,5 @@ def _drop(url: str, collection: str) -> None:
         ssl=parts.scheme == "https",
         settings=Settings(anonymized_telemetry=False),
     )
-    if collection in {found.name for found in client.list_collections()}:
+    if collection in {existing.name for existing in client.list_collections()}:
         client.delete_collection(collection)

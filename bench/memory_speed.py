@@ -1,4 +1,4 @@
-"""What the memory costs over Chroma itself as it grows: recalling and writing beside raw calls, in one run."""
+"""Cost of the memory over Chroma itself as it grows: recalling and writing beside raw calls, in one run."""
 
 from __future__ import annotations
 
@@ -9,58 +9,52 @@ from typing import Any
 
 import numpy as np
 from langgraph.store.base import IndexConfig
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from ..contract import Memory
-from ..evaluation.metrics import Array, Estimate, median_estimate
+from ..contract.numerics import Array
+from ..contract.progress import Progress, ignore_progress
+from ..evaluation.metrics import Estimate, median_estimate
 from ..memory import ChromaStore, dumps, import_turns, recall_turns, remember_turn
 from ..memory.serialisation import value_of
 from ..memory.turn_recall import OVERFETCH
 from .raw_chroma import RawChroma
-from .synthetic_turns import RandomVectors, made_turn
+from .synthetic_dialogues import RandomVectors, synthetic_turn
 
-Report = Callable[[str, int, int], None]
-"""Called with what is done, how far it is, and of how much."""
 LIMIT = 3
-"""Turns that are recalled."""
+"""Number of turns that are recalled."""
 WARM = 10
-"""Pairs of calls before those that count."""
+"""Repeats before those that count."""
 _BATCH = 256
 
 
-class Cost(BaseModel):
-    """What one call takes."""
-
-    model_config = ConfigDict(frozen=True)
+class Cost(BaseModel, frozen=True):
+    """Duration of a call."""
 
     median_ms: float = Field(description="Milliseconds, median")
     p95_ms: float = Field(description="Milliseconds, 95th percentile")
 
 
-class Comparison(BaseModel):
-    """A call of HEF's memory beside a raw one of Chroma, taken in turns."""
-
-    model_config = ConfigDict(frozen=True)
+class Comparison(BaseModel, frozen=True):
+    """A call of HEF's memory beside a raw one of Chroma, timed alternately."""
 
     hef: Cost
     raw: Cost
     ratio: Estimate = Field(description="Median over pairs of HEF's time over the raw call's; 95% interval")
 
 
-class MemorySpeed(BaseModel):
+class MemorySpeed(BaseModel, frozen=True):
     """The memory at one size."""
 
-    model_config = ConfigDict(frozen=True)
-
-    turns: int = Field(description="Turns that are remembered")
+    turns: int = Field(description="Stored turns")
     users: int = Field(description="People whose turns they are")
     repeats: int = Field(description="How often each call was timed")
     recall: Comparison = Field(description="Recalling 3 turns of a user, beside a query filtered by the user")
     write: Comparison = Field(description="Writing a turn of 2.3 vectors on average, beside an upsert of one row")
     write_one: Comparison = Field(description="The same for the turns of one vector alone")
-    write_rows: Comparison = Field(description="Writing a turn, beside an upsert of a row a vector")
-    imported: int = Field(description="Turns that were imported to come to this size")
-    import_seconds: float = Field(description="How long that took, made-up vectors included")
+    write_rows: Comparison = Field(description="Writing a turn, beside an upsert of a row per vector")
+    imported: int = Field(description="Turns that were imported to reach this size")
+    import_seconds: float = Field(description="Duration of the import, synthetic vectors included")
     megabytes: float = Field(description="The folder's size in 10^6 bytes")
 
 
@@ -71,22 +65,22 @@ def measure_memory(
     dims: int,
     *,
     repeats: int = 200,
-    report: Report = lambda doing, done, total: None,
+    progress: Progress = ignore_progress,
 ) -> Iterator[MemorySpeed]:
     """Yield the figures at each size of one memory that grows.
 
-    The raw collection is Chroma as it comes, see `RawChroma`. A raw query asks for as many rows as a recall does.
-    Writing stands beside a second one, too, that is written as HEF writes: what is left is HEF's own.
-    The calls take turns, and take turns in being first, so that a busy moment meets all. Vectors are made up, and
-    ready before the clock starts.
+    The raw collection is Chroma with its defaults, see `RawChroma`. A raw query asks for as many rows as a recall
+    does. Writing is also compared with a second collection whose rows are those that HEF writes: what remains is
+    HEF's own cost. The calls alternate, and alternate in being first, so that other load on the machine affects all
+    of them. Vectors are synthetic, and ready before the clock starts.
 
     Args:
         folder: Where both are written.
-        sizes: Numbers of turns, the smallest first.
-        users: People; they speak in turns.
+        sizes: Numbers of turns, in ascending order.
+        users: Number of people; they alternate.
         dims: Length of the vectors.
         repeats: How often each call is timed at each size.
-        report: Told of the progress.
+        progress: Called with each step.
     """
     vectors = RandomVectors(dims)
     index: IndexConfig = {"dims": dims, "embed": vectors, "fields": ["text"]}
@@ -95,76 +89,77 @@ def measure_memory(
         RawChroma(folder / "raw", vectors) as raw,
         RawChroma(folder / "rows", vectors, by_clause=True) as rows,
     ):
-        bench = _Bench(store, raw, rows, vectors, users)
+        bench = _MemoryBench(store, raw, rows, vectors, users, progress)
         for size in sizes:
-            imported, began = size - bench.held, time.perf_counter()
-            bench.grow(size, report)
+            before, began = bench.turns, time.perf_counter()
+            bench.grow(size)
             seconds = time.perf_counter() - began
-            bench.grow_raw(size - imported, report)
+            bench.grow_raw(before)
             yield MemorySpeed(
                 turns=size,
                 users=min(users, size),
                 repeats=repeats,
-                imported=imported,
+                imported=size - before,
                 import_seconds=seconds,
                 megabytes=sum(file.stat().st_size for file in (folder / "hef").rglob("*") if file.is_file()) / 1e6,
-                **bench.time(repeats, report),
+                **bench.time(repeats),
             )
 
 
-class _Bench:
-    """A memory and two raw collections that hold the same turns."""
+class _MemoryBench:
+    """A memory and two raw collections with the same turns."""
 
-    def __init__(self, store: ChromaStore, raw: RawChroma, rows: RawChroma, vectors: RandomVectors, users: int) -> None:
-        self._store, self._raw, self._rows, self._vectors, self._users = store, raw, rows, vectors, users
-        self.held = 0
-        """Turns that all hold."""
+    def __init__(
+        self,
+        store: ChromaStore,
+        raw: RawChroma,
+        rows: RawChroma,
+        vectors: RandomVectors,
+        users: int,
+        progress: Progress,
+    ) -> None:
+        self._store, self._raw, self._rows, self._vectors = store, raw, rows, vectors
+        self._users, self._progress = users, progress
+        self.turns = 0
+        """Number of turns in each."""
 
-    def grow(self, size: int, report: Report) -> None:
+    def grow(self, size: int) -> None:
         """Import turns into the memory up to a size."""
-
-        def report_with_total(task: str, done: int, total: int | None) -> None:
-            report(task, done, size - self.held)
-
-        turns = (self._turn(number) for number in range(self.held, size))
+        count = size - self.turns
+        turns = (self._turn(number) for number in range(self.turns, size))
         lines = (dumps({"user": turn["user_id"], "id": turn["id"], "turn": turn}) for turn in turns)
-        import_turns(self._store, lines, report=report_with_total)
-        self.held = size
+        import_turns(self._store, lines, report=lambda task, done, _: self._progress(task, done, count))
+        self.turns = size
 
-    def grow_raw(self, begin: int, report: Report) -> None:
-        """Write the same turns to the raw collections, as many a call as an import does."""
-        for start in range(begin, self.held, _BATCH):
-            stop = min(start + _BATCH, self.held)
+    def grow_raw(self, begin: int) -> None:
+        """Write the same turns to the raw collections, as many per call as an import does."""
+        for start in range(begin, self.turns, _BATCH):
+            stop = min(start + _BATCH, self.turns)
             turns = [self._turn(number) for number in range(start, stop)]
             self._raw.upsert(turns)
             self._rows.upsert(turns)
-            report("writing to Chroma", stop - begin, self.held - begin)
+            self._progress("writing to Chroma", stop - begin, self.turns - begin)
 
-    def time(self, repeats: int, report: Report) -> dict[str, Comparison]:
-        """Return the figures of both calls; the turns written meanwhile stay."""
-        chance = np.random.default_rng(self.held)
-        recalls, writes, alone, rows = [], [], [], []
+    def time(self, repeats: int) -> dict[str, Comparison]:
+        """Return the comparisons of both calls; the turns that are written meanwhile remain."""
+        rng = np.random.default_rng(self.turns)
+        seconds: dict[str, list[tuple[float, ...]]] = {"recall": [], "write": [], "write_one": [], "write_rows": []}
         for repeat in range(-WARM, repeats):
-            recall = self._recall(repeat, f"user {chance.integers(min(self._users, self.held))}")
-            (hef, raw, same), single = self._write(repeat)
+            recall = self._recall(repeat, f"user {rng.integers(min(self._users, self.turns))}")
+            (hef, raw, rows), has_one_vector = self._write(repeat)
             if repeat >= 0:
-                recalls.append(recall)
-                writes.append((hef, raw))
-                alone += [(hef, raw)] if single else []
-                rows.append((hef, same))
-            report("recalling and writing", max(0, repeat + 1), repeats)
-        return {
-            "recall": _beside(recalls),
-            "write": _beside(writes),
-            "write_one": _beside(alone),
-            "write_rows": _beside(rows),
-        }
+                seconds["recall"].append(recall)
+                seconds["write"].append((hef, raw))
+                seconds["write_one"] += [(hef, raw)] if has_one_vector else []
+                seconds["write_rows"].append((hef, rows))
+            self._progress("recalling and writing", max(0, repeat + 1), repeats)
+        return {name: _compare(pairs) for name, pairs in seconds.items()}
 
     def _recall(self, repeat: int, user: str) -> tuple[float, ...]:
         """Return the seconds of recalling a user's turns."""
-        query = f"What was it about {self.held}?"
-        self._vectors.make_ready([query])
-        return _timed(
+        query = f"What was it about {self.turns}?"
+        self._vectors.prepare([query])
+        return _time_alternately(
             repeat,
             lambda: recall_turns(self._store, user, query, LIMIT),
             lambda: self._raw.query(user, query, LIMIT + OVERFETCH),
@@ -172,38 +167,37 @@ class _Bench:
 
     def _write(self, repeat: int) -> tuple[tuple[float, ...], bool]:
         """Return the seconds of writing the next turn, and whether it has one vector."""
-        turn = self._turn(self.held)
+        turn = self._turn(self.turns)
         memory = Memory.model_validate(turn)
-        self._vectors.make_ready([turn["text"], *turn["clauses"]])
-        self.held += 1
-        taken = _timed(
+        self._vectors.prepare([turn["text"], *turn["clauses"]])
+        self.turns += 1
+        seconds = _time_alternately(
             repeat,
             lambda: remember_turn(self._store, turn["user_id"], memory),
             lambda: self._raw.upsert([turn]),
             lambda: self._rows.upsert([turn]),
         )
-        return taken, not turn["clauses"]
+        return seconds, not turn["clauses"]
 
     def _turn(self, number: int) -> dict[str, Any]:
-        user, memory = made_turn(number, self._users)
-        return value_of(user, memory)
+        return value_of(*synthetic_turn(number, self._users))
 
 
-def _timed(repeat: int, *calls: Callable[[], Any]) -> tuple[float, ...]:
-    """Return the seconds of each call; they take turns in being first."""
+def _time_alternately(repeat: int, *calls: Callable[[], Any]) -> tuple[float, ...]:
+    """Return the seconds of each call; the first one changes from repeat to repeat."""
     seconds = [0.0] * len(calls)
     for step in range(len(calls)):
-        place = (repeat + step) % len(calls)
+        index = (repeat + step) % len(calls)
         began = time.perf_counter()
-        calls[place]()
-        seconds[place] = time.perf_counter() - began
+        calls[index]()
+        seconds[index] = time.perf_counter() - began
     return tuple(seconds)
 
 
-def _beside(pairs: Sequence[tuple[float, ...]]) -> Comparison:
-    held = 1000 * np.array(pairs)
-    return Comparison(hef=_cost(held[:, 0]), raw=_cost(held[:, 1]), ratio=median_estimate(held[:, 0] / held[:, 1]))
+def _compare(pairs: Sequence[tuple[float, ...]]) -> Comparison:
+    hef, raw = 1000 * np.array(pairs).T
+    return Comparison(hef=_cost(hef), raw=_cost(raw), ratio=median_estimate(hef / raw))
 
 
-def _cost(taken: Array) -> Cost:
-    return Cost(median_ms=float(np.median(taken)), p95_ms=float(np.percentile(taken, 95)))
+def _cost(milliseconds: Array) -> Cost:
+    return Cost(median_ms=float(np.median(milliseconds)), p95_ms=float(np.percentile(milliseconds, 95)))

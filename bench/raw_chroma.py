@@ -1,4 +1,4 @@
-"""Chroma as a program would use it without HEF: a row a turn, filtered by the user."""
+"""Chroma as a program would use it without HEF: one row per turn, filtered by the user."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _FIELDS = ("thread", "time", "turn", "emotion", "probability")
 
 
 class RawChroma:
-    """A collection of turns in a folder, with the settings that Chroma gives it.
+    """A collection of turns in a folder, with Chroma's default settings.
 
-    A row holds the vector of the turn's whole text, the stored turn as document, and as metadata the user, thread,
+    A row has the vector of the turn's text, the stored turn as document, and as metadata the user, thread,
     time, turn, emotion and probability.
     """
 
@@ -24,9 +24,9 @@ class RawChroma:
         """Open a collection.
 
         Args:
-            folder: Where it is made.
-            embeddings: Of the texts.
-            by_clause: Do as HEF does: give each clause a row, too, without a document.
+            folder: Where it is created.
+            embeddings: Embeds the texts.
+            by_clause: Write the rows that HEF writes: also one per clause, without a document.
         """
         import chromadb
         from chromadb.config import Settings
@@ -53,14 +53,14 @@ class RawChroma:
         return [turn["text"], *(turn["clauses"] if self._by_clause else ())]
 
     def query(self, user: str, text: str, count: int) -> list[str]:
-        """Return the documents of a user's rows that are next to a text."""
-        found = self._rows.query(
+        """Return the documents of a user's rows that are nearest to a text."""
+        result = self._rows.query(
             query_embeddings=[self._embeddings.embed_query(text)],
             n_results=count,
             where={"user": user},
             include=["documents", "metadatas", "distances"],
         )
-        documents: list[str] = found["documents"][0]
+        documents: list[str] = result["documents"][0]
         return documents
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""How fast a SEM is, and how much memory it takes, beside a plain encoder in PyTorch in the same run."""
+"""Speed and memory use of a SEM, beside a plain encoder in PyTorch in the same run."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from importlib.metadata import PackageNotFoundError, version
 from statistics import median
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from ..contract import Dialogue, ModelError
+from ..contract.progress import Progress, ignore_progress
 from ..sem import Sem
 from .baseline_encoder import PlainEncoder
 
-Report = Callable[[str, int, int], None]
-"""Called with what is measured, how far it is, and of how much."""
 _WARM = 3
-_SEM = """
+_LOAD_SEM = """
 from hef.sem import resolve_sem
 from hef.contract import Turn
 imported()
 resolve_sem(sys.argv[1] or None).read([[Turn("speaker", "My dog died last night.")]])
 """
-_ENCODER = """
+_LOAD_ENCODER = """
 import torch
 from transformers import AutoModel, AutoTokenizer
 imported()
@@ -36,13 +35,13 @@ read, model = AutoTokenizer.from_pretrained(sys.argv[1]), AutoModel.from_pretrai
 with torch.inference_mode():
     model.eval()(**read("My dog died last night.", return_tensors="pt"))
 """
-_LOAD = """
+_MEASURE_LOAD = """
 import json, os, sys, time
 from pathlib import Path
 def resident():
-    held = Path("/proc/self/statm")
-    if held.exists():
-        return int(held.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
     import resource
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 marks = [(time.perf_counter(), resident())]
@@ -53,10 +52,8 @@ print(json.dumps(marks))
 """
 
 
-class LoadFigures(BaseModel):
-    """What it takes from a fresh process to the first answer; medians."""
-
-    model_config = ConfigDict(frozen=True)
+class LoadCost(BaseModel, frozen=True):
+    """Cost from a fresh process to the first answer; medians."""
 
     seconds: float = Field(description="Imports, loading and the first text")
     import_seconds: float = Field(description="The imports' part of it")
@@ -64,18 +61,16 @@ class LoadFigures(BaseModel):
     import_mb: float = Field(description="The imports' part of it")
 
 
-class SpeedReport(BaseModel):
+class SpeedReport(BaseModel, frozen=True):
     """Speed of one model; medians over repeats, after a warm-up."""
 
-    model_config = ConfigDict(frozen=True)
-
     name: str = Field(description="The SEM, or the encoder beside it")
-    load: LoadFigures
+    load: LoadCost
     one_ms: float = Field(description="One dialogue of about 60 tokens: its emotion, or its vector; milliseconds")
     causes_ms: float | None = Field(description="The same with cause words, as in the graph; None for an encoder")
     dialogues_per_second: float = Field(description="The set of dialogues at once, in batches of the model's own size")
-    dialogues: int = Field(description="How many there are in the set")
-    repeats: int = Field(description="How often each figure was taken; the set at once: a fifth of that")
+    dialogues: int = Field(description="Number of dialogues in the set")
+    repeats: int = Field(description="How often each figure was measured; the set at once: a fifth of that")
 
 
 def measure_speed(
@@ -87,45 +82,45 @@ def measure_speed(
     encoder: PlainEncoder | None = None,
     against: str = "",
     repeats: int = 50,
-    report: Report = lambda doing, done, total: None,
+    progress: Progress = ignore_progress,
 ) -> list[SpeedReport]:
-    """Time a SEM, and an encoder in turns with it where there is one.
+    """Time a SEM, and alternately an encoder if there is one.
 
     Args:
         sem: What is timed.
-        single: Dialogues that are read one by one, a fresh one each time.
+        single: Dialogues that are read one by one, another one each time.
         several: Dialogues that are read at once.
-        spec: What names the SEM in a fresh process; None is the shipped one.
-        encoder: What stands beside it.
-        against: What names the encoder in a fresh process.
-        repeats: How often each figure is taken.
-        report: Told of the progress.
+        spec: Names the SEM in a fresh process; None is the shipped one.
+        encoder: The baseline.
+        against: Names the encoder in a fresh process.
+        repeats: How often each figure is measured.
+        progress: Called with each step.
 
     Raises:
         ModelError: A model does not load in a fresh process.
     """
-    fresh = {"sem": (_SEM, spec or "")} | ({"encoder": (_ENCODER, against)} if encoder else {})
-    loads = {name: _load(code, named, report, name) for name, (code, named) in fresh.items()}
-    texts = [["\n".join(turn.text for turn in dialogue)] for dialogue in single]
-    ones: dict[str, Callable[[int], Any]] = {
-        "sem": lambda place: sem.read([single[place % len(single)]]),
-        "causes": lambda place: _with_causes(sem, single[(place + repeats) % len(single)]),
+    names = {"sem": sem.description.name}
+    loads = {"sem": _measure_load(_LOAD_SEM, spec or "", "sem", progress)}
+    one_dialogue: dict[str, Callable[[int], Any]] = {
+        "sem": lambda number: sem.read([single[number % len(single)]]),
+        "causes": lambda number: _read_with_causes(sem, single[(number + repeats) % len(single)]),
     }
-    whole: dict[str, Callable[[int], Any]] = {"sem": lambda _: sem.read(several)}
+    many_dialogues: dict[str, Callable[[int], Any]] = {"sem": lambda _: sem.read(several)}
     if encoder:
-        joined = ["\n".join(turn.text for turn in dialogue) for dialogue in several]
-        ones["encoder"] = lambda place: encoder.embed(texts[place % len(texts)])
-        whole["encoder"] = lambda _: encoder.embed(joined)
-    alone = _in_turns(ones, repeats, "one dialogue", report)
-    batched = _in_turns(whole, max(1, repeats // 5), "many dialogues", report)
-    names = {"sem": sem.description.name} | ({"encoder": f"{encoder.name}, PyTorch fp32"} if encoder else {})
+        names["encoder"] = f"{encoder.name}, PyTorch fp32"
+        loads["encoder"] = _measure_load(_LOAD_ENCODER, against, "encoder", progress)
+        single_texts, texts = ([_join(dialogue) for dialogue in dialogues] for dialogues in (single, several))
+        one_dialogue["encoder"] = lambda number: encoder.embed([single_texts[number % len(single_texts)]])
+        many_dialogues["encoder"] = lambda _: encoder.embed(texts)
+    one = _time_alternately(one_dialogue, repeats, "one dialogue", progress)
+    many = _time_alternately(many_dialogues, max(1, repeats // 5), "many dialogues", progress)
     return [
         SpeedReport(
             name=name,
             load=loads[part],
-            one_ms=round(1000 * alone[part], 3),
-            causes_ms=round(1000 * alone["causes"], 3) if part == "sem" else None,
-            dialogues_per_second=round(len(several) / batched[part], 1),
+            one_ms=round(1000 * one[part], 3),
+            causes_ms=round(1000 * one["causes"], 3) if part == "sem" else None,
+            dialogues_per_second=round(len(several) / many[part], 1),
             dialogues=len(several),
             repeats=repeats,
         )
@@ -134,7 +129,7 @@ def measure_speed(
 
 
 def machine(threads: int | None) -> dict[str, Any]:
-    """Return what the figures depend on: processor kind, cores, threads, and versions."""
+    """Return what the figures depend on: type of processor, cores, threads, and versions."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     packages = ("onnxruntime", "tokenizers", "numpy", "torch", "transformers")
     return {
@@ -143,45 +138,51 @@ def machine(threads: int | None) -> dict[str, Any]:
         "cores": cores,
         "threads": threads,
         "python": platform.python_version(),
-        **{name: held for name in packages if (held := _version(name))},
+        **{name: installed for name in packages if (installed := _version(name))},
     }
 
 
-def _with_causes(sem: Sem, dialogue: Dialogue) -> None:
+def _join(dialogue: Dialogue) -> str:
+    return "\n".join(turn.text for turn in dialogue)
+
+
+def _read_with_causes(sem: Sem, dialogue: Dialogue) -> None:
     (reading,) = sem.read([dialogue])
     sem.causes([dialogue], [reading.ranked[0]])
 
 
-def _in_turns(calls: Mapping[str, Callable[[int], Any]], repeats: int, doing: str, report: Report) -> dict[str, float]:
-    """Return the median seconds of each call; they take turns, so that a busy moment meets all of them."""
-    taken: dict[str, list[float]] = {name: [] for name in calls}
+def _time_alternately(
+    calls: Mapping[str, Callable[[int], Any]], repeats: int, task: str, progress: Progress
+) -> dict[str, float]:
+    """Return the median seconds of each call; they alternate, so that other load affects all of them."""
+    durations: dict[str, list[float]] = {name: [] for name in calls}
     for repeat in range(-_WARM, repeats):
         for name, call in calls.items():
             started = time.perf_counter()
             call(repeat + _WARM)
             if repeat >= 0:
-                taken[name].append(time.perf_counter() - started)
-        report(doing, max(0, repeat + 1), repeats)
-    return {name: median(seconds) for name, seconds in taken.items()}
+                durations[name].append(time.perf_counter() - started)
+        progress(task, max(0, repeat + 1), repeats)
+    return {name: median(seconds) for name, seconds in durations.items()}
 
 
-def _load(body: str, named: str, report: Report, name: str, repeats: int = 5) -> LoadFigures:
+def _measure_load(body: str, spec: str, name: str, progress: Progress, repeats: int = 5) -> LoadCost:
     """Load in fresh processes, the first of which only warms the file cache."""
-    code = _LOAD.replace("BODY", body)
+    code = _MEASURE_LOAD.replace("BODY", body)
     runs: list[tuple[float, float, float, float]] = []
     for number in range(repeats + 1):
-        done = subprocess.run([sys.executable, "-c", code, named], capture_output=True, text=True, check=False)
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        process = subprocess.run([sys.executable, "-c", code, spec], capture_output=True, text=True, check=False)
+        if process.returncode:
+            last = (process.stderr.strip().splitlines() or ["no reason given"])[-1]
             raise ModelError(f"the {name} does not load in a fresh process: {last}")
-        (began, before), (midway, between), (ended, after) = json.loads(done.stdout.splitlines()[-1])
+        (began, before), (imported, between), (ended, after) = json.loads(process.stdout.splitlines()[-1])
         if number:
-            runs.append((ended - began, midway - began, after - before, between - before))
-        report(f"loading the {name}", number + 1, repeats + 1)
-    seconds, imports, memory, import_memory = (median(values) for values in zip(*runs, strict=True))
-    return LoadFigures(
+            runs.append((ended - began, imported - began, after - before, between - before))
+        progress(f"loading the {name}", number + 1, repeats + 1)
+    seconds, import_seconds, memory, import_memory = (median(values) for values in zip(*runs, strict=True))
+    return LoadCost(
         seconds=round(seconds, 3),
-        import_seconds=round(imports, 3),
+        import_seconds=round(import_seconds, 3),
         memory_mb=round(memory, 1),
         import_mb=round(import_memory, 1),
     )

@@ -1,10 +1,10 @@
-"""What HEF itself costs a server: turns a second of many conversations, and how a turn grows with its thread."""
+"""Cost of HEF itself on a server: turns per second of many conversations, and growth of a turn with its thread."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,57 +13,49 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.base import BaseStore
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from ..contract import HefContext, SetupError
+from ..contract.progress import Progress, ignore_progress
 from ..graph import create_hef, trim_history
 from ..sem import Sem
-from .counting_serde import CountedSerde
-from .synthetic_turns import made_turn
-from .zero_latency_chat import REPLY, InstantChat
+from .serving_fakes import REPLY, CountingSerializer, InstantChat
+from .synthetic_dialogues import synthetic_turn
 
-Report = Callable[[str, int, int], None]
-"""Called with what is done, how far it is, and of how much."""
 WARM = 3
 """Turns before those that count."""
 
 
-class ConcurrencyFigures(BaseModel):
+class ConcurrencyFigures(BaseModel, frozen=True):
     """Some conversations at once."""
 
-    model_config = ConfigDict(frozen=True)
-
-    conversations: int = Field(description="Conversations at once, each of another person")
+    conversations: int = Field(description="Concurrent conversations, each of another person")
     turns: int = Field(description="Turns of all of them")
-    turns_per_second: float = Field(description="Turns a second")
+    turns_per_second: float = Field(description="Turns per second")
     p50_ms: float = Field(description="Milliseconds of a turn, median")
     p95_ms: float = Field(description="Milliseconds of a turn, 95th percentile")
-    cpu_ms: float = Field(description="Milliseconds of processor time a turn, all threads of this process")
+    cpu_ms: float = Field(description="Milliseconds of processor time per turn, all threads of this process")
 
 
-class Length(BaseModel):
+class Length(BaseModel, frozen=True):
     """A turn at one length of its thread; medians."""
 
-    model_config = ConfigDict(frozen=True)
-
-    turn: int = Field(description="Which turn of the thread it is")
-    repeats: int = Field(description="How many threads were measured")
+    turn: int = Field(description="Index of the turn in the thread, from 1")
+    repeats: int = Field(description="Number of threads that were measured")
     p50_ms: float = Field(description="Milliseconds of the turn")
     cpu_ms: float = Field(description="Milliseconds of processor time")
     calls: float = Field(description="LLM calls")
     prompt_characters: float = Field(description="Characters of all prompts of the turn")
-    written_kb: float = Field(description="10^3 bytes that the checkpointer is given to write")
+    written_kb: float = Field(description="10^3 bytes that the checkpointer writes")
     read_kb: float = Field(description="10^3 bytes that the checkpointer reads")
 
 
-class ServeSpeed(BaseModel):
-    """What HEF costs where the LLM costs nothing."""
-
-    model_config = ConfigDict(frozen=True)
+class ServeSpeed(BaseModel, frozen=True):
+    """Cost of HEF with an LLM that costs nothing."""
 
     sem: str = Field(description="Name of the SEM")
     checkpointer: str = Field(description="Class of the checkpointer")
-    crowds: tuple[ConcurrencyFigures, ...] = Field(description="By conversations at once")
+    crowds: tuple[ConcurrencyFigures, ...] = Field(description="By number of concurrent conversations")
     lengths: tuple[Length, ...] = Field(description="By length of the thread")
 
 
@@ -77,95 +69,95 @@ async def measure_serving(
     repeats: int = 5,
     keep: int | None = None,
     postgres: str | None = None,
-    report: Report = lambda doing, done, total: None,
+    progress: Progress = ignore_progress,
 ) -> ServeSpeed:
-    """Run conversations with an LLM that answers at once, in one process.
+    """Run conversations with an LLM without latency, in one process.
 
     Args:
         sem: The SEM.
-        store: The memory; what is written stays there.
-        crowds: How many conversations at once.
-        lengths: Which turns of a thread are measured; the turns before are put there at once.
-        turns: Turns of each conversation of a crowd.
-        repeats: Threads of each length, taken in turns, so that a busy moment meets all lengths.
-        keep: How many messages a thread keeps, see `keep_newest`; None keeps all.
+        store: The memory; what is written remains there.
+        crowds: Numbers of concurrent conversations.
+        lengths: Turns of a thread that are measured; the turns before are put into its state at once.
+        turns: Turns of each concurrent conversation.
+        repeats: Threads of each length, alternately, so that other load affects all lengths.
+        keep: Number of messages that a thread keeps, see `trim_history`; None keeps all.
         postgres: Address of a PostgreSQL for the checkpoints; None keeps them in this process.
-        report: Told of the progress.
+        progress: Called with each step.
     """
-    serde, chat = CountedSerde(), InstantChat(labels=tuple(sem.description.taxonomy.labels))
+    serde, chat = CountingSerializer(), InstantChat(labels=tuple(sem.description.taxonomy.labels))
     async with _checkpointer(postgres, serde) as saver:
         builder = create_hef(model=chat, sem=sem)
         if keep is not None:
             trim_history(builder, keep)
-        bench = _Bench(builder.compile(checkpointer=saver, store=store), serde, chat)
-        for place in range(WARM):
-            await bench.turn("warm", "warm", place)
-        held = []
-        for place, count in enumerate(crowds):
-            held.append(await bench.crowd(count, turns))
-            report("conversations at once", place + 1, len(crowds))
-        seen: dict[int, list[dict[str, float]]] = {length: [] for length in lengths}
+        bench = _ServingBench(builder.compile(checkpointer=saver, store=store), serde, chat)
+        for number in range(WARM):
+            await bench.run_turn("warm", "warm", number)
+        concurrent = []
+        for done, count in enumerate(crowds, 1):
+            concurrent.append(await bench.measure_concurrency(count, turns))
+            progress("conversations at once", done, len(crowds))
+        figures: dict[int, list[dict[str, float]]] = {length: [] for length in lengths}
         for repeat in range(repeats):
             for length in lengths:
-                seen[length].append(await bench.length(length, repeat))
-            report("long threads", repeat + 1, repeats)
+                figures[length].append(await bench.measure_length(length, repeat))
+            progress("long threads", repeat + 1, repeats)
         return ServeSpeed(
             sem=sem.description.name,
             checkpointer=type(saver).__name__,
-            crowds=tuple(held),
-            lengths=tuple(_length(turn, found) for turn, found in seen.items()),
+            crowds=tuple(concurrent),
+            lengths=tuple(_length(turn, per_thread) for turn, per_thread in figures.items()),
         )
 
 
-class _Bench:
-    """A graph that is asked, and what passes through it."""
+class _ServingBench:
+    """A graph, and counters of what passes through it."""
 
-    def __init__(self, hef: Any, serde: CountedSerde, chat: InstantChat) -> None:
+    def __init__(self, hef: Any, serde: CountingSerializer, chat: InstantChat) -> None:
         self._hef, self._serde, self._chat = hef, serde, chat
         self._run = f"{time.time_ns():x}"
 
-    async def turn(self, thread: str, person: str, place: int) -> float:
+    async def run_turn(self, thread: str, person: str, number: int) -> float:
         """Return the seconds of a turn of a thread."""
-        said = HumanMessage(_said(place))
+        messages = {"messages": [HumanMessage(_text(number))]}
         began = time.perf_counter()
-        await self._hef.ainvoke({"messages": [said]}, self._config(thread), context=self._context(person))
+        await self._hef.ainvoke(messages, self._config(thread), context=HefContext(user_id=f"{self._run} {person}"))
         return time.perf_counter() - began
 
-    async def crowd(self, count: int, turns: int) -> ConcurrencyFigures:
+    async def measure_concurrency(self, count: int, turns: int) -> ConcurrencyFigures:
         """Return the figures of some conversations at once."""
-        began, worked = time.perf_counter(), time.process_time()
-        talks = await asyncio.gather(*(self._talk(f"{count} {place}", turns) for place in range(count)))
-        seconds, worked = time.perf_counter() - began, time.process_time() - worked
-        taken = 1000 * np.array(talks).ravel()
+        began, cpu_began = time.perf_counter(), time.process_time()
+        people = (self._converse(f"{count} {person}", turns) for person in range(count))
+        durations = 1000 * np.array(await asyncio.gather(*people)).ravel()
+        seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
         return ConcurrencyFigures(
             conversations=count,
-            turns=len(taken),
-            turns_per_second=len(taken) / seconds,
-            p50_ms=float(np.median(taken)),
-            p95_ms=float(np.percentile(taken, 95)),
-            cpu_ms=1000 * worked / len(taken),
+            turns=len(durations),
+            turns_per_second=len(durations) / seconds,
+            p50_ms=float(np.median(durations)),
+            p95_ms=float(np.percentile(durations, 95)),
+            cpu_ms=1000 * cpu_seconds / len(durations),
         )
 
-    async def length(self, length: int, repeat: int) -> dict[str, float]:
-        """Return what the so-manieth turn of a new thread took."""
+    async def measure_length(self, length: int, repeat: int) -> dict[str, float]:
+        """Return the cost of the turn with this number in a new thread."""
         thread = f"long {length} {repeat}"
         if length > 1:
-            # One turn less is put there and one is taken, so that a thread that is trimmed was so before.
-            before: list[AnyMessage] = [
-                message for place in range(length - 2) for message in (HumanMessage(_said(place)), AIMessage(REPLY))
+            # The last turn before is run, not put into the state, so that a thread that is trimmed was so before.
+            history: list[AnyMessage] = [
+                message for number in range(length - 2) for message in (HumanMessage(_text(number)), AIMessage(REPLY))
             ]
-            await self._hef.aupdate_state(self._config(thread), {"messages": before}, as_node="remember")
-            await self.turn(thread, thread, length - 2)
-        held = self._counts()
-        taken = await self.turn(thread, thread, length - 1)
-        return {"seconds": taken} | {name: value - held[name] for name, value in self._counts().items()}
+            await self._hef.aupdate_state(self._config(thread), {"messages": history}, as_node="remember")
+            await self.run_turn(thread, thread, length - 2)
+        before = self._counters()
+        seconds = await self.run_turn(thread, thread, length - 1)
+        return {"seconds": seconds} | {name: value - before[name] for name, value in self._counters().items()}
 
-    async def _talk(self, person: str, turns: int) -> list[float]:
-        return [await self.turn(person, person, place) for place in range(turns)]
+    async def _converse(self, person: str, turns: int) -> list[float]:
+        return [await self.run_turn(person, person, number) for number in range(turns)]
 
-    def _counts(self) -> dict[str, float]:
+    def _counters(self) -> dict[str, float]:
         return {
-            "worked": time.process_time(),
+            "cpu_seconds": time.process_time(),
             "calls": self._chat.calls,
             "characters": self._chat.characters,
             "written": self._serde.written,
@@ -175,30 +167,27 @@ class _Bench:
     def _config(self, thread: str) -> Any:
         return {"configurable": {"thread_id": f"{self._run} {thread}"}}
 
-    def _context(self, person: str) -> HefContext:
-        return HefContext(user_id=f"{self._run} {person}")
+
+def _text(number: int) -> str:
+    return synthetic_turn(number, 1)[1].text
 
 
-def _said(place: int) -> str:
-    return made_turn(place, 1)[1].text
-
-
-def _length(turn: int, found: Sequence[dict[str, float]]) -> Length:
-    middle = {name: float(np.median([one[name] for one in found])) for name in found[0]}
+def _length(turn: int, threads: Sequence[dict[str, float]]) -> Length:
+    medians = {name: float(np.median([thread[name] for thread in threads])) for name in threads[0]}
     return Length(
         turn=turn,
-        repeats=len(found),
-        p50_ms=1000 * middle["seconds"],
-        cpu_ms=1000 * middle["worked"],
-        calls=middle["calls"],
-        prompt_characters=middle["characters"],
-        written_kb=middle["written"] / 1000,
-        read_kb=middle["read"] / 1000,
+        repeats=len(threads),
+        p50_ms=1000 * medians["seconds"],
+        cpu_ms=1000 * medians["cpu_seconds"],
+        calls=medians["calls"],
+        prompt_characters=medians["characters"],
+        written_kb=medians["written"] / 1000,
+        read_kb=medians["read"] / 1000,
     )
 
 
 @asynccontextmanager
-async def _checkpointer(postgres: str | None, serde: CountedSerde) -> AsyncIterator[BaseCheckpointSaver[Any]]:
+async def _checkpointer(postgres: str | None, serde: CountingSerializer) -> AsyncIterator[BaseCheckpointSaver[Any]]:
     if postgres is None:
         yield InMemorySaver(serde=serde)
         return
@@ -208,8 +197,8 @@ async def _checkpointer(postgres: str | None, serde: CountedSerde) -> AsyncItera
         from psycopg_pool import AsyncConnectionPool
     except ImportError as error:
         raise SetupError("checkpoints in PostgreSQL need more packages: pip install 'hef[postgres]'") from error
-    how: Any = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-    async with AsyncConnectionPool(postgres, min_size=1, max_size=2, kwargs=how) as pool:
+    settings: Any = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+    async with AsyncConnectionPool(postgres, min_size=1, max_size=2, kwargs=settings) as pool:
         saver = AsyncPostgresSaver(pool, serde=serde)  # type: ignore[arg-type]
         await saver.setup()
         yield saver

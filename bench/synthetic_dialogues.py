@@ -1,10 +1,16 @@
-"""A fixed set of dialogues for speed figures, as long as the contexts of EmpatheticDialogues."""
+"""Fixed inputs of benchmarks: dialogues as long as those of EmpatheticDialogues, turns to remember, and vectors."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from itertools import cycle, islice, product
 
-from ..contract import Dialogue, Turn
+import numpy as np
+from langchain_core.embeddings import Embeddings
+
+from ..contract import Dialogue, Memory, Turn
+from ..memory import turn_id
 
 _NAMES = (
     "Adam Alice Anna Ben Bill Carl Cathy Clara Dan Dave Diana Ella Emma Eric Frank Fred George Grace Hannah Harry "
@@ -70,34 +76,105 @@ _CONVERSATIONS = (
 )
 
 
+_EVENTS = (
+    "sold the house|called from the hospital|lost the keys|found a better job|broke the window|wrote a long letter|"
+    "moved to the coast|won the race|forgot my birthday|fixed the roof|baked a cake|missed the last train|"
+    "left the office early|bought a small boat|sang at the wedding|failed the exam|painted the kitchen"
+).split("|")
+_PLACES = ("on Sunday", "on day", "in week", "at half past", "in room", "on page", "in street")
+_EMOTIONS = "joyful sad proud afraid angry lonely grateful".split()
+_DAY = 86_400.0
+_START = 1_700_000_000.0
+
+
 def contexts(count: int) -> list[Dialogue]:
-    """Return contexts of one, three and five turns: 15 to 110 tokens, about 45 in the middle; 320 differ."""
-    cuts = (1, 3, 1, 3, 5)
-    made = [_context(number, name, cuts[(number + place) % len(cuts)]) for (place, name), number in _mixed()]
-    return list(islice(cycle(made), count))
+    """Return contexts of one, three and five turns: 15 to 110 tokens, median about 45; 320 differ."""
+    turns = (1, 3, 1, 3, 5)
+    dialogues = [
+        _context(number, name, turns[(number + row) % len(turns)])
+        for (row, name), number in product(enumerate(_NAMES), range(len(_CONVERSATIONS)))
+    ]
+    return list(islice(cycle(dialogues), count))
 
 
-def middling(count: int) -> list[Dialogue]:
+def three_turn_contexts(count: int) -> list[Dialogue]:
     """Return different contexts of three turns, about 60 tokens each.
 
-    No dialogue comes twice before 320, so that what a SEM may remember of one does not help.
+    No dialogue is repeated before 320, so caches of a SEM have no effect.
     """
-    made = [_context(number, f"my good old friend {name} from primary school", 3) for (_, name), number in _mixed()]
-    return list(islice(cycle(made), count))
+    names = (f"my good old friend {name} from primary school" for name in _NAMES)
+    dialogues = [_context(number, name, 3) for name, number in product(names, range(len(_CONVERSATIONS)))]
+    return list(islice(cycle(dialogues), count))
 
 
-def turns_apart(count: int) -> list[Dialogue]:
-    """Return contexts of one, three and five turns by turns, none of which begins another; 320 differ."""
-    cuts = (1, 3, 5)
-    made = [_context(number, name, cuts[at % 3]) for at, ((_, name), number) in enumerate(_mixed())]
-    return list(islice(cycle(made), count))
+def distinct_contexts(count: int) -> list[Dialogue]:
+    """Return contexts of one, three and five turns alternately, none of which is a prefix of another; 320 differ."""
+    turns = (1, 3, 5)
+    pairs = enumerate(product(_NAMES, range(len(_CONVERSATIONS))))
+    return list(islice(cycle([_context(number, name, turns[row % 3]) for row, (name, number) in pairs]), count))
 
 
-def _mixed() -> list[tuple[tuple[int, str], int]]:
-    return list(product(enumerate(_NAMES), range(len(_CONVERSATIONS))))
+def synthetic_turn(number: int, users: int) -> tuple[str, Memory]:
+    """Return a user and a turn of theirs, as long as a chat's; no two numbers have the same words.
+
+    Two of three turns have two clauses, so that a turn has 2.3 vectors on average.
+
+    Args:
+        number: Index of the turn, from 0.
+        users: Number of people; they alternate.
+    """
+    text = _clause(number, 7)
+    if (number + number // users) % 3:
+        text += f", and {_clause(number, 11)}"
+    memory = Memory(
+        id=turn_id(f"thread {number % users}", str(number)),
+        text=f"{text}.",
+        reply="That sounds like a lot at once. How do you feel about it today?",
+        emotion=_EMOTIONS[number % len(_EMOTIONS)],
+        probability=round(0.3 + (number % 61) / 100, 2),
+        causes=(_NAMES[number % len(_NAMES)],),
+        time=_START + number // users * _DAY + number % users,
+        thread=f"thread {number % users}",
+        turn=number // users + 1,
+    )
+    return f"user {number % users}", memory
+
+
+class RandomVectors(Embeddings):
+    """A random unit vector for each text, always the same one; prepared vectors are only looked up.
+
+    The benchmarks measure the memory, so no time is spent on embedding while they run.
+    """
+
+    def __init__(self, dims: int) -> None:
+        self.dims = dims
+        self._prepared: dict[str, list[float]] = {}
+
+    def prepare(self, texts: Iterable[str]) -> None:
+        """Compute the vectors of these texts, and drop all that were prepared before."""
+        self._prepared = {text: self._compute(text) for text in texts}
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return one vector per text, [texts, dims]."""
+        return [self.embed_query(text) for text in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        """Return the vector of a text, [dims]."""
+        return self._prepared.get(text) or self._compute(text)
+
+    def _compute(self, text: str) -> list[float]:
+        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+        values = np.random.default_rng(seed).normal(size=self.dims)
+        vector: list[float] = (values / np.linalg.norm(values)).tolist()
+        return vector
 
 
 def _context(number: int, name: str, turns: int) -> Dialogue:
-    texts = _CONVERSATIONS[number][:turns]
-    said = [text.format(who=name) for text in texts]
-    return [Turn("listener" if place % 2 else "speaker", text[0].upper() + text[1:]) for place, text in enumerate(said)]
+    texts = [text.format(who=name) for text in _CONVERSATIONS[number][:turns]]
+    return [Turn("listener" if row % 2 else "speaker", text[0].upper() + text[1:]) for row, text in enumerate(texts)]
+
+
+def _clause(number: int, step: int) -> str:
+    index = number * step
+    event, place = _EVENTS[index % len(_EVENTS)], _PLACES[number % len(_PLACES)]
+    return f"{_NAMES[index % len(_NAMES)]} {event} {place} {number}"

@@ -1,4 +1,4 @@
-"""What a HEF turn costs over a plain reply of the same LLM, in one run: time, calls and prompt tokens."""
+"""Cost of a HEF turn over a plain reply of the same LLM, in one run: time, calls and prompt tokens."""
 
 from __future__ import annotations
 
@@ -15,66 +15,64 @@ import numpy as np
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, SystemMessage
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from ..contract import Dialogue, HefContext
+from ..contract.progress import Progress, ignore_progress
 from ..evaluation.emotion.turn_record import as_messages
 from ..evaluation.metrics import Estimate, median_estimate
 from ..graph import create_hef
 from ..llm import LocalChat, model_name
 from ..prompts import Overrides
 from ..sem import Sem
-from .synthetic_dialogues import turns_apart
+from .synthetic_dialogues import distinct_contexts
 
-Report = Callable[[str, int, int], None]
 LENGTHS = (1, 3, 5)
-_DRAFTING = "draft_response"
+_DRAFT_NODE = "draft_response"
 _WARM = 3
 
 
-class AnswerCost(BaseModel):
-    """The cost of one way to answer, over all measured turns."""
-
-    model_config = ConfigDict(frozen=True)
+class AnswerCost(BaseModel, frozen=True):
+    """The cost of one variant over all measured turns."""
 
     seconds: float = Field(description="Median wall time of a turn")
     first_token: float = Field(description="Median seconds to the reply's first text")
-    written: float | None = Field(description="Median tokens of a reply; None where the LLM does not tell")
-    calls: float = Field(description="Mean LLM calls a turn, scoring included")
-    given: float | None = Field(
-        description="Mean prompt tokens given to the LLM a turn, without scored labels; None where it does not tell"
+    completion_tokens: float | None = Field(description="Median tokens of a reply; None where the LLM reports none")
+    calls: float = Field(description="Mean LLM calls per turn, scoring included")
+    prompt_tokens: float | None = Field(
+        description="Mean prompt tokens of the LLM per turn, without scored labels; None where it reports none"
     )
-    computed: float | None = Field(description="Mean prompt tokens of these that were computed, not held in a cache")
+    prefilled_tokens: float | None = Field(description="Mean of these that were computed, not cached")
 
 
-class TurnReport(BaseModel):
-    """A HEF turn beside a plain reply of the same LLM to the same dialogue, taken in turns."""
-
-    model_config = ConfigDict(frozen=True)
+class TurnReport(BaseModel, frozen=True):
+    """A HEF turn beside a plain reply of the same LLM to the same dialogue, timed alternately."""
 
     model: str = Field(description="Name of the LLM")
     sem: str = Field(description="Name of the SEM")
-    turns: int = Field(description="Dialogues of one, three and five turns, each answered in every way")
-    tokens: int = Field(description="Tokens that a reply was asked to have")
-    held: bool = Field(description="Whether every reply had exactly these; if not, the times are of different lengths")
+    turns: int = Field(description="Dialogues of one, three and five turns, each answered by every variant")
+    tokens: int = Field(description="Requested tokens of a reply")
+    exact_length: bool = Field(
+        description="Whether every reply had exactly these; if not, the times are of different lengths"
+    )
     ratio: Estimate = Field(description="Median over dialogues of HEF's time over the plain reply's; 95% interval")
     by_length: dict[int, float] = Field(description="The same by the number of turns of the dialogue")
-    ways: dict[str, AnswerCost] = Field(
-        description="`plain` (persona and turns as a chat), `hef`, and `hef_fresh`: HEF where the LLM keeps no caches"
+    variants: dict[str, AnswerCost] = Field(
+        description="`plain` (persona and turns as a chat), `hef`, and `hef_fresh`: HEF with an LLM without caches"
     )
-    nodes: dict[str, float] = Field(description="Node -> median seconds a HEF turn, several rounds added up")
+    nodes: dict[str, float] = Field(description="Node -> median seconds per HEF turn, several rounds added up")
 
 
 @dataclass(slots=True)
-class _Turn:
-    """What was seen of one turn."""
+class _TurnCost:
+    """Cost of one turn."""
 
     seconds: float = 0.0
     first_token: float | None = None
-    written: int | None = None
+    completion_tokens: int | None = None
     calls: int = 0
-    given: int | None = None
-    computed: int | None = None
+    prompt_tokens: int | None = None
+    prefilled_tokens: int | None = None
     nodes: dict[str, float] = field(default_factory=dict)
 
 
@@ -87,141 +85,140 @@ def measure_turns(
     settings: HefContext | None = None,
     prompts: Overrides | None = None,
     fit: Path | None = None,
-    report: Report = lambda doing, done, total: None,
+    progress: Progress = ignore_progress,
 ) -> TurnReport:
-    """Answer dialogues in each way, one after the other, so that a busy moment meets all of them.
+    """Answer dialogues with each variant alternately, so that other load on the machine affects all of them.
 
-    A local model is held to exactly so many tokens a reply, and stands a second time in memory without
-    caches. Any other model is asked as it is. No memory takes part; every dialogue is new to the caches.
+    A local model generates exactly so many tokens per reply, and is loaded a second time without
+    caches. Any other model is used as it is. Memory is not used; every dialogue is new to the caches.
 
     Args:
         model: The LLM.
         sem: The SEM.
         tokens: Length of a reply.
-        repeats: How many dialogues of each length.
-        settings: Of HEF.
+        repeats: Number of dialogues of each length.
+        settings: Settings of HEF.
         prompts: Templates that replace shipped ones, as `create_hef` takes them.
         fit: How SEM and LLM are joined, as `create_hef` takes it.
-        report: Told of the progress.
+        progress: Called after each dialogue.
     """
     context = settings or HefContext()
     models = _models(model, tokens)
-    ways: dict[str, Callable[[Dialogue], _Turn]] = {"plain": lambda said: _plain(models["kept"], said, context)}
+    variants: dict[str, Callable[[Dialogue], _TurnCost]] = {
+        "plain": lambda dialogue: _measure_plain(models["hef"], dialogue, context)
+    }
     for name, llm in models.items():
-        ways["hef" if name == "kept" else "hef_fresh"] = _hef_way(
-            llm, context, create_hef(model=llm, sem=sem, prompts=prompts, fit=fit)
-        )
-    dialogues = turns_apart(_WARM + repeats * len(LENGTHS))
-    seen: dict[str, list[_Turn]] = defaultdict(list)
-    for place, dialogue in enumerate(dialogues):
-        for name, answer in ways.items():
-            turn = answer(dialogue)
-            if place >= _WARM:
-                seen[name].append(turn)
-        report("turns", max(0, place + 1 - _WARM), len(dialogues) - _WARM)
-    return _report(model, sem, dialogues[_WARM:], seen, tokens)
+        builder = create_hef(model=llm, sem=sem, prompts=prompts, fit=fit)
+        variants[name] = _hef_variant(llm, context, builder.compile())
+    dialogues = distinct_contexts(_WARM + repeats * len(LENGTHS))
+    costs: dict[str, list[_TurnCost]] = defaultdict(list)
+    for number, dialogue in enumerate(dialogues):
+        for name, answer in variants.items():
+            cost = answer(dialogue)
+            if number >= _WARM:
+                costs[name].append(cost)
+        progress("turns", max(0, number + 1 - _WARM), len(dialogues) - _WARM)
+    return _report(model, sem, dialogues[_WARM:], costs, tokens)
 
 
 def _models(model: BaseChatModel, tokens: int) -> dict[str, BaseChatModel]:
-    """Return the LLM that keeps caches, and for a local one a second that keeps none."""
+    """Return the LLM by variant of HEF: with its caches, and for a local one a second without."""
     if not isinstance(model, LocalChat):
-        return {"kept": model}
+        return {"hef": model}
     exact = {"min_tokens": tokens, "max_tokens": tokens, "stop": None}
-    given = {name: getattr(model, name) for name in model.model_fields_set}
-    return {"kept": model.model_copy(update=exact), "fresh": type(model)(**{**given, **exact, "kept_tokens": 0})}
+    fields = {name: getattr(model, name) for name in model.model_fields_set}
+    uncached = type(model)(**{**fields, **exact, "prefix_cache_tokens": 0})
+    return {"hef": model.model_copy(update=exact), "hef_fresh": uncached}
 
 
-def _hef_way(model: BaseChatModel, context: HefContext, builder: Any) -> Callable[[Dialogue], _Turn]:
-    hef = builder.compile()
-
-    def events(dialogue: Dialogue, calls: _Calls) -> Iterator[tuple[str, Any]]:
-        given: Any = {"messages": as_messages(dialogue)}
-        streamed: Any = hef.stream(given, {"callbacks": [calls]}, context=context, stream_mode=["messages", "tasks"])
+def _hef_variant(model: BaseChatModel, context: HefContext, hef: Any) -> Callable[[Dialogue], _TurnCost]:
+    def events(dialogue: Dialogue, calls: _CallCounter) -> Iterator[tuple[str, Any]]:
+        messages: Any = {"messages": as_messages(dialogue)}
+        modes = ["messages", "tasks"]
+        streamed: Any = hef.stream(messages, {"callbacks": [calls]}, context=context, stream_mode=modes)
         yield from streamed
 
-    return lambda dialogue: _watch(model, lambda calls: events(dialogue, calls))
+    return lambda dialogue: _measure(model, lambda calls: events(dialogue, calls))
 
 
-def _plain(model: BaseChatModel, dialogue: Dialogue, context: HefContext) -> _Turn:
+def _measure_plain(model: BaseChatModel, dialogue: Dialogue, context: HefContext) -> _TurnCost:
     messages = [SystemMessage(f"You are {context.persona}."), *as_messages(dialogue)]
 
-    def events(calls: _Calls) -> Iterator[tuple[str, Any]]:
+    def events(calls: _CallCounter) -> Iterator[tuple[str, Any]]:
         for chunk in model.stream(messages, {"callbacks": [calls]}):
-            yield "messages", (chunk, {"langgraph_node": _DRAFTING})
+            yield "messages", (chunk, {"langgraph_node": _DRAFT_NODE})
 
-    return _watch(model, events)
+    return _measure(model, events)
 
 
-def _watch(model: BaseChatModel, events: Callable[[_Calls], Iterator[tuple[str, Any]]]) -> _Turn:
-    """Run one turn and note its times, calls and tokens."""
-    turn, calls, begun = _Turn(), _Calls(), dict[str, float]()
+def _measure(model: BaseChatModel, events: Callable[[_CallCounter], Iterator[tuple[str, Any]]]) -> _TurnCost:
+    """Run one turn and record its times, calls and tokens."""
+    cost, calls, task_starts = _TurnCost(), _CallCounter(), dict[str, float]()
     before = model.work if isinstance(model, LocalChat) else None
     started = time.perf_counter()
-    for mode, held in events(calls):
+    for mode, event in events(calls):
         now = time.perf_counter() - started
         if mode == "messages":
-            _hear(turn, held, now)
-        elif "result" not in held:
-            begun[held["id"]] = now
+            _record_chunk(cost, event, now)
+        elif "result" not in event:
+            task_starts[event["id"]] = now
         else:
-            turn.nodes[held["name"]] = turn.nodes.get(held["name"], 0.0) + now - begun[held["id"]]
-    turn.seconds = time.perf_counter() - started
-    turn.calls = calls.count
+            cost.nodes[event["name"]] = cost.nodes.get(event["name"], 0.0) + now - task_starts[event["id"]]
+    cost.seconds = time.perf_counter() - started
+    cost.calls = calls.count
     if before and isinstance(model, LocalChat):
         after = model.work
-        turn.calls = after.prompts - before.prompts
-        turn.given, turn.computed = (
-            after.prompt_tokens - before.prompt_tokens,
-            after.prefilled_tokens - before.prefilled_tokens,
-        )
-    return turn
+        cost.calls = after.prompts - before.prompts
+        cost.prompt_tokens = after.prompt_tokens - before.prompt_tokens
+        cost.prefilled_tokens = after.prefilled_tokens - before.prefilled_tokens
+    return cost
 
 
-def _hear(turn: _Turn, held: tuple[Any, dict[str, Any]], now: float) -> None:
-    """Note when the reply began, and how long it has become."""
-    message, about = held
-    if about.get("langgraph_node") != _DRAFTING or not isinstance(message, AIMessageChunk):
+def _record_chunk(cost: _TurnCost, event: tuple[Any, dict[str, Any]], now: float) -> None:
+    """Record when the reply began, and its length so far."""
+    message, metadata = event
+    if metadata.get("langgraph_node") != _DRAFT_NODE or not isinstance(message, AIMessageChunk):
         return
-    if turn.first_token is None and str(message.text):
-        turn.first_token = now
+    if cost.first_token is None and str(message.text):
+        cost.first_token = now
     if message.usage_metadata:
-        turn.written = message.usage_metadata["output_tokens"]
+        cost.completion_tokens = message.usage_metadata["output_tokens"]
 
 
 def _report(
-    model: BaseChatModel, sem: Sem, dialogues: Sequence[Dialogue], seen: dict[str, list[_Turn]], tokens: int
+    model: BaseChatModel, sem: Sem, dialogues: Sequence[Dialogue], costs: dict[str, list[_TurnCost]], tokens: int
 ) -> TurnReport:
-    ratios = np.array([hef.seconds / plain.seconds for hef, plain in zip(seen["hef"], seen["plain"], strict=True)])
+    ratios = np.array([hef.seconds / plain.seconds for hef, plain in zip(costs["hef"], costs["plain"], strict=True)])
     lengths = np.array([len(dialogue) for dialogue in dialogues])
-    nodes = list(dict.fromkeys(name for turn in seen["hef"] for name in turn.nodes))
+    nodes = list(dict.fromkeys(name for cost in costs["hef"] for name in cost.nodes))
     return TurnReport(
         model=model_name(model),
         sem=sem.description.name,
         turns=len(dialogues),
         tokens=tokens,
-        held=all(turn.written == tokens for turns in seen.values() for turn in turns),
+        exact_length=all(cost.completion_tokens == tokens for turns in costs.values() for cost in turns),
         ratio=median_estimate(ratios),
         by_length={length: float(np.median(ratios[lengths == length])) for length in LENGTHS},
-        ways={name: _way(turns) for name, turns in seen.items()},
-        nodes={name: median(turn.nodes.get(name, 0.0) for turn in seen["hef"]) for name in nodes},
+        variants={name: _aggregate(turns) for name, turns in costs.items()},
+        nodes={name: median(cost.nodes.get(name, 0.0) for cost in costs["hef"]) for name in nodes},
     )
 
 
-def _way(turns: Sequence[_Turn]) -> AnswerCost:
-    written = [turn.written for turn in turns if turn.written is not None]
-    given = [turn.given for turn in turns if turn.given is not None]
-    computed = [turn.computed for turn in turns if turn.computed is not None]
+def _aggregate(costs: Sequence[_TurnCost]) -> AnswerCost:
+    completion_tokens = [cost.completion_tokens for cost in costs if cost.completion_tokens is not None]
+    prompt_tokens = [cost.prompt_tokens for cost in costs if cost.prompt_tokens is not None]
+    prefilled_tokens = [cost.prefilled_tokens for cost in costs if cost.prefilled_tokens is not None]
     return AnswerCost(
-        seconds=median(turn.seconds for turn in turns),
-        first_token=median(turn.seconds if turn.first_token is None else turn.first_token for turn in turns),
-        written=median(written) if written else None,
-        calls=mean(turn.calls for turn in turns),
-        given=mean(given) if given else None,
-        computed=mean(computed) if computed else None,
+        seconds=median(cost.seconds for cost in costs),
+        first_token=median(cost.seconds if cost.first_token is None else cost.first_token for cost in costs),
+        completion_tokens=median(completion_tokens) if completion_tokens else None,
+        calls=mean(cost.calls for cost in costs),
+        prompt_tokens=mean(prompt_tokens) if prompt_tokens else None,
+        prefilled_tokens=mean(prefilled_tokens) if prefilled_tokens else None,
     )
 
 
-class _Calls(BaseCallbackHandler):
+class _CallCounter(BaseCallbackHandler):
     """Counts the calls of a chat model."""
 
     def __init__(self) -> None:

@@ -35,10 +35,16 @@ def figure_table(
 
 def percent(estimate: Estimate) -> Text:
     """Return a proportion in percent with half its interval behind it."""
-    return Text(f"{estimate.value:.1%}").append(f" ±{50 * (estimate.high - estimate.low):.1f}", style=FAINT)
+    return faint_margin(estimate.percent())
 
 
 def number(estimate: Estimate, digits: int) -> Text:
     """Return a figure with half its interval behind it."""
-    half = (estimate.high - estimate.low) / 2
-    return Text(f"{estimate.value:.{digits}f}").append(f" ±{half:.{digits}f}", style=FAINT)
+    return faint_margin(estimate.number(digits))
+
+
+def faint_margin(estimate: str) -> Text:
+    """Return a formatted estimate with its margin or interval in a faint colour."""
+    text = Text(estimate)
+    text.highlight_regex(r" [±(].*", FAINT)
+    return text

@@ -1,1 +1,1 @@
-"""Labelled conversations: reading, sampling and downloading the data that training and evaluation use."""
+"""Data of training and evaluation: reading, sampling and downloading of conversations, and files of resumable runs."""

@@ -1,8 +1,8 @@
-"""Get EmpatheticDialogues from its official archive, as the JSON lines that HEF reads.
+"""Download of EmpatheticDialogues from its official archive, converted to the JSON lines that HEF reads.
 
-The archive holds `train.csv`, `valid.csv` and `test.csv` with the columns `conv_id, utterance_idx,
+The archive contains `train.csv`, `valid.csv` and `test.csv` with the columns `conv_id, utterance_idx,
 context, prompt, speaker_idx, utterance, …`. Commas inside a text are written `_comma_`, and quotes
-are not escaped, so that a line is split at its commas and not read as CSV.
+are not escaped, so lines are split at their commas and not read as CSV.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ def download(folder: Path, source: str = ARCHIVE) -> dict[str, int]:
 
     Args:
         folder: Where `train.jsonl.gz`, `valid.jsonl.gz` and `test.jsonl.gz` are written.
-        source: Where the archive is.
+        source: URL of the archive.
 
     Returns:
-        The number of conversations of each split.
+        The number of conversations per split.
 
     Raises:
-        SetupError: It cannot be reached, or is not the archive.
+        SetupError: The archive cannot be downloaded, or is not the right one.
     """
-    with TemporaryDirectory() as room:
-        archive = Path(room) / "archive.tar.gz"
+    with TemporaryDirectory() as folder_name:
+        archive = Path(folder_name) / "archive.tar.gz"
         try:
             with urlopen(source, timeout=60) as remote, archive.open("wb") as local:
                 shutil.copyfileobj(remote, local)
@@ -52,7 +52,7 @@ def download(folder: Path, source: str = ARCHIVE) -> dict[str, int]:
 
 
 def convert_archive(archive: Path, folder: Path) -> dict[str, int]:
-    """Convert a downloaded archive; return the number of conversations of each split.
+    """Convert a downloaded archive and return the number of conversations per split.
 
     Raises:
         SetupError: The file is not the archive.
@@ -68,14 +68,14 @@ def convert_archive(archive: Path, folder: Path) -> dict[str, int]:
     except (tarfile.TarError, OSError, UnicodeDecodeError) as error:
         raise SetupError(f"{archive} cannot be read as the EmpatheticDialogues archive: {error}") from error
     if not counts:
-        raise SetupError(f"{archive} holds none of {', '.join(f'{split}.csv' for split in SPLITS)}")
+        raise SetupError(f"{archive} has none of {', '.join(f'{split}.csv' for split in SPLITS)}")
     return counts
 
 
 def conversations(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Yield the conversations of one CSV file as rows of HEF's form; lines cut short are left out."""
-    parts = (line.rstrip("\r\n").split(",") for line in lines)
-    rows = [dict(zip(COLUMNS, part, strict=False)) for part in parts if len(part) >= len(COLUMNS)]
+    """Yield the conversations of one CSV file as rows in HEF's format; truncated lines are skipped."""
+    columns = (line.rstrip("\r\n").split(",") for line in lines)
+    rows = [dict(zip(COLUMNS, values, strict=False)) for values in columns if len(values) >= len(COLUMNS)]
     for conv_id, group in groupby(
         (row for row in rows if row["utterance_idx"].isdigit()), key=lambda row: row["conv_id"]
     ):
@@ -89,7 +89,7 @@ def conversations(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
 
 
 def _utterance(turn: Mapping[Any, str], speaker: str) -> dict[str, str]:
-    """Return one turn; who speaks first is the speaker."""
+    """Convert one turn; the one who speaks first is the speaker."""
     return {"role": "speaker" if turn["speaker_idx"] == speaker else "listener", "text": _text(turn["utterance"])}
 
 

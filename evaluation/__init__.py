@@ -1,13 +1,13 @@
-"""Figures: how well HEF and its halves read emotion and cause words, on any file of the data's form."""
+"""Evaluation: how well HEF and its halves recognise emotions and cause words, on any file in the data's format."""
 
 from __future__ import annotations
 
+from ..data.cause_annotations import CauseRow, holds_spans, make_cause_row
+from ..data.conversations import read_samples, split_by_conversation, subsample
 from ..data.download import convert_archive, download
-from ..data.samples import read_rows, read_samples, split_by_conversation, subsample
-from .causes.cause_spans import SpanReport, evaluate_spans, holds_spans
-from .causes.cause_words import CauseReport, CauseRow, evaluate_causes, make_cause_row
-from .emotion.emotion_metrics import EmotionReport, predict_all, predict_with_sem, report_emotion
-from .emotion.prediction import Prediction
+from ..data.json_lines import read_rows
+from .causes.cause_metrics import CauseReport, SpanReport, evaluate_causes, evaluate_spans
+from .emotion.emotion_metrics import EmotionReport, Prediction, report_emotion
 from .memory.retrieval import RetrievalReport, RetrievalRow, make_retrieval_row, report_retrieval, situation_ranks
 from .metrics import Estimate
 
@@ -27,8 +27,6 @@ __all__ = [
     "holds_spans",
     "make_cause_row",
     "make_retrieval_row",
-    "predict_all",
-    "predict_with_sem",
     "read_rows",
     "read_samples",
     "report_emotion",

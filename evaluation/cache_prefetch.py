@@ -1,37 +1,38 @@
-"""Ask an LLM ahead, on a cluster, what a measured run is going to ask it: the run itself then finds all answers kept.
+"""Prefetching of an LLM's answers on a cluster: the evaluation itself then finds all of them in its cache.
 
-What is measured, how it is joined and what is reported stays in one process; only the questions are spread.
+Measuring, joining and reporting stay in one process; only the questions are distributed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..contract import HefContext
+from ..contract.progress import Progress, ignore_progress
 from ..data.conversations import Sample
 from ..llm import resolve_model
 from ..sem import resolve_sem
 from ..sem.ray.cluster import Cluster
 from ..sem.ray.corpus import map_corpus
-from .emotion.prediction import Report
-from .emotion.sem_llm_pair import Pair
-from .llm_cache import Answer, Answers, with_cache
+from .caching_models import with_cache
+from .emotion.sem_llm_pair import SemLlmPair
+from .llm_cache import Answer, AnswerCache
 
-_PART = 16
-"""Samples that one actor asks about before it hands its answers back."""
+_BATCH = 16
+"""Samples that one actor asks about before it returns the answers."""
 
 
-class Asker:
-    """Run strategies on parts of a corpus, and return what the LLM answered that was not kept before.
+class PrefetchActor:
+    """Runs strategies on batches of a corpus and returns the LLM's answers that were not cached before.
 
     Args:
         sem: Name of the SEM.
         model: Name of the LLM.
         prompts: Folder of templates.
         contexts: Settings of the runs.
-        kept: Answers that are there already.
+        cached: Answers that exist already.
     """
 
     def __init__(
@@ -40,23 +41,23 @@ class Asker:
         model: str | None,
         prompts: Path | None,
         contexts: Sequence[HefContext],
-        kept: Iterable[Answer],
+        cached: Iterable[Answer],
     ) -> None:
-        llm, self._answers = with_cache(resolve_model(model))
-        self._pair = Pair(resolve_sem(sem), llm, self._answers, prompts=prompts)
+        llm, self._cache = with_cache(resolve_model(model))
+        self._pair = SemLlmPair(resolve_sem(sem), llm, self._cache, prompts=prompts)
         self._contexts = contexts
-        self._answers.add(kept)
+        self._cache.add(cached)
 
-    def __call__(self, part: Sequence[Sample]) -> list[Answer]:
+    def __call__(self, batch: Sequence[Sample]) -> list[Answer]:
         """Return the new answers."""
-        before = len(self._answers.all())
+        before = len(self._cache.answers())
         for context in self._contexts:
-            self._pair.record("asking", context, part)
-        return self._answers.all()[before:]
+            self._pair.record("asking", context, batch)
+        return self._cache.answers()[before:]
 
 
-def ask_ahead(
-    answers: Answers,
+def prefetch_answers(
+    cache: AnswerCache,
     samples: Sequence[Sample],
     contexts: Sequence[HefContext],
     cluster: Cluster,
@@ -64,30 +65,27 @@ def ask_ahead(
     sem: str | None,
     model: str | None,
     prompts: Path | None = None,
-    report: Report = lambda done, total: None,
+    progress: Progress = ignore_progress,
 ) -> None:
-    """Ask on a cluster what runs with these settings ask, and keep the answers.
+    """Ask on a cluster, with a SEM and an LLM per actor, what runs with these settings ask, and cache the answers.
 
     Args:
-        answers: Where they are kept; what is there already is not asked again.
+        cache: Receives the answers; those it has are not asked for again.
         samples: The dialogues.
         contexts: Settings of the runs.
-        cluster: Where the LLM is asked, one SEM and one LLM an actor.
-        sem: Name of the SEM; each actor loads its own.
+        cluster: Where the actors run.
+        sem: Name of the SEM.
         model: Name of the LLM.
         prompts: Folder of templates, on every machine of the cluster.
-        report: Told of the progress.
+        progress: Called after each batch.
 
     Raises:
-        SetupError: Ray is not installed, or the cluster is not there.
+        SetupError: Ray is not installed, or the cluster cannot be reached.
     """
+    batches = [samples[start : start + _BATCH] for start in range(0, len(samples), _BATCH)]
+    arguments: tuple[Any, ...] = (sem, model, prompts, tuple(contexts), tuple(cache.answers()))
     done = 0
-    given: tuple[Any, ...] = (sem, model, prompts, tuple(contexts), tuple(answers.all()))
-    for part, found in zip(_parts(samples), map_corpus(Asker, given, _parts(samples), cluster), strict=True):
-        answers.add(found)
-        done += len(part)
-        report(done, len(samples))
-
-
-def _parts(samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
-    return (samples[start : start + _PART] for start in range(0, len(samples), _PART))
+    for batch, answers in zip(batches, map_corpus(PrefetchActor, arguments, batches, cluster), strict=True):
+        cache.add(answers)
+        done += len(batch)
+        progress("asking the LLM", done, len(samples))

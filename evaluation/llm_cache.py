@@ -1,67 +1,55 @@
-"""Keep an LLM's answers in a file, and count what they cost: an equal question is not asked twice.
+"""A cache of an LLM's answers in a file, and the usage they count as: an equal question is not asked twice.
 
-A run that was stopped goes on where it stood, and strategies share what they have in common.
-Calls, tokens and seconds of a kept answer count as if it had been given anew.
+An interrupted run resumes, and strategies share the questions that they have in common. Calls, tokens and
+seconds of a cached answer count as if it had been given anew.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
-from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import (
-    AIMessage,
-    BaseMessage,
-    MessageLikeRepresentation,
-    convert_to_messages,
-    message_to_dict,
-    messages_from_dict,
-)
-from langchain_core.outputs import ChatGeneration, ChatResult
-from pydantic import BaseModel, ConfigDict, ValidationError
+from langchain_core.messages import AIMessage, message_to_dict, messages_from_dict
+from langchain_core.outputs import ChatGeneration
+from pydantic import BaseModel
 
-from ..llm import ChoiceScorer, calibrated, model_name
+from ..data.resumable_run import JsonLinesLog
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What questions to an LLM cost."""
+    """Cost of questions to an LLM."""
 
     calls: int = 0
-    """How many there were."""
+    """Number of questions."""
     prompt_tokens: int | None = 0
-    """Tokens it read; None where it does not say."""
+    """Tokens it read; None where it does not report them."""
     completion_tokens: int | None = 0
     """Tokens it wrote."""
-    spared: float = 0.0
-    """Seconds that kept answers took when they were given, and not now."""
+    saved_seconds: float = 0.0
+    """Seconds that cached answers took when they were given first, and not now."""
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             self.calls + other.calls,
-            _sum(self.prompt_tokens, other.prompt_tokens),
-            _sum(self.completion_tokens, other.completion_tokens),
-            self.spared + other.spared,
+            _add(self.prompt_tokens, other.prompt_tokens),
+            _add(self.completion_tokens, other.completion_tokens),
+            self.saved_seconds + other.saved_seconds,
         )
 
 
-class Answer(BaseModel):
-    """One kept answer."""
-
-    model_config = ConfigDict(frozen=True)
+class Answer(BaseModel, frozen=True):
+    """One cached answer."""
 
     key: str
-    """Hash of the model, its settings and the whole question."""
+    """Hash of the model, its settings and the question."""
     seconds: float
     """How long it took."""
     prompt_tokens: int | None = None
@@ -69,35 +57,32 @@ class Answer(BaseModel):
     scores: dict[str, float] | None = None
     """Log-probability of each choice, of a scored question."""
     messages: list[dict[str, Any]] | None = None
-    """What was written, of any other question."""
+    """The generated messages, of any other question."""
 
 
-class Answers(BaseCache):
-    """The answers of one LLM, as LangChain's cache of it.
+class AnswerCache(BaseCache):
+    """The answers of one LLM, usable as LangChain's cache of a chat model.
 
     Args:
         model: Name of the LLM.
-        path: File of JSON lines; None keeps them in memory only.
+        path: File of JSON lines; None caches in memory only.
     """
 
     def __init__(self, model: str, path: Path | None = None) -> None:
         self._model = model
-        self._path = path
-        self._held: dict[str, Answer] = {}
+        self._log = JsonLinesLog(path, Answer)
+        self._answers = {answer.key: answer for answer in self._log.read()}
         self._usage = Usage()
-        self._asked = 0.0
-        if path:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._held = _read(path)
+        self._started = 0.0
 
-    def take(self) -> Usage:
-        """Return what was used since this was last asked."""
-        used, self._usage = self._usage, Usage()
-        return used
+    def pop_usage(self) -> Usage:
+        """Return the usage since the last call of this method."""
+        usage, self._usage = self._usage, Usage()
+        return usage
 
     @contextmanager
     def uncounted(self) -> Iterator[None]:
-        """Let what is asked within count neither as calls nor as tokens."""
+        """Count the questions within neither as calls nor as tokens."""
         before = self._usage
         try:
             yield
@@ -105,175 +90,65 @@ class Answers(BaseCache):
             self._usage = before
 
     def find(self, *question: str) -> Answer | None:
-        """Return the kept answer to a question; it counts as a call."""
-        found = self._held.get(self._key(*question))
-        self._asked = time.perf_counter()
-        if found:
-            self._usage += _cost(found, spared=found.seconds)
-        return found
+        """Return the cached answer to a question; it counts as a call."""
+        answer = self._answers.get(self._key(*question))
+        self._started = time.perf_counter()
+        if answer:
+            self._count(answer, saved_seconds=answer.seconds)
+        return answer
 
-    def keep(self, *question: str, **answer: Any) -> None:
-        """Keep the answer to the question that was just looked for."""
-        made = Answer(key=self._key(*question), seconds=time.perf_counter() - self._asked, **answer)
-        self._usage += _cost(made)
-        self.add([made])
+    def store(self, *question: str, **answer: Any) -> None:
+        """Cache the answer to the question that `find` was called with last."""
+        new = Answer(key=self._key(*question), seconds=time.perf_counter() - self._started, **answer)
+        self._count(new)
+        self.add([new])
 
-    def all(self) -> list[Answer]:
-        """Return all that is kept, in the order in which it was given."""
-        return list(self._held.values())
+    def answers(self) -> list[Answer]:
+        """Return all cached answers, oldest first."""
+        return list(self._answers.values())
 
     def add(self, answers: Iterable[Answer]) -> None:
-        """Keep answers that were given here or elsewhere; they cost nothing until they are found."""
-        new = [answer for answer in answers if answer.key not in self._held]
-        self._held |= {answer.key: answer for answer in new}
-        if self._path and new:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.writelines(answer.model_dump_json(exclude_none=True) + "\n" for answer in new)
+        """Cache answers that were given here or elsewhere; they count as usage only when they are found."""
+        new = [answer for answer in answers if answer.key not in self._answers]
+        self._answers |= {answer.key: answer for answer in new}
+        if new:
+            self._log.append(new)
 
     def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
-        """Return what the LLM wrote to this prompt before."""
-        found = self.find(prompt, llm_string)
-        if found is None or found.messages is None:
+        """Return what the LLM generated for this prompt before."""
+        answer = self.find(prompt, llm_string)
+        if answer is None or answer.messages is None:
             return None
-        return [ChatGeneration(message=message) for message in messages_from_dict(found.messages)]
+        return [ChatGeneration(message=message) for message in messages_from_dict(answer.messages)]
 
     def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
-        """Keep what the LLM wrote."""
-        messages = [one.message for one in return_val if isinstance(one, ChatGeneration)]
-        used = [message.usage_metadata for message in messages if isinstance(message, AIMessage)]
-        read, written = (
-            sum(held[side] for held in used if held) if used and all(used) else None
+        """Cache what the LLM generated."""
+        messages = [generation.message for generation in return_val if isinstance(generation, ChatGeneration)]
+        usages = [message.usage_metadata for message in messages if isinstance(message, AIMessage)]
+        prompt_tokens, completion_tokens = (
+            sum(usage[side] for usage in usages if usage) if usages and all(usages) else None
             for side in ("input_tokens", "output_tokens")
         )
-        self.keep(
+        self.store(
             prompt,
             llm_string,
             messages=[message_to_dict(message) for message in messages],
-            prompt_tokens=read,
-            completion_tokens=written,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
         )
 
     def clear(self, **kwargs: Any) -> None:
-        """Forget all answers, in the file as well."""
-        self._held.clear()
-        if self._path:
-            self._path.unlink(missing_ok=True)
+        """Delete all answers, in the file as well."""
+        self._answers.clear()
+        if self._log.path:
+            self._log.path.unlink(missing_ok=True)
+
+    def _count(self, answer: Answer, saved_seconds: float = 0.0) -> None:
+        self._usage += Usage(1, answer.prompt_tokens, answer.completion_tokens, saved_seconds)
 
     def _key(self, *question: str) -> str:
         return hashlib.sha256(json.dumps([self._model, *question]).encode()).hexdigest()
 
 
-class CachedScorer(BaseChatModel):
-    """A scoring chat model whose scores are kept as well as its texts.
-
-    Scores about nothing are kept by themselves, so that taking them off or not costs no question;
-    they count neither as calls nor as tokens, as a model remembers them for all turns.
-    """
-
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    inner: Any
-    """The model that is asked."""
-    answers: Answers
-    """What it said before."""
-    model_name: str
-    """Its name."""
-
-    @property
-    def _llm_type(self) -> str:
-        return str(self.inner._llm_type)
-
-    def score_choices(
-        self,
-        messages: Sequence[MessageLikeRepresentation],
-        choices: Sequence[str],
-        *,
-        prefix: str = "",
-        content_free: Sequence[Sequence[MessageLikeRepresentation]] = (),
-    ) -> dict[str, float]:
-        """Return the log-probability of each choice; see `ChoiceScorer`."""
-        with self.answers.uncounted():
-            neutral = [list(self._scores(empty, choices, prefix).values()) for empty in content_free]
-        scores = self._scores(messages, choices, prefix)
-        return calibrated(list(scores), list(scores.values()), neutral)
-
-    async def ascore_choices(
-        self, messages: Sequence[MessageLikeRepresentation], choices: Sequence[str], **named: Any
-    ) -> dict[str, float]:
-        """Do the same without blocking the event loop."""
-        return await asyncio.to_thread(self.score_choices, messages, choices, **named)
-
-    def _scores(
-        self, messages: Sequence[MessageLikeRepresentation], choices: Sequence[str], prefix: str
-    ) -> dict[str, float]:
-        question = self._question(messages, choices, prefix)
-        if (found := self.answers.find(question)) and found.scores:
-            return found.scores
-        scores: dict[str, float] = self.inner.score_choices(messages, choices, prefix=prefix)
-        read = _count(self.inner, convert_to_messages(messages))
-        self.answers.keep(question, scores=scores, prompt_tokens=read, completion_tokens=0)
-        return scores
-
-    def _question(self, messages: Sequence[MessageLikeRepresentation], choices: Sequence[str], prefix: str) -> str:
-        about = sorted((name, str(held)) for name, held in self.inner._identifying_params.items())
-        return json.dumps(["score", about, _plain(messages), list(choices), prefix])
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        return ChatResult(generations=[ChatGeneration(message=self.inner.invoke(messages, stop=stop, **kwargs))])
-
-
-def with_cache(model: BaseChatModel, path: Path | None = None) -> tuple[BaseChatModel, Answers]:
-    """Return a model that keeps its answers, and where it keeps them.
-
-    Args:
-        model: Any chat model; one that scores still does.
-        path: File of JSON lines; None keeps them in memory only.
-    """
-    answers = Answers(model_name(model), path)
-    kept = model.model_copy(update={"cache": answers})
-    if isinstance(model, ChoiceScorer):
-        return CachedScorer(inner=kept, answers=answers, model_name=model_name(model), cache=False), answers
-    return kept, answers
-
-
-def _cost(answer: Answer, spared: float = 0.0) -> Usage:
-    return Usage(1, answer.prompt_tokens, answer.completion_tokens, spared)
-
-
-def _sum(one: int | None, other: int | None) -> int | None:
-    return None if one is None or other is None else one + other
-
-
-def _count(model: BaseChatModel, messages: list[BaseMessage]) -> int | None:
-    """Return the tokens of a prompt by the model's own count; LangChain's is another model's."""
-    if type(model).get_num_tokens_from_messages is BaseChatModel.get_num_tokens_from_messages:
-        return None
-    return model.get_num_tokens_from_messages(messages)
-
-
-def _plain(held: Any) -> Any:
-    """Return messages, alone or in lists of them, as what can be compared."""
-    if isinstance(held, BaseMessage):
-        return [held.type, held.text]
-    return [_plain(one) for one in held] if isinstance(held, list | tuple) else held
-
-
-def _read(path: Path) -> dict[str, Answer]:
-    """Return the answers of a file; a line that a killed run left half written is cut off."""
-    found: dict[str, Answer] = {}
-    if not path.exists():
-        return found
-    text = path.read_text(encoding="utf-8", errors="replace")
-    if not text.endswith("\n"):
-        path.write_text(text[: text.rfind("\n") + 1], encoding="utf-8")
-    for line in text.splitlines():
-        with suppress(ValidationError):
-            answer = Answer.model_validate_json(line)
-            found[answer.key] = answer
-    return found
+def _add(tokens: int | None, others: int | None) -> int | None:
+    return None if tokens is None or others is None else tokens + others

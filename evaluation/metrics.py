@@ -1,68 +1,78 @@
-"""Accuracy within the first k, likelihood, calibration error, and their intervals over conversations."""
+"""Top-k accuracy, likelihood and calibration error, with bootstrap intervals over clusters of samples."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-Array = NDArray[np.float64]
-Indices = NDArray[np.int64]
+from ..contract.numerics import Array, Indices
+
 DRAWS = 1000
 BINS = 15
 CUTS = (1, 3, 5)
-SHARE, DIFFERENCE, POSITIVE = (0.0, 1.0), (-1.0, 1.0), (0.0, np.inf)
-"""What a figure can be."""
-_TINY = 1e-9
+PROPORTION, DIFFERENCE, POSITIVE, UNBOUNDED = (0.0, 1.0), (-1.0, 1.0), (0.0, np.inf), (-np.inf, np.inf)
+"""Bounds of statistics and their intervals."""
+_MIN_PROBABILITY = 1e-9
 
 
-class Estimate(BaseModel):
-    """A figure and its 95% interval."""
+class Estimate(BaseModel, frozen=True):
+    """A statistic and its 95% interval."""
 
-    model_config = ConfigDict(frozen=True)
-
-    value: float = Field(description="The figure on all samples")
-    low: float = Field(description="2.5th percentile over resampled conversations, centred on the figure")
+    value: float = Field(description="The statistic on all samples")
+    low: float = Field(description="2.5th percentile over resampled conversations, centred on the statistic")
     high: float = Field(description="97.5th percentile")
 
+    def percent(self) -> str:
+        """Return a proportion in percent with half the width of its interval: `56.2% ±1.8`."""
+        return f"{self.value:.1%} ±{50 * (self.high - self.low):.1f}"
 
-def ranks(shares: Array, chosen: Indices, wanted: Indices) -> Indices:
-    """Return for each row how many labels come before the wanted one, [samples].
+    def number(self, digits: int) -> str:
+        """Return the value with half the width of its interval: `2.41 ±0.08`."""
+        return f"{self.value:.{digits}f} ±{(self.high - self.low) / 2:.{digits}f}"
 
-    The chosen label comes first, the others by probability, and of equals the earlier one.
+    def signed(self, digits: int = 1, scale: float = 100) -> str:
+        """Return a difference, by default in percentage points, with its interval: `+1.6 (+0.8 to +2.5)`."""
+        value, low, high = (f"{scale * bound:+z.{digits}f}" for bound in (self.value, self.low, self.high))
+        return f"{value} ({low} to {high})"
+
+
+def ranks(probabilities: Array, predicted: Indices, labels: Indices) -> Indices:
+    """Return for each sample how many labels rank before the true one, [samples].
+
+    The predicted label ranks first, the others by probability, and of equals the earlier one.
 
     Args:
-        shares: Probabilities, [samples, labels].
-        chosen: Index of the decided label, [samples].
-        wanted: Index of the true label, [samples].
+        probabilities: Shape [samples, labels].
+        predicted: Index of the decided label, [samples]; not always the most probable one.
+        labels: Index of the true label, [samples].
     """
-    rows = np.arange(len(wanted))
-    first = shares.copy()
-    first[rows, chosen] = np.inf
-    own = first[rows, wanted][:, None]
-    earlier = np.arange(shares.shape[1])[None, :] < wanted[:, None]
-    return np.asarray(((first > own) | ((first == own) & earlier)).sum(axis=1), dtype=np.int64)
+    rows = np.arange(len(labels))
+    scores = probabilities.copy()
+    scores[rows, predicted] = np.inf
+    true_scores = scores[rows, labels][:, None]
+    earlier = np.arange(probabilities.shape[1])[None, :] < labels[:, None]
+    return np.asarray(((scores > true_scores) | ((scores == true_scores) & earlier)).sum(axis=1), dtype=np.int64)
 
 
 def calibration_table(confidence: Array, correct: Array, bins: int = BINS) -> Array:
-    """Return each sample's confidence minus correctness in its bin's column, [samples, bins].
+    """Return each sample's confidence minus correctness in the column of its bin, [samples, bins].
 
     The absolute column sums over the sample count add up to the expected calibration error
-    (Guo et al., ICML 2017, equation 5), on these samples or on any draw of them.
+    (Guo et al., ICML 2017, equation 5), on these samples or on any resample of them.
 
     Args:
         confidence: Probability of the decided label, [samples].
-        correct: 1 where the first choice is right, [samples].
-        bins: Equal-width bins of (0, 1].
+        correct: 1 where the decision is right, [samples].
+        bins: Number of equal-width bins of (0, 1].
     """
     table = np.zeros((len(confidence), bins))
-    table[np.arange(len(confidence)), bin_of(confidence, bins)] = confidence - correct
+    table[np.arange(len(confidence)), bin_indices(confidence, bins)] = confidence - correct
     return table
 
 
-def bin_of(confidence: Array, bins: int = BINS) -> Indices:
+def bin_indices(confidence: Array, bins: int = BINS) -> Indices:
     """Return the index of each probability's bin, [samples]; a bound belongs to the bin below it."""
     return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
 
@@ -72,112 +82,112 @@ def expected_calibration_error(confidence: Array, correct: Array, bins: int = BI
     return float(np.abs(calibration_table(confidence, correct, bins).sum(axis=0)).sum() / len(confidence))
 
 
-def estimates(
-    shares: Array, chosen: Indices, wanted: Indices, groups: Sequence[Hashable], seed: int = 0
+def accuracy_estimates(
+    probabilities: Array, predicted: Indices, labels: Indices, clusters: Sequence[Hashable], seed: int = 0
 ) -> dict[str, Estimate]:
-    """Return top-1, top-3, top-5 accuracy and calibration error with bootstrap intervals.
+    """Return top-1, top-3, top-5 accuracy and expected calibration error with bootstrap intervals.
 
-    Whole conversations are drawn with replacement, since the turns of one are not independent.
+    Conversations are resampled with replacement, since the turns of a conversation are not independent.
 
     Args:
-        shares: Probabilities, [samples, labels].
-        chosen: Index of the decided label, [samples].
-        wanted: Index of the true label, [samples].
-        groups: The conversation of each sample.
-        seed: Of the draws.
+        probabilities: Shape [samples, labels].
+        predicted: Index of the decided label, [samples].
+        labels: Index of the true label, [samples].
+        clusters: The conversation of each sample.
+        seed: Seed of the bootstrap.
     """
-    place = ranks(shares, chosen, wanted)
-    confidence = shares[np.arange(len(chosen)), chosen]
-    hits = np.stack([place < k for k in CUTS], axis=1).astype(float)
-    table = np.hstack([np.ones((len(wanted), 1)), hits, calibration_table(confidence, hits[:, 0])])
-    figures = _figures(table.sum(axis=0)[None])[0]
-    drawn = _figures(_redraw(_by_group(table, groups), seed))
+    rank = ranks(probabilities, predicted, labels)
+    confidence = probabilities[np.arange(len(predicted)), predicted]
+    hits = np.stack([rank < k for k in CUTS], axis=1).astype(float)
+    table = np.hstack([np.ones((len(labels), 1)), hits, calibration_table(confidence, hits[:, 0])])
+    values = _accuracies(table.sum(axis=0)[None])[0]
+    resampled = _accuracies(_resample(_sum_clusters(table, clusters), seed))
     names = [*(f"top{k}" for k in CUTS), "ece"]
-    return {name: _estimate(float(figures[i]), drawn[:, i]) for i, name in enumerate(names)}
+    return {name: _centred_interval(float(values[i]), resampled[:, i]) for i, name in enumerate(names)}
 
 
-def likelihood_estimate(shares: Array, wanted: Indices, groups: Sequence[Hashable], seed: int = 0) -> Estimate:
-    """Return the mean negative log-probability of the true label in nats; one below 1e-9 counts as that."""
-    own = shares[np.arange(len(wanted)), wanted]
-    return mean_estimate(-np.log(np.maximum(own, _TINY)), groups, seed, POSITIVE)
+def likelihood_estimate(probabilities: Array, labels: Indices, clusters: Sequence[Hashable], seed: int = 0) -> Estimate:
+    """Return the mean negative log-probability of the true label in nats; probabilities below 1e-9 count as that."""
+    true_probabilities = probabilities[np.arange(len(labels)), labels]
+    return mean_estimate(-np.log(np.maximum(true_probabilities, _MIN_PROBABILITY)), clusters, seed, POSITIVE)
 
 
 def mean_estimate(
     values: Array,
-    groups: Sequence[Hashable] | None = None,
+    clusters: Sequence[Hashable] | None = None,
     seed: int = 0,
-    bounds: tuple[float, float] = SHARE,
+    bounds: tuple[float, float] = PROPORTION,
 ) -> Estimate:
-    """Return the mean of values, which lies within bounds, with its bootstrap interval over their groups."""
-    return ratio_estimate(values, np.ones(len(values)), groups, seed, bounds)
+    """Return the mean of values, which is within bounds, with its bootstrap interval over clusters."""
+    return ratio_estimate(values, np.ones(len(values)), clusters, seed, bounds)
 
 
 def ratio_estimate(
-    above: Array,
-    below: Array,
-    groups: Sequence[Hashable] | None = None,
+    numerators: Array,
+    denominators: Array,
+    clusters: Sequence[Hashable] | None = None,
     seed: int = 0,
     bounds: tuple[float, float] = POSITIVE,
 ) -> Estimate:
-    """Return the sum of one figure over that of another, both taken on the same samples, with its interval.
+    """Return the ratio of two sums over the same samples with its interval; NaN where the denominators sum to 0.
 
-    Both are drawn together, so what they have in common does not widen the interval.
+    Both are resampled together, so what they have in common does not widen the interval.
     """
-    table = np.stack([below, above], axis=1)
-    drawn = _redraw(_by_group(table, groups or range(len(above))), seed)
-    kept = drawn[drawn[:, 0] != 0]
-    if not len(kept) or not below.sum():
+    table = np.stack([denominators, numerators], axis=1)
+    sums = _resample(_sum_clusters(table, clusters or range(len(numerators))), seed)
+    sums = sums[sums[:, 0] != 0]
+    if not len(sums) or not denominators.sum():
         return Estimate(value=np.nan, low=np.nan, high=np.nan)
-    return _estimate(float(above.sum() / below.sum()), kept[:, 1] / kept[:, 0], bounds)
+    return _centred_interval(float(numerators.sum() / denominators.sum()), sums[:, 1] / sums[:, 0], bounds)
 
 
 def median_estimate(values: Array, seed: int = 0) -> Estimate:
-    """Return the median of values with the percentiles of the medians of draws with replacement."""
-    chance = np.random.default_rng(seed)
-    medians = np.median(values[chance.integers(len(values), size=(DRAWS, len(values)))], axis=1)
-    middle = float(np.median(values))
+    """Return the median of values with the percentiles of the medians of resamples with replacement."""
+    rng = np.random.default_rng(seed)
+    medians = np.median(values[rng.integers(len(values), size=(DRAWS, len(values)))], axis=1)
+    value = float(np.median(values))
     low, high = np.percentile(medians, [2.5, 97.5])
-    return Estimate(value=middle, low=float(min(low, middle)), high=float(max(high, middle)))
-
-
-def resampled(
-    table: Array,
-    groups: Sequence[Hashable],
-    figure: Callable[[Array], float],
-    seed: int = 0,
-    bounds: tuple[float, float] = POSITIVE,
-) -> Estimate:
-    """Return any figure of the column sums of a table, [samples, columns], with its interval over groups."""
-    drawn = np.array([figure(sums) for sums in _redraw(_by_group(table, groups), seed)])
-    return _estimate(figure(table.sum(axis=0)), drawn, bounds)
-
-
-def _estimate(value: float, drawn: Array, bounds: tuple[float, float] = SHARE) -> Estimate:
-    """Return a figure with the percentiles of its draws, moved so that their mean is the figure.
-
-    The calibration error of a draw is larger on average than that of the samples; without the
-    move its interval would lie beside the figure.
-    """
-    low, high = np.clip(np.percentile(drawn, [2.5, 97.5]) - drawn.mean() + value, *bounds)
     return Estimate(value=value, low=float(min(low, value)), high=float(max(high, value)))
 
 
-def _figures(sums: Array) -> Array:
+def statistic_estimate(
+    table: Array,
+    clusters: Sequence[Hashable],
+    statistic: Callable[[Array], float],
+    seed: int = 0,
+    bounds: tuple[float, float] = POSITIVE,
+) -> Estimate:
+    """Return any statistic of the column sums of a table, [samples, columns], with its interval over clusters."""
+    resampled = np.array([statistic(sums) for sums in _resample(_sum_clusters(table, clusters), seed)])
+    return _centred_interval(statistic(table.sum(axis=0)), resampled, bounds)
+
+
+def _centred_interval(value: float, resampled: Array, bounds: tuple[float, float] = PROPORTION) -> Estimate:
+    """Return a statistic with the percentiles of its resamples, shifted so that their mean is the statistic.
+
+    The calibration error of a resample is larger on average than that of the samples; without the
+    shift its interval would not contain the statistic.
+    """
+    low, high = np.clip(np.percentile(resampled, [2.5, 97.5]) - resampled.mean() + value, *bounds)
+    return Estimate(value=value, low=float(min(low, value)), high=float(max(high, value)))
+
+
+def _accuracies(sums: Array) -> Array:
     """Return top-k accuracies and calibration error of each row of sums, [rows, 4]."""
     size, hits, gaps = sums[:, :1], sums[:, 1 : 1 + len(CUTS)], sums[:, 1 + len(CUTS) :]
     return np.hstack([hits / size, np.abs(gaps).sum(axis=1, keepdims=True) / size])
 
 
-def _by_group(table: Array, groups: Sequence[Hashable]) -> Array:
-    """Sum the rows of each group, [groups, columns]."""
-    index = {name: place for place, name in enumerate(dict.fromkeys(groups))}
+def _sum_clusters(table: Array, clusters: Sequence[Hashable]) -> Array:
+    """Sum the rows of each cluster, [clusters, columns]."""
+    index = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
     sums = np.zeros((len(index), table.shape[1]))
-    np.add.at(sums, [index[name] for name in groups], table)
+    np.add.at(sums, [index[name] for name in clusters], table)
     return sums
 
 
-def _redraw(table: Array, seed: int) -> Array:
-    """Return the column sums of `DRAWS` draws of rows with replacement, [draws, columns]."""
-    chance = np.random.default_rng(seed)
-    even = np.full(len(table), 1 / len(table))
-    return np.stack([chance.multinomial(len(table), even) @ table for _ in range(DRAWS)])
+def _resample(table: Array, seed: int) -> Array:
+    """Return the column sums of `DRAWS` resamples of rows with replacement, [draws, columns]."""
+    rng = np.random.default_rng(seed)
+    weights = np.full(len(table), 1 / len(table))
+    return np.stack([rng.multinomial(len(table), weights) @ table for _ in range(DRAWS)])

@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind: one JSON document that says what was measured, on what, and when."""
+"""Output of an evaluation: a JSON document with what was measured, on what and when; Markdown tables; plots."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from ..contract import SetupError
+
+INK, ACCENT = "#222222", "#8e44ad"
+"""Colours of plots: lines and text, and the data of HEF."""
+
 
 def to_document(
     task: str, data: Path | None, results: Sequence[BaseModel], settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return figures with what is needed to take them again.
+    """Return results with what is needed to reproduce them.
 
     Args:
         task: `emotion`, `causes` and the like.
-        data: The file they were taken on, where there is one.
-        results: One report a strategy or SEM.
+        data: The file they were measured on, where there is one.
+        results: One report per strategy or SEM.
         settings: Limit, seed and the like.
     """
     return {
@@ -34,24 +39,50 @@ def to_document(
     }
 
 
-def write(path: Path, held: Mapping[str, Any]) -> None:
-    """Write a document, making its folder where it is missing."""
+def write(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a document, creating its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(to_json(held) + "\n", encoding="utf-8")
+    path.write_text(to_json(document) + "\n", encoding="utf-8")
 
 
-def to_json(held: Mapping[str, Any]) -> str:
+def to_json(document: Mapping[str, Any]) -> str:
     """Return a document as JSON text; a row of numbers takes one line."""
-    text = json.dumps(held, indent=2, ensure_ascii=False)
+    text = json.dumps(document, indent=2, ensure_ascii=False)
     return re.sub(r"\[\n[\s\d.,eE+-]+\]", lambda row: "[" + " ".join(row[0][1:-1].split()) + "]", text)
 
 
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows, of which the first is the heading, as a Markdown table with numbers aligned to the right."""
+    head, *body = rows
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---", *["---:"] * (len(head) - 1)], *body))
+
+
+def new_figure(width: float, height: float) -> Any:
+    """Return an empty matplotlib figure that is drawn without a screen; sizes are in inches.
+
+    Raises:
+        SetupError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise SetupError("plots need matplotlib: install it with `pip install 'hef[train]'`") from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save_figure(figure: Any, path: Path) -> Path:
+    """Write a figure as PNG, creating its folder, and return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=130)
+    return path
+
+
 def _rounded(value: Any) -> Any:
-    """Round to what the sample sizes can carry."""
+    """Round floats to the precision that the sample sizes support."""
     if isinstance(value, float):
         return round(value, 5)
     if isinstance(value, dict):
-        return {key: _rounded(held) for key, held in value.items()}
+        return {key: _rounded(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_rounded(held) for held in value]
+        return [_rounded(item) for item in value]
     return value

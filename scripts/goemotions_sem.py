@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 from hef.contract import Turn
-from hef.evaluation import predict_all, predict_with_sem, read_samples, report_emotion
+from hef.evaluation import read_samples, report_emotion
+from hef.evaluation.emotion.turn_record import record_sem
 from hef.sem import EMPATHETIC_DIALOGUES, GOEMOTIONS_TO_EMPATHETIC_DIALOGUES, HfSem
 from hef.training.trainer import length_bucketed_batches
 from sklearn.metrics import f1_score
@@ -91,8 +92,10 @@ def carried(folder: Path, valid: Path) -> str:
     """Measure the classifier, carried to EmpatheticDialogues' 32 labels, on listener turns."""
     sem = HfSem(str(folder), taxonomy=EMPATHETIC_DIALOGUES, label_map=GOEMOTIONS_TO_EMPATHETIC_DIALOGUES)
     samples, _ = read_samples(valid, EMPATHETIC_DIALOGUES.labels)
-    found = predict_all(predict_with_sem(sem), samples)
-    report = report_emotion(found, samples, EMPATHETIC_DIALOGUES.labels, strategy="sem_only", seconds=0.0, sem="hf")
+    predictions = [record.prediction for record in record_sem(sem, samples, primary=5)]
+    report = report_emotion(
+        predictions, samples, EMPATHETIC_DIALOGUES.labels, strategy="sem_only", seconds=0.0, sem="hf"
+    )
     return report.model_dump_json(include={"samples", "top1", "top3", "top5", "ece"})
 
 

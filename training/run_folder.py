@@ -11,6 +11,7 @@ import torch
 from pydantic import BaseModel
 
 from ..contract import SetupError
+from ..data.resumable_run import check_settings
 
 
 class RunFolder:
@@ -58,14 +59,5 @@ class RunFolder:
 
     def _check_recipe(self, recipe: BaseModel) -> None:
         """Write the recipe into the folder, or compare it with the one the run began with."""
-        path = self.path / "recipe.json"
-        if not path.exists():
-            path.write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            return
-        began, now = json.loads(path.read_text(encoding="utf-8")), recipe.model_dump(mode="json")
-        changed = [f"{name} {began.get(name)} -> {value}" for name, value in now.items() if began.get(name) != value]
-        if changed:
-            raise SetupError(
-                f"the run in {self.path} began with another recipe ({', '.join(changed)}); "
-                "use the same options, or another folder"
-            )
+        path, settings = self.path / "recipe.json", recipe.model_dump(mode="json")
+        check_settings(path, settings, name="recipe", advice="use the same options, or another folder")

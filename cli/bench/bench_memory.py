@@ -69,10 +69,10 @@ def memory(
 
     counts = _parse_sizes(sizes, repeats + WARM)
     with tempfile.TemporaryDirectory(dir=folder) as home, advancing() as advance:
-        reports = list(measure_memory(Path(home), counts, users, DIMS, repeats=repeats, report=advance))
+        reports = list(measure_memory(Path(home), counts, users, DIMS, repeats=repeats, progress=advance))
     crowds = [measure_crowd(server, _CONCURRENT_USERS, DIMS)] if server else []
     if plots:
-        from ...bench.memory_plot import plot_growth
+        from ...bench.bench_plots import plot_growth
 
         plot_growth(reports, plots)
     details = {"machine": machine(None), "crowd": [crowd.model_dump(mode="json") for crowd in crowds]}

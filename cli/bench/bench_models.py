@@ -38,7 +38,7 @@ DialoguesOfLength = Annotated[int, typer.Option(min=1, help="How many dialogues 
 Strategy = Annotated[StrategyName, typer.Option(help="How the emotion is decided.", rich_help_panel="Emotion")]
 Message = Annotated[str, typer.Option("--text", help="The message that is replied to.", metavar="TEXT")]
 
-_WAYS = {"plain": "LLM alone", "hef": "HEF", "hef_fresh": "HEF without caches"}
+_VARIANTS = {"plain": "LLM alone", "hef": "HEF", "hef_fresh": "HEF without caches"}
 
 
 def sem(
@@ -56,7 +56,7 @@ def sem(
     """
     settings = load_settings(models)
     from ...bench.sem_speed import machine, measure_speed
-    from ...bench.synthetic_dialogues import contexts, middling
+    from ...bench.synthetic_dialogues import contexts, three_turn_contexts
     from ...evaluation import read_samples, subsample
     from ...sem import resolve_sem
 
@@ -74,13 +74,13 @@ def sem(
     with advancing() as advance:
         reports = measure_speed(
             reader,
-            middling(320),
+            three_turn_contexts(320),
             batch,
             spec=settings.sem,
             encoder=encoder,
             against=against or "",
             repeats=repeats,
-            report=advance,
+            progress=advance,
         )
     details = {"machine": machine(settings.threads), "seed": seed, "broken": len(skipped)}
     emit_report("speed", data, reports, details, output, [_speed_table(reports, settings.threads)])
@@ -115,7 +115,7 @@ def turn(
             settings=HefContext(strategy=strategy),
             prompts=settings.prompts,
             fit=settings.fit,
-            report=advance,
+            progress=advance,
         )
     details = {"machine": machine(settings.threads), "strategy": strategy, "repeats": repeats}
     emit_report("turn", None, [report], details, output, [_turn_table(report)])
@@ -165,11 +165,11 @@ def _speed_table(reports: Sequence[SpeedReport], threads: int | None) -> Table:
 
 
 def _turn_table(report: TurnReport) -> Table:
-    """Return one row per way to answer, the ratio in the title."""
+    """Return one row per variant, the ratio in the title."""
     ratio = report.ratio
     lengths = ", ".join(f"{ratio:.2f} after {turns}" for turns, ratio in report.by_length.items())
     nodes = ", ".join(f"{name} {1000 * seconds:.0f}" for name, seconds in report.nodes.items())
-    warning = "" if report.held else "; warning: the replies differ in length"
+    warning = "" if report.exact_length else "; warning: the replies differ in length"
     table = figure_table(
         f"A HEF turn takes {ratio.value:.2f} times a plain reply ({ratio.low:.2f} to {ratio.high:.2f})",
         ("", "seconds", "first token s", "tokens written", "LLM calls", "prompt tokens", "computed"),
@@ -177,9 +177,9 @@ def _turn_table(report: TurnReport) -> Table:
         f"medians, calls and prompt tokens are means; ratio by turns of the dialogue: {lengths}; "
         f"milliseconds by node: {nodes}",
     )
-    for name, way in report.ways.items():
-        counts = (way.written, way.calls, way.given, way.computed)
+    for name, cost in report.variants.items():
+        counts = (cost.completion_tokens, cost.calls, cost.prompt_tokens, cost.prefilled_tokens)
         cells = ["–" if count is None else f"{count:,.1f}".removesuffix(".0") for count in counts]
         style = f"bold {ACCENT}" if name == "hef" else ""
-        table.add_row(_WAYS[name], f"{way.seconds:.2f}", f"{way.first_token:.2f}", *cells, style=style)
+        table.add_row(_VARIANTS[name], f"{cost.seconds:.2f}", f"{cost.first_token:.2f}", *cells, style=style)
     return table

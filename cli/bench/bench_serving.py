@@ -77,11 +77,11 @@ def serving(
                 repeats=load.repeats,
                 keep=load.keep,
                 postgres=postgres,
-                report=advance,
+                progress=advance,
             )
         )
     if plots:
-        from ...bench.serving_plot import plot_serving
+        from ...bench.bench_plots import plot_serving
 
         plot_serving(report, plots)
     details = {"machine": machine(settings.threads), "keep": load.keep, "memory": "server" if server else "folder"}

@@ -6,21 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
-from rich.text import Text
 
-from ..render import ACCENT, FAINT
-from ..tables import figure_table, number, percent
+from ..render import ACCENT
+from ..tables import faint_margin, figure_table, number, percent
 
 if TYPE_CHECKING:
     from ...evaluation.emotion.ablations import Ablation
-    from ...evaluation.emotion.coverage import SetFigures
+    from ...evaluation.emotion.emotion_metrics import SetMetrics
     from ...evaluation.emotion.emotion_run import EmotionRun
     from ...evaluation.emotion.requery_gain import RequeryGain
 
 
 def emotion_table(data: str, run: EmotionRun) -> Table:
     """Return one row per figure and one column per strategy; the gain of joining is the caption."""
-    from ...evaluation.emotion.emotion_rows import notes, strategy_rows
+    from ...evaluation.emotion.emotion_report import notes, strategy_rows
 
     first = run.reports[0]
     title = f"Emotion on {data}: {first.samples:,} samples of {first.conversations:,} conversations"
@@ -36,7 +35,7 @@ def emotion_table(data: str, run: EmotionRun) -> Table:
 
 def ablation_table(ablations: Sequence[Ablation]) -> Table:
     """Return one row per variant of two_stage."""
-    from ...evaluation.emotion.emotion_rows import ablation_rows
+    from ...evaluation.emotion.emotion_report import ablation_rows
 
     names, *rows = ablation_rows(ablations)
     table = figure_table("Two-stage prediction without its parts", names)
@@ -45,9 +44,9 @@ def ablation_table(ablations: Sequence[Ablation]) -> Table:
     return table
 
 
-def sets_table(sets: Mapping[str, SetFigures]) -> Table:
+def sets_table(sets: Mapping[str, SetMetrics]) -> Table:
     """Return one row per group of contexts: how often prediction sets include the emotion, and their size."""
-    from ...evaluation.emotion.coverage import CONTEXTS
+    from ...evaluation.emotion.emotion_metrics import CONTEXTS
 
     title = "Prediction sets meant to include the emotion in 90% of cases"
     table = figure_table(title, ("contexts", "samples", "included", "emotions in a set"))
@@ -65,8 +64,8 @@ def second_look_table(looks: Sequence[RequeryGain]) -> Table:
         "pooled as the graph pools its rounds; 95% intervals over conversations",
     )
     for look in looks:
-        gain = Text(f"{100 * look.gain.value:+z.1f}")
-        gain.append(f" ({100 * look.gain.low:+z.1f} to {100 * look.gain.high:+z.1f})", style=FAINT)
         name = {"last_turn": "the last turn", "speaker": "the speaker"}.get(look.view, look.view)
-        table.add_row(name, percent(look.first), percent(look.both), gain, f"{look.differing:,}")
+        table.add_row(
+            name, percent(look.first), percent(look.both), faint_margin(look.gain.signed()), f"{look.differing:,}"
+        )
     return table

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ...evaluation import EmotionReport
     from ...evaluation.emotion.emotion_run import EmotionRun
     from ...evaluation.emotion.requery_gain import RequeryGain
-    from ...evaluation.emotion.sem_llm_pair import Pair
+    from ...evaluation.emotion.sem_llm_pair import SemLlmPair
     from ...sem import OnnxSem, Sem
     from ...sem.ray.cluster import Cluster
     from ..settings import Settings
@@ -81,7 +81,7 @@ def emotion(
     if recorded:
         _record(recorded, run.reports[0])
     if output.plots:
-        from ...evaluation.emotion.plots import draw_plots
+        from ...evaluation.emotion.emotion_plots import draw_plots
 
         draw_plots(run.reports[0], output.plots)
     details = {
@@ -96,44 +96,44 @@ def emotion(
 
 def _sem_llm_pair(
     sem: Sem, settings: Settings, measure: MeasureOptions, seed: int, run: Path | None, advance: Progress
-) -> Pair:
+) -> SemLlmPair:
+    from ...evaluation.caching_models import with_cache
     from ...evaluation.emotion.scripted_judges import scripted_judge
-    from ...evaluation.emotion.sem_llm_pair import Pair
-    from ...evaluation.llm_cache import with_cache
+    from ...evaluation.emotion.sem_llm_pair import SemLlmPair
     from ...llm import resolve_model
 
     if measure.strategies == ("sem_only",):
-        return Pair(sem, None, None, advance)
+        return SemLlmPair(sem, None, None, advance)
     judge = scripted_judge(settings.model, sem.description.taxonomy.labels, seed)
-    model, answers = with_cache(judge or resolve_model(settings.model), run / "answers.jsonl" if run else None)
-    return Pair(sem, model, answers, advance, settings.prompts)
+    model, cache = with_cache(judge or resolve_model(settings.model), run / "answers.jsonl" if run else None)
+    return SemLlmPair(sem, model, cache, advance, settings.prompts)
 
 
 def _on_ray(
-    pair: Pair,
+    pair: SemLlmPair,
     settings: Settings,
     measure: MeasureOptions,
     samples: Sequence[Sample],
     context: HefContext,
     cluster: Cluster,
-) -> Pair:
+) -> SemLlmPair:
     """Read with the SEM on a cluster, and ask the LLM there in advance what the run is going to ask it."""
-    from ...evaluation.cache_prefetch import ask_ahead
+    from ...evaluation.cache_prefetch import prefetch_answers
     from ...evaluation.emotion.scripted_judges import ScriptedJudge
     from ...sem.ray.corpus import SemReader, map_corpus
 
-    if pair.answers is not None and not isinstance(pair.model, ScriptedJudge):
-        ask_ahead(
-            pair.answers,
+    if pair.cache is not None and not isinstance(pair.model, ScriptedJudge):
+        prefetch_answers(
+            pair.cache,
             samples,
             [context.model_copy(update={"strategy": name}) for name in measure.strategies if name != "sem_only"],
             cluster,
             sem=settings.sem,
             model=settings.model,
             prompts=settings.prompts,
-            report=lambda done, total: pair.tell("asking the LLM", done, total),
+            progress=pair.progress,
         )
-    return replace(pair, read_parts=lambda parts: map_corpus(SemReader, [settings.sem], parts, cluster))
+    return replace(pair, read_batches=lambda batches: map_corpus(SemReader, [settings.sem], batches, cluster))
 
 
 def _emit(
@@ -172,7 +172,7 @@ def _second_look(sem: Sem, run: EmotionRun, advance: Progress) -> list[RequeryGa
     from ...evaluation.emotion.requery_gain import evaluate_second_look
 
     first = [record.prediction for record in run.records["sem_only"]]
-    return evaluate_second_look(sem, run.samples, first, report=lambda done, total: advance("second look", done, total))
+    return evaluate_second_look(sem, run.samples, first, progress=advance)
 
 
 def _sem_in_folder(sem: Sem) -> OnnxSem:

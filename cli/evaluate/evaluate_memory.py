@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,7 +35,7 @@ def memory(models: SemOptions, output: OutputOptions, data: Data = None, ablate:
     figure of the others is separate.
     """
     settings = load_settings(models)
-    from ...evaluation.memory.memory_dialogues import chosen_on, read_memory_dialogues
+    from ...evaluation.memory.memory_dialogues import read_memory_dialogues, tuning_users
     from ...evaluation.memory.recall_metrics import RecallBench, report_memory
     from ...sem import resolve_sem
 
@@ -44,15 +43,15 @@ def memory(models: SemOptions, output: OutputOptions, data: Data = None, ablate:
     report_skipped_rows(skipped)
     sem = resolve_sem(settings.sem)
     with advancing() as advance:
-        bench = RecallBench(sem, dialogues, partial(advance, "people"))
-        reports = report_memory(bench.ways(ablate=ablate), dialogues, () if data else chosen_on(dialogues))
+        bench = RecallBench(sem, dialogues, advance)
+        reports = report_memory(bench.methods(ablate=ablate), dialogues, () if data else tuning_users(dialogues))
     name = sem.description.name
     details = {"sem": name, "broken": len(skipped)}
     emit_report("memory", data, list(reports), details, output, [_table(name, reports)])
 
 
 def _table(sem: str, reports: Sequence[MemoryReport]) -> Table:
-    """Return one row per way to recall."""
+    """Return one row per method."""
     first = reports[0]
     caption = f"vectors of {sem}; 95% intervals over people"
     if first.others:
@@ -66,5 +65,5 @@ def _table(sem: str, reports: Sequence[MemoryReport]) -> Table:
     for report in reports:
         others = [report.others["at3"]] if report.others else []
         recalls = [percent(estimate) for estimate in (*report.recall.values(), *others)]
-        table.add_row(report.way, *recalls, style=f"bold {ACCENT}" if report is first else "")
+        table.add_row(report.method, *recalls, style=f"bold {ACCENT}" if report is first else "")
     return table

@@ -13,7 +13,7 @@ from ..options import ModelOptions, OutputOptions, ReplyOptions, SampleOptions
 from ..output import advancing, emit_report, report_skipped_rows
 from ..render import ACCENT, FAINT
 from ..settings import load_settings
-from ..tables import figure_table, percent
+from ..tables import faint_margin, figure_table, percent
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from ...contract import HefContext
     from ...evaluation import Estimate
     from ...evaluation.replies.blind_pairs import WinRate
-    from ...evaluation.replies.replier import Reply
-    from ...evaluation.replies.reply_metrics import ReplyFigures
-    from ...evaluation.replies.reply_samples import ReplySample
+    from ...evaluation.replies.replier import Reply, ReplySample
+    from ...evaluation.replies.reply_metrics import ReplyMetrics
     from ..settings import Settings
 
 EXAMPLES = 10
@@ -79,12 +78,12 @@ def replies(
     """
     settings, context = load_settings(models), options.reply_context()
     from ...evaluation import subsample
-    from ...evaluation.replies.reply_metrics import check_figures, report_replies
-    from ...evaluation.replies.reply_samples import read_reply_samples
+    from ...evaluation.replies.replier import read_reply_samples
+    from ...evaluation.replies.reply_metrics import check_metrics, report_replies
     from ...sem import resolve_sem
 
     sem = resolve_sem(settings.sem)
-    check_figures(sem)
+    check_metrics(sem)
     readable, skipped = read_reply_samples(samples.data, sem.description.taxonomy.labels)
     report_skipped_rows(skipped)
     drawn = subsample(readable, samples.limit, samples.seed)
@@ -123,15 +122,14 @@ def _collect(
     sem: Any, settings: Settings, context: HefContext, samples: list[ReplySample], ablate: bool, run: Path | None
 ) -> tuple[dict[str, list[Reply]], dict[str, Any]]:
     """Return the replies of each variant, and the settings they depend on."""
-    from ...evaluation.replies.replier import ABLATED, COMPARED, Replier, Reply, collect
-    from ...evaluation.replies.reply_run import ReplyRun
+    from ...evaluation.replies.replier import ABLATED, COMPARED, Replier, collect, open_reply_log
     from ...llm import resolve_model
 
     replier = Replier(resolve_model(settings.model), sem, context, settings.prompts, settings.fit)
-    cache = ReplyRun(run, Reply, replier.settings)
+    log = open_reply_log(run, replier.settings)
     with advancing() as advance:
         variants = ABLATED if ablate else COMPARED
-        texts = collect(replier, samples, variants, cache, lambda done, total: advance("replies", done, total))
+        texts = collect(replier, samples, variants, log, advance)
     return {str(variant): replies for variant, replies in texts.items()}, replier.settings
 
 
@@ -148,7 +146,7 @@ def _export(path: Path, samples: list[ReplySample], texts: Mapping[str, list[Rep
 def _write_page(
     path: Path,
     data: Path,
-    figures: list[ReplyFigures],
+    figures: list[ReplyMetrics],
     context_match: Estimate,
     details: Mapping[str, Any],
     samples: list[ReplySample],
@@ -156,7 +154,7 @@ def _write_page(
 ) -> None:
     from importlib.metadata import version
 
-    from ...evaluation.replies.reply_page import page
+    from ...evaluation.replies.reply_report import report_text
 
     setup = {"data": data.name, "hef": version("hef"), **details}
     examples = [
@@ -164,25 +162,24 @@ def _write_page(
         for index, sample in enumerate(samples[:EXAMPLES])
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(figures, context_match, setup, examples), encoding="utf-8")
+    path.write_text(report_text(figures, context_match, setup, examples), encoding="utf-8")
 
 
-def _reply_table(data: str, model: str, figures: Sequence[ReplyFigures], context_match: Estimate) -> Table:
+def _reply_table(data: str, model: str, figures: Sequence[ReplyMetrics], context_match: Estimate) -> Table:
     """Return one column per way to reply, HEF's highlighted."""
-    from ...evaluation.replies.reply_page import NAMES, ROWS
+    from ...evaluation.replies.reply_report import ROWS, TITLES
 
     first = figures[0]
     table = figure_table(
         f"Replies on {data}: {first.samples:,} samples of {first.conversations:,} conversations",
-        ("", *(NAMES[variant.variant] for variant in figures)),
+        ("", *(TITLES[variant.variant] for variant in figures)),
         f"{model}; 95% intervals over conversations; the SEM reads the true emotion of {context_match.value:.1%} of "
         "the dialogues without any reply",
     )
     for column, variant in zip(table.columns[1:], figures, strict=True):
         column.style = {"hef": f"bold {ACCENT}", "human": FAINT}.get(variant.variant, "")
     for name, cell in ROWS:
-        row_cells = (cell(variant) for variant in figures)
-        table.add_row(name, *(f"{value} [{FAINT}]{margin}[/]" if margin else value for value, margin in row_cells))
+        table.add_row(name, *(faint_margin(cell(variant)) for variant in figures))
     return table
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..options import Against, OutputOptions, SampleOptions, SemOptions
@@ -32,18 +31,17 @@ def causes(samples: SampleOptions, models: SemOptions, output: OutputOptions) ->
     sem = resolve_sem(settings.sem)
     report: Any
     with advancing() as advance:
-        progress = partial(advance, "causes")
         if samples.data.is_file() and holds_spans(samples.data):
             from ...data.cause_annotations import read_reccon
 
             dialogues, skipped = read_reccon(samples.data, sem.description.taxonomy.labels)
             drawn = subsample(dialogues, samples.limit, samples.seed)
-            report = evaluate_spans(sem, drawn, seed=samples.seed, report=progress)
+            report = evaluate_spans(sem, drawn, seed=samples.seed, progress=advance)
             table = _span_table(samples.data.name, report)
         else:
             rows, skipped = read_rows(samples.data, make_cause_row)
             drawn_rows = subsample(rows, samples.limit, samples.seed)
-            report = evaluate_causes(sem, drawn_rows, seed=samples.seed, report=progress)
+            report = evaluate_causes(sem, drawn_rows, seed=samples.seed, progress=advance)
             table = _cause_table(samples.data.name, report)
     report_skipped_rows(skipped)
     details = {"limit": samples.limit, "seed": samples.seed, "broken": len(skipped)}
@@ -72,7 +70,7 @@ def retrieval(samples: SampleOptions, models: SemOptions, output: OutputOptions,
     report_skipped_rows(skipped)
     drawn = subsample(rows, samples.limit, samples.seed)
     with advancing() as advance:
-        ranks = {name: situation_ranks(embed, drawn, rows, partial(advance, name)) for name, embed in encoders.items()}
+        ranks = {name: situation_ranks(embed, drawn, rows, advance) for name, embed in encoders.items()}
     baseline_ranks = [*ranks.values(), None][1]
     reports = [
         report_retrieval(name, found, drawn, rows, None if index else baseline_ranks)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ...evaluation.emotion.plots import figure_class
+from ...evaluation.report import new_figure, save_figure
 from ...memory import Period, PeriodName, Point, emotion_shares
 
 _MAX_ROWS = 8
@@ -28,7 +28,7 @@ def plot_timeline(path: Path, points: Sequence[Point], periods: Sequence[Period]
         SetupError: matplotlib is not installed.
     """
     rows = _rows(points)
-    figure = figure_class()(figsize=(10, 2.6 + 0.42 * len(rows)), layout="constrained")
+    figure = new_figure(10, 2.6 + 0.42 * len(rows))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(1.4, 0.36 * len(rows) + 0.4))
     colours = _colours(rows)
     _bars(upper, rows, colours, periods, period)
@@ -38,8 +38,7 @@ def plot_timeline(path: Path, points: Sequence[Point], periods: Sequence[Period]
     for axes in (upper, lower):
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(length=0)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130)
+    save_figure(figure, path)
 
 
 def _bars(

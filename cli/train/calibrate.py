@@ -114,7 +114,7 @@ def _write(
 
 def _table(data: str, report: CalibrationReport) -> Table:
     """Return one column per group of contexts: calibration error, and prediction sets of each coverage."""
-    from ...evaluation.emotion.coverage import CONTEXTS
+    from ...evaluation.emotion.emotion_metrics import CONTEXTS
 
     table = figure_table(
         f"Calibration on {data}: {report.samples:,} samples of {report.conversations:,} conversations",

@@ -16,7 +16,7 @@ from ..settings import load_settings
 from .training_run import Folders, RecipeOptions, RunOptions, load_conversations, paths, print_result, train_to_end
 
 if TYPE_CHECKING:
-    from ...data.cause_annotations import MarkedDialogue
+    from ...data.cause_annotations import AnnotatedDialogue
     from ...training.sem.cause_distillation import CauseTeacher
     from ...training.sem.emotion_training import SemRun
 
@@ -113,7 +113,7 @@ def train_sem(
     """
     settings = load_settings(threads=threads)
     run, skipped = _open_run(files.run, files.source(settings), recipe, settings.threads)
-    words, spans, unreadable = _marked_dialogues(causes, run)
+    words, spans, unreadable = _annotated_dialogues(causes, run)
     valid = load_conversations(files.valid, run.taxonomy.labels)[0] if files.valid else None
     network, last = train_to_end(run, lambda progress: f"{progress.rate:.0f} samples/s")
     figures = {"held_out": run.measure(network)} | ({"valid": run.measure(network, valid)} if valid else {})
@@ -162,11 +162,13 @@ def _open_run(folder: Path, source: Path, options: SemRecipeOptions, threads: in
     return SemRun(folder, recipe, EMPATHETIC_DIALOGUES, conversations, texts), skipped + len(unreadable)
 
 
-def _marked_dialogues(options: CauseOptions, run: SemRun) -> tuple[list[MarkedDialogue], list[MarkedDialogue], int]:
+def _annotated_dialogues(
+    options: CauseOptions, run: SemRun
+) -> tuple[list[AnnotatedDialogue], list[AnnotatedDialogue], int]:
     """Return the dialogues with marked words, those with marked spans, and how many rows were skipped."""
     from ...data.cause_annotations import read_emocause, read_reccon
 
-    dialogues: list[list[MarkedDialogue]] = []
+    dialogues: list[list[AnnotatedDialogue]] = []
     skipped: list[str] = []
     for path, read in ((options.cause_words, read_emocause), (options.cause_spans, read_reccon)):
         if path and not path.is_file():
@@ -178,7 +180,7 @@ def _marked_dialogues(options: CauseOptions, run: SemRun) -> tuple[list[MarkedDi
     return dialogues[0], dialogues[1], len(skipped)
 
 
-def _cause_teacher(run: SemRun, marked: list[MarkedDialogue], folder: Path | None) -> CauseTeacher | None:
+def _cause_teacher(run: SemRun, marked: list[AnnotatedDialogue], folder: Path | None) -> CauseTeacher | None:
     if folder is None:
         return None
     from ...training.sem.heads.head_registry import load_cause_teacher
@@ -187,7 +189,7 @@ def _cause_teacher(run: SemRun, marked: list[MarkedDialogue], folder: Path | Non
 
 
 def _measure_causes(
-    run: SemRun, words: list[MarkedDialogue], spans: list[MarkedDialogue], teacher: CauseTeacher | None
+    run: SemRun, words: list[AnnotatedDialogue], spans: list[AnnotatedDialogue], teacher: CauseTeacher | None
 ) -> dict[str, dict[str, float]]:
     """Return the recall of marked words: learned from labels alone, and by heads that saw no row of the conversation.
 

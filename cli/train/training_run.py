@@ -119,7 +119,7 @@ def load_conversations(file: Path, labels: Sequence[str]) -> tuple[list[Conversa
     Raises:
         Failure: There are fewer than two conversations.
     """
-    from ...data.samples import read_labelled
+    from ...data.conversations import read_labelled
 
     conversations, skipped = read_labelled(file, labels)
     report_skipped_rows(skipped)

@@ -1,45 +1,98 @@
-"""How often the emotion is right: the SEM alone, the LLM alone, and HEF, on the same samples."""
+"""Metrics of emotion predictions: accuracy, calibration, prediction sets, and the confusion between labels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from ...contract import SetupError
+from ...contract.numerics import Array, Indices
 from ...data.conversations import Sample
-from ...sem import Sem
 from ...sem.distribution import primary_emotions
 from ...sem.runtime.prediction_sets import PredictionSets
-from ..metrics import BINS, Array, Estimate, bin_of, estimates, likelihood_estimate
-from .confusion import Confusion, LabelFigures
-from .coverage import SetFigures, set_figures
-from .prediction import Prediction, Report
+from ..metrics import BINS, POSITIVE, Estimate, accuracy_estimates, bin_indices, likelihood_estimate, mean_estimate
 from .stage_metrics import StageMetrics
 
 COVERAGE = 0.9
 """The coverage that prediction sets are measured at."""
+CONTEXTS = {"all": "all contexts", "one_turn": "one turn", "more_turns": "several turns"}
+"""The groups of contexts that metrics of prediction sets are reported for, and their titles."""
 
 
-Predict: TypeAlias = Callable[[Sequence[Sample]], list[Prediction]]
-"""From a part of the samples to their predictions."""
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A decision, and the probabilities behind it."""
+
+    emotion: str
+    """The decided label; not always the most probable one, where the LLM decides."""
+    distribution: Mapping[str, float]
+    """Label -> probability."""
 
 
-class ReliabilityBin(BaseModel):
+class ReliabilityBin(BaseModel, frozen=True):
     """The samples whose decided label has a probability within the bounds of a bin."""
 
-    model_config = ConfigDict(frozen=True)
-
-    samples: int = Field(description="How many there are; bins without any are left out")
+    samples: int = Field(description="Number of samples; empty bins are left out")
     confidence: float = Field(description="Mean probability of the decided label")
     accuracy: float = Field(description="How often it is right")
 
 
-class EmotionReport(BaseModel):
-    """How well one strategy read the emotion."""
+class LabelMetrics(BaseModel, frozen=True):
+    """How well one emotion is recognised."""
 
-    model_config = ConfigDict(frozen=True)
+    precision: float = Field(description="How often it is true where it is predicted; 0 where it never is")
+    recall: float = Field(description="How often it is predicted where it is true; 0 where it never is")
+    f1: float = Field(description="Harmonic mean of both")
+    samples: int = Field(description="How often it is true")
+
+
+class Confusion(BaseModel, frozen=True):
+    """How often each emotion was predicted for each."""
+
+    labels: tuple[str, ...] = Field(description="The emotions, in the order of rows and columns")
+    counts: tuple[tuple[int, ...], ...] = Field(description="A row per true emotion, a column per predicted one")
+
+    @property
+    def row_normalised(self) -> Array:
+        """The counts with each row scaled to sum to 1, [true, predicted]; a row without samples is 0."""
+        counts = np.array(self.counts, dtype=np.float64)
+        return np.asarray(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
+
+    def by_similarity(self) -> list[int]:
+        """Return an order of the labels in which those that are confused with each other are neighbours.
+
+        Agglomerative: the two groups with the highest mean confusion between their labels are joined first, and
+        oriented so that the labels where they meet are similar.
+        """
+        similarity = self.row_normalised + self.row_normalised.T
+        chains = [[label] for label in range(len(similarity))]
+        while len(chains) > 1:
+            first, second = max(
+                combinations(chains, 2), key=lambda pair: float(similarity[np.ix_(pair[0], pair[1])].mean())
+            )
+            left, right = max(
+                product((first, first[::-1]), (second, second[::-1])),
+                key=lambda ends: float(similarity[ends[0][-1], ends[1][0]]),
+            )
+            chains = [chain for chain in chains if chain is not first and chain is not second] + [left + right]
+        return chains[0]
+
+
+class SetMetrics(BaseModel, frozen=True):
+    """Prediction sets of one coverage on one group of contexts."""
+
+    samples: int = Field(description="Listener turns")
+    coverage: Estimate = Field(description="How often the set contains the true emotion")
+    size: Estimate = Field(description="Mean number of emotions in a set")
+
+
+class EmotionReport(BaseModel, frozen=True):
+    """How well one strategy recognised the emotion."""
 
     strategy: str = Field(description="How the emotion was decided")
     sem: str | None = Field(description="Name of the SEM, where one took part")
@@ -52,30 +105,19 @@ class EmotionReport(BaseModel):
     top5: Estimate = Field(description="How often the label is among the five most probable")
     ece: Estimate = Field(description="Expected calibration error, 15 bins")
     nll: Estimate = Field(description="Mean negative log-probability of the true label in nats")
-    sets: dict[str, SetFigures] | None = Field(
+    sets: dict[str, SetMetrics] | None = Field(
         description="Prediction sets of coverage 0.9, over groups of contexts; None where the SEM has none"
     )
     reliability: tuple[ReliabilityBin, ...] = Field(description="The bins behind the calibration error")
-    by_emotion: dict[str, LabelFigures] = Field(description="Figures of each emotion")
-    confusion: Confusion = Field(description="What was read for what")
-    course: StageMetrics | None = Field(
-        default=None, description="How the turns went; None where only results are known"
+    by_emotion: dict[str, LabelMetrics] = Field(description="Metrics of each emotion")
+    confusion: Confusion = Field(description="How often each emotion was predicted for each")
+    stages: StageMetrics | None = Field(
+        default=None, description="How the decisions were reached; None where only predictions are known"
     )
 
 
-def predict_all(
-    predict: Predict, samples: Sequence[Sample], *, part: int = 64, report: Report = lambda done, total: None
-) -> list[Prediction]:
-    """Predict all samples, a part at a time, telling the progress."""
-    found: list[Prediction] = []
-    for start in range(0, len(samples), part):
-        found += predict(samples[start : start + part])
-        report(len(found), len(samples))
-    return found
-
-
 def report_emotion(
-    found: Sequence[Prediction],
+    predictions: Sequence[Prediction],
     samples: Sequence[Sample],
     labels: Sequence[str],
     *,
@@ -84,64 +126,124 @@ def report_emotion(
     sem: str | None = None,
     model: str | None = None,
     sets: PredictionSets | None = None,
-    course: StageMetrics | None = None,
+    stages: StageMetrics | None = None,
 ) -> EmotionReport:
     """Compare predictions with the labels of their samples.
 
     Args:
-        found: One prediction a sample.
-        samples: What they were made from.
+        predictions: One per sample.
+        samples: Their inputs and labels.
         labels: The taxonomy.
         strategy: Name of what is measured.
         seconds: How long it took.
         sem: Name of the SEM.
         model: Name of the LLM.
         sets: Thresholds that belong to these distributions, where there are any.
-        course: How the turns went.
+        stages: How the decisions were reached.
+
+    Raises:
+        SetupError: scikit-learn is not installed.
     """
-    shares = np.array([[row.distribution.get(label, 0.0) for label in labels] for row in found])
-    chosen = np.array([labels.index(row.emotion) for row in found])
-    wanted = np.array([labels.index(sample.emotion) for sample in samples])
-    groups = [sample.conv_id for sample in samples]
-    confusion = Confusion.of(chosen, wanted, labels)
+    probabilities = np.array([[row.distribution.get(label, 0.0) for label in labels] for row in predictions])
+    predicted = np.array([labels.index(row.emotion) for row in predictions])
+    targets = np.array([labels.index(sample.emotion) for sample in samples])
+    conversations = [sample.conv_id for sample in samples]
+    by_emotion, confusion = compare_labels(predicted, targets, labels)
     return EmotionReport(
         strategy=strategy,
         sem=sem,
         model=model,
         samples=len(samples),
-        conversations=len(set(groups)),
+        conversations=len(set(conversations)),
         seconds=round(seconds, 2),
-        **estimates(shares, chosen, wanted, groups),
-        nll=likelihood_estimate(shares, wanted, groups),
-        sets=set_figures(_sets(found, samples, sets), samples) if sets else None,
-        reliability=_reliability(shares[np.arange(len(chosen)), chosen], (chosen == wanted).astype(float)),
-        by_emotion=confusion.by_emotion,
+        **accuracy_estimates(probabilities, predicted, targets, conversations),
+        nll=likelihood_estimate(probabilities, targets, conversations),
+        sets=set_metrics(_prediction_sets(predictions, samples, sets), samples) if sets else None,
+        reliability=_reliability(probabilities[np.arange(len(predicted)), predicted], (predicted == targets) * 1.0),
+        by_emotion=by_emotion,
         confusion=confusion,
-        course=course,
+        stages=stages,
     )
 
 
-def predict_with_sem(sem: Sem) -> Predict:
-    """Return a prediction by the SEM alone, batched."""
+def compare_labels(
+    predicted: Indices, targets: Indices, labels: Sequence[str]
+) -> tuple[dict[str, LabelMetrics], Confusion]:
+    """Return the metrics of each label and the confusion between labels, both by scikit-learn.
 
-    def predict(samples: Sequence[Sample]) -> list[Prediction]:
-        readings = sem.read([sample.turns for sample in samples])
-        return [Prediction(reading.ranked[0], reading.distribution) for reading in readings]
+    Args:
+        predicted: Indices of the predicted labels, [samples].
+        targets: Indices of the true labels, [samples].
+        labels: The taxonomy.
 
-    return predict
+    Raises:
+        SetupError: scikit-learn is not installed.
+    """
+    metrics, indices = sklearn_metrics(), list(range(len(labels)))
+    columns = metrics.precision_recall_fscore_support(targets, predicted, labels=indices, zero_division=0)
+    rows = zip(labels, *(column.tolist() for column in columns), strict=True)
+    by_label = {
+        label: LabelMetrics(precision=precision, recall=recall, f1=f1, samples=samples)
+        for label, precision, recall, f1, samples in rows
+    }
+    counts = metrics.confusion_matrix(targets, predicted, labels=indices).tolist()
+    return by_label, Confusion(labels=tuple(labels), counts=counts)
 
 
-def _sets(found: Sequence[Prediction], samples: Sequence[Sample], sets: PredictionSets | None) -> list[tuple[str, ...]]:
-    pairs = zip(found, samples, strict=True)
+def sklearn_metrics() -> Any:
+    """Return the module `sklearn.metrics`.
+
+    Raises:
+        SetupError: scikit-learn is not installed.
+    """
+    try:
+        from sklearn import metrics
+    except ImportError as error:
+        raise SetupError("emotion metrics need scikit-learn: install it with `pip install 'hef[evaluate]'`") from error
+    return metrics
+
+
+def set_metrics(sets: Sequence[Sequence[str]], samples: Sequence[Sample]) -> dict[str, SetMetrics]:
+    """Return coverage and size of prediction sets over all contexts, those of one turn and longer ones.
+
+    Args:
+        sets: The emotions in each sample's set.
+        samples: What they were predicted from.
+    """
+    hits = np.array([sample.emotion in emotions for emotions, sample in zip(sets, samples, strict=True)], dtype=float)
+    sizes = np.array([len(emotions) for emotions in sets], dtype=float)
+    metrics: dict[str, SetMetrics] = {}
+    for name, rows in context_groups(samples).items():
+        conversations = [samples[row].conv_id for row in rows]
+        metrics[name] = SetMetrics(
+            samples=len(rows),
+            coverage=mean_estimate(hits[rows], conversations),
+            size=mean_estimate(sizes[rows], conversations, bounds=POSITIVE),
+        )
+    return metrics
+
+
+def context_groups(samples: Sequence[Sample]) -> dict[str, list[int]]:
+    """Return the indices of the samples in each group of `CONTEXTS` that is not empty."""
+    single = [row for row, sample in enumerate(samples) if len(sample.turns) == 1]
+    longer = [row for row, sample in enumerate(samples) if len(sample.turns) != 1]
+    groups = {"all": list(range(len(samples))), "one_turn": single, "more_turns": longer}
+    return {name: rows for name, rows in groups.items() if rows}
+
+
+def _prediction_sets(
+    predictions: Sequence[Prediction], samples: Sequence[Sample], sets: PredictionSets | None
+) -> list[tuple[str, ...]]:
+    pairs = zip(predictions, samples, strict=True)
     return [primary_emotions(row.distribution, COVERAGE, sets, len(sample.turns)) for row, sample in pairs]
 
 
 def _reliability(confidence: Array, correct: Array) -> tuple[ReliabilityBin, ...]:
-    place = bin_of(confidence)
+    bins = bin_indices(confidence)
     return tuple(
         ReliabilityBin(
-            samples=int(held.sum()), confidence=float(confidence[held].mean()), accuracy=float(correct[held].mean())
+            samples=int(rows.sum()), confidence=float(confidence[rows].mean()), accuracy=float(correct[rows].mean())
         )
-        for held in (place == number for number in range(BINS))
-        if held.any()
+        for rows in (bins == number for number in range(BINS))
+        if rows.any()
     )

@@ -1,95 +1,93 @@
-"""Whether a second look at the dialogue helps where the first one is unsure."""
+"""Gain of reading a dialogue again in another view where the first reading is unsure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from ...contract import Reading, View, apply_view
+from ...contract.progress import Progress, ignore_progress, map_batches
 from ...data.conversations import Sample
 from ...nodes.deciding.decision import pool_rounds
 from ...sem import Sem
 from ...sem.runtime.calibration import SECOND_VIEWS
 from ..metrics import DIFFERENCE, Estimate, mean_estimate
-from .prediction import Prediction, Report
+from .emotion_metrics import Prediction
 
-SHARE = 1 / 3
-"""Which part of the samples counts as unsure."""
+UNSURE_SHARE = 1 / 3
+"""Share of the samples that counts as unsure."""
 
 
-class RequeryGain(BaseModel):
-    """Accuracy on the least certain samples, with the first look alone and with another view pooled in."""
+class RequeryGain(BaseModel, frozen=True):
+    """Accuracy on the least certain samples, of the first reading and with another view pooled in."""
 
-    model_config = ConfigDict(frozen=True)
-
-    view: View = Field(description="What the second look saw")
+    view: View = Field(description="The view of the second reading")
     samples: int = Field(description="Listener turns, those with the least probable first choice")
     conversations: int = Field(description="Conversations they come from")
-    differing: int = Field(description="Samples whose view has other turns than the whole dialogue")
-    confidence: float = Field(description="No first choice among them is more probable")
-    first: Estimate = Field(description="Accuracy of the first look")
-    both: Estimate = Field(description="Accuracy of both looks, pooled as the graph pools rounds")
-    gain: Estimate = Field(description="Second minus first; drawn in pairs")
+    differing: int = Field(description="Samples whose view has other turns than the dialogue")
+    confidence: float = Field(description="Highest probability of a first choice among them")
+    first: Estimate = Field(description="Accuracy of the first reading")
+    both: Estimate = Field(description="Accuracy of both readings, pooled as the graph pools rounds")
+    gain: Estimate = Field(description="Second minus first; a paired difference")
 
 
 def evaluate_second_look(
     sem: Sem,
     samples: Sequence[Sample],
-    found: Sequence[Prediction],
+    predictions: Sequence[Prediction],
     *,
     views: Sequence[View] = SECOND_VIEWS,
-    report: Report = lambda done, total: None,
+    progress: Progress = ignore_progress,
 ) -> list[RequeryGain]:
-    """Look again at the third of the samples where the first look was least certain.
+    """Read again the third of the samples where the first reading was least certain.
 
     Args:
-        sem: What looks.
-        samples: What it looked at.
-        found: What it read at its first look, one prediction a sample.
-        views: What it looks at again, one report each.
-        report: Told of the progress.
+        sem: The SEM.
+        samples: The dialogues.
+        predictions: Its first readings, one per sample.
+        views: Views of the second reading, one report each.
+        progress: Called after each batch.
     """
-    certain = [max(row.distribution.values()) for row in found]
-    count = max(1, round(len(samples) * SHARE))
-    unsure = sorted(sorted(range(len(samples)), key=lambda row: certain[row])[:count])
-    chosen = [samples[row] for row in unsure]
-    first = [Reading(distribution=dict(found[row].distribution)) for row in unsure]
+    certainty = [max(row.distribution.values()) for row in predictions]
+    count = max(1, round(len(samples) * UNSURE_SHARE))
+    rows = sorted(sorted(range(len(samples)), key=lambda row: certainty[row])[:count])
+    unsure = [samples[row] for row in rows]
+    first = [Reading(distribution=dict(predictions[row].distribution)) for row in rows]
+    confidence = max(certainty[row] for row in rows)
     reports: list[RequeryGain] = []
-    for number, view in enumerate(views):
-        again: list[Reading] = []
-        for start in range(0, len(chosen), 64):
-            part = [sample.turns for sample in chosen[start : start + 64]]
-            looks: list[View] = [view] * len(part)
-            again += sem.read(part, views=looks)
-            report(number * len(chosen) + len(again), len(views) * len(chosen))
-        reports.append(_compare(chosen, first, again, view, max(certain[row] for row in unsure)))
+    for view in views:
+        read = partial(_read_view, sem, view)
+        second = map_batches(read, unsure, task="second look", progress=progress)
+        reports.append(_compare(unsure, first, second, view, confidence))
     return reports
 
 
+def _read_view(sem: Sem, view: View, samples: Sequence[Sample]) -> list[Reading]:
+    return sem.read([sample.turns for sample in samples], views=[view] * len(samples))
+
+
 def _compare(
-    samples: Sequence[Sample], first: Sequence[Reading], again: Sequence[Reading], view: View, confidence: float
+    samples: Sequence[Sample], first: Sequence[Reading], second: Sequence[Reading], view: View, confidence: float
 ) -> RequeryGain:
-    groups = [sample.conv_id for sample in samples]
-    before = np.array([_first(one.distribution) == held.emotion for one, held in zip(first, samples, strict=True)])
-    pooled = [pool_rounds(pair) for pair in zip(first, again, strict=True)]
-    after = np.array([_first(row) == held.emotion for row, held in zip(pooled, samples, strict=True)])
+    conversations = [sample.conv_id for sample in samples]
+    labels = [sample.emotion for sample in samples]
+    pooled = [pool_rounds(readings) for readings in zip(first, second, strict=True)]
+    before = np.array([_argmax(row.distribution) == label for row, label in zip(first, labels, strict=True)])
+    after = np.array([_argmax(row) == label for row, label in zip(pooled, labels, strict=True)])
     return RequeryGain(
         view=view,
         samples=len(samples),
-        conversations=len(set(groups)),
-        differing=sum(_differs(sample, view) for sample in samples),
+        conversations=len(set(conversations)),
+        differing=sum(apply_view(sample.turns, view) != list(sample.turns) for sample in samples),
         confidence=confidence,
-        first=mean_estimate(before.astype(float), groups),
-        both=mean_estimate(after.astype(float), groups),
-        gain=mean_estimate(after.astype(float) - before, groups, bounds=DIFFERENCE),
+        first=mean_estimate(before.astype(float), conversations),
+        both=mean_estimate(after.astype(float), conversations),
+        gain=mean_estimate(after.astype(float) - before, conversations, bounds=DIFFERENCE),
     )
 
 
-def _first(distribution: dict[str, float]) -> str:
+def _argmax(distribution: dict[str, float]) -> str:
     return min(distribution, key=lambda label: (-distribution[label], label))
-
-
-def _differs(sample: Sample, view: View) -> bool:
-    return apply_view(sample.turns, view) != list(sample.turns)

@@ -1,4 +1,4 @@
-"""What happened in each turn of a measured strategy: the readings, the judgements, the decision, the cost."""
+"""Records of the turns of a measured strategy: the readings, the verdicts, the decision, and the cost."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from typing import Any, TypeAlias
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
 from ...contract import Dialogue, HefContext, ModelError, PoolingWeights, Reading, Verdict
+from ...contract.progress import Progress, ignore_progress
 from ...data.conversations import Sample
 from ...sem import Sem
 from ...sem.distribution import primary_emotions
-from ..llm_cache import Answers, Usage
-from .prediction import Prediction, Report
-from .scripted_judges import ASKED
+from ..llm_cache import AnswerCache, Usage
+from .emotion_metrics import Prediction
+from .scripted_judges import MEASURED_SAMPLE
 
-_PART = 64
-"""How many dialogues the SEM alone reads at once."""
-ReadParts: TypeAlias = Callable[[Iterable[Sequence[Dialogue]]], Iterable[list[Reading]]]
-"""From parts of a corpus to their readings, in order."""
+_BATCH = 64
+"""Dialogues that the SEM alone reads at once."""
+ReadBatches: TypeAlias = Callable[[Iterable[Sequence[Dialogue]]], Iterable[list[Reading]]]
+"""From batches of dialogues to their readings, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +32,19 @@ class TurnRecord:
     prediction: Prediction
     """The decision."""
     readings: tuple[Reading, ...]
-    """What the SEM read, one a round."""
+    """The SEM's readings, one per round."""
     verdicts: tuple[Verdict, ...]
-    """How the LLM judged, one a round."""
+    """The LLM's verdicts, one per round."""
     usage: Usage
     """What the LLM used."""
     seconds: float
-    """How long it took, or would have taken without kept answers."""
+    """How long it took, or would have taken without cached answers."""
     fit: PoolingWeights | None = None
-    """What joined the decision, where an LLM judged."""
+    """The weights of the decision, where an LLM judged."""
 
     @property
-    def judged(self) -> Verdict | None:
-        """The last judgement, None where the LLM named nothing."""
+    def last_verdict(self) -> Verdict | None:
+        """The last verdict, None where the LLM named nothing."""
         last = self.verdicts[-1] if self.verdicts else None
         return last if last and last.form != "none" else None
 
@@ -52,58 +53,65 @@ def record_turns(
     hef: Any,
     context: HefContext,
     samples: Sequence[Sample],
-    answers: Answers,
+    cache: AnswerCache,
     labels: Sequence[str],
-    report: Report = lambda done, total: None,
+    *,
+    task: str = "",
+    progress: Progress = ignore_progress,
 ) -> list[TurnRecord]:
     """Run a compiled graph on each sample and record what its nodes wrote.
 
     Args:
-        hef: What `create_perception` or `create_hef` made, compiled.
+        hef: Graph of `create_emotion_graph` or `create_hef`, compiled.
         context: Settings of the runs.
         samples: The dialogues.
-        answers: Where the graph's LLM keeps its answers.
+        cache: Answers of the graph's LLM.
         labels: The taxonomy.
-        report: Told of the progress.
+        task: Name of the run.
+        progress: Called after each sample.
     """
-    found: list[TurnRecord] = []
+    records: list[TurnRecord] = []
     for sample in samples:
-        found.append(_record(hef, context, sample, answers, labels))
-        report(len(found), len(samples))
-    return found
+        records.append(_record(hef, context, sample, cache, labels))
+        progress(task, len(records), len(samples))
+    return records
 
 
 def record_sem(
     sem: Sem,
     samples: Sequence[Sample],
     primary: int | float,
-    report: Report = lambda done, total: None,
-    read_parts: ReadParts | None = None,
+    *,
+    task: str = "",
+    progress: Progress = ignore_progress,
+    read_batches: ReadBatches | None = None,
 ) -> list[TurnRecord]:
     """Record what the SEM alone reads, many dialogues at once.
 
     Args:
         sem: The SEM.
         samples: The dialogues.
-        primary: How many primary emotions there are, or their coverage.
-        report: Told of the progress.
-        read_parts: Reads the parts instead of the SEM's own `read`, on a cluster for example.
+        primary: Number of primary emotions, or their coverage.
+        task: Name of the run.
+        progress: Called after each batch.
+        read_batches: Reads the batches instead of the SEM's own `read`, on a cluster for example.
     """
-    found: list[TurnRecord] = []
+    records: list[TurnRecord] = []
     sets = sem.description.prediction_sets
-    parts = [samples[start : start + _PART] for start in range(0, len(samples), _PART)]
-    answers = iter((read_parts or partial(map, sem.read))([[sample.turns for sample in part] for part in parts]))
-    for part in parts:
+    batches = [samples[start : start + _BATCH] for start in range(0, len(samples), _BATCH)]
+    dialogues = [[sample.turns for sample in batch] for batch in batches]
+    answers = iter((read_batches or partial(map, sem.read))(dialogues))
+    for batch in batches:
         started = time.perf_counter()
         readings = next(answers)
-        each = (time.perf_counter() - started) / len(part)
-        for reading, sample in zip(readings, part, strict=True):
+        seconds = (time.perf_counter() - started) / len(batch)
+        for reading, sample in zip(readings, batch, strict=True):
             likely = primary_emotions(reading.distribution, primary, sets, len(sample.turns))
             first = reading.model_copy(update={"primary": likely})
             prediction = Prediction(first.ranked[0], first.distribution)
-            found.append(TurnRecord(prediction, (first,), (), Usage(), each))
-        report(len(found), len(samples))
-    return found
+            records.append(TurnRecord(prediction, (first,), (), Usage(), seconds))
+        progress(task, len(records), len(samples))
+    return records
 
 
 def as_messages(dialogue: Dialogue) -> list[AnyMessage]:
@@ -111,10 +119,10 @@ def as_messages(dialogue: Dialogue) -> list[AnyMessage]:
     return [HumanMessage(turn.text) if turn.role == "speaker" else AIMessage(turn.text) for turn in dialogue]
 
 
-def _record(hef: Any, context: HefContext, sample: Sample, answers: Answers, labels: Sequence[str]) -> TurnRecord:
-    answers.take()
+def _record(hef: Any, context: HefContext, sample: Sample, cache: AnswerCache, labels: Sequence[str]) -> TurnRecord:
+    cache.pop_usage()
     started = time.perf_counter()
-    token = ASKED.set(sample)
+    token = MEASURED_SAMPLE.set(sample)
     readings: list[Reading] = []
     verdicts: list[Verdict] = []
     prediction: Prediction | None = None
@@ -126,12 +134,12 @@ def _record(hef: Any, context: HefContext, sample: Sample, answers: Answers, lab
                 if empathy := update.get("empathy"):
                     prediction = Prediction(empathy.emotion, empathy.distribution)
     except ModelError:
-        # The LLM alone named nothing: a turn without a result, which counts as a guess among all labels.
+        # The LLM alone named nothing: a turn without a result counts as a guess among all labels.
         if context.strategy != "llm_only" or not verdicts:
             raise
     finally:
-        ASKED.reset(token)
+        MEASURED_SAMPLE.reset(token)
     prediction = prediction or Prediction(labels[0], dict.fromkeys(labels, 1 / len(labels)))
-    usage = answers.take()
-    seconds = time.perf_counter() - started + usage.spared
+    usage = cache.pop_usage()
+    seconds = time.perf_counter() - started + usage.saved_seconds
     return TurnRecord(prediction, tuple(readings), tuple(verdicts), usage, seconds)

@@ -1,4 +1,4 @@
-"""People who told of themselves over some days, and what is asked of it later in other words."""
+"""Dialogues of people over several days, and later questions about them in other words."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from ...data.samples import read_rows
+from ...data.json_lines import read_rows
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryQuestion:
-    """Something said later that a past turn answers."""
+    """A later utterance that a past turn answers."""
 
     text: str
-    """What is said; it is no turn of the dialogues."""
+    """The utterance; it is not a turn of the dialogues."""
     answers: tuple[int, ...]
-    """Places of the turns that hold the answer, from 0; any of them is right."""
+    """Indices of the turns that contain the answer, from 0; any of them is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +26,24 @@ class MemoryDialogue:
     """One person's turns, oldest first, and the questions about them."""
 
     user: str
-    """Who it is."""
+    """The person."""
     days: tuple[float, ...]
-    """When each turn was said, in days; turns of one day are one conversation."""
+    """Time of each turn, in days; turns of one day are one conversation."""
     texts: tuple[str, ...]
-    """What was said in each turn."""
+    """Text of each turn."""
     questions: tuple[MemoryQuestion, ...]
-    """What is asked a week after the last turn."""
+    """Questions a week after the last turn."""
 
 
 def make_memory_dialogue(row: dict[str, Any]) -> MemoryDialogue:
-    """Return one row of a file of dialogues to be remembered.
+    """Parse one row of a file of memory dialogues.
 
     Raises:
-        ValueError: A text is blank, the days do not rise, or a question's answer is no turn.
+        ValueError: A text is blank, the days do not rise, or a question's answer is not a turn.
     """
     days = tuple(float(turn["day"]) for turn in row["turns"])
     texts = tuple(str(turn["text"]) for turn in row["turns"])
-    questions = tuple(MemoryQuestion(str(asked["text"]), tuple(asked["turns"])) for asked in row["questions"])
+    questions = tuple(MemoryQuestion(str(item["text"]), tuple(item["turns"])) for item in row["questions"])
     if not all(text.strip() for text in (*texts, *(question.text for question in questions))):
         raise ValueError("a text is blank")
     if list(days) != sorted(days):
@@ -54,10 +54,10 @@ def make_memory_dialogue(row: dict[str, Any]) -> MemoryDialogue:
 
 
 def read_memory_dialogues(path: Path | None = None) -> tuple[list[MemoryDialogue], list[str]]:
-    """Read a file of dialogues, by default the one that ships, and name each row that is none.
+    """Read a file of dialogues, by default the shipped one; return one message for each row that was skipped.
 
     Raises:
-        SetupError: There is no such file, or nothing in it can be read.
+        SetupError: The file does not exist, or no row of it can be read.
     """
     if path is not None:
         return read_rows(path, make_memory_dialogue)
@@ -65,6 +65,6 @@ def read_memory_dialogues(path: Path | None = None) -> tuple[list[MemoryDialogue
         return read_rows(shipped, make_memory_dialogue)
 
 
-def chosen_on(dialogues: Sequence[MemoryDialogue]) -> frozenset[str]:
+def tuning_users(dialogues: Sequence[MemoryDialogue]) -> frozenset[str]:
     """Return the people of the shipped file that the defaults of `RecallWeights` were chosen on: every second."""
     return frozenset(dialogue.user for dialogue in dialogues[::2])

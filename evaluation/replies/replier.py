@@ -1,10 +1,11 @@
-"""Replies to the same turns: HEF's, the same LLM's without HEF, and HEF's with a part left out."""
+"""Replies to the same dialogues: HEF's, those of the same LLM without HEF, and HEF's with a part removed."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
@@ -12,50 +13,93 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, SystemMessage
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from ...contract import Dialogue, Empathy, HefContext, ModelError, PoolingWeights, Turn
+from ...contract import Dialogue, Empathy, HefContext, ModelError, PoolingWeights, SetupError, Turn
+from ...contract.progress import Progress, ignore_progress
+from ...data.conversations import Conversation, read_labelled
+from ...data.resumable_run import JsonLinesLog, check_settings
 from ...graph import create_hef
 from ...llm import ReplyScorer, model_name
 from ...prompts import Overrides, Prompts, draft_messages
 from ...sem import Sem
 from ..emotion.turn_record import as_messages
-from .reply_run import ReplyRun
-from .reply_samples import ReplySample
 
-Variant: TypeAlias = Literal["hef", "no_causes", "no_emotion", "plain"]
-Report: TypeAlias = Callable[[int, int], None]
-COMPARED: tuple[Variant, ...] = ("hef", "plain")
-ABLATED: tuple[Variant, ...] = ("hef", "no_causes", "no_emotion", "plain")
-SHOWN = 3
-"""How many of HEF's cause words the replies are compared with: those that the prompt of the reply shows."""
+ReplyVariant: TypeAlias = Literal["hef", "no_causes", "no_emotion", "plain"]
+COMPARED: tuple[ReplyVariant, ...] = ("hef", "plain")
+ABLATED: tuple[ReplyVariant, ...] = ("hef", "no_causes", "no_emotion", "plain")
+PROMPT_CAUSES = 3
+"""Number of HEF's cause words that the replies are compared with: those that the prompt of the reply shows."""
 
 
-class Reply(BaseModel):
+@dataclass(frozen=True, slots=True)
+class ReplySample:
+    """One listener turn and its context."""
+
+    id: str
+    """The conversation and the turn's index in it."""
+    turns: tuple[Turn, ...]
+    """The dialogue context; the speaker's turn comes last."""
+    emotion: str
+    """The speaker's emotion."""
+    conv_id: str
+    """The conversation it comes from."""
+    reply: str
+    """The human listener's reply."""
+
+
+class Reply(BaseModel, frozen=True):
     """One reply to one sample."""
 
-    model_config = ConfigDict(frozen=True)
-
     sample: str = Field(description="Id of the sample")
-    variant: Variant = Field(description="Who replied")
+    variant: ReplyVariant = Field(description="Who replied")
     text: str = Field(description="The reply")
     seconds: float = Field(description="From the call to its end")
-    emotion: str | None = Field(default=None, description="What HEF decided; None without HEF")
+    emotion: str | None = Field(default=None, description="HEF's decision; None without HEF")
     causes: tuple[str, ...] = Field(default=(), description="HEF's strongest cause words")
-    degraded: str | None = Field(default=None, description="What HEF left out of this turn")
+    degraded: str | None = Field(default=None, description="What HEF omitted in this turn")
     log_likelihood: float | None = Field(
-        default=None, description="ln p(human reply | the prompt of this reply) in nats; None where it cannot be had"
+        default=None, description="ln p(human reply | the prompt of this reply) in nats; None where it is not available"
     )
     tokens: int = Field(default=0, description="Tokens of the human reply that the log-likelihood is the sum over")
+
+
+def read_reply_samples(path: Path, labels: Sequence[str]) -> tuple[list[ReplySample], list[str]]:
+    """Read the listener turns of a file of conversations that follow a speaker's turn and are not blank.
+
+    Args:
+        path: JSON lines, gzipped or not, in the format of EmpatheticDialogues.
+        labels: The taxonomy; a conversation with another emotion is skipped.
+
+    Returns:
+        The samples in the order of the file, and one message for each row that was skipped.
+
+    Raises:
+        SetupError: The file does not exist, or has no such turn.
+    """
+    conversations, broken = read_labelled(path, labels)
+    samples = [sample for conversation in conversations for sample in _answering_turns(conversation)]
+    if not samples:
+        raise SetupError(f"{path} holds no listener turn that answers a speaker's turn")
+    return samples, broken
+
+
+def _answering_turns(source: Conversation) -> list[ReplySample]:
+    pairs = enumerate(zip(source.turns, source.turns[1:], strict=False), start=1)
+    return [
+        ReplySample(f"{source.conv_id}:{index}", source.turns[:index], source.emotion, source.conv_id, turn.text)
+        for index, (before, turn) in pairs
+        if turn.role == "listener" and before.role == "speaker" and turn.text.strip() and before.text.strip()
+    ]
 
 
 class Replier:
     """Replies to a sample in each variant, with one LLM, one persona and one way of decoding.
 
     Args:
-        model: The LLM; its own settings say how it decodes.
+        model: The LLM with its decoding settings.
         sem: The SEM.
-        settings: Of HEF; no memory takes part.
+        settings: Settings of HEF; memory is not used.
         prompts: Templates that replace shipped ones, as `create_hef` takes them.
         fit: How SEM and LLM are joined, as `create_hef` takes it.
     """
@@ -89,56 +133,45 @@ class Replier:
             "wording": hashlib.sha256("\0".join(wording).encode()).hexdigest()[:16],
         }
 
-    def reply(self, sample: ReplySample, variant: Variant, hef: Reply | None = None) -> Reply:
+    def reply(self, sample: ReplySample, variant: ReplyVariant, hef: Reply | None = None) -> Reply:
         """Return one reply.
 
         Args:
-            sample: What is replied to.
+            sample: The dialogue.
             variant: Who replies.
-            hef: HEF's own reply to the sample, which the variants with a part left out share the understanding of.
+            hef: HEF's own reply to the sample, whose emotion and causes the ablated variants share.
 
         Raises:
             ModelError: The LLM failed.
         """
-        if variant == "hef":
-            return self._whole(sample)
-        messages = self._plain(sample.turns) if variant == "plain" else self._ablated(sample, variant, hef)
+        prompt = _DraftPrompt()
+        empathy: Empathy | None = None
         started = time.perf_counter()
-        text = str(self._model.invoke(messages).text)
+        if variant == "hef":
+            text, empathy = self._run_hef(sample, prompt)
+        else:
+            prompt.messages = self._plain(sample.turns) if variant == "plain" else self._ablated(sample, variant, hef)
+            started = time.perf_counter()
+            text = str(self._model.invoke(prompt.messages).text)
         seconds = time.perf_counter() - started
-        likelihood, tokens = self._likelihood(messages, sample.reply)
+        likelihood, tokens = self._likelihood(prompt.messages, sample.reply)
         return Reply(
             sample=sample.id,
             variant=variant,
             text=text,
             seconds=seconds,
+            emotion=empathy.emotion if empathy else None,
+            causes=tuple(cause.text for cause in empathy.causes[:PROMPT_CAUSES]) if empathy else (),
+            degraded=empathy.degraded if empathy else None,
             log_likelihood=likelihood,
             tokens=tokens,
         )
 
-    def _whole(self, sample: ReplySample) -> Reply:
-        heard = _DraftPrompt()
-        started = time.perf_counter()
-        text, empathy = self._turn(sample, heard)
-        seconds = time.perf_counter() - started
-        likelihood, tokens = self._likelihood(heard.messages, sample.reply)
-        return Reply(
-            sample=sample.id,
-            variant="hef",
-            text=text,
-            seconds=seconds,
-            emotion=empathy.emotion,
-            causes=tuple(cause.text for cause in empathy.causes[:SHOWN]),
-            degraded=empathy.degraded,
-            log_likelihood=likelihood,
-            tokens=tokens,
-        )
-
-    def _turn(self, sample: ReplySample, heard: BaseCallbackHandler) -> tuple[str, Empathy]:
-        """Return HEF's reply and understanding; a reply is blank where the LLM wrote none, as it may be without HEF."""
-        given = {"messages": as_messages(sample.turns)}
+    def _run_hef(self, sample: ReplySample, prompt: BaseCallbackHandler) -> tuple[str, Empathy]:
+        """Return HEF's reply and result; the reply is blank where the LLM wrote none, as it may be without HEF."""
+        messages = {"messages": as_messages(sample.turns)}
         try:
-            out = self._hef.invoke(given, context=self._settings, config={"callbacks": [heard]})
+            out = self._hef.invoke(messages, context=self._settings, config={"callbacks": [prompt]})
         except ModelError as error:
             if error.empathy is None or error.__cause__ is not None:
                 raise
@@ -146,12 +179,12 @@ class Replier:
         return str(out["messages"][-1].text), out["empathy"]
 
     def _plain(self, turns: Dialogue) -> list[BaseMessage]:
-        """Return the same conversation for the LLM alone: who it is, and what was said."""
+        """Return the same conversation for the LLM alone: persona and turns."""
         return [SystemMessage(f"You are {self._settings.persona}."), *as_messages(turns)]
 
-    def _ablated(self, sample: ReplySample, variant: Variant, hef: Reply | None) -> list[BaseMessage]:
+    def _ablated(self, sample: ReplySample, variant: ReplyVariant, hef: Reply | None) -> list[BaseMessage]:
         if hef is None:
-            raise ValueError(f"{variant} wants HEF's own reply to {sample.id}, whose understanding it shares")
+            raise ValueError(f"{variant} needs HEF's own reply to {sample.id}, whose emotion and causes it shares")
         return draft_messages(
             self._prompts,
             sample.turns,
@@ -168,37 +201,8 @@ class Replier:
         return self._model.log_likelihood(messages, reply)
 
 
-def collect(
-    replier: Replier,
-    samples: Sequence[ReplySample],
-    variants: Sequence[Variant],
-    run: ReplyRun[Reply],
-    report: Report = lambda done, total: None,
-) -> dict[Variant, list[Reply]]:
-    """Return all replies, [variant][sample]; those that the run holds are not made again.
-
-    Args:
-        replier: Who replies.
-        samples: What is replied to.
-        variants: Who is compared.
-        run: Where replies are kept.
-        report: Told of the progress.
-    """
-    held = {(reply.sample, reply.variant): reply for reply in run.read()}
-    done = 0
-    for sample in samples:
-        for variant in variants:
-            if (sample.id, variant) not in held:
-                made = replier.reply(sample, variant, held.get((sample.id, "hef")))
-                held[sample.id, variant] = made
-                run.add(made)
-            done += 1
-            report(done, len(samples) * len(variants))
-    return {variant: [held[sample.id, variant] for sample in samples] for variant in variants}
-
-
 class _DraftPrompt(BaseCallbackHandler):
-    """Keeps the prompt of the reply that a turn of the graph sends."""
+    """Captures the prompt of the reply in a turn of the graph."""
 
     def __init__(self) -> None:
         self.messages: list[BaseMessage] = []
@@ -214,6 +218,45 @@ class _DraftPrompt(BaseCallbackHandler):
         metadata: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Take the messages of a call from the node `draft_response`."""
+        """Store the messages of a call from the node `draft_response`."""
         if (metadata or {}).get("langgraph_node") == "draft_response":
             self.messages = messages[0]
+
+
+def open_reply_log(folder: Path | None, settings: Mapping[str, Any]) -> JsonLinesLog[Reply]:
+    """Return the log of replies in the folder of a run, which is created; without a folder it stores nothing.
+
+    Raises:
+        SetupError: The folder has replies that were made with other settings.
+    """
+    log = JsonLinesLog(folder / "replies.jsonl" if folder else None, Reply)
+    if folder:
+        check_settings(folder / "run.json", settings, name="setting", advice="give another --run folder")
+    return log
+
+
+def collect(
+    replier: Replier,
+    samples: Sequence[ReplySample],
+    variants: Sequence[ReplyVariant],
+    log: JsonLinesLog[Reply],
+    progress: Progress = ignore_progress,
+) -> dict[ReplyVariant, list[Reply]]:
+    """Return all replies, [variant][sample]; those in the log are not generated again.
+
+    Args:
+        replier: Generates the replies.
+        samples: The dialogues.
+        variants: Who replies.
+        log: Stores the replies.
+        progress: Called after each reply.
+    """
+    replies = {(reply.sample, reply.variant): reply for reply in log.read()}
+    pairs = [(sample, variant) for sample in samples for variant in variants]
+    for done, (sample, variant) in enumerate(pairs, start=1):
+        if (sample.id, variant) not in replies:
+            reply = replier.reply(sample, variant, replies.get((sample.id, "hef")))
+            replies[sample.id, variant] = reply
+            log.append([reply])
+        progress("replies", done, len(pairs))
+    return {variant: [replies[sample.id, variant] for sample in samples] for variant in variants}

@@ -1,36 +1,33 @@
-"""The figures of replies: how likely the human one, how varied, how near to it, and what they take up."""
+"""Metrics of replies: likelihood of the human reply, diversity, similarity to it, emotion, cause words and length."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, inf, log
+from math import exp, log
 from typing import TypeAlias
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from ...contract import Turn
+from ...contract.numerics import Array
+from ...contract.progress import map_batches
 from ...contract.text import words
 from ...sem import Sem
 from ..memory.retrieval import embedding_function
-from ..metrics import DIFFERENCE, Array, Estimate, mean_estimate, ratio_estimate
-from .bleu import bleu_estimate
-from .replier import Reply
-from .reply_samples import ReplySample
-from .reply_text import distinct, sentences, speaks_as_ai, speaks_as_person, uptake
+from ..metrics import DIFFERENCE, POSITIVE, PROPORTION, UNBOUNDED, Estimate, mean_estimate, ratio_estimate
+from .replier import Reply, ReplySample
+from .reply_text import bleu_estimate, distinct, sentences, speaks_as_ai, speaks_as_person, uptake
 
-_ANY = (-inf, inf)
-_UNBOUNDED = ("emotion_lift", "words", "sentences", "similarity")
-_TINY = 1e-9
-_PART = 64
+_MEAN_BOUNDS = {"similarity": DIFFERENCE, "emotion_lift": UNBOUNDED, "words": POSITIVE, "sentences": POSITIVE}
+_GAIN_BOUNDS = dict.fromkeys(("emotion_lift", "words", "sentences", "similarity"), UNBOUNDED)
+_MIN_PROBABILITY = 1e-9
 Columns: TypeAlias = dict[str, Array]
-"""Name of a figure -> its value for each sample, NaN where it has none, [samples]."""
+"""Name of a metric -> its value for each sample, NaN where it has none, [samples]."""
 
 
-class ReplyFigures(BaseModel):
-    """The figures of one way to reply; intervals over conversations."""
-
-    model_config = ConfigDict(frozen=True)
+class ReplyMetrics(BaseModel, frozen=True):
+    """The metrics of one variant; intervals over conversations."""
 
     variant: str = Field(description="Who replied")
     samples: int = Field(description="Listener turns; the input is all turns before each")
@@ -51,7 +48,7 @@ class ReplyFigures(BaseModel):
         description="Mean change of ln p(true emotion) by the reply: the SEM's reading with it minus without it"
     )
     uptake: Estimate | None = Field(
-        description="Mean share of content words in HEF's shown cause words that the reply takes up, by stem; "
+        description="Mean share of content words in HEF's cause words that occur in the reply, by stem; "
         "None where HEF showed none"
     )
     words: Estimate = Field(description="Mean length in words")
@@ -59,15 +56,15 @@ class ReplyFigures(BaseModel):
     brief: Estimate = Field(description="How often a reply has one to three sentences")
     as_person: Estimate = Field(description="How often a reply speaks as the person, by `speaks_as_person`")
     as_ai: Estimate = Field(description="How often a reply speaks as a machine, by `speaks_as_ai`")
-    degraded: int = Field(description="Turns in which HEF left something out")
-    seconds: float | None = Field(description="Median seconds a reply; None for people")
+    degraded: int = Field(description="Turns in which HEF omitted something")
+    seconds: float | None = Field(description="Median seconds per reply; None for people")
     gains: dict[str, Estimate] = Field(
-        description="This minus the LLM alone on the same samples, drawn in pairs; perplexity as a factor"
+        description="This minus the LLM alone on the same samples, resampled in pairs; perplexity as a factor"
     )
 
 
 class SemReadings:
-    """What the SEM makes of dialogues without and with a reply, and of replies by themselves."""
+    """The SEM's readings of dialogues without and with a reply, and its vectors of replies."""
 
     def __init__(self, sem: Sem, samples: Sequence[ReplySample]) -> None:
         self._sem, self._samples = sem, samples
@@ -78,45 +75,37 @@ class SemReadings:
         """How often the SEM is right without any reply."""
 
     def columns(self, texts: Sequence[str]) -> Columns:
-        """Return `similarity`, `emotion_match` and `emotion_lift` of one reply a sample."""
+        """Return `similarity`, `emotion_match` and `emotion_lift` of one reply per sample."""
         pairs = zip(self._samples, texts, strict=True)
         after = self._read([(*sample.turns, Turn("listener", text)) for sample, text in pairs])
         return {
             "similarity": (self._human * self._vectors(texts)).sum(axis=1),
             "emotion_match": self._hits(after),
-            "emotion_lift": self._likelihood(after) - self._likelihood(self._before),
+            "emotion_lift": self._log_likelihoods(after) - self._log_likelihoods(self._before),
         }
 
     def _read(self, dialogues: Sequence[Sequence[Turn]]) -> list[dict[str, float]]:
-        found: list[dict[str, float]] = []
-        for start in range(0, len(dialogues), _PART):
-            found += [reading.distribution for reading in self._sem.read(dialogues[start : start + _PART])]
-        return found
+        return [reading.distribution for reading in map_batches(self._sem.read, dialogues)]
 
     def _vectors(self, texts: Sequence[str]) -> Array:
-        vectors: list[list[float]] = []
-        for start in range(0, len(texts), _PART):
-            vectors += self._embed(texts[start : start + _PART])
-        held = np.array(vectors, dtype=np.float64)
-        spoken = np.array([bool(text.strip()) for text in texts])[:, None]
-        return np.asarray(spoken * held / np.maximum(np.linalg.norm(held, axis=1, keepdims=True), 1e-12))
+        vectors = np.array(map_batches(self._embed, texts), dtype=np.float64)
+        not_blank = np.array([bool(text.strip()) for text in texts])[:, None]
+        return np.asarray(not_blank * vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
 
-    def _hits(self, found: Sequence[dict[str, float]]) -> Array:
-        pairs = zip(found, self._samples, strict=True)
-        return np.array(
-            [max(row, key=lambda label: row[label]) == sample.emotion for row, sample in pairs], dtype=float
-        )
+    def _hits(self, distributions: Sequence[dict[str, float]]) -> Array:
+        pairs = zip(distributions, self._samples, strict=True)
+        return np.array([max(row, key=row.__getitem__) == sample.emotion for row, sample in pairs], dtype=float)
 
-    def _likelihood(self, found: Sequence[dict[str, float]]) -> Array:
-        pairs = zip(found, self._samples, strict=True)
-        return np.array([log(max(row[sample.emotion], _TINY)) for row, sample in pairs])
+    def _log_likelihoods(self, distributions: Sequence[dict[str, float]]) -> Array:
+        pairs = zip(distributions, self._samples, strict=True)
+        return np.array([log(max(row[sample.emotion], _MIN_PROBABILITY)) for row, sample in pairs])
 
 
-def check_figures(sem: Sem) -> None:
-    """Check that all figures can be taken, before hours of replies are spent.
+def check_metrics(sem: Sem) -> None:
+    """Check that all metrics can be computed, before hours of replies are spent.
 
     Raises:
-        SetupError: A package is missing, or the SEM gives no sentence vectors.
+        SetupError: A package is missing, or the SEM has no sentence vectors.
     """
     embedding_function(sem)
     bleu_estimate(["a"], ["a"], ["a"])
@@ -125,45 +114,41 @@ def check_figures(sem: Sem) -> None:
 
 def report_replies(
     replies: dict[str, list[Reply]], samples: Sequence[ReplySample], sem: Sem
-) -> tuple[list[ReplyFigures], Estimate]:
+) -> tuple[list[ReplyMetrics], Estimate]:
     """Compare replies with the human ones and with each other.
 
-    The figures that the SEM takes part in favour what was written with the SEM's reading in the prompt:
+    The metrics that use the SEM favour replies that were written with the SEM's reading in the prompt:
     the lift says how much, and the human replies what is usual.
 
     Args:
-        replies: Variant -> one reply a sample; `hef` and `plain` among them.
-        samples: What was replied to.
-        sem: What reads and compares.
+        replies: Variant -> one reply per sample; `hef` and `plain` among them.
+        samples: The dialogues.
+        sem: Reads and embeds the replies.
 
     Returns:
-        The figures of each variant, those of the human replies last, and how often the SEM is right
+        The metrics of each variant, those of the human replies last, and how often the SEM is right
         about the dialogues without any reply.
     """
     readings = SemReadings(sem, samples)
     causes = [reply.causes for reply in replies["hef"]]
-    columns = {
-        variant: _columns([reply.text for reply in made], samples, causes, readings) | _likelihoods(made)
-        for variant, made in replies.items()
-    }
-    columns["human"] = _columns([sample.reply for sample in samples], samples, causes, readings)
-    texts = {variant: [reply.text for reply in made] for variant, made in replies.items()}
+    texts = {variant: [reply.text for reply in generated] for variant, generated in replies.items()}
     texts["human"] = [sample.reply for sample in samples]
-    figures = [
-        _figures(variant, texts[variant], samples, columns, replies.get(variant, [])) for variant in (*replies, "human")
-    ]
-    return figures, readings.context
+    columns = {variant: _columns(own, samples, causes, readings) for variant, own in texts.items()}
+    for variant, generated in replies.items():
+        columns[variant] |= _log_loss(generated)
+    metrics = [_metrics(variant, texts[variant], samples, columns, replies.get(variant, [])) for variant in texts]
+    return metrics, readings.context
 
 
 def _columns(
     texts: Sequence[str], samples: Sequence[ReplySample], causes: Sequence[Sequence[str]], readings: SemReadings
 ) -> Columns:
     lengths = [len(sentences(text)) for text in texts]
-    taken = [uptake(text, held) for text, held in zip(texts, causes, strict=True)]
+    shares = [uptake(text, shown) for text, shown in zip(texts, causes, strict=True)]
     pairs = list(zip(texts, samples, strict=True))
     return {
         **readings.columns(texts),
-        "uptake": np.array([np.nan if share is None else share for share in taken]),
+        "uptake": np.array([np.nan if share is None else share for share in shares]),
         "words": np.array([len(words(text)) for text in texts], dtype=float),
         "sentences": np.array(lengths, dtype=float),
         "brief": np.array([1 <= count <= 3 for count in lengths], dtype=float),
@@ -172,81 +157,86 @@ def _columns(
     }
 
 
-def _likelihoods(made: Sequence[Reply]) -> Columns:
+def _log_loss(replies: Sequence[Reply]) -> Columns:
     """Return the negative log-likelihood of the human replies and their tokens; NaN where there is none."""
-    known = [reply.log_likelihood for reply in made]
+    likelihoods = [reply.log_likelihood for reply in replies]
     return {
-        "surprise": np.array([np.nan if held is None else -held for held in known]),
-        "tokens": np.array([reply.tokens for reply in made], dtype=float),
+        "log_loss": np.array([np.nan if value is None else -value for value in likelihoods]),
+        "tokens": np.array([reply.tokens for reply in replies], dtype=float),
     }
 
 
-def _figures(
+def _metrics(
     variant: str,
     texts: Sequence[str],
     samples: Sequence[ReplySample],
     columns: dict[str, Columns],
-    made: Sequence[Reply],
-) -> ReplyFigures:
+    replies: Sequence[Reply],
+) -> ReplyMetrics:
     own, human = columns[variant], variant == "human"
-    groups = [sample.conv_id for sample in samples]
-    bounds = {"similarity": (-1.0, 1.0), "emotion_lift": _ANY, "words": (0.0, inf), "sentences": (0.0, inf)}
-    spoken = np.array([len(words(sample.reply)) for sample in samples], dtype=float)
-    means = {
-        name: _mean(values, groups, bounds.get(name, (0.0, 1.0)))
-        for name, values in own.items()
-        if name not in ("surprise", "tokens")
+    clusters = [sample.conv_id for sample in samples]
+    human_words = np.array([len(words(sample.reply)) for sample in samples], dtype=float)
+    skipped = {
+        "log_loss",
+        "tokens",
+        *(["similarity"] if human else []),
+        *(["uptake"] if _is_empty(own["uptake"]) else []),
     }
-    if human:
-        del means["similarity"]
-    if np.isnan(own["uptake"]).all():
-        del means["uptake"]
-    return ReplyFigures(
+    means = {
+        name: _mean(values, clusters, _MEAN_BOUNDS.get(name, PROPORTION))
+        for name, values in own.items()
+        if name not in skipped
+    }
+    return ReplyMetrics(
         variant=variant,
         samples=len(samples),
-        conversations=len(set(groups)),
-        perplexity=_perplexity(own, own.get("tokens"), groups),
-        word_perplexity=_perplexity(own, spoken, groups),
+        conversations=len(set(clusters)),
+        perplexity=_perplexity(own, own.get("tokens"), clusters),
+        word_perplexity=_perplexity(own, human_words, clusters),
         distinct1=distinct(texts, 1),
         distinct2=distinct(texts, 2),
-        bleu=None if human else bleu_estimate(texts, [sample.reply for sample in samples], groups),
+        bleu=None if human else bleu_estimate(texts, [sample.reply for sample in samples], clusters),
         similarity=means.pop("similarity", None),
         uptake=means.pop("uptake", None),
-        degraded=sum(bool(reply.degraded) for reply in made),
-        seconds=None if human else float(np.median([reply.seconds for reply in made])),
-        gains={} if variant == "plain" else _gains(own, columns["plain"], groups, human),
+        degraded=sum(bool(reply.degraded) for reply in replies),
+        seconds=None if human else float(np.median([reply.seconds for reply in replies])),
+        gains={} if variant == "plain" else _gains(own, columns["plain"], clusters, human),
         **means,
     )
 
 
-def _mean(values: Array, groups: Sequence[str], bounds: tuple[float, float]) -> Estimate:
-    """Return the mean of the values that there are."""
-    there = ~np.isnan(values)
-    return ratio_estimate(np.where(there, values, 0.0), there.astype(float), groups, bounds=bounds)
+def _is_empty(values: Array) -> bool:
+    return bool(np.isnan(values).all())
 
 
-def _perplexity(own: Columns, units: Array | None, groups: Sequence[str]) -> Estimate | None:
-    """Return exp of the surprise per unit, with the exp of its interval's ends."""
-    if units is None or "surprise" not in own or np.isnan(own["surprise"]).all():
+def _mean(values: Array, clusters: Sequence[str], bounds: tuple[float, float]) -> Estimate:
+    """Return the mean of the values that are not NaN."""
+    present = ~np.isnan(values)
+    return ratio_estimate(np.where(present, values, 0.0), present.astype(float), clusters, bounds=bounds)
+
+
+def _perplexity(
+    own: Columns, units: Array | None, clusters: Sequence[str], bounds: tuple[float, float] = POSITIVE
+) -> Estimate | None:
+    """Return exp of the log loss per unit, with the exp of its interval's bounds."""
+    if units is None or "log_loss" not in own or _is_empty(own["log_loss"]):
         return None
-    there = ~np.isnan(own["surprise"])
-    return _exp(ratio_estimate(np.where(there, own["surprise"], 0.0), np.where(there, units, 0.0), groups))
+    present = ~np.isnan(own["log_loss"])
+    losses, counts = (np.where(present, values, 0.0) for values in (own["log_loss"], units))
+    ratio = ratio_estimate(losses, counts, clusters, bounds=bounds)
+    return Estimate(value=exp(ratio.value), low=exp(ratio.low), high=exp(ratio.high))
 
 
-def _gains(own: Columns, plain: Columns, groups: Sequence[str], human: bool) -> dict[str, Estimate]:
+def _gains(own: Columns, plain: Columns, clusters: Sequence[str], human: bool) -> dict[str, Estimate]:
     names = [] if human else ["similarity"]
     names += ["emotion_match", "emotion_lift", "uptake", "words", "sentences", "brief", "as_person", "as_ai"]
     gains = {
-        name: _mean(own[name] - plain[name], groups, _ANY if name in _UNBOUNDED else DIFFERENCE)
+        name: _mean(own[name] - plain[name], clusters, _GAIN_BOUNDS.get(name, DIFFERENCE))
         for name in names
-        if not np.isnan(own[name]).all()
+        if not _is_empty(own[name])
     }
-    if "surprise" in own and not np.isnan(difference := own["surprise"] - plain["surprise"]).all():
-        there = ~np.isnan(difference)
-        units = np.where(there, plain["tokens"], 0.0)
-        gains["perplexity"] = _exp(ratio_estimate(np.where(there, difference, 0.0), units, groups, bounds=_ANY))
+    if "log_loss" in own:
+        difference = {"log_loss": own["log_loss"] - plain["log_loss"]}
+        if factor := _perplexity(difference, plain["tokens"], clusters, UNBOUNDED):
+            gains["perplexity"] = factor
     return gains
-
-
-def _exp(held: Estimate) -> Estimate:
-    return Estimate(value=exp(held.value), low=exp(held.low), high=exp(held.high))

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 from hef.bench import sem_speed as speed
-from hef.bench.sem_speed import LoadFigures, machine, measure_speed
-from hef.bench.synthetic_dialogues import contexts, middling
+from hef.bench.sem_speed import LoadCost, machine, measure_speed
+from hef.bench.synthetic_dialogues import contexts, three_turn_contexts
 from hef.cli.app import app
 from hef.sem import shipped_sem
 from hef.sem.runtime.encoding import DialogueEncoder
 from tokenizers import Tokenizer
 from typer.testing import CliRunner
 
-LOAD = LoadFigures(seconds=0.5, import_seconds=0.2, memory_mb=100, import_mb=40)
+LOAD = LoadCost(seconds=0.5, import_seconds=0.2, memory_mb=100, import_mb=40)
 
 
 def bench(*arguments: object) -> Any:
@@ -35,18 +35,18 @@ def test_the_built_in_dialogues_are_as_long_as_they_say():
     assert 10 <= found[0] <= 18
     assert 38 <= found[128] <= 50
     assert 100 <= found[-1] <= 115
-    assert 55 <= lengths(middling(320))[160] <= 65
+    assert 55 <= lengths(three_turn_contexts(320))[160] <= 65
 
 
 def test_no_dialogue_of_about_60_tokens_comes_twice():
-    assert len({str(dialogue) for dialogue in middling(320)}) == 320
+    assert len({str(dialogue) for dialogue in three_turn_contexts(320)}) == 320
     assert len(contexts(700)) == 700
 
 
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the fresh processes, which one test alone starts."""
-    monkeypatch.setattr(speed, "_load", lambda *_: LOAD)
+    monkeypatch.setattr(speed, "_measure_load", lambda *_: LOAD)
 
 
 def test_a_fresh_process_tells_time_and_memory():
@@ -89,7 +89,7 @@ def test_an_encoder_is_timed_beside_the_sem():
 
     encoder = Encoder()
     encoder.seen = []
-    ours, theirs = measure_speed(shipped_sem(), middling(4), contexts(3), encoder=encoder, repeats=2)  # type: ignore[arg-type]
+    ours, theirs = measure_speed(shipped_sem(), three_turn_contexts(4), contexts(3), encoder=encoder, repeats=2)  # type: ignore[arg-type]
 
     assert (ours.name, theirs.name) == ("minilm", "plain, PyTorch fp32")
     assert theirs.causes_ms is None

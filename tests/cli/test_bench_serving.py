@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hef.bench.zero_latency_chat import REPLY, InstantChat
+from hef.bench.serving_fakes import REPLY, InstantChat
 from hef.cli.app import app
 from langchain_core.messages import AIMessage, HumanMessage
 from typer.testing import CliRunner

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hef.bench.synthetic_dialogues import turns_apart
+from hef.bench.synthetic_dialogues import distinct_contexts
 from hef.bench.turn_speed import measure_turns
 from hef.cli.app import app
 from hef.sem import shipped_sem
@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 
 def test_no_dialogue_begins_another():
-    said = [tuple(turn.text for turn in dialogue) for dialogue in turns_apart(60)]
+    said = [tuple(turn.text for turn in dialogue) for dialogue in distinct_contexts(60)]
     assert [len(texts) for texts in said[:4]] == [1, 3, 5, 1]
     assert len({texts[0] for texts in said}) == 60
 
@@ -33,14 +33,14 @@ def test_a_local_model_is_held_to_a_length_and_its_prompt_tokens_are_counted(
     assert "times a plain reply" in done.stdout
     held = json.loads(out.read_text())
     (result,) = held["results"]
-    assert (held["task"], result["turns"], result["tokens"], result["held"]) == ("turn", 3, 5, True)
-    plain, hef, fresh = (result["ways"][name] for name in ("plain", "hef", "hef_fresh"))
-    assert plain["written"] == hef["written"] == fresh["written"] == 5
+    assert (held["task"], result["turns"], result["tokens"], result["exact_length"]) == ("turn", 3, 5, True)
+    plain, hef, fresh = (result["variants"][name] for name in ("plain", "hef", "hef_fresh"))
+    assert plain["completion_tokens"] == hef["completion_tokens"] == fresh["completion_tokens"] == 5
     assert plain["calls"] == 1
     assert hef["calls"] >= 2
-    assert hef["given"] > plain["given"]
-    assert hef["computed"] < fresh["computed"] == fresh["given"]
-    assert all(way["first_token"] <= way["seconds"] for way in result["ways"].values())
+    assert hef["prompt_tokens"] > plain["prompt_tokens"]
+    assert hef["prefilled_tokens"] < fresh["prefilled_tokens"] == fresh["prompt_tokens"]
+    assert all(way["first_token"] <= way["seconds"] for way in result["variants"].values())
     assert set(result["by_length"]) == {"1", "3", "5"}
     assert {"sem_emotion", "coarse_emotion", "draft_response"} <= set(result["nodes"])
 
@@ -49,9 +49,9 @@ def test_calls_of_any_chat_model_are_counted_and_unequal_lengths_owned_up_to(scr
     model = scripted("sad")
     found = measure_turns(model, shipped_sem(), repeats=1)
     asked = len(model.prompts)
-    assert set(found.ways) == {"plain", "hef"}
-    assert found.ways["plain"].calls == 1
-    assert found.ways["hef"].calls >= 2
-    assert 3 * (found.ways["hef"].calls + 1) <= asked
-    assert found.ways["hef"].given is None
-    assert not found.held
+    assert set(found.variants) == {"plain", "hef"}
+    assert found.variants["plain"].calls == 1
+    assert found.variants["hef"].calls >= 2
+    assert 3 * (found.variants["hef"].calls + 1) <= asked
+    assert found.variants["hef"].prompt_tokens is None
+    assert not found.exact_length

@@ -74,7 +74,7 @@ def test_a_draw_can_be_repeated(conversations: Path):
     def figures(seed: int) -> Any:
         done = evaluate("emotion", "--data", conversations, "--limit", 4, "--seed", seed, "--json")
         (result,) = json.loads(done.stdout)["results"]
-        return {**result, "seconds": 0, "course": {**result["course"], "seconds": 0}}
+        return {**result, "seconds": 0, "stages": {**result["stages"], "seconds": 0}}
 
     assert figures(1) == figures(1)
     assert figures(1)["samples"] == 4
@@ -232,7 +232,7 @@ def test_a_run_goes_on_without_asking_again(conversations: Path, tmp_path: Path)
     assert (tmp_path / "run" / "answers.jsonl").read_text() == answers
     for one, other in zip(json.loads(first.stdout)["results"], json.loads(second.stdout)["results"], strict=True):
         assert one["top1"] == other["top1"]
-        assert one["course"]["calls"] == other["course"]["calls"]
+        assert one["stages"]["calls"] == other["stages"]["calls"]
 
 
 def test_prompts_of_a_deployment_are_measured(conversations: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

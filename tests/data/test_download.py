@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 from hef.contract import SetupError
-from hef.data import download
-from hef.evaluation import convert_archive, read_samples
+from hef.evaluation import convert_archive, download, read_samples
 from hef.sem import EMPATHETIC_DIALOGUES
 
 TRAIN = """conv_id,utterance_idx,context,prompt,speaker_idx,utterance,selfeval,tags
@@ -64,7 +63,7 @@ def test_what_is_no_archive_is_told(tmp_path: Path):
         convert_archive(wrong, tmp_path)
     with tarfile.open(wrong, "w:gz"):
         pass
-    with pytest.raises(SetupError, match=r"holds none of train\.csv"):
+    with pytest.raises(SetupError, match=r"has none of train\.csv"):
         convert_archive(wrong, tmp_path)
     with pytest.raises(SetupError, match="cannot be downloaded"):
         download(tmp_path, (tmp_path / "nowhere.tar.gz").as_uri())

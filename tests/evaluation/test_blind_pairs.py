@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from hef.contract import SetupError, Turn
 from hef.evaluation.replies.blind_pairs import (
+    JudgeVerdict,
     KeyRow,
-    Verdict,
     export_pairs,
     key_path,
     make_pairs,
@@ -18,8 +19,7 @@ from hef.evaluation.replies.blind_pairs import (
     sign_test,
     win_rate,
 )
-from hef.evaluation.replies.replier import Reply, Variant
-from hef.evaluation.replies.reply_samples import ReplySample
+from hef.evaluation.replies.replier import Reply, ReplySample, ReplyVariant
 
 COUNT = 21
 SAMPLES = [
@@ -28,7 +28,7 @@ SAMPLES = [
 ]
 
 
-def replies(variant: Variant) -> list[Reply]:
+def replies(variant: ReplyVariant) -> list[Reply]:
     return [
         Reply(sample=held.id, variant=variant, text=f"{variant} to {held.id}", seconds=1, emotion="sad", causes=("x",))
         for held in SAMPLES
@@ -71,8 +71,8 @@ def test_a_judge_sees_nothing_but_dialogue_and_replies(tmp_path: Path):
 def test_verdicts_are_counted_with_the_key():
     key = [KeyRow(id=f"p{n}", sample=f"s{n}", hef="a" if n % 2 else "b", seed=0) for n in range(5)]
     said = {"p0": "b", "p1": "a", "p2": "a", "p3": "tie"}
-    verdicts = [Verdict.model_validate({"id": name, "better": better}) for name, better in said.items()]
-    found, strange = win_rate([*verdicts, Verdict(id="other", better="a")], key)
+    verdicts = [JudgeVerdict.model_validate({"id": name, "better": better}) for name, better in said.items()]
+    found, strange = win_rate([*verdicts, JudgeVerdict(id="other", better="a")], key)
     assert (found.wins, found.ties, found.losses) == (2, 1, 1)
     assert (found.verdicts, found.pairs, found.unjudged) == (4, 4, 1)
     assert found.rate.value == pytest.approx(2.5 / 4)
@@ -83,7 +83,7 @@ def test_verdicts_are_counted_with_the_key():
 
 def test_several_judges_of_one_pair_are_one_toss_of_the_sign_test():
     key = [KeyRow(id="p", sample="s", hef="a", seed=0)]
-    found, _ = win_rate([Verdict(id="p", better="a")] * 9 + [Verdict(id="p", better="b")], key)
+    found, _ = win_rate([JudgeVerdict(id="p", better="a")] * 9 + [JudgeVerdict(id="p", better="b")], key)
     assert (found.verdicts, found.pairs, found.p_value) == (10, 1, 1.0)
     assert found.rate.value == pytest.approx(0.9)
 
@@ -97,6 +97,12 @@ def test_the_sign_test_is_exact():
 
 def test_verdicts_on_other_pairs_are_refused():
     with pytest.raises(SetupError, match="no verdict"):
-        win_rate([Verdict(id="x", better="a")], [KeyRow(id="p", sample="s", hef="a", seed=0)])
+        win_rate([JudgeVerdict(id="x", better="a")], [KeyRow(id="p", sample="s", hef="a", seed=0)])
     with pytest.raises(ValueError, match="a, b or tie"):
         make_verdict({"id": "x", "better": "A"})
+
+
+def test_without_scipy_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    with pytest.raises(SetupError, match=r"pip install 'hef\[evaluate\]'"):
+        sign_test(3, 1)

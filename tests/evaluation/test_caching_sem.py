@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hef.contract import View
-from hef.evaluation.caching_sem import RememberedSem
+from hef.evaluation.caching_models import CachingSem
 from hef.sem import Sem
 from synthetic import SyntheticSem
 
@@ -29,7 +29,7 @@ class Counted(SyntheticSem):
 
 def test_a_dialogue_is_read_once_a_view() -> None:
     sem = Counted()
-    remembered = RememberedSem(sem)
+    remembered = CachingSem(sem)
     one, two, three = (sample.turns for sample in sem.samples)
     assert isinstance(remembered, Sem)
 
@@ -44,7 +44,7 @@ def test_a_dialogue_is_read_once_a_view() -> None:
 
 def test_causes_are_found_once_an_emotion() -> None:
     sem = Counted()
-    remembered = RememberedSem(sem)
+    remembered = CachingSem(sem)
     turns = sem.samples[0].turns
     for emotion in ("sad", "sad", "joyful"):
         assert remembered.causes([turns], [emotion]) == [()]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from hef.contract import Cause, SetupError
-from hef.data.cause_annotations import read_reccon, recall
+from hef.data.cause_annotations import cause_recall, read_reccon
 from hef.evaluation import CauseRow, evaluate_causes, evaluate_spans, holds_spans, make_cause_row
 from hef.sem import shipped_sem
 
@@ -31,7 +31,7 @@ ROWS = [
     ],
 )
 def test_a_word_counts_for_what_it_equals_starts_or_ends_with(predicted: list[str], share: float):
-    assert recall(predicted, ("dog", "died")) == share
+    assert cause_recall(predicted, ("dog", "died")) == share
 
 
 class Oracle:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hef.contract import Reading, Turn
+from hef.contract import Reading, SetupError, Turn
 from hef.data.conversations import Sample
-from hef.evaluation import Prediction, predict_all, predict_with_sem, report_emotion
-from hef.evaluation.emotion.confusion import Confusion
-from hef.evaluation.emotion.plots import draw_plots
+from hef.evaluation import Prediction, report_emotion
+from hef.evaluation.emotion.emotion_metrics import Confusion, compare_labels
+from hef.evaluation.emotion.emotion_plots import draw_plots
 from hef.evaluation.emotion.requery_gain import evaluate_second_look
+from hef.evaluation.emotion.turn_record import record_sem
 from hef.evaluation.metrics import expected_calibration_error
 from hef.evaluation.report import to_json
 from hef.sem import SemDescription, Taxonomy
@@ -62,15 +64,22 @@ def test_figures_of_each_emotion_are_those_of_scikit_learn():
     assert np.array(report.confusion.counts).tolist() == confusion_matrix(true, read, labels=LABELS).tolist()
 
 
+def test_without_scikit_learn_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(SetupError, match=r"pip install 'hef\[evaluate\]'"):
+        reported()
+
+
 def test_an_emotion_that_is_never_true_or_never_read_has_zeros():
-    held = Confusion.of(indices(["sad", "sad"]), indices(["sad", "afraid"]), LABELS).by_emotion
+    held, _ = compare_labels(indices(["sad", "sad"]), indices(["sad", "afraid"]), LABELS)
     assert (held["afraid"].precision, held["afraid"].recall, held["afraid"].f1) == (0, 0, 0)
     assert (held["proud"].samples, held["proud"].recall) == (0, 0)
     assert held["sad"].precision == 0.5
 
 
 def test_shares_are_those_of_the_true_emotion():
-    shares = Confusion.of(indices(["sad", "sad", "joyful"]), indices(["sad", "afraid", "sad"]), LABELS).shares
+    _, confusion = compare_labels(indices(["sad", "sad", "joyful"]), indices(["sad", "afraid", "sad"]), LABELS)
+    shares = confusion.row_normalised
     assert shares[LABELS.index("sad")].tolist() == [0, 0.5, 0, 0.5]
     assert shares[LABELS.index("afraid")].tolist() == [0, 0, 0, 1]
     assert shares[LABELS.index("proud")].tolist() == [0, 0, 0, 0]
@@ -165,7 +174,7 @@ def test_the_second_look_is_at_the_least_certain_third_and_pooled_as_the_graph_d
     right = {"proud": 0.4, "sad": 0.35, "afraid": 0.15, "joyful": 0.1}
     wrong = {"proud": 0.9, "sad": 0.05, "afraid": 0.04, "joyful": 0.01}
     sem = Looker(dialogue=leaning, speaker=right, last_turn=wrong)
-    found = predict_all(predict_with_sem(sem), samples)
+    found = [record.prediction for record in record_sem(sem, samples, 5)]
     sem.looked.clear()
 
     speaker, last = evaluate_second_look(sem, samples, found)
@@ -183,7 +192,7 @@ def test_a_second_look_that_harms_has_a_gain_below_zero():
         dialogue={"sad": 0.4, "afraid": 0.3, "joyful": 0.2, "proud": 0.1},
         speaker={"sad": 0.01, "afraid": 0.9, "joyful": 0.05, "proud": 0.04},
     )
-    found = predict_all(predict_with_sem(sem), samples)
+    found = [record.prediction for record in record_sem(sem, samples, 5)]
     (look,) = evaluate_second_look(sem, samples, found, views=["speaker"])
 
     assert look.gain.value == look.gain.low == -1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hef.evaluation.emotion.ablations import Ablation
-from hef.evaluation.emotion.emotion_rows import ablation_rows
+from hef.evaluation.emotion.emotion_report import ablation_rows
 from hef.evaluation.metrics import Estimate
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hef.contract import HefContext, PoolingWeights, SetupError, Verdict
 from hef.contract.numerics import fit_conditional_logit, log_softmax
+from hef.evaluation.caching_models import with_cache
 from hef.evaluation.emotion.emotion_run import EmotionRun, run_emotion
-from hef.evaluation.emotion.fitting import Evidence, fit_join
-from hef.evaluation.emotion.scripted_judges import ASKED, scripted_judge
-from hef.evaluation.emotion.sem_llm_pair import Pair
-from hef.evaluation.llm_cache import with_cache
+from hef.evaluation.emotion.pooling_fit import PoolingExample, fit_join
+from hef.evaluation.emotion.scripted_judges import MEASURED_SAMPLE, scripted_judge
+from hef.evaluation.emotion.sem_llm_pair import SemLlmPair
 from hef.evaluation.metrics import mean_estimate
 from hef.llm import calibrated
 from hef.nodes.deciding.decision import decide
@@ -34,7 +34,7 @@ def measured(spec: str, count: int = 400) -> EmotionRun:
     judge = scripted_judge(spec, LABELS)
     assert judge is not None
     strategies: Any = ("sem_only", "llm_only", "two_stage")
-    pair = Pair(sem, *with_cache(judge))
+    pair = SemLlmPair(sem, *with_cache(judge))
     return run_emotion(pair, strategies, sem.samples, HefContext(), data="own", fit_share=0.5)
 
 
@@ -57,7 +57,9 @@ def test_a_fair_and_a_strong_judge_are_never_held_back(spec: str) -> None:
     readings = sem.read([sample.turns for sample in sem.samples])
     verdicts = [named(judge.answer(sample)) for sample in sem.samples]
     rows = list(zip(readings, verdicts, sem.samples, strict=True))
-    fit = fit_join([Evidence.of([read], said, held, LABELS) for read, said, held in rows[:2000]], LABELS, **NAMED)
+    fit = fit_join(
+        [PoolingExample.from_turn([read], said, held, LABELS) for read, said, held in rows[:2000]], LABELS, **NAMED
+    )
     right = [
         [decide([read], said, TAXONOMY, fit).emotion == held.emotion, said.emotion == held.emotion]
         for read, said, held in rows[2000:]
@@ -97,12 +99,12 @@ def test_a_judge_that_is_always_wrong_never_gets_a_vote_in_favour() -> None:
 def test_a_judge_that_knows_more_and_costs_decisions_gets_no_weight() -> None:
     first, other = LABELS[:2]
 
-    def turn(number: int, sem: dict[str, float], scores: dict[str, float]) -> Evidence:
+    def turn(number: int, sem: dict[str, float], scores: dict[str, float]) -> PoolingExample:
         rest = (1 - sum(sem.values())) / (len(LABELS) - len(sem))
         verdict = Verdict(
             turn="t", agreed=False, emotion=other, form="scored", scores={**dict.fromkeys(LABELS, 0.0), **scores}
         )
-        return Evidence({label: sem.get(label, rest) for label in LABELS}, LABELS[:5], verdict, 0, f"c{number}")
+        return PoolingExample({label: sem.get(label, rest) for label in LABELS}, LABELS[:5], verdict, 0, f"c{number}")
 
     # Where the SEM is right by little the judge turns it over; where it is far off, the judge comes nearer.
     near = [turn(i, {first: 0.4, other: 0.39}, {first: 2.0, other: 2.2}) for i in range(60)]
@@ -135,7 +137,7 @@ def test_with_cross_fitting_every_conversation_is_measured_by_a_fit_that_has_not
     assert judge is not None
     names: Any = ("llm_only", "two_stage")
     run = run_emotion(
-        Pair(sem, *with_cache(judge)), names, sem.samples, HefContext(), data="own", fit_share=0.5, cross_fit=True
+        SemLlmPair(sem, *with_cache(judge)), names, sem.samples, HefContext(), data="own", fit_share=0.5, cross_fit=True
     )
     plain = measured("oracle:0.6")
     records = run.records["two_stage"]
@@ -156,7 +158,7 @@ def test_with_cross_fitting_every_conversation_is_measured_by_a_fit_that_has_not
     assert run.fit.origin.samples == 400
 
 
-def scoring(sharpness: float, count: int = 600) -> list[Evidence]:
+def scoring(sharpness: float, count: int = 600) -> list[PoolingExample]:
     """Return evidence of a SEM, and of an LLM whose scores are noise, and in part the truth."""
     sem, chance = SyntheticSem(count), np.random.default_rng(1)
     found = []
@@ -166,7 +168,7 @@ def scoring(sharpness: float, count: int = 600) -> list[Evidence]:
         scores = dict(zip(LABELS, logs.tolist(), strict=True))
         verdict = Verdict(turn="t", agreed=True, emotion=LABELS[int(logs.argmax())], scores=scores, form="scored")
         reading = reading.model_copy(update={"primary": primary_emotions(reading.distribution, 5)})
-        found.append(Evidence.of([reading], verdict, sample, LABELS))
+        found.append(PoolingExample.from_turn([reading], verdict, sample, LABELS))
     return found
 
 
@@ -195,7 +197,7 @@ class ScoringJudge(FakeListChatModel):
     def score_choices(
         self, messages: Any, choices: Any, *, prefix: str = "", content_free: Any = ()
     ) -> dict[str, float]:
-        asked = ASKED.get()
+        asked = MEASURED_SAMPLE.get()
         about_nothing = not any("Sentence" in message.text for message in messages)
         lean = self.shown if about_nothing else self.inclined
         known = {asked.emotion: 4.0} if asked and not about_nothing else {}
@@ -212,7 +214,7 @@ def test_the_answer_about_nothing_is_taken_off_where_the_llm_is_better_so(
     inclined: float, shown: float, taken_off: bool
 ) -> None:
     sem = SyntheticSem(60)
-    pair = Pair(sem, *with_cache(ScoringJudge(inclined=inclined, shown=shown)))
+    pair = SemLlmPair(sem, *with_cache(ScoringJudge(inclined=inclined, shown=shown)))
     run = run_emotion(pair, ("llm_only", "two_stage"), sem.samples, HefContext(), data="own", fit_share=0.5)
 
     assert run.fit is not None

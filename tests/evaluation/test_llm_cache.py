@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hef.evaluation.llm_cache import Answers, Usage, with_cache
+from hef.evaluation.caching_models import with_cache
+from hef.evaluation.llm_cache import AnswerCache, Usage
 from hef.llm import ChoiceScorer, calibrated, model_name
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -44,8 +45,8 @@ def test_an_equal_question_is_asked_once_and_counts_twice(scripted: Any) -> None
         "joyful",
     ]
     assert len(model.prompts) == 2
-    assert answers.take().calls == 3
-    assert answers.take() == Usage()
+    assert answers.pop_usage().calls == 3
+    assert answers.pop_usage() == Usage()
 
 
 def test_a_run_that_goes_on_asks_nothing_twice(scripted: Any, tmp_path: Path) -> None:
@@ -74,7 +75,7 @@ async def test_scores_are_kept_as_well_as_texts(tmp_path: Path) -> None:
     assert scores == pytest.approx(Scoring().score_choices(question, ["sad", "joyful"], **named))
     assert later.asked == []
     assert first.asked == [([HumanMessage("N/A")], "You feel", ()), (question, "You feel", ())]
-    assert answers.take() == Usage(1, 5, 0)
+    assert answers.pop_usage() == Usage(1, 5, 0)
 
 
 def test_taking_the_answer_about_nothing_off_or_not_is_one_question() -> None:
@@ -100,9 +101,9 @@ def test_another_beginning_of_the_answer_is_another_question() -> None:
 def test_what_one_model_said_is_not_put_into_anothers_mouth(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     for name in ("one", "other"):
-        answers = Answers(name, path)
+        answers = AnswerCache(name, path)
         assert answers.find("How?") is None
-        answers.keep("How?", scores={"sad": 0.0})
+        answers.store("How?", scores={"sad": 0.0})
 
 
 def test_a_line_that_a_killed_run_left_half_written_is_asked_again(scripted: Any, tmp_path: Path) -> None:
@@ -133,20 +134,20 @@ def test_tokens_and_seconds_of_a_kept_answer_count_as_if_it_were_given_anew(tmp_
     path = tmp_path / "answers.jsonl"
     kept, answers = with_cache(Counting(responses=["sad"]), path)
     kept.invoke("How?")
-    assert answers.take() == Usage(1, 7, 2)
+    assert answers.pop_usage() == Usage(1, 7, 2)
     again, kept_answers = with_cache(Counting(responses=["sad"]), path)
     again.invoke("How?")
-    used = kept_answers.take()
+    used = kept_answers.pop_usage()
 
     assert (used.calls, used.prompt_tokens, used.completion_tokens) == (1, 7, 2)
-    assert used.spared > 0
+    assert used.saved_seconds > 0
 
 
 def test_a_model_that_does_not_count_has_no_tokens(scripted: Any) -> None:
     kept, answers = with_cache(scripted("sad"))
     kept.invoke("How?")
 
-    assert answers.take().prompt_tokens is None
+    assert answers.pop_usage().prompt_tokens is None
 
 
 def test_a_model_keeps_its_name(scripted: Any) -> None:

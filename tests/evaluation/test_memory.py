@@ -10,9 +10,9 @@ import pytest
 from hef.cli.app import app
 from hef.evaluation.memory.memory_dialogues import (
     MemoryDialogue,
-    chosen_on,
     make_memory_dialogue,
     read_memory_dialogues,
+    tuning_users,
 )
 from hef.evaluation.memory.recall_metrics import report_memory
 from typer.testing import CliRunner
@@ -45,7 +45,7 @@ def test_the_shipped_dialogues_are_many_and_no_template() -> None:
 
 def test_half_of_the_people_had_no_part_in_the_choice_of_the_defaults() -> None:
     dialogues, _ = read_memory_dialogues()
-    assert len(chosen_on(dialogues)) == len(dialogues) // 2
+    assert len(tuning_users(dialogues)) == len(dialogues) // 2
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_the_command_measures_each_way_on_the_same_questions(tmp_path: Path) -> 
     done = CliRunner().invoke(app, ["evaluate", "memory", "--data", str(path), "--ablate", "--json"])
     assert done.exit_code == 0, done.stderr
     held = json.loads(done.stdout)
-    by_way = {result["way"]: result for result in held["results"]}
+    by_way = {result["method"]: result for result in held["results"]}
     assert (held["task"], held["broken"]) == ("memory", 1)
     assert by_way["HEF"]["recall"]["at3"]["value"] == 1.0
     assert by_way["newest turns"]["recall"]["at3"]["value"] == 0.0

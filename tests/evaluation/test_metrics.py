@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hef.evaluation.metrics import (
-    estimates,
+    accuracy_estimates,
     expected_calibration_error,
     mean_estimate,
     median_estimate,
     ranks,
-    resampled,
+    statistic_estimate,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,7 +26,7 @@ def drawn(samples: int, labels: int, seed: int = 0):
 @pytest.mark.parametrize("k", [1, 3, 5])
 def test_accuracy_is_that_of_scikit_learn(k: int):
     shares, chosen, wanted = drawn(400, 8)
-    found = estimates(shares, chosen, wanted, range(400))[f"top{k}"]
+    found = accuracy_estimates(shares, chosen, wanted, range(400))[f"top{k}"]
     assert found.value == pytest.approx(top_k_accuracy_score(wanted, shares, k=k, labels=range(8)))
 
 
@@ -48,7 +48,7 @@ def test_the_calibration_error_by_hand():
 
 def test_a_distribution_that_tells_the_truth_is_calibrated():
     shares, chosen, wanted = drawn(5_000, 8)
-    assert estimates(shares, chosen, wanted, range(5_000))["ece"].value < 0.03
+    assert accuracy_estimates(shares, chosen, wanted, range(5_000))["ece"].value < 0.03
 
 
 def test_full_confidence_belongs_to_the_last_bin():
@@ -58,8 +58,8 @@ def test_full_confidence_belongs_to_the_last_bin():
 def test_turns_of_one_conversation_are_no_independent_evidence():
     shares, chosen, wanted = drawn(60, 4)
     shares, chosen, wanted = (np.repeat(held, 10, axis=0) for held in (shares, chosen, wanted))
-    apart = estimates(shares, chosen, wanted, range(600))["top1"]
-    together = estimates(shares, chosen, wanted, np.repeat(range(60), 10).tolist())["top1"]
+    apart = accuracy_estimates(shares, chosen, wanted, range(600))["top1"]
+    together = accuracy_estimates(shares, chosen, wanted, np.repeat(range(60), 10).tolist())["top1"]
     assert apart.value == together.value
     assert together.high - together.low > 2 * (apart.high - apart.low)
 
@@ -82,7 +82,7 @@ def test_a_figure_of_sums_has_the_interval_of_the_same_mean():
     values = np.random.default_rng(1).random(50)
     groups = np.repeat(range(10), 5).tolist()
     table = np.stack([values, np.ones(50)], axis=1)
-    found = resampled(table, groups, lambda sums: float(sums[0] / sums[1]))
+    found = statistic_estimate(table, groups, lambda sums: float(sums[0] / sums[1]))
     wanted = mean_estimate(values, groups)
     assert (found.low, found.value, found.high) == pytest.approx((wanted.low, wanted.value, wanted.high))
 
@@ -90,6 +90,6 @@ def test_a_figure_of_sums_has_the_interval_of_the_same_mean():
 @settings(deadline=None)
 @given(st.integers(1, 30), st.integers(2, 6), st.integers(0, 5))
 def test_every_figure_lies_in_its_interval_and_deeper_ranks_hold_more(samples: int, labels: int, seed: int):
-    found = estimates(*drawn(samples, labels, seed), range(samples))
+    found = accuracy_estimates(*drawn(samples, labels, seed), range(samples))
     assert all(0 <= one.low <= one.value <= one.high <= 1 for one in found.values())
     assert found["top1"].value <= found["top3"].value <= found["top5"].value

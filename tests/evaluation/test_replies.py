@@ -10,12 +10,20 @@ from typing import Any
 import pytest
 import sacrebleu
 from hef.contract import HefContext, ModelError, SetupError, Turn
-from hef.evaluation.replies.bleu import bleu_estimate
-from hef.evaluation.replies.replier import ABLATED, COMPARED, Replier, Reply, collect
-from hef.evaluation.replies.reply_metrics import ReplyFigures, report_replies
-from hef.evaluation.replies.reply_page import page
-from hef.evaluation.replies.reply_run import ReplyRun
-from hef.evaluation.replies.reply_samples import ReplySample, read_reply_samples
+from hef.data.resumable_run import JsonLinesLog
+from hef.evaluation.replies.replier import (
+    ABLATED,
+    COMPARED,
+    Replier,
+    Reply,
+    ReplySample,
+    collect,
+    open_reply_log,
+    read_reply_samples,
+)
+from hef.evaluation.replies.reply_metrics import ReplyMetrics, report_replies
+from hef.evaluation.replies.reply_report import report_text
+from hef.evaluation.replies.reply_text import bleu_estimate
 from hef.sem import shipped_sem
 
 SEM = shipped_sem()
@@ -41,7 +49,7 @@ def made(variant: Any, texts: list[str], **rest: Any) -> list[Reply]:
     return [Reply(sample=held.id, variant=variant, text=text, seconds=1.0, **rest) for held, text in named]
 
 
-def figures(hef: list[str], plain: list[str]) -> dict[str, ReplyFigures]:
+def figures(hef: list[str], plain: list[str]) -> dict[str, ReplyMetrics]:
     rows = {
         "hef": made("hef", hef, causes=("dog",), log_likelihood=-6.0, tokens=3),
         "plain": made("plain", plain, log_likelihood=-9.0, tokens=3),
@@ -51,7 +59,7 @@ def figures(hef: list[str], plain: list[str]) -> dict[str, ReplyFigures]:
 
 def test_the_same_llm_is_asked_with_and_without_hef(scripted: Any):
     model = scripted("sad")
-    collect(replier(model), SAMPLES[:1], COMPARED, ReplyRun(None, Reply, {}))
+    collect(replier(model), SAMPLES[:1], COMPARED, JsonLinesLog(None, Reply))
     *_, draft, plain = model.prompts
     assert [(message.type, str(message.text)) for message in plain] == [
         ("system", f"You are {PERSONA}."),
@@ -63,7 +71,7 @@ def test_the_same_llm_is_asked_with_and_without_hef(scripted: Any):
 
 def test_ablations_share_hefs_understanding_and_leave_one_part_out_of_the_prompt(scripted: Any):
     model = scripted("sad")
-    kept = collect(replier(model), SAMPLES[:1], ABLATED, ReplyRun(None, Reply, {}))
+    kept = collect(replier(model), SAMPLES[:1], ABLATED, JsonLinesLog(None, Reply))
     whole, no_causes, no_emotion, _ = ["\n".join(str(m.text) for m in asked) for asked in model.prompts[-4:]]
     (hef,) = kept["hef"]
     words = f"What shows it: {', '.join(hef.causes)}."
@@ -88,7 +96,7 @@ def test_a_run_that_was_killed_goes_on_and_asks_nothing_twice(scripted: Any, tmp
 
 
 def test_an_empty_reply_is_a_reply_to_measure_but_a_dead_llm_ends_the_run(scripted: Any):
-    nowhere = ReplyRun(None, Reply, {})
+    nowhere = JsonLinesLog(None, Reply)
     kept = collect(replier(scripted("sad", "", "", "")), SAMPLES[:1], COMPARED, nowhere)
     assert (kept["hef"][0].text, kept["plain"][0].text) == ("", "")
     assert "empty" in str(kept["hef"][0].degraded)
@@ -112,7 +120,7 @@ def test_only_the_reply_that_was_half_written_is_made_again(scripted: Any, tmp_p
 
 def test_a_run_of_other_settings_is_refused(tmp_path: Path):
     _run(tmp_path, "one")
-    with pytest.raises(SetupError, match=r"another persona: persona 'one' then, 'two' now"):
+    with pytest.raises(SetupError, match=r"another setting \(persona one -> two\)"):
         _run(tmp_path, "two")
 
 
@@ -123,8 +131,8 @@ def test_replies_depend_on_model_persona_and_wording(scripted: Any):
     assert {name for name in own if own[name] != other[name]} == {"wording"}
 
 
-def _run(folder: Path, persona: str) -> ReplyRun[Reply]:
-    return ReplyRun(folder, Reply, {"persona": persona})
+def _run(folder: Path, persona: str) -> JsonLinesLog[Reply]:
+    return open_reply_log(folder, {"persona": persona})
 
 
 def test_perplexity_is_that_of_all_tokens_and_of_all_words():
@@ -207,6 +215,6 @@ def test_samples_are_the_listener_turns_that_answer_the_speaker(tmp_path: Path):
 def test_the_page_shows_every_figure_and_the_replies():
     rows = {"hef": made("hef", ["Oh.", "No."], emotion="sad", causes=("dog",)), "plain": made("plain", ["Hm.", "Ah."])}
     found, context = report_replies(rows, SAMPLES, SEM)
-    text = page(found, context, {"seed": 7}, [(SAMPLES[0], {name: held[0] for name, held in rows.items()})])
+    text = report_text(found, context, {"seed": 7}, [(SAMPLES[0], {name: held[0] for name, held in rows.items()})])
     for part in ("- seed: 7", "| perplexity, token | – | – | – |", "| distinct-1 |", "- HEF: Oh.", "- LLM alone: Hm."):
         assert part in text

@@ -9,7 +9,7 @@ import pytest
 from hef.contract import HefContext, ModelError, SetupError
 from hef.evaluation.emotion.scripted_judges import scripted_judge
 from hef.evaluation.emotion.turn_record import record_turns
-from hef.evaluation.llm_cache import Answers
+from hef.evaluation.llm_cache import AnswerCache
 from hef.graph import create_emotion_graph
 from synthetic import LABELS, SyntheticSem
 
@@ -71,7 +71,7 @@ def test_no_prompt_depends_on_the_true_label(scripted: Any) -> None:
     hef = create_emotion_graph(model=model, sem=sem).compile()
     for emotion in LABELS[:2]:
         sample = replace(sem.samples[0], emotion=emotion)
-        record_turns(hef, HefContext(max_requeries=0), [sample], Answers("scripted"), LABELS)
+        record_turns(hef, HefContext(max_requeries=0), [sample], AnswerCache("scripted"), LABELS)
 
     first, second = ([str(message.text) for message in prompt] for prompt in model.prompts)
     assert first == second
@@ -81,7 +81,7 @@ def test_a_turn_in_which_the_llm_alone_names_nothing_counts_as_a_guess(scripted:
     sem = SyntheticSem(1)
     hef = create_emotion_graph(model=scripted("I cannot say."), sem=sem).compile()
 
-    (record,) = record_turns(hef, HefContext(strategy="llm_only"), sem.samples, Answers("scripted"), LABELS)
+    (record,) = record_turns(hef, HefContext(strategy="llm_only"), sem.samples, AnswerCache("scripted"), LABELS)
 
-    assert record.judged is None
+    assert record.last_verdict is None
     assert record.prediction.distribution == pytest.approx(dict.fromkeys(LABELS, 1 / 32))

@@ -138,7 +138,7 @@ def test_evaluate_gives_the_same_figures_with_ray(tmp_path: Path) -> None:
         done = CliRunner().invoke(app, ["evaluate", "emotion", "--data", str(data), "--json", *flags])
         assert done.exit_code == 0, done.output
         (report,) = json.loads(done.stdout)["results"]
-        return {name: value for name, value in report.items() if name not in ("seconds", "course")}
+        return {name: value for name, value in report.items() if name not in ("seconds", "stages")}
 
     assert figures("--ray", "local", "--ray-cpus", "0.5") == figures()
 
@@ -176,7 +176,7 @@ def test_with_ray_the_llm_is_asked_by_the_actors_alone_and_every_figure_is_the_s
         done = CliRunner().invoke(app, asked)
         assert done.exit_code == 0, done.output
         reports = json.loads(done.stdout)["results"]
-        return [{**report, "seconds": 0, "course": {**report["course"], "seconds": 0}} for report in reports]
+        return [{**report, "seconds": 0, "stages": {**report["stages"], "seconds": 0}} for report in reports]
 
     def refuse(*arguments: Any, **named: Any) -> Any:
         raise AssertionError("asked here")

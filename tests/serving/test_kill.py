@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from hef.bench.zero_latency_chat import InstantChat
+from hef.bench.serving_fakes import InstantChat
 from hef.graph import create_hef, open_store
 from hef.memory import list_turns
 from langchain_core.messages import AIMessage, HumanMessage

@@ -16,7 +16,7 @@ import pytest
 import torch
 from hef.contract import SetupError, Turn
 from hef.contract.dialogue import Word
-from hef.data.cause_annotations import MarkedDialogue, read_emocause, read_reccon
+from hef.data.cause_annotations import AnnotatedDialogue, read_emocause, read_reccon
 from hef.data.conversations import Conversation, Sample
 from hef.sem.runtime.encoding import DialogueEncoder, pad
 from hef.training.sem.cause_distillation import make_cause_teacher
@@ -71,14 +71,14 @@ def encoder(network: EmotionNetwork) -> DialogueEncoder:
     return DialogueEncoder(Tokenizer.from_file(f"{network.name_or_path}/tokenizer.json"), 32)
 
 
-def planted() -> list[MarkedDialogue]:
+def planted() -> list[AnnotatedDialogue]:
     texts = ["dog won game", "game noise dog", "ring dog game bear", "sun game dog", "dog plane game", "game dog job"]
     rows = []
     for number, text in enumerate(texts * 4):
         emotion = ("sad", "joyful")[number // len(texts) % 2]
         first = text.index(CAUSE[emotion])
         place = Word(0, first, first + len(CAUSE[emotion]))
-        rows.append(MarkedDialogue((Turn("speaker", text),), emotion, (place,), (CAUSE[emotion],), f"c{number}"))
+        rows.append(AnnotatedDialogue((Turn("speaker", text),), emotion, (place,), (CAUSE[emotion],), f"c{number}"))
     return rows
 
 
@@ -97,7 +97,7 @@ def test_head_learns_which_word_is_the_cause_of_which_emotion(
 
     text = "sun dog plane game"
     for emotion, cause in CAUSE.items():
-        asked = MarkedDialogue((Turn("speaker", text),), emotion, (), (), "new")
+        asked = AnnotatedDialogue((Turn("speaker", text),), emotion, (), (), "new")
         (one,) = read_features(network, encoder, [asked], TINY.labels)
         best = one.words[int(np.argmax(score_words(head, one)))]
         assert text[best.start : best.end] == cause
@@ -258,7 +258,7 @@ def test_lexicon_knows_rarity_continuation_and_function_words(encoder: DialogueE
 
 
 def test_rows_without_a_marked_word_are_refused(network: EmotionNetwork, encoder: DialogueEncoder) -> None:
-    rows = [replace(row, places=()) for row in planted()]
+    rows = [replace(row, cause_words=()) for row in planted()]
 
     with pytest.raises(SetupError, match="none of 24 rows has a marked word"):
         train_on_dialogues(network, encoder, rows, TINY.labels, recipe=QUICK)
@@ -293,8 +293,8 @@ def test_broken_situations_are_named_by_line_and_the_rest_is_read(tmp_path: Path
 def test_marked_words_stand_where_the_raw_text_has_them(tmp_path: Path) -> None:
     (row,), _ = read_emocause(write(tmp_path / "rows.jsonl", [SITUATION]), TINY.labels)
 
-    assert row.marked == ("dog", "died")
-    assert [row.turns[0].text[word.start : word.end] for word in row.places] == ["dogs", "died"]
+    assert row.annotations == ("dog", "died")
+    assert [row.turns[0].text[word.start : word.end] for word in row.cause_words] == ["dogs", "died"]
 
 
 def test_span_of_a_dialogue_marks_the_words_of_the_one_who_feels(tmp_path: Path) -> None:
@@ -305,8 +305,8 @@ def test_span_of_a_dialogue_marks_the_words_of_the_one_who_feels(tmp_path: Path)
     assert broken == []
     assert (row.emotion, row.conv_id) == ("sad", "t1")
     assert [turn.role for turn in row.turns] == ["speaker", "listener", "speaker"]
-    assert [row.turns[word.turn].text[word.start : word.end] for word in row.places] == ["lost", "my", "ring"]
-    assert row.marked == ("lost", "my", "ring")
+    assert [row.turns[word.turn].text[word.start : word.end] for word in row.cause_words] == ["lost", "my", "ring"]
+    assert row.annotations == ("lost", "my", "ring")
 
 
 def test_broken_dialogues_are_named_by_line_and_the_rest_is_read(tmp_path: Path) -> None:
@@ -321,14 +321,14 @@ def test_broken_dialogues_are_named_by_line_and_the_rest_is_read(tmp_path: Path)
 
 def test_recall_is_per_dialogue_and_counts_the_words_of_spans(tmp_path: Path) -> None:
     from hef.contract import Cause
-    from hef.evaluation.causes.cause_words import recall
+    from hef.data.cause_annotations import cause_recall
 
     rows = planted()[:1]
-    rows = [replace(rows[0], marked=("dog", "won"))]
+    rows = [replace(rows[0], annotations=("dog", "won"))]
     found = [(Cause(text="hotdog stand", turn=0, start=0, end=1, weight=0.5), *[])]
 
     assert mean_recall(rows, found) == {"at1": 0.5, "at3": 0.5, "at5": 0.5}
-    assert recall(["hotdog"], rows[0].marked) == 0.5
+    assert cause_recall(["hotdog"], rows[0].annotations) == 0.5
 
 
 def test_teacher_passes_on_what_it_learned_from_marked_words(network: EmotionNetwork, encoder: DialogueEncoder) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ...data.cause_annotations import MarkedDialogue, unmarked_situations
+from ...data.cause_annotations import AnnotatedDialogue, unannotated_situations
 from ...data.conversations import Conversation
 from ...sem.runtime.encoding import DialogueEncoder
 from .cause_training import SHIPPED, CauseRecipe, new_cause_head, score_words, train_cause_head
@@ -28,7 +28,7 @@ class CauseTeacher:
     unmarked situations, of which there are many more; the student's head learns these scores.
     """
 
-    rows: Sequence[MarkedDialogue]
+    rows: Sequence[AnnotatedDialogue]
     """Dialogues with marked words."""
     marked_features: Sequence[CauseFeatures]
     """The teacher's features of them."""
@@ -63,7 +63,7 @@ class CauseTeacher:
 def make_cause_teacher(
     teacher: tuple[DialogueEncoder, EmotionNetwork],
     student: tuple[DialogueEncoder, EmotionNetwork],
-    rows: Sequence[MarkedDialogue],
+    rows: Sequence[AnnotatedDialogue],
     conversations: Sequence[Conversation],
     labels: Sequence[str],
     *,
@@ -81,7 +81,7 @@ def make_cause_teacher(
         recipe: The recipe of all heads.
         seed: Seed of the selection of situations, and of the teacher's heads.
     """
-    unmarked = unmarked_situations(conversations, SENTENCES, seed)
+    unmarked = unannotated_situations(conversations, SENTENCES, seed)
     encoder, network = teacher
     with torch.autocast(network.classifier.weight.device.type, dtype=torch.bfloat16):
         marked_features = read_features(network, encoder, rows, labels)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ...contract import Cause, SetupError
 from ...contract.text import word_spans
-from ...data.cause_annotations import MarkedDialogue, recall
+from ...data.cause_annotations import AnnotatedDialogue, cause_recall
 from ...sem.runtime.cause_ranking import rank
 from ...sem.runtime.encoding import DialogueEncoder
 from ..trainer import length_bucketed_batches
@@ -60,7 +60,7 @@ def new_cause_head(
 def train_on_dialogues(
     network: EmotionNetwork,
     encoder: DialogueEncoder,
-    rows: Sequence[MarkedDialogue],
+    rows: Sequence[AnnotatedDialogue],
     labels: Sequence[str],
     *,
     start: CauseHead | None = None,
@@ -88,13 +88,13 @@ def train_on_dialogues(
 def cross_validate(
     network: EmotionNetwork,
     encoder: DialogueEncoder,
-    rows: Sequence[MarkedDialogue],
+    rows: Sequence[AnnotatedDialogue],
     labels: Sequence[str],
     *,
     start: CauseHead | Callable[[Collection[str]], CauseHead] | None = None,
     recipe: CauseRecipe = SHIPPED,
     seed: int = 0,
-    extra: Sequence[MarkedDialogue] = (),
+    extra: Sequence[AnnotatedDialogue] = (),
     folds: int = 5,
 ) -> list[tuple[Cause, ...]]:
     """Return the causes of each row by a head that was trained without the rows of its conversation.
@@ -138,7 +138,7 @@ def find_causes(
     network: EmotionNetwork,
     encoder: DialogueEncoder,
     head: CauseHead,
-    rows: Sequence[MarkedDialogue],
+    rows: Sequence[AnnotatedDialogue],
     labels: Sequence[str],
 ) -> list[tuple[Cause, ...]]:
     """Return the causes of each row by a head."""
@@ -146,17 +146,17 @@ def find_causes(
     return [_causes(head, row, example) for row, example in zip(rows, features, strict=True)]
 
 
-def _causes(head: CauseHead, row: MarkedDialogue, example: CauseFeatures) -> tuple[Cause, ...]:
+def _causes(head: CauseHead, row: AnnotatedDialogue, example: CauseFeatures) -> tuple[Cause, ...]:
     return rank(row.turns, example.words, score_words(head, example), max(CUTOFFS))
 
 
-def mean_recall(rows: Sequence[MarkedDialogue], causes_per_row: Sequence[Sequence[Cause]]) -> dict[str, float]:
+def mean_recall(rows: Sequence[AnnotatedDialogue], causes_per_row: Sequence[Sequence[Cause]]) -> dict[str, float]:
     """Return recall@1, @3 and @5 of the marked words, averaged over dialogues as in `hef evaluate causes`."""
     sums = dict.fromkeys((f"at{k}" for k in CUTOFFS), 0.0)
     for row, causes in zip(rows, causes_per_row, strict=True):
         words = list(dict.fromkeys(c.text[a:b].lower() for c in causes for a, b in word_spans(c.text)))
         for k in CUTOFFS:
-            sums[f"at{k}"] += recall(words[:k], row.marked) / len(rows)
+            sums[f"at{k}"] += cause_recall(words[:k], row.annotations) / len(rows)
     return sums
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ...contract.text import is_content_word
-from ...data.cause_annotations import unmarked_situations
+from ...data.cause_annotations import unannotated_situations
 from ...data.conversations import Conversation, Sample
 from ...sem.runtime.cause_ranking import without
 from ...sem.taxonomy import Taxonomy
@@ -47,7 +47,7 @@ def occlusion_examples(
         taxonomy: Its labels are in the order of the network's logits; they and their synonyms name feelings.
         seed: Seed of the selection of situations.
     """
-    rows = unmarked_situations(conversations, SENTENCES, seed)
+    rows = unannotated_situations(conversations, SENTENCES, seed)
     features = read_features(network, forward.encoder, rows, taxonomy.labels)
     complete = _log_probabilities(network, forward, [Sample(row.turns, row.emotion, row.conv_id) for row in rows])
     pairs = [(index, word) for index, example in enumerate(features) for word in example.words]

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ...contract import View, apply_view
 from ...contract.numerics import Indices
-from ...data.cause_annotations import MarkedDialogue
+from ...data.cause_annotations import AnnotatedDialogue
 from ...data.conversations import Sample, listener_turns
 from ...sem.runtime.calibration import (
     SECOND_VIEWS,
@@ -76,7 +76,7 @@ def export_sem(
     *,
     name: str | None = None,
     licence: str = LICENCE,
-    marked: Sequence[MarkedDialogue] = (),
+    marked: Sequence[AnnotatedDialogue] = (),
     cause_teacher: CauseTeacher | None = None,
 ) -> OnnxSem:
     """Export a finished run and return the SEM read back from the folder.

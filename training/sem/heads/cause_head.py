@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ....contract.dialogue import Word
 from ....contract.text import is_content_word
-from ....data.cause_annotations import MarkedDialogue
+from ....data.cause_annotations import AnnotatedDialogue
 from ....sem.runtime.cause_ranking import candidates, word_tokens
 from ....sem.runtime.encoding import DialogueEncoder, Encoded, pad
 from ..emotion_network import EmotionNetwork
@@ -145,7 +145,7 @@ def select_layers(depth: int) -> tuple[int, ...]:
 
 
 def read_features(
-    network: EmotionNetwork, encoder: DialogueEncoder, rows: Sequence[MarkedDialogue], labels: Sequence[str]
+    network: EmotionNetwork, encoder: DialogueEncoder, rows: Sequence[AnnotatedDialogue], labels: Sequence[str]
 ) -> list[CauseFeatures]:
     """Run the trunk once over all rows and return the head's inputs."""
     encoded = encoder.batch([row.turns for row in rows])
@@ -166,12 +166,12 @@ def read_features(
 
 
 def _features(
-    row: MarkedDialogue, encoded: Encoded, states: Tensor, centred_logits: Tensor, labels: Sequence[str]
+    row: AnnotatedDialogue, encoded: Encoded, states: Tensor, centred_logits: Tensor, labels: Sequence[str]
 ) -> CauseFeatures:
     tokens_by_word = {word: word_tokens(encoded, word) for word in candidates(row.turns, light=True)}
     words = tuple(word for word, tokens in tokens_by_word.items() if tokens)
     tokens = [token for word in words for token in tokens_by_word[word]]
-    marked, label = set(row.places), list(labels).index(row.emotion)
+    marked, label = set(row.cause_words), list(labels).index(row.emotion)
     word_index = [number for number, word in enumerate(words) for _ in tokens_by_word[word]]
     return CauseFeatures(
         words=words,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ....data.cause_annotations import MarkedDialogue
+from ....data.cause_annotations import AnnotatedDialogue
 from ...soft_labels import load_finished
 from ..cause_distillation import CauseTeacher, make_cause_teacher
 from ..cause_training import SHIPPED, WEAK, new_cause_head, train_cause_head, train_on_dialogues
@@ -42,7 +42,7 @@ def get_weak_cause_head(run: SemRun) -> CauseHead:
     return head
 
 
-def get_cause_head(run: SemRun, marked: Sequence[MarkedDialogue], teacher: CauseTeacher | None = None) -> CauseHead:
+def get_cause_head(run: SemRun, marked: Sequence[AnnotatedDialogue], teacher: CauseTeacher | None = None) -> CauseHead:
     """Return the cause head trained on marked words after weak supervision; the weak head without marked words.
 
     Args:
@@ -60,7 +60,7 @@ def get_cause_head(run: SemRun, marked: Sequence[MarkedDialogue], teacher: Cause
     )
 
 
-def load_cause_teacher(run: SemRun, marked: Sequence[MarkedDialogue], folder: Path) -> CauseTeacher:
+def load_cause_teacher(run: SemRun, marked: Sequence[AnnotatedDialogue], folder: Path) -> CauseTeacher:
     """Load a finished larger run as the teacher of a run's cause head.
 
     Raises:
