@@ -50,7 +50,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_fresh_process_tells_time_and_memory():
-    found = speed._load(speed._SEM, "", lambda *_: None, "sem", repeats=1)
+    found = speed._measure_load(speed._LOAD_SEM, "", "sem", lambda *_: None, repeats=1)
     assert 0 < found.import_seconds < found.seconds
     assert 10 < found.import_mb < found.memory_mb
 
@@ -112,7 +112,7 @@ def test_dialogues_of_a_file_are_read_and_broken_rows_named(tmp_path: Path):
 
 def test_a_sem_that_does_not_load_alone_is_told():
     with pytest.raises(speed.ModelError, match="does not load in a fresh process"):
-        speed._load("raise SystemExit('nothing there')", "", lambda *_: None, "sem")
+        speed._measure_load("raise SystemExit('nothing there')", "", "sem", lambda *_: None)
 
 
 def test_an_encoder_that_is_not_there_is_told(tmp_path: Path):

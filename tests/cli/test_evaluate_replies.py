@@ -82,7 +82,7 @@ def test_a_run_that_is_whole_asks_nothing(conversations: Path, tmp_path: Path, m
     assert len(model.prompts) == asked
     done = replies(*arguments, "--persona", "a pirate")
     assert done.exit_code == 1
-    assert "another persona" in done.stderr
+    assert "another setting (persona" in done.stderr
 
 
 @pytest.mark.usefixtures("model")
