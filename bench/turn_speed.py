@@ -154,7 +154,7 @@ def _measure_plain(model: BaseChatModel, dialogue: Dialogue, context: HefContext
 def _measure(model: BaseChatModel, events: Callable[[_CallCounter], Iterator[tuple[str, Any]]]) -> _TurnCost:
     """Run one turn and record its times, calls and tokens."""
     cost, calls, task_starts = _TurnCost(), _CallCounter(), dict[str, float]()
-    before = model.work if isinstance(model, LocalChat) else None
+    before = model.usage if isinstance(model, LocalChat) else None
     started = time.perf_counter()
     for mode, event in events(calls):
         now = time.perf_counter() - started
@@ -167,7 +167,7 @@ def _measure(model: BaseChatModel, events: Callable[[_CallCounter], Iterator[tup
     cost.seconds = time.perf_counter() - started
     cost.calls = calls.count
     if before and isinstance(model, LocalChat):
-        after = model.work
+        after = model.usage
         cost.calls = after.prompts - before.prompts
         cost.prompt_tokens = after.prompt_tokens - before.prompt_tokens
         cost.prefilled_tokens = after.prefilled_tokens - before.prefilled_tokens

@@ -5,7 +5,6 @@ The lowest layer: everything may import it, and it imports nothing else of HEF.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from .context import HefContext, as_context
@@ -46,8 +45,6 @@ __all__ = [
 ]
 
 add_null_handler()
-# The wheels of ONNX Runtime report each session to Microsoft unless this is set before its first one.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def __getattr__(name: str) -> Any:

@@ -37,6 +37,9 @@ _LIGHT_WORDS = frozenset(
     made make makes many myself no not off one something take thing things took use used well went without
     """.split()
 )
+NEGATIONS = frozenset("no not never none nothing nor cannot without".split())
+"""English words that every part of HEF reads as a negation; each adds its own, since it counts them for another end."""
+
 _VERB_FORMS = frozenset(
     """
     blew break broke broken cut fallen fell gave grew grown held hung kept knock left let lock pass put ran run set

@@ -1,4 +1,4 @@
-"""The LLM: the embedded default, any local transformers model, or any chat model of LangChain."""
+"""The LLM: the embedded default, a local transformers model, or any LangChain chat model."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..contract.chat_model import ChoiceScorer, ReplyScorer, model_name
     from .local_chat import LocalChat
-    from .resolve import model_name, resolve_model
-    from .scoring import ChoiceScorer, ReplyScorer, calibrated
+    from .resolve import resolve_model
+    from .scoring import calibrated
     from .weights.embedded_weights import prepare_embedded
 
 __all__ = [
@@ -21,19 +22,19 @@ __all__ = [
     "resolve_model",
 ]
 
-_HOMES = {
-    "ChoiceScorer": "scoring",
-    "LocalChat": "local_chat",
-    "ReplyScorer": "scoring",
-    "calibrated": "scoring",
-    "model_name": "resolve",
-    "prepare_embedded": "weights.embedded_weights",
-    "resolve_model": "resolve",
+_MODULES = {
+    "ChoiceScorer": "..contract.chat_model",
+    "LocalChat": ".local_chat",
+    "ReplyScorer": "..contract.chat_model",
+    "calibrated": ".scoring",
+    "model_name": "..contract.chat_model",
+    "prepare_embedded": ".weights.embedded_weights",
+    "resolve_model": ".resolve",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import an exported name at its first use, so that importing the package costs nothing."""
-    if name not in _HOMES:
+    """Import an exported name at its first use, so that importing the package is cheap."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    return getattr(import_module(_MODULES[name], __name__), name)

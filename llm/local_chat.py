@@ -1,10 +1,10 @@
-"""A chat model over local weights: `ChatHuggingFace`, repaired.
+"""A chat model over local weights: a `ChatHuggingFace` that runs on HEF's own engine.
 
 As released (langchain-huggingface 1.2.3), `ChatHuggingFace` over a local pipeline returns the
-prompt with the reply, has no async, ignores stop words and settings given with a call, wants a
-person's message last, counts tokens with another model's tokenizer, reports no usage and gives up
-after 60 s. This subclass keeps its fields and constructor, and replaces what lies beneath them.
-What it cannot do (tools, structured output, several replies at once) it refuses instead of ignoring.
+prompt with the reply, has no async, ignores stop words and settings given with a call, requires a
+user message last, counts tokens with another model's tokenizer, reports no usage and times out
+after 60 s. This subclass keeps its fields and constructor and replaces the rest. It rejects what it
+cannot do (tools, structured output, several replies at once) instead of ignoring it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from langchain_huggingface import ChatHuggingFace
 from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from ..contract import SetupError
-from ..contract.threads import cpu_threads
+from ..contract.cpu_inference import cpu_threads
 from .engine.backend import Backend
 from .engine.engine import Engine, Usage
 from .engine.sampling import Sampling, sampling
@@ -42,16 +42,20 @@ from .scoring import Scorer
 from .weights.embedded_weights import EMBEDDED, embedded_name, is_embedded, neutral_cache_dir
 from .weights.loading import Precision, load
 
-_REFUSED: Final = ("n", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias")
-_MEANINGLESS: Final = {"timeout", "max_retries", "api_key"}
-_TAKEN: Final = (
-    *("model_id", "llm", "threads", "precision", "device", "window", "kept_tokens"),
+_UNSUPPORTED: Final = ("n", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias")
+_IGNORED: Final = {"timeout", "max_retries", "api_key"}
+_ACCEPTED: Final = (
+    *("model_id", "llm", "threads", "precision", "device", "context_window", "prefix_cache_tokens"),
     *Sampling.model_fields,
 )
 
 
 class LocalChat(ChatHuggingFace):
     """A chat model over a local transformers model, loaded at its first use.
+
+    HEF's design asks for the package langchain-huggingface, so this inherits from `ChatHuggingFace`
+    although it overrides nearly all of it: a host may pass it wherever that class is expected. With
+    `BaseChatModel` as its base it would need neither the overrides at the end nor that dependency.
 
     Example:
         ```python
@@ -63,40 +67,42 @@ class LocalChat(ChatHuggingFace):
     model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
 
     llm: Any = None
-    """A ready `HuggingFacePipeline`, whose model and tokenizer are used; None loads `model_id`."""
+    """A loaded `HuggingFacePipeline`, whose model and tokenizer are used; None loads `model_id`."""
     model_id: str | None = EMBEDDED
     """`embedded`, `embedded-plain` (without its adapter), a folder, or the id of a model on the Hugging Face hub."""
     top_k: int | None = None
-    """Choose among so many tokens."""
+    """Choose among this many tokens."""
     repetition_penalty: float | None = None
-    """Above 1 makes tokens that were already seen rarer."""
+    """Above 1 makes earlier tokens less probable."""
     min_tokens: int | None = Field(None, ge=0)
-    """Shortest reply, so that replies of one length can be compared."""
+    """Smallest number of tokens of a reply, so that replies of one length can be compared."""
     threads: int | None = Field(None, ge=1)
     """CPU threads; None means the environment's `HEF_THREADS`, else the library's own choice."""
     precision: Precision = "auto"
-    """Type of the weights; `auto` is 4 bits for the embedded model (on ONNX Runtime), for another one
-    bfloat16 where the machine computes in it, else float32."""
+    """Number format of the weights; `auto` is 4 bits for the embedded model (on ONNX Runtime), for another
+    one bfloat16 where the machine computes in it, else float32."""
     device: str = "auto"
     """A torch device; `auto` is a GPU where there is one, and the CPU for the embedded model."""
     context_window: int | None = Field(None, ge=64)
-    """How many tokens prompt and reply may have together; None means as many as the model can."""
+    """Largest number of tokens of prompt and reply together; None means the model's own."""
     prefix_cache_tokens: int = Field(4096, ge=0)
-    """How many tokens of earlier texts keep their caches, so that a prompt that begins alike is read faster."""
+    """Number of tokens of earlier texts whose caches are kept, so that a prompt that begins alike is read faster."""
 
     _engine: Engine = PrivateAttr()
     _scorer: Scorer = PrivateAttr()
 
     def __init__(self, **kwargs: Any) -> None:
         fields = type(self).model_fields
-        known = {*fields, *(field.alias for field in fields.values())} - set(_REFUSED)
-        given = {name for name, held in kwargs.items() if held is not None}
-        if refused := given - known - _MEANINGLESS:
-            raise SetupError(f"LocalChat takes no {', '.join(sorted(refused))}; it takes {', '.join(_TAKEN)}")
+        known = {*fields, *(field.alias for field in fields.values())} - set(_UNSUPPORTED)
+        names = {name for name, value in kwargs.items() if value is not None}
+        if unknown := names - known - _IGNORED:
+            raise SetupError(f"LocalChat does not take {', '.join(sorted(unknown))}; it takes {', '.join(_ACCEPTED)}")
         super().__init__(**kwargs)
-        self._engine = Engine(self._loader(), window=self.context_window, kept_tokens=self.prefix_cache_tokens)
-        named = str(self.model_id)
-        self._scorer = Scorer(self._engine, neutral_cache_dir(named) if is_embedded(named) else None)
+        self._engine = Engine(
+            self._loader(), context_window=self.context_window, prefix_cache_tokens=self.prefix_cache_tokens
+        )
+        model_id = str(self.model_id)
+        self._scorer = Scorer(self._engine, neutral_cache_dir(model_id) if is_embedded(model_id) else None)
 
     @classmethod
     def from_model_id(
@@ -104,18 +110,21 @@ class LocalChat(ChatHuggingFace):
     ) -> LocalChat:
         """Return the chat model of a folder or of a model on the hub."""
         if backend != "pipeline" or task not in (None, "text-generation"):
-            raise SetupError(f"LocalChat runs local text generation, not {backend!r} with task {task!r}")
+            raise SetupError(
+                f"LocalChat runs backend 'pipeline' with task 'text-generation', not {backend!r} with {task!r}; "
+                "omit both"
+            )
         return cls(model_id=model_id, **kwargs)
 
-    # The parent accepts tools and schemas and then drops them; the base class refuses them.
+    # ChatHuggingFace accepts tools and schemas and then drops them; BaseChatModel rejects them.
     bind_tools = BaseChatModel.bind_tools  # type: ignore[assignment, pydantic-field]
     with_structured_output = BaseChatModel.with_structured_output  # type: ignore[assignment, pydantic-field]
 
     @property
     def short_name(self) -> str:
-        """A short name, by which fits are found, too: of the folder, or of the model on the hub without its owner."""
-        given = str(self.model_id)
-        return embedded_name(given) if is_embedded(given) else Path(given).name
+        """The name of the folder, or of the model on the hub without its owner; fits are found by it, too."""
+        model_id = str(self.model_id)
+        return embedded_name(model_id) if is_embedded(model_id) else Path(model_id).name
 
     @property
     def _llm_type(self) -> str:
@@ -126,7 +135,7 @@ class LocalChat(ChatHuggingFace):
         return {
             "model_id": self.model_id,
             "precision": self.precision,
-            "window": self.context_window,
+            "context_window": self.context_window,
             **self._settings(),
         }
 
@@ -165,13 +174,13 @@ class LocalChat(ChatHuggingFace):
         return await asyncio.to_thread(self._scorer.score, messages, choices, prefix, content_free)
 
     def log_likelihood(self, messages: Sequence[MessageLikeRepresentation], reply: str) -> tuple[float, int]:
-        """Return ln p(reply | messages), and of how many tokens it is the sum; see `ReplyScorer`."""
+        """Return ln p(reply | messages) and its number of tokens; see `ReplyScorer`."""
         return self._scorer.log_likelihood(messages, reply)
 
     @property
-    def work(self) -> Usage:
-        """How many prompts and tokens were read so far, and how many of them computed."""
-        return replace(self._engine.work)
+    def usage(self) -> Usage:
+        """The number of prompts and tokens so far, and of those that were computed."""
+        return replace(self._engine.usage)
 
     def _stream(
         self,
@@ -183,11 +192,11 @@ class LocalChat(ChatHuggingFace):
         engine, settings = self._engine, self._sampling({**kwargs, "stop": stop})
         budget = max(engine.context_window - settings.max_tokens, engine.context_window // 2)
         prompt = engine.encode(engine.prompter.text(messages, budget=budget))
-        with closing(stream_text(engine, prompt, settings)) as pieces:
-            for piece in pieces:
-                chunk = ChatGenerationChunk(message=self._chunk(piece, len(prompt)))
+        with closing(stream_text(engine, prompt, settings)) as deltas:
+            for delta in deltas:
+                chunk = ChatGenerationChunk(message=self._chunk(delta, len(prompt)))
                 if run_manager:
-                    run_manager.on_llm_new_token(piece.text, chunk=chunk)
+                    run_manager.on_llm_new_token(delta.text, chunk=chunk)
                 yield chunk
 
     def _generate(
@@ -221,15 +230,15 @@ class LocalChat(ChatHuggingFace):
         """Generate token by token, so that a cancelled call stops at the next one."""
         return await agenerate_from_stream(self._astream(messages, stop, **kwargs))
 
-    def _chunk(self, piece: TextDelta, read: int) -> AIMessageChunk:
-        if piece.finish is None:
-            return AIMessageChunk(content=piece.text)
+    def _chunk(self, delta: TextDelta, prompt_tokens: int) -> AIMessageChunk:
+        if delta.finish is None:
+            return AIMessageChunk(content=delta.text)
         return AIMessageChunk(
-            content=piece.text,
+            content=delta.text,
             usage_metadata=UsageMetadata(
-                input_tokens=read, output_tokens=piece.tokens, total_tokens=read + piece.tokens
+                input_tokens=prompt_tokens, output_tokens=delta.tokens, total_tokens=prompt_tokens + delta.tokens
             ),
-            response_metadata={"model_name": self.short_name, "finish_reason": piece.finish},
+            response_metadata={"model_name": self.short_name, "finish_reason": delta.finish},
             chunk_position="last",
         )
 
@@ -237,12 +246,12 @@ class LocalChat(ChatHuggingFace):
         return {name: getattr(self, name) for name in Sampling.model_fields}
 
     def _sampling(self, call: dict[str, Any]) -> Sampling:
-        """Join what the model suggests, what the constructor was given, and what the call says."""
+        """Merge the model's default settings, the constructor's and those of the call."""
         return sampling(self._engine.default_sampling, self._settings(), call)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        named = LangSmithParams(ls_provider="hef", ls_model_name=str(kwargs.get("model") or self.short_name))
-        return {**super()._get_ls_params(stop=stop, **kwargs), **named}
+        params = LangSmithParams(ls_provider="hef", ls_model_name=str(kwargs.get("model") or self.short_name))
+        return {**super()._get_ls_params(stop=stop, **kwargs), **params}
 
     def _loader(self) -> Callable[[], Backend]:
         threads = cpu_threads(self.threads)
@@ -253,16 +262,16 @@ class LocalChat(ChatHuggingFace):
         return partial(load, str(self.model_id), precision=self.precision, device=self.device, threads=threads)
 
     def _inherit_llm_properties(self) -> None:
-        """Leave the parent's reading of an endpoint's settings out; a pipeline has none of them."""
+        """Skip ChatHuggingFace's reading of an endpoint's settings; a pipeline has none of them."""
 
     def _resolve_model_id(self) -> None:
-        """Name the model of a ready pipeline; nothing is looked up on the hub."""
+        """Take the name of a loaded pipeline's model; nothing is looked up on the hub."""
         if self.llm is not None:
             self.model_id = self.llm.model_id
 
     @model_validator(mode="after")
     def validate_llm(self) -> Self:
-        """Refuse what is no pipeline."""
+        """Reject an `llm` that is not a pipeline."""
         if self.llm is not None and getattr(getattr(self.llm, "pipeline", None), "model", None) is None:
-            raise ValueError(f"llm is {type(self.llm).__name__}; give a HuggingFacePipeline, or model_id")
+            raise ValueError(f"llm is a {type(self.llm).__name__}; give a HuggingFacePipeline, or model_id")
         return self

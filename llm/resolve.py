@@ -1,4 +1,4 @@
-"""From what a caller names as the LLM to a chat model."""
+"""Resolve what a caller gives as the LLM to a chat model."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ _ACCEPTED = (
     "or `<provider>:<name>` as langchain's init_chat_model takes it"
 )
 _INSTALL = (
-    "run `pip install 'hef[openai]'` for OpenAI and servers that speak as it does, "
+    "run `pip install 'hef[openai]'` for OpenAI and compatible servers, "
     "`pip install langchain` and the provider's own package for another"
 )
-_LOCAL = "huggingface:"
-_REPLY_TOKENS = 80
-"""A reply of two or three sentences; small models do not find an end by themselves."""
-_PENALTY = 1.1
-"""Keeps greedy decoding of a small model from going round in circles."""
+_LOCAL_SCHEME = "huggingface:"
+_MAX_REPLY_TOKENS = 80
+"""A reply of two or three sentences; small models do not stop by themselves."""
+_REPETITION_PENALTY = 1.1
+"""Keeps greedy decoding of a small model from repeating itself."""
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 def resolve_model(spec: BaseChatModel | str | None) -> BaseChatModel:
-    """Return the chat model that is meant; a local one is one object a process.
+    """Return the chat model of a specification; a local model is one object per process.
 
     Args:
-        spec: A chat model, which is returned as it is; None or `embedded` for the embedded one,
+        spec: A chat model, which is returned unchanged; None or `embedded` for the embedded one,
             `embedded-plain` for it without its adapter; `huggingface:<id or folder>` for another
-            local one; any other text is handed to `langchain.chat_models.init_chat_model`, which
-            wants the package `langchain`.
+            local one; any other text is passed to `langchain.chat_models.init_chat_model`, which
+            needs the package `langchain`.
 
     Raises:
         SetupError: It names no model, or the model's weights or packages are missing.
@@ -52,46 +52,38 @@ def resolve_model(spec: BaseChatModel | str | None) -> BaseChatModel:
     spec = spec.strip()
     if is_embedded(spec):
         check_embedded(spec)
-        return _local(spec)
-    if spec.startswith(_LOCAL):
-        return _local(_place(spec.removeprefix(_LOCAL)))
-    return _initialised(spec)
-
-
-def model_name(model: BaseChatModel) -> str:
-    """Return a short name of a chat model to show."""
-    if isinstance(model, LocalChat):
-        return model.short_name
-    names = (getattr(model, field, None) for field in ("model_name", "model", "model_id"))
-    return next((name for name in names if isinstance(name, str) and name), model._llm_type)
+        return _local_chat(spec)
+    if spec.startswith(_LOCAL_SCHEME):
+        return _local_chat(_folder_or_hub_id(spec.removeprefix(_LOCAL_SCHEME)))
+    return _init_chat_model(spec)
 
 
 @lru_cache(maxsize=4)
-def _local(model_id: str) -> LocalChat:
-    return LocalChat(model_id=model_id, max_tokens=_REPLY_TOKENS, repetition_penalty=_PENALTY)
+def _local_chat(model_id: str) -> LocalChat:
+    return LocalChat(model_id=model_id, max_tokens=_MAX_REPLY_TOKENS, repetition_penalty=_REPETITION_PENALTY)
 
 
-def _place(given: str) -> str:
-    folder = Path(given).expanduser()
+def _folder_or_hub_id(text: str) -> str:
+    folder = Path(text).expanduser()
     if (folder / "config.json").is_file():
         return str(folder.resolve())
-    if folder.exists() or not _HUB_ID.fullmatch(given):
+    if folder.exists() or not _HUB_ID.fullmatch(text):
         raise SetupError(
-            f"{_LOCAL}{given} names no model: it is neither a folder with a config.json nor an id "
+            f"{_LOCAL_SCHEME}{text} names no model: it is neither a folder with a config.json nor an id "
             "of the Hugging Face hub such as `HuggingFaceTB/SmolLM2-360M-Instruct`"
         )
-    return given
+    return text
 
 
-def _initialised(spec: str) -> BaseChatModel:
+def _init_chat_model(spec: str) -> BaseChatModel:
     if importlib.util.find_spec("langchain") is None:
-        raise SetupError(f"the model {spec!r} wants more packages: {_INSTALL}; or {_ACCEPTED}")
+        raise SetupError(f"the model {spec!r} needs more packages: {_INSTALL}; or {_ACCEPTED}")
     try:
         model = importlib.import_module("langchain.chat_models").init_chat_model(spec)
     except ImportError as error:
-        raise SetupError(f"the model {spec!r} wants more packages ({first_line(error)}): {_INSTALL}") from error
+        raise SetupError(f"the model {spec!r} needs more packages ({first_line(error)}): {_INSTALL}") from error
     except Exception as error:
-        raise SetupError(f"the model {spec!r} could not be made ({first_line(error)}); {_ACCEPTED}") from error
+        raise SetupError(f"the model {spec!r} could not be created ({first_line(error)}); {_ACCEPTED}") from error
     if not isinstance(model, BaseChatModel):
         raise SetupError(f"the model {spec!r} became a {type(model).__name__}; {_ACCEPTED}")
     return model

@@ -1,118 +1,245 @@
-"""Read a choice out of what an LLM wrote."""
+"""Read the label, or the ranked labels, that an LLM chose out of its answer in words.
+
+Denied labels do not count: "not sad but angry", "sad does not fit", "neither sad nor lonely".
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from .negation import Clause, clauses, denied
+from ..contract.text import NEGATIONS
 
 MAX_WORDS_AMBIGUOUS = 12
-"""Words at most of an answer that may name several choices, of which the first then counts."""
+"""Longest answer, in words, that may name several choices; the first of them counts."""
 MAX_CHARS = 2000
 """Characters that are read at the beginning and at the end of an answer."""
+MAX_DENIAL_DISTANCE = 4
+"""Number of words from a "not" to the choice that it denies."""
 
+_MAX_WORDS_BEFORE_NOT = 2
+"""Number of words from a denied choice to the "not" after it, as in "sad does not fit"."""
 _THOUGHT = re.compile(r"^.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_MARKERS = frozenset({"answer", "emotion", "feeling", "label", "choice", "verdict", "hypothesis"})
+_WORD_OR_MARK = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[.!?;:,\n()\[\]{}—–|/]|\s-+\s")
+_SENTENCE_MARKS = ".!?;:\n"
+_ANSWER_MARKERS = frozenset({"answer", "emotion", "feeling", "label", "choice", "verdict", "hypothesis"})
 _FILLERS = frozenset({"is", "the", "a", "an", "feels", "most", "likely", "would", "be"})
-_SELF = frozenset({"i", "i'm", "im", "i'd", "i'll"})
+_FIRST_PERSON = frozenset({"i", "i'm", "im", "i'd", "i'll"})
+_LIST_NEGATIONS = {"neither": "", "none": "of", "nothing": "", "instead": "of", "rather": "than"}
+"""Words that deny all choices up to the end of the sentence, each with the word that must follow it."""
+_NEAR_NEGATIONS = NEGATIONS - set(_LIST_NEGATIONS) | {"hardly"}
+_NOT_A_DENIAL_BEFORE = frozenset({"only", "just", "merely", "simply"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    """The words up to a punctuation mark or a "but"."""
+
+    words: tuple[str, ...]
+    """In lower case."""
+    end: str
+    """The mark at its end; a line break at the end of the text, "but" before that word."""
+    lead: tuple[str, ...] = ()
+    """The words before the colon or quotation that this clause follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Mention:
-    """A place where a choice is named."""
+    """A choice named in a text."""
 
     choice: str
-    own: bool
-    """Whether it is named by itself, not by a word that stands for it."""
+    by_name: bool
+    """Whether the choice is named itself, not by a synonym."""
     clause: int
+    """Index of the clause."""
     start: int
-    """Index of its first word in its clause."""
+    """Index of its first word in the clause."""
     end: int
+    """Index after its last word."""
 
 
 def parse_choice(text: str, choices: Sequence[str], synonyms: Mapping[str, str] | None = None) -> str | None:
-    """Return the choice that a text makes, None when it makes none.
+    """Return the choice that a text makes, None if it makes none.
 
-    Case and punctuation do not matter, a sentence around the word neither, and what is denied
-    ("not sad but angry") does not count. Only where no choice is named by itself, a word of
-    `synonyms` counts as the choice it stands for. Of several choices the one counts that is marked
-    as the answer ("Answer: sad", or a first sentence of that word alone); else the first, and that
-    only in a short text: a long one that names several has not chosen.
+    Case, punctuation and a sentence around the choice are ignored, and what is denied ("not sad but
+    angry") does not count. A word of `synonyms` counts as its choice only where no choice is named
+    itself. Of several choices the one that is marked as the answer counts ("Answer: sad", or a first
+    sentence of that word alone); else the first, and that only in a short text: a long text that names
+    several has not chosen.
     """
-    parts = clauses(_readable(text))
-    live = _live(parts, _known(choices, synonyms or {}))
-    if answers := [found for found in live if _is_marked(parts[found.clause], found)]:
+    clauses = _split_clauses(_readable_part(text))
+    mentions = _undenied_mentions(clauses, _choice_phrases(choices, synonyms or {}))
+    if answers := [mention for mention in mentions if _is_marked_as_answer(clauses[mention.clause], mention)]:
         return answers[-1].choice
-    named = [found for found in live if found.own] or live
-    short = sum(len(clause.words) for clause in parts) <= MAX_WORDS_AMBIGUOUS
-    chosen = named if short or len({found.choice for found in named}) == 1 else []
-    chosen = [found for found in live if _stands_alone(parts, found)] or chosen
-    return chosen[0].choice if chosen else None
+    candidates = [mention for mention in mentions if mention.by_name] or mentions
+    is_short = sum(len(clause.words) for clause in clauses) <= MAX_WORDS_AMBIGUOUS
+    if not is_short and len({mention.choice for mention in candidates}) != 1:
+        candidates = []
+    candidates = [mention for mention in mentions if _is_first_sentence(clauses, mention)] or candidates
+    return candidates[0].choice if candidates else None
 
 
-def _live(parts: Sequence[Clause], known: Mapping[tuple[str, ...], tuple[str, bool]]) -> list[_Mention]:
-    """Return what is named and not denied."""
-    mentions = [list(_mentions(at, clause, known)) for at, clause in enumerate(parts)]
-    out = denied(parts, [[(found.start, found.end) for found in some] for some in mentions])
+def parse_ranking(answer: str, choices: Sequence[str], synonyms: Mapping[str, str], limit: int) -> list[str]:
+    """Return the choices that a list names, best first, without repetitions and at most `limit`.
+
+    Case, numbering and a sentence around them are ignored. For lists a plainer reading than that of
+    `parse_choice` is enough: only a choice right after "not", "nor" or "never" is denied, and a synonym
+    counts where it is a whole item between commas or on a line, and anywhere in an answer that names
+    no choice itself.
+    """
+    names = {_normalise(choice): choice for choice in choices}
+    meanings = {_normalise(word): choice for word, choice in synonyms.items()}
+    ranking: list[str] = []
+    for item in map(_normalise, re.split(r"[,;\n/|]", answer)):
+        ranking += _named_in(item, names) or ([meanings[item]] if item in meanings else [])
+    return list(dict.fromkeys(ranking or _named_in(_normalise(answer), meanings)))[:limit]
+
+
+def _named_in(text: str, phrases: Mapping[str, str]) -> list[str]:
+    """Return the choices of the phrases in a normalised text, in its order, without denied ones."""
+    if not phrases:
+        return []
+    alternatives = "|".join(map(re.escape, sorted(phrases, key=len, reverse=True)))
+    matches = re.finditer(rf"(?<!\S)(?P<denied>(?:not|nor|never) )?(?P<phrase>{alternatives})(?!\S)", text)
+    return [phrases[match["phrase"]] for match in matches if not match["denied"]]
+
+
+def _normalise(text: str) -> str:
+    """Return the words of a text in lower case, separated by single spaces."""
+    return " ".join(re.findall(r"[^\W_]+", text.lower()))
+
+
+def _undenied_mentions(
+    clauses: Sequence[_Clause], phrases: Mapping[tuple[str, ...], tuple[str, bool]]
+) -> list[_Mention]:
+    """Return the choices that a text names and does not deny."""
+    mentions = [list(_mentions(index, clause, phrases)) for index, clause in enumerate(clauses)]
+    denied = _denied(clauses, [[(mention.start, mention.end) for mention in row] for row in mentions])
     return [
-        found
-        for some in mentions
-        for found in some
-        if (found.clause, found.start) not in out and not _about_itself(parts[found.clause], found)
+        mention
+        for row in mentions
+        for mention in row
+        if (mention.clause, mention.start) not in denied and not _is_about_the_llm(clauses[mention.clause], mention)
     ]
 
 
-def _readable(text: str) -> str:
-    """Return the part of an answer that is read: after any thoughts, and of a long one both ends."""
+def _readable_part(text: str) -> str:
+    """Return an answer without the LLM's thoughts; of a long one only the beginning and the end."""
     if len(text) > 2 * MAX_CHARS:
         text = f"{text[:MAX_CHARS]}\n{text[-MAX_CHARS:]}"
     return _THOUGHT.sub("", text)
 
 
-def _known(choices: Sequence[str], synonyms: Mapping[str, str]) -> dict[tuple[str, ...], tuple[str, bool]]:
-    """Return for each phrase, as words, the choice that it names and whether that is its own name."""
-    meant = {_words(word): (choice, False) for word, choice in synonyms.items() if choice in choices}
+def _choice_phrases(choices: Sequence[str], synonyms: Mapping[str, str]) -> dict[tuple[str, ...], tuple[str, bool]]:
+    """Return for each phrase, as words, the choice that it names and whether it is the choice's own name."""
+    meanings = {_words(word): (choice, False) for word, choice in synonyms.items() if choice in choices}
     nouns = {_words(re.sub("y$", "i", choice.strip().lower()) + "ness"): (choice, False) for choice in choices}
-    own = {_words(choice): (choice, True) for choice in choices}
-    return {phrase: found for phrase, found in {**nouns, **meant, **own}.items() if phrase}
+    names = {_words(choice): (choice, True) for choice in choices}
+    return {phrase: choice for phrase, choice in {**nouns, **meanings, **names}.items() if phrase}
 
 
 @lru_cache(maxsize=1024)
 def _words(text: str) -> tuple[str, ...]:
-    """Return the words of a choice or synonym; the same few are asked for with every answer."""
-    return tuple(word for clause in clauses(text) for word in clause.words)
+    """Return the words of a choice or synonym; the same few are split with every answer."""
+    return tuple(word for clause in _split_clauses(text) for word in clause.words)
 
 
-def _mentions(at: int, clause: Clause, known: Mapping[tuple[str, ...], tuple[str, bool]]) -> Iterator[_Mention]:
-    """Yield what a clause names, from left to right, the longest phrase first."""
-    longest, place = max(map(len, known), default=0), 0
-    while place < len(clause.words):
-        for size in range(min(longest, len(clause.words) - place), 0, -1):
-            if (found := known.get(clause.words[place : place + size])) is not None:
-                yield _Mention(found[0], found[1], at, place, place + size)
-                place += size - 1
+def _mentions(index: int, clause: _Clause, phrases: Mapping[tuple[str, ...], tuple[str, bool]]) -> Iterator[_Mention]:
+    """Yield the choices named in a clause from left to right; the longest phrase first."""
+    longest, start = max(map(len, phrases), default=0), 0
+    while start < len(clause.words):
+        for size in range(min(longest, len(clause.words) - start), 0, -1):
+            if (choice := phrases.get(clause.words[start : start + size])) is not None:
+                yield _Mention(*choice, index, start, start + size)
+                start += size - 1
                 break
-        place += 1
+        start += 1
 
 
-def _about_itself(clause: Clause, mention: _Mention) -> bool:
-    """Say whether the LLM speaks of itself, as in "I hope" and "I am happy to help"."""
+def _is_about_the_llm(clause: _Clause, mention: _Mention) -> bool:
+    """Return whether the LLM speaks of itself, as in "I hope" and "I am happy to help"."""
     before = clause.words[: mention.start]
-    return not mention.own and (
-        before[-1:] == ("i",) or (bool(_SELF & set(before)) and clause.words[mention.end : mention.end + 1] == ("to",))
+    return not mention.by_name and (
+        before[-1:] == ("i",)
+        or (bool(_FIRST_PERSON & set(before)) and clause.words[mention.end : mention.end + 1] == ("to",))
     )
 
 
-def _is_marked(clause: Clause, mention: _Mention) -> bool:
-    """Say whether a word such as "answer" stands before a mention, in its clause or as the one before it."""
+def _is_marked_as_answer(clause: _Clause, mention: _Mention) -> bool:
+    """Return whether a word such as "answer" precedes a mention, in its clause or as the clause before it."""
     before = [word for word in (*clause.lead, *clause.words[: mention.start]) if word not in _FILLERS]
-    return bool(before) and before[-1] in _MARKERS
+    return bool(before) and before[-1] in _ANSWER_MARKERS
 
 
-def _stands_alone(parts: Sequence[Clause], mention: _Mention) -> bool:
-    """Say whether the answer begins with a sentence that is the mention alone."""
-    clause = parts[mention.clause]
+def _is_first_sentence(clauses: Sequence[_Clause], mention: _Mention) -> bool:
+    """Return whether the answer begins with a sentence that consists of the mention."""
+    clause = clauses[mention.clause]
     return mention.clause == 0 and mention.end - mention.start == len(clause.words) and clause.end in ".!\n"
+
+
+def _split_clauses(text: str) -> list[_Clause]:
+    """Return the clauses of a text that contain words."""
+    clauses: list[_Clause] = []
+    words: list[str] = []
+    lead: tuple[str, ...] = ()
+    for token in [*_WORD_OR_MARK.findall(text.lower().replace("’", "'")), "\n"]:
+        mark = token.strip(" -") if token[0].isspace() and token != "\n" else token
+        if token[0].isalnum() and token != "but":
+            words.append(token)
+            continue
+        if words:
+            clauses.append(_Clause(tuple(words), mark or "-", lead))
+            lead = tuple(words) if mark == ":" else ()
+        elif clauses and (mark == "but" or mark in _SENTENCE_MARKS) and clauses[-1].end not in _SENTENCE_MARKS:
+            clauses[-1] = replace(clauses[-1], end=mark)
+        words = []
+    return clauses
+
+
+def _denied(clauses: Sequence[_Clause], mentions: Sequence[Sequence[tuple[int, int]]]) -> set[tuple[int, int]]:
+    """Return the denied mentions as pairs of clause and first word.
+
+    Args:
+        clauses: The clauses of a text.
+        mentions: For each clause the first word of each mention and the word after its last.
+    """
+    denied: set[tuple[int, int]] = set()
+    list_is_open = False
+    for index, (clause, spans) in enumerate(zip(clauses, mentions, strict=True)):
+        if list_is_open:
+            denied |= {(index, start) for start, _ in spans}
+        if clause.words == ("no",) and index:
+            denied |= {(index - 1, start) for start, _ in mentions[index - 1]}
+        mentioned = {position for start, end in spans for position in range(start, end)}
+        for position in range(len(clause.words)):
+            if position not in mentioned and (scope := _denial_scope(clause.words, position)):
+                hits = {(index, start) for start in _denied_by(spans, position, scope)}
+                denied |= hits
+                list_is_open = list_is_open or (scope == "list" and bool(hits))
+        list_is_open = list_is_open and clause.end not in _SENTENCE_MARKS and clause.end != "but"
+    return denied
+
+
+def _denial_scope(words: Sequence[str], position: int) -> str:
+    """Return what a word denies: choices near it (`near`), all up to the sentence's end (`list`), or nothing."""
+    word, following = words[position], words[position + 1] if position + 1 < len(words) else ""
+    if word in _LIST_NEGATIONS:
+        return "list" if _LIST_NEGATIONS[word] in ("", following) else ""
+    if (word in _NEAR_NEGATIONS or word.endswith("n't")) and following not in _NOT_A_DENIAL_BEFORE:
+        return "near"
+    return ""
+
+
+def _denied_by(spans: Sequence[tuple[int, int]], position: int, scope: str) -> list[int]:
+    """Return the mentions that a denial reaches: those that follow it, else one right before it."""
+    following = [(start, end) for start, end in spans if start > position]
+    if not following and scope == "near":
+        return [start for start, end in spans if position - end < _MAX_WORDS_BEFORE_NOT]
+    last, denied = position + MAX_DENIAL_DISTANCE, list[int]()
+    for start, end in following:
+        if scope == "list" or start <= last:
+            denied.append(start)
+            last = max(last, end + 1)  # "not sad or angry"
+    return denied

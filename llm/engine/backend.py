@@ -1,18 +1,18 @@
-"""What an engine asks of a network, whichever library computes it."""
+"""The protocol between the engine and a network, whichever library computes it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array: TypeAlias = NDArray[np.float32]
 
 
 class Backend(Protocol):
-    """A causal language model with its tokenizer; a cache holds the keys and values of a text."""
+    """A causal language model with its tokenizer; a cache contains the keys and values of one text."""
 
     @property
     def tokenizer(self) -> Any:
@@ -21,12 +21,12 @@ class Backend(Protocol):
 
     @property
     def weight_format(self) -> str:
-        """How the weights are held; what two kinds compute differs a little."""
+        """The number format of the weights; logits of two formats differ slightly."""
         ...
 
     @property
     def context_window(self) -> int:
-        """How many tokens a text may have."""
+        """The largest number of tokens of a text."""
         ...
 
     @property
@@ -40,11 +40,11 @@ class Backend(Protocol):
         ...
 
     def new_cache(self) -> Any:
-        """Return a cache that holds nothing."""
+        """Return an empty cache."""
         ...
 
     def cached_length(self, cache: Any) -> int:
-        """Return how many tokens a cache holds that can be cut back; 0 for one that cannot."""
+        """Return the number of tokens in a cache; 0 for a cache that cannot be truncated."""
         ...
 
     def truncate(self, cache: Any, length: int) -> Any:
@@ -52,15 +52,15 @@ class Backend(Protocol):
         ...
 
     def forward(self, ids: Sequence[int], cache: Any) -> Array:
-        """Add tokens to a cache; return the logits after the last one, of shape (vocabulary,).
+        """Append tokens to a cache; return the logits after the last one, of shape (vocabulary,).
 
         Raises:
-            ModelError: The network failed; the cache may be half written.
+            ModelError: The network failed; the cache may be incomplete.
         """
         ...
 
-    def forward_branches(self, endings: Sequence[Sequence[int]], cache: Any) -> list[Array]:
-        """Return for each ending the logits after each of its tokens, leaving the cache as it is.
+    def forward_branches(self, branches: Sequence[Sequence[int]], cache: Any) -> list[Array]:
+        """Return for each continuation the logits after each of its tokens; the cache is unchanged.
 
         Raises:
             ModelError: The network failed.

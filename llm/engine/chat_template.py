@@ -1,4 +1,4 @@
-"""Messages made into the text that a local model continues, and cut where they exceed its window."""
+"""Chat messages rendered as the prompt of a local model, truncated to its context window."""
 
 from __future__ import annotations
 
@@ -20,100 +20,102 @@ class Prompter:
     """Renders messages with a tokenizer's chat template."""
 
     def __init__(self, tokenizer: Any) -> None:
-        """Take the tokenizer.
+        """Store the tokenizer.
 
         Raises:
             SetupError: It has no chat template.
         """
         if not getattr(tokenizer, "chat_template", None):
             raise SetupError(
-                f"{tokenizer.name_or_path!r} has no chat template, so it cannot converse: give an instruct model"
+                f"{tokenizer.name_or_path!r} has no chat template, so the model cannot chat; give an instruct model"
             )
         self._tokenizer = tokenizer
         special = sorted((str(t) for t in tokenizer.added_tokens_decoder.values() if t.special), key=len)
         self._special = re.compile("|".join(map(re.escape, reversed(special))) or r"(?!)")
 
     def text(self, messages: Sequence[BaseMessage], *, prefix: str = "", budget: int | None = None) -> str:
-        """Return the prompt, at whose end the assistant is to go on.
+        """Return the prompt, which ends where the assistant's text begins.
 
-        Messages may stand in any order: system messages are joined and come first, neighbours of
-        one role are joined, what is neither the person's nor the assistant's is the person's, and
-        an assistant's message at the end is continued. Special tokens inside a message are taken
-        out, so that no text can pose as another role.
+        Messages may come in any order: system messages are merged and come first, neighbours of
+        one role are merged, a role other than system and assistant counts as the user, and an
+        assistant message at the end is continued. Special tokens inside a message are removed,
+        so that no text can pose as another role.
 
         Args:
             messages: The conversation, oldest first.
-            prefix: How the assistant's turn begins.
-            budget: At most so many tokens. The oldest turns go first, never the system's, and as a
-                last resort the beginning of the last turn.
+            prefix: The beginning of the assistant's turn.
+            budget: Largest number of tokens. The oldest turns are dropped first, never the system's, and
+                as a last resort the beginning of the last turn.
 
         Raises:
             SetupError: There are no messages.
-            ModelError: The system message alone exceeds the budget, or the template refuses.
+            ModelError: The system message alone exceeds the budget, or the template rejects the conversation.
         """
         turns = self._turns(messages)
-        begun = turns.pop()["content"] if turns[-1]["role"] == "assistant" else ""
-        prefix = begun + prefix
-        if budget is not None and self._over(turns, prefix, budget) > 0:
-            turns = self._shortened(self._without_oldest(turns, prefix, budget), prefix, budget)
+        partial_reply = turns.pop()["content"] if turns[-1]["role"] == "assistant" else ""
+        prefix = partial_reply + prefix
+        if budget is not None and not self._fits(turns, prefix, budget):
+            turns = self._truncate_last(self._drop_oldest(turns, prefix, budget), prefix, budget)
         return self._render(turns) + prefix
 
     def _turns(self, messages: Sequence[BaseMessage]) -> Turns:
         if not messages:
             raise SetupError("no messages were given; give at least one")
-        said = [{"role": _role(message), "content": self._clean(_content(message))} for message in messages]
-        return _joined(sorted(said, key=lambda turn: turn["role"] != "system"))
+        turns = [
+            {"role": _role(message), "content": self._without_special_tokens(_content(message))} for message in messages
+        ]
+        return _merge_neighbours(sorted(turns, key=lambda turn: turn["role"] != "system"))
 
-    def _clean(self, text: str) -> str:
+    def _without_special_tokens(self, text: str) -> str:
         return self._special.sub(" ", text)
 
-    def _count(self, text: str) -> int:
+    def _count_tokens(self, text: str) -> int:
         return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _render(self, turns: Turns) -> str:
         try:
-            return self._template(turns)
+            return self._apply_template(turns)
         except Exception as error:
             if turns and turns[0]["role"] == "system":
-                return self._render(_joined([{**turns[0], "role": "user"}, *turns[1:]]))
-            raise ModelError(f"the model's chat template refuses the conversation: {error}") from error
+                return self._render(_merge_neighbours([{**turns[0], "role": "user"}, *turns[1:]]))
+            raise ModelError(f"the model's chat template rejects the conversation: {error}") from error
 
-    def _template(self, turns: Turns) -> str:
+    def _apply_template(self, turns: Turns) -> str:
         return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
 
-    def _over(self, turns: Turns, prefix: str, budget: int) -> int:
-        return self._count(self._render(turns) + prefix) - budget
+    def _fits(self, turns: Turns, prefix: str, budget: int) -> bool:
+        return self._count_tokens(self._render(turns) + prefix) <= budget
 
-    def _without_oldest(self, turns: Turns, prefix: str, budget: int) -> Turns:
-        """Drop as few of the oldest turns as will do, so that one of the person's comes first."""
+    def _drop_oldest(self, turns: Turns, prefix: str, budget: int) -> Turns:
+        """Drop as few of the oldest turns as necessary, so that a user turn comes first."""
         first = int(bool(turns) and turns[0]["role"] == "system")
-        spare = max(len(turns) - 1 - first, 0)
+        droppable = max(len(turns) - 1 - first, 0)
 
-        def left(dropped: int) -> Turns:
+        def without(dropped: int) -> Turns:
             return [*turns[:first], *turns[first + dropped :]]
 
-        dropped = bisect_left(range(spare), True, key=lambda some: self._over(left(some), prefix, budget) <= 0)
-        while dropped < spare and turns[first + dropped]["role"] == "assistant":
+        dropped = bisect_left(range(droppable), True, key=lambda count: self._fits(without(count), prefix, budget))
+        while dropped < droppable and turns[first + dropped]["role"] == "assistant":
             dropped += 1
-        return left(dropped)
+        return without(dropped)
 
-    def _shortened(self, turns: Turns, prefix: str, budget: int) -> Turns:
-        """Take as few tokens as will do from the beginning of the last turn."""
+    def _truncate_last(self, turns: Turns, prefix: str, budget: int) -> Turns:
+        """Remove as few tokens as necessary from the beginning of the last turn."""
         last = turns[-1] if turns else {"role": "system", "content": ""}
         ids = self._tokenizer(last["content"], add_special_tokens=False)["input_ids"]
 
-        def left(taken: int) -> Turns:
-            if not taken:
+        def without(removed: int) -> Turns:
+            if not removed:
                 return turns
-            return [*turns[:-1], {**last, "content": self._tokenizer.decode(ids[taken:])}]
+            return [*turns[:-1], {**last, "content": self._tokenizer.decode(ids[removed:])}]
 
-        taken = bisect_left(range(len(ids)), True, key=lambda some: self._over(left(some), prefix, budget) <= 0)
-        if taken and (taken == len(ids) or last["role"] == "system"):
+        removed = bisect_left(range(len(ids)), True, key=lambda count: self._fits(without(count), prefix, budget))
+        if removed and (removed == len(ids) or last["role"] == "system"):
             raise ModelError(
-                f"the prompt without any turn that could be cut exceeds its {budget} tokens: "
+                f"the prompt exceeds its {budget} tokens even without any turn that could be shortened; "
                 "shorten the system message, or lower max_tokens"
             )
-        return left(taken)
+        return without(removed)
 
 
 def _role(message: BaseMessage) -> str:
@@ -134,11 +136,11 @@ def _content(message: BaseMessage) -> str:
     return f"[{message.name or message.type}] {text}"
 
 
-def _joined(turns: Turns) -> Turns:
-    """Join neighbours of one role."""
-    joined: Turns = []
+def _merge_neighbours(turns: Turns) -> Turns:
+    """Merge neighbouring turns of one role."""
+    merged: Turns = []
     for turn in turns:
-        if joined and joined[-1]["role"] == turn["role"]:
-            turn = {**turn, "content": f"{joined.pop()['content']}\n{turn['content']}"}
-        joined.append(turn)
-    return joined
+        if merged and merged[-1]["role"] == turn["role"]:
+            turn = {**turn, "content": f"{merged.pop()['content']}\n{turn['content']}"}
+        merged.append(turn)
+    return merged

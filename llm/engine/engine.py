@@ -1,8 +1,8 @@
-"""One language model in memory: tokens in, logits out, with the key-value caches that save work.
+"""One language model in memory: tokens in, logits out, with the key-value caches of earlier texts.
 
 Decoding is a loop of single steps rather than `model.generate` in a second thread: an error then
-reaches the caller by itself, a stream that nobody reads any more stops, and two streams that are
-read in turns share the model step by step.
+reaches the caller directly, a stream that nobody reads any more stops, and two streams that are
+read alternately share the model step by step.
 """
 
 from __future__ import annotations
@@ -16,61 +16,63 @@ from typing import Any
 from .backend import Array, Backend
 from .chat_template import Prompter
 
-_WORTH_COPYING = 16
-"""A shared beginning shorter than this many tokens is computed again rather than copied."""
+_MIN_SHARED_TOKENS = 16
+"""A common prefix shorter than this is computed again rather than copied."""
 
 
 @dataclass
 class State:
-    """A text under way."""
+    """A text in progress."""
 
     ids: list[int]
     """The tokens that the model has seen."""
     cache: Any
-    """Their keys and values, as the network holds them."""
+    """Their keys and values, in the backend's own form."""
     logits: Array
-    """What the model says of the next token; shape (vocabulary,)."""
+    """The logits of the next token; shape (vocabulary,)."""
 
 
 @dataclass
 class Usage:
-    """How much an engine has done since it was made."""
+    """The work of an engine since it was created."""
 
     prompts: int = 0
-    """Prompts that were read."""
+    """Number of prompts."""
     prompt_tokens: int = 0
     """Their tokens."""
     prefilled_tokens: int = 0
-    """Those of their tokens that no kept text began with."""
+    """Those of their tokens that were computed, because no cached text began with them."""
 
 
 class Engine:
-    """A network and the texts that it read, loaded at first use, safe between threads."""
+    """A backend and the caches of the texts it has read; loaded at first use, safe between threads."""
 
-    def __init__(self, load: Callable[[], Backend], *, window: int | None = None, kept_tokens: int = 0) -> None:
-        """Keep how to load; nothing is loaded yet.
+    def __init__(
+        self, load: Callable[[], Backend], *, context_window: int | None = None, prefix_cache_tokens: int = 0
+    ) -> None:
+        """Store how to load the backend; nothing is loaded yet.
 
         Args:
-            load: Returns the network.
-            window: How many tokens a text may have at most; None means as many as the model can.
-            kept_tokens: How many tokens of earlier texts keep their caches, for texts that begin alike.
+            load: Returns the backend.
+            context_window: The largest number of tokens of a text; None means the model's own.
+            prefix_cache_tokens: Number of tokens of earlier texts whose caches are kept, for texts that begin alike.
         """
-        self._load, self._window, self._kept_tokens = load, window, kept_tokens
+        self._load, self._max_window, self._prefix_cache_tokens = load, context_window, prefix_cache_tokens
         self._loaded: Backend | None = None
         self._caches: list[tuple[list[int], Any]] = []
         self._lock = threading.RLock()
-        self.work = Usage()
+        self.usage = Usage()
 
     @property
     def backend(self) -> Backend:
-        """What computes."""
+        """The network, loaded at first use."""
         with self._lock:
             self._loaded = self._loaded or self._load()
             return self._loaded
 
     @property
     def weight_format(self) -> str:
-        """How the weights are held."""
+        """The number format of the weights."""
         return self.backend.weight_format
 
     @property
@@ -80,13 +82,13 @@ class Engine:
 
     @cached_property
     def context_window(self) -> int:
-        """How many tokens a text may have."""
-        able = self.backend.context_window
-        return min(able, self._window or able)
+        """The largest number of tokens of a text."""
+        window = self.backend.context_window
+        return min(window, self._max_window or window)
 
     @cached_property
     def prompter(self) -> Prompter:
-        """What makes messages into the model's prompt."""
+        """Renders messages as the model's prompt."""
         return Prompter(self.backend.tokenizer)
 
     @cached_property
@@ -95,7 +97,7 @@ class Engine:
         return self.backend.eos_ids
 
     def encode(self, text: str) -> list[int]:
-        """Return the tokens of a text that already holds all its special tokens."""
+        """Return the tokens of a text that already contains all its special tokens."""
         ids: list[int] = self.backend.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
@@ -105,14 +107,14 @@ class Engine:
         return str(self.backend.tokenizer.decode(list(ids), **options))
 
     def start(self, ids: Sequence[int]) -> State:
-        """Read a prompt, of which only the part is computed that no kept text began with."""
+        """Prefill a prompt, continuing from the longest cached prefix."""
         ids = list(ids)
-        cache, known = self._longest_prefix(ids)
+        cache, prefix_length = self._longest_prefix(ids)
         with self._lock:
-            self.work.prompts += 1
-            self.work.prompt_tokens += len(ids)
-            self.work.prefilled_tokens += len(ids) - known
-        return State(ids, cache, self.backend.forward(ids[known:], cache))
+            self.usage.prompts += 1
+            self.usage.prompt_tokens += len(ids)
+            self.usage.prefilled_tokens += len(ids) - prefix_length
+        return State(ids, cache, self.backend.forward(ids[prefix_length:], cache))
 
     def advance(self, state: State, token: int) -> None:
         """Append one token."""
@@ -120,40 +122,45 @@ class Engine:
         state.ids.append(token)
         state.logits = logits
 
-    def forward_branches(self, state: State, endings: Sequence[Sequence[int]]) -> list[Array]:
-        """Return the logits after each token of several endings, leaving the state as it is.
+    def forward_branches(self, state: State, branches: Sequence[Sequence[int]]) -> list[Array]:
+        """Return the logits after each token of several continuations; the state is unchanged.
 
         Returns:
-            One array an ending, of shape (its tokens, vocabulary).
+            One array per continuation, of shape (its tokens, vocabulary).
         """
-        return self.backend.forward_branches(endings, state.cache)
+        return self.backend.forward_branches(branches, state.cache)
 
     def cache_prefix(self, state: State) -> None:
-        """Keep a finished text for later ones; the state must not be advanced any more.
+        """Keep the cache of a finished text for later ones; the state must not be advanced any more.
 
-        A cache is passed over that cannot be cut back, or that an error left half written.
+        A cache that cannot be truncated, or that an error left incomplete, is not kept.
         """
         ids, cache = list(state.ids), state.cache
         if self.backend.cached_length(cache) != len(ids):
             return
         with self._lock:
-            others = [(held, kept) for held, kept in self._caches if held != ids[: len(held)]]
+            others = [(cached_ids, other) for cached_ids, other in self._caches if cached_ids != ids[: len(cached_ids)]]
             self._caches = [(ids, cache), *others]
-            while sum(len(held) for held, _ in self._caches) > self._kept_tokens:
+            while sum(len(cached_ids) for cached_ids, _ in self._caches) > self._prefix_cache_tokens:
                 self._caches.pop()
 
-    def _longest_prefix(self, ids: list[int]) -> tuple[Any, int]:
-        """Return a cache to go on from and how many of the tokens it holds."""
+    def clear_prefixes(self) -> None:
+        """Drop the caches of all earlier texts."""
         with self._lock:
-            shared = [_shared(ids[:-1], held) for held, _ in self._caches]
-            if not shared or (best := max(shared)) < _WORTH_COPYING:
+            self._caches.clear()
+
+    def _longest_prefix(self, ids: list[int]) -> tuple[Any, int]:
+        """Return a cache to continue from and the number of its tokens."""
+        with self._lock:
+            lengths = [_common_prefix(ids[:-1], cached_ids) for cached_ids, _ in self._caches]
+            if not lengths or (longest := max(lengths)) < _MIN_SHARED_TOKENS:
                 return self.backend.new_cache(), 0
-            held, cache = self._caches.pop(shared.index(best))
-            self._caches.insert(0, (held, cache))
-        return self.backend.truncate(cache, best), best
+            cached_ids, cache = self._caches.pop(lengths.index(longest))
+            self._caches.insert(0, (cached_ids, cache))
+        return self.backend.truncate(cache, longest), longest
 
 
-def _shared(first: Sequence[int], second: Sequence[int]) -> int:
-    """Count the tokens with which both begin."""
+def _common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
+    """Return the number of tokens with which both begin."""
     pairs = enumerate(zip(first, second, strict=False))
-    return next((at for at, (one, other) in pairs if one != other), min(len(first), len(second)))
+    return next((index for index, (a, b) in pairs if a != b), min(len(first), len(second)))

@@ -1,4 +1,4 @@
-"""The text of a reply, piece by piece as the model writes it."""
+"""The text of a reply, in pieces, as the model generates it."""
 
 from __future__ import annotations
 
@@ -10,51 +10,51 @@ from typing import Literal, TypeAlias
 from .engine import Engine
 from .sampling import Sampling, make_sampler
 
-Finish: TypeAlias = Literal["stop", "length"]
+FinishReason: TypeAlias = Literal["stop", "length"]
 
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """A stretch of a reply."""
+    """A piece of a reply."""
 
     text: str
     tokens: int
-    """How many tokens the reply has up to here."""
-    finish: Finish | None = None
-    """Why the reply ends with this piece; None when it goes on."""
+    """Number of tokens of the reply up to here."""
+    finish: FinishReason | None = None
+    """Why the reply ends with this piece; None before the last piece."""
 
 
 def stream_text(engine: Engine, prompt: Sequence[int], settings: Sampling) -> Generator[TextDelta]:
-    """Yield the reply to a prompt; the last piece, perhaps empty, says why it ended.
+    """Yield the reply to a prompt; the last piece, perhaps empty, names the reason of its end.
 
-    Text is held back while it could still turn into a stop word or into another character.
+    Text is withheld while it could still become a stop word or another character.
     """
     limit = min(settings.max_tokens, engine.context_window - len(prompt))
     ids: list[int] = []
     text, sent = "", 0
-    finish: Finish = "stop"
-    with closing(_tokens(engine, prompt, settings)) as tokens:
+    finish: FinishReason = "stop"
+    with closing(_generate_tokens(engine, prompt, settings)) as tokens:
         for token in tokens:
             ids.append(token)
             text = engine.decode(ids)
-            if (cut := _first_stop(text, settings.stop)) is not None:
-                text = text[:cut]
+            if (end := _first_stop(text, settings.stop)) is not None:
+                text = text[:end]
                 break
             if len(ids) >= limit:
                 finish = "length"
                 break
-            if (safe := len(text) - _unstable_suffix(text, settings.stop)) > sent:
-                yield TextDelta(text[sent:safe], len(ids))
-                sent = safe
+            if (stable := len(text) - _unstable_suffix(text, settings.stop)) > sent:
+                yield TextDelta(text[sent:stable], len(ids))
+                sent = stable
     yield TextDelta(text[sent:], len(ids), finish)
 
 
-def _tokens(engine: Engine, prompt: Sequence[int], settings: Sampling) -> Generator[int]:
+def _generate_tokens(engine: Engine, prompt: Sequence[int], settings: Sampling) -> Generator[int]:
     state = engine.start(prompt)
-    pick = make_sampler(settings, len(prompt), engine.eos_ids)
+    sample = make_sampler(settings, len(prompt), engine.eos_ids)
     try:
         while True:
-            token = pick(state.ids, state.logits)
+            token = sample(state.ids, state.logits)
             if token in engine.eos_ids:
                 return
             yield token
@@ -64,11 +64,11 @@ def _tokens(engine: Engine, prompt: Sequence[int], settings: Sampling) -> Genera
 
 
 def _first_stop(text: str, stops: Sequence[str]) -> int | None:
-    return min((at for stop in stops if (at := text.find(stop)) >= 0), default=None)
+    return min((index for stop in stops if (index := text.find(stop)) >= 0), default=None)
 
 
 def _unstable_suffix(text: str, stops: Sequence[str]) -> int:
-    """Count the characters at the end that a following token could change or cut."""
-    broken = len(text) - len(text.rstrip("\N{REPLACEMENT CHARACTER}"))
-    begun = [size for stop in stops for size in range(1, len(stop)) if text.endswith(stop[:size])]
-    return max([broken, *begun])
+    """Return the number of characters at the end that a following token could change or cut off."""
+    incomplete = len(text) - len(text.rstrip("\N{REPLACEMENT CHARACTER}"))
+    partial_stops = [size for stop in stops for size in range(1, len(stop)) if text.endswith(stop[:size])]
+    return max([incomplete, *partial_stops])

@@ -1,4 +1,4 @@
-"""A tokenizer folder of transformers, used without importing transformers."""
+"""A tokenizer of transformers, loaded from its folder without importing transformers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class LightTokenizer:
     """The few methods of a transformers tokenizer that a local model needs.
 
     Args:
-        folder: Holds `tokenizer.json` and `chat_template.jinja`.
+        folder: Contains `tokenizer.json`, `tokenizer_config.json` and `chat_template.jinja`.
 
     Raises:
         OSError: A file is missing.
@@ -37,8 +37,8 @@ class LightTokenizer:
     @property
     def added_tokens_decoder(self) -> Mapping[int, Any]:
         """The special tokens by their ids."""
-        held: Mapping[int, Any] = self._tokenizer.get_added_tokens_decoder()
-        return {token: _SpecialToken(added) for token, added in held.items()}
+        added_tokens: Mapping[int, Any] = self._tokenizer.get_added_tokens_decoder()
+        return {token_id: _SpecialToken(added) for token_id, added in added_tokens.items()}
 
     def __call__(self, text: str, *, add_special_tokens: bool = True) -> dict[str, list[int]]:
         """Return the tokens of a text as `input_ids`."""
@@ -49,14 +49,14 @@ class LightTokenizer:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens))
 
     def apply_chat_template(self, turns: Sequence[Mapping[str, str]], *, add_generation_prompt: bool, **_: Any) -> str:
-        """Return the conversation as the text that the model was trained on."""
+        """Return the conversation in the text form that the model was trained on."""
         return str(
-            self._template.render(messages=turns, add_generation_prompt=add_generation_prompt, **self._special_token)
+            self._template.render(messages=turns, add_generation_prompt=add_generation_prompt, **self._special_tokens)
         )
 
     @cached_property
-    def _special_token(self) -> dict[str, str]:
-        return {name: held for name, held in self._settings.items() if name.endswith("_token")}
+    def _special_tokens(self) -> dict[str, str]:
+        return {name: token for name, token in self._settings.items() if name.endswith("_token")}
 
     @cached_property
     def _template(self) -> Any:
@@ -66,7 +66,7 @@ class LightTokenizer:
 
 
 class _SpecialToken:
-    """A special token, which transformers writes as its text."""
+    """A special token, which transformers converts to its text with `str`."""
 
     def __init__(self, added: Any) -> None:
         self.special = bool(added.special)

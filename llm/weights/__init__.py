@@ -1,1 +1,1 @@
-"""The embedded LLM's weights: GGUF conversion, the ONNX graph and the LoRA adapter."""
+"""The weights of local LLMs: loading, GGUF conversion, the ONNX graph and the LoRA adapter."""

@@ -1,4 +1,4 @@
-"""A low-rank adapter (LoRA, Hu et al. 2022) in the file format of PEFT, read and merged without PEFT."""
+"""Read and merge a low-rank adapter (LoRA, Hu et al. 2022) in the file format of PEFT, without PEFT."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ..engine.backend import Array
 
 ADAPTER_FILES: Final = ("adapter_config.json", "adapter_model.safetensors")
 _KEY: Final = re.compile(r"base_model\.model\.(.+)\.lora_([AB])\.weight")
-_UNKNOWN: Final = ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "fan_in_fan_out", "modules_to_save")
-"""Settings of PEFT that change the arithmetic, and that are refused when they are set."""
+_UNSUPPORTED: Final = ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "fan_in_fan_out", "modules_to_save")
+"""Settings of PEFT that change the arithmetic; an adapter that sets one is rejected."""
 
 
 @dataclass(frozen=True, slots=True)
 class LowRank:
-    """What is added to one matrix: up @ down."""
+    """The low-rank matrix that is added to one weight matrix: up @ down."""
 
     down: Array
     """Shape (rank, inputs)."""
@@ -31,52 +31,52 @@ class LowRank:
 
 
 def read_adapter(folder: Path) -> dict[str, LowRank]:
-    """Return what an adapter adds, by the name of the weight as transformers calls it.
+    """Return the low-rank matrices of an adapter by the names that transformers gives the weights.
 
     Raises:
-        SetupError: A file is missing or damaged, a key is no LoRA weight, or halves do not fit.
+        SetupError: A file is missing or damaged, a key is not a LoRA weight, or the two halves do not fit.
     """
     try:
         config = json.loads((folder / ADAPTER_FILES[0]).read_text("utf-8"))
         rank, alpha = int(config["r"]), float(config["lora_alpha"])
         tensors = _tensors(folder / ADAPTER_FILES[1])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _refused(folder, f"its files could not be read ({error!r})") from error
-    if odd := [name for name in _UNKNOWN if config.get(name)]:
-        raise _refused(folder, f"it sets {', '.join(odd)}, which is not understood")
+        raise _setup_error(folder, f"its files could not be read ({error!r})") from error
+    if unsupported := [name for name in _UNSUPPORTED if config.get(name)]:
+        raise _setup_error(folder, f"it sets {', '.join(unsupported)}, which is not supported")
     halves: dict[str, dict[str, Array]] = {}
     for key, tensor in tensors.items():
-        found = _KEY.fullmatch(key)
-        if not found or tensor.ndim != 2:
-            raise _refused(folder, f"it holds {key!r}, which is no LoRA weight of a linear layer")
-        halves.setdefault(f"{found[1]}.weight", {})[found[2]] = tensor
-    return {name: _joined(folder, name, pair, rank, alpha) for name, pair in halves.items()}
+        match = _KEY.fullmatch(key)
+        if not match or tensor.ndim != 2:
+            raise _setup_error(folder, f"it contains {key!r}, which is not a LoRA weight of a linear layer")
+        halves.setdefault(f"{match[1]}.weight", {})[match[2]] = tensor
+    return {name: _low_rank(folder, name, pair, rank, alpha) for name, pair in halves.items()}
 
 
 def check_fit(adapter: Mapping[str, LowRank], shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse an adapter that is not made for weights of these shapes.
+    """Reject an adapter that was not trained on weights of these shapes.
 
     Raises:
-        SetupError: It names a weight that is not there, or one of another shape.
+        SetupError: It names a weight that the model lacks, or one of another shape.
     """
-    for name, added in adapter.items():
-        made = (len(added.up), added.down.shape[1])
-        if (held := shapes.get(name)) != made:
+    for name, low_rank in adapter.items():
+        expected = (len(low_rank.up), low_rank.down.shape[1])
+        if (shape := shapes.get(name)) != expected:
             raise SetupError(
-                f"the adapter is made for {name} of shape {made}, and the model has "
-                f"{f'shape {held}' if held else 'none'}: give an adapter that was trained on this model"
+                f"the adapter expects {name} of shape {expected}, and the model has "
+                f"{f'shape {shape}' if shape else 'none'}: give an adapter that was trained on this model"
             )
 
 
 def merge(weights: Mapping[str, Array], adapter: Mapping[str, LowRank]) -> dict[str, Array]:
-    """Return the weights with W + (alpha / rank) · B @ A where the adapter has something to add.
+    """Return the weights, with W + (alpha / rank) · B @ A for those of the adapter.
 
     Raises:
         SetupError: The adapter does not fit.
     """
-    check_fit(adapter, {name: held.shape for name, held in weights.items()})
-    sums = {name: np.add(weights[name], added.up @ added.down, dtype=np.float32) for name, added in adapter.items()}
-    return {**weights, **sums}
+    check_fit(adapter, {name: weight.shape for name, weight in weights.items()})
+    merged = {name: np.add(weights[name], low.up @ low.down, dtype=np.float32) for name, low in adapter.items()}
+    return {**weights, **merged}
 
 
 def _tensors(path: Path) -> dict[str, Array]:
@@ -84,17 +84,17 @@ def _tensors(path: Path) -> dict[str, Array]:
     from safetensors.numpy import load_file
 
     try:
-        held: dict[str, Any] = load_file(path)
+        tensors: dict[str, Any] = load_file(path)
     except SafetensorError as error:
         raise ValueError(str(error)) from error
-    return {name: tensor.astype(np.float32) for name, tensor in held.items()}
+    return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
 
 
-def _joined(folder: Path, name: str, pair: Mapping[str, Array], rank: int, alpha: float) -> LowRank:
+def _low_rank(folder: Path, name: str, pair: Mapping[str, Array], rank: int, alpha: float) -> LowRank:
     if set(pair) != {"A", "B"} or len(pair["A"]) != rank or pair["B"].shape[1] != rank:
-        raise _refused(folder, f"of {name} it lacks one half, or the halves are not of rank {rank}")
+        raise _setup_error(folder, f"one half of {name} is missing, or the halves do not have rank {rank}")
     return LowRank(pair["A"], pair["B"] * np.float32(alpha / rank))
 
 
-def _refused(folder: Path, why: str) -> SetupError:
-    return SetupError(f"the adapter in {folder} cannot be used: {why}; give a LoRA adapter as PEFT saves it")
+def _setup_error(folder: Path, reason: str) -> SetupError:
+    return SetupError(f"the adapter in {folder} cannot be used: {reason}; give a LoRA adapter as PEFT saves it")

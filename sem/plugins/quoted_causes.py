@@ -1,70 +1,77 @@
-"""From what an LLM quotes to cause words with exact offsets."""
+"""Cause words with exact offsets, from the phrases that an LLM quotes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from ...contract import Cause, Dialogue
 from ...contract.text import is_content_word, word_spans
 
-LONGEST = 5
-"""Words of one cause; of a longer quote each content word counts for itself."""
+MAX_WORDS = 5
+"""Longest cause in words; of a longer quote each content word counts by itself."""
 
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»\n]+)[\"“”«»]")
 _NUMBERING = re.compile(r"^\s*(?:[-*•–]|\d+[.)])\s*")
 
 
-def quoted_causes(answer: str, dialogue: Dialogue, limit: int) -> tuple[Cause, ...]:
-    """Return the quotes of an answer that stand in the dialogue, in the answer's order.
+class _Span(NamedTuple):
+    turn: int
+    start: int
+    end: int
 
-    Quotes are what stands in quotation marks; without any, what commas and line breaks part. Of a
-    quote that occurs more than once the newest turn's counts. What is not in the dialogue, has no
-    content word or lies over an earlier quote is dropped.
+
+def quoted_causes(answer: str, dialogue: Dialogue, limit: int) -> tuple[Cause, ...]:
+    """Return the quotes of an answer that occur in the dialogue, in the answer's order.
+
+    Quotes are the texts in quotation marks; without any, the texts between commas and line breaks. If a
+    quote occurs more than once, the newest turn counts. A quote that is not in the dialogue, has no
+    content word or overlaps an earlier one is dropped.
 
     Args:
-        answer: What the LLM wrote.
-        dialogue: Where the words must stand; the speaker's turns alone where there are any.
-        limit: How many causes at most.
+        answer: The LLM's answer.
+        dialogue: The dialogue; only the speaker's turns are searched where there are any.
+        limit: Largest number of causes.
 
     Returns:
-        Causes with weights 1, 1/2, 1/3, … of their sum.
+        Causes with weights 1, 1/2, 1/3, … divided by their sum.
     """
-    places: list[tuple[int, int, int]] = []
+    spans: list[_Span] = []
     for quote in _quotes(answer):
-        place = _place(quote, dialogue)
-        if place and not any(_overlap(place, other) for other in places) and len(places) < limit:
-            places.append(place)
-    whole = sum(1 / rank for rank in range(1, len(places) + 1))
+        span = _find(quote, dialogue)
+        if span and not any(_overlap(span, other) for other in spans) and len(spans) < limit:
+            spans.append(span)
+    total = sum(1 / rank for rank in range(1, len(spans) + 1))
     return tuple(
-        Cause(text=dialogue[turn].text[start:end], turn=turn, start=start, end=end, weight=1 / rank / whole)
-        for rank, (turn, start, end) in enumerate(places, start=1)
+        Cause(text=dialogue[turn].text[start:end], turn=turn, start=start, end=end, weight=1 / rank / total)
+        for rank, (turn, start, end) in enumerate(spans, start=1)
     )
 
 
 def _quotes(answer: str) -> Iterator[str]:
     """Yield the phrases of an answer; a long one as its content words."""
-    said = _QUOTED.findall(answer) or [_NUMBERING.sub("", part) for part in re.split(r"[,;\n]", answer)]
-    for phrase in said:
+    phrases = _QUOTED.findall(answer) or [_NUMBERING.sub("", part) for part in re.split(r"[,;\n]", answer)]
+    for phrase in phrases:
         words = [phrase[start:end] for start, end in word_spans(phrase)]
-        content = [word for word in words if is_content_word(word)]
-        if content and len(words) <= LONGEST:
+        content_words = [word for word in words if is_content_word(word)]
+        if content_words and len(words) <= MAX_WORDS:
             start, end = word_spans(phrase)[0][0], word_spans(phrase)[-1][1]
             yield phrase[start:end]
         else:
-            yield from content
+            yield from content_words
 
 
-def _place(quote: str, dialogue: Dialogue) -> tuple[int, int, int] | None:
-    """Return (turn, start, end) of a quote: whole words, any case, spacing and apostrophe."""
-    parts = (re.escape(part).replace("’", "'").replace("'", "['’]") for part in quote.split())
-    wanted = re.compile(r"(?<!\w)" + r"\s+".join(parts) + r"(?!\w)", re.IGNORECASE)
-    own = [i for i, turn in enumerate(dialogue) if turn.role == "speaker"] or list(range(len(dialogue)))
-    for index in reversed(own):
-        if found := wanted.search(dialogue[index].text):
-            return index, *found.span()
+def _find(quote: str, dialogue: Dialogue) -> _Span | None:
+    """Return the span of a quote: complete words, in any case, spacing and form of apostrophe."""
+    words = (re.escape(word).replace("’", "'").replace("'", "['’]") for word in quote.split())
+    pattern = re.compile(r"(?<!\w)" + r"\s+".join(words) + r"(?!\w)", re.IGNORECASE)
+    searched = [index for index, turn in enumerate(dialogue) if turn.role == "speaker"] or range(len(dialogue))
+    for index in reversed(searched):
+        if match := pattern.search(dialogue[index].text):
+            return _Span(index, *match.span())
     return None
 
 
-def _overlap(one: tuple[int, int, int], other: tuple[int, int, int]) -> bool:
-    return one[0] == other[0] and one[1] < other[2] and other[1] < one[2]
+def _overlap(first: _Span, second: _Span) -> bool:
+    return first.turn == second.turn and first.start < second.end and second.start < first.end

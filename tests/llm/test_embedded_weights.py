@@ -110,7 +110,7 @@ def test_missing_package_is_reported_at_resolve_time_with_its_command(
 
 
 def test_shipped_weights_are_the_pinned_ones() -> None:
-    embedded._check_pin(embedded._gguf())
+    embedded._check_pin(embedded._find_gguf())
 
 
 @pytest.mark.parametrize("precision", ["auto", "float32"])

@@ -261,7 +261,7 @@ def test_trailing_assistant_message_is_continued(chat: LocalChat, told: AIMessag
 
 
 def test_conversation_beyond_the_window_still_gets_a_reply(chat: LocalChat) -> None:
-    small = LocalChat(llm=None, window=128, max_tokens=8, temperature=0, threads=1)
+    small = LocalChat(llm=None, context_window=128, max_tokens=8, temperature=0, threads=1)
     small._engine._loaded = chat._engine.backend
     turns = [("system", "Be kind."), *[("human", f"This is sentence number {n}.") for n in range(60)]]
     usage = small.invoke([*turns, ("human", "word " * 300)]).usage_metadata
@@ -319,9 +319,9 @@ def test_a_reply_is_held_to_a_length(chat: LocalChat) -> None:
 def test_prompt_tokens_that_a_kept_text_began_with_are_not_computed_again() -> None:
     chat = LocalChat(max_tokens=2, threads=1)
     chat.invoke(STORY)
-    first = chat.work
+    first = chat.usage
     chat.invoke(STORY)
-    second = chat.work
+    second = chat.usage
     assert first.prompt_tokens == first.prefilled_tokens == chat.get_num_tokens_from_messages([HumanMessage(STORY)])
     assert (second.prompts, second.prompt_tokens) == (2, 2 * first.prompt_tokens)
     assert second.prefilled_tokens == first.prefilled_tokens + 1

@@ -69,7 +69,7 @@ def test_weights_are_read_as_the_format_says(kind: str) -> None:
     values = np.random.default_rng(0).normal(size=(6, 64)).astype(np.float32)
     written = GGMLQuantizationType[kind]
     data = quantize(values, written)
-    held = gguf_weights._held(SimpleNamespace(shape=[64, 6], data=data, tensor_type=written))
+    held = gguf_weights._read_tensor(SimpleNamespace(shape=[64, 6], data=data, tensor_type=written))
     assert np.array_equal(dense({"x": held})["x"], dequantize(data, written))
 
 
@@ -80,15 +80,15 @@ def test_rows_come_back_in_the_order_of_transformers() -> None:
 
 
 def test_steps_and_chunks_give_the_logits_of_one_pass(network: OnnxBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hef.llm.engine import onnx_backend as onnx_network
+    from hef.llm.engine import onnx_backend
 
     ids = tokens(network, TEXTS[0])
     expected = read(network, ids)
     cache = network.new_cache()
     stepped = [network.forward([token], cache) for token in ids]
     assert stepped[-1] == pytest.approx(expected, abs=SAME)
-    monkeypatch.setattr(onnx_network, "_CHUNK", 7)
-    monkeypatch.setattr(onnx_network, "_ROOM", 8)
+    monkeypatch.setattr(onnx_backend, "_CHUNK", 7)
+    monkeypatch.setattr(onnx_backend, "_BUFFER_STEP", 8)
     assert read(network, ids) == pytest.approx(expected, abs=SAME)
 
 
@@ -103,7 +103,7 @@ def test_cut_cache_goes_on_like_a_fresh_one(network: OnnxBackend) -> None:
 
 
 def test_kept_text_changes_nothing_but_the_work(network: OnnxBackend) -> None:
-    engine = Engine(lambda: network, kept_tokens=100)
+    engine = Engine(lambda: network, prefix_cache_tokens=100)
     ids = tokens(network, TEXTS[0])
     engine.cache_prefix(engine.start(ids))
     longer = [*ids[:20], *tokens(network, TEXTS[1])]
@@ -130,7 +130,7 @@ def test_branching_without_any_token_gives_nothing(network: OnnxBackend) -> None
 
 
 def test_threads_do_not_disturb_each_other(network: OnnxBackend) -> None:
-    engine = Engine(lambda: network, kept_tokens=200)
+    engine = Engine(lambda: network, prefix_cache_tokens=200)
     texts = [tokens(network, text) for text in TEXTS]
 
     def told(ids: list[int]) -> list[int]:

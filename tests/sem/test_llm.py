@@ -6,18 +6,17 @@ from math import fsum, log
 from typing import Any
 
 import pytest
-from conftest import ScriptedChat
 from hef.contract import ModelError, SetupError, Turn
 from hef.graph import create_hef
 from hef.sem import EMPATHETIC_DIALOGUES, LlmSem, Sem, Taxonomy
-from hef.sem.naming import distribution_from_labels, named_labels
-from hef.sem.plugins.llm_sem import fenced_dialogue
+from hef.sem.plugins.llm_sem import distribution_from_labels, fenced_dialogue, named_labels
 from hef.sem.plugins.quoted_causes import quoted_causes
 from hef.sem.testing import SemContract
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import BaseMessage, HumanMessage
 from pydantic import Field, PrivateAttr
+from scripted_chat import ScriptedChat
 
 MOODS = Taxonomy(
     "moods",
@@ -53,6 +52,9 @@ class ScoringChat(ScriptedChat):
         self._seen.append((messages, tuple(choices), prefix, content_free))
         return self.scores
 
+    async def ascore_choices(self, *arguments: Any, **named: Any) -> dict[str, float]:
+        return self.score_choices(*arguments, **named)
+
 
 @pytest.fixture(scope="module")
 def sem() -> Sem:
@@ -69,7 +71,7 @@ def test_labels_that_are_named_share_the_reliability(scripted: Any) -> None:
     (reading,) = sem.read([DOG])
 
     assert reading.distribution == pytest.approx({"low": 0.4, "high": 0.4, "in between": 0.2})
-    assert reading.sem == "llm:ScriptedChat"
+    assert reading.sem == "llm:scripted"
 
 
 def test_the_prompt_fences_the_dialogue_and_lists_the_labels(scripted: Any) -> None:
@@ -166,7 +168,7 @@ def test_a_temperature_makes_scores_less_sure() -> None:
 
 @pytest.mark.parametrize("scores", [{"low": 0.0}, {}, {"low": 0.0, "high": float("nan"), "in between": 0.0}])
 def test_scores_that_are_no_distribution_are_refused(scores: dict[str, float]) -> None:
-    with pytest.raises(ModelError, match="llm:ScoringChat"):
+    with pytest.raises(ModelError, match="llm:scripted"):
         LlmSem(ScoringChat(scores=scores), MOODS).read([DOG])
 
 

@@ -1,0 +1,71 @@
+"""What HEF uses of a chat model beside LangChain's interface: its name, and scores of given texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from langchain_core.messages import MessageLikeRepresentation
+
+_NAME_FIELDS = ("short_name", "model_name", "model", "model_id")
+
+
+@runtime_checkable
+class ChoiceScorer(Protocol):
+    """A chat model that returns how likely each of several answers is."""
+
+    def score_choices(
+        self,
+        messages: Sequence[MessageLikeRepresentation],
+        choices: Sequence[str],
+        *,
+        prefix: str = "",
+        content_free: Sequence[Sequence[MessageLikeRepresentation]] = (),
+    ) -> dict[str, float]:
+        """Return the log-probability of each choice; their probabilities sum to 1.
+
+        Args:
+            messages: The conversation that the choices answer.
+            choices: The answers to compare.
+            prefix: The beginning of the answer, as in "The speaker feels".
+            content_free: The same question about texts without content. The model's answers to them are
+                its bias, whose mean is subtracted from each choice (contextual calibration, Zhao et al. 2021).
+
+        Raises:
+            SetupError: There are no choices, or one is empty.
+            ModelError: The model failed.
+        """
+        ...
+
+    async def ascore_choices(
+        self,
+        messages: Sequence[MessageLikeRepresentation],
+        choices: Sequence[str],
+        *,
+        prefix: str = "",
+        content_free: Sequence[Sequence[MessageLikeRepresentation]] = (),
+    ) -> dict[str, float]:
+        """Do the same without blocking the event loop."""
+        ...
+
+
+@runtime_checkable
+class ReplyScorer(Protocol):
+    """A chat model that returns how likely a reply is that somebody else wrote."""
+
+    def log_likelihood(self, messages: Sequence[MessageLikeRepresentation], reply: str) -> tuple[float, int]:
+        """Return ln p(reply | messages) and the number of tokens it sums over, without the end-of-reply token.
+
+        Raises:
+            SetupError: The reply is empty.
+            ModelError: The model failed, or the reply does not fit its context window.
+        """
+        ...
+
+
+def model_name(model: Any) -> str:
+    """Return a short name of a chat model to show; fits are found by it, too."""
+    names = (getattr(model, field, None) for field in _NAME_FIELDS)
+    fallback = getattr(model, "_llm_type", type(model).__name__)
+    return next((name for name in names if isinstance(name, str) and name), str(fallback))

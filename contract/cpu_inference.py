@@ -1,0 +1,60 @@
+"""Local networks on the CPU: the number of threads they use, and ONNX Runtime sessions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import SetupError
+
+
+def cpu_threads(threads: int | None) -> int | None:
+    """Return the number given, else `HEF_THREADS`, else None for the library's own choice.
+
+    Raises:
+        SetupError: `HEF_THREADS` is not a number of threads.
+    """
+    if threads is not None:
+        return threads
+    setting = os.environ.get("HEF_THREADS", "").strip()
+    if setting and not (setting.isdigit() and int(setting)):
+        raise SetupError(f"HEF_THREADS is {setting!r}; give a whole number from 1, or unset it")
+    return int(setting) if setting else None
+
+
+def import_onnxruntime() -> Any:
+    """Import ONNX Runtime with its telemetry off.
+
+    Its wheels report each session to Microsoft unless `ORT_DISABLE_TELEMETRY` is set before the first
+    one, so every part of HEF that opens sessions imports it through this function.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
+
+
+def open_session(path: Path, *, threads: int | None = None, disabled_optimizers: Sequence[str] = ()) -> Any:
+    """Open an ONNX network on the CPU.
+
+    Args:
+        path: The `.onnx` file.
+        threads: CPU threads of one run; None leaves the choice to ONNX Runtime.
+        disabled_optimizers: Names of ONNX Runtime's graph optimizers that are not applied.
+
+    Raises:
+        ValueError: The file is missing or damaged.
+    """
+    ort = import_onnxruntime()
+    options = ort.SessionOptions()
+    options.log_severity_level = 3  # errors only
+    options.intra_op_num_threads = threads or 0
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=list(disabled_optimizers)
+        )
+    except Exception as error:  # ONNX Runtime's own errors share no narrower base
+        raise ValueError(f"{path.name}: {error}") from error
