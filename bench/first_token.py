@@ -1,4 +1,4 @@
-"""Measure how long `hef reply` takes from its start to the first token of the reply.
+"""Measure the time from the start of `hef reply` to the first token of the reply.
 
 Run it on a quiet machine, after `make setup`: `python -m hef.bench.first_token`.
 """
@@ -17,29 +17,29 @@ HEF = Path(sys.executable).parent / "hef"
 
 
 def first_token(text: str) -> float:
-    """Run one turn in a process of its own; return the seconds to the reply's first token."""
+    """Run one turn in a process of its own; return the seconds to the reply's first token, NaN without a reply."""
     started = time.perf_counter()
     process = subprocess.Popen(
         [str(HEF), "reply", text], stdout=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"}
     )
     assert process.stdout is not None
-    seen, seconds = b"", float("nan")
+    output, seconds = b"", float("nan")
     while chunk := os.read(process.stdout.fileno(), 4096):
-        seen += chunk
-        if seconds != seconds and seen.partition(b"\n  reply")[2].strip():
+        output += chunk
+        if seconds != seconds and output.partition(b"\n  reply")[2].strip():
             seconds = time.perf_counter() - started
     process.wait()
     return seconds
 
 
 def main() -> None:
-    """Print each run, and the smallest, middle and largest time."""
+    """Print the time of each run, and the minimum, median and maximum."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--text", default="My best friend is moving abroad next week.")
-    chosen = parser.parse_args()
-    first_token(chosen.text)
-    times = [first_token(chosen.text) for _ in range(chosen.runs)]
+    parser.add_argument("--runs", type=int, default=5, help="runs after one warm-up")
+    parser.add_argument("--text", default="My best friend is moving abroad next week.", help="the user's message")
+    options = parser.parse_args()
+    first_token(options.text)
+    times = [first_token(options.text) for _ in range(options.runs)]
     print("  ".join(f"{seconds:.2f}" for seconds in times))
     print(f"min {min(times):.2f}  median {statistics.median(times):.2f}  max {max(times):.2f} s, after one warm-up")
 
