@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..contract import Memory
-from ..contract.text import matching_words
+from ..contract.text import NEGATIONS, matching_words
 
 _SAME = 0.9
 """Share of common words from which on two turns say the same."""
-_NEGATIONS = frozenset(
-    "no not never none nothing nobody nor cannot cant dont doesnt didnt isnt arent wasnt werent hasnt havent hadnt "
-    "wont wouldnt couldnt shouldnt without".split()
+_NEGATIONS = NEGATIONS | set(
+    "nobody cant dont doesnt didnt isnt arent wasnt werent hasnt havent hadnt wont wouldnt couldnt shouldnt".split()
 )
 """Words that turn a sentence into its opposite."""
 _STOP_WORDS = frozenset(

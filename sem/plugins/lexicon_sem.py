@@ -11,7 +11,7 @@ from functools import cache
 from math import fsum
 
 from ...contract import Cause, Dialogue, Reading, SetupError, View
-from ...contract.text import normalise_word, word_spans
+from ...contract.text import NEGATIONS, normalise_word, word_spans
 from ..distribution import normalise
 from ..protocol import SemDescription
 from ..taxonomy import DATA, EMPATHETIC_DIALOGUES, Taxonomy
@@ -34,7 +34,7 @@ listener turns of EmpatheticDialogues' training split.
 SMOOTHING = 0.3
 """Share of the probability that is uniform over all labels."""
 
-_NEGATIONS = frozenset("no not never none nobody nothing neither nor cannot without hardly barely".split())
+_NEGATIONS = NEGATIONS | set("nobody neither hardly barely".split())
 _CONTRACTED = re.compile(r"n'?t$")
 _CLAUSE_END = re.compile(r"[.,;:!?\n]|\bbut\b", re.IGNORECASE)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...contract import Dialogue
+from ...contract.cpu_inference import import_onnxruntime, open_session
 from .encoding import DialogueEncoder, Encoded, pad
 
 Array = NDArray[np.float32]
@@ -23,25 +24,15 @@ class OnnxRunner:
     Args:
         folder: Contains `model.onnx` and `tokenizer.json`.
         max_tokens: The window, with special tokens.
-        threads: Threads of ONNX Runtime; 0 means its default.
+        threads: Threads of ONNX Runtime; None means its default.
         batch_size: Dialogues per forward pass.
     """
 
-    def __init__(self, folder: Path, max_tokens: int, *, threads: int = 0, batch_size: int = 32) -> None:
-        import onnxruntime as ort
+    def __init__(self, folder: Path, max_tokens: int, *, threads: int | None = None, batch_size: int = 32) -> None:
         from tokenizers import Tokenizer
 
-        options = ort.SessionOptions()
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.intra_op_num_threads = threads
-        self._session = ort.InferenceSession(
-            str(folder / "model.onnx"),
-            options,
-            providers=["CPUExecutionProvider"],
-            disabled_optimizers=DISABLED_OPTIMIZERS,
-        )
-        self._run_options = ort.RunOptions()
+        self._session = open_session(folder / "model.onnx", threads=threads, disabled_optimizers=DISABLED_OPTIMIZERS)
+        self._run_options = import_onnxruntime().RunOptions()
         self._run_options.only_execute_path_to_fetches = True
         self._encoder = DialogueEncoder(Tokenizer.from_file(str(folder / "tokenizer.json")), max_tokens)
         self._batch_size = batch_size

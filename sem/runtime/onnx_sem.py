@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...contract import Cause, Dialogue, Reading, SetupError, Turn, View
-from ...contract.threads import cpu_threads
+from ...contract.cpu_inference import cpu_threads
 from ..protocol import SemDescription
 from ..taxonomy import Taxonomy
 from ..validation import apply_views, require_known_emotions, require_turns
@@ -55,7 +55,7 @@ class OnnxSem:
         if set(self._manifest.labels) != set(taxonomy.labels):
             raise SetupError(f"the SEM in {self._folder} has other labels than taxonomy {taxonomy.name!r}")
         self._taxonomy = taxonomy
-        self._threads = cpu_threads(threads or None) or 0
+        self._threads = cpu_threads(threads or None)
         self._cause_limit = cause_limit
         self._batch_size = batch_size
         self._lock = Lock()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader
 
+from ...contract.cpu_inference import import_onnxruntime
 from ...sem.runtime.encoding import Encoded, pad
 
 SMOOTHQUANT_ALPHA = 0.75
@@ -47,6 +48,8 @@ def quantise(float32: Path, target: Path, dialogues: Sequence[Encoded]) -> None:
         dialogues: Calibration dialogues, like those that will be read.
     """
     import onnx
+
+    import_onnxruntime()
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, quantize_static
     from onnxruntime.quantization.onnx_model import ONNXModel
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -113,8 +116,8 @@ def _activation_maxima(
 ) -> dict[str, NDArray[np.float32]]:
     """Return the maximum absolute value of each feature of a graph's values over calibration dialogues."""
     import onnx
-    import onnxruntime as ort
 
+    ort = import_onnxruntime()
     exposed, outputs = onnx.ModelProto(), sorted(names)
     exposed.CopyFrom(model)
     known = {output.name for output in exposed.graph.output}
