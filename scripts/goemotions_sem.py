@@ -1,6 +1,6 @@
-"""Train a classifier on GoEmotions and read with it as an `HfSem`: with its own labels, and carried to the 32.
+"""Train a classifier on GoEmotions and evaluate it as an `HfSem`, with its own labels and mapped to the 32.
 
-Run it once the shared data is there (27 emotions and `neutral`, Demszky et al., ACL 2020):
+It needs the GoEmotions data (27 emotions and `neutral`, Demszky et al., ACL 2020):
 `.venv/bin/python scripts/goemotions_sem.py --backbone FOLDER --data FOLDER --out FOLDER`.
 """
 
@@ -23,18 +23,18 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 BATCH, WINDOW, RATE = 32, 64, 1e-4
-SURE = 0.3
-"""A label counts as found from this share of the sigmoids on."""
+RELATIVE_THRESHOLD = 0.3
+"""A label is predicted from this fraction of the highest probability on."""
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Read a gzipped JSON-lines file."""
+    """Load a gzipped JSON-lines file."""
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 
 def train(backbone: Path, rows: list[dict[str, Any]], labels: list[str], out: Path, passes: int) -> None:
-    """Fine-tune an encoder on rows with several labels each and save it where `HfSem` finds it."""
+    """Fine-tune an encoder on multi-label rows and save it in the form that `HfSem` loads."""
     torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(backbone)
     model = AutoModelForSequenceClassification.from_pretrained(
@@ -44,9 +44,9 @@ def train(backbone: Path, rows: list[dict[str, Any]], labels: list[str], out: Pa
         problem_type="multi_label_classification",
         dtype=torch.float32,
     ).train()
-    shares = torch.tensor([[label in row["labels"] for label in labels] for row in rows]).float().mean(0)
-    with torch.no_grad():  # begin with how often each label is given: rare ones are otherwise met with "no" for long
-        model.classifier.bias.copy_(shares.clamp_min(1e-4).logit())
+    frequencies = torch.tensor([[label in row["labels"] for label in labels] for row in rows]).float().mean(0)
+    with torch.no_grad():  # start from label frequencies, or rare labels stay at a low probability for many steps
+        model.classifier.bias.copy_(frequencies.clamp_min(1e-4).logit())
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
     steps = passes * -(-len(rows) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -54,13 +54,13 @@ def train(backbone: Path, rows: list[dict[str, Any]], labels: list[str], out: Pa
     )
     step, lengths = 0, [len(row["text"]) for row in rows]
     for number in range(passes):
-        for places in length_bucketed_batches(lengths, BATCH, str(number)):
-            part = [rows[place] for place in places]
-            read = tokenizer([r["text"] for r in part], padding=True, truncation=True, max_length=WINDOW)
-            wanted = torch.tensor([[float(label in row["labels"]) for label in labels] for row in part])
+        for indices in length_bucketed_batches(lengths, BATCH, str(number)):
+            batch = [rows[index] for index in indices]
+            inputs = tokenizer([row["text"] for row in batch], padding=True, truncation=True, max_length=WINDOW)
+            targets = torch.tensor([[float(label in row["labels"]) for label in labels] for row in batch])
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                logits = model(**read.convert_to_tensors("pt")).logits
-            loss = binary_cross_entropy_with_logits(logits.float(), wanted)
+                logits = model(**inputs.convert_to_tensors("pt")).logits
+            loss = binary_cross_entropy_with_logits(logits.float(), targets)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -72,24 +72,26 @@ def train(backbone: Path, rows: list[dict[str, Any]], labels: list[str], out: Pa
     tokenizer.save_pretrained(out)
 
 
-def own_labels(folder: Path, rows: list[dict[str, Any]]) -> dict[str, float]:
-    """Measure the classifier, untouched, on its own labels: the share of its first choices that are right, and F1."""
+def evaluate_own_labels(folder: Path, rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Return the accuracy of the first choice and F1 of the classifier on its own labels."""
     sem = HfSem(str(folder))
     labels = sem.description.taxonomy.labels
     readings = sem.read([[Turn("speaker", row["text"])] for row in rows])
-    right = [reading.ranked[0] in row["labels"] for reading, row in zip(readings, rows, strict=True)]
-    gold = [[label in row["labels"] for label in labels] for row in rows]
-    found = [
-        [reading.distribution[label] >= SURE * max(reading.distribution.values()) for label in labels]
+    is_correct = [reading.ranked[0] in row["labels"] for reading, row in zip(readings, rows, strict=True)]
+    targets = [[label in row["labels"] for label in labels] for row in rows]
+    predictions = [
+        [reading.distribution[label] >= RELATIVE_THRESHOLD * max(reading.distribution.values()) for label in labels]
         for reading in readings
     ]
-    score: Any = f1_score  # its stubs ask for a str where the documentation gives 0
-    scores = {f"{mean}_f1": float(score(gold, found, average=mean, zero_division=0)) for mean in ("macro", "micro")}
-    return {"rows": len(rows), "first_right": sum(right) / len(right), **scores}
+    score: Any = f1_score  # its stubs require a str for `zero_division`, unlike its documentation
+    scores = {
+        f"{mean}_f1": float(score(targets, predictions, average=mean, zero_division=0)) for mean in ("macro", "micro")
+    }
+    return {"rows": len(rows), "first_right": sum(is_correct) / len(is_correct), **scores}
 
 
-def carried(folder: Path, valid: Path) -> str:
-    """Measure the classifier, carried to EmpatheticDialogues' 32 labels, on listener turns."""
+def evaluate_mapped(folder: Path, valid: Path) -> str:
+    """Return the metrics of the classifier, mapped to EmpatheticDialogues' 32 labels, on listener turns."""
     sem = HfSem(str(folder), taxonomy=EMPATHETIC_DIALOGUES, label_map=GOEMOTIONS_TO_EMPATHETIC_DIALOGUES)
     samples, _ = read_samples(valid, EMPATHETIC_DIALOGUES.labels)
     predictions = [record.prediction for record in record_sem(sem, samples, primary=5)]
@@ -100,21 +102,21 @@ def carried(folder: Path, valid: Path) -> str:
 
 
 def main() -> None:
-    """Train unless it has been done, and print both measurements."""
+    """Train if there is no classifier yet, and print both evaluations."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backbone", type=Path, required=True, help="folder of a BERT-like encoder")
     parser.add_argument("--data", type=Path, required=True, help="folder with goemotions/ and empathetic_dialogues/")
-    parser.add_argument("--out", type=Path, required=True, help="where the classifier is written")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the classifier")
     parser.add_argument("--passes", type=int, default=2)
-    parser.add_argument("--rows", type=int, help="train on the first so many rows; all where not given")
-    chosen = parser.parse_args()
-    goemotions = chosen.data / "goemotions"
-    if not (chosen.out / "config.json").exists():
+    parser.add_argument("--rows", type=int, help="number of training rows; default: all")
+    arguments = parser.parse_args()
+    goemotions = arguments.data / "goemotions"
+    if not (arguments.out / "config.json").exists():
         labels = (goemotions / "labels.txt").read_text(encoding="utf-8").split()
-        rows = read(goemotions / "train.jsonl.gz")[: chosen.rows]
-        train(chosen.backbone, rows, labels, chosen.out, chosen.passes)
-    print(json.dumps(own_labels(chosen.out, read(goemotions / "dev.jsonl.gz"))))
-    print(carried(chosen.out, chosen.data / "empathetic_dialogues" / "valid.jsonl.gz"))
+        rows = read(goemotions / "train.jsonl.gz")[: arguments.rows]
+        train(arguments.backbone, rows, labels, arguments.out, arguments.passes)
+    print(json.dumps(evaluate_own_labels(arguments.out, read(goemotions / "dev.jsonl.gz"))))
+    print(evaluate_mapped(arguments.out, arguments.data / "empathetic_dialogues" / "valid.jsonl.gz"))
 
 
 if __name__ == "__main__":

@@ -46,11 +46,11 @@ def with_memories(rows: Sequence[Exchange], sem: Sem, share: float, seed: str) -
 
 
 def _add_memories(exchange: Exchange, others: Sequence[Exchange], rng: random.Random) -> Exchange:
-    turns, own = exchange.turns, tuple[Memory, ...]()
+    turns, past = exchange.turns, tuple[Memory, ...]()
     if rng.random() < 0.5:
-        turns, own = _split_off_past(exchange, rng)
-    drawn = rng.sample(others, min(len(others), rng.randint(not own, MAX_MEMORIES - len(own))))
-    memories = [*own, *(_memory(other.turns[-1], other.emotion) for other in drawn)]
+        turns, past = _split_off_past(exchange, rng)
+    drawn = rng.sample(others, min(len(others), rng.randint(not past, MAX_MEMORIES - len(past))))
+    memories = [*past, *(_memory(other.turns[-1], other.emotion) for other in drawn)]
     rng.shuffle(memories)
     return replace(exchange, turns=turns, memories=tuple(memories))
 
