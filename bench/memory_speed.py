@@ -16,8 +16,8 @@ from ..contract.numerics import Array
 from ..contract.progress import Progress, ignore_progress
 from ..evaluation.metrics import Estimate, median_estimate
 from ..memory import ChromaStore, dumps, import_turns, recall_turns, remember_turn
-from ..memory.serialisation import value_of
 from ..memory.turn_recall import OVERFETCH
+from ..memory.turns import stored_value
 from .raw_chroma import RawChroma
 from .synthetic_dialogues import RandomVectors, synthetic_turn
 
@@ -180,7 +180,7 @@ class _MemoryBench:
         return seconds, not turn["clauses"]
 
     def _turn(self, number: int) -> dict[str, Any]:
-        return value_of(*synthetic_turn(number, self._users))
+        return stored_value(*synthetic_turn(number, self._users))
 
 
 def _time_alternately(repeat: int, *calls: Callable[[], Any]) -> tuple[float, ...]:

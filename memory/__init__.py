@@ -1,17 +1,25 @@
-"""The memory: a LangGraph store on Chroma, and the memory of past turns on top of any store."""
+"""Memory: a LangGraph store on Chroma, and the memory of past turns on any store."""
 
 from __future__ import annotations
 
 from .chroma.store import ChromaStore
-from .erase import erase_turns
 from .feedback import feedback_rows
-from .selection import Selection, said_at, search_items, select_items
-from .serialisation import memories_of, turn_id
+from .selection import Selection, erase_turns, said_at, search_items, select_items
 from .timeline import Period, PeriodName, Point, by_period, emotion_shares, timeline
 from .transfer import ImportReport, dumps, export_turns, import_turns, to_record
 from .turn_recall import arecall_turns, fit_token_budget, recall_turns
-from .turns import aforget_turns, alist_turns, aremember_turn, forget_turns, list_turns, remember_turn, remember_turns
-from .user_namespaces import user_namespace
+from .turns import (
+    aforget_turns,
+    alist_turns,
+    aremember_turn,
+    forget_turns,
+    list_turns,
+    memories_from_items,
+    remember_turn,
+    remember_turns,
+    turn_id,
+    user_namespace,
+)
 
 __all__ = [
     "ChromaStore",
@@ -34,7 +42,7 @@ __all__ = [
     "forget_turns",
     "import_turns",
     "list_turns",
-    "memories_of",
+    "memories_from_items",
     "recall_turns",
     "remember_turn",
     "remember_turns",

@@ -1,4 +1,4 @@
-"""How much a past turn bears on what is said now."""
+"""Relevance of past turns to a text: the weighted mean that `RecallWeights` describes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from ..contract import Memory, RecallWeights
 from ..contract.text import matching_words
 
-_DAY = 86_400.0
-_TELLING = 30
-"""Distinct words from which on a turn is as detailed as can be."""
+_SECONDS_PER_DAY = 86_400.0
+_MAX_LENGTH_WORDS = 30
+"""Distinct words from which on the length of a turn counts 1."""
+_SCORE_DECIMALS = 6
+"""Decimals to which two scores are compared; of equals the newest comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,64 +22,72 @@ class Candidate:
 
     memory: Memory
     """The turn."""
-    meaning: float | None
+    similarity: float | None
     """Cosine of its nearest vector to the query's; None where it has no vector."""
 
 
 def rank(candidates: Sequence[Candidate], query: str, weights: RecallWeights, now: float) -> list[Candidate]:
     """Return the candidates that bear on a query with their score, the most relevant first, of equals the newest.
 
-    The score is the weighted mean that `RecallWeights` describes. Where no candidate has a vector, a turn's
-    detail says nothing about the query and is left out; a blank query leaves the newest first, without a score.
+    Where no candidate has a vector, a turn's length says nothing about the query and is left out; a blank
+    query leaves the newest first, without a score.
 
     Args:
         candidates: Past turns.
-        query: What they should bear on.
-        weights: What counts how much.
+        query: Text that they should bear on.
+        weights: Weights of the parts of relevance.
         now: Unix time in seconds that a turn's age is measured from.
     """
     if not query.strip():
-        return sorted(candidates, key=_newest, reverse=True)
-    candidates = [found for found in candidates if found.meaning is None or found.meaning >= weights.min_similarity]
-    if all(candidate.meaning is None for candidate in candidates):
-        weights = weights.model_copy(update={"similarity": 0.0, "length": 0.0})
-    shared = shared_words(query, [candidate.memory.text for candidate in candidates])
-    scored = [
-        Candidate(
-            candidate.memory.model_copy(update={"score": _score(candidate, share, weights, now)}), candidate.meaning
-        )
-        for candidate, share in zip(candidates, shared, strict=True)
+        return sorted(candidates, key=lambda candidate: candidate.memory.time, reverse=True)
+    candidates = [
+        candidate
+        for candidate in candidates
+        if candidate.similarity is None or candidate.similarity >= weights.min_similarity
     ]
-    return sorted(scored, key=lambda found: (round(found.memory.score or 0.0, 6), _newest(found)), reverse=True)
+    if all(candidate.similarity is None for candidate in candidates):
+        weights = weights.model_copy(update={"similarity": 0.0, "length": 0.0})
+    overlaps = idf_overlap(query, [candidate.memory.text for candidate in candidates])
+    scored = [
+        Candidate(_with_score(candidate, overlap, weights, now), candidate.similarity)
+        for candidate, overlap in zip(candidates, overlaps, strict=True)
+    ]
+    return sorted(scored, key=_rank_key, reverse=True)
 
 
-def shared_words(query: str, texts: Sequence[str]) -> list[float]:
-    """Return for each text which share of the query's words it holds, from 0 to 1.
+def idf_overlap(query: str, texts: Sequence[str]) -> list[float]:
+    """Return for each text the share of the query's words that it contains, from 0 to 1.
 
-    A word counts by its inverse document frequency among these texts (as in BM25, Robertson and Zaragoza 2009,
+    A word counts by its inverse document frequency (IDF) among these texts (as in BM25, Robertson and Zaragoza 2009,
     equation 3.3, kept above zero), so that a name that was said once weighs more than "the".
     """
-    held = [frozenset(matching_words(text)) for text in texts]
-    rarity: dict[str, float] = {}
+    word_sets = [frozenset(matching_words(text)) for text in texts]
+    idf: dict[str, float] = {}
     for word in dict.fromkeys(matching_words(query)):
-        count = sum(word in found for found in held)
-        rarity[word] = math.log(1 + (len(texts) - count + 0.5) / (count + 0.5))
-    whole = sum(rarity.values())
-    return [sum(value for word, value in rarity.items() if word in found) / whole if whole else 0.0 for found in held]
+        frequency = sum(word in word_set for word_set in word_sets)
+        idf[word] = math.log(1 + (len(texts) - frequency + 0.5) / (frequency + 0.5))
+    total = sum(idf.values())
+    return [
+        sum(value for word, value in idf.items() if word in word_set) / total if total else 0.0
+        for word_set in word_sets
+    ]
 
 
-def _score(candidate: Candidate, share: float, weights: RecallWeights, now: float) -> float:
+def _with_score(candidate: Candidate, overlap: float, weights: RecallWeights, now: float) -> Memory:
     memory = candidate.memory
-    figures = {
-        "similarity": max(0.0, candidate.meaning or 0.0),
-        "lexical": share,
-        "length": min(1.0, math.log1p(len(set(matching_words(memory.text)))) / math.log1p(_TELLING)),
-        "recency": 0.5 ** (max(0.0, now - memory.time) / (weights.half_life_days * _DAY)),
+    distinct_words = len(set(matching_words(memory.text)))
+    age_days = max(0.0, now - memory.time) / _SECONDS_PER_DAY
+    parts = {
+        "similarity": max(0.0, candidate.similarity or 0.0),
+        "lexical": overlap,
+        "length": min(1.0, math.log1p(distinct_words) / math.log1p(_MAX_LENGTH_WORDS)),
+        "recency": 0.5 ** (age_days / weights.half_life_days),
         "emotion": memory.probability or 0.0,
     }
-    whole = sum(getattr(weights, name) for name in figures)
-    return sum(getattr(weights, name) * figure for name, figure in figures.items()) / whole if whole else 0.0
+    total = sum(getattr(weights, name) for name in parts)
+    score = sum(getattr(weights, name) * part for name, part in parts.items()) / total if total else 0.0
+    return memory.model_copy(update={"score": score})
 
 
-def _newest(candidate: Candidate) -> float:
-    return candidate.memory.time
+def _rank_key(candidate: Candidate) -> tuple[float, float]:
+    return round(candidate.memory.score or 0.0, _SCORE_DECIMALS), candidate.memory.time

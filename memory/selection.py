@@ -1,33 +1,35 @@
-"""Which of a user's stored turns are meant: all, a conversation's, a time range's, or single ones."""
+"""Select a user's stored turns (all, those of a conversation or a time range, or single ones), and erase them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 
-from langgraph.store.base import BaseStore, Item, SearchItem
+from langgraph.store.base import BaseStore, Item, PutOp, SearchItem
 
-from .user_namespaces import user_namespace
+from ..contract.progress import Progress
+from ..contract.sync_async import run_sync
+from .chroma.store import ChromaStore
+from .turns import TURNS, list_items, user_namespace
 
-_PAGE = 1000
+_GROWTH = 4
+"""Factor by which more items are searched when too few of them are selected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a turn must fulfil to be meant; without any condition every turn is."""
+    """Conditions that a turn must fulfil to be selected; without any, every turn is."""
 
     threads: tuple[str, ...] | None = None
     """Conversations it belongs to one of."""
     since: float | None = None
-    """Unix time in seconds it was not said before."""
+    """Earliest time it was said, Unix time in seconds."""
     until: float | None = None
-    """Unix time in seconds it was said before."""
+    """Time before which it was said, Unix time in seconds."""
     ids: tuple[str, ...] | None = None
     """Ids it has one of."""
 
-    def holds(self, item: Item) -> bool:
-        """Say whether an item is meant."""
+    def includes(self, item: Item) -> bool:
+        """Return whether an item is selected."""
         return (
             (self.threads is None or item.value.get("thread") in self.threads)
             and (self.since is None or said_at(item) >= self.since)
@@ -41,40 +43,56 @@ EVERYTHING = Selection()
 
 
 def select_items(store: BaseStore, user_id: str | None, selection: Selection = EVERYTHING) -> list[SearchItem]:
-    """Return the stored items of a user that are meant, oldest first, whoever wrote them.
+    """Return the selected stored items of a user, oldest first, whoever wrote them.
 
     Args:
         store: Any LangGraph store.
         user_id: Whose; None for every user.
         selection: Which of them.
     """
-    space = ("hef", "turns") if user_id is None else user_namespace(user_id)
-    # By hand, since stores differ on a range filter over items that lack the field.
-    return sorted(filter(selection.holds, _pages(store, space)), key=said_at)
+    namespace = TURNS if user_id is None else user_namespace(user_id)
+    items = run_sync(list_items(store.search, namespace, below=True))
+    # Filtered here, since stores differ on a range filter over items that lack the field.
+    return sorted(filter(selection.includes, items), key=said_at)
 
 
 def search_items(
     store: BaseStore, user_id: str, query: str, limit: int, selection: Selection = EVERYTHING
 ) -> list[SearchItem]:
-    """Return the stored items of a user that are meant, most similar to a text first, without any other weight."""
+    """Return the selected stored items of a user, most similar to a text first, by similarity alone."""
     size = limit
     while True:
-        found = store.search(user_namespace(user_id), query=query, limit=size)
-        kept = [item for item in found if selection.holds(item)]
-        if len(kept) >= limit or len(found) < size:
-            return kept[:limit]
-        size *= 4
+        items = store.search(user_namespace(user_id), query=query, limit=size)
+        selected = [item for item in items if selection.includes(item)]
+        if len(selected) >= limit or len(items) < size:
+            return selected[:limit]
+        size *= _GROWTH
 
 
 def said_at(item: Item) -> float:
-    """Return when a turn was said, 0 where the item does not tell; one that is replayed was said the first time."""
+    """Return when a turn was said, 0 where the item does not tell; for one that was replayed, the first time."""
     time = item.value.get("time")
     return min(float(time), item.created_at.timestamp()) if isinstance(time, int | float) else 0.0
 
 
-def _pages(store: BaseStore, space: tuple[str, ...]) -> Iterator[SearchItem]:
-    for offset in count(0, _PAGE):
-        page = store.search(space, limit=_PAGE, offset=offset)
-        yield from page
-        if len(page) < _PAGE:
-            return
+def erase_turns(
+    store: BaseStore, user_id: str, selection: Selection = EVERYTHING, *, report: Progress | None = None
+) -> int:
+    """Delete turns of a user, by default all, from searches, listings and files; return how many there were.
+
+    Where the store is a `ChromaStore` on a folder, its files are rewritten without them (see
+    `ChromaStore.erase`), also when there were none: an earlier deletion may have left traces. Behind a Chroma
+    server, and in any other store, they are deleted, and nothing can be promised of the files.
+
+    Args:
+        store: Any LangGraph store.
+        user_id: Whose turns.
+        selection: Which of them.
+        report: Receives the progress of the rewriting.
+    """
+    deletes = [PutOp(item.namespace, item.key, None) for item in select_items(store, user_id, selection)]
+    if isinstance(store, ChromaStore):
+        store.erase(deletes, report)
+    else:
+        store.batch(deletes)
+    return len(deletes)

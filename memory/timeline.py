@@ -1,4 +1,4 @@
-"""What a person felt over time: one point a turn, and its summary by day, week or month."""
+"""A person's emotions over time: one point per turn, and their summary by day, week or month."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Point:
     probability: float
     """Its probability; 1 where the turn was stored without one."""
     id: str
-    """The turn."""
+    """Id of the turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """What was felt in a day, a week or a month."""
+    """The emotions of a day, a week or a month."""
 
     start: date
     """Its first day."""
@@ -56,34 +56,36 @@ def by_period(points: Sequence[Point], period: PeriodName, zone: tzinfo | None =
 
     Args:
         points: The timeline.
-        period: What is summed up; a week begins on Monday.
-        zone: Where days begin at midnight; by default the computer's own time zone.
+        period: Length of a period; a week begins on Monday.
+        zone: Time zone at whose midnight days begin; by default the computer's own.
     """
-    within: dict[date, list[Point]] = defaultdict(list)
+    points_by_start: dict[date, list[Point]] = defaultdict(list)
     for point in points:
-        within[_start(datetime.fromtimestamp(point.time, zone).date(), period)].append(point)
+        day = datetime.fromtimestamp(point.time, zone).date()
+        points_by_start[_period_start(day, period)].append(point)
     return [
-        Period(start, _name(start, period), len(held), emotion_shares(held)) for start, held in sorted(within.items())
+        Period(start, _period_name(start, period), len(points_within), emotion_shares(points_within))
+        for start, points_within in sorted(points_by_start.items())
     ]
 
 
 def emotion_shares(points: Iterable[Point]) -> dict[str, float]:
     """Return the share of each emotion, the largest first; of points without any probability all count equally."""
-    held = list(points)
-    whole = sum(point.probability for point in held)
-    found: dict[str, float] = defaultdict(float)
-    for point in held:
-        found[point.emotion] += point.probability / whole if whole else 1 / len(held)
-    return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
+    points = list(points)
+    total = sum(point.probability for point in points)
+    shares: dict[str, float] = defaultdict(float)
+    for point in points:
+        shares[point.emotion] += point.probability / total if total else 1 / len(points)
+    return dict(sorted(shares.items(), key=lambda emotion_and_share: (-emotion_and_share[1], emotion_and_share[0])))
 
 
-def _start(day: date, period: PeriodName) -> date:
+def _period_start(day: date, period: PeriodName) -> date:
     if period == "month":
         return day.replace(day=1)
     return day - timedelta(days=day.weekday() if period == "week" else 0)
 
 
-def _name(start: date, period: PeriodName) -> str:
+def _period_name(start: date, period: PeriodName) -> str:
     if period == "month":
         return f"{start:%Y-%m}"
     year, week, _ = start.isocalendar()

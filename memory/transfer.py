@@ -1,6 +1,6 @@
-"""Take a memory along: as JSON lines, without vectors, to this store or any other.
+"""Export and import a memory as JSON lines, without vectors, between stores of any kind.
 
-A line is `{"user", "id", "created", "updated", "turn": {...}}`; `turn` is the stored value, whole.
+A line is `{"user", "id", "created", "updated", "turn": {...}}`; `turn` is the entire stored value.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from ..contract.progress import Progress
 from .chroma.rows import Times
 from .chroma.store import ChromaStore
 from .selection import EVERYTHING, Selection, select_items
-from .serialisation import INDEXED
-from .user_namespaces import user_namespace
+from .turns import INDEXED, user_namespace
 
 _BATCH = 256
+"""Lines that are stored, and embedded, at once."""
 
 
 @dataclass(slots=True)
 class ImportReport:
-    """What came of an import, in turns."""
+    """Result of an import, in turns."""
 
     added: int = 0
-    """Stored anew."""
+    """Turns that were stored anew."""
     replaced: int = 0
-    """Stored in the place of another version."""
+    """Turns that replaced another version."""
     unchanged: int = 0
-    """Left alone, because they were stored already."""
+    """Turns that were stored already."""
     broken: list[str] = field(default_factory=list)
-    """Why a line was left out, a sentence a line."""
+    """Why a line was left out, one sentence per line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class _Line:
     times: Times | None
 
     @property
-    def place(self) -> tuple[tuple[str, ...], str]:
+    def item_key(self) -> tuple[tuple[str, ...], str]:
         return user_namespace(self.user), self.id
 
 
 def export_turns(store: BaseStore, user_id: str | None, selection: Selection = EVERYTHING) -> Iterator[str]:
-    """Yield what is stored as JSON, a turn a line, oldest first.
+    """Yield stored turns as JSON, one per line, oldest first.
 
     Args:
         store: Any LangGraph store.
@@ -65,9 +65,9 @@ def export_turns(store: BaseStore, user_id: str | None, selection: Selection = E
 
 
 def to_record(item: SearchItem) -> dict[str, Any]:
-    """Return what a line holds of an item."""
+    """Return the content of an item's line."""
     return {
-        "user": _user_of(item),
+        "user": _user_id(item),
         "id": item.key,
         "created": item.created_at.isoformat(),
         "updated": item.updated_at.isoformat(),
@@ -75,17 +75,17 @@ def to_record(item: SearchItem) -> dict[str, Any]:
     }
 
 
-def dumps(held: object) -> str:
+def dumps(value: object) -> str:
     """Return JSON that any UTF-8 file can hold: characters as they are, but for lone surrogates."""
-    text = json.dumps(held, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False)
     try:
         text.encode()
     except UnicodeEncodeError:
-        return json.dumps(held)
+        return json.dumps(value)
     return text
 
 
-def _user_of(item: SearchItem) -> str:
+def _user_id(item: SearchItem) -> str:
     user = item.value.get("user_id")
     if isinstance(user, str) and user and user_namespace(user) == item.namespace:
         return user
@@ -97,62 +97,64 @@ def import_turns(
 ) -> ImportReport:
     """Store exported turns; those that are stored already are left alone, so that it can be done again.
 
-    The turn's text is embedded anew, some hundred at a time. A broken line is named and left out. A `ChromaStore`
-    keeps the times of creation and change that a line names; a `BaseStore` takes none, so any other gives its own.
+    The turn's text is embedded anew, some hundred at a time. A broken line is reported and left out. A `ChromaStore`
+    keeps the times of creation and change that a line states; a `BaseStore` takes none, so any other sets its own.
 
     Args:
         store: Any LangGraph store.
-        lines: What `export_turns` gave.
-        user_id: Whose memory they go to; None for the user whom each line names.
+        lines: Output of `export_turns`.
+        user_id: Whose memory they go to; None for the user that each line names.
         report: Receives the progress in lines; how many there are is not known.
     """
-    done, numbered, read = ImportReport(), enumerate(lines, start=1), 0
-    while batch := list(islice(numbered, _BATCH)):
-        _store(store, list(_whole(batch, user_id, done.broken)), done)
-        read += len(batch)
+    result, numbered_lines, done = ImportReport(), enumerate(lines, start=1), 0
+    while batch := list(islice(numbered_lines, _BATCH)):
+        _store(store, list(_parse_lines(batch, user_id, result.broken)), result)
+        done += len(batch)
         if report:
-            report("importing", read, None)
-    return done
+            report("importing", done, None)
+    return result
 
 
-def _whole(batch: Iterable[tuple[int, bytes | str]], user_id: str | None, broken: list[str]) -> Iterator[_Line]:
+def _parse_lines(batch: Iterable[tuple[int, bytes | str]], user_id: str | None, broken: list[str]) -> Iterator[_Line]:
     for number, line in batch:
         if line.strip():
             try:
-                yield _parsed(line, user_id)
+                yield _parse_line(line, user_id)
             except (ValueError, RecursionError) as error:
-                broken.append(f"line {number} {_fault(error)}")
+                broken.append(f"line {number} {_explain(error)}")
 
 
-def _parsed(line: bytes | str, user_id: str | None) -> _Line:
+def _parse_line(line: bytes | str, user_id: str | None) -> _Line:
     text = line.decode("utf-8-sig") if isinstance(line, bytes) else line
-    held = json.loads(text)
-    if not isinstance(held, dict) or not isinstance(held.get("turn"), dict):
-        raise ValueError("is no exported turn: an object with user, id and turn was expected")
+    record = json.loads(text)
+    if not isinstance(record, dict) or not isinstance(record.get("turn"), dict):
+        raise ValueError("is not an exported turn: an object with user, id and turn was expected")
     for name in ("user", "id"):
-        if not isinstance(held.get(name), str) or not held[name]:
-            raise ValueError(f"has {name} {held.get(name)!r}: a text was expected")
-    Memory.model_validate({**held["turn"], "id": held["id"]})
-    user = held["user"] if user_id is None else user_id
-    return _Line(user, held["id"], {**held["turn"], "user_id": user}, _times(held))
+        if not isinstance(record.get(name), str) or not record[name]:
+            raise ValueError(f"has {name} {record.get(name)!r}: a text was expected")
+    Memory.model_validate({**record["turn"], "id": record["id"]})
+    user = record["user"] if user_id is None else user_id
+    return _Line(user, record["id"], {**record["turn"], "user_id": user}, _parse_times(record))
 
 
-def _times(held: dict[str, Any]) -> Times | None:
-    """Return the times of a line, None where it names none."""
-    if "created" not in held:
+def _parse_times(record: dict[str, Any]) -> Times | None:
+    """Return the times of a line, None where it states none."""
+    if "created" not in record:
         return None
-    return Times(_time(held, "created"), _time(held, "updated" if "updated" in held else "created"))
+    return Times(_parse_time(record, "created"), _parse_time(record, "updated" if "updated" in record else "created"))
 
 
-def _time(held: dict[str, Any], name: str) -> str:
+def _parse_time(record: dict[str, Any], name: str) -> str:
     try:
-        found = datetime.fromisoformat(held[name])
-        return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC).isoformat()
+        time = datetime.fromisoformat(record[name])
+        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC).isoformat()
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"has {name} {held[name]!r}: a time such as 2026-11-24T09:30:00+00:00 was expected") from None
+        raise ValueError(
+            f"has {name} {record[name]!r}: a time such as 2026-11-24T09:30:00+00:00 was expected"
+        ) from None
 
 
-def _fault(error: Exception) -> str:
+def _explain(error: Exception) -> str:
     match error:
         case UnicodeDecodeError():
             return "is not UTF-8 text"
@@ -167,19 +169,19 @@ def _fault(error: Exception) -> str:
             return str(error)
 
 
-def _store(store: BaseStore, lines: Sequence[_Line], done: ImportReport) -> None:
-    last = {line.place: line for line in lines}
-    held = store.batch([GetOp(space, key) for space, key in last])
+def _store(store: BaseStore, lines: Sequence[_Line], result: ImportReport) -> None:
+    last_lines = {line.item_key: line for line in lines}
+    stored_items = store.batch([GetOp(namespace, key) for namespace, key in last_lines])
     puts: list[PutOp] = []
-    for (space, key), line, there in zip(last, last.values(), held, strict=True):
-        value = getattr(there, "value", None)
-        if value == line.turn:
-            done.unchanged += 1
+    for ((namespace, key), line), stored in zip(last_lines.items(), stored_items, strict=True):
+        stored_turn = getattr(stored, "value", None)
+        if stored_turn == line.turn:
+            result.unchanged += 1
             continue
-        puts.append(PutOp(space, key, line.turn, index=INDEXED))
-        done.added += value is None
-        done.replaced += value is not None
+        puts.append(PutOp(namespace, key, line.turn, index=INDEXED))
+        result.added += stored_turn is None
+        result.replaced += stored_turn is not None
     if isinstance(store, ChromaStore):
-        store.restore(puts, {place: line.times for place, line in last.items() if line.times})
+        store.restore(puts, {item_key: line.times for item_key, line in last_lines.items() if line.times})
     elif puts:
         store.batch(puts)

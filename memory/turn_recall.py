@@ -1,42 +1,56 @@
-"""Recall: which of a user's past turns bear on what is said now."""
+"""Recall: which of a user's past turns bear on a text."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from langgraph.store.base import BaseStore, SearchItem, SearchOp
+from langgraph.store.base import BaseStore, SearchItem
 
 from ..contract import Memory, RecallWeights
-from .near_duplicates import distinct
+from ..contract.sync_async import maybe_await, run_sync
+from .near_duplicates import drop_duplicates
 from .relevance import Candidate, rank
-from .serialisation import from_item
-from .store_queries import Question, aanswer, answer, every
-from .user_namespaces import user_namespace
+from .turns import Search, list_items, memory_from_item, user_namespace
 
 OVERFETCH = 32
-"""Candidates beyond those that are wanted; so many nearer in meaning can be passed by the rest of the formula."""
+"""Candidates that are fetched beyond the limit: so many more similar ones may the rest of the formula rank lower."""
+_GROWTH = 4
+"""Factor by which more candidates are fetched when the best are not certain yet."""
+_SCORE_DECIMALS = 6
+"""Decimals to which two similarities are compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecallQuery:
-    """What one recall looks for."""
+    """Arguments of one recall."""
 
-    query: str
+    text: str
+    """What the turns should bear on."""
     limit: int
+    """Maximum number of turns."""
     weights: RecallWeights
+    """Weights of the parts of relevance."""
     now: float
+    """Unix time in seconds that ages are measured from."""
     thread: str | None
-    held: frozenset[str] = field(default_factory=frozenset)
+    """The present conversation."""
+    already_in_prompt: frozenset[str]
+    """Texts of the thread that are left out."""
 
-    def best(self, items: Iterable[SearchItem]) -> list[Candidate]:
-        """Return the candidates among items, the most relevant first, without what the prompt holds."""
-        found = [Candidate(memory, item.score) for item in items if (memory := from_item(item)) is not None]
-        return rank([one for one in found if not self._at_hand(one.memory)], self.query, self.weights, self.now)
+    def best(self, items: Iterable[SearchItem]) -> list[Memory]:
+        """Return the most relevant turns among items, without duplicates and what the prompt has already."""
+        candidates = [
+            Candidate(memory, item.score)
+            for item in items
+            if (memory := memory_from_item(item)) is not None and not self._is_in_prompt(memory)
+        ]
+        ranked = rank(candidates, self.text, self.weights, self.now)
+        return drop_duplicates((candidate.memory for candidate in ranked), self.limit)
 
-    def _at_hand(self, memory: Memory) -> bool:
-        return self.thread is not None and memory.thread == self.thread and memory.text in self.held
+    def _is_in_prompt(self, memory: Memory) -> bool:
+        return self.thread is not None and memory.thread == self.thread and memory.text in self.already_in_prompt
 
 
 def recall_turns(
@@ -47,27 +61,27 @@ def recall_turns(
     *,
     weights: RecallWeights | None = None,
     thread: str | None = None,
-    held: Collection[str] = (),
+    already_in_prompt: Collection[str] = (),
     now: float | None = None,
 ) -> list[Memory]:
     """Return a user's past turns that bear on a text, the most relevant first.
 
-    The most similar turns are fetched from the store and ranked by meaning, words, detail, recency and
-    emotion joined (see `RecallWeights`); of near-duplicates the best is kept. In a store without an index,
-    and where meaning has no weight, all turns are ranked by the rest; for a blank text the newest come first.
+    The most similar turns are fetched from the store and ranked by similarity, shared words, length, recency and
+    emotion (see `RecallWeights`); of near-duplicates the best is kept. In a store without an index,
+    and where similarity has no weight, all turns are ranked by the rest; for a blank text the newest come first.
 
     Args:
         store: Any LangGraph store.
         user_id: Whose turns.
         query: What they should bear on.
         limit: How many at most.
-        weights: What counts how much; by default as `RecallWeights()`.
-        thread: The conversation that goes on.
-        held: What the person said of it that is at hand already; these turns of the thread are left out.
+        weights: Weights of the parts of relevance; by default `RecallWeights()`.
+        thread: The present conversation.
+        already_in_prompt: Texts of it that the prompt has already; these turns of the thread are left out.
         now: Unix time in seconds that ages are measured from; by default the present.
     """
-    wanted = _wanted(query, limit, weights, thread, held, now)
-    return answer(store, _recall(user_namespace(user_id), wanted))
+    arguments = _recall_query(query, limit, weights, thread, already_in_prompt, now)
+    return run_sync(_recall(store.search, user_namespace(user_id), arguments))
 
 
 async def arecall_turns(
@@ -78,69 +92,70 @@ async def arecall_turns(
     *,
     weights: RecallWeights | None = None,
     thread: str | None = None,
-    held: Collection[str] = (),
+    already_in_prompt: Collection[str] = (),
     now: float | None = None,
 ) -> list[Memory]:
     """Return past turns as `recall_turns` does, without blocking the event loop."""
-    wanted = _wanted(query, limit, weights, thread, held, now)
-    return await aanswer(store, _recall(user_namespace(user_id), wanted))
+    arguments = _recall_query(query, limit, weights, thread, already_in_prompt, now)
+    return await _recall(store.asearch, user_namespace(user_id), arguments)
 
 
 def fit_token_budget(memories: Sequence[Memory], budget: int, tokens: Callable[[Memory], int]) -> list[Memory]:
-    """Return the memories that fit a budget, the first ones first; a long one that does not is passed over.
+    """Return the memories that fit a budget, the first ones first; one that is too long for the rest is skipped.
 
     Args:
         memories: The most relevant first.
-        budget: Tokens at most.
-        tokens: How many a memory takes where it is shown.
+        budget: Maximum number of tokens.
+        tokens: Function that returns the tokens of a memory in the prompt.
     """
-    kept: list[Memory] = []
+    fitting: list[Memory] = []
     for memory in memories:
         cost = tokens(memory)
         if cost <= budget:
-            kept.append(memory)
+            fitting.append(memory)
             budget -= cost
-    return kept
+    return fitting
 
 
-def _wanted(
-    query: str, limit: int, weights: RecallWeights | None, thread: str | None, held: Collection[str], now: float | None
+def _recall_query(
+    query: str,
+    limit: int,
+    weights: RecallWeights | None,
+    thread: str | None,
+    already_in_prompt: Collection[str],
+    now: float | None,
 ) -> RecallQuery:
     now = time.time() if now is None else now
-    return RecallQuery(query, limit, weights or RecallWeights(), now, thread, frozenset(held))
+    return RecallQuery(query, limit, weights or RecallWeights(), now, thread, frozenset(already_in_prompt))
 
 
-def _recall(namespace: tuple[str, ...], wanted: RecallQuery) -> Question[list[Memory]]:
-    if wanted.limit < 1:
+async def _recall(search: Search, namespace: tuple[str, ...], query: RecallQuery) -> list[Memory]:
+    """Fetch the most similar items, more and more of them, until no other could be among the best."""
+    if query.limit < 1:
         return []
-    size = wanted.limit + len(wanted.held) + OVERFETCH
-    while wanted.query.strip() and wanted.weights.similarity:
-        found = yield SearchOp(namespace, None, size, 0, wanted.query)
-        if not any(item.score is not None for item in found):
+    size = query.limit + len(query.already_in_prompt) + OVERFETCH
+    while query.text.strip() and query.weights.similarity:
+        items = await maybe_await(search(namespace, query=query.text, limit=size))
+        if not any(item.score is not None for item in items):
             break
-        chosen = _chosen(wanted, [item for item in found if item.namespace == namespace])
-        if len(found) < size or _below_threshold(found[-1], wanted) or _top_k_stable(found, chosen, wanted):
-            return chosen
-        size *= 4
-    everything = yield from every(namespace)
-    return _chosen(wanted, everything)
+        best = query.best(item for item in items if item.namespace == namespace)
+        if len(items) < size or _is_below_threshold(items[-1], query) or _is_top_k_stable(items, best, query):
+            return best
+        size *= _GROWTH
+    return query.best(await list_items(search, namespace))
 
 
-def _chosen(wanted: RecallQuery, items: Iterable[SearchItem]) -> list[Memory]:
-    return distinct((candidate.memory for candidate in wanted.best(items)), wanted.limit)
+def _is_below_threshold(item: SearchItem, query: RecallQuery) -> bool:
+    """Return whether items that are no more similar than this one cannot be recalled."""
+    return item.score is not None and item.score < query.weights.min_similarity
 
 
-def _below_threshold(item: SearchItem, wanted: RecallQuery) -> bool:
-    """Say whether what is no nearer than an item cannot be recalled."""
-    return item.score is not None and item.score < wanted.weights.min_similarity
+def _is_top_k_stable(items: Sequence[SearchItem], best: Sequence[Memory], query: RecallQuery) -> bool:
+    """Return whether there are enough, and none is as similar as the last item: better ones could be beyond it."""
+    best_ids = {memory.id for memory in best}
+    has_tie = any(item.key in best_ids and _similarity(item) <= _similarity(items[-1]) for item in items)
+    return len(best) == query.limit and not has_tie
 
 
-def _top_k_stable(found: Sequence[SearchItem], chosen: Sequence[Memory], wanted: RecallQuery) -> bool:
-    """Say whether enough is chosen, and the page does not end among equals of it: better ones may lie beyond."""
-    kept = {memory.id for memory in chosen}
-    equal = any(item.key in kept and _closeness(item) <= _closeness(found[-1]) for item in found)
-    return len(chosen) == wanted.limit and not equal
-
-
-def _closeness(item: SearchItem) -> float:
-    return float("-inf") if item.score is None else round(item.score, 6)
+def _similarity(item: SearchItem) -> float:
+    return float("-inf") if item.score is None else round(item.score, _SCORE_DECIMALS)

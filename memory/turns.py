@@ -1,67 +1,162 @@
-"""The memory of past turns, on top of any LangGraph store: what is stored, listed and deleted."""
+"""The memory of past turns on any LangGraph store: their namespaces and stored values; store, list and delete them.
+
+Coroutines here take a method of the store, such as `search` or `asearch`, so that each is written once: asynchronous
+callers await it, and `run_sync` drives it for synchronous ones.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import count
+from typing import Any, TypeAlias
+from urllib.parse import quote
 
-from langgraph.store.base import BaseStore, Item, Op, PutOp
+from langgraph.store.base import BaseStore, Item, Op, PutOp, Result, SearchItem
+from pydantic import ValidationError
 
-from ..contract import Memory
-from .serialisation import INDEXED, memories_of, value_of
-from .store_queries import aanswer, answer, every
-from .user_namespaces import user_namespace
+from ..contract import Memory, SetupError
+from ..contract.sync_async import maybe_await, run_sync
+from ..contract.text import split_clauses
+
+TURNS = ("hef", "turns")
+"""Namespace under which each user has one of their own."""
+INDEXED = ["text", "clauses[*]"]
+"""JSON paths that are embedded: the person's entire text, and each clause of it; never the reply."""
+_MAX_LABEL_LENGTH = 200
+"""Characters of a namespace label beyond which a hash is the label."""
+_PAGE = 1000
+"""Items that are listed at once."""
+_log = logging.getLogger(__name__)
+
+Search: TypeAlias = Callable[..., list[SearchItem] | Awaitable[list[SearchItem]]]
+"""`BaseStore.search` or `BaseStore.asearch` of a store."""
+_Batch: TypeAlias = Callable[[Iterable[Op]], list[Result] | Awaitable[list[Result]]]
+
+
+def user_namespace(user_id: str) -> tuple[str, ...]:
+    """Return the namespace of a user's turns: `("hef", "turns", <label>)`.
+
+    Any text is an id: namespace labels may hold neither dots nor NUL, so all but letters, digits, `-`,
+    `_` and `~` is percent-encoded, and an id that becomes too long for a label is hashed. No two ids share a
+    label; the id itself is in each stored turn.
+
+    Raises:
+        SetupError: If the id is empty or not a text.
+    """
+    if not isinstance(user_id, str) or not user_id:
+        raise SetupError(f"The user id is {user_id!r}; give a text that names one person.")
+    label = quote(user_id, safe="", errors="surrogatepass").replace(".", "%2E")
+    if len(label) > _MAX_LABEL_LENGTH:
+        # Percent-encoding never writes `%sha`, so no other id has this label.
+        label = f"%sha256-{hashlib.sha256(label.encode()).hexdigest()}"
+    return (*TURNS, label)
+
+
+def turn_id(thread: str, turn: str) -> str:
+    """Return the id of a turn, the same each time the turn is run.
+
+    Args:
+        thread: Id of the conversation.
+        turn: Id of the person's message in it.
+    """
+    return hashlib.sha256(json.dumps([thread, turn]).encode()).hexdigest()
+
+
+def stored_value(user_id: str, memory: Memory) -> dict[str, Any]:
+    """Return the value that is stored of a turn."""
+    fields = memory.model_dump(mode="json", exclude={"score"})
+    return {**fields, "clauses": split_clauses(memory.text), "user_id": user_id}
+
+
+def memories_from_items(items: Iterable[Item]) -> list[Memory]:
+    """Return the turns of a user's items; items that are not turns are skipped with a warning."""
+    return [memory for memory in map(memory_from_item, items) if memory is not None]
+
+
+def memory_from_item(item: Item) -> Memory | None:
+    """Return the turn that an item holds, None where HEF did not store it.
+
+    A turn that is replayed is written again, with the time of the replay; it happened when it was first stored.
+    """
+    try:
+        memory = Memory.model_validate({**item.value, "id": item.key})
+    except ValidationError:
+        _log.warning("Skipped %r in %r: it is not a turn that HEF stored.", item.key, item.namespace)
+        return None
+    return memory.model_copy(update={"time": min(memory.time, item.created_at.timestamp())})
 
 
 def remember_turn(store: BaseStore, user_id: str, memory: Memory) -> None:
     """Store a turn in one write; a turn that is stored already is replaced.
 
     Args:
-        store: Any LangGraph store; with an index, the person's words are embedded, whole and by clause.
+        store: Any LangGraph store; with an index, the person's text is embedded, entire and by clause.
         user_id: Whose turn it is.
         memory: The turn; its `id` is the key, see `turn_id`.
     """
-    store.put(user_namespace(user_id), memory.id, value_of(user_id, memory), index=INDEXED)
+    store.put(user_namespace(user_id), memory.id, stored_value(user_id, memory), index=INDEXED)
+
+
+async def aremember_turn(store: BaseStore, user_id: str, memory: Memory) -> None:
+    """Store a turn as `remember_turn` does, without blocking the event loop."""
+    await store.aput(user_namespace(user_id), memory.id, stored_value(user_id, memory), index=INDEXED)
 
 
 def remember_turns(store: BaseStore, user_id: str, memories: Iterable[Memory]) -> None:
     """Store several turns of a user in one batch, so that they are embedded together."""
     namespace = user_namespace(user_id)
-    store.batch([PutOp(namespace, memory.id, value_of(user_id, memory), index=INDEXED) for memory in memories])
-
-
-async def aremember_turn(store: BaseStore, user_id: str, memory: Memory) -> None:
-    """Store a turn as `remember_turn` does, without blocking the event loop."""
-    await store.aput(user_namespace(user_id), memory.id, value_of(user_id, memory), index=INDEXED)
+    store.batch([PutOp(namespace, memory.id, stored_value(user_id, memory), index=INDEXED) for memory in memories])
 
 
 def list_turns(store: BaseStore, user_id: str) -> list[Memory]:
     """Return all turns of a user, newest first."""
-    return _newest_first(memories_of(answer(store, every(user_namespace(user_id)))))
+    return _newest_first(run_sync(list_items(store.search, user_namespace(user_id))))
 
 
 async def alist_turns(store: BaseStore, user_id: str) -> list[Memory]:
     """Return all turns of a user, newest first, without blocking the event loop."""
-    return _newest_first(memories_of(await aanswer(store, every(user_namespace(user_id)))))
+    return _newest_first(await list_items(store.asearch, user_namespace(user_id)))
 
 
 def forget_turns(store: BaseStore, user_id: str, ids: Iterable[str] | None = None) -> int:
     """Delete turns of a user, by default all, and return how many there were."""
-    doomed = _doomed(answer(store, every(user_namespace(user_id))), ids)
-    store.batch(doomed)
-    return len(doomed)
+    return run_sync(_forget(store.search, store.batch, user_id, ids))
 
 
 async def aforget_turns(store: BaseStore, user_id: str, ids: Iterable[str] | None = None) -> int:
     """Delete turns as `forget_turns` does, without blocking the event loop."""
-    doomed = _doomed(await aanswer(store, every(user_namespace(user_id))), ids)
-    await store.abatch(doomed)
-    return len(doomed)
+    return await _forget(store.asearch, store.abatch, user_id, ids)
 
 
-def _doomed(items: Sequence[Item], ids: Iterable[str] | None) -> list[Op]:
-    named = None if ids is None else set(ids)
-    return [PutOp(item.namespace, item.key, None) for item in items if named is None or item.key in named]
+async def list_items(search: Search, namespace: tuple[str, ...], *, below: bool = False) -> list[SearchItem]:
+    """Return all items of a namespace, each once.
+
+    Args:
+        search: `search` or `asearch` of a store.
+        namespace: Where they are.
+        below: Include those of the namespaces below it.
+    """
+    items: dict[tuple[tuple[str, ...], str], SearchItem] = {}
+    for offset in count(0, _PAGE):
+        page = await maybe_await(search(namespace, limit=_PAGE, offset=offset))
+        items.update(((item.namespace, item.key), item) for item in page if below or item.namespace == namespace)
+        if len(page) < _PAGE:
+            break
+    return list(items.values())
 
 
-def _newest_first(memories: list[Memory]) -> list[Memory]:
-    return sorted(memories, key=lambda memory: memory.time, reverse=True)
+async def _forget(search: Search, batch: _Batch, user_id: str, ids: Iterable[str] | None) -> int:
+    items = await list_items(search, user_namespace(user_id))
+    selected_ids = None if ids is None else set(ids)
+    deletes = [
+        PutOp(item.namespace, item.key, None) for item in items if selected_ids is None or item.key in selected_ids
+    ]
+    await maybe_await(batch(deletes))
+    return len(deletes)
+
+
+def _newest_first(items: Sequence[Item]) -> list[Memory]:
+    return sorted(memories_from_items(items), key=lambda memory: memory.time, reverse=True)

@@ -57,7 +57,7 @@ def _search(store: BaseStore, user_id: str, turn: TurnView) -> list[Memory]:
         settings.memory_limit,
         weights=settings.memory_weights,
         thread=thread_id() or "",
-        held=already_in_prompt,
+        already_in_prompt=already_in_prompt,
     )
     return fit_token_budget(memories, settings.memory_budget, _count_tokens)
 

@@ -49,11 +49,11 @@ def timeline(which: TurnOptions, by: By = None, png: Png = None, as_json: Json =
     settings = load_settings(which)
     person = settings.person
     selection = which.selection(person)
-    from ...memory import by_period, dumps, memories_of, select_items
+    from ...memory import by_period, dumps, memories_from_items, select_items
     from ...memory import timeline as emotion_points
 
     with open_memory(settings) as store:
-        points = emotion_points(memories_of(select_items(store, person, selection)))
+        points = emotion_points(memories_from_items(select_items(store, person, selection)))
     period = by or _readable_period(points[-1].time - points[0].time if points else 0.0)
     periods = by_period(points, period)
     if png is not None and points:

@@ -15,8 +15,8 @@ from hef.bench.raw_chroma import RawChroma
 from hef.bench.synthetic_dialogues import RandomVectors, synthetic_turn
 from hef.cli.app import app
 from hef.memory import ChromaStore, arecall_turns
-from hef.memory.serialisation import value_of
 from hef.memory.turn_recall import OVERFETCH
+from hef.memory.turns import stored_value
 from typer.testing import CliRunner
 
 
@@ -31,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_made_up_turns_differ_and_have_two_or_three_vectors() -> None:
-    turns = [value_of(*synthetic_turn(number, 30)) for number in range(3000)]
+    turns = [stored_value(*synthetic_turn(number, 30)) for number in range(3000)]
     assert len({turn["text"] for turn in turns}) == len({turn["id"] for turn in turns}) == 3000
     assert {turn["user_id"] for turn in turns} == {f"user {number}" for number in range(30)}
     assert {len(turn["clauses"]) for turn in turns if turn["user_id"] == "user 7"} == {0, 2}
@@ -48,7 +48,7 @@ def test_a_vector_that_was_made_ready_is_looked_up_and_the_same() -> None:
 
 
 def test_raw_chroma_gives_a_users_own_rows_with_the_whole_turn(tmp_path: Path) -> None:
-    turns = [value_of(*synthetic_turn(number, 2)) for number in range(6)]
+    turns = [stored_value(*synthetic_turn(number, 2)) for number in range(6)]
     with RawChroma(tmp_path, RandomVectors(8)) as raw:
         raw.upsert(turns)
         found = [json.loads(document) for document in raw.query("user 1", turns[3]["text"], 5)]
@@ -58,7 +58,7 @@ def test_raw_chroma_gives_a_users_own_rows_with_the_whole_turn(tmp_path: Path) -
 
 
 def test_raw_rows_by_clause_are_as_many_as_vectors(tmp_path: Path) -> None:
-    turns = [value_of(*synthetic_turn(number, 2)) for number in range(6)]
+    turns = [stored_value(*synthetic_turn(number, 2)) for number in range(6)]
     with RawChroma(tmp_path / "rows", RandomVectors(8), by_clause=True) as raw:
         raw.upsert(turns)
         assert raw._rows.count() == sum(1 + len(turn["clauses"]) for turn in turns) > 6

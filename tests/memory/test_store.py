@@ -11,6 +11,7 @@ import pytest
 from hef.contract import SetupError, StoreError
 from hef.memory import ChromaStore
 from hef.memory.chroma.client.row_access import Table
+from hef.memory.chroma.writer_queue import WRITERS
 from langgraph.store.base import GetOp, InvalidNamespaceError, PutOp, SearchOp
 from store_contract import DIMS, INDEX, embed, keys
 
@@ -290,3 +291,20 @@ async def test_an_async_embedding() -> None:
     with ChromaStore(index={"dims": DIMS, "embed": slow, "fields": ["text"]}) as store:
         await store.aput(("a",), "k", {"text": "a dog"})
         assert keys(await store.asearch(("a",), query="dog")) == ["k"]
+
+
+def test_a_read_joins_no_writer_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ChromaStore.from_path(tmp_path, index=INDEX) as store:
+        store.put(("a",), "k", {"text": "a dog"})
+        slot = WRITERS.enqueue([(store._location, ("a",))])
+        try:
+            monkeypatch.setattr(WRITERS, "enqueue", None)
+            assert keys(store.search(("a",), query="dog")) == ["k"]
+            assert keys(asyncio.run(store.asearch(("a",), query="dog"))) == ["k"]
+            assert store.sweep_ttl() == 0
+        finally:
+            WRITERS.leave(slot)
+            monkeypatch.undo()
+        written = threading.Event()
+        threading.Thread(target=lambda: (store.put(("a",), "l", {"text": "x"}), written.set())).start()
+        assert written.wait(30)

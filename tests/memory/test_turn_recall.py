@@ -16,8 +16,8 @@ from hef.memory import (
     remember_turns,
     user_namespace,
 )
-from hef.memory.near_duplicates import same
-from hef.memory.relevance import Candidate, rank, shared_words
+from hef.memory.near_duplicates import is_duplicate
+from hef.memory.relevance import Candidate, idf_overlap, rank
 from hypothesis import given
 from hypothesis import strategies as st
 from langgraph.store.base import BaseStore, IndexConfig
@@ -91,14 +91,14 @@ def test_what_lies_below_the_least_meaning_is_not_recalled_however_new_it_is() -
 
 
 def test_a_rare_word_counts_more_than_a_common_one() -> None:
-    rare, common, none = shared_words("the Moira", ["Moira laughed", "the rain", "a cat"] + ["the sun"] * 5)[:3]
+    rare, common, none = idf_overlap("the Moira", ["Moira laughed", "the rain", "a cat"] + ["the sun"] * 5)[:3]
     assert rare > common > none == 0
 
 
 def test_what_the_prompt_holds_of_the_thread_is_left_out_and_what_it_dropped_comes_back(store: BaseStore) -> None:
     for place, (text, thread) in enumerate([("dog food", "now"), ("the dog barks", "now"), ("a dog", "then")]):
         remember_turn(store, "ana", Memory(id=str(place), text=text, thread=thread))
-    found = recall_turns(store, "ana", "dog", 5, thread="now", held=["the dog barks", "a dog"])
+    found = recall_turns(store, "ana", "dog", 5, thread="now", already_in_prompt=["the dog barks", "a dog"])
     assert {memory.id for memory in found} == {"0", "2"}
 
 
@@ -106,7 +106,7 @@ def test_many_turns_at_hand_do_not_crowd_out_the_others(store: BaseStore) -> Non
     held = [f"dog {place}" for place in range(60)]
     remember_turns(store, "ana", [Memory(id=text, text=text, thread="now") for text in held])
     remember_turn(store, "ana", Memory(id="then", text="the dog of those long years was a good one", thread="then"))
-    assert [memory.id for memory in recall_turns(store, "ana", "dog", thread="now", held=held)] == ["then"]
+    assert [memory.id for memory in recall_turns(store, "ana", "dog", thread="now", already_in_prompt=held)] == ["then"]
 
 
 def test_a_turn_is_found_by_one_of_its_clauses(store: BaseStore) -> None:
@@ -144,7 +144,7 @@ def test_clauses() -> None:
     ],
 )
 def test_turns_that_say_the_same(one: str, other: str, expected: bool) -> None:
-    assert same(one, other) is expected
+    assert is_duplicate(one, other) is expected
 
 
 def test_of_near_duplicates_one_is_recalled(store: BaseStore) -> None:

@@ -100,7 +100,7 @@ def test_a_second_conversation_recalls_the_first(indexed: BaseStore) -> None:
     died = turn("my dog died last night", 1.0, "monday")
     tell(indexed, "ana", died, turn("i start a new job", 2.0, "monday"), turn("the dog again", 3.0, "today"))
     tell(indexed, "ben", turn("my dog died last night", 4.0, "monday"))
-    (found,) = recall_turns(indexed, "ana", "i miss my dog", 1, thread="today", held=["the dog again"])
+    (found,) = recall_turns(indexed, "ana", "i miss my dog", 1, thread="today", already_in_prompt=["the dog again"])
     assert found.model_copy(update={"score": None}) == died
     assert found.score is not None
     assert 0 < found.score < 1
@@ -174,7 +174,7 @@ async def test_the_async_forms_do_the_same(store: BaseStore) -> None:
     await aremember_turn(store, "ana", first)
     await aremember_turn(store, "ana", second)
     assert await alist_turns(store, "ana") == [second, first]
-    found = await arecall_turns(store, "ana", "dog cat", 5, thread="t", held=["cat"])
+    found = await arecall_turns(store, "ana", "dog cat", 5, thread="t", already_in_prompt=["cat"])
     assert [memory.id for memory in found] == [first.id]
     assert await aforget_turns(store, "ana") == 2
     assert await arecall_turns(store, "ana", "dog", 5) == []
