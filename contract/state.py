@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from langchain_core.messages import AnyMessage
@@ -54,3 +55,14 @@ class HefState(HefInput, total=False):
     """The decision."""
     faults: Annotated[dict[str, str], merge_faults]
     """Node -> why it left something out in this turn."""
+
+
+def summarise_faults(faults: Mapping[str, str] | None) -> str | None:
+    """Return all faults of the turn in one text, None when there is none."""
+    return "; ".join(dict.fromkeys(text for text in (faults or {}).values() if text)) or None
+
+
+def degraded_empathy(state: HefState, node: str, fault: str) -> Empathy:
+    """Return what was understood, degraded by the faults of the turn so far and by that of a node."""
+    faults = merge_faults(state.get("faults"), {node: fault})
+    return state["empathy"].model_copy(update={"degraded": summarise_faults(faults)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -10,15 +11,18 @@ from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
 from ..contract import Empathy, HefState, ModelError
+from ..contract.state import degraded_empathy
 from ..prompts import Prompts, draft_messages, newest
-from .support.faults import degraded_empathy
 from .support.llm_calls import LlmCalls, fault_or_raise, llm_node
-from .support.reply_postprocessing import is_reply, truncate_reply, with_agent_name
 from .support.run_settings import Update, parent_node_name
 from .support.turn_view import TurnView, turn_view
 
 TRIES = 2
 """How often a reply is asked for before an empty one counts as none."""
+REPLY_LIMIT = 4000
+"""Maximum characters of a reply; a longer one is cut after its last complete sentence."""
+_INVALID_IN_NAME = re.compile(r"[\s<|\\/>]+")
+_SENTENCE_END = re.compile(r"[.!?…。!?][\"'”’)\]]*(?=\s)")
 _EMPTY = "the LLM could not draft a reply: what it wrote was empty"
 
 
@@ -36,7 +40,7 @@ def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefS
         try:
             llm = await calls.model_for_run(model, turn.settings)
             for _ in range(TRIES):
-                if is_reply(reply := await calls.invoke(llm, messages)):
+                if _is_reply(reply := await calls.invoke(llm, messages)):
                     return _update(turn, reply)
         except Exception as error:
             raise _no_reply_error(state, fault_or_raise(error, runtime, "draft a reply")) from error
@@ -58,10 +62,10 @@ def _prompt(turn: TurnView, empathy: Empathy, prompts: Prompts) -> list[BaseMess
 
 
 def _update(turn: TurnView, reply: BaseMessage) -> Update:
-    reply, reply_fault = truncate_reply(reply)
+    reply, reply_fault = _truncate_reply(reply)
     fault = "; ".join(filter(None, [_dialogue_fault(turn), reply_fault]))
     return {
-        "messages": [with_agent_name(reply, parent_node_name())],
+        "messages": [_with_agent_name(reply, parent_node_name())],
         "empathy": degraded_empathy(turn.state, "draft_response", fault),
         "faults": {"draft_response": fault},
     }
@@ -80,3 +84,37 @@ def _no_reply_error(state: HefState, fault: str) -> ModelError:
     error = ModelError(f"{fault}; try again, or name another model")
     error.empathy = degraded_empathy(state, "draft_response", fault)
     return error
+
+
+def _is_reply(message: BaseMessage) -> bool:
+    """Return whether a message has text; an empty one is how some models refuse."""
+    return bool(str(message.text).strip())
+
+
+def _truncate_reply(message: BaseMessage) -> tuple[BaseMessage, str]:
+    """Return a reply of at most `REPLY_LIMIT` characters, and the fault of one that was cut."""
+    text = str(message.text)
+    if len(text) <= REPLY_LIMIT:
+        return message, ""
+    truncated = _complete_sentences(text[: REPLY_LIMIT + 1])
+    fault = f"the reply had {len(text)} characters: only its first {len(truncated)} were kept"
+    return message.model_copy(update={"content": truncated}), fault
+
+
+def _with_agent_name(message: BaseMessage, name: str | None) -> BaseMessage:
+    """Return a reply with the name of the agent who wrote it, so that a supervisor can tell its agents apart.
+
+    Characters that providers refuse in a name (such as spaces) become `_`.
+    """
+    if not name or message.name:
+        return message
+    return message.model_copy(update={"name": _INVALID_IN_NAME.sub("_", name)})
+
+
+def _complete_sentences(text: str) -> str:
+    """Return a text up to its last sentence's end, else up to its last word's."""
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    if ends:
+        return text[: ends[-1]]
+    head, _, _ = text[:REPLY_LIMIT].rpartition(" ")
+    return f"{head or text[: REPLY_LIMIT - 1]}…"

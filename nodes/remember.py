@@ -11,8 +11,8 @@ from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
 
 from ..contract import HefState, Memory
+from ..contract.state import degraded_empathy
 from ..memory import remember_turn, turn_id
-from .support.faults import degraded_empathy
 from .support.node_record import record_suppressed_error
 from .support.run_settings import Update, run_settings, thread_id
 from .support.transcript import count_turns, recent_dialogue, to_dialogue, turn_key

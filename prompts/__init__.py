@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .agent_note import empathy_note
 from .fence import fence, newest, one_line
 from .loader import NAMES, Overrides, Prompts
 from .messages import (
@@ -11,6 +10,7 @@ from .messages import (
     SCORE_PREFIX,
     content_free_messages,
     draft_messages,
+    empathy_note,
     question_messages,
     remembered,
     score_messages,

@@ -2,7 +2,7 @@
 
 The common part comes first and the question last, so that a local model reads the dialogue once
 and a hosted one finds it in its prompt cache. The draft even continues the judgement: its first
-messages are the scored question and the answer to it.
+messages are the scored question and the answer to it. The note for another agent's own model is here, too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from ..contract import HefContext, Memory, Turn
+from ..contract import Empathy, HefContext, Memory, Turn
 from .fence import fence, one_line
 from .loader import Prompts
 
@@ -21,6 +21,8 @@ CONTENT_FREE = ("N/A", "...", "Hello.")
 """Utterances without content; the LLM's scores after them are its bias (Zhao et al., ICML 2021)."""
 MAX_CAUSES = 3
 """How many cause words are in the prompt of the reply."""
+MAX_EMOTIONS = 3
+"""How many emotions are named; a confident reading leaves the others near 0."""
 _MEMORY_CHARACTERS = 300
 """Characters of a remembered turn that are in the prompt of the reply."""
 
@@ -90,5 +92,37 @@ def draft_messages(
 def remembered(memory: Memory) -> str:
     """Return the line about a past turn in the prompt of the reply."""
     emotion = f" (felt {one_line(memory.emotion)})" if memory.emotion else ""
-    quotation = one_line(memory.text[:_MEMORY_CHARACTERS]).replace('"', "'")  # it must not end its own quotation
+    quotation = _without_quotes(memory.text[:_MEMORY_CHARACTERS])
     return f'Earlier, the speaker said: "{quotation}"{emotion}'
+
+
+def empathy_note(prompts: Prompts, empathy: Empathy, memories: Sequence[Memory]) -> str:
+    """Return the note about the person; their own words are quoted and cannot leave their quotation.
+
+    Args:
+        prompts: The templates.
+        empathy: What was understood.
+        memories: Past turns that bear on this one.
+    """
+    return prompts.render(
+        "note",
+        emotions=", ".join(
+            f"{one_line(label)} {empathy.distribution[label]:.0%}" for label in _named_emotions(empathy)
+        ),
+        causes=", ".join(f'"{_without_quotes(cause.text)}"' for cause in empathy.causes[:MAX_CAUSES]),
+        memories="\n".join(map(remembered, memories)),
+    )
+
+
+def _named_emotions(empathy: Empathy) -> list[str]:
+    """Return the decided emotion and then the most probable others; it need not be the most probable itself."""
+    others = sorted(
+        (label for label in empathy.distribution if label != empathy.emotion),
+        key=lambda label: (-empathy.distribution[label], label),
+    )
+    return [empathy.emotion, *others][:MAX_EMOTIONS]
+
+
+def _without_quotes(text: str) -> str:
+    """Return text for a quotation, which it must not end."""
+    return one_line(text).replace('"', "'")

@@ -1,1 +1,1 @@
-"""What nodes share: run settings, the view on a turn, calls of the LLM and of tools, events, faults, records."""
+"""What nodes share: run settings, the view on a turn, calls of the LLM and of tools, events, records."""

@@ -17,7 +17,6 @@ from langgraph.types import RetryPolicy
 from ...contract import HefContext, HefError, HefState, SetupError
 from ...contract.sync_async import run_sync
 from ...llm import ChoiceScorer, resolve_model
-from .faults import error_text
 from .node_record import record_suppressed_error
 from .run_settings import Update
 
@@ -27,6 +26,10 @@ _CONNECTION_ERRORS = frozenset(
     {"TransportError", "APIConnectionError", "Timeout", "ConnectionError", "ChunkedEncodingError"}
 )
 """Classes of httpx, of the SDKs built on it and of requests that mean a broken or slow connection."""
+
+
+_ERROR_CHARACTERS = 200
+"""Characters of an error's text that are passed on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,12 @@ def fault_or_raise(error: Exception, runtime: Runtime[Any], task: str) -> str:
         raise error
     record_suppressed_error(error)
     return f"the LLM could not {task}: {error_text(error)}"
+
+
+def error_text(error: Exception) -> str:
+    """Return what an error says, in one line; its class where it says nothing."""
+    text = " ".join(str(error).split())
+    return f"{text[:_ERROR_CHARACTERS]}…" if len(text) > _ERROR_CHARACTERS else text or type(error).__name__
 
 
 def _http_status(error: BaseException) -> int | None:

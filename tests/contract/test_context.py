@@ -74,9 +74,9 @@ def test_setting_out_of_range_is_refused(name: str, value: object) -> None:
 
 @pytest.mark.parametrize("primary", [1, 5, 32, 0.05, 0.9])
 def test_primary_keeps_whether_it_counts_or_covers(primary: float) -> None:
-    held = HefContext(primary=primary).primary
+    validated = HefContext(primary=primary).primary
 
-    assert (held, type(held)) == (primary, type(primary))
+    assert (validated, type(validated)) == (primary, type(primary))
 
 
 @pytest.mark.parametrize("name", HefContext.model_fields)

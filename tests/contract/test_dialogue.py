@@ -37,11 +37,11 @@ def test_view_that_would_be_empty_is_the_whole_dialogue(view: str) -> None:
 
 @given(st.text(st.characters(), max_size=20))
 def test_half_a_character_is_replaced_one_for_one(text: str) -> None:
-    held = Turn("speaker", text).text
+    cleaned = Turn("speaker", text).text
 
-    held.encode("utf-8")
-    assert len(held) == len(text)
-    assert all(a == b or "\ud800" <= b <= "\udfff" for a, b in zip(held, text, strict=True))
+    cleaned.encode("utf-8")
+    assert len(cleaned) == len(text)
+    assert all(a == b or "\ud800" <= b <= "\udfff" for a, b in zip(cleaned, text, strict=True))
 
 
 def test_lone_surrogate_becomes_the_replacement_character() -> None:
@@ -57,10 +57,10 @@ def test_faults_merge_in_any_grouping(
 
 
 def test_newest_fault_of_a_node_stays_and_the_old_is_not_changed() -> None:
-    held = {"recall": "no store", "remember": "full"}
+    faults = {"recall": "no store", "remember": "full"}
 
-    assert merge_faults(held, {"recall": ""}) == {"recall": "", "remember": "full"}
-    assert held["recall"] == "no store"
+    assert merge_faults(faults, {"recall": ""}) == {"recall": "", "remember": "full"}
+    assert faults["recall"] == "no store"
 
 
 def test_reading_ranks_ties_by_name() -> None:

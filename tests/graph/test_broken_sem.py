@@ -21,7 +21,7 @@ class AcmeSem:
     dimensions = 2
 
     def __init__(self, reading: Any = None, causes: Any = (), vectors: Any = None) -> None:
-        self.reading, self.found, self.vectors = reading, causes, vectors
+        self.reading, self.broken_causes, self.vectors = reading, causes, vectors
 
     def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
         if self.reading is None:
@@ -29,7 +29,7 @@ class AcmeSem:
         return given(self.reading)
 
     def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
-        return [given(self.found) for _ in dialogues]
+        return [given(self.broken_causes) for _ in dialogues]
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         return given(self.vectors)
@@ -63,7 +63,7 @@ def test_a_sem_that_reads_nonsense_leaves_the_decision_to_the_llm(returned: Any,
     out = create_hef(model=scripted("scared", "I hear you."), sem=AcmeSem(returned)).compile().invoke(SAID)
 
     assert out["messages"][-1].text == "I hear you."
-    if returned is None:  # the same SEM, whole: the test sees a difference
+    if returned is None:  # the same SEM, intact: the test sees a difference
         assert (out["empathy"].sem, out["empathy"].degraded) == ("acme", None)
     else:
         assert (out["empathy"].emotion, out["empathy"].sem) == ("scared", None)
@@ -72,7 +72,7 @@ def test_a_sem_that_reads_nonsense_leaves_the_decision_to_the_llm(returned: Any,
 
 
 @pytest.mark.parametrize(
-    "found",
+    "causes",
     [
         RuntimeError("no gradients"),
         None,
@@ -81,8 +81,8 @@ def test_a_sem_that_reads_nonsense_leaves_the_decision_to_the_llm(returned: Any,
         (Cause(text="cat", turn=0, start=0, end=3, weight=1.0),),
     ],
 )
-def test_a_sem_whose_causes_are_nonsense_still_gives_a_reply(found: Any, scripted: Any) -> None:
-    out = create_hef(model=scripted("sad", "I hear you."), sem=AcmeSem(causes=found)).compile().invoke(SAID)
+def test_a_sem_whose_causes_are_nonsense_still_gives_a_reply(causes: Any, scripted: Any) -> None:
+    out = create_hef(model=scripted("sad", "I hear you."), sem=AcmeSem(causes=causes)).compile().invoke(SAID)
 
     assert out["messages"][-1].text == "I hear you."
     assert (out["empathy"].emotion, out["empathy"].causes) == ("sad", ())
@@ -112,8 +112,8 @@ def test_a_sem_that_cannot_embed_costs_the_memory_not_the_reply(vectors: Any, sc
 
 
 def test_the_broken_member_of_an_ensemble_is_named(scripted: Any) -> None:
-    whole = LexiconSem({"sad": ["died"]}, TINY)
-    sem = EnsembleSem([whole, AcmeSem(RuntimeError("no such GPU"))])
+    lexicon = LexiconSem({"sad": ["died"]}, TINY)
+    sem = EnsembleSem([lexicon, AcmeSem(RuntimeError("no such GPU"))])
 
     empathy = create_hef(model=scripted("sad", "I hear you."), sem=sem).compile().invoke(SAID)["empathy"]
 

@@ -96,17 +96,19 @@ def test_the_stage_says_whether_the_chosen_label_was_a_primary_one(scripted: Any
 
 def test_rejecting_takes_the_next_most_probable_emotion(scripted: Any) -> None:
     hef, before, _, _ = paused(scripted)
-    held = before["empathy"].distribution
+    distribution = before["empathy"].distribution
 
     out = hef.invoke(Command(resume={"decisions": [{"type": "reject", "message": "no"}]}), CONFIG, context=ASKED)
 
     empathy, rejected = out["empathy"], before["empathy"].emotion
-    rest = {label: share for label, share in held.items() if label != rejected}
+    rest = {label: share for label, share in distribution.items() if label != rejected}
     assert empathy.emotion == max(rest, key=lambda label: rest[label])
     assert not empathy.confirmed
     assert empathy.distribution[rejected] == 0
     assert sum(empathy.distribution.values()) == pytest.approx(1)
-    assert empathy.distribution[empathy.emotion] == pytest.approx(held[empathy.emotion] / (1 - held[rejected]))
+    assert empathy.distribution[empathy.emotion] == pytest.approx(
+        distribution[empathy.emotion] / (1 - distribution[rejected])
+    )
 
 
 @pytest.mark.parametrize(
@@ -188,12 +190,12 @@ def test_a_question_that_nobody_answers_is_left_with_the_next_message(scripted: 
 def test_the_evidence_says_who_settled_the_emotion_in_this_turn_alone(scripted: Any) -> None:
     hef, _, model, _ = paused(scripted)
     hef.invoke(Command(resume="devastated"), CONFIG, context=ASKED)
-    told = hef.get_state(CONFIG).values["explanations"]["confirm_emotion"]
+    explanation = hef.get_state(CONFIG).values["explanations"]["confirm_emotion"]
     model.script, model.prompts = ["sad", "I hear you."], []
 
     hef.invoke({"messages": [HumanMessage("I miss him.")]}, CONFIG, context=ASKED)
 
-    assert told == "a person chose devastated for sad"
+    assert explanation == "a person chose devastated for sad"
     assert "confirm_emotion" not in hef.get_state(CONFIG).values["explanations"]
 
 

@@ -23,13 +23,13 @@ class BrokenStore(InMemoryStore):
 
 class BrokenSem:
     def __init__(self, *, reads: bool) -> None:
-        self.reads, self.whole = reads, shipped_sem()
-        self.description = self.whole.description
+        self.reads, self.sem = reads, shipped_sem()
+        self.description = self.sem.description
 
     def read(self, dialogues: Any, *, views: Any = None) -> Any:
         if not self.reads:
             raise RuntimeError("no weights")
-        return self.whole.read(dialogues, views=views)
+        return self.sem.read(dialogues, views=views)
 
     def causes(self, dialogues: Any, emotions: Any) -> Any:
         raise RuntimeError("no causes")

@@ -27,8 +27,8 @@ ANA = HefContext(user_id="ana")
 
 def spoken(messages: list[BaseMessage]) -> list[tuple[str | None, str]]:
     """Return who said what, without tool calls and their results."""
-    kept = [message for message in messages if message.type != "tool" and not getattr(message, "tool_calls", [])]
-    return [(message.name or message.type, message.text) for message in kept]
+    spoken = [message for message in messages if message.type != "tool" and not getattr(message, "tool_calls", [])]
+    return [(message.name or message.type, message.text) for message in spoken]
 
 
 def supervisor(hef: Any, *script: AIMessage, tools: Any = None, **kwargs: Any) -> Any:

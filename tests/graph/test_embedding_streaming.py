@@ -23,7 +23,7 @@ def test_with_subgraphs_events_and_tokens_arrive_and_no_token_of_the_judgement(g
     parts: list[Any] = []
 
     for namespace, mode, data in graph.stream(said(), stream_mode=["custom", "messages"], subgraphs=True):
-        assert [place.split(":")[0] for place in namespace] == ["hef"]
+        assert [part.split(":")[0] for part in namespace] == ["hef"]
         if mode == "custom":
             events.append(data["hef"])
         else:

@@ -35,7 +35,7 @@ def say(hef: Any, text: str) -> Any:
 
 def before(hef: Any, node: str) -> Any:
     """Return the newest checkpoint from which a node runs."""
-    return next(held for held in hef.get_state_history(CONFIG) if node in held.next)
+    return next(snapshot for snapshot in hef.get_state_history(CONFIG) if node in snapshot.next)
 
 
 def test_a_replay_from_any_checkpoint_stores_no_second_memory(hef: Any, store: ChromaStore) -> None:
@@ -43,14 +43,16 @@ def test_a_replay_from_any_checkpoint_stores_no_second_memory(hef: Any, store: C
     for text in said:
         say(hef, text)
     first = {turn.id: turn.time for turn in list_turns(store, "ana")}
-    past = [held for held in hef.get_state_history(CONFIG) if held.next]
+    past = [snapshot for snapshot in hef.get_state_history(CONFIG) if snapshot.next]
 
-    for held in past:
-        out = hef.invoke(None, held.config, context=HefContext(user_id="ana", strategy="sem_only", persona="a nurse"))
+    for snapshot in past:
+        out = hef.invoke(
+            None, snapshot.config, context=HefContext(user_id="ana", strategy="sem_only", persona="a nurse")
+        )
         assert out["messages"][-1].text
 
     assert len(past) > 10
-    assert "__start__" in {node for held in past for node in held.next}
+    assert "__start__" in {node for snapshot in past for node in snapshot.next}
     assert {turn.id: turn.time for turn in list_turns(store, "ana")} == pytest.approx(first, abs=60)
     assert sorted(turn.text for turn in list_turns(store, "ana")) == sorted(said)
 
@@ -117,16 +119,16 @@ def test_a_turn_that_is_replayed_does_not_recall_itself(hef: Any) -> None:
     assert hef.get_state(CONFIG).values["memories"] == []
 
 
-def test_the_evidence_of_a_turn_is_a_line_a_node(hef: Any) -> None:
+def test_the_explanation_of_a_turn_is_one_line_per_node(hef: Any) -> None:
     say(hef, "My dog died last night.")
-    held = hef.get_state(CONFIG).values["explanations"]
+    explanations = hef.get_state(CONFIG).values["explanations"]
 
-    assert set(held) == {"sem_emotion", "coarse_emotion", "fine_emotion", "cause_words"}
-    assert all(isinstance(text, str) and len(text) < 200 for text in held.values())
-    assert "sad" in held["sem_emotion"]
-    assert held["coarse_emotion"] == "scripted agrees, names sad"
-    assert "%; sad is among the primary emotions" in held["fine_emotion"]
-    assert "died" in held["cause_words"]
+    assert set(explanations) == {"sem_emotion", "coarse_emotion", "fine_emotion", "cause_words"}
+    assert all(isinstance(text, str) and len(text) < 200 for text in explanations.values())
+    assert "sad" in explanations["sem_emotion"]
+    assert explanations["coarse_emotion"] == "scripted agrees, names sad"
+    assert "%; sad is among the primary emotions" in explanations["fine_emotion"]
+    assert "died" in explanations["cause_words"]
 
     hef.invoke(
         {"messages": [HumanMessage("My dog Bello, I miss him.")]}, {"configurable": {"thread_id": "u"}}, context=ANA

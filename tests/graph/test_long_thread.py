@@ -30,9 +30,9 @@ def test_causes_memories_and_what_was_not_read_are_counted_from_the_beginning(sc
     assert said.text[cause.start : cause.end] == cause.text
     (item,) = store.search(("hef",))
     assert item.value["turn"] == len(BEFORE) // 2 + 1
-    whole = to_dialogue([*BEFORE, said])
-    _, unseen = newest(whole, HefContext().dialogue_limit)
-    unread = shipped_sem().read([whole])[0].truncated_turns
+    dialogue = to_dialogue([*BEFORE, said])
+    _, unseen = newest(dialogue, HefContext().dialogue_limit)
+    unread = shipped_sem().read([dialogue])[0].truncated_turns
     assert 0 < len(BEFORE) - MAX_TURNS < unread
     assert re.findall(r"(\d+) turns", out["empathy"].degraded or "") == [str(unread), str(unseen)]
 

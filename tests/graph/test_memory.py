@@ -99,7 +99,7 @@ def test_a_turn_that_is_replayed_is_stored_once(node: str, scripted: Any) -> Non
     talk(hef, "My dog died.", "ana", "monday")
     (before,) = list_turns(store, "ana")
     thread: Any = {"configurable": {"thread_id": "monday"}}
-    (state,) = [held for held in hef.get_state_history(thread) if node in held.next]
+    (state,) = [snapshot for snapshot in hef.get_state_history(thread) if node in snapshot.next]
 
     hef.invoke(None, state.config, context=HefContext(user_id="ana"))
 

@@ -48,11 +48,11 @@ class BrokenStore(InMemoryStore):
 @pytest.fixture(scope="module")
 def exporter() -> InMemorySpanExporter:
     """Return where all spans of this process go; OpenTelemetry takes one provider a process."""
-    held = InMemorySpanExporter()
+    exporter_in_memory = InMemorySpanExporter()
     provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(held))
+    provider.add_span_processor(SimpleSpanProcessor(exporter_in_memory))
     trace.set_tracer_provider(provider)
-    return held
+    return exporter_in_memory
 
 
 @pytest.fixture
@@ -167,22 +167,22 @@ async def test_each_node_is_a_span_below_the_host_s(form: str, spans: Callable[[
     with trace.get_tracer("host").start_as_current_span("request") as request:
         _ = hef.invoke(ASK) if form == "sync" else await hef.ainvoke(ASK)
 
-    found = {span.name: span for span in spans()}
-    assert sorted(found) == sorted(["request", *(f"hef.{node}" for node in NODES)])
+    by_name = {span.name: span for span in spans()}
+    assert sorted(by_name) == sorted(["request", *(f"hef.{node}" for node in NODES)])
     assert all(
         span.parent and span.parent.span_id == request.get_span_context().span_id
-        for name, span in found.items()
+        for name, span in by_name.items()
         if name != "request"
     )
-    coarse, draft = (dict(found[f"hef.{node}"].attributes or {}) for node in ("coarse_emotion", "draft_response"))
+    coarse, draft = (dict(by_name[f"hef.{node}"].attributes or {}) for node in ("coarse_emotion", "draft_response"))
     assert coarse.items() >= {"hef.node": "coarse_emotion", "hef.strategy": "two_stage", "hef.requeries": 0}.items()
     for attributes in (coarse, draft):
         assert attributes["gen_ai.usage.input_tokens"] == 11
         assert attributes["gen_ai.usage.output_tokens"] == 7
         assert attributes["gen_ai.request.model"] == "scripted"
         assert attributes["hef.degraded"] is False
-    assert (found["hef.sem_emotion"].attributes or {})["hef.sem"] == "minilm"
-    assert "gen_ai.request.model" not in (found["hef.recall"].attributes or {})
+    assert (by_name["hef.sem_emotion"].attributes or {})["hef.sem"] == "minilm"
+    assert "gen_ai.request.model" not in (by_name["hef.recall"].attributes or {})
 
 
 def test_spans_say_what_was_left_out_and_nothing_that_was_said(spans: Callable[[], list[ReadableSpan]]) -> None:
@@ -191,13 +191,13 @@ def test_spans_say_what_was_left_out_and_nothing_that_was_said(spans: Callable[[
     with pytest.raises(ModelError):
         hef.invoke(ASK, context=ANA)
 
-    found = {span.name: span for span in spans()}
-    recall, coarse, draft = (found[f"hef.{node}"] for node in ("recall", "coarse_emotion", "draft_response"))
+    by_name = {span.name: span for span in spans()}
+    recall, coarse, draft = (by_name[f"hef.{node}"] for node in ("recall", "coarse_emotion", "draft_response"))
     assert ((recall.attributes or {})["hef.degraded"], (recall.attributes or {})["error.type"]) == (True, "OSError")
     assert (coarse.attributes or {})["error.type"] == "ValueError"
     assert (draft.attributes or {})["error.type"] == "ModelError"
     assert draft.status.status_code is trace.StatusCode.ERROR
-    assert words_in("".join(span.to_json() for span in found.values())) == set()
+    assert words_in("".join(span.to_json() for span in by_name.values())) == set()
 
 
 def test_where_the_host_does_not_trace_a_turn_is_the_same(

@@ -139,7 +139,7 @@ def test_the_settings_of_a_form_are_the_settings_of_a_run(scripted: Any) -> None
 def test_every_node_has_one_sentence_of_description(scripted: Any) -> None:
     drawn = create_hef(model=scripted("x")).compile().get_graph().nodes
 
-    told = {name: node.metadata["description"] for name, node in drawn.items() if node.metadata}
-    assert set(told) == set(drawn) - {"__start__", "__end__"}
-    assert all(text.endswith(".") and len(text) < 120 for text in told.values())
-    assert len(set(told.values())) == len(told)
+    descriptions = {name: node.metadata["description"] for name, node in drawn.items() if node.metadata}
+    assert set(descriptions) == set(drawn) - {"__start__", "__end__"}
+    assert all(text.endswith(".") and len(text) < 120 for text in descriptions.values())
+    assert len(set(descriptions.values())) == len(descriptions)

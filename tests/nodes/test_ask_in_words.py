@@ -45,9 +45,9 @@ def judged(model: Any, judge: Judge | None = None, readings: Any = (READING,)) -
         return judge.judge(model, TURNS, readings, SETTINGS).emotion
     twin = model.model_copy(deep=True)
     other = asyncio.run(new_judge().ajudge(twin, TURNS, readings, SETTINGS))
-    found = new_judge().judge(model, TURNS, readings, SETTINGS)
-    assert (found, model.prompts) == (other, twin.prompts)
-    return found.emotion
+    judgement = new_judge().judge(model, TURNS, readings, SETTINGS)
+    assert (judgement, model.prompts) == (other, twin.prompts)
+    return judgement.emotion
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,9 @@ def scores(**top: float) -> dict[str, float]:
 
 
 def scored(agreed: bool, **top: float) -> Verdict:
-    given = scores(**top)
-    return Verdict(turn="t", agreed=agreed, emotion=max(given, key=given.__getitem__), scores=given, form="scored")
+    by_label = scores(**top)
+    emotion = max(by_label, key=by_label.__getitem__)
+    return Verdict(turn="t", agreed=agreed, emotion=emotion, scores=by_label, form="scored")
 
 
 def named(emotion: str, agreed: bool) -> Verdict:
@@ -45,30 +46,30 @@ def verdicts(draw: st.DrawFn) -> Verdict | None:
         return Verdict(turn="t", agreed=True, emotion=draw(st.none() | LABEL), form="none")
     if kind == "named":
         return named(emotion, agreed)
-    held = {label: log(max(value, 1e-12)) for label, value in normalise(draw(LOGS)).items()}
-    return Verdict(turn="t", agreed=agreed, emotion=emotion, scores=held, form="scored")
+    label_scores = {label: log(max(value, 1e-12)) for label, value in normalise(draw(LOGS)).items()}
+    return Verdict(turn="t", agreed=agreed, emotion=emotion, scores=label_scores, form="scored")
 
 
 @st.composite
 def readings(draw: st.DrawFn) -> list[Reading]:
-    found = []
+    drawn = []
     for _ in range(draw(st.integers(1, 3))):
         distribution = normalise(draw(LOGS))
-        found.append(
+        drawn.append(
             Reading(distribution=distribution, primary=primary_emotions(distribution, draw(st.integers(1, 32))))
         )
-    return found
+    return drawn
 
 
 @given(readings(), verdicts())
 def test_decision_is_a_label_and_a_distribution(given_readings: list[Reading], verdict: Verdict | None) -> None:
     for choose in (decide, decide_by_llm):
-        found = choose(given_readings, verdict, TAXONOMY)
+        decision = choose(given_readings, verdict, TAXONOMY)
 
-        assert found.emotion in TAXONOMY
-        assert set(found.distribution) == set(TAXONOMY.labels)
-        assert fsum(found.distribution.values()) == pytest.approx(1)
-        assert all(0 <= value <= 1 for value in found.distribution.values())
+        assert decision.emotion in TAXONOMY
+        assert set(decision.distribution) == set(TAXONOMY.labels)
+        assert fsum(decision.distribution.values()) == pytest.approx(1)
+        assert all(0 <= value <= 1 for value in decision.distribution.values())
 
 
 @given(readings(), verdicts().filter(lambda verdict: verdict is not None and verdict.form != "none" and verdict.agreed))
@@ -83,11 +84,11 @@ def test_agreed_decision_stays_among_the_primary_emotions_and_their_neighbours(
 
 @given(readings(), st.none() | st.builds(Verdict, turn=st.just("t"), agreed=st.booleans(), form=st.just("none")))
 def test_without_a_judgement_the_sem_decides(given_readings: list[Reading], verdict: Verdict | None) -> None:
-    found = decide(given_readings, verdict, TAXONOMY)
+    decision = decide(given_readings, verdict, TAXONOMY)
     sem = pool_rounds(given_readings)
 
-    assert sem[found.emotion] == max(sem.values())
-    assert found.distribution == pytest.approx(sem)
+    assert sem[decision.emotion] == max(sem.values())
+    assert decision.distribution == pytest.approx(sem)
 
 
 @given(readings(), LABEL, st.booleans())
@@ -97,9 +98,9 @@ def test_naming_an_emotion_never_makes_it_less_probable(
     # With "none of these" the named emotion is one that the primary ones do not hold.
     primary = given_readings[0].primary
     if agreed or emotion not in primary:
-        found = decide(given_readings, named(emotion, agreed), TAXONOMY)
+        decision = decide(given_readings, named(emotion, agreed), TAXONOMY)
 
-        assert found.distribution[emotion] >= pool_rounds(given_readings)[emotion] - 1e-12
+        assert decision.distribution[emotion] >= pool_rounds(given_readings)[emotion] - 1e-12
 
 
 def test_vote_of_a_weak_llm_does_not_overturn_a_sure_sem() -> None:
