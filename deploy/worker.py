@@ -1,10 +1,10 @@
-"""A worker: answers the turns of a PostgreSQL table with HEF. It keeps nothing, and may be killed at any moment.
+"""A worker: answers the turns of a PostgreSQL table with HEF. It is stateless and may be killed at any moment.
 
-Start as many as the load wants. Who speaks for a person inserts a row into `hef_turns` and reads its `reply`; the id
-of the message, chosen by the client, makes a row that is sent twice one row (`ON CONFLICT DO NOTHING`). A worker holds
-the lock of the row that it answers; where it dies, PostgreSQL lets go of it, and the next worker resumes the thread.
+Start as many as the load needs. A client inserts a row into `hef_turns` and reads its `reply`; the id of the message,
+chosen by the client, makes a row that is sent twice one row (`ON CONFLICT DO NOTHING`). A worker holds the lock of the
+row that it answers; when it dies, PostgreSQL releases the lock, and the next worker resumes the thread.
 
-Environment: `HEF_POSTGRES_URL`, `HEF_CHROMA_URL`, `HEF_MODEL` (such as `openai:NAME`, whose server stands in
+Environment: `HEF_POSTGRES_URL`, `HEF_CHROMA_URL`, `HEF_MODEL` (such as `openai:NAME`, whose server is
 `OPENAI_BASE_URL`), `HEF_AT_ONCE` (turns at once, 16 by default).
 """
 
@@ -25,7 +25,9 @@ try:
     from psycopg.rows import dict_row
     from psycopg_pool import AsyncConnectionPool
 except ImportError as error:
-    raise SystemExit("the worker keeps turns in PostgreSQL: install it with `pip install 'hef[postgres]'`") from error
+    raise SystemExit(
+        "the worker stores turns in PostgreSQL: install its client with `pip install 'hef[postgres]'`"
+    ) from error
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS hef_turns (
@@ -48,25 +50,25 @@ WHERE reply IS NULL AND fault IS NULL AND NOT EXISTS (
 )
 ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
 """
-"""The oldest open turn, of a thread in which nothing older is open; nobody else gets it while it is locked."""
+"""The oldest open turn of a thread without an older open one; no other worker gets it while it is locked."""
 ANSWERED = "UPDATE hef_turns SET reply = %s, empathy = %s, fault = %s WHERE number = %s"
-_FIRST = 4_711
-"""The lock of whoever makes the tables; two that make them at once would trip over each other."""
-KEPT = 200
+_SETUP_LOCK = 4_711
+"""Key of the advisory lock for creating the tables; two workers that create them at once would fail."""
+MAX_MESSAGES = 200
 """Messages that a thread keeps; the table and the memory keep all."""
-_IDLE = 0.2
-"""Seconds between two looks at a table without an open turn."""
+_POLL_SECONDS = 0.2
+"""Time between two queries of a table without an open turn."""
 
 
 async def main() -> None:
     """Answer turns until the process ends."""
     url, at_once = os.environ["HEF_POSTGRES_URL"], int(os.environ.get("HEF_AT_ONCE") or 16)
-    how: Any = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-    async with AsyncConnectionPool(url, min_size=1, max_size=2, kwargs=how) as pool:
+    options: Any = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+    async with AsyncConnectionPool(url, min_size=1, max_size=2, kwargs=options) as pool:
         saver = AsyncPostgresSaver(cast(Any, pool))  # its rows are dicts by `row_factory`
         await prepare(url, saver)
         store = open_store(url=os.environ["HEF_CHROMA_URL"])
-        builder = trim_history(create_hef(model=os.environ.get("HEF_MODEL") or None), KEPT)
+        builder = trim_history(create_hef(model=os.environ.get("HEF_MODEL") or None), MAX_MESSAGES)
         hef = builder.compile(checkpointer=saver, store=store, name="hef")
         print(json.dumps({"ready": True}), flush=True)
         async with asyncio.TaskGroup() as group:
@@ -75,14 +77,16 @@ async def main() -> None:
 
 
 async def prepare(url: str, saver: AsyncPostgresSaver) -> None:
-    """Make the tables where they are missing, one worker after the other.
+    """Create the tables where they are missing, one worker after the other.
 
-    Who comes second asks again and does not wait in a query: `setup` makes an index concurrently, which waits for
-    every query that is under way.
+    The second worker polls for the lock and does not wait in a query: `setup` creates an index concurrently, which
+    waits for every query in progress.
     """
     async with await AsyncConnection.connect(url, autocommit=True) as connection:
-        while (await (await connection.execute("SELECT pg_try_advisory_lock(%s)", [_FIRST])).fetchone()) != (True,):
-            await asyncio.sleep(_IDLE)
+        while (await (await connection.execute("SELECT pg_try_advisory_lock(%s)", [_SETUP_LOCK])).fetchone()) != (
+            True,
+        ):
+            await asyncio.sleep(_POLL_SECONDS)
         await connection.execute(TABLE)
         await saver.setup()
 
@@ -91,46 +95,46 @@ async def work(url: str, hef: Any) -> None:
     """Answer one turn after the other; the transaction holds the lock of the row."""
     async with await AsyncConnection.connect(url, autocommit=True) as connection:
         while True:
-            told: dict[str, object] = {}
+            report: dict[str, object] = {}
             async with connection.transaction():
-                found = await (await connection.execute(NEXT)).fetchone()
-                if found:
-                    number, *turn = found
-                    row, told = await settled(hef, *turn)
-                    await connection.execute(ANSWERED, [*row, number])
-            if found:
-                print(json.dumps(told), flush=True)
+                row = await (await connection.execute(NEXT)).fetchone()
+                if row:
+                    number, *turn = row
+                    columns, report = await answer_or_fault(hef, *turn)
+                    await connection.execute(ANSWERED, [*columns, number])
+            if row:
+                print(json.dumps(report), flush=True)
             else:
-                await asyncio.sleep(_IDLE)
+                await asyncio.sleep(_POLL_SECONDS)
 
 
-async def settled(
-    hef: Any, message: str, thread: str, person: str, said: str
+async def answer_or_fault(
+    hef: Any, message: str, thread: str, person: str, text: str
 ) -> tuple[list[str | None], dict[str, object]]:
-    """Return reply, empathy as JSON and fault of a turn, and what is printed of it."""
+    """Return the columns reply, empathy (JSON) and fault of a turn, and the report that is printed."""
     try:
-        reply, empathy, resumed = await answer(hef, message, thread, person, said)
+        reply, empathy, resumed = await answer(hef, message, thread, person, text)
     except HefError as error:
         return [None, None, str(error)], {"id": message, "fault": str(error)}
     return [reply, empathy, None], {"id": message, "resumed": resumed}
 
 
-async def answer(hef: Any, message: str, thread: str, person: str, said: str) -> tuple[str, str, list[str]]:
-    """Return reply and empathy of a turn, and the nodes at which it was resumed, if another worker had begun it.
+async def answer(hef: Any, message: str, thread: str, person: str, text: str) -> tuple[str, str, list[str]]:
+    """Return reply and empathy of a turn, and the nodes at which it was resumed if another worker had begun it.
 
-    The id of the message tells what is left to do: it does not stand in the thread, so it is sent; it does, and the
-    graph is at rest, so the reply stands behind it; or the turn was broken off, so it goes on where it was.
+    The id of the message tells what is left to do. Not in the thread: the message is sent. In the thread, and no task
+    is open: the reply follows it. Otherwise the turn was interrupted and is resumed.
     """
     config: Any = {"configurable": {"thread_id": thread}}
     state = await hef.aget_state(config)
-    begun = any(held.id == message for held in state.values.get("messages", []))
+    begun = any(earlier.id == message for earlier in state.values.get("messages", []))
     values = state.values
-    if not begun or state.tasks:  # `next` leaves out what was done but stands in no checkpoint yet
-        given = None if begun else {"messages": [HumanMessage(said, id=message)]}
-        values = await hef.ainvoke(given, config, context=HefContext(user_id=person))
-    held = values["messages"]
-    place = next(at for at, one in enumerate(held) if one.id == message)
-    reply = next(str(one.text) for one in held[place:] if isinstance(one, AIMessage))
+    if not begun or state.tasks:  # `next` leaves out tasks that are done but not in a checkpoint yet
+        update = None if begun else {"messages": [HumanMessage(text, id=message)]}
+        values = await hef.ainvoke(update, config, context=HefContext(user_id=person))
+    messages = values["messages"]
+    index = next(position for position, earlier in enumerate(messages) if earlier.id == message)
+    reply = next(str(later.text) for later in messages[index:] if isinstance(later, AIMessage))
     return reply, values["empathy"].model_dump_json(), [task.name for task in state.tasks] if begun else []
 
 
