@@ -6,8 +6,8 @@ Why an own engine
     61.7 tokens/s here against 17.9 to 24.3 with transformers; 32 labels take 185 ms, 49 ms once the prompt is
     cached; and neither torch nor transformers is imported. Greedy texts equal those of transformers for 20 of
     20 prompts. `python -m hef.bench.local_engine` measures these figures. llama.cpp decodes faster (108 to 136
-    tokens/s) but needs a compiler to install; ONNX Runtime GenAI was tried, too
-    (docs/experiments/2026-11-28-onnxruntime-genai.md).
+    tokens/s) but needs a compiler to install. Of ONNX Runtime GenAI only the interface was read, no speed
+    measured (docs/experiments/2026-11-28-onnxruntime-genai.md).
 
 The parts, from the bottom
     `backend`          the protocol `Backend`: a network with its tokenizer that computes logits into a key-value cache
