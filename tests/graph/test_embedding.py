@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hef.graph import Empathy, HefContext, create_hef
-from hosts import host, on, said, told
+from hosts import message_texts, parent_graph, thread_config, turn_input
 from langgraph.graph import MessagesState
 from langgraph.store.memory import InMemoryStore
 from pydantic import BaseModel
@@ -33,28 +33,28 @@ class MappingContext(TypedDict):
 
 
 def a_host(scripted: Any, context: Any = None, **kwargs: Any) -> Any:
-    return host(create_hef(model=scripted("proud", "Well done!")).compile(), context=context, **kwargs)
+    return parent_graph(create_hef(model=scripted("proud", "Well done!")).compile(), context=context, **kwargs)
 
 
 def test_a_host_without_context_gets_the_reply_and_the_empathy(scripted: Any) -> None:
-    out = a_host(scripted).invoke(said())
+    out = a_host(scripted).invoke(turn_input())
 
-    assert told(out) == [("human", "I won the race today!"), ("ai", "Well done!")]
+    assert message_texts(out) == [("human", "I won the race today!"), ("ai", "Well done!")]
     assert isinstance(out["empathy"], Empathy)
     assert set(out) == {"messages", "empathy"}
 
 
 def test_a_host_with_messages_alone_gets_one_more_message(scripted: Any) -> None:
-    out = host(create_hef(model=scripted("proud", "Well done!")).compile(), MessagesState).invoke(said())
+    out = parent_graph(create_hef(model=scripted("proud", "Well done!")).compile(), MessagesState).invoke(turn_input())
 
-    assert told(out) == [("human", "I won the race today!"), ("ai", "Well done!")]
+    assert message_texts(out) == [("human", "I won the race today!"), ("ai", "Well done!")]
 
 
 async def test_an_embedding_host_can_batch_and_await(scripted: Any) -> None:
     graph = a_host(scripted)
 
-    assert len(graph.batch([said(), said()])) == 2
-    assert (await graph.ainvoke(said()))["empathy"].emotion
+    assert len(graph.batch([turn_input(), turn_input()])) == 2
+    assert (await graph.ainvoke(turn_input()))["empathy"].emotion
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ async def test_an_embedding_host_can_batch_and_await(scripted: Any) -> None:
 def test_a_context_of_any_kind_gives_the_user(schema: Any, context: Any, scripted: Any) -> None:
     store = InMemoryStore()
 
-    a_host(scripted, schema, store=store).invoke(said(), context=context)
+    a_host(scripted, schema, store=store).invoke(turn_input(), context=context)
 
     assert [item.value["user_id"] for item in store.search(("hef",))] == ["ana"]
 
@@ -80,14 +80,14 @@ def test_a_context_of_any_kind_gives_the_user(schema: Any, context: Any, scripte
 def test_no_context_means_the_defaults_and_no_user(context: Any, scripted: Any) -> None:
     store = InMemoryStore()
 
-    out = a_host(scripted, store=store).invoke(said(), context=context)
+    out = a_host(scripted, store=store).invoke(turn_input(), context=context)
 
     assert len(out["empathy"].primary) == HefContext().primary
     assert store.search(("hef",)) == []
 
 
 def test_a_hosts_model_is_the_hosts_and_hef_keeps_its_own(scripted: Any) -> None:
-    out = a_host(scripted, HostContext).invoke(said(), context=HostContext())
+    out = a_host(scripted, HostContext).invoke(turn_input(), context=HostContext())
 
     assert (out["messages"][-1].text, out["empathy"].model) == ("Well done!", "scripted")
 
@@ -100,7 +100,7 @@ def test_a_hosts_context_can_carry_all_settings_under_one_name(kind: Any, script
         primary: int = 9
 
     settings = kind(strategy="sem_only", primary=2)
-    out = a_host(scripted, Context).invoke(said(), context=Context(settings))
+    out = a_host(scripted, Context).invoke(turn_input(), context=Context(settings))
 
     assert len(out["empathy"].primary) == 2
     assert out["empathy"].hypothesis is None
@@ -109,7 +109,7 @@ def test_a_hosts_context_can_carry_all_settings_under_one_name(kind: Any, script
 def test_the_user_may_stand_in_the_configurable(scripted: Any) -> None:
     store = InMemoryStore()
 
-    a_host(scripted, store=store).invoke(said(), on("monday", user_id="ben"))
+    a_host(scripted, store=store).invoke(turn_input(), thread_config("monday", user_id="ben"))
 
     assert [item.value["user_id"] for item in store.search(("hef",))] == ["ben"]
 
@@ -117,6 +117,8 @@ def test_the_user_may_stand_in_the_configurable(scripted: Any) -> None:
 def test_the_user_of_the_context_comes_before_the_one_in_the_configurable(scripted: Any) -> None:
     store = InMemoryStore()
 
-    a_host(scripted, store=store).invoke(said(), on("monday", user_id="ben"), context={"user_id": "ana"})
+    a_host(scripted, store=store).invoke(
+        turn_input(), thread_config("monday", user_id="ben"), context={"user_id": "ana"}
+    )
 
     assert [item.value["user_id"] for item in store.search(("hef",))] == ["ana"]

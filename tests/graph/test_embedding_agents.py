@@ -9,7 +9,7 @@ from hef.contract.json_channel import JsonValue
 from hef.graph import Empathy, HefContext, HefState, create_hef
 from hef.memory import list_turns
 from hef.sem import LexiconSem, shipped_sem
-from hosts import CallingChat, calls, on, said, told
+from hosts import ToolCallingChat, message_texts, thread_config, tool_call, turn_input
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.checkpoint.memory import InMemorySaver
@@ -32,7 +32,7 @@ def spoken(messages: list[BaseMessage]) -> list[tuple[str | None, str]]:
 
 
 def supervisor(hef: Any, *script: AIMessage, tools: Any = None, **kwargs: Any) -> Any:
-    return create_supervisor([hef], model=CallingChat(responses=list(script)), tools=tools, **kwargs)
+    return create_supervisor([hef], model=ToolCallingChat(responses=list(script)), tools=tools, **kwargs)
 
 
 def routed(scripted: Any) -> tuple[Any, Any]:
@@ -43,11 +43,11 @@ def routed(scripted: Any) -> tuple[Any, Any]:
 @pytest.mark.parametrize("mode", ["last_message", "full_history"])
 def test_a_supervisor_hands_over_and_gets_hefs_reply_once(mode: Any, scripted: Any) -> None:
     hef, model = routed(scripted)
-    script = [calls("transfer_to_hef", "I pass you on."), AIMessage("Anything else?")]
+    script = [tool_call("transfer_to_hef", "I pass you on."), AIMessage("Anything else?")]
     graph = supervisor(hef, *script, output_mode=mode).compile(checkpointer=InMemorySaver())
 
-    graph.invoke(said(), on("monday"))
-    out = graph.invoke(said("And a medal."), on("monday"))
+    graph.invoke(turn_input(), thread_config("monday"))
+    out = graph.invoke(turn_input("And a medal."), thread_config("monday"))
 
     turn = [("hef", "Well done!"), ("supervisor", "Anything else?")]
     assert spoken(out["messages"]) == [
@@ -64,10 +64,10 @@ def test_a_supervisor_hands_over_and_gets_hefs_reply_once(mode: Any, scripted: A
 async def test_a_supervisor_that_is_awaited_gives_context_store_and_thread_to_hef(scripted: Any) -> None:
     store = InMemoryStore()
     hef, _ = routed(scripted)
-    script = [calls("transfer_to_hef"), AIMessage("Bye.")]
+    script = [tool_call("transfer_to_hef"), AIMessage("Bye.")]
     graph = supervisor(hef, *script).compile(checkpointer=InMemorySaver(), store=store)
 
-    await graph.ainvoke(said(), on("monday"), context=ANA)
+    await graph.ainvoke(turn_input(), thread_config("monday"), context=ANA)
 
     assert [(turn.thread, turn.reply) for turn in list_turns(store, "ana")] == [("monday", "Well done!")]
 
@@ -77,9 +77,11 @@ def test_a_supervisor_whose_state_has_the_empathy_keeps_it(scripted: Any) -> Non
         empathy: Annotated[Empathy | None, JsonValue]
 
     hef, _ = routed(scripted)
-    graph = supervisor(hef, calls("transfer_to_hef", "I pass you on."), AIMessage("Bye."), state_schema=Team).compile()
+    graph = supervisor(
+        hef, tool_call("transfer_to_hef", "I pass you on."), AIMessage("Bye."), state_schema=Team
+    ).compile()
 
-    out = graph.invoke({**said(), "empathy": None})
+    out = graph.invoke({**turn_input(), "empathy": None})
 
     assert isinstance(out["empathy"], Empathy)
     assert out["empathy"].degraded is None
@@ -87,21 +89,25 @@ def test_a_supervisor_whose_state_has_the_empathy_keeps_it(scripted: Any) -> Non
 
 def test_a_supervisor_finds_hefs_reply_by_its_name_and_forwards_it(scripted: Any) -> None:
     hef, _ = routed(scripted)
-    script = [calls("transfer_to_hef"), calls("forward_message", from_agent="hef"), AIMessage("Nobody said it.")]
+    script = [
+        tool_call("transfer_to_hef"),
+        tool_call("forward_message", from_agent="hef"),
+        AIMessage("Nobody said it."),
+    ]
     graph = supervisor(hef, *script, tools=[create_forward_message_tool()]).compile()
 
-    out = graph.invoke(said())
+    out = graph.invoke(turn_input())
 
     assert spoken(out["messages"])[-2:] == [("hef", "Well done!"), ("supervisor", "Well done!")]
 
 
 def test_a_supervisors_stream_shows_hefs_tokens_and_events(scripted: Any) -> None:
     hef, _ = routed(scripted)
-    graph = supervisor(hef, calls("transfer_to_hef"), AIMessage("Bye.")).compile()
+    graph = supervisor(hef, tool_call("transfer_to_hef"), AIMessage("Bye.")).compile()
     events: list[str] = []
     tokens: list[str] = []
 
-    for _, mode, data in graph.stream(said(), stream_mode=["custom", "messages"], subgraphs=True):
+    for _, mode, data in graph.stream(turn_input(), stream_mode=["custom", "messages"], subgraphs=True):
         if mode == "custom":
             events.append(data["hef"])
         elif data[1]["langgraph_node"] == "draft_response":
@@ -116,10 +122,10 @@ def test_a_supervisor_asks_two_hefs_with_different_sems(scripted: Any) -> None:
         create_hef(model=scripted("proud", f"From {sem.description.name}."), sem=sem).compile(name=name)
         for name, sem in (("words", LexiconSem()), ("trained", shipped_sem()))
     ]
-    script = [calls("transfer_to_words"), calls("transfer_to_trained"), AIMessage("Bye.")]
-    graph = create_supervisor(agents, model=CallingChat(responses=script)).compile()
+    script = [tool_call("transfer_to_words"), tool_call("transfer_to_trained"), AIMessage("Bye.")]
+    graph = create_supervisor(agents, model=ToolCallingChat(responses=script)).compile()
 
-    out = graph.invoke(said())
+    out = graph.invoke(turn_input())
 
     assert spoken(out["messages"])[1:] == [
         ("words", "From lexicon."),
@@ -138,17 +144,17 @@ def swarm(scripted: Any, *script: AIMessage) -> tuple[Any, Any]:
     builder = create_hef(model=model, state_schema=Seat)
     builder.add_node("hand_back", lambda state: {"active_agent": "clerk"}).add_edge("remember", "hand_back")
     clerk = create_agent(
-        CallingChat(responses=list(script)), tools=[create_handoff_tool(agent_name="hef")], name="clerk"
+        ToolCallingChat(responses=list(script)), tools=[create_handoff_tool(agent_name="hef")], name="clerk"
     )
     agents = [clerk, builder.compile(name="hef")]
     return create_swarm(agents, default_active_agent="clerk").compile(checkpointer=InMemorySaver()), model
 
 
 def test_a_swarm_hands_over_to_hef_and_gets_the_seat_back(scripted: Any) -> None:
-    graph, model = swarm(scripted, calls("transfer_to_hef", "One moment."), AIMessage("It is noon."))
+    graph, model = swarm(scripted, tool_call("transfer_to_hef", "One moment."), AIMessage("It is noon."))
 
-    first = graph.invoke(said(), on("monday"))
-    out = graph.invoke(said("What time is it?"), on("monday"))
+    first = graph.invoke(turn_input(), thread_config("monday"))
+    out = graph.invoke(turn_input("What time is it?"), thread_config("monday"))
 
     assert (first["active_agent"], out["active_agent"]) == ("clerk", "clerk")
     assert spoken(out["messages"]) == [
@@ -163,12 +169,14 @@ def test_a_swarm_hands_over_to_hef_and_gets_the_seat_back(scripted: Any) -> None
 def test_hef_keeps_the_seat_of_a_swarm_where_nothing_hands_it_back(scripted: Any) -> None:
     hef, _ = routed(scripted)
     clerk = create_agent(
-        CallingChat(responses=[calls("transfer_to_hef")]), tools=[create_handoff_tool(agent_name="hef")], name="clerk"
+        ToolCallingChat(responses=[tool_call("transfer_to_hef")]),
+        tools=[create_handoff_tool(agent_name="hef")],
+        name="clerk",
     )
     graph = create_swarm([clerk, hef], default_active_agent="clerk").compile(checkpointer=InMemorySaver())
 
-    graph.invoke(said(), on("monday"))
-    out = graph.invoke(said("And a medal."), on("monday"))
+    graph.invoke(turn_input(), thread_config("monday"))
+    out = graph.invoke(turn_input("And a medal."), thread_config("monday"))
 
     assert out["active_agent"] == "hef"
     assert spoken(out["messages"])[-2:] == [("human", "And a medal."), ("hef", "Well done!")]
@@ -184,10 +192,10 @@ def test_a_router_sends_each_message_where_it_belongs(scripted: Any) -> None:
     builder.add_node("clock", lambda state: {"messages": [AIMessage("It is noon.")]})
     graph: Any = builder.add_conditional_edges(START, route).compile(checkpointer=InMemorySaver())
 
-    graph.invoke(said("What time is it?"), on("monday"))
-    out = graph.invoke(said(), on("monday"))
+    graph.invoke(turn_input("What time is it?"), thread_config("monday"))
+    out = graph.invoke(turn_input(), thread_config("monday"))
 
-    assert told(out) == [
+    assert message_texts(out) == [
         ("human", "What time is it?"),
         ("ai", "It is noon."),
         ("human", "I won the race today!"),

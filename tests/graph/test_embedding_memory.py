@@ -8,7 +8,7 @@ import pytest
 from hef.graph import Empathy, HefContext, create_hef
 from hef.memory import list_turns
 from hef.sem import shipped_sem
-from hosts import host, on, said, told
+from hosts import message_texts, parent_graph, thread_config, turn_input
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.store.memory import InMemoryStore
@@ -47,11 +47,11 @@ def namespaces(saver: InMemorySaver, thread: str) -> set[str]:
 
 def test_the_parents_store_is_used_and_the_thread_is_the_parents(scripted: Any) -> None:
     store = InMemoryStore()
-    graph = host(hef(scripted), checkpointer=InMemorySaver(), store=store)
+    graph = parent_graph(hef(scripted), checkpointer=InMemorySaver(), store=store)
 
-    graph.invoke(said(), on("monday"), context=ANA)
-    graph.invoke(said("And I got a medal for it."), on("monday"), context=ANA)
-    out = graph.invoke(said("I think of the race."), on("friday"), context=ANA)
+    graph.invoke(turn_input(), thread_config("monday"), context=ANA)
+    graph.invoke(turn_input("And I got a medal for it."), thread_config("monday"), context=ANA)
+    out = graph.invoke(turn_input("I think of the race."), thread_config("friday"), context=ANA)
 
     turns = list_turns(store, "ana")
     assert [(turn.thread, turn.turn, turn.reply) for turn in reversed(turns)] == [
@@ -65,7 +65,7 @@ def test_the_parents_store_is_used_and_the_thread_is_the_parents(scripted: Any) 
 def test_without_a_store_and_a_checkpointer_none_is_made(scripted: Any) -> None:
     embedded = hef(scripted)
 
-    out = host(embedded).invoke(said(), context=ANA)
+    out = parent_graph(embedded).invoke(turn_input(), context=ANA)
 
     assert (embedded.store, embedded.checkpointer) == (None, None)
     assert (out["empathy"].memories, out["empathy"].degraded) == ((), None)
@@ -75,19 +75,19 @@ def test_without_a_store_and_a_checkpointer_none_is_made(scripted: Any) -> None:
 def test_hefs_steps_stand_in_the_parents_checkpointer_unless_it_is_off(memory: Any, held: Any, scripted: Any) -> None:
     saver = InMemorySaver()
 
-    host(hef(scripted, checkpointer=memory), checkpointer=saver).invoke(said(), on("monday"))
+    parent_graph(hef(scripted, checkpointer=memory), checkpointer=saver).invoke(turn_input(), thread_config("monday"))
 
     assert namespaces(saver, "monday") == held
 
 
 @pytest.mark.parametrize("memory", [None, True, False])
 def test_a_parents_conversation_is_whole_with_every_kind_of_memory(memory: Any, scripted: Any) -> None:
-    graph = host(hef(scripted, checkpointer=memory), checkpointer=InMemorySaver())
+    graph = parent_graph(hef(scripted, checkpointer=memory), checkpointer=InMemorySaver())
 
-    graph.invoke(said(), on("monday"))
-    out = graph.invoke(said("And a medal."), on("monday"))
+    graph.invoke(turn_input(), thread_config("monday"))
+    out = graph.invoke(turn_input("And a medal."), thread_config("monday"))
 
-    assert told(out) == [*TURN, ("human", "And a medal."), ("ai", "Well done!")]
+    assert message_texts(out) == [*TURN, ("human", "And a medal."), ("ai", "Well done!")]
 
 
 class Question(TypedDict):
@@ -102,14 +102,14 @@ def test_a_parent_that_hands_over_the_new_message_alone_is_remembered_per_thread
     embedded = hef(scripted, checkpointer=memory)
 
     def ask(state: Question) -> dict[str, Any]:
-        out = embedded.invoke(said(state["question"]))
+        out = embedded.invoke(turn_input(state["question"]))
         return {"seen": sum(message.type == "human" for message in out["messages"])}
 
     graph: Any = StateGraph(Question).add_node("ask", ask).add_edge(START, "ask")
     graph = graph.compile(checkpointer=InMemorySaver())
 
-    assert [graph.invoke({"question": text}, on("monday"))["seen"] for text in ("one", "two")] == seen
-    assert graph.invoke({"question": "one"}, on("friday"))["seen"] == 1
+    assert [graph.invoke({"question": text}, thread_config("monday"))["seen"] for text in ("one", "two")] == seen
+    assert graph.invoke({"question": "one"}, thread_config("friday"))["seen"] == 1
 
 
 @pytest.mark.parametrize("memory", [None, True])
@@ -117,14 +117,14 @@ def test_a_parent_that_hands_over_the_new_message_alone_is_remembered_per_thread
 def test_a_breakpoint_inside_hef_pauses_the_parent_and_goes_on(node: str, memory: Any, scripted: Any) -> None:
     store = InMemoryStore()
     embedded = hef(scripted, checkpointer=memory, interrupt_before=[node])
-    graph = host(embedded, checkpointer=InMemorySaver(), store=store)
+    graph = parent_graph(embedded, checkpointer=InMemorySaver(), store=store)
 
-    graph.invoke(said(), on("monday", **ANA))
-    (task,) = graph.get_state(on("monday"), subgraphs=True).tasks
-    out = graph.invoke(None, on("monday", **ANA))
+    graph.invoke(turn_input(), thread_config("monday", **ANA))
+    (task,) = graph.get_state(thread_config("monday"), subgraphs=True).tasks
+    out = graph.invoke(None, thread_config("monday", **ANA))
 
     assert node in task.state.next
-    assert told(out) == TURN
+    assert message_texts(out) == TURN
     assert [turn.reply for turn in list_turns(store, "ana")] == ["Well done!"]
 
 
@@ -132,16 +132,16 @@ def test_a_question_inside_hef_reaches_the_parent_and_its_answer_comes_back(
     scripted: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     store, sem = InMemoryStore(), AskingSem()
-    host(hef(scripted), store=store).invoke(said("I ran every day."), on("sunday", **ANA))
+    parent_graph(hef(scripted), store=store).invoke(turn_input("I ran every day."), thread_config("sunday", **ANA))
     embedded = create_hef(model=scripted("proud", "Well done!"), sem=sem).compile()
-    graph = host(embedded, checkpointer=InMemorySaver(), store=store)
+    graph = parent_graph(embedded, checkpointer=InMemorySaver(), store=store)
 
-    asked = graph.invoke(said(), on("monday", **ANA))
-    out = graph.invoke(Command(resume="yes"), on("monday", **ANA))
+    asked = graph.invoke(turn_input(), thread_config("monday", **ANA))
+    out = graph.invoke(Command(resume="yes"), thread_config("monday", **ANA))
 
     assert [one.value for one in asked["__interrupt__"]] == [{"question": "May the emotion be read?"}]
     assert sem.answers == ["yes"]
-    assert told(out) == TURN
+    assert message_texts(out) == TURN
     assert (len(out["empathy"].memories), out["empathy"].degraded) == (1, None)
     assert len(list_turns(store, "ana")) == 2
     assert caplog.messages == []
@@ -149,22 +149,24 @@ def test_a_question_inside_hef_reaches_the_parent_and_its_answer_comes_back(
 
 async def test_a_question_inside_hef_comes_back_when_awaited_too(scripted: Any) -> None:
     embedded = create_hef(model=scripted("proud", "Well done!"), sem=AskingSem()).compile()
-    graph = host(embedded, checkpointer=InMemorySaver())
+    graph = parent_graph(embedded, checkpointer=InMemorySaver())
 
-    asked = await graph.ainvoke(said(), on("monday"))
-    out = await graph.ainvoke(Command(resume="yes"), on("monday"))
+    asked = await graph.ainvoke(turn_input(), thread_config("monday"))
+    out = await graph.ainvoke(Command(resume="yes"), thread_config("monday"))
 
     assert asked["__interrupt__"]
-    assert told(out) == TURN
+    assert message_texts(out) == TURN
 
 
 def test_an_empathy_that_a_person_edits_as_json_is_an_empathy_again(scripted: Any) -> None:
     graph = hef(scripted, checkpointer=InMemorySaver(), interrupt_before=["cause_words"])
-    graph.invoke(said(), on("monday"))
-    decided = graph.get_state(on("monday")).values["empathy"]
+    graph.invoke(turn_input(), thread_config("monday"))
+    decided = graph.get_state(thread_config("monday")).values["empathy"]
 
-    graph.update_state(on("monday"), {"empathy": {**decided.model_dump(mode="json"), "emotion": "surprised"}})
-    out = graph.invoke(None, on("monday"), context=HefContext())
+    graph.update_state(
+        thread_config("monday"), {"empathy": {**decided.model_dump(mode="json"), "emotion": "surprised"}}
+    )
+    out = graph.invoke(None, thread_config("monday"), context=HefContext())
 
     assert isinstance(out["empathy"], Empathy)
     assert out["empathy"].emotion == "surprised"

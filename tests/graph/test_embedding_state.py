@@ -9,7 +9,7 @@ import pytest
 from hef.contract import InputError, SetupError
 from hef.graph import Empathy, HefOutput, HefState, create_hef
 from hef.sem import LexiconSem, shipped_sem
-from hosts import host, said, told
+from hosts import message_texts, parent_graph, turn_input
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
@@ -47,7 +47,7 @@ def hef(scripted: Any) -> Any:
 def test_a_parents_keys_survive_even_those_that_are_named_as_hefs_own(hef: Any) -> None:
     own = {"ticket": "T-1", "memories": ["a"], "readings": 3, "verdict": "mine", "faults": "none"}
 
-    out = host(hef, Desk).invoke({**said(), **own})
+    out = parent_graph(hef, Desk).invoke({**turn_input(), **own})
 
     assert {name: held for name, held in out.items() if name not in ("messages", "empathy")} == own
     assert out["empathy"].emotion
@@ -55,19 +55,19 @@ def test_a_parents_keys_survive_even_those_that_are_named_as_hefs_own(hef: Any) 
 
 @pytest.mark.parametrize("state", [PydanticDesk, DataDesk])
 def test_a_parent_may_hold_its_state_in_a_class(state: Any, hef: Any) -> None:
-    out = host(hef, state).invoke({**said(), "ticket": "T-1"})
+    out = parent_graph(hef, state).invoke({**turn_input(), "ticket": "T-1"})
 
-    assert told(out) == [("human", "I won the race today!"), ("ai", "Well done!")]
+    assert message_texts(out) == [("human", "I won the race today!"), ("ai", "Well done!")]
     assert (out["ticket"], type(out["empathy"])) == ("T-1", Empathy)
 
 
 def test_a_parent_without_messages_is_told_what_is_missing(hef: Any) -> None:
     with pytest.raises(InputError, match="`messages` holds no human message"):
-        host(hef, TypedDict("Question", {"question": str})).invoke({"question": "How are you?"})
+        parent_graph(hef, TypedDict("Question", {"question": str})).invoke({"question": "How are you?"})
 
 
 def test_no_message_is_doubled_lost_or_reordered_over_three_turns(hef: Any) -> None:
-    graph = host(hef, checkpointer=InMemorySaver())
+    graph = parent_graph(hef, checkpointer=InMemorySaver())
     thread: Any = {"configurable": {"thread_id": "t"}}
     before = [SystemMessage("Be kind."), HumanMessage("one", id="1")]
 
@@ -75,7 +75,7 @@ def test_no_message_is_doubled_lost_or_reordered_over_three_turns(hef: Any) -> N
     graph.invoke({"messages": [HumanMessage("one", id="1"), HumanMessage("two", id="2")]}, thread)
     out = graph.invoke({"messages": [HumanMessage("three", id="3")]}, thread)
 
-    assert told(out) == [
+    assert message_texts(out) == [
         ("system", "Be kind."),
         *[("human", "one"), ("ai", "Well done!"), ("human", "two"), ("ai", "Well done!")],
         *[("human", "three"), ("ai", "Well done!")],
@@ -93,27 +93,27 @@ def test_messages_with_ids_are_handed_back_as_they_were(hef: Any) -> None:
         HumanMessage("I won the race today!", id="e"),
     ]
 
-    out = host(hef).invoke({"messages": given})
+    out = parent_graph(hef).invoke({"messages": given})
 
     assert out["messages"][:-1] == given
     assert (out["messages"][-1].text, out["messages"][-1].name) == ("Well done!", "hef")
 
 
 def test_a_reply_in_a_graph_of_its_own_bears_no_name(hef: Any) -> None:
-    assert hef.invoke(said())["messages"][-1].name is None
+    assert hef.invoke(turn_input())["messages"][-1].name is None
 
 
 @pytest.mark.parametrize(("node", "name"), [("warm voice", "warm_voice"), ("hef", "hef")])
 def test_the_name_of_a_reply_is_one_that_providers_take(node: str, name: str, hef: Any) -> None:
     graph: Any = StateGraph(MessagesState).add_node(node, hef).add_edge(START, node).compile()
 
-    assert graph.invoke(said())["messages"][-1].name == name
+    assert graph.invoke(turn_input())["messages"][-1].name == name
 
 
 def test_a_parents_checkpoint_holds_the_empathy_without_a_warning(hef: Any, caplog: pytest.LogCaptureFixture) -> None:
-    graph = host(hef, checkpointer=InMemorySaver())
+    graph = parent_graph(hef, checkpointer=InMemorySaver())
     thread: Any = {"configurable": {"thread_id": "t"}}
-    graph.invoke(said(), thread)
+    graph.invoke(turn_input(), thread)
 
     assert isinstance(graph.get_state(thread).values["empathy"], Empathy)
     assert caplog.messages == []
@@ -132,7 +132,7 @@ def test_hef_nodes_with_different_sems_speak_one_after_the_other(scripted: Any) 
         ]
     ).add_edge(START, "words")
 
-    out = graph.compile().invoke(said())
+    out = graph.compile().invoke(turn_input())
 
     assert (out["first"], out["empathy"].sem) == ("lexicon", shipped_sem().description.name)
     assert [(message.name, message.text) for message in out["messages"][1:]] == [
@@ -147,9 +147,13 @@ def test_hef_nodes_side_by_side_add_a_reply_each(scripted: Any) -> None:
         graph.add_node(name, create_hef(model=scripted("proud", f"From {name}."), sem=sem).compile())
         graph.add_edge(START, name)
 
-    out = graph.compile().invoke(said())
+    out = graph.compile().invoke(turn_input())
 
-    assert sorted(told(out)) == [("ai", "From trained."), ("ai", "From words."), ("human", "I won the race today!")]
+    assert sorted(message_texts(out)) == [
+        ("ai", "From trained."),
+        ("ai", "From words."),
+        ("human", "I won the race today!"),
+    ]
 
 
 class Journal(HefState):
@@ -164,7 +168,7 @@ def journal(scripted: Any) -> Any:
 
 
 def test_extra_keys_come_in_and_go_out(scripted: Any) -> None:
-    out = journal(scripted).invoke({**said(), "place": "the track"})
+    out = journal(scripted).invoke({**turn_input(), "place": "the track"})
 
     assert set(out) == {"messages", "empathy", "mood", "place"}
     assert out["mood"] == f"{out['empathy'].emotion} at the track"
@@ -176,7 +180,9 @@ def test_extra_keys_are_shared_with_a_parent_that_has_them(scripted: Any) -> Non
         place: str
         ticket: str
 
-    out = host(journal(scripted), Parent).invoke({**said(), "place": "the track", "mood": "", "ticket": "T-1"})
+    out = parent_graph(journal(scripted), Parent).invoke(
+        {**turn_input(), "place": "the track", "mood": "", "ticket": "T-1"}
+    )
 
     assert out["mood"].endswith(" at the track")
     assert (out["place"], out["ticket"]) == ("the track", "T-1")

@@ -1,4 +1,4 @@
-"""A process that writes to a memory until it is killed, and says over a pipe what it found and did."""
+"""A process that writes to a memory until it is killed, and reports over a pipe what it reads and writes."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def _embed(texts: list[str]) -> list[list[float]]:
 INDEX: IndexConfig = {"dims": 8, "embed": _embed, "fields": ["parts[*]"]}
 
 
-def write_until_killed(path: Path, seed: int, said: Connection) -> None:
-    """Say what lies there, then announce, write and acknowledge one random batch after the other."""
-    # Chroma writes its graph in place, so that is to be met often.
+def write_until_killed(path: Path, seed: int, reports: Connection) -> None:
+    """Report the stored items, then announce, write and acknowledge one random batch after another."""
+    # Chroma overwrites its index files in place; a low threshold makes a kill during that likely.
     collection._MIN_SYNC_THRESHOLD = 60
     chance = random.Random(seed)
     store = ChromaStore.from_path(path, index=INDEX)
-    found = snapshot(store)
-    said.send(("found", found))
-    keys = sorted(found[0])
+    stored = snapshot(store)
+    reports.send(("found", stored))
+    keys = sorted(stored[0])
     while True:
         puts = _batch(chance, keys)
-        said.send(("begun", puts))
+        reports.send(("begun", puts))
         store.batch(puts)
-        said.send(("done", puts))
+        reports.send(("done", puts))
         keys = sorted({*keys, *((put.namespace, put.key) for put in puts)})
 
 
@@ -60,7 +60,7 @@ def snapshot(store: ChromaStore) -> tuple[State, list[tuple[str, ...]], list[str
     for (space, key), value in list(state.items())[:20]:
         for part in value["parts"]:
             best = store.search(space, query=part, limit=1)
-            if [(one.key, round(one.score or 0, 4)) for one in best] != [(key, 1.0)]:
+            if [(item.key, round(item.score or 0, 4)) for item in best] != [(key, 1.0)]:
                 wrong.append(f"{part!r} of {key} finds {best}")
     return state, store.list_namespaces(), wrong + _stray_rows(store)
 
@@ -68,9 +68,9 @@ def snapshot(store: ChromaStore) -> tuple[State, list[tuple[str, ...]], list[str
 def _stray_rows(store: ChromaStore) -> list[str]:
     """Return the rows of the collection that belong to no item and no namespace."""
     rows = store._opened.collection.get(include=["metadatas"])  # type: ignore[union-attr]
-    held = dict(zip(rows["ids"], rows["metadatas"], strict=True))
-    owned = {row for row in held if is_namespace_row(row)}
-    for row, metadata in held.items():
+    metadata_by_row = dict(zip(rows["ids"], rows["metadatas"], strict=True))
+    owned = {row for row in metadata_by_row if is_namespace_row(row)}
+    for row, metadata in metadata_by_row.items():
         if is_item_row(row):
             owned |= {row, *(f"{row}#{n}" for n in range(1, Record.from_row(metadata, None).rows))}
-    return [f"stray row {row}" for row in held.keys() ^ owned]
+    return [f"stray row {row}" for row in metadata_by_row.keys() ^ owned]

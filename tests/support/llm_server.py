@@ -1,4 +1,4 @@
-"""An OpenAI-compatible LLM server that answers at once, from the prompt alone, and can be made to wait."""
+"""An OpenAI-compatible LLM server that answers at once, from the prompt alone, and can be told to wait."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ CODE = re.compile(r"code\w+")
 class LlmServer(ThreadingHTTPServer):
     """Agrees with the first emotion that it is offered; its reply holds every `code…` word of the prompt.
 
-    Once `until` replies were written, further ones wait until `opened` is set. Who asks is told by the API key.
+    Once `until` replies were written, further ones wait until `opened` is set. The API key names the client.
     """
 
     daemon_threads = True
     request_queue_size = 256
 
     def __init__(self, until: int) -> None:
-        super().__init__(("127.0.0.1", 0), _Answering)
+        super().__init__(("127.0.0.1", 0), _Handler)
         self.opened = threading.Event()
         self.waiting: Counter[str] = Counter()
-        """API key -> replies that wait."""
+        """API key -> number of waiting replies."""
         self.changed = threading.Condition()
         self._left = until
 
@@ -36,7 +36,7 @@ class LlmServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/v1"
 
     def wait_for(self, key: str, count: int) -> bool:
-        """Wait until so many replies to one who asks have to wait."""
+        """Wait until that many replies to a client are waiting, and return whether they are."""
         with self.changed:
             return self.changed.wait_for(lambda: self.waiting[key] >= count, timeout=600)
 
@@ -50,20 +50,20 @@ class LlmServer(ThreadingHTTPServer):
         self.opened.wait()
 
 
-class _Answering(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: LlmServer
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if schema := asked.get("response_format", {}).get("json_schema", {}).get("schema"):
-            said = json.dumps({"emotion": schema["properties"]["emotion"]["enum"][0], "hypothesis": "none"})
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if schema := request.get("response_format", {}).get("json_schema", {}).get("schema"):
+            text = json.dumps({"emotion": schema["properties"]["emotion"]["enum"][0], "hypothesis": "none"})
         else:
             self.server.pass_gate(self.headers["Authorization"].removeprefix("Bearer "))
-            said = " ".join(["I hear you.", *sorted(set(CODE.findall(json.dumps(asked["messages"]))))])
-        self._say(asked["model"], said)
+            text = " ".join(["I hear you.", *sorted(set(CODE.findall(json.dumps(request["messages"]))))])
+        self._send(request["model"], text)
 
-    def _say(self, model: str, said: str) -> None:
+    def _send(self, model: str, said: str) -> None:
         message = {"role": "assistant", "content": said}
         answer: dict[str, Any] = {
             "id": "1",
@@ -72,15 +72,15 @@ class _Answering(BaseHTTPRequestHandler):
             "model": model,
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
         }
-        held = json.dumps(answer).encode()
+        body = json.dumps(answer).encode()
         try:
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(held)))
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(held)
+            self.wfile.write(body)
         except ConnectionError:
-            self.close_connection = True  # who asked was killed meanwhile
+            self.close_connection = True  # the client was killed meanwhile
 
     def log_message(self, format: str, *args: Any) -> None:
         """Stay silent."""

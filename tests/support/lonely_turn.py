@@ -1,4 +1,4 @@
-"""One turn of the embedded set-up with a memory on disk, which tells every connection that is tried."""
+"""Two turns with the embedded LLM and a memory on disk, reporting every attempted network connection."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 LOOPBACK = ("127.", "::1", "localhost", "/")
-tried: list[str] = []
+attempts: list[str] = []
 
 
-def hear(event: str, arguments: tuple[Any, ...]) -> None:
-    """Note what Python asks the network for; only loopback is no connection to anywhere."""
+def record_connection(event: str, arguments: tuple[Any, ...]) -> None:
+    """Record network calls of Python to any address but loopback."""
     if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
         address = arguments[1]
         host = str(address[0] if isinstance(address, tuple) else address)
@@ -20,16 +20,16 @@ def hear(event: str, arguments: tuple[Any, ...]) -> None:
     else:
         return
     if not host.startswith(LOOPBACK):
-        tried.append(f"{event} {host}")
+        attempts.append(f"{event} {host}")
 
 
-def unreachable() -> int:
-    """Return how many packets of this network namespace found no route, native code's among them."""
+def unroutable_packets() -> int:
+    """Return the number of packets of this network namespace without a route, including those of native code."""
     names, values = [line.split() for line in Path("/proc/net/snmp").read_text().splitlines() if line[:3] == "Ip:"]
     return int(values[names.index("OutNoRoutes")])
 
 
-def turn(folder: str) -> None:
+def run_turns(folder: str) -> None:
     """Run two turns, so that the second one recalls the first."""
     from hef.graph import HefContext, create_hef, open_store
 
@@ -47,7 +47,7 @@ def turn(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.addaudithook(hear)
+    sys.addaudithook(record_connection)
     if sys.argv[1] == "connect":
         import socket
 
@@ -57,5 +57,5 @@ if __name__ == "__main__":
             except OSError as error:
                 print(error, file=sys.stderr)
     else:
-        turn(sys.argv[1])
-    print({"tried": tried, "unreachable": unreachable()})
+        run_turns(sys.argv[1])
+    print({"tried": attempts, "unreachable": unroutable_packets()})

@@ -1,4 +1,4 @@
-"""Processes of their own for what a test must not do in its own: neither forked from Chroma nor slow to start."""
+"""Child processes for what a test must not do in its own process: not forked from Chroma, and fast to start."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ def fresh() -> ForkServerContext:
     return context
 
 
-def in_child(work: Callable[..., Any], *given: Any, fork: bool = False) -> str:
-    """Return what a function returns, or the error it raises, in a fresh process or one forked from this."""
+def in_child(work: Callable[..., Any], *arguments: Any, fork: bool = False) -> str:
+    """Run a function in a fresh process, or one forked from this, and return its result or its error as text."""
     context: Any = multiprocessing.get_context("fork") if fork else fresh()
-    ear, mouth = context.Pipe(duplex=False)
-    child = context.Process(target=_say, args=(mouth, work, *given), daemon=True)
+    reader, writer = context.Pipe(duplex=False)
+    child = context.Process(target=_send_result, args=(writer, work, *arguments), daemon=True)
     child.start()
-    mouth.close()
+    writer.close()
     try:
-        assert ear.poll(60), "the process hangs"
-        return str(ear.recv())
+        assert reader.poll(60), "the process hangs"
+        return str(reader.recv())
     finally:
         child.kill()
         child.join()
 
 
-def _say(mouth: Any, work: Callable[..., Any], *given: Any) -> None:
+def _send_result(writer: Any, work: Callable[..., Any], *arguments: Any) -> None:
     try:
-        mouth.send(str(work(*given)))
+        writer.send(str(work(*arguments)))
     except StoreError as error:
-        mouth.send(f"StoreError: {error}")
+        writer.send(f"StoreError: {error}")
     except BaseException as error:
-        mouth.send(f"{type(error).__name__}: {error}")
+        writer.send(f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""Scripted chat models: a queue of answers, errors and replies that break off."""
+"""Scripted chat models: a queue of answers, errors and interrupted replies."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pydantic import Field
 
 
 class Broken(Exception):
-    """An answer that breaks off: some words, then an error."""
+    """An interrupted answer: some words, then an error."""
 
     def __init__(self, text: str, error: Exception) -> None:
         self.text, self.error = text, error
 
 
 class ScriptedChat(BaseChatModel):
-    """A chat model that gives scripted answers in order and keeps the prompts it saw.
+    """A chat model that returns scripted answers in order and records the prompts.
 
-    An answer that is an exception is raised, and one that is `Broken` breaks off while it streams.
-    When the script is over it begins again.
+    An answer that is an exception is raised; a `Broken` one raises its error after its words were streamed.
+    At its end the script starts again.
     """
 
     script: list[Any]
@@ -73,10 +73,10 @@ class ScriptedChat(BaseChatModel):
 
 
 class StructuredChat(ScriptedChat):
-    """A scripted chat model with structured output: a scripted mapping comes as the call of the tool."""
+    """A scripted chat model with structured output: a scripted mapping is returned as a tool call."""
 
     schemas: list[Any] = Field(default_factory=list)
-    """What was bound in each call; None where text was asked for."""
+    """The tool bound in each call; None where text was requested."""
 
     def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
         return self.bind(tools=list(tools))

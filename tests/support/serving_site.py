@@ -1,4 +1,4 @@
-"""What serves HEF beside its workers: PostgreSQL, Chroma, an LLM; and the workers themselves."""
+"""A deployment of HEF for tests: PostgreSQL, Chroma, an LLM server and workers."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from postgres_server import postgres_server
 
 
 class Site:
-    """Everything that outlives a worker; what is opened ends with the stack.
+    """The services that outlive a worker; the stack closes them.
 
-    The LLM stops answering after so many replies, until `llm.opened` is set.
+    The LLM stops answering after `replies` replies, until `llm.opened` is set.
     """
 
     def __init__(self, folder: Path, stack: ExitStack, *, replies: int, at_once: int) -> None:
@@ -29,7 +29,7 @@ class Site:
         self._stack, self._folder, self._at_once = stack, folder, at_once
 
     def settings(self, key: str) -> dict[str, str]:
-        """Return the environment of a worker; its API key tells the LLM who asks."""
+        """Return the environment of a worker; its API key names it to the LLM."""
         return {
             "HEF_POSTGRES_URL": self.postgres,
             "HEF_CHROMA_URL": self.chroma,
@@ -40,11 +40,11 @@ class Site:
         }
 
     def worker(self, key: str) -> subprocess.Popen[str]:
-        """Start a worker, which prints a line when it is ready and one a turn."""
+        """Start a worker, which prints a line when it is ready and one per turn."""
         log = self._stack.enter_context((self._folder / f"{key}.log").open("w"))
         command = [sys.executable, str(ROOT / "deploy" / "worker.py")]
-        known = {**os.environ, **self.settings(key)}
-        process = subprocess.Popen(command, env=known, stdout=subprocess.PIPE, stderr=log, text=True)
+        environment = {**os.environ, **self.settings(key)}
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
         self._stack.callback(process.wait)
         self._stack.callback(process.kill)
         return process
@@ -61,5 +61,5 @@ class Site:
         import psycopg
 
         with psycopg.connect(self.postgres) as connection:
-            found: list[tuple[Any, ...]] = connection.execute(query.encode()).fetchall()
-            return found
+            rows: list[tuple[Any, ...]] = connection.execute(query.encode()).fetchall()
+            return rows

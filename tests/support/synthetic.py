@@ -1,4 +1,4 @@
-"""Synthetic dialogues whose emotion a synthetic SEM reads with exactly calibrated probabilities."""
+"""Synthetic dialogues, and a synthetic SEM whose probabilities for them are exactly calibrated."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ LABELS = EMPATHETIC_DIALOGUES.labels
 
 
 class SyntheticSem:
-    """A SEM that is right in about half of the cases, and says how sure it can be."""
+    """A calibrated SEM whose first choice is correct in about half of the cases."""
 
     description = SemDescription("synthetic", EMPATHETIC_DIALOGUES)
 
     def __init__(self, count: int, seed: int = 0) -> None:
-        chance = np.random.default_rng(seed)
-        logits = chance.normal(0, 2.7, (count, len(LABELS)))
-        self.shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        rng = np.random.default_rng(seed)
+        logits = rng.normal(0, 2.7, (count, len(LABELS)))
+        self.probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         self.samples = [
-            self._sample(number, str(chance.choice(LABELS, p=row))) for number, row in enumerate(self.shares)
+            self._sample(number, str(rng.choice(LABELS, p=row))) for number, row in enumerate(self.probabilities)
         ]
 
     def _sample(self, number: int, emotion: str) -> Sample:
@@ -32,7 +32,7 @@ class SyntheticSem:
     def read(self, dialogues: Sequence[Sequence[Turn]], *, views: Any = None) -> list[Reading]:
         rows = [int(dialogue[-1].text.split()[1].rstrip(".")) for dialogue in dialogues]
         return [
-            Reading(distribution=dict(zip(LABELS, self.shares[row].tolist(), strict=True)), sem="synthetic")
+            Reading(distribution=dict(zip(LABELS, self.probabilities[row].tolist(), strict=True)), sem="synthetic")
             for row in rows
         ]
 

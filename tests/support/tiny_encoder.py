@@ -72,7 +72,8 @@ def write_mpnet(folder: Path) -> Path:
 
 
 def _tokenizer(specials: list[str]) -> Tokenizer:
-    words = sorted({word for one in CONVERSATIONS for turn in one.turns for word in turn.text.split()} | {"once"})
+    texts = [turn.text for conversation in CONVERSATIONS for turn in conversation.turns]
+    words = sorted({word for text in texts for word in text.split()} | {"once"})
     model = WordPiece({token: i for i, token in enumerate([*specials, *words])}, unk_token="[UNK]")
     tokenizer = Tokenizer(model)
     tokenizer.normalizer, tokenizer.pre_tokenizer = BertNormalizer(), BertPreTokenizer()
