@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .context import HefContext, as_context
+from .context import HefContext, RecallWeights, as_context
 from .dialogue import Dialogue, Turn, View, apply_view
 from .empathy import Empathy, Memory, Verdict
 from .errors import HefError, InputError, ModelError, SetupError, StoreError
 from .library_logging import add_null_handler
 from .pooling_weights import PoolingWeights
-from .recall_weights import RecallWeights
 from .sem_reading import Cause, Evidence, Reading
 
 if TYPE_CHECKING:

@@ -1,16 +1,17 @@
-"""The state of the graph, which its nodes read and write."""
+"""The state of the graph, which its nodes read and write, and its channels."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Self
 
 from langchain_core.messages import AnyMessage
+from langgraph.channels import LastValue
 from langgraph.graph.message import add_messages
+from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 from .empathy import Empathy, Memory, Verdict
-from .json_channel import JsonValue
 from .sem_reading import Reading
 
 
@@ -22,6 +23,36 @@ def merge_faults(current: dict[str, str] | None, update: dict[str, str] | None) 
 def merge_explanations(current: dict[str, str] | None, update: dict[str, str] | None) -> dict[str, str]:
     """Keep one entry per node, the newest; a node whose text is empty found nothing and is left out."""
     return {node: text for node, text in merge_faults(current, update).items() if text}
+
+
+class JsonValue(LastValue[Any]):
+    """A channel with the last value of a Pydantic type, stored as JSON values in checkpoints.
+
+    LangGraph's serializer warns about types it does not know and will block them one day; JSON values
+    load back under every checkpointer and every setting.
+    """
+
+    def update(self, values: Sequence[Any]) -> bool:
+        """Take a value of the type, or its JSON values, which a fork or an interrupted turn gives.
+
+        Writes of a node are stored beside the checkpoint until the next one; the serializer may return them as a dict.
+
+        Raises:
+            ValidationError: It is neither.
+        """
+        return super().update([TypeAdapter(self.typ).validate_python(value) for value in values])
+
+    def checkpoint(self) -> Any:
+        """Return the value as dicts, lists, texts and numbers."""
+        value = super().checkpoint()
+        return TypeAdapter(self.typ).dump_python(value, mode="json") if self.is_available() else value
+
+    def from_checkpoint(self, checkpoint: Any) -> Self:
+        """Return the channel with the value read back."""
+        channel = self.__class__(self.typ, self.key)
+        if checkpoint is not channel.value:  # which marks an empty channel
+            channel.value = TypeAdapter(self.typ).validate_python(checkpoint)
+        return channel
 
 
 class HefInput(TypedDict):

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, AnyMessage, SystemMessage
 from langgraph.runtime import Runtime
 
 from ...contract import Empathy, HefContext, HefState, PoolingWeights, SetupError, as_context
-from ...contract.json_channel import JsonValue
+from ...contract.state import JsonValue
 from ...nodes import remember
 from ...nodes.support.transcript import last_human_id, last_human_index
 from ...prompts import Overrides

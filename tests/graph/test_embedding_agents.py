@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import pytest
-from hef.contract.json_channel import JsonValue
+from hef.contract.state import JsonValue
 from hef.graph import Empathy, HefContext, HefState, create_hef
 from hef.memory import list_turns
 from hef.sem import LexiconSem, shipped_sem

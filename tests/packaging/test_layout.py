@@ -69,3 +69,19 @@ def test_every_module_has_a_docstring() -> None:
 @pytest.mark.parametrize("word", ["utils", "helpers", "common", "misc"])
 def test_no_module_is_named_after_nothing(word: str) -> None:
     assert [name for name in map(module_name, MODULES) if word in name.replace("_", ".").split(".")] == []
+
+
+def test_no_folder_has_more_modules_than_one_can_overlook() -> None:
+    sizes = {folder: len(list(folder.glob("*.py"))) for folder in PACKAGES.values()}
+    assert {str(folder.relative_to(ROOT)): size for folder, size in sizes.items() if size > 16} == {}
+
+
+def test_no_module_is_longer_than_330_lines() -> None:
+    lengths = {module_name(path): path.read_text(encoding="utf-8").count("\n") for path in MODULES}
+    assert {name: length for name, length in lengths.items() if length > 330} == {}
+
+
+def test_a_file_name_stands_for_one_idea() -> None:
+    names = [path.name for path in MODULES if path.name != "__init__.py"]
+    # The node `sem_emotion` calls the tool `sem_emotion`.
+    assert {name for name in names if names.count(name) > 1} <= {"sem_emotion.py"}

@@ -63,7 +63,7 @@ class VagueSem(CoinSem):
 def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Install plugins of all kinds beside the shipped one."""
     values = {
-        "minilm": "hef.sem.runtime.shipped:shipped_sem",
+        "minilm": "hef.sem.registry:shipped_sem",
         "coin": f"{__name__}:CoinSem",
         "broken": f"{__name__}:broken",
         "missing": f"{__name__}:missing",
