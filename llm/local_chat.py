@@ -132,10 +132,11 @@ class LocalChat(ChatHuggingFace):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
+        # Evaluation runs store these keys and hash them with each cached answer: renaming one would void old runs.
         return {
             "model_id": self.model_id,
             "precision": self.precision,
-            "context_window": self.context_window,
+            "window": self.context_window,
             **self._settings(),
         }
 
