@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ...contract import SetupError, View
+from ...contract.renamed_fields import SEM_DESCRIPTION_FIELDS, rename_fields
 from ..taxonomy import EMPATHETIC_DIALOGUES, Taxonomy
 from .calibration import Calibration
 from .prediction_sets import PredictionSets
@@ -31,7 +32,7 @@ class CalibratedOn(BaseModel):
 class Manifest(BaseModel):
     """The contents of `sem.json`."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True)
 
     name: str
     labels: tuple[str, ...]
@@ -49,12 +50,13 @@ class Manifest(BaseModel):
     dimensions: int = Field(ge=1, description="Width of the sentence vectors")
     licence: str
     source: str
-    metrics: dict[str, float] = Field(
-        default_factory=dict,
-        validation_alias=AliasChoices("metrics", "figures"),  # `figures` until 0.1
-        description="Measured metrics, for example top1",
-    )
+    metrics: dict[str, float] = Field(default_factory=dict, description="Measured metrics, for example top1")
     sha256: dict[str, str] = Field(description="File name -> hash of its bytes")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, value: Any) -> Any:
+        return rename_fields(value, SEM_DESCRIPTION_FIELDS)
 
     @classmethod
     def load(cls, folder: Path) -> Manifest:
