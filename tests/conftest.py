@@ -12,9 +12,14 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["ANONYMIZED_TELEMETRY"] = "False"
 
 import pytest
+from hypothesis import HealthCheck, settings
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from scripted_chat import ScriptedChat
+
+# Two processes of tests share the machine: how long an example takes says nothing about the code.
+settings.register_profile("shared-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared-machine")
 
 
 @pytest.fixture

@@ -39,7 +39,6 @@ class ChromaStore(BaseStore):
 
     ```python
     from hef.memory import ChromaStore
-
     store = ChromaStore.from_path("memory", index={"dims": 384, "embed": embeddings, "fields": ["text"]})
     store.put(("notes", "ana"), "1", {"text": "The dog is called Bruno."})
     store.search(("notes", "ana"), query="What is the dog's name?")

@@ -262,7 +262,11 @@ def test_a_broken_or_foreign_folder_is_said(damage: Callable[[Path], None], said
         store.close()
 
 
-@pytest.mark.parametrize("damage", [make_newer, cut_database, cut_graph, "another process"], ids=str)
+@pytest.mark.parametrize(
+    "damage",
+    [make_newer, cut_database, cut_graph, "another process"],
+    ids=lambda damage: getattr(damage, "__name__", damage),
+)
 def test_a_turn_answers_without_its_memory(damage: Any, tmp_path: Path, scripted: Any) -> None:
     hef = create_hef(model=scripted("sad", "I hear you."))
     (tmp_path / "memory").mkdir()
