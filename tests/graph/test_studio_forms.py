@@ -7,10 +7,10 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
+from hef.contract.chat_model import ChoiceScorer
 from hef.contract.context import TEMPLATE
 from hef.graph import HefContext, create_hef
 from hef.graph.studio import context_with
-from hef.contract.chat_model import ChoiceScorer
 from hef.prompts import NAMES, Prompts
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
