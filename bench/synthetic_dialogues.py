@@ -176,5 +176,5 @@ def _context(number: int, name: str, turns: int) -> Dialogue:
 
 def _clause(number: int, step: int) -> str:
     index = number * step
-    event, place = _EVENTS[index % len(_EVENTS)], _PLACES[number % len(_PLACES)]
-    return f"{_NAMES[index % len(_NAMES)]} {event} {place} {number}"
+    event, location = _EVENTS[index % len(_EVENTS)], _PLACES[number % len(_PLACES)]
+    return f"{_NAMES[index % len(_NAMES)]} {event} {location} {number}"

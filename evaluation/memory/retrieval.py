@@ -92,8 +92,8 @@ def situation_ranks(
     index = {text: number for number, text in enumerate(texts)}
     matrix = _normalise(np.array(vectors, dtype=np.float32))
     targets = np.array([index[row.situation] for row in pool])
-    found = [_rank(matrix[index[row.first]], matrix[targets], targets == index[row.situation]) for row in rows]
-    return np.array(found, dtype=np.int64)
+    ranks = [_rank(matrix[index[row.first]], matrix[targets], targets == index[row.situation]) for row in rows]
+    return np.array(ranks, dtype=np.int64)
 
 
 def report_retrieval(

@@ -265,8 +265,8 @@ async def _check_format(collection: Any, location: StoreLocation) -> int:
 
 async def _add_namespace_metadata(collection: Any, dims: int) -> None:
     """Give the rows of namespaces the metadata they are found by; an interrupted run is done again."""
-    found = await maybe_await(collection.get(where={"space": True}, include=["documents"]))
-    for row, document in zip(found["ids"], found["documents"], strict=True):
+    namespaces = await maybe_await(collection.get(where={"space": True}, include=["documents"]))
+    for row, document in zip(namespaces["ids"], namespaces["documents"], strict=True):
         if is_namespace_row(row):
             metadata = namespace_metadata(parse_namespace(document))
             vector = list(placeholder_vector(row, dims))
