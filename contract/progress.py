@@ -12,7 +12,7 @@ R = TypeVar("R")
 class Progress(Protocol):
     """Receive the progress of a long operation."""
 
-    def __call__(self, task: str, done: int, total: int | None) -> None:
+    def __call__(self, task: str, done: int, total: int | None, /) -> None:
         """Receive one step.
 
         Args:

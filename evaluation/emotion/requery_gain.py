@@ -66,7 +66,8 @@ def evaluate_second_look(
 
 
 def _read_view(sem: Sem, view: View, samples: Sequence[Sample]) -> list[Reading]:
-    return sem.read([sample.turns for sample in samples], views=[view] * len(samples))
+    views: list[View] = [view] * len(samples)
+    return sem.read([sample.turns for sample in samples], views=views)
 
 
 def _compare(

@@ -73,7 +73,7 @@ def make_pairs(
     rng = random.Random(f"pairs:{seed}")
     order = rng.sample(range(len(samples)), len(samples))
     first = rng.randrange(2)
-    sides = [SIDES[(number + first) % 2] for number in range(len(order))]
+    sides: list[Literal["a", "b"]] = [SIDES[(number + first) % 2] for number in range(len(order))]
     rng.shuffle(sides)
     pairs: list[ReplyPair] = []
     key: list[KeyRow] = []

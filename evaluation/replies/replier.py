@@ -252,7 +252,7 @@ def collect(
         progress: Called after each reply.
     """
     replies = {(reply.sample, reply.variant): reply for reply in log.read()}
-    pairs = [(sample, variant) for sample in samples for variant in variants]
+    pairs: list[tuple[ReplySample, ReplyVariant]] = [(sample, variant) for sample in samples for variant in variants]
     for done, (sample, variant) in enumerate(pairs, start=1):
         if (sample.id, variant) not in replies:
             reply = replier.reply(sample, variant, replies.get((sample.id, "hef")))

@@ -20,7 +20,9 @@ from .replier import Reply, ReplySample
 from .reply_text import bleu_estimate, distinct, sentences, speaks_as_ai, speaks_as_person, uptake
 
 _MEAN_BOUNDS = {"similarity": DIFFERENCE, "emotion_lift": UNBOUNDED, "words": POSITIVE, "sentences": POSITIVE}
-_GAIN_BOUNDS = dict.fromkeys(("emotion_lift", "words", "sentences", "similarity"), UNBOUNDED)
+_GAIN_BOUNDS: dict[str, tuple[float, float]] = dict.fromkeys(
+    ("emotion_lift", "words", "sentences", "similarity"), UNBOUNDED
+)
 _MIN_PROBABILITY = 1e-9
 Columns: TypeAlias = dict[str, Array]
 """Name of a metric -> its value for each sample, NaN where it has none, [samples]."""

@@ -88,8 +88,8 @@ class Index:
         model = self.embeddings
         embed_texts = model.embed_documents if blocking else model.aembed_documents
         embed_query = model.embed_query if blocking else model.aembed_query
-        text_vectors = await maybe_await(embed_texts(texts)) if texts else []
-        query_vectors = [await maybe_await(embed_query(query)) for query in queries]
+        text_vectors: list[list[float]] = await maybe_await(embed_texts(texts)) if texts else []
+        query_vectors: list[list[float]] = [await maybe_await(embed_query(query)) for query in queries]
         lengths = {len(vector) for vector in (*text_vectors, *query_vectors)}
         if len(text_vectors) != len(texts) or lengths - {self.dims}:
             raise StoreError(

@@ -195,11 +195,12 @@ def test_abandoned_stream_stops_generating(chat: LocalChat, monkeypatch: pytest.
     engine, steps = chat._engine, []
     advance = engine.advance
     monkeypatch.setattr(engine, "advance", lambda state, token: (steps.append(token), advance(state, token)))
+    threads = threading.active_count()
     stream = chat.stream(STORY)
     next(stream)
     del stream
     assert len(steps) < 3
-    assert threading.active_count() < 20
+    assert threading.active_count() <= threads
 
 
 def test_error_of_the_model_reaches_the_caller(chat: LocalChat, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,7 +237,7 @@ def test_kept_cache_spares_the_shared_beginning(chat: LocalChat, monkeypatch: py
         sizes.append(len(ids))
         return read(ids, cache)
 
-    monkeypatch.setattr(network, "read", counting)
+    monkeypatch.setattr(network, "forward", counting)
     chat.invoke(prompt, max_tokens=2)
     assert sizes == [1, 1]
 
