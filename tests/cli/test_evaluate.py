@@ -146,7 +146,7 @@ def test_a_missing_or_empty_file_is_a_failure(task: str, tmp_path: Path):
     empty.touch()
     done = evaluate(task, "--data", empty)
     assert done.exit_code == 1
-    assert "holds no" in done.stderr
+    assert "has no" in done.stderr
 
 
 def test_cause_words_are_shown_beside_chance_and_ceiling(tmp_path: Path):
