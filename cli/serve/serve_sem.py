@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import sleep
 from typing import Annotated
 
 import typer
@@ -45,6 +45,6 @@ def serve_sem(
     typer.echo(f"serving at {url}; Ctrl-C ends it")
     try:
         while True:
-            time.sleep(3600)
+            sleep(3600)
     except KeyboardInterrupt:
         stop_service()

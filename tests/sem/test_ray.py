@@ -206,7 +206,7 @@ def test_the_command_serves_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch)
         found.append(HttpSem(f"http://127.0.0.1:{port}").description.name)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hef.cli.serve.serve_sem.time.sleep", ask_and_stop)
+    monkeypatch.setattr("hef.cli.serve.serve_sem.sleep", ask_and_stop)
 
     done = CliRunner().invoke(app, ["serve", "sem", "--port", str(port), "--ray-cpus", "0.5", "--sem", "lexicon"])
 
