@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from ..contract import SetupError
+from ..contract.cpu_inference import cpu_threads
 from .protocol import Sem, SemDescription
 from .runtime.manifest import FILE
 from .runtime.onnx_sem import OnnxSem
 
 GROUP = "hef.sem"
-DEFAULT = "minilm"
 SHIPPED = Path(__file__).parent / "runtime" / "model"
 """Folder of the shipped SEM."""
 
@@ -28,7 +30,7 @@ def resolve_sem(spec: Sem | str | None = None) -> Sem:
         SetupError: There is no such plugin, it cannot be loaded, or the object is not a SEM.
     """
     if spec is None:
-        return _load(DEFAULT)
+        return shipped_sem()
     if isinstance(spec, str):
         kind, _, source = spec.partition(":")
         if kind == "huggingface" and source:
@@ -51,8 +53,20 @@ def resolve_sem(spec: Sem | str | None = None) -> Sem:
 
 
 def shipped_sem() -> OnnxSem:
-    """Return the shipped SEM: MiniLM fine-tuned on EmpatheticDialogues, int8 (see MODEL_CARD.md)."""
-    return OnnxSem(SHIPPED)
+    """Return the shipped SEM: MiniLM fine-tuned on EmpatheticDialogues, int8 (see MODEL_CARD.md).
+
+    All graphs of a process share it, so that its weights are checked and loaded once.
+    """
+    return _shipped_sem(cpu_threads(None))
+
+
+@cache
+def _shipped_sem(threads: int | None) -> OnnxSem:
+    return OnnxSem(SHIPPED, threads=threads)
+
+
+if hasattr(os, "register_at_fork"):  # the threads of a network do not live on in a forked process
+    os.register_at_fork(after_in_child=_shipped_sem.cache_clear)
 
 
 def installed_sems() -> dict[str, SemDescription | SetupError]:

@@ -77,7 +77,7 @@ def start_service(options: ServiceOptions, host: str = "127.0.0.1", port: int = 
 
 def stop_service() -> None:
     """Stop the service and Ray Serve."""
-    serve.shutdown()  # type: ignore[no-untyped-call]
+    serve.shutdown()
 
 
 class SemService:
@@ -158,7 +158,7 @@ def _batched(
 ) -> Callable[[Any], Awaitable[Any]]:
     """Return a coroutine function of one item whose concurrent calls are batched; the SEM runs in a thread."""
 
-    @serve.batch(max_batch_size=size, batch_wait_timeout_s=wait_ms / 1000)
+    @serve.batch(max_batch_size=size, batch_wait_timeout_s=wait_ms / 1000)  # type: ignore[untyped-decorator]
     async def run_batch(items: list[Any]) -> list[Any]:
         return await asyncio.to_thread(_results_or_errors, function, items)
 

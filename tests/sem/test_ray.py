@@ -34,7 +34,7 @@ def ray() -> Iterator[Any]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False)
+    ray.init(num_cpus=3, include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False)
     yield ray
     ray.shutdown()
 
@@ -112,7 +112,7 @@ def test_perceive_gives_the_same_rows_with_ray() -> None:
         done = CliRunner().invoke(app, ["perceive", "--batch-size", "4", *flags], input="\n".join(lines))
         return done.exit_code, done.stdout
 
-    assert perceive("--ray", "local", "--ray-cpus", "0.5") == perceive()
+    assert perceive("--ray", "local", "--ray-cpus", "1") == perceive()
 
 
 def talk(*texts: str) -> list[dict[str, str]]:
@@ -140,7 +140,7 @@ def test_evaluate_gives_the_same_figures_with_ray(tmp_path: Path) -> None:
         (report,) = json.loads(done.stdout)["results"]
         return {name: value for name, value in report.items() if name not in ("seconds", "stages")}
 
-    assert figures("--ray", "local", "--ray-cpus", "0.5") == figures()
+    assert figures("--ray", "local", "--ray-cpus", "1") == figures()
 
 
 def test_ray_s_own_files_and_command_line_can_deploy_it() -> None:
@@ -184,7 +184,7 @@ def test_with_ray_the_llm_is_asked_by_the_actors_alone_and_every_figure_is_the_s
     here = figures()
     monkeypatch.setattr(LocalChat, "score_choices", refuse)
 
-    assert figures("--ray", "local", "--ray-cpus", "0.5", "--run", str(tmp_path / "run")) == here
+    assert figures("--ray", "local", "--ray-cpus", "1", "--run", str(tmp_path / "run")) == here
     assert figures("--run", str(tmp_path / "run")) == here
 
 
@@ -208,7 +208,7 @@ def test_the_command_serves_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr("hef.cli.serve.serve_sem.sleep", ask_and_stop)
 
-    done = CliRunner().invoke(app, ["serve", "sem", "--port", str(port), "--ray-cpus", "0.5", "--sem", "lexicon"])
+    done = CliRunner().invoke(app, ["serve", "sem", "--port", str(port), "--ray-cpus", "1", "--sem", "lexicon"])
 
     assert (done.exit_code, found) == (0, ["lexicon"]), done.output
     assert f"http://127.0.0.1:{port}" in done.stdout

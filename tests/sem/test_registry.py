@@ -16,7 +16,7 @@ import hef.sem.plugins.hf_sem
 import hef.sem.registry
 import pytest
 from hef.contract import Cause, Dialogue, Reading, SetupError, Turn, View
-from hef.sem import EMPATHETIC_DIALOGUES, OnnxSem, Sem, SemDescription, Taxonomy, installed_sems, resolve_sem
+from hef.sem import EMPATHETIC_DIALOGUES, OnnxSem, Sem, SemDescription, Taxonomy, installed_sems, resolve_sem, shipped_sem
 
 TINY = Taxonomy("tiny", ("sad", "joyful"))
 
@@ -275,3 +275,27 @@ def test_shipped_taxonomy_has_32_labels_that_all_have_neighbours() -> None:
     assert all(EMPATHETIC_DIALOGUES.neighbours[label] for label in EMPATHETIC_DIALOGUES.labels)
     assert all(label not in EMPATHETIC_DIALOGUES.neighbours[label] for label in EMPATHETIC_DIALOGUES.labels)
     assert not set(EMPATHETIC_DIALOGUES.synonyms) & set(EMPATHETIC_DIALOGUES.labels)
+
+
+def test_all_graphs_of_a_process_share_the_shipped_sem() -> None:
+    assert resolve_sem() is resolve_sem("minilm") is shipped_sem()
+
+
+def test_another_number_of_threads_is_another_shipped_sem(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = shipped_sem()
+    monkeypatch.setenv("HEF_THREADS", "2")
+
+    assert shipped_sem() is not before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_loads_the_shipped_sem_anew() -> None:
+    before = shipped_sem()
+    before.read([[Turn("speaker", "My dog died.")]])
+
+    child = os.fork()
+    if not child:
+        os._exit(0 if shipped_sem() is not before else 1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
