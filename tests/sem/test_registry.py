@@ -16,7 +16,16 @@ import hef.sem.plugins.hf_sem
 import hef.sem.registry
 import pytest
 from hef.contract import Cause, Dialogue, Reading, SetupError, Turn, View
-from hef.sem import EMPATHETIC_DIALOGUES, OnnxSem, Sem, SemDescription, Taxonomy, installed_sems, resolve_sem, shipped_sem
+from hef.sem import (
+    EMPATHETIC_DIALOGUES,
+    OnnxSem,
+    Sem,
+    SemDescription,
+    Taxonomy,
+    installed_sems,
+    resolve_sem,
+    shipped_sem,
+)
 
 TINY = Taxonomy("tiny", ("sad", "joyful"))
 
