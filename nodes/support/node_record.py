@@ -42,8 +42,9 @@ class NodeRecord(BaseCallbackHandler):
         _log.debug("answered: %s", response.generations)
         for generation in (candidate for candidates in response.generations for candidate in candidates):
             if usage := getattr(getattr(generation, "message", None), "usage_metadata", None):
-                self.input_tokens += usage["input_tokens"]
-                self.output_tokens += usage["output_tokens"]
+                # An answer from LangChain's cache has the key `total_cost` alone where the model reports no tokens.
+                self.input_tokens += usage.get("input_tokens", 0)
+                self.output_tokens += usage.get("output_tokens", 0)
 
 
 CURRENT_RECORD: ContextVar[NodeRecord | None] = ContextVar("hef_node_record", default=None)

@@ -14,6 +14,8 @@ from hef.graph import HefContext, create_emotion_graph, create_hef
 from hef.graph.agents.middleware import HefMiddleware
 from hef.sem import OnnxSem
 from langchain.agents import create_agent
+from langchain_core.caches import InMemoryCache
+from langchain_core.globals import set_llm_cache
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.store.memory import InMemoryStore
 from opentelemetry import trace
@@ -104,6 +106,21 @@ def test_a_turn_without_a_reply_warns_by_its_class(scripted: Any, caplog: pytest
 
     assert "draft_response raised ModelError" in caplog.messages
     assert words_in(caplog.text) == set()
+
+
+@pytest.mark.parametrize("chat", [ScriptedChat, CountingChat])
+def test_answers_from_langchains_cache_are_counted_without_an_error(
+    chat: type[ScriptedChat], caplog: pytest.LogCaptureFixture
+) -> None:
+    hef = create_hef(model=chat(script=["sad", REPLY])).compile()
+    set_llm_cache(InMemoryCache())
+    try:
+        replies = [hef.invoke(ASK)["messages"][-1].text for _ in range(2)]
+    finally:
+        set_llm_cache(None)
+
+    assert replies == [REPLY, REPLY]
+    assert "KeyError" not in caplog.text
 
 
 def test_debug_tells_what_was_asked(scripted: Any, caplog: pytest.LogCaptureFixture) -> None:
