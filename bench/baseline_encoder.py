@@ -30,8 +30,8 @@ class PlainEncoder:
         if threads:
             torch.set_num_threads(threads)
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(model)
-            self._model = AutoModel.from_pretrained(model, dtype=torch.float32).eval()
+            self._tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+            self._model = AutoModel.from_pretrained(model, dtype=torch.float32, trust_remote_code=False).eval()
         except (OSError, ValueError) as error:
             raise SetupError(f"no encoder at {model!r}: give a folder that holds one, or a hub id") from error
         self._batch_size = batch_size

@@ -31,7 +31,8 @@ _LOAD_ENCODER = """
 import torch
 from transformers import AutoModel, AutoTokenizer
 imported()
-read, model = AutoTokenizer.from_pretrained(sys.argv[1]), AutoModel.from_pretrained(sys.argv[1], dtype=torch.float32)
+read = AutoTokenizer.from_pretrained(sys.argv[1], trust_remote_code=False)
+model = AutoModel.from_pretrained(sys.argv[1], dtype=torch.float32, trust_remote_code=False)
 with torch.inference_mode():
     model.eval()(**read("My dog died last night.", return_tensors="pt"))
 """

@@ -36,13 +36,14 @@ def read(path: Path) -> list[dict[str, Any]]:
 def train(backbone: Path, rows: list[dict[str, Any]], labels: list[str], out: Path, passes: int) -> None:
     """Fine-tune an encoder on multi-label rows and save it in the form that `HfSem` loads."""
     torch.manual_seed(0)
-    tokenizer = AutoTokenizer.from_pretrained(backbone)
+    tokenizer = AutoTokenizer.from_pretrained(backbone, trust_remote_code=False)
     model = AutoModelForSequenceClassification.from_pretrained(
         backbone,
         id2label=dict(enumerate(labels)),
         label2id={label: number for number, label in enumerate(labels)},
         problem_type="multi_label_classification",
         dtype=torch.float32,
+        trust_remote_code=False,
     ).train()
     frequencies = torch.tensor([[label in row["labels"] for label in labels] for row in rows]).float().mean(0)
     with torch.no_grad():  # start from label frequencies, or rare labels stay at a low probability for many steps

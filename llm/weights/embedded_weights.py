@@ -207,13 +207,13 @@ def _convert(gguf: Path, folder: Path, adapter: Path | None) -> None:
     merged = merge(dense(weights), low_rank)
     source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     with silence_transformers():
-        config = AutoConfig.from_pretrained(**source)
+        config = AutoConfig.from_pretrained(**source, trust_remote_code=False)
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float16)
         model.load_state_dict({name: torch.from_numpy(weight) for name, weight in merged.items()}, strict=False)
         model.tie_weights()
         model.save_pretrained(folder)
         _suggest_bfloat16(folder / "config.json")
-        AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
+        AutoTokenizer.from_pretrained(**source, trust_remote_code=False).save_pretrained(folder)
     write_llama(folder / _ONNX_WEIGHTS, model.config.to_dict(), weights, low_rank)
 
 

@@ -90,9 +90,9 @@ def _read(source: str, model_id: str, device: str, dtype: Any, models: Any, toke
     is_folder = Path(source).is_dir()
     try:
         with silence_transformers():
-            tokenizer = tokenizers.from_pretrained(source, local_files_only=is_folder)
+            tokenizer = tokenizers.from_pretrained(source, local_files_only=is_folder, trust_remote_code=False)
             tokenizer("")  # its first call changes it, which must not happen in two threads
-            model = models.from_pretrained(source, dtype=dtype, local_files_only=is_folder)
+            model = models.from_pretrained(source, dtype=dtype, local_files_only=is_folder, trust_remote_code=False)
             return model.to(device).eval(), tokenizer
     except (OSError, ValueError, RuntimeError) as error:
         raise SetupError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from math import fsum, isfinite
@@ -22,6 +23,8 @@ Target: TypeAlias = str | Mapping[str, float]
 """Target of a model's label: one label of the taxonomy, or several with shares."""
 MULTI_LABEL = "multi_label_classification"
 """`problem_type` of a model with one sigmoid per label."""
+_SHORTEST = 8
+"""Tokens that any model reads at once."""
 
 
 def read_label_map(path: Path) -> Mapping[str, Mapping[str, float]]:
@@ -48,7 +51,7 @@ class HfSem:
         taxonomy: The labels of the readings; None means the model's own.
         label_map: Model label -> taxonomy label, or shares of several; labels that are neither in it
             nor in the taxonomy are left out and the rest is scaled to sum to 1.
-        max_tokens: The model's window; the oldest turns are dropped first.
+        max_tokens: The window, at most what the model reads; the oldest turns are dropped first.
         cause_limit: Maximum number of causes.
         batch_size: Texts per forward pass.
 
@@ -71,7 +74,7 @@ class HfSem:
 
         self._source = model
         try:
-            config = AutoConfig.from_pretrained(model)
+            config = AutoConfig.from_pretrained(model, trust_remote_code=False)
         except (OSError, ValueError) as error:
             raise SetupError(
                 f"no text-classification model at {model!r}: give a folder that holds one, or a hub id"
@@ -84,7 +87,8 @@ class HfSem:
                 f"none of the labels of {model!r} is in taxonomy {self._taxonomy.name!r}; give a label_map"
             )
         self._multi_label = config.problem_type == MULTI_LABEL
-        self._max_tokens = min(max_tokens, int(getattr(config, "max_position_embeddings", max_tokens)))
+        self.longest_input = min(max_tokens, getattr(config, "max_position_embeddings", None) or max_tokens)
+        """Tokens that are read at once; once the model is loaded, no more than it can."""
         self._cause_limit = cause_limit
         self._batch_size = batch_size
         self._lock = Lock()
@@ -127,7 +131,8 @@ class HfSem:
         return shares
 
     def _occlude(self, dialogue: Dialogue, emotion: str) -> tuple[Cause, ...]:
-        words = candidates(dialogue)[-self._max_tokens :]
+        self._load()
+        words = candidates(dialogue)[-self.longest_input :]
         texts = [self._fit_window(turns)[0] for turns in (dialogue, *(without(dialogue, word) for word in words))]
         full, *occluded = [row[emotion] for row in self._distributions(texts)]
         scores = [10 * (full - probability) for probability in occluded]
@@ -136,9 +141,9 @@ class HfSem:
     def _fit_window(self, dialogue: Dialogue) -> tuple[str, int]:
         """Return the newest turns that fit the window, joined, and how many turns were dropped or cut."""
         tokenizer, _ = self._load()
-        room, cut, parts = self._max_tokens - 2, 0, list[str]()
+        room, cut, parts = self.longest_input - 2, 0, list[str]()
         for turn in reversed(dialogue):
-            text = turn.text[-self._max_tokens * CHARACTERS_PER_TOKEN :]
+            text = turn.text[-self.longest_input * CHARACTERS_PER_TOKEN :]
             length = len(tokenizer(text, add_special_tokens=False)["input_ids"])
             if parts and length > room:
                 break
@@ -160,7 +165,7 @@ class HfSem:
 
         tokenizer, model = self._load()
         try:
-            inputs = tokenizer(texts, return_tensors="pt", padding=True, truncation=True, max_length=self._max_tokens)
+            inputs = tokenizer(texts, return_tensors="pt", padding=True, truncation=True, max_length=self.longest_input)
             with torch.inference_mode():
                 logits = model(**inputs).logits.float()
         except Exception as error:
@@ -187,11 +192,46 @@ class HfSem:
     def _load(self) -> tuple[Any, Any]:
         with self._lock:
             if self._loaded is None:
-                from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-                try:
-                    model = AutoModelForSequenceClassification.from_pretrained(self._source).eval()
-                    self._loaded = AutoTokenizer.from_pretrained(self._source, truncation_side="left"), model
-                except Exception as error:
-                    raise ModelError(f"the weights of {self._source!r} cannot be loaded: {error}") from error
+                self._loaded = self._read_weights()
             return self._loaded
+
+    def _read_weights(self) -> tuple[Any, Any]:
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+        source = self._source
+        try:
+            model = AutoModelForSequenceClassification.from_pretrained(source, trust_remote_code=False).eval()
+            tokenizer = AutoTokenizer.from_pretrained(source, truncation_side="left", trust_remote_code=False)
+            limit = min(self.longest_input, tokenizer.model_max_length)
+            self.longest_input = find_longest_input(tokenizer, model, limit)
+        except Exception as error:
+            raise ModelError(f"the weights of {source!r} cannot be loaded: {error}") from error
+        return tokenizer, model
+
+
+def find_longest_input(tokenizer: Any, model: Any, limit: int) -> int:
+    """Return how many tokens a model reads at once, at most the limit.
+
+    It is found by trying, which one pass settles where the limit is read. A configuration does not tell it for every
+    architecture: of RoBERTa's 514 positions (`max_position_embeddings`), two are taken by the padding.
+
+    Raises:
+        ModelError: It reads nothing.
+    """
+    import torch
+
+    def failure(length: int) -> Exception | None:
+        try:
+            inputs = tokenizer(" a" * length, return_tensors="pt", truncation=True, max_length=length)
+            with torch.inference_mode():
+                model(**inputs)
+        except Exception as error:
+            return error
+        return None
+
+    if (error := failure(limit)) is None:
+        return limit
+    too_long = bisect_left(range(limit), True, lo=_SHORTEST, key=lambda length: failure(length) is not None)
+    if too_long <= _SHORTEST:
+        raise ModelError(f"the model reads no text: {error}")
+    return too_long - 1

@@ -56,6 +56,24 @@ def test_imports_point_one_way() -> None:
     assert backwards == []
 
 
+def test_no_model_is_loaded_with_code_of_its_own() -> None:
+    """`trust_remote_code=False` stands at each call, so that neither a default nor a question to the user decides."""
+    scripts = [*(ROOT / "scripts").glob("*.py"), *(ROOT / "deploy").glob("*.py")]
+    trusting = [
+        f"{path.name}:{call.lineno}"
+        for path in [*MODULES, *scripts]
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == "from_pretrained"
+        and not any(
+            keyword.arg == "trust_remote_code" and getattr(keyword.value, "value", None) is False
+            for keyword in call.keywords
+        )
+    ]
+    assert trusting == []
+
+
 def test_no_module_imports_our_packages_without_the_prefix_hef() -> None:
     assert [
         f"{module_name(path)}: {name}" for path in MODULES for name in imports(path) if name.split(".")[0] in ALLOWED

@@ -13,6 +13,7 @@ from hef.sem import EMPATHETIC_DIALOGUES, GOEMOTIONS_TO_EMPATHETIC_DIALOGUES, Hf
 from hef.sem.testing import SemContract
 from hef.sem.validation import check_reading
 from langchain_core.messages import HumanMessage
+from tiny_encoder import write_classifier
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
@@ -301,3 +302,41 @@ def test_it_takes_the_shipped_sems_place_in_the_graph(sem: HfSem, scripted: Any)
     assert set(empathy.distribution) == set(OWN)
     assert empathy.sem == sem.description.name
     assert empathy.degraded is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "positions", "read"),
+    [("roberta", 514, 512), ("xlm-roberta", 66, 64), ("mpnet", 66, 64), ("bert", 64, 64), ("electra", 514, 514)],
+)
+def test_a_long_text_is_cut_to_what_the_architecture_reads(
+    kind: str, positions: int, read: int, tmp_path: Path
+) -> None:
+    sem = HfSem(str(write_classifier(tmp_path, kind, OWN, max_position_embeddings=positions)), max_tokens=4 * positions)
+    long = [Turn("speaker", "my dog died " * 400)]
+
+    (reading,) = sem.read([long])
+
+    assert fsum(reading.distribution.values()) == pytest.approx(1)
+    assert reading.truncated_turns == 1
+    assert sem.longest_input == read
+
+
+def test_a_window_below_the_models_own_stays(tmp_path: Path) -> None:
+    sem = HfSem(str(write_classifier(tmp_path, "roberta", OWN)), max_tokens=16)
+
+    sem.read([DOG])
+
+    assert sem.longest_input == 16
+
+
+def test_no_code_of_a_models_folder_is_run(tmp_path: Path) -> None:
+    folder = write_classifier(tmp_path, "bert", OWN)
+    config = json.loads((folder / "config.json").read_text())
+    ran = tmp_path / "ran"
+    (folder / "own.py").write_text(f"open({str(ran)!r}, 'w')\n")
+    names = {"AutoConfig": "own.Config", "AutoModelForSequenceClassification": "own.Model"}
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "own", "auto_map": names}))
+
+    with pytest.raises(SetupError, match="no text-classification model"):
+        HfSem(str(folder))
+    assert not ran.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.processors import TemplateProcessing
 
 TINY = Taxonomy("tiny", ("sad", "joyful", "afraid"))
 SAID = {
@@ -68,6 +70,22 @@ def write_mpnet(folder: Path) -> Path:
         folder
     )
     tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def write_classifier(folder: Path, kind: str, labels: Sequence[str], **config: Any) -> Path:
+    """Write a random text classifier of any architecture of transformers, such as "roberta", and its tokenizer."""
+    from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedTokenizerFast
+
+    names = {"cls_token": "<s>", "pad_token": "<pad>", "sep_token": "</s>", "unk_token": "[UNK]"}
+    tokenizer = _tokenizer([*names.values(), "a"])
+    tokenizer.post_processor = TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    torch.manual_seed(0)
+    shape = {**SHAPE, "vocab_size": tokenizer.get_vocab_size(), "id2label": dict(enumerate(labels))}
+    shape |= {"pad_token_id": 1, "label2id": {label: number for number, label in enumerate(labels)}}
+    model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(kind, **{**shape, **config}))
+    model.save_pretrained(folder)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
     return folder
 
 

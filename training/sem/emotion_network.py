@@ -60,7 +60,9 @@ class EmotionNetwork(nn.Module):
     @classmethod
     def from_backbone(cls, backbone: str | Path, labels: int, *, attentive: bool = False) -> EmotionNetwork:
         """Build from a hub id or folder of a pretrained encoder; `attentive` learns a weight per token for pooling."""
-        trunk = AutoModel.from_pretrained(backbone, dtype=torch.float32, add_pooling_layer=False)
+        trunk = AutoModel.from_pretrained(
+            backbone, dtype=torch.float32, add_pooling_layer=False, trust_remote_code=False
+        )
         return cls(trunk, int(trunk.config.hidden_size), labels, attentive=attentive)
 
     @property
