@@ -48,6 +48,11 @@ class Parts:
         resolved_sem, llm = resolve_sem(sem), resolve_model(model)
         templates = Prompts(prompts)
         description = resolved_sem.description
+        if taxonomy is not None and not isinstance(taxonomy, Taxonomy):
+            raise SetupError(
+                f"taxonomy is {taxonomy!r}; give a hef.sem.Taxonomy with the labels of SEM {description.name!r}, "
+                "or leave it out"
+            )
         if taxonomy is not None and set(taxonomy.labels) != set(description.taxonomy.labels):
             raise SetupError(
                 f"taxonomy {taxonomy.name!r} has other labels than SEM {description.name!r} reads; "

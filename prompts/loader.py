@@ -17,6 +17,11 @@ NAMES = ("system", "score", "coarse", "all_labels", "one_prompt", "repair", "dra
 Overrides: TypeAlias = Mapping[str, str] | Path | str
 """Template name -> text, or a folder with a file `NAME.md` for each template that it replaces."""
 
+_MAY_BE_EMPTY = frozenset({"memories", "causes", "evidence"})
+"""Placeholders without a value in some turns."""
+_MAY_VANISH = frozenset({"note"})
+"""Templates of which nothing need remain: without a note the host's agent runs as it is."""
+
 
 class Prompts:
     """The prompt templates of a graph: Markdown with `$placeholders`.
@@ -25,12 +30,12 @@ class Prompts:
         overrides: Template name -> text that replaces the shipped one, or a folder of `NAME.md` files.
 
     Raises:
-        SetupError: A name is unknown, the folder cannot be read, or a template names a placeholder
-            that it has no value for.
+        SetupError: A name is unknown, the folder cannot be read, a template is empty or consists of lines that may
+            be left out, or it names a placeholder that it has no value for.
     """
 
     def __init__(self, overrides: Overrides | None = None) -> None:
-        texts = read_folder(Path(overrides)) if isinstance(overrides, str | Path) else dict(overrides or {})
+        texts = _texts(overrides)
         if unknown := sorted(set(texts) - set(NAMES)):
             raise SetupError(f"unknown prompts {unknown}; there are {', '.join(NAMES)}")
         self._templates = {name: _validated(name, texts.get(name, text)) for name, text in _shipped().items()}
@@ -56,6 +61,23 @@ class Prompts:
         return re.sub(r"\n{3,}", "\n\n", "\n".join(filled)).strip()
 
 
+def _texts(overrides: Overrides | None) -> dict[str, str]:
+    """Return the texts that replace shipped ones.
+
+    Raises:
+        SetupError: They are no texts by name, or the folder cannot be read.
+    """
+    if isinstance(overrides, str | Path):
+        return read_folder(Path(overrides))
+    if overrides is None:
+        return {}
+    if not isinstance(overrides, Mapping) or not all(isinstance(text, str) for text in overrides.values()):
+        raise SetupError(
+            f"the prompts are a {type(overrides).__name__}; give a mapping of template name to text, or a folder"
+        )
+    return dict(overrides)
+
+
 @cache
 def _shipped() -> Mapping[str, str]:
     return {name: (files("hef.prompts") / f"{name}.md").read_text(encoding="utf-8") for name in NAMES}
@@ -63,9 +85,17 @@ def _shipped() -> Mapping[str, str]:
 
 def _validated(name: str, text: str) -> str:
     allowed = set(Template(_shipped()[name]).get_identifiers())
-    template = Template(text.strip())
+    template = Template(text.strip(" \t\r\n\ufeff"))
+    if not template.template:
+        raise SetupError(f"prompt {name!r} is empty; write its text, or leave it out to use the shipped one")
     if not template.is_valid() or not set(template.get_identifiers()) <= allowed:
         raise SetupError(f"prompt {name!r} may only name the placeholders {sorted(allowed)}; write $$ for a dollar")
+    lines = [Template(line) for line in template.template.splitlines() if line.strip()]
+    if name not in _MAY_VANISH and all(_MAY_BE_EMPTY & set(line.get_identifiers()) for line in lines):
+        raise SetupError(
+            f"prompt {name!r} would be empty in a turn without {' and '.join(sorted(_MAY_BE_EMPTY & allowed))}: "
+            "a line with an empty value is left out; write a line without these placeholders"
+        )
     return template.template
 
 
@@ -73,7 +103,8 @@ def read_folder(folder: Path) -> dict[str, str]:
     """Read the templates of a folder by name; hidden files are ignored.
 
     Raises:
-        SetupError: It is not a folder, or contains anything but `NAME.md` files of known templates in UTF-8.
+        SetupError: It is not a folder, or contains anything but `NAME.md` files of known templates in UTF-8 (a
+            byte order mark at the beginning, as Windows editors write it, is ignored).
     """
     folder = folder.expanduser()
     if not folder.is_dir():
@@ -85,6 +116,6 @@ def read_folder(folder: Path) -> dict[str, str]:
             f"the prompts folder {str(folder)!r} holds {unknown}; it may hold only {', '.join(sorted(known))}"
         )
     try:
-        return {path.stem: path.read_text(encoding="utf-8") for path in files_in_folder}
+        return {path.stem: path.read_text(encoding="utf-8-sig") for path in files_in_folder}
     except (OSError, UnicodeError) as error:
         raise SetupError(f"the prompts folder {str(folder)!r} cannot be read: {error}; save it as UTF-8") from error

@@ -38,6 +38,8 @@ class Taxonomy:
     """Coarse groups, for example `fear`; if there are any, each label is in exactly one."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.labels, str) or not all(isinstance(label, str) for label in self.labels):
+            raise SetupError(f"taxonomy {self.name!r} has {self.labels!r} as `labels`; give a tuple of texts")
         if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
             raise SetupError(f"taxonomy {self.name!r} needs at least two distinct labels in `labels`")
         if not all(label.strip() for label in self.labels):

@@ -54,7 +54,7 @@ class LlmSem:
         concurrency: Number of simultaneous requests to the model.
 
     Raises:
-        SetupError: The model is not a chat model, or a number is out of its range.
+        SetupError: The model is not a chat model, the taxonomy not a `Taxonomy`, or a number is out of its range.
     """
 
     def __init__(
@@ -72,6 +72,8 @@ class LlmSem:
     ) -> None:
         if not callable(getattr(model, "invoke", None)) or not callable(getattr(model, "batch", None)):
             raise SetupError(f"the model is a {type(model).__name__}; give a LangChain chat model (a BaseChatModel)")
+        if not isinstance(taxonomy, Taxonomy):
+            raise SetupError(f"the taxonomy is {taxonomy!r}; give a hef.sem.Taxonomy, as in Taxonomy(name, labels)")
         if not 0 < reliability < 1 or not temperature > 0:
             raise SetupError(
                 f"reliability is {reliability} and temperature {temperature}; "

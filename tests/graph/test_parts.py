@@ -34,6 +34,8 @@ def test_parts_are_resolved_from_the_arguments_of_create_hef(scripted: Any) -> N
             {"taxonomy": Taxonomy(name="two", labels=("good", "bad"))},
             "taxonomy 'two' has other labels than SEM 'minilm'",
         ),
+        ({"taxonomy": ["good", "bad"]}, r"taxonomy is \['good', 'bad'\]; give a hef.sem.Taxonomy"),
+        ({"taxonomy": "ekman"}, "taxonomy is 'ekman'; give a hef.sem.Taxonomy"),
         ({"prompts": {"drafft": "x"}}, "unknown prompts"),
         ({"fit": PoolingWeights.default("other", "scripted", "generated")}, "the fit is of SEM 'other'"),
     ],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from pathlib import Path
 from string import Template
 
 import pytest
@@ -143,3 +144,36 @@ def test_newest_keeps_the_last_turns() -> None:
     assert newest(turns, 7) == (turns[2:], 2)
     assert newest(turns, 4) == ([Turn("speaker", "hree")], 3)
     assert newest([], 4) == ([], 0)
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "\ufeff", "\ufeff \r\n"])
+@pytest.mark.parametrize("name", ["draft", "system", "note"])
+def test_an_empty_template_is_refused(name: str, text: str) -> None:
+    with pytest.raises(SetupError, match=f"prompt '{name}' is empty; write its text, or leave it out"):
+        Prompts({name: text})
+
+
+@pytest.mark.parametrize("text", ["$memories", "$memories\n\nWhat shows it: $causes."])
+def test_a_template_that_could_render_to_nothing_is_refused(text: str) -> None:
+    with pytest.raises(SetupError, match="prompt 'draft' would be empty in a turn without causes and memories"):
+        Prompts({"draft": text})
+
+
+def test_a_note_may_render_to_nothing() -> None:
+    assert Prompts({"note": "$memories"}).render("note", memories="", causes="", emotions="sad") == ""
+
+
+@pytest.mark.parametrize("prompts", [["draft"], {"draft": None}, 3])
+def test_prompts_of_another_type_are_refused_with_a_sentence(prompts: object) -> None:
+    with pytest.raises(SetupError, match="give a mapping of template name to text, or a folder"):
+        Prompts(prompts)  # type: ignore[arg-type]
+
+
+def test_a_byte_order_mark_is_no_part_of_a_template(tmp_path: Path) -> None:
+    (tmp_path / "repair.md").write_bytes("\ufeffOnly one of: $labels.\r\n".encode())
+    (tmp_path / "system.md").write_bytes("\ufeffYou are $persona.".encode("utf-8"))
+
+    prompts = Prompts(tmp_path)
+
+    assert prompts.render("repair", labels="sad") == "Only one of: sad."
+    assert prompts.render("system", persona="a nurse") == "You are a nurse."

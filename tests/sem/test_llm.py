@@ -240,6 +240,7 @@ def test_oldest_turns_are_left_out_of_the_prompt_and_counted() -> None:
         ({"model": "gpt"}, "the model is a str; give a LangChain chat model"),
         ({"reliability": 1.0}, "reliability is 1.0"),
         ({"temperature": 0.0}, "temperature 0.0"),
+        ({"taxonomy": ["low", "high"]}, r"the taxonomy is \['low', 'high'\]; give a hef.sem.Taxonomy"),
     ],
 )
 def test_wrong_settings_are_refused(arguments: dict[str, Any], complaint: str) -> None:
