@@ -65,11 +65,11 @@ def _open_memory(settings: Settings, sem: Any) -> Any:
 
 
 def require_text(text: str) -> str:
-    """Return the text of a turn.
+    """Return the text of a turn; bytes of an argument that are not UTF-8 become question marks.
 
     Raises:
         Misuse: It is blank.
     """
     if not text.strip():
         raise Misuse("the text is blank; give what the person said")
-    return text
+    return text.encode(errors="replace").decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Any
 
 import typer
@@ -64,6 +65,7 @@ class HefGroup(LazyGroup):
         **extra: Any,
     ) -> Any:
         """Parse the arguments, run, and end the process with the exit code."""
+        _tolerate_any_encoding()
         try:
             code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
         except (Failure, typer.Abort) as error:
@@ -113,9 +115,18 @@ def _print_error(message: str, code: int) -> int:
     from rich.console import Console
     from rich.text import Text
 
-    line = Text.assemble(("error: ", "bold red"), " ".join(message.split()))
+    from .render import printable
+
+    line = Text.assemble(("error: ", "bold red"), printable(" ".join(message.split())))
     Console(stderr=True, highlight=False).print(line, soft_wrap=True)
     return code
+
+
+def _tolerate_any_encoding() -> None:
+    """Let no character end a command that its streams cannot read or write; JSON escapes such characters itself."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="replace")
 
 
 def _exit_on_broken_pipe() -> int:

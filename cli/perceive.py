@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -62,10 +61,13 @@ def perceive(
         raise Misuse("--ray is for many lines; pipe JSON lines in")
     from ..contract import Turn
 
-    turns = [Turn("speaker", require_text(str(text)))]
+    text = require_text(str(text))
+    turns = [Turn("speaker", text)]
     row = next(_perceive(_open(sem), [turns], causes=causes, top=top if as_json or top else 5))
     if as_json:
-        typer.echo(json.dumps({"text": text, **row}, ensure_ascii=False))
+        from .render import json_line
+
+        typer.echo(json_line({"text": text, **row}))
     else:
         _show(turns, row, top or 5)
 
@@ -99,13 +101,14 @@ def _pipe(perceive_batches: Callable[[Iterable[Sequence[Row]]], Iterable[Rows]],
     """Write a line to stdout for each line of stdin, a batch at a time."""
     from .output import advancing
     from .perceive_input import read_rows
+    from .render import json_line
 
     lines, done, errors = read_rows(sys.stdin.buffer), 0, 0
     with advancing() as advance:
         for rows in perceive_batches(iter(lambda: list(islice(lines, batch_size)), [])):
             for row in rows:
                 errors += "error" in row
-                print(json.dumps(row, ensure_ascii=False))
+                print(json_line(row))
             sys.stdout.flush()
             done += len(rows)
             advance("lines", done, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,8 @@ _SPEAKER = {"speaker", "user", "human"}
 _LISTENER = {"listener", "assistant", "ai", "bot"}
 _OTHER_ROLES = {"system", "tool", "developer", "function"}
 _DIALOGUES = ("messages", "utterances")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a UTF-16 pair, which JSON allows and no text file holds."""
 _RESULTS = ("emotion", "distribution", "causes", "error", "line")
 
 
@@ -93,7 +96,8 @@ def _text(content: Any) -> str:
 def _checked_turn(role: Any, text: str) -> Turn:
     if not text.strip():
         raise ValueError("the text is blank")
-    text.encode()  # raises for a lone surrogate, which JSON allows
+    if half := _SURROGATE.search(text):
+        raise ValueError(f"the text holds half of a character (\\u{ord(half[0]):04x}); write both halves or none")
     return Turn(role, text)
 
 

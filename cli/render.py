@@ -1,11 +1,15 @@
-"""Emotion and causes in a terminal: bars, the LLM's opinion, highlighted cause words."""
+"""Emotion and causes in a terminal: bars, the LLM's opinion, highlighted cause words, and text that cannot steer it."""
 
 from __future__ import annotations
 
+import json
+import re
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +25,37 @@ GUTTER = 11
 BAR = 28
 """Columns of a probability of 1."""
 _EIGHTHS = " ▏▎▍▌▋▊▉"
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that steer a terminal (C0 and C1 controls, among them the escape character), turn the direction of what
+follows, or cannot be written to it. Joiners, which emoji and many scripts need, are none of them."""
+
+
+def printable(text: str) -> str:
+    """Return a text without characters that would steer the terminal, each replaced so that offsets hold.
+
+    Line breaks and tabs stay. Whatever a person, a model or a file said is printed through this.
+    """
+    return _STEERING.sub("�", text)
+
+
+def printable_name(name: str) -> str:
+    """Return the name of a person, a conversation or a command on one line; it cannot steer the terminal."""
+    return printable(" ".join(name.split()))
+
+
+def name_markup(name: str) -> str:
+    """Return a name to stand within Rich markup, printed as it is."""
+    return escape(printable_name(name))
+
+
+def json_line(value: object) -> str:
+    """Return a value as one line of JSON that stdout can encode and whose characters cannot steer a terminal."""
+    text = _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value)
+    return text
 
 
 def bar(fraction: float, width: int = BAR) -> str:
@@ -37,7 +72,7 @@ def distribution(probabilities: Mapping[str, float], top: int, primary: Sequence
     for rank, label in enumerate(ranked):
         style = f"bold {ACCENT}" if rank == 0 else "" if label in primary or not primary else FAINT
         fill = Text(bar(probabilities[label] / highest), style=ACCENT if rank == 0 else FAINT)
-        table.add_row(Text(label, style=style), fill, Text(f"{probabilities[label]:4.0%}", style=style))
+        table.add_row(Text(printable(label), style=style), fill, Text(f"{probabilities[label]:4.0%}", style=style))
     return table
 
 
@@ -66,7 +101,7 @@ def highlighted(dialogue: Dialogue, causes: Sequence[Cause], *, marks: bool) -> 
     """
     lines: list[Text] = []
     for index in sorted({cause.turn for cause in causes if cause.turn < len(dialogue)}):
-        line = Text(dialogue[index].text)
+        line = Text(printable(dialogue[index].text))
         spans = sorted((cause.start, cause.end) for cause in causes if cause.turn == index)
         for start, end in spans:
             line.stylize(CAUSE, start, end)
@@ -85,7 +120,7 @@ def field(console: Console, name: str, content: Table | Text | str) -> None:
     row = Table.grid(padding=0)
     row.add_column(width=GUTTER)
     row.add_column(max_width=min(console.width, 88) - GUTTER - 2, overflow="fold")
-    row.add_row(Text(name, style=FAINT), content)
+    row.add_row(Text(name, style=FAINT), Text(printable(content)) if isinstance(content, str) else content)
     console.print(Padding(row, (0, 0, 0, 2), expand=False))
 
 
@@ -104,13 +139,13 @@ def print_empathy(console: Console, empathy: Empathy, dialogue: Dialogue, top: i
 def print_degraded(console: Console, empathy: Empathy) -> None:
     """Print what could not be done in a turn; nothing when all worked."""
     if empathy.degraded:
-        field(console, "left out", Text(empathy.degraded, style="yellow"))
+        field(console, "left out", Text(printable(empathy.degraded), style="yellow"))
 
 
 def summary(empathy: Empathy) -> Text:
     """Return one faint line: emotion, its probability, and the cause words."""
     probability = empathy.distribution.get(empathy.emotion, 0.0)
-    words = ", ".join(cause.text for cause in empathy.causes[:3])
-    line = Text.assemble((empathy.emotion, ACCENT), f" {probability:.0%}", style=FAINT)
+    words = printable(", ".join(cause.text for cause in empathy.causes[:3]))
+    line = Text.assemble((printable(empathy.emotion), ACCENT), f" {probability:.0%}", style=FAINT)
     line.append(f" · {words}" if words else "")
-    return line.append("" if empathy.agreed else f" · the LLM thought of {empathy.hypothesis}")
+    return line.append("" if empathy.agreed else f" · the LLM thought of {printable(str(empathy.hypothesis))}")

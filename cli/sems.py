@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -11,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from .options import Json
-from .render import ACCENT, FAINT
+from .render import ACCENT, FAINT, json_line
 from .tables import figure_table
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def sems(as_json: Json = False) -> None:
 
     installed = installed_sems()
     if as_json:
-        typer.echo(json.dumps([_row(name, sem) for name, sem in installed.items()], ensure_ascii=False))
+        typer.echo(json_line([_row(name, sem) for name, sem in installed.items()]))
         return
     console = Console(highlight=False)
     console.print()

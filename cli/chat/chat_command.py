@@ -12,6 +12,7 @@ import typer
 from ..build_graph import preload_llm
 from ..error_messages import FAILED
 from ..options import Json, ModelOptions, ReplyOptions, UserOptions
+from ..render import name_markup
 from ..settings import load_settings
 from .chat_threads import thread_id
 
@@ -71,7 +72,8 @@ def _handle_line(session: ChatSession, line: str) -> bool:
         case "/emotion":
             session.explain()
         case message if message.startswith("/"):
-            session.note(HELP if message == "/help" else f"There is no command {message.split()[0]}.\n{HELP}")
+            unknown = "" if message == "/help" else f"There is no command {name_markup(message.split()[0])}.\n"
+            session.note(unknown + HELP)
         case message:
             session.answer(message)
     return True

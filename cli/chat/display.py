@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from ..render import ACCENT, FAINT, GUTTER
+from ..render import ACCENT, FAINT, GUTTER, printable
 from .turn_events import EmotionDecided, Event, Question, Replied, Restarted, Step, Token
 
 MAX_COLUMNS = 88
@@ -132,6 +132,7 @@ class WrappedWriter:
         self._print("\n")
 
     def _print_word(self, space: str, word: str) -> None:
+        word = printable(word)
         columns = cell_len(word)
         if self._column and ("\n" in space or self._column + 1 + columns > self._width):
             separator, self._column = "\n" + " " * self._indent, 0

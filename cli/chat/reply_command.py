@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,7 +24,7 @@ def reply(text: Text, models: ModelOptions, options: ReplyOptions, memory: UserO
 
     With --user the turn is remembered, and earlier turns of that user are recalled.
     """
-    require_text(text)
+    text = require_text(text)
     settings = load_settings(models, memory)
     preload_llm(settings.model)
     from .display import TurnDisplay
@@ -38,7 +37,9 @@ def reply(text: Text, models: ModelOptions, options: ReplyOptions, memory: UserO
             result = asyncio.run(_run_turn(hef, text, context, display))
         except Exception as error:
             if as_json and (partial := failed_turn_json(error)):
-                typer.echo(json.dumps(partial, ensure_ascii=False))
+                from ..render import json_line
+
+                typer.echo(json_line(partial))
             raise
     if as_json:
         typer.echo(turn_json(result))
@@ -50,7 +51,9 @@ def reply(text: Text, models: ModelOptions, options: ReplyOptions, memory: UserO
 
 def turn_json(result: Replied) -> str:
     """Return one turn as one line of JSON."""
-    return json.dumps({"empathy": result.empathy.model_dump(mode="json"), "reply": result.reply}, ensure_ascii=False)
+    from ..render import json_line
+
+    return json_line({"empathy": result.empathy.model_dump(mode="json"), "reply": result.reply})
 
 
 def failed_turn_json(error: Exception) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any
@@ -19,7 +18,7 @@ from ...contract import HefContext
 from ...nodes import to_dialogue
 from ..build_graph import build_graph
 from ..error_messages import sentence
-from ..render import FAINT, GUTTER, field, print_degraded, print_empathy, summary
+from ..render import FAINT, GUTTER, field, json_line, name_markup, print_degraded, print_empathy, printable, summary
 from ..settings import Settings
 from .chat_threads import CONVERSATIONS
 from .display import TurnDisplay
@@ -75,14 +74,17 @@ class ChatSession:
         messages = self._values().get("messages", [])
         self._question = self._pending_question() if self._context.confirm_emotion else None
         self._console.print()
+        conversation = f"conversation [bold]{name_markup(thread)}[/] of [bold]{name_markup(person)}[/]"
         if not messages:
-            self.note(f"New conversation [bold]{thread}[/] of [bold]{person}[/]. /help lists the commands.")
+            self.note(f"New {conversation}. /help lists the commands.")
             return
         turns = sum(message.type == "human" for message in messages)
         count = f"{turns} turn{'s' * (turns > 1)}"
-        self.note(f"Resumed conversation [bold]{thread}[/] of [bold]{person}[/], {count} so far. It ended:")
+        self.note(f"Resumed {conversation}, {count} so far. It ended:")
         for message in messages[-2:]:
-            field(self._console, "you" if message.type == "human" else "hef", Text(message.text, style=FAINT))
+            field(
+                self._console, "you" if message.type == "human" else "hef", Text(printable(message.text), style=FAINT)
+            )
         self._console.print()
         if self._question:
             self._ask(self._question)
@@ -121,15 +123,15 @@ class ChatSession:
         print_empathy(self._console, values["empathy"], to_dialogue(messages))
         self._console.print()
 
-    def note(self, text: str) -> None:
-        """Print a remark that is not part of the conversation."""
-        self._console.print(Padding(Text.from_markup(text, style=FAINT), (0, 0, 0, 2)))
+    def note(self, markup: str) -> None:
+        """Print a remark, as Rich markup, that is not part of the conversation."""
+        self._console.print(Padding(Text.from_markup(markup, style=FAINT), (0, 0, 0, 2)))
 
     def _ask(self, question: Question) -> None:
         """Show a question; the next message answers it."""
         if self._json:
-            print(json.dumps(question.request, ensure_ascii=False), flush=True)
-        self._console.print(Padding(Text(question.text), (0, 0, 0, 2)))
+            print(json_line(question.request), flush=True)
+        self._console.print(Padding(Text(printable(question.text)), (0, 0, 0, 2)))
         self.note("yes, no, or the emotion that it is:")
 
     def _pending_question(self) -> Question | None:
@@ -157,8 +159,8 @@ class ChatSession:
         self.failed = True
         message = sentence(error)
         if self._json:
-            print(json.dumps(failed_turn_json(error) or {"error": message}, ensure_ascii=False), flush=True)
-        Console(stderr=True, highlight=False).print(Text(f"error: {message}", style="red"), soft_wrap=True)
+            print(json_line(failed_turn_json(error) or {"error": message}), flush=True)
+        Console(stderr=True, highlight=False).print(Text(printable(f"error: {message}"), style="red"), soft_wrap=True)
 
     @property
     def _config(self) -> Any:

@@ -58,8 +58,8 @@ def import_turns(file: InFile, user: Into = None, sem: Sem = None, home: Home = 
     stored, and the exit code is 1.
     """
     settings = load_settings(home=home, sem=sem)
-    from ...memory import dumps
     from ...memory import import_turns as store_lines
+    from ..render import json_line
 
     with _lines(file) as lines, open_memory(settings, embeds=True, creates=True) as store, _progress(file) as advance:
         result = store_lines(store, lines, user_id=user, report=advance)
@@ -68,7 +68,7 @@ def import_turns(file: InFile, user: Into = None, sem: Sem = None, home: Home = 
     counts = {"added": result.added, "replaced": result.replaced, "unchanged": result.unchanged}
     counts["broken"] = len(result.broken)
     if as_json:
-        typer.echo(dumps(counts))
+        typer.echo(json_line(counts))
     else:
         typer.echo(", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing to import")
     if result.broken:
@@ -108,9 +108,9 @@ def write_lines(lines: Iterable[str], file: Path, noun: str, *, as_json: bool) -
             out.write(line.encode() + b"\n")
             count += 1
     if as_json:
-        from ...memory import dumps
+        from ..render import json_line
 
-        typer.echo(dumps({"file": str(file), f"{noun}s": count}))
+        typer.echo(json_line({"file": str(file), f"{noun}s": count}))
     elif file != STANDARD:
         typer.echo(f"{count:,} {noun}{'s' * (count != 1)} written to {file}", err=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -36,8 +35,9 @@ def forget(which: TurnIdOptions, yes: Yes = False, as_json: Json = False) -> Non
     selection = which.selection(person)
     if not yes and (as_json or not _is_interactive()):
         raise Misuse("this is not a terminal, so nobody can confirm; --yes deletes without asking")
-    from ...memory import Selection, dumps, erase_turns, select_items
+    from ...memory import Selection, erase_turns, select_items
     from ..output import advancing
+    from ..render import json_line
 
     with open_memory(settings) as store:
         selection = which.with_ids(selection, store, person)
@@ -54,7 +54,7 @@ def forget(which: TurnIdOptions, yes: Yes = False, as_json: Json = False) -> Non
         settings.home, lambda thread: belongs_to(person, thread) and (everything or thread in threads)
     )
     if as_json:
-        typer.echo(dumps({"user": person, "turns": count, "conversations": conversations}))
+        typer.echo(json_line({"user": person, "turns": count, "conversations": conversations}))
     else:
         _print_result(count, conversations, person, server=settings.chroma_url)
 
@@ -73,13 +73,14 @@ def compact(home: Home = None, as_json: Json = False) -> None:
         raise Failure(f"there is no memory in {settings.home}; give its folder by --home")
     from ...memory import ChromaStore
     from ..output import advancing
+    from ..render import json_line
 
     before, started = _size(path), time.monotonic()
     with ChromaStore(path) as store, advancing() as advance:
         store.erase(report=advance)
     after, seconds = _size(path), round(time.monotonic() - started, 1)
     if as_json:
-        typer.echo(json.dumps({"folder": str(path), "bytes_before": before, "bytes": after, "seconds": seconds}))
+        typer.echo(json_line({"folder": str(path), "bytes_before": before, "bytes": after, "seconds": seconds}))
     else:
         typer.echo(f"{path}: {before / 1e6:.1f} MB before, {after / 1e6:.1f} MB now, in {seconds:g} s")
 
@@ -96,7 +97,8 @@ def _confirm(items: Sequence[SearchItem], person: str, *, everything: bool) -> N
     """Show what would be deleted, and leave unless the person agrees."""
     from rich.console import Console
 
-    from .list_turns import printable, turn_count, turn_table
+    from ..render import printable_name
+    from .list_turns import turn_count, turn_table
 
     console = Console(highlight=False)
     console.print()
@@ -104,14 +106,15 @@ def _confirm(items: Sequence[SearchItem], person: str, *, everything: bool) -> N
     if len(items) > _SHOWN:
         console.print(f"  … and {len(items) - _SHOWN:,} more\n")
     what = "everything, " * everything + turn_count(len(items))
-    if not typer.confirm(f"  Forget {what} of {printable(person)}, for good?"):
+    if not typer.confirm(f"  Forget {what} of {printable_name(person)}, for good?"):
         raise Failure("nothing was forgotten")
 
 
 def _print_result(count: int, conversations: int, person: str, *, server: str | None) -> None:
-    from .list_turns import printable, turn_count
+    from ..render import printable_name
+    from .list_turns import turn_count
 
     also = f" and {conversations:,} conversation{'s' * (conversations != 1)}" if conversations else ""
-    typer.echo(f"Forgot {turn_count(count)}{also} of {printable(person)}.")
+    typer.echo(f"Forgot {turn_count(count)}{also} of {printable_name(person)}.")
     if server:
         typer.echo(f"Files of {server} may still contain it until `hef memory compact` rewrites them.", err=True)

@@ -15,7 +15,7 @@ from rich.text import Text
 from ..build_graph import require_text
 from ..chat.chat_threads import thread_name
 from ..options import Json, Sem
-from ..render import ACCENT, FAINT
+from ..render import ACCENT, FAINT, json_line, printable, printable_name
 from ..settings import load_settings
 from .select_turns import Limit, TurnOptions, open_memory
 
@@ -42,7 +42,7 @@ def list_turns(which: TurnOptions, limit: Limit = 20, as_json: Json = False) -> 
 
 def search(text: Query, which: TurnOptions, limit: Limit = 5, sem: Sem = None, as_json: Json = False) -> None:
     """Search the turns that are stored, most similar first."""
-    require_text(text)
+    text = require_text(text)
     settings = load_settings(which, sem=sem)
     selection = which.selection(settings.person)
     from ...memory import search_items
@@ -73,18 +73,13 @@ def turn_count(count: int) -> str:
     return f"{count:,} turn{'s' * (count != 1)}"
 
 
-def printable(text: str) -> str:
-    """Return a text without characters that would steer the terminal or cannot be written to it."""
-    return "".join(character if character.isprintable() else "�" for character in text)
-
-
 def _print_items(items: Sequence[SearchItem], person: str, *, total: int | None, as_json: bool) -> None:
     """Print turns; `total` is how many there are of which these are the first."""
     if as_json:
-        from ...memory import dumps, to_record
+        from ...memory import to_record
 
         scored = ({**to_record(item), **({} if item.score is None else {"score": item.score})} for item in items)
-        typer.echo(dumps(list(scored)))
+        typer.echo(json_line(list(scored)))
         return
     console = Console(highlight=False)
     console.print()
@@ -92,7 +87,7 @@ def _print_items(items: Sequence[SearchItem], person: str, *, total: int | None,
         console.print(turn_table(items, person))
     more = "" if total is None or total == len(items) else f" of {total:,}; --limit shows more"
     count = f"{turn_count(len(items))}{more}" if items else "Nothing is stored"
-    console.print(Text.assemble(("  ", ""), (count, FAINT), (f" · {printable(person)}\n", FAINT)))
+    console.print(Text.assemble(("  ", ""), (count, FAINT), (f" · {printable_name(person)}\n", FAINT)))
 
 
 def _row(item: SearchItem, person: str, scored: bool) -> list[Text]:

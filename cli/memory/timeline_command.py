@@ -16,9 +16,9 @@ from rich.text import Text
 
 from ..error_messages import Misuse
 from ..options import Json
-from ..render import FAINT
+from ..render import FAINT, json_line, printable, printable_name
 from ..settings import load_settings
-from .list_turns import printable, turn_count
+from .list_turns import turn_count
 from .select_turns import TurnOptions, open_memory
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def timeline(which: TurnOptions, by: By = None, png: Png = None, as_json: Json =
     settings = load_settings(which)
     person = settings.person
     selection = which.selection(person)
-    from ...memory import by_period, dumps, memories_from_items, select_items
+    from ...memory import by_period, memories_from_items, select_items
     from ...memory import timeline as emotion_points
 
     with open_memory(settings) as store:
@@ -62,9 +62,8 @@ def timeline(which: TurnOptions, by: By = None, png: Png = None, as_json: Json =
         plot_timeline(png, points, periods, period)
     if as_json:
         rows = [{**asdict(row), "start": row.start.isoformat()} for row in periods]
-        typer.echo(
-            dumps({"user": person, "by": period, "points": [asdict(point) for point in points], "periods": rows})
-        )
+        points_json = [asdict(point) for point in points]
+        typer.echo(json_line({"user": person, "by": period, "points": points_json, "periods": rows}))
     else:
         _show(person, periods, png if points else None)
 
@@ -82,9 +81,9 @@ def _show(person: str, periods: Sequence[Period], png: Path | None) -> None:
         console.print(timeline_table(periods))
     turns = sum(period.turns for period in periods)
     count = turn_count(turns) if turns else "No turn with an emotion is stored"
-    console.print(Text(f"  {count} · {printable(person)}", style=FAINT))
+    console.print(Text(f"  {count} · {printable_name(person)}", style=FAINT))
     if png is not None:
-        console.print(Text(f"  drawn in {png}", style=FAINT))
+        console.print(Text(f"  drawn in {printable(str(png))}", style=FAINT))
     console.print()
 
 
@@ -98,7 +97,9 @@ def timeline_table(periods: Sequence[Period]) -> Table:
     table.add_column("most frequent")
     for period in periods:
         emotions = list(period.emotions.items())[:_NAMED_EMOTIONS]
-        names = (Text(f"{emotion} {share:.0%}", style=colours.get(emotion, FAINT)) for emotion, share in emotions)
+        names = (
+            Text(f"{printable(emotion)} {share:.0%}", style=colours.get(emotion, FAINT)) for emotion, share in emotions
+        )
         bar = emotion_bar(period.emotions, colours)
         table.add_row(f"  {period.name}", f"{period.turns:,}", bar, Text(", ").join(names))
     return table
