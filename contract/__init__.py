@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .context import HefContext, RecallWeights, as_context
+from .context import HefContext, RecallWeights, as_context, as_user_id
 from .dialogue import Dialogue, Turn, View, apply_view
 from .empathy import Empathy, Memory, Verdict
 from .errors import HefError, InputError, ModelError, SetupError, StoreError
@@ -41,6 +41,7 @@ __all__ = [
     "View",
     "apply_view",
     "as_context",
+    "as_user_id",
 ]
 
 add_null_handler()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
+from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic.config import JsonDict
 
+from .errors import SetupError
 from .renamed_fields import CONTEXT_FIELDS, RECALL_WEIGHT_FIELDS, rename_fields
 
 Strategy: TypeAlias = Literal["two_stage", "one_prompt", "sem_only", "llm_only"]
@@ -74,7 +76,8 @@ class HefContext(BaseModel):
 
     user_id: str | None = Field(
         default=None,
-        description="Whose memory is recalled and written; without it nothing is remembered",
+        description="Whose memory is recalled and written: a text, a whole number or a UUID, kept as text; "
+        "without it nothing is remembered",
         json_schema_extra=_studio_hints("recall", "remember"),
     )
     model: str | None = Field(
@@ -166,11 +169,49 @@ class HefContext(BaseModel):
     def _read_old_names(cls, value: Any) -> Any:
         return rename_fields(value, CONTEXT_FIELDS)
 
+    @field_validator("user_id", mode="before")
+    @classmethod
+    def _read_user_id(cls, value: object) -> str | None:
+        return None if value is None else as_user_id(value)
+
     @property
     def templates(self) -> dict[str, str]:
         """The prompt templates of this run by name; a blank one means the graph's own."""
         fields: dict[str, str] = dict(self)
         return {name.removeprefix(TEMPLATE): text for name, text in fields.items() if name.startswith(TEMPLATE)}
+
+
+def as_user_id(value: object) -> str:
+    """Return the id of a person as text.
+
+    Raises:
+        SetupError: It is neither a text, a whole number nor a UUID, or it is blank.
+    """
+    if isinstance(value, str):
+        text = str.__str__(value)  # of a member of an enumeration its value, not its name
+    elif isinstance(value, int | UUID) and not isinstance(value, bool):
+        text = str(value)
+    else:
+        raise SetupError(f"user_id is a {type(value).__name__}; give a text, a whole number or a UUID, or leave it out")
+    if not text.strip():
+        raise SetupError("user_id is blank; give a text that names one person, or leave it out")
+    return text
+
+
+def user_of_run(context: HefContext, configurable: Mapping[str, Any]) -> str | None:
+    """Return whose memory a run uses, None for nobody's.
+
+    Args:
+        context: The settings of the run; where they state a `user_id`, be it None, no other source is asked.
+        configurable: The `configurable` of the run's config, which may hold a `user_id`.
+
+    Raises:
+        SetupError: The id is none, see `as_user_id`.
+    """
+    if "user_id" in context.model_fields_set:
+        return context.user_id
+    user = configurable.get("user_id")
+    return None if user is None else as_user_id(user)
 
 
 def as_context(value: object) -> HefContext:
@@ -180,7 +221,11 @@ def as_context(value: object) -> HefContext:
         value: A `HefContext`, None, a mapping, or the context object of a host graph. A host's
             object may carry a `HefContext` (or mapping) under the name `hef`; otherwise fields of the
             same name are taken where they are valid, and the rest belongs to the host. So does
-            `model`: it names the LLM of the host's agents, in the host's spelling.
+            `model`: it names the LLM of the host's agents, in the host's spelling. `user_id` is never left
+            out in silence: a run that must be somebody's is not to become another's.
+
+    Raises:
+        SetupError: `user_id` is none, see `as_user_id`.
     """
     if isinstance(value, HefContext):
         return value
@@ -191,9 +236,11 @@ def as_context(value: object) -> HefContext:
         return nested
     if isinstance(nested, Mapping):
         return HefContext.model_validate(dict(nested))
-    names = (HefContext.model_fields.keys() | CONTEXT_FIELDS.keys()) - {"model"}
+    names = (HefContext.model_fields.keys() | CONTEXT_FIELDS.keys()) - {"model", "user_id"}
     fields = {name: field for name in names if (field := _lookup(value, name)) is not None}
-    return HefContext.model_validate({name: field for name, field in fields.items() if _is_valid(name, field)})
+    settings = {name: field for name, field in fields.items() if _is_valid(name, field)}
+    user = _lookup(value, "user_id")
+    return HefContext.model_validate(settings if user is None else {**settings, "user_id": as_user_id(user)})
 
 
 def _lookup(value: object, name: str) -> object:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.prebuilt import ToolRuntime
 from langgraph.store.base import BaseStore
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..contract import Memory, SetupError, as_context
+from ..contract import Memory, SetupError, as_context, as_user_id
+from ..contract.context import user_of_run
 from ..memory import arecall_turns, recall_turns
 
 _DESCRIPTION = (
@@ -39,7 +41,7 @@ class _InjectedArguments(RecallArguments):
     runtime: ToolRuntime[Any, Any]
 
 
-def recall_memories_tool(store: BaseStore | None = None, user_id: str | None = None) -> BaseTool:
+def recall_memories_tool(store: BaseStore | None = None, user_id: str | int | UUID | None = None) -> BaseTool:
     """Return the tool that searches one user's memory.
 
     The user is not an argument of the tool: an LLM cannot ask for another person's memories. What is not given here
@@ -49,22 +51,23 @@ def recall_memories_tool(store: BaseStore | None = None, user_id: str | None = N
     Its content has one line per memory; its artifact is the list of `Memory`. An agent without a store is a
     `SetupError`.
     """
+    given_user = None if user_id is None else as_user_id(user_id)
 
     def recall_memories(query: str, limit: int = 3) -> tuple[str, list[Memory]]:
-        return _result(recall_turns(_require_store(store), str(user_id), query, limit))
+        return _result(recall_turns(_require_store(store), str(given_user), query, limit))
 
     async def arecall_memories(query: str, limit: int = 3) -> tuple[str, list[Memory]]:
-        return _result(await arecall_turns(_require_store(store), str(user_id), query, limit))
+        return _result(await arecall_turns(_require_store(store), str(given_user), query, limit))
 
     def recall_injected(query: str, runtime: ToolRuntime[Any, Any], limit: int = 3) -> tuple[str, list[Memory]]:
-        user = user_id or _user(runtime)
+        user = given_user or _user(runtime)
         return _result(recall_turns(_require_store(store or runtime.store), user, query, limit) if user else [])
 
     async def arecall_injected(query: str, runtime: ToolRuntime[Any, Any], limit: int = 3) -> tuple[str, list[Memory]]:
-        user = user_id or _user(runtime)
+        user = given_user or _user(runtime)
         return _result(await arecall_turns(_require_store(store or runtime.store), user, query, limit) if user else [])
 
-    is_bound = store is not None and user_id is not None
+    is_bound = store is not None and given_user is not None
     return StructuredTool.from_function(
         recall_memories if is_bound else recall_injected,
         arecall_memories if is_bound else arecall_injected,
@@ -77,8 +80,7 @@ def recall_memories_tool(store: BaseStore | None = None, user_id: str | None = N
 
 def _user(runtime: ToolRuntime[Any, Any]) -> str | None:
     """Return the user of a run, by the rule of the graph's own nodes."""
-    user = as_context(runtime.context).user_id or (runtime.config.get("configurable") or {}).get("user_id")
-    return None if user is None else str(user)
+    return user_of_run(as_context(runtime.context), runtime.config.get("configurable") or {})
 
 
 def _require_store(store: BaseStore | None) -> BaseStore:

@@ -10,6 +10,7 @@ from langgraph.constants import CONFIG_KEY_CHECKPOINTER
 from langgraph.runtime import Runtime
 
 from ...contract import HefContext, HefState, as_context
+from ...contract.context import user_of_run
 
 Update: TypeAlias = dict[str, Any]
 """What a node writes: state key -> value."""
@@ -27,11 +28,13 @@ class Node(Protocol):
 
 
 def run_settings(runtime: Runtime[Any]) -> HefContext:
-    """Return the settings of this run; `user_id` may also be in the config's `configurable`."""
+    """Return the settings of this run; `user_id` may also be in the config's `configurable`.
+
+    Raises:
+        SetupError: The user id is none.
+    """
     context = as_context(runtime.context)
-    if context.user_id is None and (user := _configurable().get("user_id")):
-        return context.model_copy(update={"user_id": str(user)})
-    return context
+    return context.model_copy(update={"user_id": user_of_run(context, _configurable())})
 
 
 def thread_id() -> str | None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
 
 import pytest
-from hef.contract import HefContext, as_context
+from hef.contract import HefContext, SetupError, as_context, as_user_id
+from hef.contract.context import user_of_run
 from pydantic import ValidationError
 
 
@@ -95,3 +99,50 @@ def test_settings_name_nodes_that_there_are() -> None:
 
     assert {node for setting in schema.values() for node in setting["langgraph_nodes"]} <= set(nodes)
     assert schema["persona"]["langgraph_type"] == "prompt"
+
+
+PERSON = UUID("6f0a3b1e-8a52-4c3f-9d7e-1b2c3d4e5f60")
+
+
+class Person(StrEnum):
+    ANA = "ana"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("ana", "ana"), (7, "7"), (0, "0"), (-3, "-3"), (PERSON, str(PERSON)), (Person.ANA, "ana"), (" ana ", " ana ")],
+)
+def test_every_form_of_a_user_id_is_kept_as_text(given: Any, kept: str) -> None:
+    contexts = [
+        HefContext(user_id=given),
+        as_context({"user_id": given}),
+        as_context(SimpleNamespace(user_id=given)),
+        as_context({"hef": {"user_id": given}}),
+    ]
+
+    assert {context.user_id for context in contexts} == {kept}
+    assert {type(context.user_id) for context in contexts} == {str}
+    assert user_of_run(HefContext(), {"user_id": given}) == kept
+
+
+@pytest.mark.parametrize("given", ["", "  \n", True, 1.0, b"ana", ["ana"], {"id": "ana"}, object()])
+def test_what_names_no_person_is_refused_and_not_left_out(given: Any) -> None:
+    for context in ({"user_id": given, "tenant": 3}, SimpleNamespace(user_id=given)):
+        with pytest.raises(SetupError, match="user_id is"):
+            as_context(context)
+    with pytest.raises(SetupError, match="user_id is"):
+        user_of_run(HefContext(), {"user_id": given})
+    with pytest.raises(ValidationError, match="user_id is"):
+        HefContext(user_id=given)
+
+
+def test_the_refusal_does_not_show_what_was_given() -> None:
+    with pytest.raises(SetupError, match=r"^user_id is a list; give a text, a whole number or a UUID"):
+        as_user_id(["secret"])
+
+
+@pytest.mark.parametrize(("context", "user"), [({"user_id": 7}, "7"), ({"user_id": None}, None), ({}, "victim")])
+def test_the_config_names_the_person_only_where_the_context_says_nothing(
+    context: dict[str, Any], user: str | None
+) -> None:
+    assert user_of_run(HefContext(**context), {"user_id": "victim"}) == user

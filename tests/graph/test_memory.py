@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
-from hef.contract import ModelError
+from hef.contract import ModelError, SetupError
 from hef.graph import HefContext, create_hef, open_store
 from hef.memory import list_turns
 from langchain_core.messages import HumanMessage
@@ -62,6 +63,31 @@ def test_without_a_user_nothing_is_stored(tmp_path: Path, scripted: Any) -> None
     )
 
     assert store.search(()) == []
+
+
+@pytest.mark.parametrize("user", [7, UUID(int=7)])
+def test_a_person_known_by_a_number_has_a_memory_and_reads_no_other(user: Any, scripted: Any) -> None:
+    store = InMemoryStore()
+    hef: Any = create_hef(model=scripted("sad", "I am sorry.")).compile(store=store)
+    talk(hef, "My dog died.", "victim", "one")
+    config = {"configurable": {"thread_id": "two", "user_id": "victim"}}
+
+    for said in ("I miss my dog.", "I keep thinking of my dog."):
+        out = hef.invoke({"messages": [HumanMessage(said)]}, config, context={"user_id": user})
+
+    (memory,) = out["empathy"].memories
+    assert {turn.id: turn.text for turn in list_turns(store, str(user))}[memory] == "I miss my dog."
+    assert [turn.text for turn in list_turns(store, "victim")] == ["My dog died."]
+
+
+@pytest.mark.parametrize("user", ["", 1.5, ["ana"]])
+def test_a_run_whose_person_is_unclear_is_refused(user: Any, scripted: Any) -> None:
+    hef: Any = create_hef(model=scripted("sad", "I am sorry."), context_schema=dict).compile(store=InMemoryStore())
+    said = {"messages": [HumanMessage("My dog died.")]}
+
+    for config, context in (({}, {"user_id": user}), ({"configurable": {"user_id": user}}, {})):
+        with pytest.raises(SetupError, match="user_id is"):
+            hef.invoke(said, config, context=context)
 
 
 def test_remember_off_recalls_but_stores_nothing(tmp_path: Path, scripted: Any) -> None:
