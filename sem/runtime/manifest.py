@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
+import posixpath
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +19,9 @@ from .calibration import Calibration
 from .prediction_sets import PredictionSets
 
 FILE = "sem.json"
+NETWORK, TOKENIZER = "model.onnx", "tokenizer.json"
+_LOCATION = "location"
+"""Key of the entry that names the file of a tensor with external data."""
 _REINSTALL = "reinstall hef, or export a SEM with `hef train sem --export`"
 
 
@@ -51,7 +57,7 @@ class Manifest(BaseModel):
     licence: str
     source: str
     metrics: dict[str, float] = Field(default_factory=dict, description="Measured metrics, for example top1")
-    sha256: dict[str, str] = Field(description="File name -> hash of its bytes")
+    sha256: dict[str, str] = Field(description="File name -> hash of its bytes, for every file that is read")
 
     @model_validator(mode="before")
     @classmethod
@@ -90,10 +96,10 @@ class Manifest(BaseModel):
         return Taxonomy(self.name, self.labels)
 
     def verify(self, folder: Path) -> None:
-        """Compare each file of a folder with its hash.
+        """Compare each file of a folder with its hash; every file that is read must have one.
 
         Raises:
-            SetupError: A file is missing or damaged.
+            SetupError: A file is missing or damaged, or is read without a hash.
         """
         for name, expected in self.sha256.items():
             try:
@@ -102,9 +108,51 @@ class Manifest(BaseModel):
                 raise SetupError(f"the SEM's file {folder / name} cannot be read: {_REINSTALL}") from error
             if actual != expected:
                 raise SetupError(f"the SEM's file {folder / name} is damaged, its hash differs: {_REINSTALL}")
+        self._check_complete(folder)
+
+    def _check_complete(self, folder: Path) -> None:
+        required = {NETWORK, TOKENIZER}
+        if NETWORK in self.sha256:
+            required |= external_data_files(folder / NETWORK)
+        if unhashed := sorted(required - self.sha256.keys()):
+            raise SetupError(f"{folder / FILE} has no hash of {', '.join(unhashed)}, which the SEM reads: {_REINSTALL}")
 
 
 def sha256_digest(path: Path) -> str:
     """Return the SHA-256 of a file's bytes in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def external_data_files(network: Path) -> set[str]:
+    """Return the files in which an ONNX network keeps weights outside of itself, relative to its folder.
+
+    Raises:
+        SetupError: It is not an ONNX network.
+    """
+    if not network.stat().st_size:
+        return set()
+    with network.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if data.find(_LOCATION.encode()) < 0:
+            return set()  # reading the network would take longer than all else about its folder
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load_model(network, load_external_data=False)
+    except DecodeError as error:
+        raise SetupError(f"the SEM's file {network} is not an ONNX network: {_REINSTALL}") from error
+    return {posixpath.normpath(location) for location in _external_locations(model)}
+
+
+def _external_locations(message: Any) -> Iterator[str]:
+    """Yield where the tensors within a protobuf message have their data, those of attributes and subgraphs too."""
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        for part in [value] if hasattr(value, "ListFields") else value:
+            if field.name == "external_data":
+                if part.key == _LOCATION:
+                    yield part.value
+            else:
+                yield from _external_locations(part)

@@ -16,7 +16,7 @@ from ..taxonomy import Taxonomy
 from ..validation import apply_views, require_known_emotions, require_turns
 from .cause_ranking import candidates, rank, word_scores
 from .encoding import Encoded
-from .manifest import Manifest
+from .manifest import TOKENIZER, Manifest
 from .onnx_runner import Array, OnnxRunner
 
 CACHED_DIALOGUES = 8
@@ -65,7 +65,7 @@ class OnnxSem:
     @property
     def description(self) -> SemDescription:
         """Return the description from the manifest, without loading weights."""
-        size = sum(path.stat().st_size for path in self._folder.glob("model.onnx"))
+        size = sum((self._folder / name).stat().st_size for name in self._manifest.sha256 if name != TOKENIZER)
         return SemDescription(
             name=self._manifest.name,
             taxonomy=self._taxonomy,

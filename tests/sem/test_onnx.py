@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import fsum
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hef.contract import SetupError, Turn
 from hef.sem import EMPATHETIC_DIALOGUES, EmbeddingSem, OnnxSem, Sem, Taxonomy, shipped_sem
 from hef.sem.registry import SHIPPED
+from hef.sem.runtime.manifest import external_data_files
 from hef.sem.validation import check_reading
 
 DOG = [Turn("speaker", "My dog died last night.")]
@@ -193,6 +196,56 @@ def test_broken_manifest_is_refused(tmp_path: Path, text: str) -> None:
 
     with pytest.raises(SetupError, match=r"sem.json is not a SEM manifest"):
         OnnxSem(tmp_path, EMPATHETIC_DIALOGUES)
+
+
+def write_manifest(folder: Path, files: Sequence[str]) -> None:
+    """Write the shipped manifest with the true hashes of these files."""
+    manifest = json.loads((SHIPPED / "sem.json").read_text(encoding="utf-8"))
+    hashes = {file: hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in files}
+    (folder / "sem.json").write_text(json.dumps({**manifest, "sha256": hashes}), encoding="utf-8")
+
+
+@pytest.mark.parametrize("files", [[], ["model.onnx"], ["tokenizer.json"]])
+def test_a_manifest_without_the_hash_of_a_file_is_refused(copy: Path, files: list[str]) -> None:
+    write_manifest(copy, files)
+
+    with pytest.raises(SetupError, match=r"sem.json has no hash of .*(model.onnx|tokenizer.json)"):
+        OnnxSem(copy)
+
+
+def test_weights_outside_the_network_are_hashed_too(copy: Path, sem: OnnxSem) -> None:
+    network = onnx.load(copy / "model.onnx")
+    onnx.save(network, copy / "model.onnx", save_as_external_data=True, location="weights.bin", size_threshold=4096)
+    write_manifest(copy, ["model.onnx", "tokenizer.json"])
+    with pytest.raises(SetupError, match=r"no hash of weights.bin, which the SEM reads"):
+        OnnxSem(copy)
+
+    write_manifest(copy, ["model.onnx", "tokenizer.json", "weights.bin"])
+    split, dialogue = OnnxSem(copy), [Turn("speaker", "My dog died last night.")]
+    assert split.read([dialogue])[0].ranked == sem.read([dialogue])[0].ranked
+    assert split.description.size_mb == pytest.approx(sem.description.size_mb, abs=0.1)
+
+    weights = bytearray((copy / "weights.bin").read_bytes())
+    weights[len(weights) // 2] ^= 1
+    (copy / "weights.bin").write_bytes(weights)
+    with pytest.raises(SetupError, match=r"weights.bin is damaged"):
+        OnnxSem(copy)
+
+
+def test_weights_of_constants_and_of_branches_are_found_too(tmp_path: Path) -> None:
+    def constant(file: str) -> onnx.NodeProto:
+        tensor = onnx.TensorProto(name=file, dims=[1], data_type=onnx.TensorProto.FLOAT)
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value=file)
+        return onnx.helper.make_node("Constant", [], ["out"], value=tensor)
+
+    out = onnx.helper.make_tensor_value_info("out", onnx.TensorProto.FLOAT, [1])
+    branches = [onnx.helper.make_graph([constant(file)], file, [], [out]) for file in ("./then.bin", "else/../e.bin")]
+    choice = onnx.helper.make_node("If", ["c"], ["out"], then_branch=branches[0], else_branch=branches[1])
+    graph = onnx.helper.make_graph([constant("top.bin"), choice], "g", [], [out])
+    (tmp_path / "model.onnx").write_bytes(onnx.helper.make_model(graph).SerializeToString())
+
+    assert external_data_files(tmp_path / "model.onnx") == {"top.bin", "then.bin", "e.bin"}
 
 
 def test_taxonomy_with_other_labels_is_refused() -> None:

@@ -27,7 +27,7 @@ from ...sem.runtime.calibration import (
     fit_prediction_sets,
     fit_view_weight,
 )
-from ...sem.runtime.manifest import Manifest, sha256_digest
+from ...sem.runtime.manifest import NETWORK, TOKENIZER, Manifest, sha256_digest
 from ...sem.runtime.onnx_sem import OnnxSem
 from .cause_distillation import CauseTeacher
 from .emotion_network import EmotionNetwork
@@ -120,7 +120,7 @@ def export_sem(
         dimensions=network.width,
         licence=licence,
         source=source,
-        sha256={file: sha256_digest(folder / file) for file in ("model.onnx", "tokenizer.json")},
+        sha256={file: sha256_digest(folder / file) for file in (NETWORK, TOKENIZER)},
     )
     manifest.write(folder)
     samples = list(listener_turns(run.held_out))
