@@ -1,9 +1,15 @@
-"""One body of code for synchronous and asynchronous callers: written async once, driven synchronously where needed."""
+"""One body of code for synchronous and asynchronous callers: written async once, driven synchronously where needed.
+
+And what a synchronous caller lacks of an asynchronous one: a limit on how long a call may take in all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
+from contextvars import copy_context
 from inspect import isawaitable
+from threading import Thread
 from typing import Any, TypeVar, cast
 
 _T = TypeVar("_T")
@@ -26,3 +32,24 @@ def run_sync(coroutine: Coroutine[Any, Any, _T]) -> _T:
         return cast("_T", finished.value)
     coroutine.close()
     raise RuntimeError("A coroutine that awaits something pending was run without an event loop.")
+
+
+def call_within(seconds: float, call: Callable[[], _T]) -> _T:
+    """Return what a call returns, or stop waiting for it.
+
+    Sockets limit the time of each read, so a server that sends a byte now and then would hold its caller for ever. The
+    call runs in a thread of its own, which goes on by itself once nobody waits for it and does not outlast the process.
+
+    Raises:
+        TimeoutError: It took longer.
+    """
+    result: Future[_T] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(call())
+        except BaseException as error:
+            result.set_exception(error)
+
+    Thread(target=copy_context().run, args=(run,), daemon=True, name="call-within").start()
+    return result.result(seconds)

@@ -11,7 +11,9 @@ import gzip
 import json
 import shutil
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from http.client import HTTPException
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,9 +22,14 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from ..contract import SetupError
+from ..contract.sync_async import call_within
 
 ARCHIVE = "https://dl.fbaipublicfiles.com/parlai/empatheticdialogues/empatheticdialogues.tar.gz"
 SPLITS = ("train", "valid", "test")
+MAX_ARCHIVE_BYTES, MAX_UNPACKED_BYTES = 200_000_000, 500_000_000
+"""Sizes beyond which a file is not the archive, packed and unpacked; the archive itself is several times smaller."""
+READ_SECONDS, MAX_SECONDS = 60, 1800
+"""Time that a download may take, from one byte to the next and in all."""
 COLUMNS = ("conv_id", "utterance_idx", "context", "prompt", "speaker_idx", "utterance")
 
 
@@ -37,18 +44,52 @@ def download(folder: Path, source: str = ARCHIVE) -> dict[str, int]:
         The number of conversations per split.
 
     Raises:
-        SetupError: The archive cannot be downloaded, or is not the right one.
+        SetupError: The archive cannot be downloaded, takes too long or is too large, or is not the right one.
     """
     with TemporaryDirectory() as folder_name:
         archive = Path(folder_name) / "archive.tar.gz"
         try:
-            with urlopen(source, timeout=60) as remote, archive.open("wb") as local:
-                shutil.copyfileobj(remote, local)
-        except (URLError, OSError, ValueError) as error:
+            call_within(MAX_SECONDS, lambda: _fetch(source, archive))
+        except TimeoutError as error:
             raise SetupError(
-                f"{source} cannot be downloaded: {error}; download it elsewhere and give `--archive FILE`"
+                _no_download(source, f"no byte came for {READ_SECONDS} s, or not all in {MAX_SECONDS} s")
             ) from error
+        except (URLError, HTTPException, OSError, ValueError) as error:
+            raise SetupError(_no_download(source, str(error))) from error
         return convert_archive(archive, folder)
+
+
+def _fetch(source: str, archive: Path) -> None:
+    with urlopen(source, timeout=READ_SECONDS) as remote, archive.open("wb") as local:
+        shutil.copyfileobj(SizeLimit(remote, MAX_ARCHIVE_BYTES), local)
+
+
+def _no_download(source: str, reason: str) -> str:
+    return f"{source} cannot be downloaded: {reason}; download it elsewhere and give `--archive FILE`"
+
+
+class SizeLimit:
+    """A file of which no more than so many bytes are read.
+
+    Args:
+        file: The file.
+        size: Its maximum size.
+    """
+
+    def __init__(self, file: Any, size: int) -> None:
+        self._file, self._size, self._left = file, size, size
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as a file does.
+
+        Raises:
+            OSError: There is more to read than allowed.
+        """
+        data: bytes = self._file.read(self._left + 1 if size < 0 else min(size, self._left + 1))
+        self._left -= len(data)
+        if self._left < 0:
+            raise OSError(f"it has more than {self._size:,} bytes")
+        return data
 
 
 def convert_archive(archive: Path, folder: Path) -> dict[str, int]:
@@ -59,13 +100,16 @@ def convert_archive(archive: Path, folder: Path) -> dict[str, int]:
     """
     counts: dict[str, int] = {}
     try:
-        with tarfile.open(archive) as members:
-            for member in members:
-                split = Path(member.name).stem
-                lines = members.extractfile(member) if member.name.endswith(".csv") and split in SPLITS else None
-                if lines:
-                    counts[split] = _write(folder / f"{split}.jsonl.gz", (line.decode("utf-8") for line in lines))
-    except (tarfile.TarError, OSError, UnicodeDecodeError) as error:
+        with gzip.open(archive) as packed:
+            # A few bytes may unpack to any size, and a header may claim any: what is read is limited.
+            unpacked: Any = SizeLimit(packed, MAX_UNPACKED_BYTES)
+            with tarfile.open(fileobj=unpacked, mode="r|") as members:
+                for member in members:
+                    split = Path(member.name).stem
+                    lines = members.extractfile(member) if member.name.endswith(".csv") and split in SPLITS else None
+                    if lines:
+                        counts[split] = _write(folder / f"{split}.jsonl.gz", (line.decode("utf-8") for line in lines))
+    except (tarfile.TarError, OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise SetupError(f"{archive} cannot be read as the EmpatheticDialogues archive: {error}") from error
     if not counts:
         raise SetupError(f"{archive} has none of {', '.join(f'{split}.csv' for split in SPLITS)}")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, TypeVar, cast
+from contextlib import closing
+from time import monotonic
+from typing import Any, NamedTuple, Self, TypeVar, cast
 
 import httpx
 from pydantic import ValidationError
 from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from ...contract import Cause, Dialogue, ModelError, Reading, SetupError, View
+from ...contract.sync_async import call_within
 from ..protocol import SemDescription
 from ..validation import apply_views, check_reading, require_known_emotions
 from .http_schema import (
@@ -28,6 +31,8 @@ _RETRYABLE_STATUS = frozenset({429, 502, 503, 504})
 """Status codes of a temporary failure."""
 _INVALID_REQUEST_STATUS = frozenset({400, 413, 422})
 """Status codes of an invalid request to a working service."""
+_MAX_BYTES, _MAX_BYTES_PER_INPUT = 2**20, 2**18
+"""Maximum size of an answer: once, and per dialogue or text; a vector of 4,096 numbers takes some 90 kB."""
 Answer = TypeVar("Answer", bound=Message)
 
 
@@ -46,11 +51,12 @@ class HttpSem:
     * `POST URL/embed` of `{"texts": […]}` returns `{"vectors": [[…], …]}`.
     * Anything else is `{"error": …}` with status 422 for an invalid request, 500 for a failure.
 
-    Dialogues are sent to that address as plain text: over a shared network use https and `headers`.
+    Dialogues are sent to that address as plain text: over a shared network use https and `headers`. An answer may have
+    1 MiB and 256 KiB per dialogue or text; a longer one is not read.
 
     Args:
         url: Address of the service, for example `http://127.0.0.1:8100`.
-        timeout: Seconds per attempt.
+        timeout: Seconds per attempt, from the connection to the last byte of the answer.
         tries: Maximum number of attempts while the service is unreachable or busy.
         headers: Headers of each request, for example an authorisation.
 
@@ -90,7 +96,7 @@ class HttpSem:
         if not resolved:
             return []
         request = ReadRequest(dialogues=[list(turns) for turns in dialogues], views=resolved)
-        readings = self._connection.request("read", ReadAnswer, request).readings
+        readings = self._connection.request("read", ReadAnswer, request, inputs=len(dialogues)).readings
         self._connection.check_count(readings, dialogues)
         labels, name = self.description.taxonomy.labels, self.description.name
         return [check_reading(reading, labels, name) for reading in readings]
@@ -106,7 +112,7 @@ class HttpSem:
         if not dialogues:
             return []
         request = CausesRequest(dialogues=[list(turns) for turns in dialogues], emotions=list(emotions))
-        causes = self._connection.request("causes", CausesAnswer, request).causes
+        causes = self._connection.request("causes", CausesAnswer, request, inputs=len(dialogues)).causes
         self._connection.check_count(causes, dialogues)
         return causes
 
@@ -127,7 +133,8 @@ class _EmbeddingHttpSem(HttpSem):
         """
         if not texts:
             return []
-        vectors = self._connection.request("embed", EmbedAnswer, EmbedRequest(texts=list(texts))).vectors
+        request = EmbedRequest(texts=list(texts))
+        vectors = self._connection.request("embed", EmbedAnswer, request, inputs=len(texts)).vectors
         self._connection.check_count(vectors, texts)
         return vectors
 
@@ -138,6 +145,7 @@ class _Connection:
     def __init__(self, url: str, timeout: float, tries: int, headers: Mapping[str, str] | None) -> None:
         self._url = url.rstrip("/")
         self._service = f"the SEM service at {self._url}"
+        self._timeout = timeout
         self._client = httpx.Client(timeout=timeout, headers=dict(headers or {}))
         self._retrying = Retrying(
             stop=stop_after_attempt(tries),
@@ -147,15 +155,15 @@ class _Connection:
             retry_error_callback=lambda last: last.outcome and last.outcome.result(),
         )
 
-    def request(self, path: str, answer: type[Answer], body: Message | None = None) -> Answer:
-        """Return the answer to a request; it is retried while the service is unreachable or busy."""
+    def request(self, path: str, answer: type[Answer], body: Message | None = None, *, inputs: int = 0) -> Answer:
+        """Return the answer to a request about some inputs; it is retried while the service is unreachable or busy."""
         try:
-            response = self._retrying(self._send, path, body)
+            response = self._retrying(self._send, path, body, _MAX_BYTES + inputs * _MAX_BYTES_PER_INPUT)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ModelError(
                 f"{self._service} cannot be reached: {error or type(error).__name__}; is it running?"
             ) from error
-        if not response.is_success:
+        if not httpx.codes.is_success(response.status_code):
             kind = SetupError if response.status_code in _INVALID_REQUEST_STATUS else ModelError
             raise kind(f"{self._service} answered {path!r} with status {response.status_code}: {_error_text(response)}")
         try:
@@ -176,16 +184,42 @@ class _Connection:
         if len(results) != len(inputs):
             raise ModelError(f"{self._service} returned {len(results)} results for {len(inputs)} inputs")
 
-    def _send(self, path: str, body: Message | None) -> httpx.Response:
+    def _send(self, path: str, body: Message | None, max_bytes: int) -> _Response:
         url = f"{self._url}/{path}"
         if body is None:
-            return self._client.get(url)
-        headers = {"content-type": "application/json"}
-        return self._client.post(url, content=body.model_dump_json(), headers=headers)
+            request = self._client.build_request("GET", url)
+        else:
+            headers = {"content-type": "application/json"}
+            request = self._client.build_request("POST", url, content=body.model_dump_json(), headers=headers)
+        try:
+            return call_within(self._timeout, lambda: self._receive(request, max_bytes))
+        except TimeoutError:
+            raise httpx.ReadTimeout(f"no complete answer within {self._timeout:g} s") from None
+
+    def _receive(self, request: httpx.Request, max_bytes: int) -> _Response:
+        """Return an answer with its content, which is read no further than allowed."""
+        deadline, content = monotonic() + self._timeout, bytearray()
+        with closing(self._client.send(request, stream=True)) as response:
+            for chunk in response.iter_bytes():
+                content += chunk
+                if len(content) > max_bytes:
+                    raise ModelError(f"{self._service} sent more than {max_bytes:,} bytes as its answer")
+                if monotonic() > deadline:
+                    raise TimeoutError
+        return _Response(response.status_code, bytes(content))
 
 
-def _error_text(response: httpx.Response) -> str:
+class _Response(NamedTuple):
+    """An answer that was read to its end."""
+
+    status_code: int
+    """Its status."""
+    content: bytes
+    """Its body."""
+
+
+def _error_text(response: _Response) -> str:
     try:
         return ErrorMessage.model_validate_json(response.content).error
     except ValidationError:
-        return response.text[:200]
+        return response.content.decode(errors="replace")[:200]

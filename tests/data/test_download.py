@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 from hef.contract import SetupError
+from hef.data import download as data_download
 from hef.evaluation import convert_archive, download, read_samples
 from hef.sem import EMPATHETIC_DIALOGUES
 
@@ -54,6 +58,38 @@ def test_turns_stand_in_their_order_and_the_first_to_speak_is_the_speaker(archiv
 
 def test_a_download_from_anywhere_is_converted(archive: Path, tmp_path: Path):
     assert download(tmp_path / "out", archive.as_uri()) == {"train": 2, "valid": 1}
+
+
+def test_a_download_beyond_the_size_of_the_archive_is_refused(archive: Path, tmp_path: Path, monkeypatch: Any):
+    monkeypatch.setattr(data_download, "MAX_ARCHIVE_BYTES", archive.stat().st_size - 1)
+    with pytest.raises(SetupError, match=r"cannot be downloaded: it has more than .* bytes; download it elsewhere"):
+        download(tmp_path, archive.as_uri())
+    monkeypatch.setattr(data_download, "MAX_ARCHIVE_BYTES", archive.stat().st_size)
+    assert download(tmp_path, archive.as_uri())
+
+
+def test_a_download_that_takes_too_long_is_given_up(archive: Path, tmp_path: Path, monkeypatch: Any):
+    never = Event()
+    monkeypatch.setattr(data_download, "MAX_SECONDS", 0.05)
+    monkeypatch.setattr(data_download, "urlopen", lambda *_, **__: never.wait())
+    try:
+        with pytest.raises(SetupError, match=r"cannot be downloaded: no byte came for 60 s, or not all in 0\.05 s"):
+            download(tmp_path, archive.as_uri())
+    finally:
+        never.set()
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_small_archive_that_unpacks_to_any_size_is_refused(kind: bytes, tmp_path: Path, monkeypatch: Any):
+    monkeypatch.setattr(data_download, "MAX_UNPACKED_BYTES", 1_000_000)
+    member = tarfile.TarInfo("train.csv")
+    member.size, member.type = 10_000_000_000, kind
+    bomb = tmp_path / "bomb.tar.gz"
+    with gzip.open(bomb, "wb") as out:
+        out.write(member.tobuf(tarfile.GNU_FORMAT) + bytes(3_000_000))
+
+    with pytest.raises(SetupError, match="it has more than 1,000,000 bytes"):
+        convert_archive(bomb, tmp_path)
 
 
 def test_what_is_no_archive_is_told(tmp_path: Path):

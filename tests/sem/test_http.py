@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -148,6 +151,63 @@ def test_an_answer_that_is_none_is_told(serve: Any, status: int, text: str, kind
 def test_a_server_of_something_else_is_no_sem(serve: Any) -> None:
     with pytest.raises(SetupError, match="without a valid DescriptionMessage: description"):
         resolve_sem(serve(lambda path, asked: (200, "{}")))
+
+
+@pytest.mark.parametrize("body", [b"a" * 3_000_000, gzip.compress(b"a" * 300_000_000)], ids=["long", "compressed"])
+def test_an_answer_that_is_too_long_is_not_read(raw_server: Any, body: bytes) -> None:
+    encoding = b"content-encoding: gzip\r\n" if body[:1] != b"a" else b""
+    url = raw_server(lambda peer: peer.sendall(b"HTTP/1.1 200 OK\r\n" + encoding + b"\r\n" + body))
+
+    with pytest.raises(SetupError, match="sent more than 1,048,576 bytes"):
+        HttpSem(url, tries=1)
+
+
+@pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\nx: ", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_a_service_that_never_ends_its_answer_is_given_up(raw_server: Any, beginning: bytes) -> None:
+    closed = Event()
+
+    def drip(peer: socket.socket) -> None:
+        peer.sendall(beginning)
+        while not closed.wait(0.01):
+            peer.sendall(b"a")
+
+    try:
+        with pytest.raises(SetupError, match=r"no complete answer within 0\.2 s"):
+            HttpSem(raw_server(drip), timeout=0.2, tries=1)
+    finally:
+        closed.set()
+
+
+def test_more_inputs_may_have_a_longer_answer(serve: Any) -> None:
+    about = {**answer("/description", None), "dimensions": 4096}
+    long = {"vectors": [[0.123456789012345678] * 4096] * 40}
+    pages = {"/description": about, "/embed": long}
+    sem: Any = HttpSem(serve(lambda path, asked: (200, json.dumps(pages[path]))))
+
+    assert len(json.dumps(long)) > 2_000_000
+    assert len(sem.embed(["x"] * 40)) == 40
+
+
+@pytest.fixture
+def raw_server() -> Iterator[Callable[..., str]]:
+    """Return what serves a function that is given each connection, and returns the address."""
+    with ExitStack() as stack:
+
+        def start(handle: Callable[[socket.socket], None]) -> str:
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+            def accept() -> None:
+                with suppress(OSError):
+                    while True:
+                        peer, _ = listener.accept()
+                        peer.recv(65536)
+                        with peer, suppress(OSError):
+                            handle(peer)
+
+            Thread(target=accept, daemon=True).start()
+            return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+        yield start
 
 
 def test_headers_go_with_each_request(serve: Any) -> None:
