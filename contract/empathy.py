@@ -33,7 +33,7 @@ class Memory(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: str = Field(description="hash(thread, turn)")
-    text: str = Field(description="What the person said")
+    text: str = Field(description="What the person said since the reply before, a line for each message")
     reply: str = Field(default="", description="What was answered")
     emotion: str | None = Field(default=None, description="The emotion decided then")
     probability: float | None = Field(default=None, ge=0, le=1, description="The probability of that emotion")

@@ -79,9 +79,9 @@ class HefState(HefInput, total=False):
     readings: Annotated[list[Reading], JsonValue]
     """One reading per round of this turn."""
     verdict: Annotated[Verdict, JsonValue]
-    """The LLM's newest judgement; of this turn only if its `turn` is the key of this turn."""
+    """The LLM's newest judgement; of this run only if its `turn` is the key of this run."""
     memories: Annotated[list[Memory], JsonValue]
-    """Past turns that bear on the last message."""
+    """Past turns that bear on what the person said since the last reply."""
     empathy: Annotated[Empathy, JsonValue]
     """The decision."""
     faults: Annotated[dict[str, str], merge_faults]

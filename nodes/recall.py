@@ -22,7 +22,7 @@ _CHARACTERS_PER_TOKEN = 4
 
 
 def recall(state: HefState, runtime: Runtime[Any]) -> Update:
-    """Search this user's memory for past turns that bear on the last message."""
+    """Search this user's memory for past turns that bear on what they said since the last reply."""
     turn = turn_view(state, runtime)
     settings = turn.settings
     if runtime.store is None or settings.user_id is None or settings.memory_limit == 0:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from langchain_core.messages import HumanMessage
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
 
 from ..contract import HefState, Memory
 from ..contract.state import degraded_empathy
-from ..memory import remember_turn, turn_id
+from ..memory import remember_turn, said_at, turn_id, user_namespace
 from .support.node_record import record_suppressed_error
 from .support.run_settings import Update, run_settings, thread_id
 from .support.transcript import count_turns, recent_dialogue, to_dialogue, turn_key
 
 
 def remember(state: HefState, runtime: Runtime[Any]) -> Update:
-    """Store what the person said, the reply, emotion, causes and time in one batched write."""
+    """Store what the person said, the reply, emotion, causes and time in one write, each turn once."""
     settings = run_settings(runtime)
     fault = ""
     if runtime.store is not None and settings.user_id is not None and settings.remember:
@@ -37,19 +36,20 @@ def remember(state: HefState, runtime: Runtime[Any]) -> Update:
 def _store_turn(store: BaseStore, user_id: str, state: HefState) -> None:
     empathy, thread = state["empathy"], thread_id() or ""
     before_reply = state["messages"][:-1]
-    # Without a thread nothing is replayed, and the same words can be said twice.
-    turn = turn_key(before_reply) if thread else f"{before_reply[-1].id}:{turn_key(before_reply)}"
+    memory_id = turn_id(thread, turn_key(before_reply, thread))
+    known = store.get(user_namespace(user_id), memory_id)
+    now = time.time()
     last_turn, reply = recent_dialogue(before_reply, 0)[0][-1], to_dialogue(state["messages"][-1:])
     memory = Memory(
-        id=turn_id(thread, turn),
+        id=memory_id,
         text=last_turn.text,
         reply=reply[0].text if reply else "",
         emotion=empathy.emotion,
         probability=round(empathy.distribution.get(empathy.emotion, 0.0), 6),
         confirmed=empathy.confirmed,
         causes=tuple(cause.text for cause in empathy.causes),
-        time=time.time(),
+        time=min(now, said_at(known) or now) if known else now,
         thread=thread,
-        turn=count_turns(before_reply, HumanMessage),
+        turn=count_turns(before_reply, "speaker"),
     )
     remember_turn(store, user_id, memory)

@@ -1,25 +1,37 @@
-"""LangChain messages as the dialogue that SEMs and prompts see."""
+"""LangChain messages as the dialogue that SEMs and prompts see, and what identifies a turn in it."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Sequence
 
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langchain_core.messages import AnyMessage
 
 from ...contract import InputError, Turn
+from ...contract.dialogue import Role
+from .message_text import message_role, message_text, unseen_parts
 
 MAX_TURNS = 128
 """Maximum number of turns considered; exceeds every SEM's window and the conversation that memory is searched for."""
+_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 def to_dialogue(messages: Sequence[AnyMessage]) -> list[Turn]:
     """Return what was said: the person as speaker, the assistant as listener.
 
-    System and tool messages are left out, and so is every message without text, and what an agent
-    writes beside a tool call: "Transferring back to supervisor" was not said to the person.
+    What the person said since the last reply is one turn, a line for each message. Messages in which nobody speaks
+    (see `message_role`) and those without words are left out, and end no turn.
     """
-    return [turn for message in messages if (turn := _turn(message)) is not None]
+    groups: list[tuple[Role, list[str]]] = []
+    for message in messages:
+        role, text = _said(message)
+        if role == "speaker" and groups and groups[-1][0] == "speaker":
+            groups[-1][1].append(text)
+        elif role is not None:
+            groups.append((role, [text]))
+    return [Turn(role, "\n".join(texts)) for role, texts in groups]
 
 
 def dialogue_context(messages: Sequence[AnyMessage]) -> list[Turn]:
@@ -32,7 +44,7 @@ def dialogue_context(messages: Sequence[AnyMessage]) -> list[Turn]:
     while turns and turns[-1].role == "listener":
         turns.pop()
     if not turns:
-        raise InputError("there is nothing to answer: `messages` holds no human message with text")
+        raise InputError(f"there is nothing to answer: `messages` holds no human message with text{_hint(messages)}")
     return turns
 
 
@@ -45,29 +57,37 @@ def recent_dialogue(messages: Sequence[AnyMessage], characters: int) -> tuple[li
     Raises:
         InputError: The person has not said anything yet.
     """
-    turns: list[Turn] = []
+    groups: list[tuple[Role, list[str]]] = []
+    earlier_turns = 0
     for index in range(len(messages) - 1, -1, -1):
-        turn = _turn(messages[index])
-        if turn is None or (not turns and turn.role == "listener"):
+        role, text = _said(messages[index])
+        if role is None or (not groups and role == "listener"):
             continue
-        if len(turns) >= MAX_TURNS and characters <= 0:
-            return turns[::-1], count_turns(messages[: index + 1])
-        turns.append(turn)
-        characters -= len(turn.text)
-    return turns[::-1] or dialogue_context(messages), 0
+        if role == "speaker" and groups and groups[-1][0] == "speaker":
+            groups[-1][1].append(text)
+        elif len(groups) >= MAX_TURNS and characters <= 0:
+            earlier_turns = count_turns(messages[: index + 1])
+            break
+        else:
+            groups.append((role, [text]))
+        characters -= len(text)
+    turns = [Turn(role, "\n".join(reversed(texts))) for role, texts in reversed(groups)]
+    return turns or dialogue_context(messages), earlier_turns
 
 
-def count_turns(messages: Sequence[AnyMessage], *roles: type[AnyMessage]) -> int:
-    """Return how many turns were said, by the person or the assistant alone where their message's type is given."""
-    kinds = roles or (HumanMessage, AIMessage)
-    return sum(
-        isinstance(message, kinds) and _is_said(message) and bool(_text(message).strip()) for message in messages
-    )
+def count_turns(messages: Sequence[AnyMessage], role: Role | None = None) -> int:
+    """Return how many turns were said, by the person or the assistant alone where a role is given."""
+    count, last = 0, None
+    for message in messages:
+        speaking, _ = _said(message)
+        count += speaking is not None and role in (None, speaking) and not speaking == last == "speaker"
+        last = speaking or last
+    return count
 
 
 def last_human_index(messages: Sequence[AnyMessage]) -> int:
     """Return the index of the person's last message, -1 where there is none."""
-    return next((index for index in range(len(messages) - 1, -1, -1) if isinstance(messages[index], HumanMessage)), -1)
+    return next((i for i in range(len(messages) - 1, -1, -1) if message_role(messages[i]) == "speaker"), -1)
 
 
 def last_human_id(messages: Sequence[AnyMessage]) -> str:
@@ -76,46 +96,84 @@ def last_human_id(messages: Sequence[AnyMessage]) -> str:
     return "" if index < 0 else messages[index].id or ""
 
 
-def turn_key(messages: Sequence[AnyMessage]) -> str:
-    """Return what identifies this turn in its thread, stable within it and when it is resumed or replayed.
+def turn_key(messages: Sequence[AnyMessage], thread: str) -> str:
+    """Return what identifies the person's last turn in its thread, whatever came after it.
 
-    It is the last thing said before the person's message, not that message: a run that is replayed from its
-    input gives that one a new id, and a fork may give it other words. A first message is known by its words.
+    It is the last thing that was said before it, by its id: words that are edited, or sent again under another id,
+    are the same turn then. Where that has no id but one that LangGraph may have given it in this very run, or stands at
+    the beginning of the conversation, the turn is known by its words and by all that was said before.
+
+    Args:
+        messages: The conversation; it may end with a blank message, a reply, or what a tool returned.
+        thread: Id of the conversation. Without one, the person's first turn is also known by the id of its message:
+            the same words may begin another conversation.
+    """
+    end = next((index for index in range(len(messages), 0, -1) if _said(messages[index - 1])[0] == "speaker"), 0)
+    start = next((index for index in range(end, 0, -1) if _said(messages[index - 1])[0] == "listener"), 0)
+    before = messages[start - 1].id if start else None
+    anchor = "" if before is None or _UUID4.fullmatch(before) else before
+    is_first = not count_turns(messages[:start], "speaker")
+    if thread and anchor and not is_first:
+        return f"after {anchor}"
+    own_id = messages[end - 1].id if end and is_first and not thread else None
+    return _hash(json.dumps([anchor, own_id, *([turn.role, turn.text] for turn in to_dialogue(messages[:end]))]))
+
+
+def run_key(messages: Sequence[AnyMessage]) -> str:
+    """Return what identifies this run of a turn in its thread: another message, or a reply, makes it another run.
+
+    It is stable when the run is resumed or replayed, which may give the person's message a new id.
     """
     last = max(last_human_index(messages), 0)
-    people = sum(isinstance(message, HumanMessage) for message in messages)
-    before = next((messages[index] for index in range(last - 1, -1, -1) if _turn(messages[index]) is not None), None)
+    people = sum(message_role(message) == "speaker" for message in messages)
+    before = next((messages[index] for index in range(last - 1, -1, -1) if _said(messages[index])[0]), None)
     anchor_message = before or (messages[last] if people else None)
     if anchor_message is None:
         anchor = ""
     else:
-        anchor = before.id if before and before.id else _hash(_text(anchor_message))
+        anchor = before.id if before and before.id else _hash(message_text(anchor_message))
     return f"{anchor}:{people}:{count_turns(messages)}"
 
 
 def input_fault(messages: Sequence[AnyMessage]) -> str:
     """Return what is odd about the end of the conversation; empty when nothing is."""
-    last = next((message for message in reversed(messages) if _is_said(message)), None)
-    if isinstance(last, HumanMessage):
-        return "" if _text(last).strip() else "the last message is blank: the turns before it were read"
-    if last is not None and _text(last).strip():
-        return "the conversation does not end with the person's turn: their last one was read"
-    return ""
+    last = next((message for message in reversed(messages) if message_role(message)), None)
+    if last is None:
+        return ""
+    text = message_text(last).strip()
+    if message_role(last) == "listener":
+        return "the conversation does not end with the person's turn: their last one was read" if text else ""
+    unseen = _unseen(messages)
+    if text:
+        return f"what the person sent beside their words ({unseen}) was not seen" if unseen else ""
+    if unseen:
+        return f"the last message has no words, only what was not seen ({unseen}): the turns before it were read"
+    return "the last message is blank: the turns before it were read"
 
 
-def _turn(message: AnyMessage) -> Turn | None:
-    if _is_said(message) and (text := _text(message)).strip():
-        return Turn("speaker" if isinstance(message, HumanMessage) else "listener", text)
-    return None
+def _hint(messages: Sequence[AnyMessage]) -> str:
+    """Return what to do where something else than words was sent, as the end of a sentence."""
+    unseen = _unseen(messages)
+    return f"; HEF reads text alone and has not seen what was sent ({unseen}): send words with it" if unseen else ""
 
 
-def _is_said(message: AnyMessage) -> bool:
-    return isinstance(message, HumanMessage) or (isinstance(message, AIMessage) and not message.tool_calls)
+def _unseen(messages: Sequence[AnyMessage]) -> str:
+    """Return what the person sent beside words since the last reply."""
+    kinds: dict[str, None] = {}
+    for message in reversed(messages):
+        role = message_role(message)
+        if role == "listener" and message_text(message).strip():
+            break
+        if role == "speaker":
+            kinds = dict.fromkeys(unseen_parts(message)) | kinds
+    return ", ".join(kinds)
 
 
-def _text(message: AnyMessage) -> str:
-    # `text` makes an object of its own type; a thread may have thousands.
-    return message.content if isinstance(message.content, str) else str(message.text)
+def _said(message: AnyMessage) -> tuple[Role | None, str]:
+    """Return who says something in a message, and what; nobody where it has no words."""
+    role = message_role(message)
+    text = message_text(message) if role else ""
+    return (role, text) if text.strip() else (None, "")
 
 
 def _hash(text: str) -> str:

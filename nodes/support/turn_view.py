@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 
 from ...contract import HefContext, HefState, Reading, Turn, Verdict
 from .run_settings import run_settings
-from .transcript import recent_dialogue, turn_key
+from .transcript import recent_dialogue, run_key
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ class TurnView:
 
     @cached_property
     def key(self) -> str:
-        """What identifies this turn in its thread."""
-        return turn_key(self.state["messages"])
+        """What identifies this run of the turn in its thread."""
+        return run_key(self.state["messages"])
 
     @cached_property
     def verdict(self) -> Verdict | None:
-        """The LLM's verdict, None where an earlier turn left it in the thread."""
+        """The LLM's verdict, None where an earlier run left it in the thread."""
         verdict = self.state.get("verdict")
         return verdict if verdict and verdict.turn == self.key else None
 

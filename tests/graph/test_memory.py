@@ -1,23 +1,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
 from hef.contract import ModelError, SetupError
 from hef.graph import HefContext, create_hef, open_store
 from hef.memory import list_turns
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 
 
-def talk(hef: Any, text: str, user: str, thread: str, **settings: Any) -> Any:
+def thread(name: str) -> Any:
+    return {"configurable": {"thread_id": name}}
+
+
+def talk(hef: Any, text: str, user: str, conversation: str, **settings: Any) -> Any:
     return hef.invoke(
-        {"messages": [HumanMessage(text)]},
-        {"configurable": {"thread_id": thread}},
-        context=HefContext(user_id=user, **settings),
+        {"messages": [HumanMessage(text)]}, thread(conversation), context=HefContext(user_id=user, **settings)
     )
 
 
@@ -124,8 +126,7 @@ def test_a_turn_that_is_replayed_is_stored_once(node: str, scripted: Any) -> Non
     hef: Any = builder.compile(store=store, checkpointer=InMemorySaver())
     talk(hef, "My dog died.", "ana", "monday")
     (before,) = list_turns(store, "ana")
-    thread: Any = {"configurable": {"thread_id": "monday"}}
-    (state,) = [snapshot for snapshot in hef.get_state_history(thread) if node in snapshot.next]
+    (state,) = [snapshot for snapshot in hef.get_state_history(thread("monday")) if node in snapshot.next]
 
     hef.invoke(None, state.config, context=HefContext(user_id="ana"))
 
@@ -135,16 +136,108 @@ def test_a_turn_that_is_replayed_is_stored_once(node: str, scripted: Any) -> Non
 
 
 def test_a_turn_that_the_host_tries_again_is_stored_once(scripted: Any) -> None:
-    store, thread = InMemoryStore(), {"configurable": {"thread_id": "monday"}}
+    store = InMemoryStore()
     script = ["sad", ModelError("the server is down"), *["sad", "I am sorry."] * 2]
     hef: Any = create_hef(model=scripted(*script)).compile(store=store)
     message = HumanMessage("My dog died.")
     with pytest.raises(ModelError):
-        hef.invoke({"messages": [message]}, thread, context=HefContext(user_id="ana"))
+        hef.invoke({"messages": [message]}, thread("monday"), context=HefContext(user_id="ana"))
     for _ in range(2):
-        hef.invoke({"messages": [message]}, thread, context=HefContext(user_id="ana"))
+        hef.invoke({"messages": [message]}, thread("monday"), context=HefContext(user_id="ana"))
 
     assert [memory.text for memory in list_turns(store, "ana")] == ["My dog died."]
+
+
+BURST = ["My dog Bello died last night.", "I found him in the garden.", "idk what to do"]
+
+
+class Searched(InMemoryStore):
+    """Keeps what it was searched with."""
+
+    queries: ClassVar[list[Any]] = []
+
+    def search(self, *args: Any, **kwargs: Any) -> Any:
+        self.queries.append(kwargs.get("query"))
+        return super().search(*args, **kwargs)
+
+
+def test_all_that_was_said_since_the_last_reply_is_searched_with_shown_and_stored(scripted: Any) -> None:
+    store, model = Searched(), scripted("sad", "I am sorry.")
+    hef: Any = create_hef(model=model).compile(store=store)
+    messages = [HumanMessage("Hi"), AIMessage("Hello"), *map(HumanMessage, BURST)]
+
+    out = hef.invoke({"messages": messages}, thread("monday"), context=HefContext(user_id="ana"))
+
+    (stored,) = list_turns(store, "ana")
+    assert (stored.text, stored.turn) == ("\n".join(BURST), 2)
+    assert stored.text in store.queries
+    assert all(line in prompt[1].text for line in BURST for prompt in model.prompts)
+    assert out["empathy"].causes
+    assert all((cause.turn, stored.text[cause.start : cause.end]) == (2, cause.text) for cause in out["empathy"].causes)
+    assert talk(hef, "Yes.", "ana", "tuesday")["empathy"].memories == (stored.id,)
+
+
+def test_a_saying_that_was_cancelled_is_stored_with_the_next_one(scripted: Any) -> None:
+    store, script = InMemoryStore(), ["sad", ModelError("cancelled"), "sad", "I am sorry."]
+    hef: Any = create_hef(model=scripted(*script)).compile(store=store, checkpointer=InMemorySaver())
+    with pytest.raises(ModelError):
+        talk(hef, BURST[0], "ana", "monday")
+
+    talk(hef, BURST[1], "ana", "monday")
+
+    assert [(memory.text, memory.turn) for memory in list_turns(store, "ana")] == [("\n".join(BURST[:2]), 1)]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        [HumanMessage("  ")],
+        [HumanMessage([{"type": "image_url", "image_url": {"url": "data:"}}])],
+        [AIMessage("Anything else?")],
+        [SystemMessage("Be kind.")],
+        [],
+    ],
+    ids=["blank", "photo", "reply", "system", "nothing"],
+)
+@pytest.mark.parametrize("said", [BURST[:1], BURST], ids=["first", "later"])
+def test_a_saying_is_stored_once_whatever_is_sent_after_it(after: Any, said: list[str], scripted: Any) -> None:
+    store = InMemoryStore()
+    hef: Any = create_hef(model=scripted("sad", "I am sorry.")).compile(store=store, checkpointer=InMemorySaver())
+    for text in said:
+        talk(hef, text, "ana", "monday")
+    before = list_turns(store, "ana")
+
+    for _ in range(2):
+        hef.invoke({"messages": after}, thread("monday"), context=HefContext(user_id="ana"))
+
+    assert [memory.text for memory in before] == said[::-1]
+    stored = {item.key: (item.value["text"], item.value["time"]) for item in store.search(("hef",))}
+    assert stored == {memory.id: (memory.text, memory.time) for memory in before}
+
+
+@pytest.mark.parametrize("config", [{"configurable": {"thread_id": "monday"}}, {}], ids=["thread", "no thread"])
+def test_a_message_that_is_sent_again_under_its_id_is_stored_once(config: Any, scripted: Any) -> None:
+    store = InMemoryStore()
+    hef: Any = create_hef(model=scripted("sad", "I am sorry.")).compile(store=store)
+    first = [HumanMessage("My dog died.", id="1")]
+    later = [*first, AIMessage("Oh no.", id="2"), HumanMessage("I keep crying.", id="3")]
+
+    for messages in (first, first, later, [*later, AIMessage("Oh.", id="4"), later[-1]]):
+        hef.invoke({"messages": messages}, config, context=HefContext(user_id="ana"))
+
+    assert sorted(memory.text for memory in list_turns(store, "ana")) == ["I keep crying.", "My dog died."]
+
+
+def test_a_host_without_ids_stores_a_regenerated_turn_once_and_the_same_words_later_anew(scripted: Any) -> None:
+    store = InMemoryStore()
+    hef: Any = create_hef(model=scripted("sad", "I am sorry.")).compile(store=store)
+    conversation = [("user", "I feel low."), ("ai", "Why?"), ("user", "I feel low."), ("ai", "Oh."), ("user", "Bye.")]
+
+    for length in (1, 1, 3, 3, 5):
+        hef.invoke({"messages": conversation[:length]}, thread("monday"), context=HefContext(user_id="ana"))
+
+    turns = [(memory.turn, memory.text) for memory in list_turns(store, "ana")]
+    assert sorted(turns) == [(1, "I feel low."), (2, "I feel low."), (3, "Bye.")]
 
 
 def test_turns_of_this_thread_come_back_once_they_fell_out_of_the_prompt(scripted: Any) -> None:

@@ -5,23 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hef.contract import Evidence, HefContext, InputError, PoolingWeights, Reading, Turn, Verdict
+from hef.contract import Evidence, HefContext, PoolingWeights, Reading, Turn, Verdict
 from hef.llm import ChoiceScorer, model_name
 from hef.nodes.deciding.fit_registry import FitRegistry
 from hef.nodes.judging.judge import Judge
-from hef.nodes.support.transcript import (
-    MAX_TURNS,
-    count_turns,
-    dialogue_context,
-    input_fault,
-    recent_dialogue,
-    to_dialogue,
-    turn_key,
-)
 from hef.prompts import CONTENT_FREE, SCORE_PREFIX, Prompts
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
 from langchain_core.language_models import FakeListChatModel
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
 JUDGE = Judge(Prompts(), TAXONOMY, FitRegistry("minilm"))
 TURNS = [
@@ -34,7 +24,6 @@ READING = Reading(
     primary=("sad", "devastated"),
 )
 SETTINGS = HefContext()
-CALL = {"name": "t", "args": {}, "id": "1", "type": "tool_call"}
 
 
 class ScoringChat(FakeListChatModel):
@@ -176,89 +165,3 @@ def test_a_fit_can_leave_the_answer_about_nothing_out_of_account() -> None:
     Judge(Prompts(), TAXONOMY, FitRegistry("minilm", plain)).judge(model, TURNS, [READING], SETTINGS)
 
     assert list(model.asked[0][3]) == []
-
-
-def test_dialogue_is_what_person_and_assistant_said() -> None:
-    messages = [
-        SystemMessage("Be kind."),
-        HumanMessage("Hi"),
-        AIMessage("", tool_calls=[CALL]),  # type: ignore[list-item]
-        ToolMessage("x", tool_call_id="1"),
-        AIMessage("Hello"),
-        HumanMessage(" \n"),
-        HumanMessage([{"type": "text", "text": "My dog"}, {"type": "image_url", "image_url": {"url": "data:"}}]),
-    ]
-
-    assert to_dialogue(messages) == [Turn("speaker", "Hi"), Turn("listener", "Hello"), Turn("speaker", "My dog")]
-
-
-def test_context_ends_with_the_persons_last_turn() -> None:
-    assert dialogue_context([HumanMessage("a"), AIMessage("b"), HumanMessage("c"), AIMessage("d")])[-1] == Turn(
-        "speaker", "c"
-    )
-
-
-@pytest.mark.parametrize("messages", [[], [AIMessage("Hello")], [HumanMessage(" ")], [SystemMessage("x")]])
-def test_nothing_to_answer_is_refused(messages: list[Any]) -> None:
-    with pytest.raises(InputError, match="nothing to answer"):
-        dialogue_context(messages)
-
-
-def test_turn_key_holds_within_a_turn_and_changes_with_the_next() -> None:
-    said = [HumanMessage("Hi", id="1")]
-    traced = [*said, AIMessage("", tool_calls=[CALL]), ToolMessage("x", tool_call_id="1")]  # type: ignore[list-item]
-    following = [*said, AIMessage("Hello"), HumanMessage("Hi", id="2")]
-
-    assert turn_key(said) == turn_key(traced)
-    assert len({turn_key(said), turn_key(following), turn_key([])}) == 3
-
-
-def test_turn_key_is_the_same_when_the_turn_is_replayed_with_another_id_or_other_words() -> None:
-    before = [HumanMessage("Hi", id="1"), AIMessage("Hello", id="2")]
-
-    assert turn_key([HumanMessage("Hi", id="1")]) == turn_key([HumanMessage("Hi", id="7")])
-    assert turn_key([*before, HumanMessage("Bye", id="3")]) == turn_key([*before, HumanMessage("No", id="8")])
-
-
-def test_turn_key_tells_turns_apart_in_a_window_of_alike_messages() -> None:
-    windows = [[AIMessage("I hear you.", id=str(n)), HumanMessage("Yes.", id=f"h{n}")] for n in range(3)]
-    blank = [HumanMessage("Hi"), AIMessage("Hello"), HumanMessage(" ")]
-
-    assert len({turn_key(window) for window in windows}) == 3
-    assert len({turn_key(blank[:1]), turn_key(blank[:2]), turn_key(blank)}) == 3
-
-
-def test_messages_without_an_id_still_tell_turns_apart() -> None:
-    assert turn_key([HumanMessage("Hi")]) != turn_key([HumanMessage("Hi"), AIMessage("Hello"), HumanMessage("Hi")])
-
-
-@pytest.mark.parametrize(
-    ("messages", "fault"),
-    [
-        ([HumanMessage("a")], ""),
-        ([AIMessage("b"), HumanMessage("a"), ToolMessage("x", tool_call_id="1")], ""),
-        ([HumanMessage("a"), AIMessage("b")], "does not end with the person's turn"),
-        ([HumanMessage("a"), HumanMessage(" ")], "the last message is blank"),
-        ([HumanMessage("a"), AIMessage("", tool_calls=[CALL])], ""),  # type: ignore[list-item]
-        ([], ""),
-    ],
-)
-def test_odd_end_of_a_conversation_is_said(messages: list[Any], fault: str) -> None:
-    found = input_fault(messages)
-
-    assert fault in found
-    assert bool(fault) == bool(found)
-
-
-def test_the_end_of_a_long_thread_is_read_and_what_came_before_is_counted() -> None:
-    messages = [kind(f"{number}") for number in range(300) for kind in (HumanMessage, AIMessage)]
-
-    turns, earlier = recent_dialogue(messages, 0)
-
-    assert (len(turns), earlier) == (MAX_TURNS, 2 * 300 - 1 - MAX_TURNS)
-    assert turns == to_dialogue(messages)[earlier : earlier + MAX_TURNS]
-    assert len(recent_dialogue(messages, 1_000)[0]) > MAX_TURNS
-    assert recent_dialogue(messages, 10_000) == (dialogue_context(messages), 0)
-    assert count_turns(messages, HumanMessage) == 300
-    with pytest.raises(InputError):
-        recent_dialogue([AIMessage("Hello")], 0)

@@ -72,6 +72,20 @@ async def test_a_supervisor_that_is_awaited_gives_context_store_and_thread_to_he
     assert [(turn.thread, turn.reply) for turn in list_turns(store, "ana")] == [("monday", "Well done!")]
 
 
+@pytest.mark.parametrize("thread", [thread_config("monday"), {}], ids=["thread", "no thread"])
+@pytest.mark.parametrize("mode", ["last_message", "full_history"])
+def test_a_supervisor_that_visits_hef_twice_in_a_turn_has_it_stored_once(mode: Any, thread: Any, scripted: Any) -> None:
+    store = InMemoryStore()
+    hef, model = routed(scripted)
+    script = [tool_call("transfer_to_hef"), AIMessage("", tool_calls=tool_call("transfer_to_hef").tool_calls)]
+    graph = supervisor(hef, *script, AIMessage("Bye."), output_mode=mode).compile(store=store)
+
+    graph.invoke(turn_input(), thread, context=ANA)
+
+    assert len(model.prompts) == 4
+    assert [turn.text for turn in list_turns(store, "ana")] == ["I won the race today!"]
+
+
 def test_a_supervisor_whose_state_has_the_empathy_keeps_it(scripted: Any) -> None:
     class Team(AgentState):
         empathy: Annotated[Empathy | None, JsonValue]

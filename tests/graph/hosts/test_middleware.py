@@ -241,6 +241,19 @@ def test_a_named_persons_turn_is_stored_and_recalled_in_another_thread() -> None
     assert len(out["empathy"].memories) == 1
 
 
+def test_lines_that_were_sent_at_once_are_one_turn_of_an_agent_and_stored_once() -> None:
+    store, lines = InMemoryStore(), ["My dog Bello died last night.", "I found him in the garden."]
+    agent = agent_of(talker(), HefMiddleware(model=judge()), store=store, context_schema=HostContext)
+    messages = [HumanMessage(line, id=line) for line in lines]
+
+    out = agent.invoke({"messages": messages}, THREAD, context=HostContext())
+    photo = HumanMessage([{"type": "image_url", "image_url": {"url": "data:"}}])
+    again = agent.invoke({"messages": [*out["messages"], photo]}, THREAD, context=HostContext())
+
+    assert [item.value["text"] for item in store.search(("hef",))] == ["\n".join(lines)]
+    assert "only what was not seen (image)" in again["hef_degraded"]
+
+
 @pytest.mark.parametrize(
     ("user", "settings"), [(None, HefContext()), ("ana", HefContext(remember=False))], ids=["nobody", "unwanted"]
 )

@@ -1,0 +1,86 @@
+"""What one LangChain message says, and who says it: role, text of its parts, and the parts that have no words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from langchain_core.messages import AIMessage, AnyMessage, ChatMessage, HumanMessage
+
+from ...contract.dialogue import Role
+
+_CHAT_ROLES: Final[dict[str, Role]] = {
+    "user": "speaker",
+    "human": "speaker",
+    "assistant": "listener",
+    "ai": "listener",
+}
+"""Roles of a `ChatMessage`; one with another role is nobody's."""
+_TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
+"""Types of content parts that hold words."""
+_UNSEEN: Final = {
+    "image": "image",
+    "image_url": "image",
+    "input_image": "image",
+    "audio": "recording",
+    "input_audio": "recording",
+    "video": "video",
+    "video_url": "video",
+}
+"""Type of a content part -> what it is called; any other is an attachment."""
+_CLOSING = frozenset(".,;:!?…)]}’”'\"。，！？")
+"""Characters before which no space belongs."""
+
+
+def message_role(message: AnyMessage) -> Role | None:
+    """Return who speaks in a message: the person, the assistant, or nobody.
+
+    Nobody speaks in a system or tool message, nor in what an agent writes beside a tool call: "Transferring back to
+    supervisor" was not said to the person.
+    """
+    if isinstance(message, HumanMessage):
+        return "speaker"
+    if isinstance(message, AIMessage):
+        return None if message.tool_calls else "listener"
+    return _CHAT_ROLES.get(message.role.strip().lower()) if isinstance(message, ChatMessage) else None
+
+
+def message_text(message: AnyMessage) -> str:
+    """Return the words of a message.
+
+    The parts of what a person wrote are apart, as they would be on a page. Those of a model's answer are put together
+    as they came: a stream may cut a word in two.
+    """
+    if isinstance(message.content, str):
+        return message.content  # `text` makes an object of its own type; a thread may have thousands
+    if isinstance(message, AIMessage):
+        return str(message.text)
+    return _join(filter(None, map(_part_text, message.content)))
+
+
+def unseen_parts(message: AnyMessage) -> list[str]:
+    """Return what a message holds beside words, each kind once: an image, a recording, a video, an attachment."""
+    if isinstance(message.content, str):
+        return []
+    others = [part for part in message.content if isinstance(part, dict) and not _is_text(part)]
+    return list(dict.fromkeys(_UNSEEN.get(str(part.get("type")), "attachment") for part in others))
+
+
+def _part_text(part: object) -> str:
+    if isinstance(part, dict):
+        return part["text"] if _is_text(part) else ""
+    return part if isinstance(part, str) else ""
+
+
+def _is_text(part: dict[object, object]) -> bool:
+    return part.get("type", "text") in _TEXT_TYPES and isinstance(part.get("text"), str)
+
+
+def _join(parts: Iterable[str]) -> str:
+    """Return parts as one text with a space between two that would run into each other."""
+    joined: list[str] = []
+    for part in parts:
+        if joined and not joined[-1][-1].isspace() and not part[0].isspace() and part[0] not in _CLOSING:
+            joined.append(" ")
+        joined.append(part)
+    return "".join(joined)
