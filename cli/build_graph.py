@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Thread
+from threading import enumerate as enumerate_threads
 from typing import TYPE_CHECKING, Any
 
-from .error_messages import Misuse
+from .error_messages import MISUSED, Failure, Misuse
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -16,13 +18,21 @@ if TYPE_CHECKING:
 
     from .settings import Settings
 
+LOADER = "load-llm"
+"""Name of the thread that loads the LLM."""
+
 
 def preload_llm(model: str | None) -> None:
     """Load the LLM's weights in the background, while the caller imports the rest.
 
     A model that cannot be loaded is reported later, by whoever asks for it.
     """
-    Thread(target=_load, args=(model,), daemon=True, name="load-llm").start()
+    Thread(target=_load, args=(model,), daemon=True, name=LOADER).start()
+
+
+def is_loading() -> bool:
+    """Return whether the LLM is still being loaded in the background."""
+    return any(thread.name == LOADER for thread in enumerate_threads())
 
 
 def _load(model: str | None) -> None:
@@ -48,20 +58,46 @@ def _without_collection() -> Iterator[None]:
 def build_graph(
     settings: Settings, *, memory: bool, checkpointer: BaseCheckpointSaver[Any] | None = None
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
-    """Build and compile HEF with the SEM, the LLM and, with `memory`, the store of the settings."""
+    """Build and compile HEF with the SEM, the LLM and, with `memory`, the store of the settings.
+
+    Raises:
+        Failure: A setting is wrong or a part is missing; the command ends with the code of wrong usage.
+    """
+    from ..contract import SetupError
     from ..graph import create_hef
     from ..sem import resolve_sem
 
-    sem = resolve_sem(settings.sem)
-    builder = create_hef(model=settings.model, sem=sem, prompts=settings.prompts, fit=settings.fit)
+    try:
+        sem = resolve_sem(settings.sem)
+        builder = create_hef(model=settings.model, sem=sem, prompts=settings.prompts, fit=settings.fit)
+    except SetupError as error:
+        raise Failure(str(error), MISUSED) from error
     store = _open_memory(settings, sem) if memory else None
     return builder.compile(store=store, checkpointer=checkpointer, name="hef")
+
+
+def close_memory(hef: CompiledStateGraph[Any, Any, Any, Any] | None) -> None:
+    """Close the memory of a graph of `build_graph`, so that its files are complete and for their owner alone."""
+    from ..memory import ChromaStore
+
+    if hef is not None and isinstance(hef.store, ChromaStore):
+        hef.store.close()
 
 
 def _open_memory(settings: Settings, sem: Any) -> Any:
     from ..graph import open_store
 
+    if settings.chroma_url is None:
+        _close_to_others(settings.home)
     return open_store(settings.home, sem, url=settings.chroma_url)
+
+
+def _close_to_others(home: Path) -> None:
+    """Keep the folder of the memory for its owner; one that cannot be created is reported by the memory's node."""
+    from .settings import make_home
+
+    with suppress(OSError):
+        make_home(home)
 
 
 def require_text(text: str) -> str:

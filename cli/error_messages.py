@@ -18,6 +18,11 @@ FAILED, MISUSED, STOPPED = 1, 2, 130
 class Failure(Exception):
     """The command failed; the message is the sentence to print."""
 
+    def __init__(self, message: str, code: int = FAILED) -> None:
+        super().__init__(message)
+        self.code = code
+        """The exit code of the command."""
+
 
 class Misuse(typer.BadParameter):
     """The command was called wrongly; it ends with code 2."""
@@ -43,7 +48,7 @@ class HefGroup(LazyGroup):
                 import traceback
 
                 traceback.print_exc()
-            raise Failure(sentence(error)) from error
+            raise Failure(sentence(error), error.code if isinstance(error, Failure) else FAILED) from error
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Resolve the command; of one that a group has, the error names the group."""
@@ -69,7 +74,7 @@ class HefGroup(LazyGroup):
         try:
             code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
         except (Failure, typer.Abort) as error:
-            code = _print_error(str(error) or "stopped", FAILED)
+            code = _print_error(str(error) or "stopped", error.code if isinstance(error, Failure) else FAILED)
         except BrokenPipeError:
             code = _exit_on_broken_pipe()
         except Exception as error:

@@ -145,7 +145,10 @@ class UserOptions:
 
     panel: ClassVar = "Memory"
     user: User = None
-    no_memory: Annotated[bool, typer.Option("--no-memory", help="Recall nothing and store nothing.")] = False
+    no_memory: Annotated[
+        bool,
+        typer.Option("--no-memory", "--private", help="Recall nothing, and write nothing to the disk."),
+    ] = False
     home: Home = None
 
 

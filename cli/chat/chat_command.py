@@ -31,7 +31,7 @@ Confirm = Annotated[
 HELP = """\
 [bold]/emotion[/]  emotion and causes of your last message
 [bold]/help[/]     this list
-[bold]/quit[/]     leave (also Ctrl-D, or Ctrl-C twice); the conversation is kept"""
+[bold]/quit[/]     leave (also Ctrl-D, or Ctrl-C twice); the conversation is kept, unless it is private"""
 
 
 def chat(
@@ -44,8 +44,8 @@ def chat(
 ) -> None:
     """Talk with HEF; with --user, it remembers.
 
-    The conversation is kept and continued after a restart. Reads lines from stdin where it is not a terminal, one
-    message per line.
+    The conversation is kept and continued after a restart; with --private nothing is written to the disk. Reads lines
+    from stdin where it is not a terminal, one message per line.
     """
     settings = load_settings(models, memory)
     preload_llm(settings.model)
@@ -53,7 +53,8 @@ def chat(
 
     person = settings.person
     context = options.reply_context(None if memory.no_memory else person, confirm_emotion=confirm)
-    with ChatSession(settings, context, thread=thread_id(person, thread), as_json=as_json) as session:
+    place = thread_id(person, thread)
+    with ChatSession(settings, context, thread=place, private=memory.no_memory, as_json=as_json) as session:
         session.greet(person, thread)
         for line in _typed_lines(session) if sys.stdin.isatty() else _piped_lines():
             if not _handle_line(session, line):

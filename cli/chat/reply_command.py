@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..build_graph import build_graph, preload_llm, require_text
+from ..build_graph import build_graph, close_memory, preload_llm, require_text
 from ..error_messages import sentence
 from ..options import Json, ModelOptions, ReplyOptions, UserOptions
 from ..settings import load_settings
@@ -41,6 +41,8 @@ def reply(text: Text, models: ModelOptions, options: ReplyOptions, memory: UserO
 
                 typer.echo(json_line(partial))
             raise
+        finally:
+            close_memory(hef)
     if as_json:
         typer.echo(turn_json(result))
         return

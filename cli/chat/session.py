@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
+from uuid import uuid4
 
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langchain_core.messages import AnyMessage, HumanMessage
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 from rich.console import Console
 from rich.padding import Padding
@@ -16,11 +18,12 @@ from rich.text import Text
 
 from ...contract import HefContext
 from ...nodes import to_dialogue
-from ..build_graph import build_graph
+from ..build_graph import build_graph, close_memory
 from ..error_messages import sentence
 from ..render import FAINT, GUTTER, field, json_line, name_markup, print_degraded, print_empathy, printable, summary
 from ..settings import Settings
-from .chat_threads import CONVERSATIONS
+from .chat_threads import thread_name
+from .conversation_file import open_conversations, sole_writer
 from .display import TurnDisplay
 from .reply_command import failed_turn_json, turn_json
 from .turn_events import EmotionDecided, Question, Replied, stream_turn
@@ -38,17 +41,22 @@ class ChatSession:
         settings: LLM and SEM, and the folder where conversations are kept.
         context: The settings of each turn.
         thread: Identifier of the conversation.
+        private: Write nothing to the disk: the conversation ends with the session.
         as_json: Print one JSON object per turn and nothing else.
     """
 
-    def __init__(self, settings: Settings, context: HefContext, *, thread: str, as_json: bool) -> None:
+    def __init__(
+        self, settings: Settings, context: HefContext, *, thread: str, private: bool = False, as_json: bool = False
+    ) -> None:
         self._settings = settings
         self._context = context
         self._thread = thread
+        self._private = private
         self._json = as_json
         self._console = Console(highlight=False, quiet=as_json)
         self._runner = asyncio.Runner()
-        self._open_saver: AbstractAsyncContextManager[AsyncSqliteSaver] | None = None
+        self._resources = ExitStack()
+        self._hef: Any = None
         self._question: Question | None = None
         self.failed = False
         """Whether a turn could not be answered."""
@@ -56,18 +64,29 @@ class ChatSession:
         """Whether Ctrl-C was the last thing the person did."""
 
     def __enter__(self) -> ChatSession:
-        self._settings.home.mkdir(parents=True, exist_ok=True)
-        self._open_saver = AsyncSqliteSaver.from_conn_string(str(self._settings.home / CONVERSATIONS))
-        saver = self._runner.run(self._open_saver.__aenter__())
-        self._hef = build_graph(self._settings, memory=self._context.user_id is not None, checkpointer=saver)
+        with ExitStack() as resources:
+            resources.callback(lambda: close_memory(self._hef))
+            resources.callback(self._runner.close)
+            saver = self._open_saver(resources)
+            self._hef = build_graph(self._settings, memory=self._context.user_id is not None, checkpointer=saver)
+            self._resources = resources.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._open_saver:
-            self._runner.run(self._open_saver.__aexit__(None, None, None))
-        self._runner.close()
+        self._resources.close()
+
+    def _open_saver(self, resources: ExitStack) -> BaseCheckpointSaver[Any]:
+        """Return where the conversation is kept; it is open in this session alone, and closed with the resources."""
+        if self._private:
+            return InMemorySaver()
+        home = self._settings.home
+        resources.enter_context(sole_writer(home, self._thread, thread_name(self._settings.person, self._thread)))
+        conversations = open_conversations(home)
+        saver = self._runner.run(conversations.__aenter__())
+        resources.callback(lambda: self._runner.run(conversations.__aexit__(None, None, None)))
+        return saver
 
     def greet(self, person: str, thread: str) -> None:
         """Print whose conversation it is, and how a resumed one ended."""
@@ -91,14 +110,15 @@ class ChatSession:
 
     def answer(self, message: str) -> None:
         """Reply to a message, or take it as the answer to a question; Ctrl-C stops the reply, not the conversation."""
-        display = TurnDisplay(name="hef", quiet=self._json)
+        said: list[AnyMessage] = [] if self._question else [HumanMessage(message, id=str(uuid4()))]
         try:
-            with display:
-                result = self._runner.run(self._run_turn(message, display))
+            with TurnDisplay(name="hef", quiet=self._json) as display:
+                result = self._runner.run(self._run_turn(said or _decision(message), display))
         except KeyboardInterrupt:
             self.interrupted = True
-            self._save_partial(display.reply)
-            self.note("(stopped; Ctrl-C again or Ctrl-D to leave)")
+            self._runner.run(self._end_stopped_turn(said))
+            self._question = None
+            self.note("(stopped, what you said is kept; Ctrl-C again or Ctrl-D to leave)")
         except Exception as error:
             self._fail(error)
         else:
@@ -139,9 +159,7 @@ class ChatSession:
         interrupts = self._runner.run(self._hef.aget_state(self._config)).interrupts
         return Question(interrupts[0].value) if interrupts else None
 
-    async def _run_turn(self, message: str, display: TurnDisplay) -> Replied | Question:
-        decision = ANSWERS.get(message.strip().lower(), message)
-        turn: list[AnyMessage] | Command[Any] = Command(resume=decision) if self._question else [HumanMessage(message)]
+    async def _run_turn(self, turn: list[AnyMessage] | Command[Any], display: TurnDisplay) -> Replied | Question:
         async for event in stream_turn(self._hef, turn, self._context, self._thread):
             if isinstance(event, EmotionDecided):
                 display.pause()
@@ -149,11 +167,16 @@ class ChatSession:
             display.show(event)
         return display.question or display.result
 
-    def _save_partial(self, reply: str) -> None:
-        """Save what was written of a stopped reply, so that the next turn sees it."""
-        if reply.strip():
-            update = {"messages": [AIMessage(reply.strip())]}
-            self._runner.run(self._hef.aupdate_state(self._config, update, as_node=LAST_NODE))
+    async def _end_stopped_turn(self, said: list[AnyMessage]) -> None:
+        """Keep what the person said in a turn that was stopped, and nothing of a half reply.
+
+        It is answered, and remembered, together with what they say next. A reply that was complete is remembered.
+        """
+        state = await self._hef.aget_state(self._config)
+        if state.next == (LAST_NODE,):
+            await self._hef.ainvoke(None, self._config, context=self._context)
+        else:
+            await self._hef.aupdate_state(self._config, {"messages": said}, as_node=LAST_NODE)
 
     def _fail(self, error: Exception) -> None:
         self.failed = True
@@ -168,3 +191,8 @@ class ChatSession:
 
     def _values(self) -> dict[str, Any]:
         return dict(self._runner.run(self._hef.aget_state(self._config)).values)
+
+
+def _decision(answer: str) -> Command[Any]:
+    """Return what resumes a turn that asked about the emotion."""
+    return Command(resume=ANSWERS.get(answer.strip().lower(), answer))

@@ -12,6 +12,7 @@ import typer
 from ..chat.chat_threads import thread_id
 from ..error_messages import Misuse
 from ..options import Home
+from ..settings import make_home
 
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
@@ -99,6 +100,8 @@ def open_memory(
         from langgraph.store.memory import InMemoryStore
 
         return nullcontext(InMemoryStore())
+    if settings.chroma_url is None:
+        make_home(settings.home)
     if not embeds:
         return ChromaStore(None if settings.chroma_url else path, url=settings.chroma_url)
     from ...graph import open_store

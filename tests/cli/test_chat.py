@@ -116,11 +116,19 @@ def test_yes_and_no_answer_the_question(chat, monkeypatch):
     assert not no["empathy"]["confirmed"]
 
 
-def test_no_memory_stores_nothing_but_the_conversation(chat, tmp_path: Path):
-    chat("My dog died.\n", "--no-memory")
-    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+@pytest.mark.parametrize("option", ["--no-memory", "--private"])
+def test_a_private_conversation_writes_nothing_to_the_disk(chat, option: str, tmp_path: Path):
+    told = chat("My dog died.\nI miss him.\n/emotion\n", option, "--json").stdout
+    assert [json.loads(line)["reply"] for line in told.splitlines()] == ["Reply number 1.", "Reply number 2."]
+    assert list(tmp_path.iterdir()) == []
+    assert "New conversation" in chat("", option).stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_private_conversation_neither_reads_nor_continues_the_kept_one(chat):
     chat("My dog died.\n")
-    assert (tmp_path / "memory").is_dir()
+    assert "New conversation" in chat("I passed.\n", "--private").stdout
+    assert "1 turn so far" in chat("").stdout
 
 
 def test_a_failed_turn_is_told_and_the_next_one_answered(chat, monkeypatch: pytest.MonkeyPatch):
@@ -159,7 +167,7 @@ class Endless(GenericFakeChatModel):
 
 hef.graph.parts.resolve_model = lambda spec: Endless(messages=iter([AIMessage("x")]))
 hef.cli.chat.chat_command.preload_llm = lambda model: None
-sys.argv = ["hef", "chat", "--home", sys.argv[1], "--strategy", "sem_only", "--no-memory"]
+sys.argv = ["hef", "chat", "--home", sys.argv[1], "--strategy", "sem_only"]
 main()
 """
 
@@ -180,11 +188,13 @@ class Terminal:
         os.close(there)
         self._seen = ""
 
-    def wait_for(self, text: str) -> None:
+    def wait_for(self, text: str) -> str:
+        """Wait until a text is printed, and return what was printed before it."""
         while text not in self._seen:
             assert select.select([self._here], [], [], 60)[0], f"no {text!r} after {self._seen!r}"
             self._seen += os.read(self._here, 4096).decode(errors="replace")
-        self._seen = self._seen.split(text, 1)[1]
+        before, self._seen = self._seen.split(text, 1)
+        return before
 
     def type(self, text: str) -> None:
         os.write(self._here, text.encode())
@@ -216,8 +226,9 @@ def test_ctrl_c_stops_the_reply_keeps_the_conversation_and_twice_leaves(tmp_path
     assert terminal.process.wait(30) == 0
 
     again = Terminal(sys.executable, str(script), str(tmp_path))
-    again.wait_for("Resumed")
-    again.wait_for("I hear you")
-    again.wait_for("you  ")
+    again.wait_for("1 turn so far. It ended:")
+    again.wait_for("I lost my job.")
+    shown = again.wait_for("you  ")
+    assert "I hear you" not in shown
     again.type("\x04")
     assert again.process.wait(30) == 0

@@ -103,7 +103,7 @@ def test_a_folder_of_prompts_is_named_by_the_environment(
 
     (tmp_path / "drafft.md").write_text("x", encoding="utf-8")
     done = run("reply", SAID)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "drafft.md" in done.stderr
 
 
@@ -120,5 +120,5 @@ def test_a_fit_is_named_by_the_environment_and_one_of_another_pair_is_refused(
 
     PoolingWeights(sem="minilm", model="another", form="generated").write(path)
     done = run("reply", SAID)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "the fit is of SEM 'minilm' with LLM 'another'" in done.stderr

@@ -81,9 +81,9 @@ def test_a_memory_that_cannot_be_opened_is_said_after_the_reply(tmp_path: Path):
     assert "could not be searched" in done.stdout
 
 
-def test_an_unknown_model_is_a_failure():
+def test_an_unknown_model_is_wrong_usage():
     done = reply("hello", "--model", "huggingface:/no/such/folder")
-    assert (done.exit_code, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert "names no model" in done.stderr
 
 

@@ -1,4 +1,4 @@
-"""The folder of a memory: made when missing, checked, and locked for one process at a time."""
+"""The folder of a memory: made when missing, private, checked, and locked for one process at a time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ....contract import StoreError
+from .private_files import make_contents_private, make_private_folder
 
 LOCK_FILE = "hef.lock"
 """Name of the file whose lock says that a process has the folder open; the system frees it when the process dies."""
@@ -43,6 +44,7 @@ def release(path: Path) -> None:
     with _guard:
         _lock_counts[path] -= 1
         if not _lock_counts[path]:
+            make_contents_private(path)
             del _lock_counts[path]
             _locks.pop(path).release()
 
@@ -99,7 +101,8 @@ def _acquire_lock(path: Path) -> FileLock:
 
 def _prepare(path: Path) -> None:
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path)
+        make_contents_private(path)
     except OSError as error:
         raise StoreError(
             f"The memory folder {path} cannot be made: {error.strerror}. Give a folder you may write to."
