@@ -32,11 +32,11 @@ class LastStateSaver(AsyncSqliteSaver):
         """Save a checkpoint and delete those before it, with their writes."""
         saved = await super().aput(config, checkpoint, metadata, new_versions)
         place = saved["configurable"]
-        older = (str(place["thread_id"]), place["checkpoint_ns"], checkpoint["id"])
+        newest = (str(place["thread_id"]), place["checkpoint_ns"], checkpoint["id"])
         async with self.lock:
             for table in ("checkpoints", "writes"):
                 await self.conn.execute(
-                    f"DELETE FROM {table} WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id != ?", older
+                    f"DELETE FROM {table} WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id < ?", newest
                 )
             await self.conn.commit()
         return saved
