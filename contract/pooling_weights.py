@@ -6,9 +6,10 @@ from math import log
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from .errors import SetupError
+from .renamed_fields import SEM_NAMES
 
 Form: TypeAlias = Literal["scored", "generated"]
 Weight: TypeAlias = Annotated[float, Field(ge=-20, le=20, allow_inf_nan=False)]
@@ -53,6 +54,11 @@ class PoolingWeights(BaseModel):
     escape: Weight = Field(default=0.0, description="What `none of these` adds to each primary emotion")
     bias: dict[str, Weight] = Field(default_factory=dict, description="Constant added to a label")
     origin: Origin | None = Field(default=None, description="How it was fitted; None for the default weights")
+
+    @field_validator("sem")
+    @classmethod
+    def _read_old_name(cls, sem: str) -> str:
+        return SEM_NAMES.get(sem, sem)
 
     @classmethod
     def default(cls, sem: str, model: str, form: Form) -> Self:

@@ -1,4 +1,4 @@
-"""Fields that had another name in version 0.1: what was stored then is read under the names of today."""
+"""Fields and SEMs that had another name in version 0.1: what was stored then is read under the names of today."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ RECALL_WEIGHT_FIELDS: Final = {
     "half_life": "half_life_days",
 }
 SEM_DESCRIPTION_FIELDS: Final = {"figures": "metrics"}
+SEM_NAMES: Final = {"llm:embedded": "llm:SmolLM2-135M-HEF", "llm:embedded-plain": "llm:SmolLM2-135M-Instruct"}
+"""Old name -> new name of a SEM that is the embedded LLM."""
 
 
 def rename_fields(value: Any, names: Mapping[str, str]) -> Any:

@@ -14,7 +14,9 @@ import pytest
 from hef.cli.app import app
 from hef.contract import PoolingWeights, Reading, RecallWeights
 from hef.graph import HefContext, create_hef, open_store
+from hef.llm import resolve_model
 from hef.memory import export_turns, import_turns, list_turns
+from hef.sem import LlmSem
 from hef.sem.plugins.http_schema import DescriptionMessage
 from hef.training.adapter.adapter_recipe import AdapterRecipe
 from hef.training.run_folder import RunFolder
@@ -144,6 +146,15 @@ def test_pooling_weights_are_read(folder: Path) -> None:
     assert weights.bias == {"sad": 0.25}
     assert weights.origin is not None
     assert weights.origin.held_out == -1.85
+
+
+def test_a_fit_of_the_embedded_llm_as_sem_is_read_under_its_name_of_today(folder: Path) -> None:
+    fit = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
+    (folder / "fit.json").write_text(json.dumps({**fit, "sem": "llm:embedded"}), encoding="utf-8")
+
+    sem = LlmSem(resolve_model("embedded"))
+
+    assert PoolingWeights.from_file(folder / "fit.json").sem == sem.description.name
 
 
 def test_a_sem_service_of_0_1_is_understood() -> None:

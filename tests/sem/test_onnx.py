@@ -163,7 +163,7 @@ def test_sentence_vectors_are_unit_and_near_for_what_is_alike(sem: OnnxSem) -> N
 
 
 def test_description_needs_no_weights() -> None:
-    fresh = shipped_sem()
+    fresh = OnnxSem(SHIPPED)
 
     assert fresh.description.name == "minilm"
     assert fresh.description.taxonomy is EMPATHETIC_DIALOGUES
