@@ -20,6 +20,8 @@ def main() -> None:
 
     if "--debug" not in sys.argv and not os.environ.get("HEF_DEBUG"):
         silence_libraries()
+    # Read when LangGraph is imported: what stands in a file of conversations can build no objects but those of a state.
+    os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
     try:
         app()
     except SystemExit as end:

@@ -83,7 +83,7 @@ class HefContext(BaseModel):
     model: str | None = Field(
         default=None,
         description="Another LLM for this run: `embedded`, `embedded-plain`, `huggingface:<id or path>`, "
-        "or `<provider>:<name>`",
+        "or `<provider>:<name>`; on a server those of its `HEF_MODELS` alone",
         json_schema_extra=_studio_hints("coarse_emotion", "fine_emotion", "draft_response"),
     )
     strategy: Strategy = Field(
@@ -203,15 +203,27 @@ def user_of_run(context: HefContext, configurable: Mapping[str, Any]) -> str | N
 
     Args:
         context: The settings of the run; where they state a `user_id`, be it None, no other source is asked.
-        configurable: The `configurable` of the run's config, which may hold a `user_id`.
+        configurable: The `configurable` of the run's config, which may hold a `user_id`. A LangGraph server with
+            authentication puts there who its client is (`langgraph_auth_user`, `langgraph_auth_user_id`): the memory
+            is that person's or, where the settings state None, nobody's.
 
     Raises:
-        SetupError: The id is none, see `as_user_id`.
+        SetupError: The id is none, see `as_user_id`, or another than that of the authenticated person.
     """
-    if "user_id" in context.model_fields_set:
-        return context.user_id
-    user = configurable.get("user_id")
-    return None if user is None else as_user_id(user)
+    stated = "user_id" in context.model_fields_set
+    named = context.user_id if stated else configurable.get("user_id")
+    user = None if named is None else as_user_id(named)
+    # Without authentication the server puts None and a blank id there.
+    account, authenticated = configurable.get("langgraph_auth_user"), configurable.get("langgraph_auth_user_id")
+    if account is None and not authenticated:
+        return user
+    identity = as_user_id(authenticated if account is None else _lookup(account, "identity"))
+    if user not in (None, identity):
+        raise SetupError(
+            "the run names another user_id than that of the person whom the server authenticated; leave user_id out, "
+            "the memory is theirs"
+        )
+    return None if stated and user is None else identity
 
 
 def as_context(value: object) -> HefContext:

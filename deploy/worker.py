@@ -15,6 +15,8 @@ import json
 import os
 from typing import Any, cast
 
+os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")  # read on import: checkpoints build HEF's own objects alone
+
 from hef.contract import HefError
 from hef.graph import HefContext, create_hef, open_store, trim_history
 from langchain_core.messages import AIMessage, HumanMessage

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from langchain_core.language_models import BaseChatModel
 
 from ..contract import SetupError
 from .local_chat import LocalChat
-from .weights.embedded_weights import EMBEDDED, check_embedded, is_embedded
+from .weights.embedded_weights import EMBEDDED, PLAIN, check_embedded, is_embedded
 from .weights.loading import first_line
 
 _ACCEPTED = (
@@ -56,6 +57,31 @@ def resolve_model(spec: BaseChatModel | str | None) -> BaseChatModel:
     if spec.startswith(_LOCAL_SCHEME):
         return _local_chat(_folder_or_hub_id(spec.removeprefix(_LOCAL_SCHEME)))
     return _init_chat_model(spec)
+
+
+def check_choice(spec: str, *, served: bool) -> None:
+    """Check that a run may name an LLM: a name makes the process load weights, or send the dialogue to a provider.
+
+    Args:
+        spec: What the run's settings name.
+        served: Whether the run came from a client of a server, who may name `embedded`, `embedded-plain`, the graph's
+            own (`HEF_MODEL`), or where the environment has `HEF_MODELS`, what is listed there, separated by commas.
+            Without a server only `HEF_MODELS` limits the choice.
+
+    Raises:
+        SetupError: It may not.
+    """
+    listed = os.environ.get("HEF_MODELS")
+    if listed is None and not served:
+        return
+    own = os.environ.get("HEF_MODEL", "").strip()
+    names = (EMBEDDED, PLAIN) if listed is None else [name.strip() for name in listed.split(",")]
+    allowed = [name for name in dict.fromkeys([own, *names]) if name]
+    if spec.strip() not in allowed:
+        raise SetupError(
+            f"a run may not name the model {spec!r} here, only {', '.join(allowed) or 'none'}; leave `model` out, or "
+            "list it in the server's HEF_MODELS"
+        )
 
 
 @lru_cache(maxsize=4)

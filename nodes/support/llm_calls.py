@@ -17,8 +17,9 @@ from langgraph.types import RetryPolicy
 from ...contract import HefContext, HefError, HefState, SetupError
 from ...contract.sync_async import run_sync
 from ...llm import ChoiceScorer, resolve_model
+from ...llm.resolve import check_choice
 from .node_record import record_suppressed_error
-from .run_settings import Update
+from .run_settings import Update, is_served
 
 _RETRYABLE_STATUS = frozenset({408, 425, 429})
 """Status codes below 500 that another try may get past."""
@@ -46,10 +47,11 @@ class LlmCalls:
         """Return the LLM of this run: the graph's own, or another one that the settings name.
 
         Raises:
-            SetupError: The settings name an unknown LLM.
+            SetupError: The settings name an unknown LLM, or one that a client of this server may not name.
         """
         if not settings.model:
             return default
+        check_choice(settings.model, served=is_served())
         if self.asynchronous:
             return await asyncio.to_thread(resolve_model, settings.model)
         return resolve_model(settings.model)

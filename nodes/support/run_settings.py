@@ -43,6 +43,11 @@ def thread_id() -> str | None:
     return None if thread is None else str(thread)
 
 
+def is_served() -> bool:
+    """Return whether a client of a LangGraph server started this run: only a server has assistants."""
+    return _configurable().get("assistant_id") is not None
+
+
 def can_pause() -> bool:
     """Return whether this run can be interrupted and resumed, which needs a checkpointer, HEF's or a parent's."""
     return _configurable().get(CONFIG_KEY_CHECKPOINTER) is not None

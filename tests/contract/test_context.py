@@ -125,6 +125,38 @@ def test_every_form_of_a_user_id_is_kept_as_text(given: Any, kept: str) -> None:
     assert user_of_run(HefContext(), {"user_id": given}) == kept
 
 
+@pytest.mark.parametrize(
+    "account",
+    [
+        {"langgraph_auth_user_id": "ana"},
+        {"langgraph_auth_user": SimpleNamespace(identity="ana")},
+        {"langgraph_auth_user": {"identity": "ana"}, "langgraph_auth_user_id": None},
+    ],
+)
+def test_the_person_whom_a_server_authenticated_comes_before_what_a_client_names(account: dict[str, Any]) -> None:
+    assert user_of_run(HefContext(), account) == "ana"
+    assert user_of_run(HefContext(user_id="ana"), account) == "ana"
+    assert user_of_run(HefContext(), {**account, "user_id": "ana"}) == "ana"
+    assert user_of_run(HefContext(user_id=None), account) is None
+    for context, named in ((HefContext(user_id="victim"), {}), (HefContext(), {"user_id": "victim"})):
+        with pytest.raises(SetupError, match="another user_id than that of the person whom the server authenticated"):
+            user_of_run(context, {**account, **named})
+
+
+@pytest.mark.parametrize("account", [{"identity": None}, {"identity": " "}, SimpleNamespace(name="ana"), object()])
+def test_an_account_without_an_identity_is_refused(account: Any) -> None:
+    with pytest.raises(SetupError, match="user_id is"):
+        user_of_run(HefContext(user_id="victim"), {"langgraph_auth_user": account})
+
+
+@pytest.mark.parametrize("identity", [None, ""])
+def test_a_server_without_authentication_knows_nobody(identity: str | None) -> None:
+    unknown = {"langgraph_auth_user": None, "langgraph_auth_user_id": identity}
+
+    assert user_of_run(HefContext(user_id="ana"), unknown) == "ana"
+    assert user_of_run(HefContext(), unknown) is None
+
+
 @pytest.mark.parametrize("given", ["", "  \n", True, 1.0, b"ana", ["ana"], {"id": "ana"}, object()])
 def test_what_names_no_person_is_refused_and_not_left_out(given: Any) -> None:
     for context in ({"user_id": given, "tenant": 3}, SimpleNamespace(user_id=given)):

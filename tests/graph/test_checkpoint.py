@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from documents import ROOT
 from hef.graph import Empathy, create_hef
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
@@ -116,3 +118,29 @@ def test_a_turn_that_died_before_a_checkpoint_goes_on_from_what_its_nodes_wrote(
     assert out["empathy"].degraded is None
     assert len(model.prompts) == 2
     assert len(store.search(("hef",))) == 1
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "import sys; sys.argv = ['hef', '--version']; from hef.cli import main; main()",
+        f"import runpy; runpy.run_path({str(ROOT / 'deploy' / 'worker.py')!r})",
+    ],
+    ids=["command line", "worker"],
+)
+def test_what_reads_checkpoints_builds_only_objects_of_the_state(start: str) -> None:
+    code = f"try:\n    {start}\nexcept SystemExit:\n    pass\n"
+    code += "from langgraph.checkpoint.serde._msgpack import STRICT_MSGPACK_ENABLED as strict; print('strict:', strict)"
+    environment = {name: value for name, value in os.environ.items() if name != "LANGGRAPH_STRICT_MSGPACK"}
+
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "strict: True"
+
+
+@pytest.mark.parametrize("file", ["langgraph.json", "deploy/langgraph.json"])
+def test_langgraphs_server_builds_only_objects_of_the_state(file: str) -> None:
+    settings = json.loads((ROOT / file).read_text(encoding="utf-8"))
+
+    assert settings["env"]["LANGGRAPH_STRICT_MSGPACK"] == "true"
+    assert settings["checkpointer"]["serde"]["pickle_fallback"] is False

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 from hef.contract import SetupError
+from hef.contract.sync_async import maybe_await
+from hef.graph import HefContext, create_hef
 from hef.llm import LocalChat, model_name, prepare_embedded, resolve_model
+from hef.llm.resolve import check_choice
 from hef.nodes.deciding.fit_registry import FitRegistry
 from langchain_core.language_models import FakeListChatModel
 
@@ -102,3 +105,45 @@ def test_text_of_a_provider_is_made_by_langchain(monkeypatch: pytest.MonkeyPatch
 
 def test_name_falls_back_to_the_kind_of_model() -> None:
     assert model_name(FakeListChatModel(responses=["x"])) == "fake-list-chat-model"
+
+
+@pytest.mark.parametrize(
+    ("listed", "own", "served", "allowed"),
+    [
+        (None, None, False, {"embedded", "embedded-plain", "huggingface:a/b", "openai:own"}),
+        (None, None, True, {"embedded", "embedded-plain"}),
+        (None, "openai:own", True, {"embedded", "embedded-plain", "openai:own"}),
+        ("openai:big, huggingface:a/b", None, True, {"huggingface:a/b"}),
+        ("huggingface:a/b", "openai:own", False, {"huggingface:a/b", "openai:own"}),
+        ("", None, True, set()),
+    ],
+)
+def test_a_run_may_name_what_the_operator_lists(
+    listed: str | None, own: str | None, served: bool, allowed: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("HEF_MODELS", listed), ("HEF_MODEL", own)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+
+    for spec in ("embedded", "embedded-plain", "huggingface:a/b", "openai:own"):
+        if spec in allowed:
+            check_choice(f" {spec} ", served=served)
+        else:
+            with pytest.raises(SetupError, match=rf"may not name the model '{spec}' here.*HEF_MODELS"):
+                check_choice(spec, served=served)
+
+
+@pytest.mark.parametrize("form", ["sync", "async"])
+async def test_a_client_of_a_server_cannot_make_it_load_a_model(form: str, tmp_path: Path, scripted: Any) -> None:
+    hef: Any = create_hef(model=scripted("sad", "I am sorry.")).compile()
+    turn = {"messages": [("user", "My dog died.")]}
+    invoke = hef.invoke if form == "sync" else hef.ainvoke
+    served: Any = {"configurable": {"assistant_id": "a", "graph_id": "hef"}}
+    for named in (f"huggingface:{tmp_path}", "openai:gpt", "nonsense"):
+        for strategy in ("two_stage", "sem_only"):
+            context = HefContext(model=named, strategy=strategy)
+            with pytest.raises(SetupError, match="may not name the model"):
+                await maybe_await(invoke(turn, served, context=context))
+    with pytest.raises(SetupError, match=r"config\.json"):
+        hef.invoke(turn, context=HefContext(model=f"huggingface:{tmp_path}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -13,9 +14,13 @@ from server_process import free_port, server_process
 
 
 @contextmanager
-def dev_server(folder: Path, **environment: str) -> Iterator[str]:
-    """Serve the project from a folder of its own, and yield the server's address."""
-    (folder / "langgraph.json").write_text((ROOT / "langgraph.json").read_text().replace('["."]', f'["{ROOT}"]'))
+def dev_server(folder: Path, config: Path = ROOT / "langgraph.json", **environment: str) -> Iterator[str]:
+    """Serve the project by a configuration of it from a folder of its own, and yield the server's address."""
+    settings = json.loads(config.read_text(encoding="utf-8"))
+    settings["dependencies"] = [str((config.parent / path).resolve()) for path in settings["dependencies"]]
+    if auth := settings.get("auth"):
+        auth["path"] = str(config.parent / auth["path"])
+    (folder / "langgraph.json").write_text(json.dumps(settings), encoding="utf-8")
     port = free_port()
     env = {name: value for name, value in os.environ.items() if not name.startswith("LANGSMITH")}
     env |= {"LANGGRAPH_CLI_NO_ANALYTICS": "1", **environment}
