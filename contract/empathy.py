@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .sem_reading import Cause
 
+YEAR_10000 = 253_402_300_800.0
+"""Unix time in seconds from which on no date can be written."""
+
 
 class Verdict(BaseModel):
     """The LLM's judgement of the speaker's emotion, compared with the primary emotions."""
@@ -39,7 +42,9 @@ class Memory(BaseModel):
     probability: float | None = Field(default=None, ge=0, le=1, description="The probability of that emotion")
     confirmed: bool = Field(default=False, description="Whether a person said that it was this emotion")
     causes: tuple[str, ...] = Field(default=(), description="The cause words found then")
-    time: float = Field(default=0.0, description="Unix time in seconds")
+    time: float = Field(
+        default=0.0, ge=0, lt=YEAR_10000, allow_inf_nan=False, description="Unix time in seconds, from 1970 to 9999"
+    )
     thread: str = Field(default="", description="Id of the conversation; empty without one")
     turn: int = Field(default=0, ge=0, description="Number of the person's turn there, from 1; 0 where unknown")
     score: float | None = Field(

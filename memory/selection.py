@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from langgraph.store.base import BaseStore, Item, PutOp, SearchItem
 
+from ..contract.empathy import YEAR_10000
 from ..contract.progress import Progress
 from ..contract.sync_async import run_sync
 from .chroma.store import ChromaStore
@@ -72,7 +73,9 @@ def search_items(
 def said_at(item: Item) -> float:
     """Return when a turn was said, 0 where the item does not tell; for one that was replayed, the first time."""
     time = item.value.get("time")
-    return min(float(time), item.created_at.timestamp()) if isinstance(time, int | float) else 0.0
+    if not isinstance(time, int | float) or not 0 <= time < YEAR_10000:
+        return 0.0
+    return min(float(time), item.created_at.timestamp())
 
 
 def erase_turns(

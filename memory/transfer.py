@@ -14,12 +14,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from langgraph.store.base import BaseStore, GetOp, PutOp, SearchItem
-from pydantic import ValidationError
 
-from ..contract import Memory
 from ..contract.progress import Progress
 from .chroma.rows import Times
 from .chroma.store import ChromaStore
+from .imported_turn import check_name, check_turn, parse_json
 from .selection import EVERYTHING, Selection, select_items
 from .turns import INDEXED, user_namespace
 
@@ -97,7 +96,8 @@ def import_turns(
 ) -> ImportReport:
     """Store exported turns; those that are stored already are left alone, so that it can be done again.
 
-    The turn's text is embedded anew, some hundred at a time. A broken line is reported and left out. A `ChromaStore`
+    The turn's text is embedded anew, some hundred at a time. A line that is broken, or whose turn HEF would not have
+    stored (see `imported_turn`), is reported and left out. A `ChromaStore`
     keeps the times of creation and change that a line states; a `BaseStore` takes none, so any other sets its own.
 
     Args:
@@ -125,14 +125,12 @@ def _parse_lines(batch: Iterable[tuple[int, bytes | str]], user_id: str | None, 
 
 
 def _parse_line(line: bytes | str, user_id: str | None) -> _Line:
-    text = line.decode("utf-8-sig") if isinstance(line, bytes) else line
-    record = json.loads(text)
+    record = parse_json(line)
     if not isinstance(record, dict) or not isinstance(record.get("turn"), dict):
         raise ValueError("is not an exported turn: an object with user, id and turn was expected")
     for name in ("user", "id"):
-        if not isinstance(record.get(name), str) or not record[name]:
-            raise ValueError(f"has {name} {record.get(name)!r}: a text was expected")
-    Memory.model_validate({**record["turn"], "id": record["id"]})
+        check_name(record, name)
+    check_turn(record["turn"], record["id"])
     user = record["user"] if user_id is None else user_id
     return _Line(user, record["id"], {**record["turn"], "user_id": user}, _parse_times(record))
 
@@ -160,9 +158,6 @@ def _explain(error: Exception) -> str:
             return "is not UTF-8 text"
         case json.JSONDecodeError():
             return f"is not JSON: {error.msg} at column {error.colno}"
-        case ValidationError():
-            first = error.errors()[0]
-            return f"holds no turn: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"
         case RecursionError():
             return "is nested too deep"
         case _:

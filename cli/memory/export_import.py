@@ -54,19 +54,21 @@ def export(which: TurnIdOptions, file: OutFile = STANDARD, everyone: Everyone = 
 def import_turns(file: InFile, user: Into = None, sem: Sem = None, home: Home = None, as_json: Json = False) -> None:
     """Store turns that were exported.
 
-    Those that are stored already are not touched. A broken line is named on stderr and left out, the rest is
-    stored, and the exit code is 1.
+    Those that are stored already are not touched. A line that is broken, or whose values no turn can have, is named
+    on stderr with what was expected and left out, the rest is stored, and the exit code is 1.
     """
     settings = load_settings(home=home, sem=sem)
     from ...memory import import_turns as store_lines
-    from ..render import json_line
+    from ..render import json_line, printable
 
     with _lines(file) as lines, open_memory(settings, embeds=True, creates=True) as store, _progress(file) as advance:
         result = store_lines(store, lines, user_id=user, report=advance)
     for message in result.broken:
-        typer.echo(f"{file}: {message}", err=True)
+        typer.echo(printable(f"{file}: {message}"), err=True)
     counts = {"added": result.added, "replaced": result.replaced, "unchanged": result.unchanged}
     counts["broken"] = len(result.broken)
+    if result.broken:
+        typer.echo(f"{file}: correct what is named above and import it again; what is stored is left alone", err=True)
     if as_json:
         typer.echo(json_line(counts))
     else:
