@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from langchain_core.messages import AnyMessage
@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 from .empathy import Empathy, Memory, Verdict
+from .errors import SetupError
 from .sem_reading import Reading
 
 
@@ -52,6 +53,48 @@ class JsonValue(LastValue[Any]):
         channel = self.__class__(self.typ, self.key)
         if checkpoint is not channel.value:  # which marks an empty channel
             channel.value = TypeAdapter(self.typ).validate_python(checkpoint)
+        return channel
+
+
+class LabelledValue(JsonValue):
+    """A channel with a value whose `emotion`, where it has one, is a label of the graph's SEM.
+
+    Nodes write no other; a fork or an edit by a person may. A thread that a graph with another SEM began is still read.
+
+    Args:
+        typ: Type of the value.
+        key: Name of the channel.
+        labels: The labels.
+    """
+
+    def __init__(self, typ: Any, key: str = "", labels: Collection[str] = ()) -> None:
+        super().__init__(typ, key)
+        self._labels = labels
+
+    def update(self, values: Sequence[Any]) -> bool:
+        """Take a value as `JsonValue` does.
+
+        Raises:
+            SetupError: Its emotion is none of the labels.
+        """
+        parsed = [TypeAdapter(self.typ).validate_python(value) for value in values]
+        for value in parsed:
+            if value.emotion is not None and value.emotion not in self._labels:
+                raise SetupError(
+                    f"`{self.key}` names the emotion {value.emotion!r}; the SEM knows {', '.join(self._labels)}"
+                )
+        return super().update(parsed)
+
+    def copy(self) -> Self:
+        """Return a copy of the channel."""
+        return self._with_labels(super().copy())
+
+    def from_checkpoint(self, checkpoint: Any) -> Self:
+        """Return the channel with the value read back."""
+        return self._with_labels(super().from_checkpoint(checkpoint))
+
+    def _with_labels(self, channel: Self) -> Self:
+        channel._labels = self._labels
         return channel
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from inspect import getdoc
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -11,6 +12,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import RetryPolicy
 
 from ..contract import HefContext, HefState, PoolingWeights, SetupError
+from ..contract.state import JsonValue, LabelledValue
 from ..nodes import (
     RETRY,
     Judge,
@@ -72,7 +74,7 @@ def create_hef(
     if output_mode not in ("last_message", "trace"):
         raise SetupError(f"output_mode is {output_mode!r}; expected 'last_message' or 'trace'")
     parts = Parts.resolve(model=model, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
-    graph = _Graph(state_schema, context_schema, last="remember")
+    graph = _Graph(state_schema, context_schema, parts.taxonomy.labels, last="remember")
     _add_emotion_nodes(graph, parts, trace=output_mode == "trace")
     graph.add("confirm_emotion", confirm_emotion_node(parts.taxonomy))
     graph.add("cause_words", cause_words_node(sem_causes_tool(parts.sem), trace=output_mode == "trace"))
@@ -100,7 +102,7 @@ def create_emotion_graph(
     Arguments and errors are those of `create_hef`.
     """
     parts = Parts.resolve(model=model, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
-    graph = _Graph(HefState, HefContext, last="fine_emotion")
+    graph = _Graph(HefState, HefContext, parts.taxonomy.labels, last="fine_emotion")
     _add_emotion_nodes(graph, parts)
     graph.builder.add_edge("fine_emotion", END)
     return graph.builder
@@ -108,7 +110,7 @@ def create_emotion_graph(
 
 def create_reading_graph(parts: Parts) -> StateGraph[Any, Any, Any, Any]:
     """Build a turn up to its cause words, for hosts whose own agent replies: no reply, nothing stored."""
-    graph = _Graph(HefState, HefContext, last="cause_words")
+    graph = _Graph(HefState, HefContext, parts.taxonomy.labels, last="cause_words")
     _add_emotion_nodes(graph, parts)
     graph.add("cause_words", cause_words_node(sem_causes_tool(parts.sem)))
     graph.builder.add_edge("fine_emotion", "cause_words")
@@ -137,15 +139,22 @@ class _Graph:
     Args:
         state_schema: As in `create_hef`.
         context_schema: As in `create_hef`.
+        labels: Emotions that a decision or a judgement in the state may name, also where a person edits it.
         last: Name of the node that a turn ends with.
     """
 
-    def __init__(self, state_schema: type[Any], context_schema: type[Any], *, last: str) -> None:
+    def __init__(
+        self, state_schema: type[Any], context_schema: type[Any], labels: Collection[str], *, last: str
+    ) -> None:
         check_state(state_schema)
         input_schema, output_schema = input_output_schemas(state_schema)
         self.builder: StateGraph[Any, Any, Any, Any] = StateGraph(
             state_schema, context_schema, input_schema=input_schema, output_schema=output_schema
         )
+        channels = self.builder.channels
+        for name in ("empathy", "verdict"):
+            if isinstance(channel := channels[name], JsonValue):
+                channels[name] = LabelledValue(channel.typ, name, labels)
         self._telemetry = GraphTelemetry(first=("recall", "sem_emotion"), last=last)
 
     def add(self, name: str, node: Any, retry: RetryPolicy | None = None) -> None:

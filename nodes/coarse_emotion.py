@@ -45,9 +45,8 @@ def _known_judgement(turn: TurnView) -> Verdict | None:
     """Return a judgement that needs no LLM call: none is wanted, or an earlier round has the scores already."""
     if turn.settings.strategy == "sem_only":
         return Verdict()
-    if turn.verdict and turn.verdict.scores is not None and turn.verdict.emotion:
-        return turn.verdict
-    return None
+    disputed = turn.disputed_verdict
+    return disputed if disputed and disputed.scores is not None and disputed.emotion else None
 
 
 def _update(turn: TurnView, runtime: Runtime[Any], judgement: Verdict | None, fault: str) -> Update:
@@ -63,7 +62,7 @@ def _update(turn: TurnView, runtime: Runtime[Any], judgement: Verdict | None, fa
         scores=judged.scores,
         form=judged.form if judged.model and judged.emotion else "none",
         model=judged.model,
-        requeries=turn.verdict.requeries + 1 if turn.verdict else 0,
+        requeries=turn.disputed_verdict.requeries + 1 if turn.disputed_verdict else 0,
     )
     emit(runtime, "verdict", verdict.requeries, **verdict.model_dump(exclude={"turn", "requeries", "scores"}))
     explanation = explain_verdict(verdict) if judgement else ""

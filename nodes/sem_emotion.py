@@ -33,12 +33,13 @@ def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
         turn = turn_view(state, runtime)
         if turn.settings.strategy == "llm_only":
             return _update([], input_fault(state["messages"]))
-        earlier_readings = turn.readings if turn.verdict else []
+        disputed = turn.disputed_verdict
+        earlier_readings = turn.readings if disputed else []
         dialogue, round_number = turn.dialogue, len(earlier_readings)
         arguments = {
             "dialogue": dialogue_argument(dialogue),
             "primary": turn.settings.primary,
-            "hypothesis": turn.verdict.emotion if turn.verdict else None,
+            "hypothesis": disputed.emotion if disputed else None,
             "view": VIEWS[min(round_number, len(VIEWS) - 1)],
         }
         try:

@@ -53,6 +53,19 @@ class TurnView:
         return verdict if verdict and verdict.turn == self.key else None
 
     @cached_property
+    def disputed_verdict(self) -> Verdict | None:
+        """The verdict that the SEM is asked again about, None in the first round of a run.
+
+        A run that failed leaves a verdict of its own, and the same message sent again has the same key: only one that
+        led to another round counts.
+        """
+        settings, verdict = self.settings, self.verdict
+        max_requeries = settings.max_requeries if settings.strategy == "two_stage" else 0
+        if verdict is None or verdict.agreed or not self.readings or verdict.requeries >= max_requeries:
+            return None
+        return verdict
+
+    @cached_property
     def _recent(self) -> tuple[list[Turn], int]:
         return recent_dialogue(self.state["messages"], self.settings.dialogue_limit)
 

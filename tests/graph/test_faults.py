@@ -15,6 +15,7 @@ from hef.sem import shipped_sem
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphInterrupt
+from langgraph.store.memory import InMemoryStore
 from scripted_chat import Broken, ScriptedChat
 
 SAID: Any = {"messages": [HumanMessage("My dog died last night.")]}
@@ -236,3 +237,51 @@ def test_a_reply_within_the_limit_is_left_as_it_is() -> None:
 
     assert out["messages"][-1] == AIMessage("z" * REPLY_LIMIT, id=out["messages"][-1].id)
     assert out["empathy"].degraded is None
+
+
+def test_what_a_failed_run_explains_and_left_out_is_of_its_own_turn() -> None:
+    store = InMemoryStore()
+    graph, _ = hef("sad", "I hear you.", checkpointer=InMemorySaver(), store=store)
+    graph.invoke({"messages": [HumanMessage("I won the race!"), AIMessage("Great!"), *SAID["messages"]]}, THREAD)
+    before = graph.get_state(THREAD).values["explanations"]
+    graph.update_state(THREAD, {"faults": {"remember": "the disk was full"}}, as_node="remember")
+
+    with pytest.raises(SetupError):
+        graph.invoke({"messages": [HumanMessage("I passed!")]}, THREAD, context={"model": "nobody:nothing"})
+
+    failed = graph.get_state(THREAD).values
+    assert set(before) == {"sem_emotion", "coarse_emotion", "fine_emotion", "cause_words"}
+    assert set(failed["explanations"]) == {"sem_emotion"}
+    assert failed["explanations"]["sem_emotion"] != before["sem_emotion"]
+    assert not any(failed["faults"].values())
+
+
+def test_an_error_of_a_turn_does_not_name_what_an_earlier_one_left_out() -> None:
+    graph, _ = hef("sad", "I hear you.", "sad", DOWN, checkpointer=InMemorySaver())
+    graph.invoke(SAID, THREAD)
+    faults = {"remember": "the disk was full", "confirm_emotion": "nobody was asked"}
+    graph.update_state(THREAD, {"faults": faults}, as_node="remember")
+
+    with pytest.raises(ModelError) as caught:
+        graph.invoke({"messages": [HumanMessage("Nobody is here.")]}, THREAD)
+
+    assert caught.value.empathy is not None
+    assert caught.value.empathy.degraded == "the LLM could not draft a reply: down"
+
+
+@pytest.mark.parametrize(
+    ("judgement", "again", "requeries"), [(["sad"], ["sad"], 0), (["none, proud"] * 2, ["none, proud"] * 2, 1)]
+)
+def test_a_failed_run_leaves_nothing_for_the_same_message_sent_again(
+    judgement: list[Any], again: list[Any], requeries: int
+) -> None:
+    graph, model = hef(*judgement, DOWN, *again, "I hear you.", checkpointer=InMemorySaver())
+    said = {"messages": [HumanMessage("My dog died last night.", id="1")]}
+    with pytest.raises(ModelError):
+        graph.invoke(said, THREAD)
+
+    out = graph.invoke(said, THREAD)
+
+    assert out["empathy"].requeries == requeries
+    assert [reading.round for reading in graph.get_state(THREAD).values["readings"]] == [*range(requeries + 1)]
+    assert len(model.prompts) == 2 * len(judgement) + 2

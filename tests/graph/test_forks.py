@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hef.contract import SetupError
 from hef.graph import HefContext, create_hef, open_store
 from hef.memory import ChromaStore, list_turns
 from langchain_core.messages import HumanMessage
@@ -109,6 +110,31 @@ def test_an_edit_that_is_no_decision_is_refused_and_leaves_the_thread_whole(hef:
         hef.update_state(CONFIG, {"empathy": {"emotion": "lonely"}}, as_node="fine_emotion")
 
     assert hef.get_state(CONFIG).values["empathy"].emotion == "sad"
+
+
+@pytest.mark.parametrize("node", ["fine_emotion", "cause_words", "remember"])
+@pytest.mark.parametrize("emotion", ["gloomy", "", "Sad"])
+def test_a_fork_to_an_emotion_that_is_no_label_is_refused_and_leaves_the_thread_whole(
+    emotion: str, node: str, hef: Any
+) -> None:
+    empathy = say(hef, "My dog died last night.")["empathy"]
+    edited = {**empathy.model_dump(mode="json"), "emotion": emotion, "distribution": {emotion: 1.0}}
+
+    with pytest.raises(SetupError, match=f"`empathy` names the emotion '{emotion}'; the SEM knows afraid, "):
+        hef.update_state(CONFIG, {"empathy": edited}, as_node=node)
+
+    assert hef.get_state(CONFIG).values["empathy"] == empathy
+
+
+def test_a_judgement_is_edited_to_a_label_alone(hef: Any) -> None:
+    say(hef, "My dog died last night.")
+    point, verdict = before(hef, "fine_emotion"), hef.get_state(CONFIG).values["verdict"]
+
+    with pytest.raises(SetupError, match="`verdict` names the emotion 'gloomy'"):
+        hef.update_state(point.config, {"verdict": verdict.model_copy(update={"emotion": "gloomy"})})
+    forked = hef.update_state(point.config, {"verdict": verdict.model_copy(update={"emotion": None})})
+
+    assert hef.invoke(None, forked, context=ANA)["empathy"].hypothesis is None
 
 
 def test_a_turn_that_is_replayed_does_not_recall_itself(hef: Any) -> None:
