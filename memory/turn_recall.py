@@ -18,6 +18,8 @@ OVERFETCH = 32
 """Candidates that are fetched beyond the limit: so many more similar ones may the rest of the formula rank lower."""
 _GROWTH = 4
 """Factor by which more candidates are fetched when the best are not certain yet."""
+MAX_FETCHED = 500
+"""Candidates after which no more are fetched: a person may have said the same thousands of times."""
 _SCORE_DECIMALS = 6
 """Decimals to which two similarities are compared."""
 
@@ -67,7 +69,8 @@ def recall_turns(
     """Return a user's past turns that bear on a text, the most relevant first.
 
     The most similar turns are fetched from the store and ranked by similarity, shared words, length, recency and
-    emotion (see `RecallWeights`); of near-duplicates the best is kept. In a store without an index,
+    emotion (see `RecallWeights`); of near-duplicates the best is kept. No more than the 500 most similar are ranked, so
+    what was said more often than that in the same words leaves fewer turns than `limit`. In a store without an index,
     and where similarity has no weight, all turns are ranked by the rest; for a blank text the newest come first.
 
     Args:
@@ -130,18 +133,20 @@ def _recall_query(
 
 
 async def _recall(search: Search, namespace: tuple[str, ...], query: RecallQuery) -> list[Memory]:
-    """Fetch the most similar items, more and more of them, until no other could be among the best."""
+    """Fetch the most similar items, more and more up to a limit, until no other could be among the best."""
     if query.limit < 1:
         return []
     size = query.limit + len(query.already_in_prompt) + OVERFETCH
+    max_size = max(size, MAX_FETCHED)
     while query.text.strip() and query.weights.similarity:
         items = await maybe_await(search(namespace, query=query.text, limit=size))
         if not any(item.score is not None for item in items):
             break
         best = query.best(item for item in items if item.namespace == namespace)
-        if len(items) < size or _is_below_threshold(items[-1], query) or _is_top_k_stable(items, best, query):
+        is_last = len(items) < size or size == max_size or _is_below_threshold(items[-1], query)
+        if is_last or _is_top_k_stable(items, best, query):
             return best
-        size *= _GROWTH
+        size = min(size * _GROWTH, max_size)
     return query.best(await list_items(search, namespace))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, ClassVar
 
 import pytest
 from hef.contract import Memory, RecallWeights
@@ -18,9 +20,10 @@ from hef.memory import (
 )
 from hef.memory.near_duplicates import is_duplicate
 from hef.memory.relevance import Candidate, idf_overlap, rank
+from hef.memory.turns import stored_value
 from hypothesis import given
 from hypothesis import strategies as st
-from langgraph.store.base import BaseStore, IndexConfig
+from langgraph.store.base import BaseStore, IndexConfig, SearchItem
 from langgraph.store.memory import InMemoryStore
 from store_contract import DIMS, embed
 
@@ -153,6 +156,23 @@ def test_of_near_duplicates_one_is_recalled(store: BaseStore) -> None:
     found = [memory.text for memory in recall_turns(store, "ana", "I miss my dog", 3)]
     assert len(found) == 2
     assert "my dog was brown" in found
+
+
+def test_the_same_said_thousands_of_times_is_fetched_in_part() -> None:
+    class Equal(InMemoryStore):
+        fetched: ClassVar[list[int]] = []
+
+        def search(self, *arguments: Any, limit: int = 10, **options: Any) -> list[SearchItem]:
+            self.fetched.append(limit)
+            now = datetime.now(UTC)
+            value = stored_value("ana", Memory(id="", text="My dog died."))
+            return [SearchItem(user_namespace("ana"), str(n), value, now, now, score=0.5) for n in range(limit)]
+
+    assert [memory.text for memory in recall_turns(Equal(), "ana", "I miss my dog.")] == ["My dog died."]
+    assert Equal.fetched == [35, 140, 500]
+    Equal.fetched.clear()
+    recall_turns(Equal(), "ana", "I miss my dog.", already_in_prompt=[str(n) for n in range(1000)])
+    assert Equal.fetched == [1035]
 
 
 def test_where_meaning_has_no_weight_all_turns_are_ranked(store: BaseStore) -> None:
