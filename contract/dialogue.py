@@ -10,6 +10,9 @@ from typing import Literal, TypeAlias
 Role: TypeAlias = Literal["speaker", "listener"]
 View: TypeAlias = Literal["dialogue", "speaker", "last_turn"]
 
+MAX_TURN_CHARACTERS = 250_000
+"""Characters of a turn that are read; of a longer text its end is, which every SEM and every prompt reads first."""
+
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -20,11 +23,11 @@ class Turn:
     role: Role
     """`speaker` is the person whose emotion is read, `listener` the one who answers."""
     text: str
-    """The raw text; offsets of cause words refer to it."""
+    """The raw text, cut to its last `MAX_TURN_CHARACTERS`; offsets of cause words refer to it."""
 
     def __post_init__(self) -> None:
         # Broken JSON escapes leave half characters that no tokenizer takes; one for one keeps the offsets.
-        object.__setattr__(self, "text", _LONE_SURROGATE.sub("\ufffd", self.text))
+        object.__setattr__(self, "text", _LONE_SURROGATE.sub("\ufffd", self.text[-MAX_TURN_CHARACTERS:]))
 
 
 @dataclass(frozen=True, slots=True)

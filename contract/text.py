@@ -6,6 +6,8 @@ import re
 
 MAX_CLAUSES = 12
 """Maximum number of clauses of a text; neighbours of a longer one are joined."""
+MAX_STORED_CHARACTERS = 20_000
+"""Characters of a turn, and of its reply, that the memory stores; of a longer text its end is stored."""
 PARTICLES = frozenset("apart away down off out up".split())
 """Words that form one phrase with the verb before them: "passed away", "broke up"."""
 
@@ -13,7 +15,8 @@ _LETTERS = r"(?:[^\W_][\u0300-\u036f]*)+"  # a letter may come with combining ac
 _WORD = re.compile(rf"{_LETTERS}(?:['’\-]{_LETTERS})*|[\U0001F300-\U0001FAFF\u2600-\u27BF]")
 _BARE_WORD = re.compile(r"[^\W_]+")
 _TOKEN = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*|[^\w\s]")
-_CLAUSE_BOUNDARY = re.compile(r"[.,;:!?…]+\s+|\s+[–—]\s+|\s(?:and|but|because)\s")
+# A run of marks or blanks is tried from its first character alone: from each of them a long run takes quadratic time.
+_CLAUSE_BOUNDARY = re.compile(r"(?<![.,;:!?…])[.,;:!?…]+\s+|(?<!\s)\s+[–—]\s+|\s(?:and|but|because)\s")
 
 _STOP_WORDS = frozenset(
     """

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from ..contract import Memory, SetupError
 from ..contract.sync_async import maybe_await, run_sync
-from ..contract.text import split_clauses
+from ..contract.text import MAX_STORED_CHARACTERS, split_clauses
 
 TURNS = ("hef", "turns")
 """Namespace under which each user has one of their own."""
@@ -66,9 +66,10 @@ def turn_id(thread: str, turn: str) -> str:
 
 
 def stored_value(user_id: str, memory: Memory) -> dict[str, Any]:
-    """Return the value that is stored of a turn."""
+    """Return the value that is stored of a turn: of a long text or reply its last `MAX_STORED_CHARACTERS`."""
     fields = memory.model_dump(mode="json", exclude={"score"})
-    return {**fields, "clauses": split_clauses(memory.text), "user_id": user_id}
+    texts = {name: fields[name][-MAX_STORED_CHARACTERS:] for name in ("text", "reply")}
+    return {**fields, **texts, "clauses": split_clauses(texts["text"]), "user_id": user_id}
 
 
 def memories_from_items(items: Iterable[Item]) -> list[Memory]:

@@ -11,6 +11,7 @@ from langgraph.store.base import BaseStore
 
 from ..contract import HefState, Memory
 from ..contract.state import degraded_empathy
+from ..contract.text import MAX_STORED_CHARACTERS
 from ..memory import remember_turn, said_at, turn_id, user_namespace
 from .support.node_record import record_suppressed_error
 from .support.run_settings import Update, run_settings, thread_id
@@ -23,7 +24,7 @@ def remember(state: HefState, runtime: Runtime[Any]) -> Update:
     fault = ""
     if runtime.store is not None and settings.user_id is not None and settings.remember:
         try:
-            _store_turn(runtime.store, settings.user_id, state)
+            fault = _store_turn(runtime.store, settings.user_id, state)
         except GraphBubbleUp:
             raise
         except Exception as error:
@@ -33,7 +34,8 @@ def remember(state: HefState, runtime: Runtime[Any]) -> Update:
     return {"empathy": degraded_empathy(state, "remember", fault), "faults": {"remember": fault}}
 
 
-def _store_turn(store: BaseStore, user_id: str, state: HefState) -> None:
+def _store_turn(store: BaseStore, user_id: str, state: HefState) -> str:
+    """Store the turn; return the fault of one that is too long to be stored whole."""
     empathy, thread = state["empathy"], thread_id() or ""
     before_reply = state["messages"][:-1]
     memory_id = turn_id(thread, turn_key(before_reply, thread))
@@ -53,3 +55,6 @@ def _store_turn(store: BaseStore, user_id: str, state: HefState) -> None:
         turn=count_turns(before_reply, "speaker"),
     )
     remember_turn(store, user_id, memory)
+    if (length := len(memory.text)) <= MAX_STORED_CHARACTERS:
+        return ""
+    return f"the turn has {length} characters: only its last {MAX_STORED_CHARACTERS} were remembered"

@@ -14,7 +14,7 @@ from .support.explanations import explain_readings
 from .support.node_record import record_suppressed_error
 from .support.run_settings import Node, Update
 from .support.tool_call import call_tool, dialogue_argument
-from .support.transcript import input_fault
+from .support.transcript import input_fault, length_fault
 from .support.turn_view import turn_view
 
 VIEWS: tuple[View, ...] = ("dialogue", "speaker", "last_turn")
@@ -31,8 +31,9 @@ def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
     def sem_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
         """Read the emotion with the SEM; on a re-query look again, with the LLM's hypothesis."""
         turn = turn_view(state, runtime)
+        input_faults = [input_fault(state["messages"]), length_fault(state["messages"])]
         if turn.settings.strategy == "llm_only":
-            return _update([], input_fault(state["messages"]))
+            return _update([], *input_faults)
         disputed = turn.disputed_verdict
         earlier_readings = turn.readings if disputed else []
         dialogue, round_number = turn.dialogue, len(earlier_readings)
@@ -48,23 +49,22 @@ def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
             raise
         except Exception as error:
             record_suppressed_error(error)
-            return _update(earlier_readings, f"the SEM could not read the emotion: {error}")
+            return _update(earlier_readings, *input_faults, f"the SEM could not read the emotion: {error}")
         reading: Reading = answer.artifact
         truncated_turns = reading.truncated_turns + turn.earlier_turns
         reading = reading.model_copy(update={"round": round_number, "truncated_turns": truncated_turns})
         emit(runtime, "reading", round_number, **reading.model_dump(exclude={"round"}))
-        faults = filter(None, [input_fault(state["messages"]), _reading_fault(reading, dialogue)])
-        update = _update([*earlier_readings, reading], "; ".join(faults))
+        update = _update([*earlier_readings, reading], *input_faults, _reading_fault(reading, dialogue))
         return {**update, "messages": messages} if trace else update
 
     return sem_emotion
 
 
-def _update(readings: list[Reading], fault: str) -> Update:
+def _update(readings: list[Reading], *faults: str) -> Update:
     return {
         "readings": readings,
         "explanations": {"sem_emotion": explain_readings(readings)},
-        "faults": {"sem_emotion": fault},
+        "faults": {"sem_emotion": "; ".join(filter(None, faults))},
     }
 
 

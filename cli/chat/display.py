@@ -121,7 +121,7 @@ class WrappedWriter:
     def write(self, token: str) -> None:
         """Take the next piece of text; a word appears as soon as the space behind it is there."""
         self._pending += token
-        while match := re.match(r"(\s*)(\S+)(?=\s)", self._pending):
+        while match := re.match(r"\A(\s*+)(\S++)(?=\s)", self._pending):
             self._pending = self._pending[match.end() :]
             self._print_word(*match.groups())
 

@@ -15,7 +15,7 @@ from ...contract.numerics import Array
 from ...contract.text import is_content_word, word_spans, words, words_and_punctuation
 from ..metrics import Estimate, statistic_estimate
 
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)")
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’)\]]*(?=\s|$)")
 _ABBREVIATION = re.compile(r"\b(?:mr|mrs|ms|dr|st|jr|sr|prof|vs|etc|e\.g|i\.e|[a-z](?=\.[a-z]))$", re.IGNORECASE)
 _AS_AI = re.compile(
     r"\bas an? (?:ai|artificial intelligence|(?:large )?language model|(?:virtual |digital )?assistant|chat ?bot)\b"
@@ -34,6 +34,8 @@ _LISTENER_VERBS = frozenset(
 )
 """Words after "I" where a listener refers to the person: "I am sorry", "I hope", "I can imagine"."""
 _BLEU_ORDER = 4
+_ABBREVIATION_CHARACTERS = 8
+"""Characters before a full stop that can tell an abbreviation; no listed one is as long."""
 
 
 def sentences(text: str) -> list[str]:
@@ -42,7 +44,9 @@ def sentences(text: str) -> list[str]:
     A title or an abbreviation ("Dr.", "e.g.") does not end a sentence, and a sentence has a word.
     """
     ends = [
-        end for end in _SENTENCE_END.finditer(text) if end[0] != "." or not _ABBREVIATION.search(text[: end.start()])
+        end
+        for end in _SENTENCE_END.finditer(text)
+        if end[0] != "." or not _ABBREVIATION.search(text[max(0, end.start() - _ABBREVIATION_CHARACTERS) : end.start()])
     ]
     cuts = [0, *(end.end() for end in ends), len(text)]
     return [text[start:end].strip() for start, end in pairwise(cuts) if word_spans(text[start:end])]

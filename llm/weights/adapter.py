@@ -15,7 +15,7 @@ from ...contract import SetupError
 from ..engine.backend import Array
 
 ADAPTER_FILES: Final = ("adapter_config.json", "adapter_model.safetensors")
-_KEY: Final = re.compile(r"base_model\.model\.(.+)\.lora_([AB])\.weight")
+_KEY: Final = re.compile(r"base_model\.model\.(.{1,300})\.lora_([AB])\.weight")
 _UNSUPPORTED: Final = ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "fan_in_fan_out", "modules_to_save")
 """Settings of PEFT that change the arithmetic; an adapter that sets one is rejected."""
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from langchain_core.messages import AnyMessage
 
 from ...contract import InputError, Turn
-from ...contract.dialogue import Role
+from ...contract.dialogue import MAX_TURN_CHARACTERS, Role
 from .message_text import message_role, message_text, unseen_parts
 
 MAX_TURNS = 128
@@ -149,6 +149,15 @@ def input_fault(messages: Sequence[AnyMessage]) -> str:
     if unseen:
         return f"the last message has no words, only what was not seen ({unseen}): the turns before it were read"
     return "the last message is blank: the turns before it were read"
+
+
+def length_fault(messages: Sequence[AnyMessage]) -> str:
+    """Return that the person's last message is longer than a turn may be; empty when it is not."""
+    index = last_human_index(messages)
+    length = len(message_text(messages[index])) if index >= 0 else 0
+    if length <= MAX_TURN_CHARACTERS:
+        return ""
+    return f"the last message has {length} characters: only its last {MAX_TURN_CHARACTERS} were read"
 
 
 def _hint(messages: Sequence[AnyMessage]) -> str:

@@ -13,6 +13,7 @@ from hef.contract import (
     Turn,
     apply_view,
 )
+from hef.contract.dialogue import MAX_TURN_CHARACTERS
 from hef.contract.state import merge_faults
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,3 +92,10 @@ def test_a_reading_that_the_version_before_stored_is_read_and_written_by_its_new
     assert (reading.pool_weight, reading.truncated_turns) == (0.25, 3)
     assert {"pool_weight", "truncated_turns"} <= reading.model_dump().keys()
     assert Reading.model_validate(reading.model_dump()) == reading
+
+
+def test_a_turn_keeps_the_end_of_a_text_that_is_too_long() -> None:
+    turn = Turn("speaker", "x" * 10_000_000 + "My dog died.")
+
+    assert len(turn.text) == MAX_TURN_CHARACTERS
+    assert turn.text.endswith("xMy dog died.")

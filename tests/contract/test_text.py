@@ -2,11 +2,19 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import exp, fsum
+from time import process_time
 
 import pytest
 from hef.contract import Turn
 from hef.contract.dialogue import Word
-from hef.contract.text import is_content_word, is_verb_form, matching_words, may_be_cause, word_spans
+from hef.contract.text import (
+    is_content_word,
+    is_verb_form,
+    matching_words,
+    may_be_cause,
+    split_clauses,
+    word_spans,
+)
 from hef.sem.runtime.cause_ranking import candidates, rank, word_scores, word_tokens
 from hef.sem.runtime.encoding import Encoded
 from hypothesis import given, settings
@@ -177,3 +185,25 @@ def test_ranking_holds_for_any_scores(scored: list[tuple[str, float]], limit: in
     assert [cause.weight for cause in causes] == sorted((cause.weight for cause in causes), reverse=True)
     assert fsum(cause.weight for cause in causes) <= 1 + 1e-9
     assert all(dialogue[0].text[cause.start : cause.end] == cause.text for cause in causes)
+
+
+@pytest.mark.parametrize(
+    ("text", "clauses"),
+    [
+        ("My dog died... and I miss him!?  Nobody knew", ["My dog died", "and I miss him", "Nobody knew"]),
+        ("It was late  –  we left because it rained", ["It was late", "we left", "it rained"]),
+        ("v1.2 is out, at 3.5 dollars", ["v1.2 is out", "at 3.5 dollars"]),
+        ("one clause only", []),
+    ],
+)
+def test_clauses_end_at_marks_before_a_blank_and_at_joining_words(text: str, clauses: list[str]) -> None:
+    assert split_clauses(text)[: len(clauses)] == clauses
+
+
+@pytest.mark.parametrize("run", [".", " ", "…", "–", " –", ".\u3000", "\t", "?!", "a."])
+def test_a_long_run_is_split_in_linear_time(run: str) -> None:
+    start = process_time()
+
+    split_clauses("My dog died" + run * 50_000 + "x")
+
+    assert process_time() - start < 1

@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 from hef.contract import InputError, SetupError
+from hef.contract.dialogue import MAX_TURN_CHARACTERS
+from hef.contract.text import MAX_STORED_CHARACTERS
 from hef.graph import HefContext, create_hef
 from hef.sem import Taxonomy
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langgraph.store.memory import InMemoryStore
 from pydantic import ValidationError
 
 
@@ -115,3 +118,29 @@ def test_a_wrong_setting_is_named(settings: Any, hef: Any) -> None:
 def test_an_unknown_model_in_the_settings_is_an_error_and_not_a_degraded_turn(hef: Any) -> None:
     with pytest.raises(SetupError, match="nonsense"):
         hef.invoke({"messages": [HumanMessage("hi")]}, context=HefContext(model="nonsense"))
+
+
+def test_ten_megabytes_are_neither_read_nor_stored_whole_and_that_is_said(scripted: Any) -> None:
+    store = InMemoryStore()
+    hef = create_hef(model=scripted("sad", "I hear you.")).compile(store=store)
+
+    out = hef.invoke(
+        {"messages": [HumanMessage("word " * 2_000_000 + "My dog died.")]}, context=HefContext(user_id="ana")
+    )
+
+    assert f"only its last {MAX_TURN_CHARACTERS} were read" in out["empathy"].degraded
+    assert f"only its last {MAX_STORED_CHARACTERS} were remembered" in out["empathy"].degraded
+    (item,) = store.search(("hef",))
+    assert len(item.value["text"]) == MAX_STORED_CHARACTERS
+    assert item.value["text"].endswith("My dog died.")
+    assert all(len(clause) <= MAX_STORED_CHARACTERS for clause in item.value["clauses"])
+
+
+def test_without_a_sem_the_length_is_said_too(scripted: Any) -> None:
+    out = (
+        create_hef(model=scripted("sad", "I hear you."))
+        .compile()
+        .invoke({"messages": [HumanMessage("Hm. " * 100_000)]}, context=HefContext(strategy="llm_only"))
+    )
+
+    assert "the last message has 400000 characters" in out["empathy"].degraded
