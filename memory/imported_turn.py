@@ -92,7 +92,7 @@ def check_name(record: dict[str, Any], name: str) -> None:
 
 
 def _as_python(value: object) -> object:
-    """Return a JSON value in the types of the model, which takes no halves of characters; stored turns may have some."""
+    """Return a JSON value in the types of the model, which takes no halves of characters that a turn may have."""
     if isinstance(value, list):
         return tuple(map(_as_python, value))
     return value.encode(errors="replace").decode() if isinstance(value, str) else value

@@ -53,13 +53,16 @@ async def open_conversations(home: Path) -> AsyncIterator[LastStateSaver]:
 
 
 @contextmanager
-def sole_writer(home: Path, thread_id: str, name: str) -> Iterator[None]:
+def sole_writer(
+    home: Path, thread_id: str, name: str, advice: str = "leave that one, or give this one another name by --thread"
+) -> Iterator[None]:
     """Hold a conversation open for this process alone; two that answer in one conversation lose each other's turns.
 
     Args:
         home: The folder of conversations.
         thread_id: The conversation.
         name: What the person calls it.
+        advice: What to do where it is open.
 
     Raises:
         Failure: It is open in another process.
@@ -70,10 +73,7 @@ def sole_writer(home: Path, thread_id: str, name: str) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise Failure(
-            f"the conversation {printable_name(name)!r} is open in another `hef chat`; leave that one, or give this "
-            "one another name by --thread"
-        ) from None
+        raise Failure(f"the conversation {printable_name(name)!r} is open in another `hef chat`; {advice}") from None
     try:
         yield
     finally:

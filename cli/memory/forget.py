@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..chat.chat_threads import belongs_to, delete_conversations
-from ..error_messages import Failure, Misuse
+from ..chat.forget_conversations import (
+    CleanedConversations,
+    dev_server_traces,
+    forget_conversations,
+    rewrite_conversations,
+)
+from ..error_messages import FAILED, Failure, Misuse
 from ..options import Home, Json
 from ..settings import load_settings
 from .select_turns import TurnIdOptions, open_memory
@@ -26,9 +31,11 @@ _SHOWN = 5
 def forget(which: TurnIdOptions, yes: Yes = False, as_json: Json = False) -> None:
     """Delete turns of a person, by default all, for good.
 
-    The files are rewritten so that nothing of the turns remains. The conversations of `hef chat` that contain them are
-    deleted, too, and begin anew. The files behind a Chroma server are out of reach: `hef memory compact` rewrites
-    them while the server is stopped.
+    The files are rewritten so that nothing of the turns remains. All turns of a person, or of a conversation, take the
+    conversations of `hef chat` with them; single turns (--id) and those of a time are taken out of theirs, which go
+    on, or are deleted where a turn cannot be told from the others. What is left in a file, why, and what to do is said
+    on stderr, and the exit code is 1. The files behind a Chroma server are out of reach: `hef memory compact`
+    rewrites them while the server is stopped.
     """
     settings = load_settings(which)
     person = settings.person
@@ -43,20 +50,23 @@ def forget(which: TurnIdOptions, yes: Yes = False, as_json: Json = False) -> Non
         selection = which.with_ids(selection, store, person)
         items = select_items(store, person, selection)
         everything = selection == Selection()
+        whole = (selection.threads or ()) if selection == Selection(threads=selection.threads) else ()
         if not yes and items:
-            _confirm(items, person, everything=everything)
+            _confirm(items, person, everything=everything, conversations=bool(everything or whole))
+        # The conversations first: what was in which is known from the memory alone.
+        turns = [{**item.value, "id": item.key} for item in items]
+        cleaned = forget_conversations(settings.home, person, turns, lambda thread: everything or thread in whole)
+        cleaned.left += dev_server_traces((settings.home, Path.cwd()), cleaned.sayings)
         with advancing() as advance:
             count = erase_turns(store, person, selection, report=advance)
-    threads = {str(item.value.get("thread", "")) for item in items}
-    if which.thread is not None and selection == Selection(threads=selection.threads):
-        threads.update(selection.threads or ())
-    conversations = delete_conversations(
-        settings.home, lambda thread: belongs_to(person, thread) and (everything or thread in threads)
-    )
     if as_json:
-        typer.echo(json_line({"user": person, "turns": count, "conversations": conversations}))
+        counts = {"conversations": cleaned.deleted, "shortened": cleaned.shortened}
+        notes = {"repeated": cleaned.repeated, "left": cleaned.left}
+        typer.echo(json_line({"user": person, "turns": count, **counts, **notes}))
     else:
-        _print_result(count, conversations, person, server=settings.chroma_url)
+        _print_result(count, cleaned, person, server=settings.chroma_url)
+    if cleaned.left:
+        raise typer.Exit(FAILED)
 
 
 def compact(home: Home = None, as_json: Json = False) -> None:
@@ -78,6 +88,8 @@ def compact(home: Home = None, as_json: Json = False) -> None:
     before, started = _size(path), time.monotonic()
     with ChromaStore(path) as store, advancing() as advance:
         store.erase(report=advance)
+    if left := rewrite_conversations(settings.home):
+        raise Failure(left[0])
     after, seconds = _size(path), round(time.monotonic() - started, 1)
     if as_json:
         typer.echo(json_line({"folder": str(path), "bytes_before": before, "bytes": after, "seconds": seconds}))
@@ -93,7 +105,7 @@ def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _confirm(items: Sequence[SearchItem], person: str, *, everything: bool) -> None:
+def _confirm(items: Sequence[SearchItem], person: str, *, everything: bool, conversations: bool) -> None:
     """Show what would be deleted, and leave unless the person agrees."""
     from rich.console import Console
 
@@ -105,16 +117,30 @@ def _confirm(items: Sequence[SearchItem], person: str, *, everything: bool) -> N
     console.print(turn_table(items[:_SHOWN], person))
     if len(items) > _SHOWN:
         console.print(f"  … and {len(items) - _SHOWN:,} more\n")
+    deleted, shortened = (
+        "Their conversations of `hef chat` are deleted",
+        "They are taken out of `hef chat`'s conversations",
+    )
+    console.print(f"  {deleted if conversations else shortened}, too.")
     what = "everything, " * everything + turn_count(len(items))
     if not typer.confirm(f"  Forget {what} of {printable_name(person)}, for good?"):
         raise Failure("nothing was forgotten")
 
 
-def _print_result(count: int, conversations: int, person: str, *, server: str | None) -> None:
-    from ..render import printable_name
+def _print_result(count: int, cleaned: CleanedConversations, person: str, *, server: str | None) -> None:
+    from ..render import printable, printable_name
     from .list_turns import turn_count
 
-    also = f" and {conversations:,} conversation{'s' * (conversations != 1)}" if conversations else ""
-    typer.echo(f"Forgot {turn_count(count)}{also} of {printable_name(person)}.")
+    deleted = f" and {_conversations(cleaned.deleted)}" if cleaned.deleted else ""
+    shortened = f"; took what was forgotten out of {_conversations(cleaned.shortened)}" if cleaned.shortened else ""
+    typer.echo(f"Forgot {turn_count(count)}{deleted} of {printable_name(person)}{shortened}.")
     if server:
         typer.echo(f"Files of {server} may still contain it until `hef memory compact` rewrites them.", err=True)
+    for note in cleaned.repeated:
+        typer.echo(printable(f"note: {note}"), err=True)
+    for place in cleaned.left:
+        typer.echo(printable(f"left in {place}"), err=True)
+
+
+def _conversations(count: int) -> str:
+    return f"{count:,} conversation{'s' * (count != 1)}"

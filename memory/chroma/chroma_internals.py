@@ -212,7 +212,7 @@ def open_database(path: Path) -> Iterator[sqlite3.Connection]:
     """Open the database of a folder that no Chroma has open, for statements that commit one by one.
 
     Raises:
-        StoreError: If Chroma does not close it in time.
+        StoreError: If Chroma does not close it in time, or another program reads or writes it.
     """
     if not wait_until_closed(path):
         raise StoreError(
@@ -221,7 +221,15 @@ def open_database(path: Path) -> Iterator[sqlite3.Connection]:
         )
     uri = f"{(path / DATABASE).as_uri()}?mode=rw"
     with closing(sqlite3.connect(uri, uri=True, timeout=_LOCK_TIMEOUT_S, isolation_level=None)) as database:
-        yield database
+        try:
+            yield database
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            raise StoreError(
+                f"{path / DATABASE} is in use by another program, so it cannot be rewritten. End that; what was "
+                "deleted stays in the file until the memory is opened next."
+            ) from error
 
 
 def rename_collections(database: sqlite3.Connection, names: dict[str, str]) -> None:
@@ -237,7 +245,9 @@ def purge_deleted(database: sqlite3.Connection) -> None:
     database.execute("PRAGMA secure_delete = ON")
     database.execute("INSERT INTO embedding_fulltext_search(embedding_fulltext_search) VALUES ('rebuild')")
     database.execute("VACUUM")
-    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    busy, *_ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise sqlite3.OperationalError("the database is locked by a reader")
 
 
 def segment_ids(database: sqlite3.Connection) -> set[str]:
