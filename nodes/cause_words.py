@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.tools import BaseTool
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
-from ..contract import HefState
+from ..contract import Cause, HefState, Turn
+from ..prompts import newest
 from .support.events import emit
 from .support.explanations import explain_causes
 from .support.node_record import record_suppressed_error
 from .support.run_settings import Node, Update
 from .support.tool_call import call_tool, dialogue_argument
-from .support.turn_view import turn_view
+from .support.turn_view import TurnView, turn_view
 
 
 def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
-    """Return the node that calls the tool `sem_causes`."""
+    """Return the node that calls the tool `sem_causes`.
+
+    Words are found in what the LLM is shown of the dialogue, so that what it reads of it stays within its limit.
+    """
 
     def cause_words(state: HefState, runtime: Runtime[Any]) -> Update:
         """Find the words that speak for the decided emotion."""
         empathy, turn = state["empathy"], turn_view(state, runtime)
-        arguments = {"dialogue": dialogue_argument(turn.dialogue), "emotion": empathy.emotion}
+        shown, _ = newest(turn.dialogue, turn.settings.dialogue_limit)
+        arguments = {"dialogue": dialogue_argument(shown), "emotion": empathy.emotion}
         try:
             answer, messages = call_tool(tool, arguments)
         except GraphBubbleUp:
@@ -31,8 +37,7 @@ def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
         except Exception as error:
             record_suppressed_error(error)
             return {"explanations": {"cause_words": ""}, "faults": {"cause_words": f"no cause words: {error}"}}
-        # The tool counts turns within what it was shown, `Cause.turn` within the conversation.
-        causes = tuple(cause.model_copy(update={"turn": cause.turn + turn.earlier_turns}) for cause in answer.artifact)
+        causes = tuple(_in_conversation(cause, turn, shown) for cause in answer.artifact)
         emit(runtime, "causes", causes=[cause.model_dump() for cause in causes])
         update: Update = {
             "empathy": empathy.model_copy(update={"causes": causes}),
@@ -42,3 +47,18 @@ def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
         return {**update, "messages": messages} if trace else update
 
     return cause_words
+
+
+def _in_conversation(cause: Cause, turn: TurnView, shown: Sequence[Turn]) -> Cause:
+    """Return a cause with its place in the conversation; the tool counts within the turns that it was shown.
+
+    Of a last turn that is longer than the limit alone the beginning is not shown.
+    """
+    index = cause.turn - len(shown)
+    hidden = len(turn.dialogue[index].text) - len(shown[index].text)
+    place = {
+        "turn": turn.earlier_turns + len(turn.dialogue) + index,
+        "start": cause.start + hidden,
+        "end": cause.end + hidden,
+    }
+    return cause.model_copy(update=place)

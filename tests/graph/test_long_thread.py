@@ -37,6 +37,34 @@ def test_causes_memories_and_what_was_not_read_are_counted_from_the_beginning(sc
     assert re.findall(r"(\d+) turns", out["empathy"].degraded or "") == [str(unread), str(unseen)]
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["x" * 50_000, "My dog died. " + "z" * 50_000, "word " * 10_000 + "my dog Bello died", "我的狗" * 20_000],
+    ids=["one word", "a word at the end", "words", "without spaces"],
+)
+def test_no_prompt_quotes_more_of_the_dialogue_than_its_limit(said: str, scripted: Any) -> None:
+    model = scripted("none, proud", "none, proud", "I am sorry.")
+    messages = [*BEFORE[:4], HumanMessage(said)]
+
+    out = create_hef(model=model).compile().invoke({"messages": messages}, context=HefContext(dialogue_limit=2000))
+
+    # The cause words lie in what is shown; what is around the dialogue has less than 1,000 characters.
+    assert max(sum(len(message.text) for message in prompt) for prompt in model.prompts) < 2 * 2000 + 1000
+    assert all(said[cause.start : cause.end] == cause.text for cause in out["empathy"].causes)
+    assert {cause.turn for cause in out["empathy"].causes} <= {4}
+
+
+def test_causes_come_from_the_turns_that_the_llm_is_shown(scripted: Any) -> None:
+    messages = [HumanMessage("My dog Bello died."), AIMessage("Oh no. " * 30), HumanMessage("I cannot stop crying.")]
+    limited = create_hef(model=scripted("sad", "I am sorry.")).compile()
+
+    causes = limited.invoke({"messages": messages}, context=HefContext(dialogue_limit=200))["empathy"].causes
+
+    assert causes
+    assert all(messages[2].text[cause.start : cause.end] == cause.text for cause in causes)
+    assert {cause.turn for cause in causes} == {2}
+
+
 def test_what_is_said_before_the_reach_changes_nothing(scripted: Any) -> None:
     said = HumanMessage("My dog Bello died last night, and I cannot stop crying.")
     outs = []
