@@ -151,6 +151,11 @@ def current_system(client: Client) -> Any:
     return system if system is not None and system.instance(server) is client._server else None
 
 
+def limit_requests(client: Any, seconds: float) -> None:
+    """Limit how long a client of a server waits for each answer; Chroma sets no limit and has no option for it."""
+    client._server._session.timeout = seconds
+
+
 def stop_system(client: Client) -> bool:
     """Stop the system of a client, so that the next client of the folder gets a new one; return whether it ran."""
     system = current_system(client)

@@ -10,7 +10,6 @@ from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from langgraph.store.base import BaseStore, IndexConfig, Op, PutOp, Result, TTLConfig
@@ -212,9 +211,7 @@ class ChromaStore(BaseStore):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     async def _run(self, batch: Batch, blocking: bool, times: ItemTimes = NO_TIMES) -> list[Result]:
@@ -303,6 +300,8 @@ class ChromaStore(BaseStore):
 
     def _open(self) -> OpenCollection:
         self._check_process()
+        if self._opened is None and not self._closed:
+            self._location.check_server()  # without the lock: waiting for a silent server holds up nobody else
         with self._opening:
             self._check_open()
             if self._opened is not None and not self._location.is_current(self._opened.client):

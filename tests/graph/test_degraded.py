@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from hef.contract import ModelError
 from hef.graph import HefContext, create_hef
 from hef.memory import ChromaStore
+from hef.memory.chroma.client import location
 from hef.nodes import to_dialogue
 from hef.sem import shipped_sem
 from langchain_core.messages import HumanMessage
@@ -54,6 +56,18 @@ def test_a_memory_folder_that_cannot_be_written_is_said_and_the_turn_answers(tmp
 
     assert out["messages"][-1].text == "I hear you."
     assert "memory" in out["empathy"].degraded
+
+
+def test_a_memory_server_that_never_answers_is_said_and_the_turn_answers(
+    scripted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(location, "SERVER_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        store = ChromaStore(url=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        out = create_hef(model=scripted("sad", "I hear you.")).compile(store=store).invoke(SAID, context=ANA)
+
+    assert out["messages"][-1].text == "I hear you."
+    assert "the server gave no answer within 0.2 s" in out["empathy"].degraded
 
 
 def test_an_llm_that_cannot_judge_leaves_the_decision_to_the_sem(scripted: Any) -> None:

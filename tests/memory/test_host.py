@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
+import psutil
 import pytest
 from chroma_server import chroma_server
+from hef.contract import StoreError
 from hef.memory import ChromaStore
+from hef.memory.chroma.client import location, open_collection, row_access
 from langchain.tools import ToolRuntime
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.tools import tool
@@ -148,3 +152,54 @@ def test_two_processes_worth_of_stores_see_each_other_through_a_server(tmp_path:
         assert one.get(("a",), "k") == other.get(("a",), "k")
         one.delete(("a",), "k")
         assert other.list_namespaces() == []
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """Return the address of a server that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("form", ["sync", "async"])
+async def test_a_server_that_never_answers_is_given_up(
+    form: str, silent_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit_server_seconds(monkeypatch, 0.2)
+    store = ChromaStore.from_url(silent_server, index=INDEX)
+
+    with pytest.raises(StoreError, match=r"could not be opened: the server gave no answer within 0\.2 s"):
+        store.search((), query="dog") if form == "sync" else await store.asearch((), query="dog")
+    with pytest.raises(StoreError, match=r"could not be opened: the server gave no answer within 0\.2 s"):
+        store.put(("a",), "k", {}) if form == "sync" else await store.aput(("a",), "k", {})
+
+
+@pytest.mark.parametrize("form", ["sync", "async"])
+async def test_a_server_that_falls_silent_is_given_up_and_used_again_when_it_is_back(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def call(method: str, *arguments: Any) -> Any:
+        return getattr(store, method)(*arguments) if form == "sync" else await getattr(store, f"a{method}")(*arguments)
+
+    with chroma_server(tmp_path) as url, ChromaStore.from_url(url, index=INDEX) as store:
+        await call("put", ("a",), "k", {"text": "dog"})
+        (server,) = [child for child in psutil.Process().children() if str(tmp_path / "data") in child.cmdline()]
+        limit_server_seconds(monkeypatch, 0.2)
+        if form == "sync":
+            store._open().client._server._session.timeout = 0.2
+        server.suspend()
+        try:
+            for method, arguments in (("get", ("k",)), ("put", ("k2", {"text": "cat"}))):
+                with pytest.raises(StoreError, match=r"the server gave no answer within 0\.2 s"):
+                    await call(method, ("a",), *arguments)
+        finally:
+            server.resume()
+        limit_server_seconds(monkeypatch, 60)
+        if form == "sync":
+            store._open().client._server._session.timeout = 60
+        assert (await call("get", ("a",), "k")).value == {"text": "dog"}
+
+
+def limit_server_seconds(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    for module in (location, open_collection, row_access):
+        monkeypatch.setattr(module, "SERVER_SECONDS", seconds)

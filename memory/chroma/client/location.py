@@ -19,6 +19,7 @@ from ..chroma_internals import (
     forget_failed_system,
     forget_loop_connections,
     has_clients,
+    limit_requests,
     stop_system,
     wait_until_closed,
 )
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 _DEFAULT_PORT = 8000
 """Port of `chroma run`."""
+SERVER_SECONDS = 20.0
+"""Time that a server has for each answer; Chroma's own clients would wait for ever."""
 _known_loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
 
 
@@ -88,6 +91,7 @@ class StoreLocation:
         client: ClientAPI
         if self.url is not None:
             client = chromadb.HttpClient(*self._address(), settings=_settings())
+            limit_requests(client, SERVER_SECONDS)
         elif self.path is None:
             client = chromadb.EphemeralClient(_settings())
         else:
@@ -104,6 +108,19 @@ class StoreLocation:
             forget_loop_connections(loop)
             _known_loops.add(loop)
         return cast("AsyncClient", await chromadb.AsyncHttpClient(*self._address(), settings=_settings()))
+
+    def check_server(self) -> None:
+        """Ask a server whether it answers: Chroma's client speaks to it while it is made, and waits for ever.
+
+        Raises:
+            ChromaError: It does not.
+        """
+        if self.url is None:
+            return
+        import httpx
+
+        with self.translate_errors("opened"):
+            httpx.get(f"{self.url.rstrip('/')}/api/v2/heartbeat", timeout=SERVER_SECONDS)
 
     def is_current(self, client: Client) -> bool:
         """Return whether the Chroma that a client of a folder speaks to is still the one that has it open."""
@@ -144,7 +161,9 @@ class StoreLocation:
             # A panic of Chroma's Rust part is not an `Exception`.
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            raise ChromaError(f"The memory in {self} could not be {action}: {error}. {self._advice()}") from error
+            raise ChromaError(
+                f"The memory in {self} could not be {action}: {_reason(error)}. {self._advice()}"
+            ) from error
 
     def _advice(self) -> str:
         if self.url is not None:
@@ -155,6 +174,12 @@ class StoreLocation:
         parts = urlsplit(str(self.url))
         is_secure = parts.scheme == "https"
         return str(parts.hostname), parts.port or (443 if is_secure else _DEFAULT_PORT), is_secure
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, TimeoutError) or type(error).__name__.endswith("Timeout"):
+        return f"the server gave no answer within {SERVER_SECONDS:g} s"
+    return str(error)
 
 
 def _is_http_url(url: str) -> bool:

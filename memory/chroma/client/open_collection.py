@@ -19,7 +19,7 @@ from ..disk.folder_lock import reset_after_fork
 from ..disk.hnsw_backup import HnswBackup, hnsw_backup
 from ..embedding import placeholder_vector
 from ..rows import Namespace, is_namespace_row, namespace_metadata, parse_namespace
-from .location import StoreLocation
+from .location import SERVER_SECONDS, StoreLocation
 
 if TYPE_CHECKING:
     from chromadb.api.collection_configuration import CreateHNSWConfiguration
@@ -131,7 +131,8 @@ def _update_sync_threshold(location: StoreLocation, opened: OpenCollection) -> b
 async def open_location_async(location: StoreLocation, dims: int | None) -> OpenCollection:
     """Open a collection of a server as `open_location` does, for the running event loop."""
     with location.translate_errors("opened"):
-        opened = await _open(await location.connect_async(), location, dims)
+        async with asyncio.timeout(SERVER_SECONDS):
+            opened = await _open(await location.connect_async(), location, dims)
         return replace(opened, requests=asyncio.Semaphore(_MAX_REQUESTS))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -11,7 +12,7 @@ from ..embedding import Vector, placeholder_vector
 from ..filters import Clause
 from ..rows import EXPIRES, Metadata, Namespace, Record
 from ..ttl import is_expired, now
-from .location import StoreLocation
+from .location import SERVER_SECONDS, StoreLocation
 from .open_collection import OpenCollection
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class Table:
         """Return what a call of Chroma's collection gives, an asynchronous one within the limit of requests."""
         if self._opened.requests is None:
             return await maybe_await(call)
-        async with self._opened.requests:
+        async with self._opened.requests, asyncio.timeout(SERVER_SECONDS):
             return await maybe_await(call)
 
     def _batches(self, rows: Sequence[_T]) -> Iterator[Sequence[_T]]:
