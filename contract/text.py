@@ -16,7 +16,7 @@ _WORD = re.compile(rf"{_LETTERS}(?:['’\-]{_LETTERS})*|[\U0001F300-\U0001FAFF\u
 _BARE_WORD = re.compile(r"[^\W_]+")
 _TOKEN = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*|[^\w\s]")
 # A run of marks or blanks is tried from its first character alone: from each of them a long run takes quadratic time.
-_CLAUSE_BOUNDARY = re.compile(r"(?<![.,;:!?…])[.,;:!?…]+\s+|(?<!\s)\s+[–—]\s+|\s(?:and|but|because)\s")
+_CLAUSE_BOUNDARY = re.compile(r"(?<![.,;:!?…])[.,;:!?…]+\s+|(?<!\s)\s+[–—]\s+|\s(?:and|but|because)\s|\n")
 
 _STOP_WORDS = frozenset(
     """

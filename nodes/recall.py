@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
 
 from ..contract import HefState, Memory
+from ..contract.text import MAX_STORED_CHARACTERS
 from ..memory import fit_token_budget, recall_turns
 from ..prompts import newest, remembered
 from .support.events import emit
@@ -63,7 +64,9 @@ def _search(store: BaseStore, user_id: str, turn: TurnView) -> list[Memory]:
     """Return the past turns for the prompt; turns of this thread come back once they fell out of the prompt."""
     dialogue, settings = turn.dialogue, turn.settings
     shown, _ = newest(dialogue, settings.dialogue_limit)
-    already_in_prompt = {turn.text for turn in dialogue[-len(shown) :] if turn.role == "speaker"}
+    already_in_prompt = {
+        turn.text[-MAX_STORED_CHARACTERS:] for turn in dialogue[-len(shown) :] if turn.role == "speaker"
+    }
     memories = recall_turns(
         store,
         user_id,

@@ -18,7 +18,7 @@ from ...nodes.support.transcript import last_human_id, last_human_index
 from ...prompts import Overrides
 from ...sem import Sem, Taxonomy
 from ..parts import Parts
-from .reader import EmpathyNote, EmpathyReader, without_agent_messages
+from .reader import EmpathyNote, EmpathyReader
 
 try:
     from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
@@ -133,7 +133,7 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
 def _is_read(state: HefAgentState) -> bool:
     """Return whether the person's last message was understood before; what failed is tried again in the next run."""
     note = state.get("hef_read")
-    turn = last_human_id(without_agent_messages(state["messages"]))
+    turn = last_human_id(state["messages"])
     return note is not None and state.get("empathy") is not None and note.turn == turn
 
 
@@ -164,7 +164,7 @@ def _turn(state: HefAgentState) -> HefState | None:
     note, empathy = state.get("hef_read"), state.get("empathy")
     if note is None or empathy is None:
         return None
-    messages = without_agent_messages(state["messages"])
+    messages = state["messages"]
     end = last_human_index(messages) + 1
     return HefState(messages=[*messages[:end], _reply(messages[end:])], empathy=empathy, faults=note.faults)
 

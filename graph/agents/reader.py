@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import AnyMessage, HumanMessage
+from langchain_core.messages import AnyMessage
 from langgraph.errors import GraphBubbleUp
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -69,7 +69,6 @@ class EmpathyReader:
     async def _read(
         self, invoke: Callable[..., Any], messages: Sequence[AnyMessage], settings: HefContext
     ) -> EmpathyNote:
-        messages = without_agent_messages(messages)
         turn = last_human_id(messages)
         try:
             output = await maybe_await(invoke({"messages": messages}, context=settings, output_keys=_OUTPUT_KEYS))
@@ -85,12 +84,3 @@ class EmpathyReader:
         empathy: Empathy = output["empathy"].model_copy(update={"degraded": summarise_faults(faults)})
         note = empathy_note(self._prompts, empathy, memories)
         return EmpathyNote(turn=turn, empathy=empathy, note=note, faults=faults)
-
-
-def without_agent_messages(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
-    """Return the messages without those that agents write in the person's name, such as summaries."""
-    return [
-        message
-        for message in messages
-        if not (isinstance(message, HumanMessage) and "lc_source" in message.additional_kwargs)
-    ]

@@ -36,10 +36,10 @@ def message_role(message: AnyMessage) -> Role | None:
     """Return who speaks in a message: the person, the assistant, or nobody.
 
     Nobody speaks in a system or tool message, nor in what an agent writes beside a tool call: "Transferring back to
-    supervisor" was not said to the person.
+    supervisor" was not said to the person. What agents write in the person's name, such as summaries, they did not say.
     """
     if isinstance(message, HumanMessage):
-        return "speaker"
+        return None if "lc_source" in message.additional_kwargs else "speaker"
     if isinstance(message, AIMessage):
         return None if message.tool_calls else "listener"
     return _CHAT_ROLES.get(message.role.strip().lower()) if isinstance(message, ChatMessage) else None

@@ -193,6 +193,7 @@ def test_ranking_holds_for_any_scores(scored: list[tuple[str, float]], limit: in
         ("My dog died... and I miss him!?  Nobody knew", ["My dog died", "and I miss him", "Nobody knew"]),
         ("It was late  –  we left because it rained", ["It was late", "we left", "it rained"]),
         ("v1.2 is out, at 3.5 dollars", ["v1.2 is out", "at 3.5 dollars"]),
+        ("My dog died\nI found him  \n\nidk what to do", ["My dog died", "I found him", "idk what to do"]),
         ("one clause only", []),
     ],
 )
@@ -200,7 +201,7 @@ def test_clauses_end_at_marks_before_a_blank_and_at_joining_words(text: str, cla
     assert split_clauses(text)[: len(clauses)] == clauses
 
 
-@pytest.mark.parametrize("run", [".", " ", "…", "–", " –", ".\u3000", "\t", "?!", "a."])
+@pytest.mark.parametrize("run", [".", " ", "…", "–", " –", ".\u3000", "\t", "?!", "a.", "\n", "a\n"])
 def test_a_long_run_is_split_in_linear_time(run: str) -> None:
     start = process_time()
 

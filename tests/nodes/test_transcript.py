@@ -99,6 +99,13 @@ def test_a_chat_message_is_said_by_whom_its_role_names(role: str, turns: list[Tu
     assert (last_human_index([message]) == 0) == (turns == [Turn("speaker", "Hi")])
 
 
+def test_what_an_agent_writes_in_the_persons_name_is_nobodys() -> None:
+    summary = HumanMessage("They spoke of a dog.", additional_kwargs={"lc_source": "summarization"})
+
+    assert to_dialogue([summary, HumanMessage("I miss him.")]) == [Turn("speaker", "I miss him.")]
+    assert last_human_index([HumanMessage("I miss him."), summary]) == 0
+
+
 def part(text: str, kind: str = "text") -> dict[str, str]:
     return {"type": kind, "text": text}
 
