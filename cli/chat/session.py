@@ -137,6 +137,9 @@ class ChatSession:
         if "empathy" not in values:
             self.note("There is no message yet.")
             return
+        if "fine_emotion" not in values.get("explanations", {"fine_emotion": ""}):
+            self.note("The last message has not been read: the turn failed or was stopped before.")
+            return
         messages = list(values["messages"])
         while messages and messages[-1].type == "ai":
             messages.pop()

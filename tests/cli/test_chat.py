@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 from hef.cli.app import app
+from hef.contract import ModelError, Reading
+from hef.nodes.deciding.decision import Decision
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 from typer.testing import CliRunner
@@ -46,6 +48,21 @@ def test_each_line_is_a_turn_and_blank_lines_are_none(chat):
     turns = [json.loads(line) for line in done.stdout.splitlines()]
     assert [turn["reply"] for turn in turns] == ["Reply number 1.", "Reply number 2."]
     assert all(turn["empathy"]["emotion"] for turn in turns)
+
+
+def test_the_emotion_of_the_turn_before_is_not_shown_for_a_message_that_was_not_read(chat, monkeypatch):
+    def decide(readings: list[Reading], *parts: object) -> Decision:
+        if next(turns) == 2:
+            raise ModelError("no decision")
+        return Decision("sad", readings[0].distribution)
+
+    turns = iter(range(1, 99))
+    monkeypatch.setattr("hef.nodes.fine_emotion.decide", decide)
+
+    shown = chat("My dog died.\nI won!\n/emotion\nI miss him.\n/emotion\n").stdout
+
+    assert shown.count("The last message has not been read") == 1
+    assert shown.count("judged") == 1
 
 
 def test_a_conversation_goes_on_after_a_restart(chat):
