@@ -13,8 +13,11 @@ from langgraph.runtime import Runtime
 from ..contract import Empathy, HefState, ModelError
 from ..contract.state import degraded_empathy
 from ..prompts import Prompts, draft_messages, newest
+from ..prompts.spoken_reply import spoken_reply
+from ..prompts.thoughts import with_text
 from .support.llm_calls import LlmCalls, fault_or_raise, llm_node
 from .support.run_settings import Update, parent_node_name
+from .support.spoken_stream import spoken_stream
 from .support.turn_view import TurnView, turn_view
 
 TRIES = 2
@@ -23,11 +26,13 @@ REPLY_LIMIT = 4000
 """Maximum characters of a reply; a longer one is cut after its last complete sentence."""
 _INVALID_IN_NAME = re.compile(r"[\s<|\\/>]+")
 _SENTENCE_END = re.compile(r"[.!?…。!?][\"'”’)\]]*(?=\s)")
-_EMPTY = "the LLM could not draft a reply: what it wrote was empty"
+_EMPTY = "the LLM could not draft a reply: what it wrote was empty, or thoughts alone"
 
 
 def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefState, Update]:
     """Return the node in which the LLM writes the reply, token by token.
+
+    Thoughts, markers of chat templates and a role before the reply are left out, of the stream as well.
 
     Raises `ModelError`, with all that was understood, where there is no reply. With a checkpointer
     the turn can then be resumed from here: invoke again with None.
@@ -40,7 +45,8 @@ def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefS
         try:
             llm = await calls.model_for_run(model, turn.settings)
             for _ in range(TRIES):
-                if _is_reply(reply := await calls.invoke(llm, messages)):
+                answer = await calls.invoke(llm, messages, spoken_stream(turn.settings.persona))
+                if reply := _as_said(answer, turn.settings.persona):
                     return _update(turn, reply)
         except Exception as error:
             raise _no_reply_error(state, fault_or_raise(error, runtime, "draft a reply")) from error
@@ -86,9 +92,11 @@ def _no_reply_error(state: HefState, fault: str) -> ModelError:
     return error
 
 
-def _is_reply(message: BaseMessage) -> bool:
-    """Return whether a message has text; an empty one is how some models refuse."""
-    return bool(str(message.text).strip())
+def _as_said(answer: BaseMessage, persona: str) -> BaseMessage | None:
+    """Return the reply that an LLM's answer holds; None where it is empty, which is how some models refuse."""
+    written = str(answer.text)
+    said = spoken_reply(written, persona)
+    return with_text(answer, written if said == written.strip() else said) if said else None
 
 
 def _truncate_reply(message: BaseMessage) -> tuple[BaseMessage, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..contract.text import NEGATIONS
+from .thoughts import without_thoughts
 
 MAX_WORDS_AMBIGUOUS = 12
 """Longest answer, in words, that may name several choices; the first of them counts."""
@@ -21,7 +22,6 @@ MAX_DENIAL_DISTANCE = 4
 
 _MAX_WORDS_BEFORE_NOT = 2
 """Number of words from a denied choice to the "not" after it, as in "sad does not fit"."""
-_THOUGHT = re.compile(r"^.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _WORD_OR_MARK = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[.!?;:,\n()\[\]{}—–|/]|\s-+\s")
 _SENTENCE_MARKS = ".!?;:\n"
 _ANSWER_MARKERS = frozenset({"answer", "emotion", "feeling", "label", "choice", "verdict", "hypothesis"})
@@ -127,9 +127,8 @@ def _undenied_mentions(
 
 def _readable_part(text: str) -> str:
     """Return an answer without the LLM's thoughts; of a long one only the beginning and the end."""
-    if len(text) > 2 * MAX_CHARS:
-        text = f"{text[:MAX_CHARS]}\n{text[-MAX_CHARS:]}"
-    return _THOUGHT.sub("", text)
+    text = without_thoughts(text)
+    return text if len(text) <= 2 * MAX_CHARS else f"{text[:MAX_CHARS]}\n{text[-MAX_CHARS:]}"
 
 
 def _choice_phrases(choices: Sequence[str], synonyms: Mapping[str, str]) -> dict[tuple[str, ...], tuple[str, bool]]:

@@ -16,6 +16,7 @@ from ...contract.state import JsonValue
 from ...nodes import remember
 from ...nodes.support.transcript import last_human_id, last_human_index
 from ...prompts import Overrides
+from ...prompts.thoughts import answer_text
 from ...sem import Sem, Taxonomy
 from ..parts import Parts
 from .reader import EmpathyNote, EmpathyReader
@@ -172,6 +173,6 @@ def _turn(state: HefAgentState) -> HefState | None:
 def _reply(messages: Sequence[AnyMessage]) -> AIMessage:
     """Return the agent's last message with text; one without, where its answer is structured output alone."""
     replies = (
-        message for message in reversed(messages) if isinstance(message, AIMessage) and str(message.text).strip()
+        message for message in reversed(messages) if isinstance(message, AIMessage) and answer_text(message).strip()
     )
     return next(replies, AIMessage(""))

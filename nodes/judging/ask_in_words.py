@@ -9,6 +9,7 @@ from langgraph.constants import TAG_NOSTREAM
 
 from ...llm import model_name
 from ...prompts.label_parser import parse_choice
+from ...prompts.thoughts import answer_text
 from ...sem import Taxonomy
 from ..support.llm_calls import LlmCalls, must_propagate
 from .judgement_prompt import JudgementPrompt
@@ -56,8 +57,8 @@ class LabelAsker:
         answer = await calls.invoke(model, prompt.messages, _NO_STREAM)
         if label := self._parse(answer):
             return label
-        repair = prompt.repair_messages(str(answer.text))
+        repair = prompt.repair_messages(answer_text(answer))
         return self._parse(await calls.invoke(model, repair, _NO_STREAM))
 
     def _parse(self, answer: BaseMessage) -> str | None:
-        return parse_choice(str(answer.text), self._taxonomy.labels, self._taxonomy.synonyms)
+        return parse_choice(answer_text(answer), self._taxonomy.labels, self._taxonomy.synonyms)

@@ -8,6 +8,7 @@ from typing import Final
 from langchain_core.messages import AIMessage, AnyMessage, ChatMessage, HumanMessage
 
 from ...contract.dialogue import Role
+from ...prompts.thoughts import answer_text
 
 _CHAT_ROLES: Final[dict[str, Role]] = {
     "user": "speaker",
@@ -49,12 +50,12 @@ def message_text(message: AnyMessage) -> str:
     """Return the words of a message.
 
     The parts of what a person wrote are apart, as they would be on a page. Those of a model's answer are put together
-    as they came: a stream may cut a word in two.
+    as they came, since a stream may cut a word in two, and without its thoughts.
     """
+    if isinstance(message, AIMessage):
+        return answer_text(message)
     if isinstance(message.content, str):
         return message.content  # `text` makes an object of its own type; a thread may have thousands
-    if isinstance(message, AIMessage):
-        return str(message.text)
     return _join(filter(None, map(_part_text, message.content)))
 
 

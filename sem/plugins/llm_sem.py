@@ -12,6 +12,7 @@ from ...contract import Cause, Dialogue, Reading, SetupError, Turn, View
 from ...contract.chat_model import ChoiceScorer, model_name
 from ...prompts import CONTENT_FREE, SCORE_PREFIX, fence, newest
 from ...prompts.label_parser import parse_ranking
+from ...prompts.thoughts import answer_text
 from ..distribution import normalise
 from ..protocol import SemDescription
 from ..taxonomy import EMPATHETIC_DIALOGUES, Taxonomy
@@ -170,7 +171,7 @@ class LlmSem:
         """Return the model's answers; its tokens are kept out of the stream of a graph around it."""
         config: Any = {"max_concurrency": self._concurrency, "tags": [TAG_NOSTREAM]}
         answers = self._model.batch(list(prompts), config=config)
-        return [str(answer.text).rsplit("</think>", 1)[-1] for answer in answers]
+        return [answer_text(answer).strip() for answer in answers]
 
 
 def fenced_dialogue(turns: Dialogue, limit: int) -> tuple[str, int]:

@@ -1,0 +1,99 @@
+"""The stream of a reply's tokens without what is not said: thoughts, markers of chat templates, a role before it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, LLMResult
+from langchain_core.runnables import RunnableConfig
+from langgraph.config import get_config
+from langgraph.pregel._messages import StreamMessagesHandler, StreamMessagesHandlerV2
+
+from ...prompts.spoken_reply import ReplyFilter, spoken_reply
+from ...prompts.thoughts import with_text
+
+
+def spoken_stream(persona: str) -> RunnableConfig:
+    """Return the config of a call whose tokens reach `stream_mode="messages"` as the reply is said.
+
+    Every other callback (traces, `astream_events`, the host's own) sees what the LLM wrote. What only the end of a
+    text shows cannot be taken back: thoughts that are closed without having been opened were streamed by then.
+    """
+    manager = get_config().get("callbacks")
+    if not isinstance(manager, BaseCallbackManager) or not any(map(_is_message_stream, manager.handlers)):
+        return {}
+    spoken = manager.copy()
+    streams = {id(handler): SpokenTokens(handler, persona) for handler in filter(_is_message_stream, manager.handlers)}
+    for handlers in (spoken.handlers, spoken.inheritable_handlers):
+        handlers[:] = [streams.get(id(handler), handler) for handler in handlers]
+    return {"callbacks": spoken}
+
+
+def _is_message_stream(handler: BaseCallbackHandler) -> bool:
+    return isinstance(handler, StreamMessagesHandler) and not isinstance(handler, StreamMessagesHandlerV2)
+
+
+class SpokenTokens(BaseCallbackHandler):
+    """Passes on to LangGraph's stream of messages what a reply says.
+
+    Args:
+        stream: LangGraph's handler.
+        persona: Who replies.
+    """
+
+    run_inline = True
+
+    def __init__(self, stream: Any, persona: str) -> None:
+        self._stream = stream
+        self._persona = persona
+        self._replies: dict[UUID, ReplyFilter] = {}
+
+    def tap_output_aiter(self, run_id: UUID, output: Any) -> Any:
+        """Return the output; a handler with this method is one that LangChain streams to."""
+        return output
+
+    def tap_output_iter(self, run_id: UUID, output: Any) -> Any:
+        """Return the output."""
+        return output
+
+    def on_chat_model_start(self, *args: Any, run_id: UUID, **kwargs: Any) -> None:
+        """Begin a reply."""
+        self._replies[run_id] = ReplyFilter(self._persona)
+        self._stream.on_chat_model_start(*args, run_id=run_id, **kwargs)
+
+    def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: UUID, **kwargs: Any) -> None:
+        """Pass on what is said in a token; nothing where it is none of the reply."""
+        reply = self._replies.get(run_id)
+        if reply is None or not isinstance(chunk, ChatGenerationChunk):
+            return
+        message = chunk.message
+        said = reply.feed(str(message.text))
+        is_last = isinstance(message, AIMessageChunk) and message.chunk_position == "last"
+        if is_last:
+            said += reply.close()
+        if said or is_last or not message.content:
+            spoken = with_text(message, said)
+            self._stream.on_llm_new_token(said, chunk=ChatGenerationChunk(message=spoken), run_id=run_id, **kwargs)
+
+    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
+        """End a reply; one that was not streamed is passed on whole."""
+        self._replies.pop(run_id, None)
+        generations = [
+            ChatGeneration(message=message)
+            for candidates in response.generations[:1]
+            for candidate in candidates[:1]
+            if isinstance(candidate, ChatGeneration) and (message := self._said(candidate.message)) is not None
+        ]
+        self._stream.on_llm_end(LLMResult(generations=[generations]), run_id=run_id, **kwargs)
+
+    def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        """End a reply that failed."""
+        self._replies.pop(run_id, None)
+        self._stream.on_llm_error(error, run_id=run_id, **kwargs)
+
+    def _said(self, message: BaseMessage) -> BaseMessage | None:
+        text = spoken_reply(str(message.text), self._persona)
+        return with_text(message, text) if text else None

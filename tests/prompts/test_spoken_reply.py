@@ -1,0 +1,102 @@
+"""A reply is what the listener says, without what a model writes around it."""
+
+from __future__ import annotations
+
+from time import process_time
+
+import pytest
+from hef.prompts.spoken_reply import ReplyFilter, persona_name, spoken_reply, without_address
+
+REPLIES = [
+    ("I hear you.", "I hear you."),
+    ("I hear you.<|im_end|>\n<|im_start|>user\nThanks", "I hear you."),
+    ("I hear you.</s><s>[INST] more [/INST]", "I hear you."),
+    ("I hear you. [/INST] Ok", "I hear you."),
+    ("I hear you.<end_of_turn>\n", "I hear you."),
+    ("I hear you.<|eot_id|><|start_header_id|>user<|end_header_id|>", "I hear you."),
+    ("I hear you.<｜end▁of▁sentence｜>", "I hear you."),
+    ("<|im_start|>assistant\nI hear you.", "I hear you."),
+    ("<|start_header_id|>assistant<|end_header_id|>\n\nI hear you.", "I hear you."),
+    ("<start_of_turn>model\nI hear you.", "I hear you."),
+    ("<s> I hear you.", "I hear you."),
+    ("Listener: I hear you.", "I hear you."),
+    ("**Assistant:** I hear you.", "I hear you."),
+    ("Mia: I hear you.", "I hear you."),
+    ("Listener's next turn: I hear you.", "I hear you."),
+    ("<think>Hm</think>\n\nAI: I hear you.", "I hear you."),
+    ("I hear you.\nSpeaker: Thank you.\nListener: Sure.", "I hear you."),
+    ("I hear you.\n\n**User**: Thank you.", "I hear you."),
+    ("I hear you.\n### Instruction: more", "I hear you."),
+    ("Listener: I hear you.\nListener: Really.", "I hear you."),
+    ("<think>only a thought", ""),
+    ("Listener:", ""),
+    ("Assistants like me listen: I hear you.\nIt is hard.", "Assistants like me listen: I hear you.\nIt is hard."),
+    ("I <3 you [sic], model: 5 < 6.\n\n- one\n- two", "I <3 you [sic], model: 5 < 6.\n\n- one\n- two"),
+    ("L", "L"),
+]
+
+
+@pytest.mark.parametrize(("written", "said"), REPLIES)
+def test_a_reply_is_what_is_said(written: str, said: str) -> None:
+    assert spoken_reply(written, "You are Mia, a nurse.") == said
+
+
+def test_a_sentence_before_the_reply_is_no_part_of_it() -> None:
+    assert spoken_reply("Here is the listener's next turn:\n\nListener: I hear you.") == "I hear you."
+
+
+@pytest.mark.parametrize(("written", "said"), REPLIES)
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_pieces_come_to_the_same(written: str, said: str, size: int) -> None:
+    reply = ReplyFilter("Mia")
+
+    pieces = [reply.feed(written[start : start + size]) for start in range(0, len(written), size)]
+
+    assert "".join([*pieces, reply.close()]).rstrip() == said
+
+
+def test_an_ordinary_reply_is_streamed_word_by_word() -> None:
+    reply = ReplyFilter("a nurse")
+
+    assert [reply.feed(word) for word in ("I ", "hear ", "you. ", "Tell ", "me.")] == [
+        "I ", "hear ", "you. ", "Tell ", "me."
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("persona", "name"),
+    [
+        ("Mia", "Mia"),
+        ("You are Mia.", "Mia"),
+        ("you're Dr. Ada Lovelace", "Dr"),
+        ("Ada Lovelace, who counts", "Ada Lovelace"),
+        ("a warm, attentive friend", ""),
+        ("", ""),
+    ],
+)
+def test_a_persona_may_begin_with_a_name(persona: str, name: str) -> None:
+    assert persona_name(persona) == name
+
+
+@pytest.mark.parametrize(
+    ("persona", "described"),
+    [
+        ("You are Mia", "Mia"),
+        ("you’re a nurse.", "a nurse"),
+        ("Act as a friend", "a friend"),
+        ("Your name is Mia. You like cats.", "Mia. You like cats"),
+        (" a nurse ", "a nurse"),
+        ("your own friend", "your own friend"),
+    ],
+)
+def test_a_persona_continues_you_are(persona: str, described: str) -> None:
+    assert without_address(persona) == described
+
+
+@pytest.mark.parametrize("unit", ["\n", " ", "Listener:", "\nS", "<|", "[", "*", "a:\n", "</s>", "Listener: <|x|>"])
+def test_hostile_replies_take_linear_time(unit: str) -> None:
+    start = process_time()
+
+    spoken_reply(unit * 50_000, "Mia")
+
+    assert process_time() - start < 2

@@ -1,0 +1,99 @@
+"""What an LLM thinks is no part of its answer, however its thoughts are marked and cut into pieces."""
+
+from __future__ import annotations
+
+from time import process_time
+
+import pytest
+from hef.prompts.thoughts import ThoughtFilter, answer_text, with_text, without_thoughts
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage
+
+ANSWERS = [
+    ("<think>She is joyful.</think>\n\nI hear you.", "I hear you."),
+    ("<THINKING>Hm</THINKING>I hear you.", "I hear you."),
+    ('<thought type="private">Hm</thought> I hear you.', "I hear you."),
+    ("<reasoning>a <b> c</reasoning>I hear you.", "I hear you."),
+    ("<seed:think>Hm</seed:think>I hear you.", "I hear you."),
+    ("<think>one</think>I <think>two</think>hear you.", "I hear you."),
+    ("<think>a<think>b</think>c</think>I hear you.", "I hear you."),
+    ("[THINK]Hm[/THINK]I hear you.", "I hear you."),
+    ("◁think▷Hm◁/think▷I hear you.", "I hear you."),
+    ("<|channel>thought\nHm<channel|>I hear you.", "I hear you."),
+    ("<|START_THINKING|>Hm<|END_THINKING|>I hear you.", "I hear you."),
+    ("<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>I hear you.", "I hear you."),
+    ("<|start|>assistant<|channel|>commentary to=x<|message|>Hm.<|call|>I hear you.", "I hear you."),
+    ("<|channel|>final <|constrain|>JSON<|message|>I hear you.<|return|>", "I hear you."),
+    ("analysisThe user is sad.assistantfinalI hear you.", "I hear you."),
+    ("Sad? No, she is calm.</think>I hear you.", "I hear you."),
+    ("I hear you. <think>And now I should", "I hear you."),
+    ("<think>I never came to an", ""),
+    ("<|channel|>analysis<|message|>I never came to an", ""),
+    ("<|channel|>analy", ""),
+    ("I hear you.", "I hear you."),
+    ("I <3 you [sic], 2 < 3 and I think so. <b>Bold</b> [link](x) ◁ <", "I <3 you [sic], 2 < 3 and I think so. "
+     "<b>Bold</b> [link](x) ◁ <"),
+    ("I hear you.<|end|>", "I hear you.<|end|>"),
+]  # fmt: skip
+
+
+LATE = ("Sad? No, s", "analysisTh", "<think>a<t")
+"""Answers of which only the whole shows that they began with a thought."""
+
+
+@pytest.mark.parametrize(("answer", "said"), ANSWERS)
+def test_thoughts_are_removed(answer: str, said: str) -> None:
+    assert without_thoughts(answer).strip() == said
+
+
+@pytest.mark.parametrize(("answer", "said"), [row for row in ANSWERS if row[0][:10] not in LATE])
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_pieces_come_to_the_same(answer: str, said: str, size: int) -> None:
+    thoughts = ThoughtFilter()
+
+    pieces = [thoughts.feed(answer[start : start + size]) for start in range(0, len(answer), size)]
+
+    assert "".join([*pieces, thoughts.close()]).strip() == said
+
+
+def test_text_is_not_held_back_longer_than_it_could_become_a_tag() -> None:
+    thoughts = ThoughtFilter()
+
+    assert [thoughts.feed(piece) for piece in ("I ", "<", "3 you", " <th", "ink>no</think>", "!")] == [
+        "I ", "", "<3 you", " ", "", "!"
+    ]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(["<think>", "</think>", "<|channel|>", "<|message|>", "<", "x", "final", "[THINK]"])))
+def test_a_thought_leaves_no_opening_tag(pieces: list[str]) -> None:
+    said = without_thoughts("".join(pieces))
+
+    assert without_thoughts(said) == said or "<think>" not in said
+
+
+@pytest.mark.parametrize("unit", ["<", "<think>", "</think>", "[THINK", "<|channel|>", "<think ", "◁", "<|start|>a"])
+def test_hostile_answers_take_linear_time(unit: str) -> None:
+    start = process_time()
+
+    without_thoughts(unit * 50_000)
+
+    assert process_time() - start < 2
+
+
+def test_parts_of_thoughts_are_no_part_of_what_a_message_says() -> None:
+    message = AIMessage(
+        [
+            {"type": "thinking", "thinking": "Hm."},
+            {"type": "reasoning", "reasoning": "Hm."},
+            {"type": "text", "text": "<think>Hm.</think>I hear "},
+            {"type": "text", "text": "you."},
+        ],
+        additional_kwargs={"reasoning_content": "Hm.", "refusal": None},
+    )
+
+    said = with_text(message, answer_text(message))
+
+    assert said.content == "I hear you."
+    assert said.additional_kwargs == {"refusal": None}
+    assert with_text(said, "I hear you.") is said
