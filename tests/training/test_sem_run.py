@@ -178,6 +178,16 @@ def test_exported_sem_agrees_with_the_network(
     assert logs - logs.mean(axis=1, keepdims=True) == pytest.approx(centred, abs=0.2 * centred.std())
 
 
+def test_an_export_leaves_the_network_of_the_run_as_it_was(
+    exported: OnnxSem, finished: tuple[SemRun, list[TrainingProgress]], backbone: Path
+) -> None:
+    network, fresh = finished[0].finished(), trained(finished[0], backbone)
+
+    assert network.trunk.config._attn_implementation == fresh.trunk.config._attn_implementation != "eager"
+    assert network.state_dict().keys() == fresh.state_dict().keys()
+    assert all(torch.equal(tensor, fresh.state_dict()[name]) for name, tensor in network.state_dict().items())
+
+
 def test_exported_sem_embeds_as_the_network(
     exported: OnnxSem, finished: tuple[SemRun, list[TrainingProgress]], backbone: Path
 ) -> None:

@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from itertools import islice
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def export_sem(
     Raises:
         SetupError: The run has no `network.pt` yet.
     """
-    network = run.finished()
+    network = deepcopy(run.finished())  # what is changed for the export stays out of the run
     sem_network = SemNetwork(network, get_embedding_head(run), get_cause_head(run, marked, cause_teacher))
     folder.mkdir(parents=True, exist_ok=True)
     network.truncate_positions(WINDOW)
