@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .fence import fence, newest, one_line
+from .fence import cause_words, fence, label_text, newest, one_line, quoted
 from .loader import NAMES, Overrides, Prompts
 from .messages import (
     CONTENT_FREE,
@@ -11,6 +11,7 @@ from .messages import (
     content_free_messages,
     draft_messages,
     empathy_note,
+    felt,
     question_messages,
     remembered,
     score_messages,
@@ -24,13 +25,17 @@ __all__ = [
     "SCORE_PREFIX",
     "Overrides",
     "Prompts",
+    "cause_words",
     "content_free_messages",
     "draft_messages",
     "empathy_note",
+    "felt",
     "fence",
+    "label_text",
     "newest",
     "one_line",
     "question_messages",
+    "quoted",
     "remembered",
     "score_messages",
     "system_message",

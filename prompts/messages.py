@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from ..contract import Empathy, HefContext, Memory, Turn
-from .fence import fence, one_line
+from .fence import MAX_CAUSE_CHARACTERS, cause_words, fence, label_text, quoted
 from .loader import Prompts
 
 SCORE_PREFIX = "The speaker feels"
@@ -23,8 +23,6 @@ MAX_CAUSES = 3
 """How many cause words are in the prompt of the reply."""
 MAX_EMOTIONS = 3
 """How many emotions are named; a confident reading leaves the others near 0."""
-_MEMORY_CHARACTERS = 300
-"""Characters of a remembered turn that are in the prompt of the reply."""
 
 
 def system_message(prompts: Prompts, persona: str) -> SystemMessage:
@@ -80,7 +78,7 @@ def draft_messages(
     task = prompts.render(
         "draft",
         memories="\n".join(map(remembered, memories)),
-        causes=", ".join(filter(None, map(one_line, words[:MAX_CAUSES]))),
+        causes=", ".join(filter(None, map(cause_words, words[:MAX_CAUSES]))),
     )
     if emotion is None:
         text = f"<dialogue>\n{fence(turns, limit)}\n</dialogue>\n\n{task}"
@@ -91,9 +89,13 @@ def draft_messages(
 
 def remembered(memory: Memory) -> str:
     """Return the line about a past turn in the prompt of the reply."""
-    emotion = f" (felt {one_line(memory.emotion)})" if memory.emotion else ""
-    quotation = _without_quotes(memory.text[:_MEMORY_CHARACTERS])
-    return f'Earlier, the speaker said: "{quotation}"{emotion}'
+    return f'Earlier, the speaker said: "{quoted(memory.text)}"{felt(memory.emotion)}'
+
+
+def felt(emotion: str | None) -> str:
+    """Return what was felt in a past turn, as the end of its line; empty where nothing is known."""
+    label = label_text(emotion or "")
+    return f" (felt {label})" if label else ""
 
 
 def empathy_note(prompts: Prompts, empathy: Empathy, memories: Sequence[Memory]) -> str:
@@ -107,9 +109,9 @@ def empathy_note(prompts: Prompts, empathy: Empathy, memories: Sequence[Memory])
     return prompts.render(
         "note",
         emotions=", ".join(
-            f"{one_line(label)} {empathy.distribution[label]:.0%}" for label in _named_emotions(empathy)
+            f"{label_text(label)} {empathy.distribution[label]:.0%}" for label in _named_emotions(empathy)
         ),
-        causes=", ".join(f'"{_without_quotes(cause.text)}"' for cause in empathy.causes[:MAX_CAUSES]),
+        causes=", ".join(f'"{quoted(cause.text, MAX_CAUSE_CHARACTERS)}"' for cause in empathy.causes[:MAX_CAUSES]),
         memories="\n".join(map(remembered, memories)),
     )
 
@@ -121,8 +123,3 @@ def _named_emotions(empathy: Empathy) -> list[str]:
         key=lambda label: (-empathy.distribution[label], label),
     )
     return [empathy.emotion, *others][:MAX_EMOTIONS]
-
-
-def _without_quotes(text: str) -> str:
-    """Return text for a quotation, which it must not end."""
-    return one_line(text).replace('"', "'")

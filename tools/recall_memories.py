@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..contract import Memory, SetupError, as_context, as_user_id
 from ..contract.context import user_of_run
 from ..memory import arecall_turns, recall_turns
+from ..prompts import felt, quoted
 
 _DESCRIPTION = (
     "Recall what the person you talk with said in earlier conversations that bears on something. "
@@ -48,8 +49,8 @@ def recall_memories_tool(store: BaseStore | None = None, user_id: str | int | UU
     comes from the agent that runs the tool: its store, and the `user_id` of its context (see
     `hef.contract.as_context`) or of its config's `configurable`. Where a run names nobody, nothing is found.
 
-    Its content has one line per memory; its artifact is the list of `Memory`. An agent without a store is a
-    `SetupError`.
+    Its content has one line per memory, cut to 300 characters; its artifact is the list of `Memory`. An agent without
+    a store is a `SetupError`.
     """
     given_user = None if user_id is None else as_user_id(user_id)
 
@@ -90,5 +91,5 @@ def _require_store(store: BaseStore | None) -> BaseStore:
 
 
 def _result(memories: Sequence[Memory]) -> tuple[str, list[Memory]]:
-    lines = [f"{memory.text} (felt {memory.emotion})" if memory.emotion else memory.text for memory in memories]
+    lines = [f"{quoted(memory.text)}{felt(memory.emotion)}" for memory in memories]
     return "\n".join(lines) or "nothing", list(memories)

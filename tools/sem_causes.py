@@ -6,6 +6,7 @@ from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from ..contract import Cause, ModelError
+from ..prompts import cause_words
 from ..sem import Sem, resolve_sem
 from ..sem.validation import causes_fault
 from .arguments import DialogueArgument, Utterance, label_type, to_turns
@@ -33,7 +34,7 @@ def sem_causes_tool(sem: Sem | str | None = None) -> BaseTool:
         (causes,) = resolved_sem.causes([turns], [emotion])
         if fault := causes_fault(causes, turns):
             raise ModelError(f"SEM {description.name!r}: {fault}")
-        return ", ".join(cause.text for cause in causes) or "none found", causes
+        return ", ".join(cause_words(cause.text) for cause in causes) or "none found", causes
 
     return StructuredTool.from_function(
         sem_causes,

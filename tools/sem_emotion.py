@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from ..contract import Evidence, Reading, Turn, View, apply_view
 from ..contract.context import Primary
+from ..prompts import cause_words
 from ..sem import Sem, resolve_sem
 from ..sem.distribution import primary_emotions
 from ..sem.validation import check_reading
@@ -81,7 +82,7 @@ def describe(reading: Reading) -> str:
     evidence = reading.evidence
     if evidence is None:
         return f"Primary emotions: {primary}."
-    words = ", ".join(evidence.words_for) or "none"
+    words = ", ".join(map(cause_words, evidence.words_for)) or "none"
     return (
         f"Primary emotions: {primary}. {evidence.hypothesis}: {evidence.probability:.0%}, rank {evidence.rank}; "
         f"words for it: {words}."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from ...contract import HefContext, Reading, Turn
-from ...prompts import Prompts, question_messages
+from ...prompts import Prompts, cause_words, question_messages
 from ...sem import Taxonomy
 
 HINTED_LABELS = 2
@@ -63,7 +63,9 @@ def _evidence_text(reading: Reading) -> str:
     evidence = reading.evidence
     if evidence is None:
         return ""
-    words_for, words_against = (", ".join(words) or "none" for words in (evidence.words_for, evidence.words_against))
+    words_for, words_against = (
+        ", ".join(map(cause_words, words)) or "none" for words in (evidence.words_for, evidence.words_against)
+    )
     return (
         f"Before, you thought of {evidence.hypothesis}. On a second look "
         f"the small model gives it rank {evidence.rank}; "
