@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,3 +30,32 @@ class ModelError(HefError, RuntimeError):
 
 class StoreError(HefError, RuntimeError):
     """The memory could not be opened, read or written."""
+
+
+_MAX_CHARACTERS = 200
+"""Characters of an error's text that are passed on."""
+
+
+def error_text(error: BaseException) -> str:
+    """Return what may be shown and stored of an error, in one line.
+
+    That is the text of HEF's own errors, else the class with the HTTP status or what the operating system says. What a
+    provider or a library says may quote the person, as where a request is refused for its content.
+    """
+    if isinstance(error, HefError) and (text := " ".join(str(error).split())):
+        return f"{text[:_MAX_CHARACTERS]}…" if len(text) > _MAX_CHARACTERS else text
+    name, status = type(error).__name__, http_status(error)
+    if status is not None:
+        return f"{name} (status {status})"
+    return f"{name}: {os.strerror(error.errno)}" if isinstance(error, OSError) and error.errno else name
+
+
+def http_status(error: BaseException) -> int | None:
+    """Return the HTTP status that an error carries, as those of httpx, requests and the SDKs do."""
+    response = getattr(error, "response", None)
+    candidates = (
+        getattr(error, "status_code", None),
+        getattr(response, "status_code", None),
+        getattr(error, "code", None),
+    )
+    return next((int(status) for status in candidates if isinstance(status, int)), None)

@@ -10,6 +10,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
 from ..contract import Cause, HefState, Turn
+from ..contract.errors import error_text
 from ..prompts import newest
 from .support.events import emit
 from .support.explanations import explain_causes
@@ -36,7 +37,10 @@ def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
             raise
         except Exception as error:
             record_suppressed_error(error)
-            return {"explanations": {"cause_words": ""}, "faults": {"cause_words": f"no cause words: {error}"}}
+            return {
+                "explanations": {"cause_words": ""},
+                "faults": {"cause_words": f"no cause words: {error_text(error)}"},
+            }
         causes = tuple(_in_conversation(cause, turn, shown) for cause in answer.artifact)
         emit(runtime, "causes", causes=[cause.model_dump() for cause in causes])
         update: Update = {

@@ -49,7 +49,7 @@ def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefS
                 if reply := _as_said(answer, turn.settings.persona):
                     return _update(turn, reply)
         except Exception as error:
-            raise _no_reply_error(state, fault_or_raise(error, runtime, "draft a reply")) from error
+            raise _no_reply_error(state, fault_or_raise(error, runtime, "draft a reply")) from None
         raise _no_reply_error(state, _EMPTY)
 
     return llm_node(draft_response)

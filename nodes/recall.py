@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
 
 from ..contract import HefState, Memory
+from ..contract.errors import error_text
 from ..contract.text import MAX_STORED_CHARACTERS
 from ..memory import fit_token_budget, recall_turns
 from ..prompts import newest, remembered
@@ -37,7 +38,7 @@ def recall(state: HefState, runtime: Runtime[Any]) -> Update:
         raise
     except Exception as error:
         record_suppressed_error(error)
-        fault = f"the memory could not be searched: {error}"
+        fault = f"the memory could not be searched: {error_text(error)}"
     emit(runtime, "memories", memories=[memory.model_dump() for memory in memories])
     return {
         # Plain values: where the step is cut short beside this node, its writes are stored unconverted.

@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
 
 from ..contract import HefState, Memory
+from ..contract.errors import error_text
 from ..contract.state import degraded_empathy
 from ..contract.text import MAX_STORED_CHARACTERS
 from ..memory import remember_turn, said_at, turn_id, user_namespace
@@ -29,8 +30,8 @@ def remember(state: HefState, runtime: Runtime[Any]) -> Update:
             raise
         except Exception as error:
             record_suppressed_error(error)
-            is_known = str(error) in state.get("faults", {}).get("recall", "")
-            fault = f"the turn could not be remembered{' either' if is_known else f': {error}'}"
+            is_known = error_text(error) in state.get("faults", {}).get("recall", "")
+            fault = f"the turn could not be remembered{' either' if is_known else f': {error_text(error)}'}"
     return {"empathy": degraded_empathy(state, "remember", fault), "faults": {"remember": fault}}
 
 

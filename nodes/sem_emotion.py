@@ -9,6 +9,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
 from ..contract import HefState, Reading, SetupError, Turn, View
+from ..contract.errors import error_text
 from .support.events import emit
 from .support.explanations import explain_readings
 from .support.node_record import record_suppressed_error
@@ -49,7 +50,7 @@ def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
             raise
         except Exception as error:
             record_suppressed_error(error)
-            return _update(earlier_readings, *input_faults, f"the SEM could not read the emotion: {error}")
+            return _update(earlier_readings, *input_faults, f"the SEM could not read the emotion: {error_text(error)}")
         reading: Reading = answer.artifact
         truncated_turns = reading.truncated_turns + turn.earlier_turns
         reading = reading.model_copy(update={"round": round_number, "truncated_turns": truncated_turns})

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from math import fsum, isfinite
 
 from ..contract import Cause, Dialogue, HefError, ModelError, Reading, SetupError, Turn, View, apply_view
+from ..contract.errors import error_text
 from .protocol import SemDescription, resolve_views
 
 
@@ -71,7 +72,7 @@ def causes_fault(causes: object, dialogue: Dialogue) -> str:
         actual = dialogue[cause.turn].text[cause.start : cause.end] if cause.turn < len(dialogue) else None
         if actual != cause.text or not cause.text:
             where = f"turn {cause.turn}, characters {cause.start} to {cause.end}"
-            return f"the cause {cause.text!r} is not at {where}; there is {actual!r}"
+            return f"the text of a cause is not at {where}"
     weights = [cause.weight for cause in causes]
     if not all(isfinite(weight) and 0 <= weight <= 1 for weight in weights) or fsum(weights) > 1 + 1e-6:
         return f"the weights of causes are {weights}; expected 0 to 1 each, and a sum of at most 1"
@@ -96,4 +97,4 @@ def model_errors(what: str) -> Iterator[None]:
 
         if isinstance(error, GraphBubbleUp):
             raise
-        raise ModelError(f"{what} failed: {type(error).__name__}: {error}") from error
+        raise ModelError(f"{what} failed: {error_text(error)}") from error

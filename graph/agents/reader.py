@@ -10,9 +10,9 @@ from langgraph.errors import GraphBubbleUp
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...contract import Empathy, HefContext, Memory, SetupError
+from ...contract.errors import error_text
 from ...contract.state import summarise_faults
 from ...contract.sync_async import maybe_await, run_sync
-from ...nodes.support.llm_calls import error_text
 from ...nodes.support.transcript import last_human_id
 from ...prompts import empathy_note
 from ..build import create_reading_graph

@@ -15,6 +15,7 @@ from langgraph.runtime import Runtime, get_runtime
 from langgraph.types import RetryPolicy
 
 from ...contract import HefContext, HefError, HefState, SetupError
+from ...contract.errors import error_text, http_status
 from ...contract.sync_async import run_sync
 from ...llm import ChoiceScorer, resolve_model
 from ...llm.resolve import check_choice
@@ -29,8 +30,11 @@ _CONNECTION_ERRORS = frozenset(
 """Classes of httpx, of the SDKs built on it and of requests that mean a broken or slow connection."""
 
 
-_ERROR_CHARACTERS = 200
-"""Characters of an error's text that are passed on."""
+class TransientError(Exception):
+    """An LLM call that failed and is tried again.
+
+    LangGraph logs what it tries again, and a provider's error may quote the person: this one names class and status.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,9 @@ def is_transient(error: BaseException) -> bool:
     """
     if isinstance(error, HefError | GraphBubbleUp):
         return False
-    if (status := _http_status(error)) is not None:
+    if isinstance(error, TransientError):
+        return True
+    if (status := http_status(error)) is not None:
         return status in _RETRYABLE_STATUS or status >= 500
     if isinstance(error, ConnectionError | TimeoutError):
         return True
@@ -121,28 +127,13 @@ def must_propagate(error: Exception) -> bool:
 def fault_or_raise(error: Exception, runtime: Runtime[Any], task: str) -> str:
     """Return the fault of an LLM call that failed in a task, or raise what must not be suppressed.
 
-    Wrong settings and interrupts are raised, and so is a transient error as long as the node's
-    retry policy has tries left.
+    Wrong settings and interrupts are raised and, as a `TransientError`, what another try may get past as long as the
+    node's retry policy has tries left.
     """
     attempt = runtime.execution_info.node_attempt if runtime.execution_info else RETRY.max_attempts
-    if isinstance(error, GraphBubbleUp | SetupError) or (is_transient(error) and attempt < RETRY.max_attempts):
+    if isinstance(error, GraphBubbleUp | SetupError):
         raise error
+    if is_transient(error) and attempt < RETRY.max_attempts:
+        raise TransientError(error_text(error)) from None
     record_suppressed_error(error)
     return f"the LLM could not {task}: {error_text(error)}"
-
-
-def error_text(error: Exception) -> str:
-    """Return what an error says, in one line; its class where it says nothing."""
-    text = " ".join(str(error).split())
-    return f"{text[:_ERROR_CHARACTERS]}…" if len(text) > _ERROR_CHARACTERS else text or type(error).__name__
-
-
-def _http_status(error: BaseException) -> int | None:
-    """Return the HTTP status that an error carries, as those of httpx, requests and the SDKs do."""
-    response = getattr(error, "response", None)
-    candidates = (
-        getattr(error, "status_code", None),
-        getattr(response, "status_code", None),
-        getattr(error, "code", None),
-    )
-    return next((int(status) for status in candidates if isinstance(status, int)), None)

@@ -222,4 +222,4 @@ def _error_text(response: _Response) -> str:
     try:
         return ErrorMessage.model_validate_json(response.content).error
     except ValidationError:
-        return response.content.decode(errors="replace")[:200]
+        return "something else than an error of the protocol"

@@ -53,7 +53,7 @@ def reading(**shares: float) -> list[Reading]:
         (reading(sad=0.5, happy=0.5), "'acme' returned other labels"),
         (reading(sad=float("nan"), happy=0.5, scared=0.5), "'acme' returned something that is not a probability"),
         (reading(sad=1.5, happy=-0.5, scared=0.0), "'acme' returned something that is not a probability"),
-        (RuntimeError("no such GPU"), "no such GPU"),
+        (RuntimeError("no such GPU"), "RuntimeError"),
         ([], "could not read"),
         ([{"distribution": {"sad": 1.0}}], "could not read"),
         (None, ""),
@@ -96,7 +96,7 @@ def test_a_sem_that_fails_at_the_second_look_keeps_the_first(scripted: Any) -> N
     empathy = hef.invoke(SAID, context=HefContext(primary=1))["empathy"]
 
     assert (empathy.sem, empathy.primary, empathy.requeries) == ("acme", ("sad",), 1)
-    assert "no gradients" in empathy.degraded
+    assert "RuntimeError" in empathy.degraded
 
 
 @pytest.mark.parametrize("vectors", [RuntimeError("no vectors"), [], [[1.0, 0.0, 0.0]]])
@@ -117,4 +117,4 @@ def test_the_broken_member_of_an_ensemble_is_named(scripted: Any) -> None:
 
     empathy = create_hef(model=scripted("sad", "I hear you."), sem=sem).compile().invoke(SAID)["empathy"]
 
-    assert "SEM 'acme' of 'ensemble(lexicon, acme)' failed: RuntimeError: no such GPU" in empathy.degraded
+    assert "SEM 'acme' of 'ensemble(lexicon, acme)' failed: RuntimeError" in empathy.degraded

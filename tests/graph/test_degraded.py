@@ -74,7 +74,7 @@ def test_an_llm_that_cannot_judge_leaves_the_decision_to_the_sem(scripted: Any) 
     out = create_hef(model=scripted(ValueError("bad request"), "I hear you.")).compile().invoke(SAID)
 
     assert out["empathy"].emotion == shipped_sem().read([to_dialogue(SAID["messages"])])[0].ranked[0]
-    assert "could not judge the emotion: bad request" in out["empathy"].degraded
+    assert "could not judge the emotion: ValueError" in out["empathy"].degraded
 
 
 def test_an_llm_that_names_no_label_abstains(scripted: Any) -> None:
@@ -89,14 +89,14 @@ def test_a_sem_that_raises_leaves_the_decision_to_the_llm(scripted: Any) -> None
     out = create_hef(model=scripted("lonely", "I hear you."), sem=BrokenSem(reads=False)).compile().invoke(SAID)
 
     assert (out["empathy"].emotion, out["empathy"].sem) == ("lonely", None)
-    assert "no weights" in out["empathy"].degraded
+    assert "the SEM could not read the emotion: " in out["empathy"].degraded
 
 
 def test_a_sem_without_causes_still_gives_a_reply(scripted: Any) -> None:
     out = create_hef(model=scripted("sad", "I hear you."), sem=BrokenSem(reads=True)).compile().invoke(SAID)
 
     assert out["empathy"].causes == ()
-    assert "no cause words: no causes" in out["empathy"].degraded
+    assert "no cause words: " in out["empathy"].degraded
 
 
 def test_without_sem_and_llm_the_error_says_so(scripted: Any) -> None:

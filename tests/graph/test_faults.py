@@ -151,10 +151,10 @@ def test_an_empty_reply_is_asked_for_once_more(silence: str) -> None:
     ("script", "calls", "said"),
     [
         (["sad", "", " "], 3, "what it wrote was empty"),
-        (["sad", DOWN], 2, "down"),
+        (["sad", DOWN], 2, type(DOWN).__name__),
         (["sad", *[answered(503)] * 3], 4, "503"),
-        (["sad", *[Broken("I am", httpx.ReadError("broken off", request=REQUEST))] * 3], 4, "broken off"),
-        (["sad", ValueError("x" * 10_000_000)], 2, "x…"),
+        (["sad", *[Broken("I am", httpx.ReadError("broken off", request=REQUEST))] * 3], 4, "ReadError"),
+        (["sad", ValueError("x" * 10_000_000)], 2, "ValueError"),
     ],
     ids=["empty", "error", "busy", "broken", "long"],
 )
@@ -266,7 +266,7 @@ def test_an_error_of_a_turn_does_not_name_what_an_earlier_one_left_out() -> None
         graph.invoke({"messages": [HumanMessage("Nobody is here.")]}, THREAD)
 
     assert caught.value.empathy is not None
-    assert caught.value.empathy.degraded == "the LLM could not draft a reply: down"
+    assert caught.value.empathy.degraded == f"the LLM could not draft a reply: {type(DOWN).__name__}"
 
 
 @pytest.mark.parametrize(

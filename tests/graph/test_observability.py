@@ -13,6 +13,7 @@ from hef.contract import ModelError
 from hef.graph import HefContext, create_emotion_graph, create_hef
 from hef.graph.agents.middleware import HefMiddleware
 from hef.sem import OnnxSem
+from hef.sem.registry import SHIPPED
 from langchain.agents import create_agent
 from langchain_core.caches import InMemoryCache
 from langchain_core.globals import set_llm_cache
@@ -235,3 +236,45 @@ def test_the_command_line_logs_where_it_is_asked_to() -> None:
     assert "INFO hef.graph.node_telemetry: turn: emotion=" in done.stderr
     assert words_in(done.stderr) == set()
     assert done.stdout.startswith("{")
+
+
+QUOTING = 'Error code: {status} - {"error": {"message": "content policy", "input": "' + SAID + '"}}'
+
+
+class ProviderError(Exception):
+    """A provider's error that quotes what was sent to it."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(QUOTING.replace("{status}", str(status)))
+        self.status_code = status
+
+
+class QuotingSem(OnnxSem):
+    def read(self, *_: Any, **__: Any) -> Any:
+        raise ProviderError(400)
+
+    def causes(self, *_: Any, **__: Any) -> Any:
+        raise ProviderError(400)
+
+
+@pytest.mark.parametrize("status", [400, 429, 503])
+def test_no_error_of_a_provider_quotes_the_person(
+    status: int, scripted: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.INFO)
+    tries = [ProviderError(status)] * (1 if status == 400 else 3)
+    with_sem = create_hef(model=scripted(*tries, REPLY)).compile(store=BrokenStore())
+    with_llm = create_hef(model=scripted("sad", REPLY), sem=QuotingSem(SHIPPED)).compile()
+    without_reply = create_hef(model=scripted("sad", *tries)).compile()
+
+    degraded = f"{with_sem.invoke(ASK, context=ANA)['empathy'].degraded} {with_llm.invoke(ASK)['empathy'].degraded}"
+    with pytest.raises(ModelError, match=rf"could not draft a reply: ProviderError \(status {status}\)") as raised:
+        without_reply.invoke(ASK)
+    logging.getLogger("hef.test").error("run failed", exc_info=raised.value)
+
+    assert f"judge the emotion: ProviderError (status {status})" in degraded
+    assert "could not read the emotion: " in degraded
+    assert "no cause words: " in degraded
+    assert "could not be searched: OSError" in degraded
+    said = degraded + caplog.text + "".join(capsys.readouterr())
+    assert words_in(said) - words_in(REPLY) == set()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -318,20 +319,21 @@ def test_an_llm_that_cannot_judge_leaves_the_emotion_to_the_sem() -> None:
     out = agent_of(talker(), HefMiddleware(model=judge(ValueError("out of order")))).invoke(SAID)
 
     assert out["empathy"].emotion == "sad"
-    assert "out of order" in out["hef_degraded"]
+    assert "judge the emotion: ValueError" in out["hef_degraded"]
     assert out["empathy"].degraded == out["hef_degraded"]
 
 
 def test_a_store_that_cannot_be_written_is_named_after_the_reply() -> None:
     class Full(InMemoryStore):
         def put(self, *args: Any, **kwargs: Any) -> None:
-            raise OSError("the disk is full")
+            raise OSError(errno.ENOSPC, "while storing what the person said")
 
     middleware = HefMiddleware(model=judge(), settings=HefContext(user_id="ana"))
     out = agent_of(talker(), middleware, store=Full()).invoke(SAID)
 
     assert out["messages"][-1].text == "I am so sorry."
-    assert "the disk is full" in out["hef_degraded"]
+    assert "OSError: No space left on device" in out["hef_degraded"]
+    assert "person said" not in out["hef_degraded"]
 
 
 def test_wrong_settings_are_raised_and_not_swallowed() -> None:
