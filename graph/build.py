@@ -122,9 +122,10 @@ def _add_emotion_nodes(graph: _Graph, parts: Parts, *, trace: bool = False) -> N
     """Add the nodes up to the decision, with their edges but for those that leave `fine_emotion`."""
     judge = Judge(parts.prompts, parts.taxonomy, parts.fits)
     graph.add("recall", recall)
-    graph.add("sem_emotion", sem_emotion_node(sem_emotion_tool(parts.sem), trace=trace))
+    sem_emotion = sem_emotion_tool(parts.sem)
+    graph.add("sem_emotion", sem_emotion_node(sem_emotion, trace=trace))
     graph.add("coarse_emotion", coarse_emotion_node(parts.model, judge), RETRY)
-    graph.add("fine_emotion", fine_emotion_node(parts.model, parts.taxonomy, parts.fits))
+    graph.add("fine_emotion", fine_emotion_node(parts.model, parts.taxonomy, parts.fits, sem_emotion))
     builder = graph.builder
     builder.add_edge(START, "recall")
     builder.add_edge(START, "sem_emotion")

@@ -5,26 +5,34 @@ from __future__ import annotations
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.tools import BaseTool
+from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
-from ..contract import Empathy, HefState, PoolingWeights, Verdict
+from ..contract import Empathy, HefState, PoolingWeights, Reading, SetupError, Verdict
 from ..llm import model_name
 from ..sem import Taxonomy
 from .deciding.decision import decide, decide_by_llm, pooling_form
 from .deciding.fit_registry import FitRegistry
 from .support.events import emit_decision
 from .support.explanations import explain_decision
+from .support.node_record import record_suppressed_error
 from .support.run_settings import Node, Update
-from .support.turn_view import turn_view
+from .support.tool_call import call_tool, dialogue_argument
+from .support.turn_view import TurnView, turn_view
 
 
-def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: FitRegistry) -> Node:
-    """Return the node that decides the emotion from the SEM's and the LLM's evidence."""
+def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: FitRegistry, tool: BaseTool) -> Node:
+    """Return the node that decides the emotion from the SEM's and the LLM's evidence.
+
+    Where the strategy does without the SEM and the LLM named no emotion, the tool `sem_emotion` is called after all.
+    """
 
     def fine_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
         """Decide the emotion: join the SEM's distribution and the LLM's judgement."""
         turn = turn_view(state, runtime)
-        settings, readings, verdict = turn.settings, turn.readings, turn.verdict
+        settings, verdict = turn.settings, turn.verdict
+        readings = turn.readings or _late_readings(tool, turn)
         decision_rule = decide_by_llm if settings.strategy == "one_prompt" else decide
         decision = decision_rule(readings, verdict, taxonomy, _fit(fits, verdict))
         primary = readings[0].primary if readings else ()
@@ -45,6 +53,21 @@ def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: FitRegistr
         return {"empathy": empathy, "explanations": {"fine_emotion": explain_decision(empathy), "confirm_emotion": ""}}
 
     return fine_emotion
+
+
+def _late_readings(tool: BaseTool, turn: TurnView) -> list[Reading]:
+    """Return what the SEM reads where the LLM was to decide alone and named no emotion; nothing where it fails, too."""
+    if turn.settings.strategy != "llm_only" or (turn.verdict and turn.verdict.emotion):
+        return []
+    arguments = {"dialogue": dialogue_argument(turn.dialogue), "primary": turn.settings.primary}
+    try:
+        reading: Reading = call_tool(tool, arguments)[0].artifact
+    except (GraphBubbleUp, SetupError):
+        raise
+    except Exception as error:
+        record_suppressed_error(error)
+        return []
+    return [reading]
 
 
 def _fit(fits: FitRegistry, verdict: Verdict | None) -> PoolingWeights | None:

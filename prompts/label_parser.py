@@ -27,6 +27,18 @@ _SENTENCE_MARKS = ".!?;:\n"
 _ANSWER_MARKERS = frozenset({"answer", "emotion", "feeling", "label", "choice", "verdict", "hypothesis"})
 _FILLERS = frozenset({"is", "the", "a", "an", "feels", "most", "likely", "would", "be"})
 _FIRST_PERSON = frozenset({"i", "i'm", "im", "i'd", "i'll"})
+_INTENSIFIERS = frozenset(
+    "very so really truly deeply quite genuinely sincerely always just too also most more extremely honestly".split()
+)
+_OWN_STATES = (("i'm",), ("im",), ("i", "am"), ("i'd", "be"), ("i'll", "be"), ("i", "would", "be"), ("i", "will", "be"))
+"""Words after which an LLM names its own state, as in "I'm very grateful for the question"."""
+_REFUSAL = re.compile(
+    r"\bi\b[^.!?\n]{0,25}\b(?:decline|refuse)\b"
+    r"|\bi(?:'m| am) (?:unable|not (?:able|allowed|permitted|comfortable|in a position))\b"
+    r"|\bi (?:can't|cannot|can not|won't|will not|couldn't|could not) (?:\w{1,20} ){0,4}"
+    r"(?:help|assist|answer|comply|provide|engage|continue|discuss|judge|label|fulfil|fulfill|respond|participate)\b"
+    r"|\bagainst my (?:guidelines|policy|policies|programming|principles)\b"
+)
 _LIST_NEGATIONS = {"neither": "", "none": "of", "nothing": "", "instead": "of", "rather": "than"}
 """Words that deny all choices up to the end of the sentence, each with the word that must follow it."""
 _NEAR_NEGATIONS = NEGATIONS - set(_LIST_NEGATIONS) | {"hardly"}
@@ -67,12 +79,16 @@ def parse_choice(text: str, choices: Sequence[str], synonyms: Mapping[str, str] 
     angry") does not count. A word of `synonyms` counts as its choice only where no choice is named
     itself. Of several choices the one that is marked as the answer counts ("Answer: sad", or a first
     sentence of that word alone); else the first, and that only in a short text: a long text that names
-    several has not chosen.
+    several has not chosen. In a refusal ("I must decline") only what is marked as the answer counts, and what an LLM
+    says of itself ("I'm grateful for the question") never does.
     """
-    clauses = _split_clauses(_readable_part(text))
+    text = _readable_part(text)
+    clauses = _split_clauses(text)
     mentions = _undenied_mentions(clauses, _choice_phrases(choices, synonyms or {}))
     if answers := [mention for mention in mentions if _is_marked_as_answer(clauses[mention.clause], mention)]:
         return answers[-1].choice
+    if _is_refusal(text):
+        return None
     candidates = [mention for mention in mentions if mention.by_name] or mentions
     is_short = sum(len(clause.words) for clause in clauses) <= MAX_WORDS_AMBIGUOUS
     if not is_short and len({mention.choice for mention in candidates}) != 1:
@@ -87,8 +103,11 @@ def parse_ranking(answer: str, choices: Sequence[str], synonyms: Mapping[str, st
     Case, numbering and a sentence around them are ignored. For lists a plainer reading than that of
     `parse_choice` is enough: only a choice right after "not", "nor" or "never" is denied, and a synonym
     counts where it is a whole item between commas or on a line, and anywhere in an answer that names
-    no choice itself.
+    no choice itself. A refusal names none.
     """
+    answer = _readable_part(answer)
+    if _is_refusal(answer):
+        return []
     names = {_normalise(choice): choice for choice in choices}
     meanings = {_normalise(word): choice for word, choice in synonyms.items()}
     ranking: list[str] = []
@@ -102,7 +121,8 @@ def _named_in(text: str, phrases: Mapping[str, str]) -> list[str]:
     if not phrases:
         return []
     alternatives = "|".join(map(re.escape, sorted(phrases, key=len, reverse=True)))
-    matches = re.finditer(rf"(?<!\S)(?P<denied>(?:not|nor|never) )?(?P<phrase>{alternatives})(?!\S)", text)
+    denied = r"(?P<denied>(?:not|nor|never|i m|i am) (?:(?:very|so|really|truly) )?)?"
+    matches = re.finditer(rf"(?<!\S){denied}(?P<phrase>{alternatives})(?!\S)", text)
     return [phrases[match["phrase"]] for match in matches if not match["denied"]]
 
 
@@ -129,6 +149,11 @@ def _readable_part(text: str) -> str:
     """Return an answer without the LLM's thoughts; of a long one only the beginning and the end."""
     text = without_thoughts(text)
     return text if len(text) <= 2 * MAX_CHARS else f"{text[:MAX_CHARS]}\n{text[-MAX_CHARS:]}"
+
+
+def _is_refusal(text: str) -> bool:
+    """Return whether an LLM refuses to answer."""
+    return bool(_REFUSAL.search(text.lower().replace("’", "'")))
 
 
 def _choice_phrases(choices: Sequence[str], synonyms: Mapping[str, str]) -> dict[tuple[str, ...], tuple[str, bool]]:
@@ -158,11 +183,23 @@ def _mentions(index: int, clause: _Clause, phrases: Mapping[tuple[str, ...], tup
 
 
 def _is_about_the_llm(clause: _Clause, mention: _Mention) -> bool:
-    """Return whether the LLM speaks of itself, as in "I hope" and "I am happy to help"."""
+    """Return whether the LLM speaks of itself, as in "I'm grateful", "I hope" and "I am happy to help"."""
     before = clause.words[: mention.start]
-    return not mention.by_name and (
-        before[-1:] == ("i",)
-        or (bool(_FIRST_PERSON & set(before)) and clause.words[mention.end : mention.end + 1] == ("to",))
+    plain = list(before)
+    while plain and plain[-1] in _INTENSIFIERS:
+        plain.pop()
+    is_own_state = any(tuple(plain[-len(state) :]) == state for state in _OWN_STATES)
+    is_about_me = clause.words[mention.end : mention.end + 1] == ("me",)
+    return (
+        is_own_state
+        or is_about_me
+        or (
+            not mention.by_name
+            and (
+                before[-1:] == ("i",)
+                or (bool(_FIRST_PERSON & set(before)) and clause.words[mention.end : mention.end + 1] == ("to",))
+            )
+        )
     )
 
 

@@ -99,6 +99,34 @@ def test_a_sem_without_causes_still_gives_a_reply(scripted: Any) -> None:
     assert "no cause words: " in out["empathy"].degraded
 
 
+@pytest.mark.parametrize(
+    ("script", "fault"),
+    [
+        (["I must decline.", "I refuse.", "I hear you."], "the LLM named no emotion of the set: the SEM decided"),
+        ([ValueError("bad request"), "I hear you."], "the LLM could not judge the emotion: bad request"),
+    ],
+)
+def test_an_llm_that_was_to_decide_alone_and_did_not_leaves_the_decision_to_the_sem(
+    script: list[Any], fault: str, scripted: Any
+) -> None:
+    out = create_hef(model=scripted(*script)).compile().invoke(SAID, context=HefContext(strategy="llm_only"))
+
+    empathy = out["empathy"]
+    assert out["messages"][-1].text == "I hear you."
+    assert (empathy.emotion, empathy.sem) == (
+        shipped_sem().read([to_dialogue(SAID["messages"])])[0].ranked[0],
+        "minilm",
+    )
+    assert (empathy.hypothesis, empathy.degraded) == (None, fault)
+
+
+def test_where_the_sem_fails_too_the_error_says_so(scripted: Any) -> None:
+    hef = create_hef(model=scripted("no idea"), sem=BrokenSem(reads=False)).compile()
+
+    with pytest.raises(ModelError, match="neither the SEM nor the LLM"):
+        hef.invoke(SAID, context=HefContext(strategy="llm_only"))
+
+
 def test_without_sem_and_llm_the_error_says_so(scripted: Any) -> None:
     hef = create_hef(model=scripted("no idea"), sem=BrokenSem(reads=False)).compile()
 

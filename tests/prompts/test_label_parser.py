@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hef.prompts.label_parser import MAX_CHARS, parse_choice
+from hef.prompts.label_parser import MAX_CHARS, parse_choice, parse_ranking
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,12 +80,50 @@ def test_what_is_denied_does_not_count(text: str, choice: str | None) -> None:
         "I am happy to help you with that.",
         "As an AI I do not have feelings.",
         "Sadly, I cannot tell.",
+        "I'm grateful for the question, but I must decline.",
+        "I’m truly grateful that you asked, and I'd be content to talk of something else.",
+        "I am so sorry, I can't help with labelling the emotions of an angry person.",
+        "Hopeful as this sounds, I'm not able to judge how a person feels.",
+        "I am proud to assist, though I won't be able to answer that. Sad.",
+        "Thank you for trusting me.",
+        "That is against my guidelines, even if they are devastated.",
+        "<think>sad, clearly</think> I respectfully decline.",
+        "<think>sad, clearly",
         ", ".join(TAXONOMY.labels),
         "The speaker could feel sad about the loss, or angry about how it came, or lonely now that he is gone.",
     ],
 )
 def test_what_chooses_nothing_is_no_choice(text: str) -> None:
     assert read(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [
+        ("I am confident that the speaker is sad.", "sad"),
+        ("I'm excited to help! The speaker feels lonely.", "lonely"),
+        ("I must decline to diagnose anyone. Answer: lonely", "lonely"),
+        ("I can't be certain, but sad", "sad"),
+        ("I think they are grateful.", "grateful"),
+        ("I would say proud", "proud"),
+        ("[THINK]proud?[/THINK]sad", "sad"),
+        ("<|channel|>analysis<|message|>proud?<|end|><|start|>assistant<|channel|>final<|message|>sad", "sad"),
+    ],
+)
+def test_what_an_llm_says_of_itself_is_no_choice(text: str, choice: str) -> None:
+    assert read(text) == choice
+
+
+@pytest.mark.parametrize(
+    ("answer", "ranking"),
+    [
+        ("I'm grateful for the question, but I must decline", []),
+        ("I am so proud that you asked: sad, lonely", ["sad", "lonely"]),
+        ("<reasoning>proud</reasoning>sad, lonely", ["sad", "lonely"]),
+    ],
+)
+def test_a_list_holds_nothing_of_a_refusal_or_of_the_llm_itself(answer: str, ranking: list[str]) -> None:
+    assert parse_ranking(answer, TAXONOMY.labels, TAXONOMY.synonyms, 3) == ranking
 
 
 def test_a_long_text_that_names_several_counts_where_it_marks_its_answer() -> None:
