@@ -51,11 +51,14 @@ def error_text(error: BaseException) -> str:
 
 
 def http_status(error: BaseException) -> int | None:
-    """Return the HTTP status that an error carries, as those of httpx, requests and the SDKs do."""
+    """Return the HTTP status that an error carries, as those of httpx, requests, aiohttp, botocore and the SDKs do."""
     response = getattr(error, "response", None)
+    metadata = response.get("ResponseMetadata") if isinstance(response, dict) else None
     candidates = (
         getattr(error, "status_code", None),
         getattr(response, "status_code", None),
+        metadata.get("HTTPStatusCode") if isinstance(metadata, dict) else None,
         getattr(error, "code", None),
+        getattr(error, "status", None),
     )
     return next((int(status) for status in candidates if isinstance(status, int)), None)

@@ -33,7 +33,7 @@ def coarse_emotion_node(model: BaseChatModel, judge: Judge) -> Runnable[HefState
         if judgement is None:
             try:
                 llm = await calls.model_for_run(model, turn.settings)
-                judgement = await judge.judge_by(calls, llm, turn.dialogue, turn.readings, turn.settings)
+                judgement, fault = await judge.judge_by(calls, llm, turn.dialogue, turn.readings, turn.settings)
             except Exception as error:
                 fault = fault_or_raise(error, runtime, "judge the emotion")
         return _update(turn, runtime, judgement, fault)
@@ -53,7 +53,7 @@ def _update(turn: TurnView, runtime: Runtime[Any], judgement: Verdict | None, fa
     """Return the verdict of this round: the judgement, compared with the primary emotions."""
     judged = judgement or Verdict()
     if judged.model and judged.emotion is None:
-        fault = "the LLM named no emotion of the set: the SEM decided"
+        fault = "; ".join(filter(None, [fault, "the LLM named no emotion of the set: the SEM decided"]))
     agreed = agrees(judged, turn.readings)
     verdict = Verdict(
         turn=turn.key,

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
-from ...contract import Dialogue, HefContext, ModelError, PoolingWeights, Reading, Verdict
+from ...contract import Dialogue, HefContext, PoolingWeights, Reading, Verdict
 from ...contract.progress import Progress, ignore_progress
 from ...data.conversations import Sample
 from ...sem import Sem
@@ -133,13 +133,11 @@ def _record(hef: Any, context: HefContext, sample: Sample, cache: AnswerCache, l
                 verdicts += [update["verdict"]] if "verdict" in update else []
                 if empathy := update.get("empathy"):
                     prediction = Prediction(empathy.emotion, empathy.distribution)
-    except ModelError:
-        # The LLM alone named nothing: a turn without a result counts as a guess among all labels.
-        if context.strategy != "llm_only" or not verdicts:
-            raise
     finally:
         MEASURED_SAMPLE.reset(token)
-    prediction = prediction or Prediction(labels[0], dict.fromkeys(labels, 1 / len(labels)))
+    if prediction is None or (context.strategy == "llm_only" and verdicts and verdicts[-1].emotion is None):
+        # The LLM alone named nothing, and the SEM decided: here it counts as a guess among all labels.
+        prediction = Prediction(labels[0], dict.fromkeys(labels, 1 / len(labels)))
     usage = cache.pop_usage()
     seconds = time.perf_counter() - started + usage.saved_seconds
     return TurnRecord(prediction, tuple(readings), tuple(verdicts), usage, seconds)

@@ -11,7 +11,8 @@ from ...llm import model_name
 from ...prompts.label_parser import parse_choice
 from ...prompts.thoughts import answer_text
 from ...sem import Taxonomy
-from ..support.llm_calls import LlmCalls, must_propagate
+from ..support.llm_calls import LlmCalls, error_text, must_propagate
+from ..support.node_record import record_suppressed_error
 from .judgement_prompt import JudgementPrompt
 from .structured_output import gives_structure, judgement_schema, read_structure
 
@@ -19,10 +20,17 @@ _NO_STREAM: RunnableConfig = {"tags": [TAG_NOSTREAM]}
 """A judgement is not part of the reply: its tokens do not reach the stream of messages."""
 
 
+STRUCTURE_TRIES = 3
+"""Failures in a row after which a chat model is asked in words at once."""
+STRUCTURE_RETRY = 20
+"""Number of judgements in words after which its structured output is tried again."""
+
+
 class LabelAsker:
     """Ask an LLM for a label and parse its answer.
 
-    A chat model whose structured output failed is asked for text from then on.
+    A chat model whose structured output failed several times in a row, for whatever turns, is asked in words, and now
+    and then for structure again. A busy server and a single answer without structure do not count as such.
 
     Args:
         taxonomy: The labels and their synonyms.
@@ -30,28 +38,31 @@ class LabelAsker:
 
     def __init__(self, taxonomy: Taxonomy) -> None:
         self._taxonomy = taxonomy
-        self._text_only: set[tuple[type, str]] = set()
+        self._failures: dict[tuple[type, str], int] = {}
 
-    async def ask(self, model: BaseChatModel, prompt: JudgementPrompt, calls: LlmCalls) -> str | None:
-        """Return the label that the LLM names, None when it names none twice."""
+    async def ask(self, model: BaseChatModel, prompt: JudgementPrompt, calls: LlmCalls) -> tuple[str | None, str]:
+        """Return the label that the LLM names, None when it names none twice, and what failed on the way."""
         key = (type(model), model_name(model))
-        if key in self._text_only or not gives_structure(model):
-            return await self._ask_for_text(model, prompt, calls)
-        structure_failed = False
+        failures = self._failures.get(key, 0)
+        if not gives_structure(model):
+            return await self._ask_for_text(model, prompt, calls), ""
+        if failures >= STRUCTURE_TRIES and (failures - STRUCTURE_TRIES) % STRUCTURE_RETRY != STRUCTURE_RETRY - 1:
+            self._failures[key] = failures + 1
+            return await self._ask_for_text(model, prompt, calls), ""
+        fault = ""
         try:
             structured = model.with_structured_output(judgement_schema(prompt))
-            answer = await calls.invoke(structured, prompt.messages, _NO_STREAM)
-            if label := read_structure(answer, self._taxonomy):
-                return label
+            label = read_structure(await calls.invoke(structured, prompt.messages, _NO_STREAM), self._taxonomy)
         except Exception as error:
             if must_propagate(error):
                 raise
-            structure_failed = True
-        # Two calls at most: this one has no repair.
-        label = self._parse(await calls.invoke(model, prompt.messages, _NO_STREAM))
-        if structure_failed:  # and text did not: it is the structure that this model cannot give
-            self._text_only.add(key)
-        return label
+            record_suppressed_error(error)
+            label, fault = None, f"the LLM's structured output failed ({error_text(error)}): it was asked in words"
+        if label is None:  # Two calls at most: this one has no repair.
+            label = self._parse(await calls.invoke(model, prompt.messages, _NO_STREAM))
+        # Where the text failed as well, nothing was learned about the structure.
+        self._failures[key] = failures + 1 if fault else 0
+        return label, fault
 
     async def _ask_for_text(self, model: BaseChatModel, prompt: JudgementPrompt, calls: LlmCalls) -> str | None:
         answer = await calls.invoke(model, prompt.messages, _NO_STREAM)

@@ -42,13 +42,13 @@ class Judge:
         self, model: BaseChatModel, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
     ) -> Verdict:
         """Return the LLM's judgement."""
-        return run_sync(self.judge_by(SYNC, model, turns, readings, settings))
+        return run_sync(self.judge_by(SYNC, model, turns, readings, settings))[0]
 
     async def ajudge(
         self, model: BaseChatModel, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
     ) -> Verdict:
         """Return the LLM's judgement without blocking."""
-        return await self.judge_by(ASYNC, model, turns, readings, settings)
+        return (await self.judge_by(ASYNC, model, turns, readings, settings))[0]
 
     async def judge_by(
         self,
@@ -57,16 +57,18 @@ class Judge:
         turns: Sequence[Turn],
         readings: Sequence[Reading],
         settings: HefContext,
-    ) -> Verdict:
-        """Return the LLM's judgement by synchronous or asynchronous calls."""
+    ) -> tuple[Verdict, str]:
+        """Return the LLM's judgement by synchronous or asynchronous calls, and what failed before it was given."""
         name, prompts = model_name(model), self._prompts.replaced(settings.templates)
         if not isinstance(model, ChoiceScorer):
             question = judgement_prompt(prompts, self._taxonomy, turns, readings, settings)
-            return Verdict(emotion=await self._asker.ask(model, question, calls), form="generated", model=name)
+            label, fault = await self._asker.ask(model, question, calls)
+            return Verdict(emotion=label, form="generated", model=name), fault
         messages = score_messages(prompts, turns, settings.persona, settings.dialogue_limit)
         _log.debug("scored: %s", messages)
         is_calibrated = self._fits.get(name, "scored").content_free
         content_free = content_free_messages(prompts, settings.persona) if is_calibrated else []
         labels = self._taxonomy.labels
         scores = await calls.score_choices(model, messages, labels, prefix=SCORE_PREFIX, content_free=content_free)
-        return Verdict(emotion=max(scores, key=lambda label: scores[label]), scores=scores, form="scored", model=name)
+        best = max(scores, key=lambda label: scores[label])
+        return Verdict(emotion=best, scores=scores, form="scored", model=name), ""

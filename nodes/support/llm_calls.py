@@ -28,6 +28,11 @@ _CONNECTION_ERRORS = frozenset(
     {"TransportError", "APIConnectionError", "Timeout", "ConnectionError", "ChunkedEncodingError"}
 )
 """Classes of httpx, of the SDKs built on it and of requests that mean a broken or slow connection."""
+_BUSY_ERRORS = frozenset(
+    {"RateLimitError", "TooManyRequests", "ResourceExhausted", "ThrottlingException", "OverloadedError"}
+    | {"ServiceUnavailable", "ServiceUnavailableError", "InternalServerError", "DeadlineExceeded", "GatewayTimeout"}
+)
+"""Classes of SDKs that mean a busy or broken server, for errors that carry no status."""
 
 
 class TransientError(Exception):
@@ -110,7 +115,7 @@ def is_transient(error: BaseException) -> bool:
         return status in _RETRYABLE_STATUS or status >= 500
     if isinstance(error, ConnectionError | TimeoutError):
         return True
-    if _CONNECTION_ERRORS & {kind.__name__ for kind in type(error).__mro__}:
+    if (_CONNECTION_ERRORS | _BUSY_ERRORS) & {kind.__name__ for kind in type(error).__mro__}:
         return True
     return error.__cause__ is not None and is_transient(error.__cause__)
 

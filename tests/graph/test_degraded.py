@@ -103,7 +103,7 @@ def test_a_sem_without_causes_still_gives_a_reply(scripted: Any) -> None:
     ("script", "fault"),
     [
         (["I must decline.", "I refuse.", "I hear you."], "the LLM named no emotion of the set: the SEM decided"),
-        ([ValueError("bad request"), "I hear you."], "the LLM could not judge the emotion: bad request"),
+        ([ValueError("bad request"), "I hear you."], "the LLM could not judge the emotion: ValueError"),
     ],
 )
 def test_an_llm_that_was_to_decide_alone_and_did_not_leaves_the_decision_to_the_sem(

@@ -10,6 +10,7 @@ from hef.contract import HefContext, Reading, Turn
 from hef.graph import create_hef
 from hef.llm import LocalChat
 from hef.nodes.deciding.fit_registry import FitRegistry
+from hef.nodes.judging.ask_in_words import STRUCTURE_RETRY, STRUCTURE_TRIES
 from hef.nodes.judging.judge import Judge
 from hef.nodes.judging.structured_output import gives_structure
 from hef.prompts import Prompts
@@ -32,6 +33,16 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
+
+
+class ThrottlingException(Exception):
+    """A busy server, known by the name of the error's class alone."""
+
+
+class BotoError(Exception):
+    """An error of botocore, whose response is a dict."""
+
+    response: dict[str, Any] = {"ResponseMetadata": {"HTTPStatusCode": 429}}  # noqa: RUF012
 
 
 def new_judge() -> Judge:
@@ -76,14 +87,61 @@ def test_without_a_reading_every_label_is_offered_at_once() -> None:
     assert model.schemas[0]["properties"]["emotion"]["enum"] == [*TAXONOMY.labels, "none"]
 
 
-@pytest.mark.parametrize("broken", ["no tool call", {"feeling": "sad"}, {"emotion": 3}, ValueError("no tools here")])
-def test_structured_output_that_fails_gives_way_to_text_for_good(broken: Any) -> None:
-    model, judge = StructuredChat(script=[broken, "sad", "lonely"]), new_judge()
+BROKEN: list[Any] = ["no tool call", {"feeling": "sad"}, {"emotion": 3}, ValueError("no tools here")]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_one_structured_output_that_fails_gives_way_to_text_in_this_turn_alone(broken: Any) -> None:
+    model, judge = StructuredChat(script=[broken, "sad", {"emotion": "lonely"}]), new_judge()
 
     assert judged(model, judge) == "sad"
     assert judged(model, judge) == "lonely"
-    assert model.schemas[-2:] == [None, None]
+    assert [schema is None for schema in model.schemas] in ([False, True, False], [True, False])
     assert len(model.prompts) == 3
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_structured_output_that_keeps_failing_is_left_out_and_tried_again_later(broken: Any) -> None:
+    model, judge = StructuredChat(script=[broken, "sad"] * STRUCTURE_TRIES + ["lonely"] * 1000), new_judge()
+
+    for _ in range(STRUCTURE_TRIES):
+        assert judged(model, judge) == "sad"
+    for _ in range(STRUCTURE_RETRY - 1):
+        assert judged(model, judge) == "lonely"
+    assert len(model.prompts) == 2 * STRUCTURE_TRIES + STRUCTURE_RETRY - 1
+    model.script = [{"emotion": "proud"}]
+    assert [judged(model, judge), judged(model, judge)] == ["proud", "proud"]
+
+
+def test_failures_that_are_not_in_a_row_do_not_count() -> None:
+    script = [ValueError("odd"), "sad", {"emotion": "sad"}]
+    model, judge = StructuredChat(script=script), new_judge()
+
+    for _ in range(20):
+        judged(model, judge)
+
+    assert len(model.prompts) == 30
+
+
+@pytest.mark.parametrize("error", [ThrottlingException("slow down"), BotoError()], ids=repr)
+def test_a_busy_server_without_a_plain_status_is_tried_again(error: Exception) -> None:
+    model, judge = StructuredChat(script=[error, {"emotion": "sad"}]), new_judge()
+
+    with pytest.raises(type(error)):
+        judge.judge(model, TURNS, [READING], SETTINGS)
+
+    assert judged(model, judge) == "sad"
+
+
+def test_what_failed_is_said() -> None:
+    out = (
+        create_hef(model=StructuredChat(script=[ValueError("said: my dog"), "sad", "I hear you."]))
+        .compile()
+        .invoke(SAID)
+    )
+
+    assert out["empathy"].degraded == "the LLM's structured output failed (ValueError): it was asked in words"
+    assert out["empathy"].hypothesis == "sad"
 
 
 def test_an_escape_without_a_hypothesis_is_asked_again_as_text() -> None:
