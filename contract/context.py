@@ -101,7 +101,7 @@ class HefContext(BaseModel):
         ge=0,
         le=5,
         description="How often the SEM is asked again when the LLM disagrees",
-        json_schema_extra=_studio_hints("coarse_emotion"),
+        json_schema_extra=_studio_hints("coarse_emotion", "sem_emotion"),
     )
     confirm_emotion: bool = Field(
         default=False,

@@ -29,7 +29,7 @@ _UNSEEN: Final = {
     "video_url": "video",
 }
 """Type of a content part -> what it is called; any other is an attachment."""
-_CLOSING = frozenset(".,;:!?…)]}’”'\"。，！？")
+_CLOSING = frozenset(".,;:!?…)]}’”'。，！？")
 """Characters before which no space belongs."""
 
 

@@ -118,6 +118,7 @@ def part(text: str, kind: str = "text") -> dict[str, str]:
         ([part("My dog "), part("died"), part(".")], "My dog died."),
         ([part("My dog"), part("\n\ndied.")], "My dog\n\ndied."),
         ([part("My dog", "input_text"), {"type": "image"}, part("died.", "output_text")], "My dog died."),
+        ([part("He said"), part('"no"'), part(", my dog"), part("'s friend")], 'He said "no", my dog\'s friend'),
         ([part(""), part("My dog")], "My dog"),
         ([{"type": "reasoning", "text": "hm"}, {"text": "My dog"}, 7], "My dog"),
         ([], ""),

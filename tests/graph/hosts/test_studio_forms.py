@@ -32,7 +32,11 @@ class Watched(HefContext):
     def __getattribute__(self, name: str) -> Any:
         # `run_settings` looks for a user in every node, to find one in the config, and telemetry reports settings.
         reader = sys._getframe(1).f_code
-        if name in FORMS and reader.co_name != "run_settings" and "telemetry" not in reader.co_filename:
+        if (
+            name in FORMS
+            and reader.co_name not in ("run_settings", "user_of_run")
+            and "telemetry" not in reader.co_filename
+        ):
             READ[name].add(get_config()["metadata"]["langgraph_node"])
         return super().__getattribute__(name)
 
