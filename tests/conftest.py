@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HEF_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["ANONYMIZED_TELEMETRY"] = "False"
+gc.set_threshold(50_000, 20, 20)  # the imports make many objects and no garbage: a search of them takes long
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,6 +22,12 @@ from scripted_chat import ScriptedChat
 # Two processes of tests share the machine: how long an example takes says nothing about the code.
 settings.register_profile("shared-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared-machine")
+
+
+def pytest_collection_finish() -> None:
+    """Exempt what was imported from the search for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
