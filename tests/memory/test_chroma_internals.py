@@ -18,7 +18,9 @@ import pytest
 from chroma_server import chroma_server
 from chromadb.api.async_fastapi import AsyncFastAPI
 from chromadb.api.shared_system_client import SharedSystemClient
+from chromadb.api.types import EmbeddingFunction
 from chromadb.config import Settings
+from chromadb.utils.embedding_functions import register_embedding_function
 from hef.contract import StoreError
 from hef.memory import ChromaStore
 from hef.memory.chroma import chroma_internals as internals
@@ -206,3 +208,39 @@ def test_a_database_of_another_schema_is_said_in_words(folder: Path, monkeypatch
     monkeypatch.setattr(internals, "version", lambda _: "1.97.0")
     with pytest.raises(StoreError, match=r"chromadb 1\.97\.0: .*has no column max_seq_id\.seq_id\. Install"):
         ChromaStore.from_path(folder, index=INDEX).get(("a",), "1")
+
+
+def test_a_collection_that_brings_an_embedding_function_is_refused_before_it_is_built(tmp_path: Path) -> None:
+    built: list[Any] = []
+
+    @register_embedding_function
+    class Hostile(EmbeddingFunction[Any]):
+        def __init__(self, model: str = "huggingface.co/somebody/model") -> None:
+            self.model = model
+
+        def __call__(self, input: Any) -> Any:
+            raise AssertionError("nothing is embedded by it")
+
+        @staticmethod
+        def name() -> str:
+            return "hostile"
+
+        def get_config(self) -> dict[str, Any]:
+            return {"model": self.model, "kwargs": {"trust_remote_code": True}}
+
+        @staticmethod
+        def build_from_config(config: dict[str, Any]) -> Hostile:
+            built.append(config)
+            return Hostile(config["model"])
+
+    client: Any = chromadb.PersistentClient(tmp_path / "m", Settings(anonymized_telemetry=False))
+    client.create_collection("hef", metadata={"hef:format": 3, "hef:dims": 2}, embedding_function=Hostile())
+    client.close()
+    built.clear()
+
+    with (
+        ChromaStore(tmp_path / "m") as store,
+        pytest.raises(StoreError, match="an embedding function of its own"),
+    ):
+        store.search(("hef",))
+    assert built == []

@@ -251,6 +251,11 @@ async def _check_format(collection: Any, location: StoreLocation) -> int:
             f"The collection {collection.name!r} in {location} was not made by ChromaStore. Give another folder or "
             "collection."
         )
+    if (collection.configuration_json.get("embedding_function") or {"type": "legacy"})["type"] != "legacy":
+        raise StoreError(
+            f"The collection {collection.name!r} in {location} names an embedding function of its own, which Chroma "
+            "would load and run. Give another folder or collection."
+        )
     if version > FORMAT:
         raise StoreError(
             f"The collection {collection.name!r} in {location} was made by a later version of HEF (format {version}; "
