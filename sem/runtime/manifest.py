@@ -136,11 +136,10 @@ def external_data_files(network: Path) -> set[str]:
         if data.find(_LOCATION.encode()) < 0:
             return set()  # reading the network would take longer than all else about its folder
     import onnx
-    from google.protobuf.message import DecodeError
 
     try:
         model = onnx.load_model(network, load_external_data=False)
-    except DecodeError as error:
+    except Exception as error:  # protobuf's own, which has no type stubs
         raise SetupError(f"the SEM's file {network} is not an ONNX network: {_REINSTALL}") from error
     return {posixpath.normpath(location) for location in _external_locations(model)}
 
