@@ -118,10 +118,10 @@ class EmotionOptions:
 
     def context(self, **changes: object) -> HefContext:
         """Return the settings of a run, with further fields set."""
-        from ..contract import HefContext
+        from ..contract.context import settings_from
 
         primary = self.primary if self.primary < 1 else int(self.primary)
-        return HefContext.model_validate({"primary": primary, "max_requeries": self.max_requeries, **changes})
+        return settings_from({"primary": primary, "max_requeries": self.max_requeries, **changes})
 
 
 @dataclass(frozen=True, slots=True)

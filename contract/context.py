@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID
 
@@ -166,8 +167,12 @@ class HefContext(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_old_names(cls, value: Any) -> Any:
-        return rename_fields(value, CONTEXT_FIELDS)
+    def _read_names(cls, value: Any) -> Any:
+        """Take old names, and refuse a name that there is not with the nearest one."""
+        fields = rename_fields(value, CONTEXT_FIELDS)
+        if isinstance(fields, Mapping) and (unknown := [name for name in fields if name not in cls.model_fields]):
+            raise ValueError("; ".join(_unknown_setting(str(name)) for name in unknown))
+        return fields
 
     @field_validator("user_id", mode="before")
     @classmethod
@@ -247,12 +252,12 @@ def as_context(value: object) -> HefContext:
     if isinstance(nested, HefContext):
         return nested
     if isinstance(nested, Mapping):
-        return HefContext.model_validate(dict(nested))
+        return settings_from(nested)
     names = (HefContext.model_fields.keys() | CONTEXT_FIELDS.keys()) - {"model", "user_id"}
     fields = {name: field for name in names if (field := _lookup(value, name)) is not None}
     settings = {name: field for name, field in fields.items() if _is_valid(name, field)}
     user = _lookup(value, "user_id")
-    return HefContext.model_validate(settings if user is None else {**settings, "user_id": as_user_id(user)})
+    return settings_from(settings if user is None else {**settings, "user_id": as_user_id(user)})
 
 
 def _lookup(value: object, name: str) -> object:
@@ -262,9 +267,59 @@ def _lookup(value: object, name: str) -> object:
 def _is_valid(name: str, field: object) -> bool:
     try:
         HefContext.model_validate({name: field}, strict=True)
-    except ValidationError:
+    except ValidationError as error:
+        if any(fault["type"] == "string_too_long" for fault in error.errors()):
+            raise SetupError(_sentence(error)) from None
         return False
     return True
+
+
+def settings_from(fields: Mapping[str, Any]) -> HefContext:
+    """Return the settings of a run from a mapping of HEF's own.
+
+    Raises:
+        SetupError: A name is unknown, or a value is out of range; the message says what was given and expected.
+    """
+    try:
+        return HefContext.model_validate(dict(fields))
+    except ValidationError as error:
+        raise SetupError(_sentence(error)) from None
+
+
+def misspelled_settings(value: object) -> str:
+    """Return what a host's context names that is nearly a setting of HEF, as the fault of a turn; empty for nothing.
+
+    Args:
+        value: The run's context. Names of a host's own that are like none of HEF's are its business.
+    """
+    if not isinstance(value, Mapping) or _lookup(value, "hef") is not None:
+        return ""
+    known = HefContext.model_fields.keys() | CONTEXT_FIELDS.keys()
+    names = [name for name in value if isinstance(name, str) and name not in known and _nearest_setting(name)]
+    return "; ".join(f"{_unknown_setting(name)}: it was not used" for name in names)
+
+
+def _unknown_setting(name: str) -> str:
+    nearest = _nearest_setting(name)
+    return f"there is no setting {name[:60]!r}" + (f" (did you mean {nearest!r}?)" if nearest else "")
+
+
+def _nearest_setting(name: str) -> str:
+    """Return the setting that a name nearly is, empty where there is none."""
+    return next(iter(get_close_matches(name[:60].lower(), HefContext.model_fields, n=1, cutoff=0.85)), "")
+
+
+def _sentence(error: ValidationError) -> str:
+    """Return what is wrong with settings: what was given, and what was expected."""
+    faults: dict[str, list[str]] = {}
+    for fault in error.errors():
+        name, given, expected = str(next(iter(fault["loc"]), "")), repr(fault["input"]), fault["msg"]
+        if fault["type"] == "string_too_long":
+            subject, expected = f"{name} has {len(fault['input'])} characters", f"{expected.lower()}; shorten it"
+        else:
+            subject = f"{name} is {given if len(given) <= 60 else f'{given[:60]}…'}" if name else ""
+        faults.setdefault(subject, []).append(expected.removeprefix("Value error, ").removeprefix("Input "))
+    return "; ".join(f"{subject}: {' or '.join(texts)}" if subject else texts[0] for subject, texts in faults.items())
 
 
 PRIMARY: TypeAdapter[int | float] = TypeAdapter(Primary)

@@ -9,6 +9,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
 from ..contract import HefState, Reading, SetupError, Turn, View
+from ..contract.context import misspelled_settings
 from ..contract.errors import error_text
 from .support.events import emit
 from .support.explanations import explain_readings
@@ -32,7 +33,11 @@ def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
     def sem_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
         """Read the emotion with the SEM; on a re-query look again, with the LLM's hypothesis."""
         turn = turn_view(state, runtime)
-        input_faults = [input_fault(state["messages"]), length_fault(state["messages"])]
+        input_faults = [
+            input_fault(state["messages"]),
+            length_fault(state["messages"]),
+            misspelled_settings(runtime.context),
+        ]
         if turn.settings.strategy == "llm_only":
             return _update([], *input_faults)
         disputed = turn.disputed_verdict

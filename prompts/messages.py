@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from ..contract import Empathy, HefContext, Memory, Turn
 from .fence import MAX_CAUSE_CHARACTERS, cause_words, fence, label_text, quoted
 from .loader import Prompts
+from .spoken_reply import without_address
 
 SCORE_PREFIX = "The speaker feels"
 """Beginning of the answer to the scored question."""
@@ -26,8 +27,11 @@ MAX_EMOTIONS = 3
 
 
 def system_message(prompts: Prompts, persona: str) -> SystemMessage:
-    """Return the system message, the same for judging and drafting; a blank persona is the default one."""
-    return SystemMessage(prompts.render("system", persona=persona.strip() or HefContext().persona))
+    """Return the system message, the same for judging and drafting.
+
+    A blank persona is the default one; "You are …" at its beginning stands in the template already.
+    """
+    return SystemMessage(prompts.render("system", persona=without_address(persona) or HefContext().persona))
 
 
 def score_messages(prompts: Prompts, turns: Sequence[Turn], persona: str, limit: int) -> list[BaseMessage]:

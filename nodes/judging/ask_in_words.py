@@ -7,11 +7,12 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.constants import TAG_NOSTREAM
 
+from ...contract.errors import error_text
 from ...llm import model_name
 from ...prompts.label_parser import parse_choice
 from ...prompts.thoughts import answer_text
 from ...sem import Taxonomy
-from ..support.llm_calls import LlmCalls, error_text, must_propagate
+from ..support.llm_calls import LlmCalls, must_propagate
 from ..support.node_record import record_suppressed_error
 from .judgement_prompt import JudgementPrompt
 from .structured_output import gives_structure, judgement_schema, read_structure

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from hef.contract import HefContext, SetupError, as_context, as_user_id
-from hef.contract.context import user_of_run
+from hef.contract.context import misspelled_settings, user_of_run
 from pydantic import ValidationError
 
 
@@ -57,9 +57,49 @@ def test_nested_settings_come_before_the_hosts_fields(nested: object) -> None:
     assert as_context({"user_id": "ana", "hef": nested}) == HefContext(user_id="bo", primary=0.9)
 
 
-def test_nested_settings_are_held_to_the_schema() -> None:
-    with pytest.raises(ValidationError, match="strateggy"):
-        as_context({"hef": {"strateggy": "sem_only"}})
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"strateggy": "sem_only"}, "there is no setting 'strateggy' (did you mean 'strategy'?)"),
+        ({"colour": "red"}, "there is no setting 'colour'"),
+        (
+            {"persona": "x" * 2001},
+            "persona has 2001 characters: string should have at most 2000 characters; shorten it",
+        ),
+        ({"strategy": "fast"}, "strategy is 'fast': should be 'two_stage', 'one_prompt', 'sem_only' or 'llm_only'"),
+        ({"memory_limit": 51}, "memory_limit is 51: should be less than or equal to 50"),
+        (
+            {"primary": 1.5},
+            "primary is 1.5: should be a valid integer, got a number with a fractional part or should be",
+        ),
+    ],
+)
+def test_nested_settings_are_held_to_the_schema_and_refused_with_a_sentence(settings: Any, sentence: str) -> None:
+    with pytest.raises(SetupError) as refusal:
+        as_context({"hef": settings})
+
+    assert str(refusal.value).startswith(sentence)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_name_that_there_is_not_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(ValidationError, match=r"there is no setting 'memory_limt' \(did you mean 'memory_limit'\?\)"):
+        HefContext(memory_limt=3)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(("name", "length"), [("persona", 2001), ("prompt_draft", 20_001)])
+@pytest.mark.parametrize("kind", [dict, lambda fields: SimpleNamespace(**fields), lambda fields: {"hef": fields}])
+def test_a_text_that_is_too_long_is_refused_wherever_it_comes_from(name: str, length: int, kind: Any) -> None:
+    with pytest.raises(SetupError, match=f"{name} has {length} characters: .*shorten it"):
+        as_context(kind({name: "x" * length}))
+
+
+def test_a_hosts_name_that_is_nearly_a_setting_is_said() -> None:
+    assert misspelled_settings({"strateggy": "sem_only", "tenant": 3}) == (
+        "there is no setting 'strateggy' (did you mean 'strategy'?): it was not used"
+    )
+    assert misspelled_settings({"user_id": "ana", "model": "x", "prompt_fine": "x", "tenant": 3}) == ""
+    assert misspelled_settings(HefContext()) == misspelled_settings(None) == ""
 
 
 def test_unknown_strategy_names_the_known_ones() -> None:

@@ -144,3 +144,11 @@ def test_without_a_sem_the_length_is_said_too(scripted: Any) -> None:
     )
 
     assert "the last message has 400000 characters" in out["empathy"].degraded
+
+
+def test_a_hosts_setting_that_is_misspelled_is_said(scripted: Any) -> None:
+    hef = create_hef(model=scripted("sad", "I hear you."), context_schema=dict).compile()
+
+    out = hef.invoke({"messages": [HumanMessage("My dog died.")]}, context={"strateggy": "sem_only", "tenant": 3})
+
+    assert "there is no setting 'strateggy' (did you mean 'strategy'?): it was not used" in out["empathy"].degraded

@@ -86,6 +86,11 @@ def test_a_blank_persona_is_the_default_one() -> None:
     assert system_message(Prompts(), "a $nurse").text.startswith("You are a $nurse.")
 
 
+@pytest.mark.parametrize("persona", ["Mia", "You are Mia", "you are Mia.", "You’re  Mia.", "Act as Mia"])
+def test_a_persona_may_begin_as_the_template_does(persona: str) -> None:
+    assert system_message(Prompts(), persona).text.startswith("You are Mia. What stands")
+
+
 @pytest.mark.parametrize("strategy", ["two_stage", "one_prompt", "llm_only"])
 def test_all_prompts_of_a_turn_begin_alike_and_end_with_what_they_ask(strategy: Any, scripted: Any) -> None:
     model = scripted("Hm.", "sad", "I hear you.")
