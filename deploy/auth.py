@@ -5,7 +5,7 @@ the identity returned here as `user_id`, and the rules below let nobody read ano
 
     HEF_TOKENS='{"a long random token": "ana"}' langgraph dev --config deploy/langgraph.json
 
-Environment: `HEF_TOKENS`, a JSON object from token to person.
+Environment: `HEF_TOKENS`, a JSON object from token to person; blank lets nobody in.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hef.memory import user_namespace
 from langgraph_sdk import Auth
 
 auth = Auth()
-_PEOPLE: dict[str, str] = json.loads(os.environ["HEF_TOKENS"])
+_PEOPLE: dict[str, str] = json.loads(os.environ["HEF_TOKENS"] or "{}")
 
 
 @auth.authenticate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import runpy
@@ -35,8 +36,23 @@ def test_the_worker_is_given_every_setting_that_it_reads_and_no_other() -> None:
 
 def test_langgraphs_server_is_given_settings_that_the_studio_graph_reads() -> None:
     given = {name for name in SERVICES["langgraph"]["environment"] if name.startswith("HEF_")}
-    assert given == {"HEF_MODEL", "HEF_CHROMA_URL"}
-    assert given <= names_read("graph/studio.py")
+    assert given == {"HEF_MODEL", "HEF_CHROMA_URL", "HEF_TOKENS"}
+    assert given - {"HEF_TOKENS"} <= names_read("graph/studio.py")
+    assert names_read("deploy/auth.py") == {"HEF_TOKENS"}
+
+
+def test_the_images_of_langgraphs_server_read_checkpoints_strictly() -> None:
+    for file in ("langgraph.json", "deploy/langgraph.json"):  # `env` is for `langgraph dev` and `up`, not for an image
+        settings = json.loads((ROOT / file).read_text(encoding="utf-8"))
+        assert "ENV LANGGRAPH_STRICT_MSGPACK=true" in settings["dockerfile_lines"]
+
+
+def test_a_server_without_tokens_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEF_TOKENS", "")
+    auth = runpy.run_path(str(DEPLOY / "auth.py"))
+    for authorization in (None, "", "Bearer", "Bearer ", "Bearer x"):
+        with pytest.raises(auth["Auth"].exceptions.HTTPException, match="Bearer TOKEN"):
+            asyncio.run(auth["authenticate"](authorization))
 
 
 def test_the_studio_graph_takes_the_llm_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

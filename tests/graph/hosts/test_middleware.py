@@ -323,6 +323,18 @@ def test_an_llm_that_cannot_judge_leaves_the_emotion_to_the_sem() -> None:
     assert out["empathy"].degraded == out["hef_degraded"]
 
 
+def test_behind_a_server_the_memory_is_that_of_the_authenticated_person() -> None:
+    store, server = InMemoryStore(), {"configurable": {"langgraph_auth_user": {"identity": "ana"}, "assistant_id": "a"}}
+    agent = agent_of(talker(), HefMiddleware(model=judge()), store=store, context_schema=HefContext)
+
+    agent.invoke(SAID, server)
+    for named in (HefContext(user_id="victim"), HefContext(model="huggingface:a/b")):
+        with pytest.raises(SetupError, match=r"may not name the model|whom the server authenticated"):
+            agent.invoke(SAID, server, context=named)
+
+    assert [namespace[-1] for namespace in store.list_namespaces()] == ["ana"]
+
+
 def test_a_store_that_cannot_be_written_is_named_after_the_reply() -> None:
     class Full(InMemoryStore):
         def put(self, *args: Any, **kwargs: Any) -> None:
