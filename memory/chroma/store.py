@@ -21,6 +21,7 @@ from .client.location import ChromaError, StoreLocation
 from .client.open_collection import LoopCollections, OpenCollection, close_location, discard_location, open_location
 from .client.row_access import Table
 from .disk.compaction import compact, mark_for_compaction, resume_compaction
+from .disk.disk_room import portions_to_delete
 from .embedding import Index, Vectors
 from .ops import NO_TIMES, Batch, ItemTimes, read_items, write_items
 from .rows import Namespace
@@ -176,8 +177,7 @@ class ChromaStore(BaseStore):
     def erase(self, deletes: Iterable[PutOp] = (), report: Progress | None = None) -> None:
         """Delete items and purge all deleted ones from the files of the folder, see `disk.compaction`.
 
-        If interrupted, it is finished when the folder is opened next. Other threads wait meanwhile; a search that is
-        under way may fail. Behind a server the items are deleted, its files are out of reach.
+        If interrupted, it is finished at the next opening. Other threads wait. A server's files are out of reach.
 
         Args:
             deletes: Deletes, as for `batch`.
@@ -188,7 +188,8 @@ class ChromaStore(BaseStore):
         """
         self._open()
         mark_for_compaction(self._location)
-        self.batch(deletes)
+        for portion in portions_to_delete(self._location.path, deletes):
+            self.batch(portion)
         if self._location.path is not None:
             with self._writing, self._opening:
                 self._release()

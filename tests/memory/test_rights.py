@@ -294,7 +294,7 @@ def test_a_forgotten_user_leaves_no_trace_in_the_files(folder: Folder) -> None:
     assert folder.kept() == before
     folder.store.close()
     assert folder.traces() == set()
-    assert {file.name for file in folder.path.iterdir() if file.is_file()} == {"chroma.sqlite3", "hef.lock"}
+    assert {file.name for file in folder.path.iterdir() if file.is_file()} == {"chroma.sqlite3", "hef.lock", "reserve"}
 
 
 def test_who_forgets_all_leaves_no_trace_and_goes_on_in_the_same_process(folder: Folder) -> None:

@@ -23,6 +23,7 @@ from ..chroma_internals import (
     stop_system,
     wait_until_closed,
 )
+from ..disk.disk_room import keep_reserve
 from ..disk.folder_lock import acquire, release
 from ..disk.hnsw_backup import forget, is_tracked, restore_torn
 from ..disk.hnsw_files import check_files
@@ -207,7 +208,9 @@ def _open_folder(path: Path) -> ClientAPI:
             if not is_tracked(path):
                 restore_torn(path)
         check_files(path)
-        return chromadb.PersistentClient(path, _settings())
+        client = chromadb.PersistentClient(path, _settings())
+        keep_reserve(path)
+        return client
     except BaseException:
         if not has_clients(path):
             forget(path)

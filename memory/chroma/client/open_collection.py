@@ -9,12 +9,14 @@ import threading
 import weakref
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import isqrt
 from typing import TYPE_CHECKING, Any
 
 from ....contract import StoreError
 from ....contract.sync_async import maybe_await, run_sync
 from ..chroma_internals import check_chroma
+from ..disk.disk_room import retry_with_reserve
 from ..disk.folder_lock import reset_after_fork
 from ..disk.hnsw_backup import HnswBackup, hnsw_backup
 from ..embedding import placeholder_vector
@@ -91,12 +93,16 @@ def open_location(location: StoreLocation, dims: int | None) -> OpenCollection:
         StoreError: If it cannot be opened, is open in another process, was made by something else or by a
             later version, or holds other vectors.
     """
-    global _chroma_started
     if _forked_after_start and location.url is None:
         raise StoreError(
             f"The memory in {location} cannot be opened: this process was forked from one that had used Chroma, where "
             "it would hang. Start the process with `spawn` or `forkserver`, or use a server (`chroma run`, then url)."
         )
+    return retry_with_reserve(location.path, partial(_open_once, location, dims))
+
+
+def _open_once(location: StoreLocation, dims: int | None) -> OpenCollection:
+    global _chroma_started
     with _opening, location.translate_errors("opened"):
         if location.url is None:
             _chroma_started = True

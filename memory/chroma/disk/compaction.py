@@ -23,6 +23,7 @@ from ..chroma_internals import open_database, purge_deleted, rename_collections,
 from ..client.location import StoreLocation
 from ..client.open_collection import OpenCollection, close_location, discard_location, open_location
 from ..embedding import placeholder_vector
+from .disk_room import check_room_to_rewrite
 from .folder_lock import exclusive
 from .hnsw_backup import drop_copies
 from .hnsw_files import blank_unused
@@ -70,12 +71,13 @@ def compact(location: StoreLocation, report: Progress | None = None) -> None:
         report: Receives the progress.
 
     Raises:
-        StoreError: If the folder cannot be written or another process or store has it open.
+        StoreError: If the folder cannot be written or has no room, or another process or store has it open.
     """
     path = location.path
     if path is None:
         return
     with location.translate_errors("compacted"), exclusive(path):
+        check_room_to_rewrite(path)
         with _open(location) as opened:
             _drop(opened, _copy_name(location), _retired_name(location))
             copy = _copy(opened, _copy_name(location), report)
