@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...contract import StoreError
 from .chat_threads import CONVERSATIONS, belongs_to, thread_name
 
 if TYPE_CHECKING:
@@ -56,7 +57,20 @@ def forget_conversations(
 
     Raises:
         Failure: One of them is open in `hef chat`.
+        StoreError: The file cannot be written, as on a full disk.
     """
+    try:
+        return _forget(home, person, turns, deletes)
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"The conversations in {home / CONVERSATIONS} could not be rewritten: {error}. Check that the file may be "
+            "written and has room, and do it again."
+        ) from error
+
+
+def _forget(
+    home: Path, person: str, turns: Collection[Mapping[str, Any]], deletes: Callable[[str], bool]
+) -> CleanedConversations:
     result = CleanedConversations(sayings={line for turn in turns for line in _lines(turn.get("text"))})
     if not (home / CONVERSATIONS).exists():
         return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,6 +44,7 @@ def forget(which: TurnIdOptions, yes: Yes = False, as_json: Json = False) -> Non
     if not yes and (as_json or not _is_interactive()):
         raise Misuse("this is not a terminal, so nobody can confirm; --yes deletes without asking")
     from ...memory import Selection, erase_turns, select_items
+    from ...memory.chroma.disk.disk_room import retry_with_reserve
     from ..output import advancing
     from ..render import json_line
 
@@ -55,7 +57,8 @@ def forget(which: TurnIdOptions, yes: Yes = False, as_json: Json = False) -> Non
             _confirm(items, person, everything=everything, conversations=bool(everything or whole))
         # The conversations first: what was in which is known from the memory alone.
         turns = [{**item.value, "id": item.key} for item in items]
-        cleaned = forget_conversations(settings.home, person, turns, lambda thread: everything or thread in whole)
+        clean = partial(forget_conversations, settings.home, person, turns, lambda it: everything or it in whole)
+        cleaned = retry_with_reserve(settings.home / "memory", clean)
         cleaned.left += dev_server_traces((settings.home, Path.cwd()), cleaned.sayings)
         with advancing() as advance:
             count = erase_turns(store, person, selection, report=advance)

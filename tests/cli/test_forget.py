@@ -163,6 +163,28 @@ def test_nothing_is_forgotten_while_a_conversation_is_open(hef: Callable[..., An
     assert list(turn_ids(hef)) == [BELLO]
 
 
+def test_conversations_on_a_full_disk_are_deleted_with_the_room_of_the_reserve(
+    hef: Callable[..., Any], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hef.cli.chat import forget_conversations as module
+
+    hef("chat", stdin=f"{BELLO}\n")
+    reserve, rewrite = home / "memory" / "reserve", module._rewrite
+
+    def full(connection: sqlite3.Connection, file: Path) -> Any:
+        if reserve.exists():
+            raise sqlite3.OperationalError("database or disk is full")
+        return rewrite(connection, file)
+
+    monkeypatch.setattr(module, "_rewrite", full)
+    assert reserve.exists()
+
+    done = hef("memory", "forget", "--yes")
+
+    assert done.exit_code == 0, done.output
+    assert holding(home, "Bello") == []
+
+
 SAYINGS = st.lists(st.sampled_from(["a dog", "a cat", "yes", "no"]), min_size=1, max_size=2)
 
 
