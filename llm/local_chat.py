@@ -33,6 +33,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from ..contract import SetupError
 from ..contract.cpu_inference import cpu_threads
+from ..prompts.thoughts import opening_of_thought
 from .engine.backend import Backend
 from .engine.engine import Engine, Usage
 from .engine.sampling import Sampling, sampling
@@ -46,6 +47,7 @@ _UNSUPPORTED: Final = ("n", "presence_penalty", "frequency_penalty", "logprobs",
 _IGNORED: Final = {"timeout", "max_retries", "api_key"}
 _ACCEPTED: Final = (
     *("model_id", "llm", "threads", "precision", "device", "context_window", "prefix_cache_tokens"),
+    "chat_template_kwargs",
     *Sampling.model_fields,
 )
 
@@ -88,6 +90,9 @@ class LocalChat(ChatHuggingFace):
     prefix_cache_tokens: int = Field(4096, ge=0)
     """Number of tokens of earlier texts whose caches are kept, so that a prompt that begins alike is read faster."""
 
+    chat_template_kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Further variables of the chat template, as servers take them under this name: `{"enable_thinking": False}`."""
+
     _engine: Engine = PrivateAttr()
     _scorer: Scorer = PrivateAttr()
 
@@ -99,7 +104,10 @@ class LocalChat(ChatHuggingFace):
             raise SetupError(f"LocalChat does not take {', '.join(sorted(unknown))}; it takes {', '.join(_ACCEPTED)}")
         super().__init__(**kwargs)
         self._engine = Engine(
-            self._loader(), context_window=self.context_window, prefix_cache_tokens=self.prefix_cache_tokens
+            self._loader(),
+            context_window=self.context_window,
+            prefix_cache_tokens=self.prefix_cache_tokens,
+            template_variables=self.chat_template_kwargs,
         )
         model_id = str(self.model_id)
         self._scorer = Scorer(self._engine, neutral_cache_dir(model_id) if is_embedded(model_id) else None)
@@ -137,6 +145,7 @@ class LocalChat(ChatHuggingFace):
             "model_id": self.model_id,
             "precision": self.precision,
             "window": self.context_window,
+            **({"chat_template_kwargs": self.chat_template_kwargs} if self.chat_template_kwargs else {}),
             **self._settings(),
         }
 
@@ -192,9 +201,12 @@ class LocalChat(ChatHuggingFace):
     ) -> Iterator[ChatGenerationChunk]:
         engine, settings = self._engine, self._sampling({**kwargs, "stop": stop})
         budget = max(engine.context_window - settings.max_tokens, engine.context_window // 2)
-        prompt = engine.encode(engine.prompter.text(messages, budget=budget))
+        text = engine.prompter.text(messages, budget=budget)
+        prompt, opening = engine.encode(text), opening_of_thought(text)
         with closing(stream_text(engine, prompt, settings)) as deltas:
             for delta in deltas:
+                # A thought that the template opens is opened in the answer as well: else its end alone would show it.
+                delta, opening = replace(delta, text=opening + delta.text), ""
                 chunk = ChatGenerationChunk(message=self._chunk(delta, len(prompt)))
                 if run_manager:
                     run_manager.on_llm_new_token(delta.text, chunk=chunk)

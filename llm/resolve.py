@@ -29,6 +29,8 @@ _MAX_REPLY_TOKENS = 80
 """A reply of two or three sentences; small models do not stop by themselves."""
 _REPETITION_PENALTY = 1.1
 """Keeps greedy decoding of a small model from repeating itself."""
+_WITHOUT_THOUGHTS = {"enable_thinking": False}
+"""For templates that know it: thoughts would take all tokens of a reply."""
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
@@ -86,7 +88,12 @@ def check_choice(spec: str, *, served: bool) -> None:
 
 @lru_cache(maxsize=4)
 def _local_chat(model_id: str) -> LocalChat:
-    return LocalChat(model_id=model_id, max_tokens=_MAX_REPLY_TOKENS, repetition_penalty=_REPETITION_PENALTY)
+    return LocalChat(
+        model_id=model_id,
+        max_tokens=_MAX_REPLY_TOKENS,
+        repetition_penalty=_REPETITION_PENALTY,
+        chat_template_kwargs={} if is_embedded(model_id) else _WITHOUT_THOUGHTS,
+    )
 
 
 def _folder_or_hub_id(text: str) -> str:

@@ -27,6 +27,7 @@ _TAG = re.compile(
     rf"(?P<open>{_OPENING})|(?P<close>{_CLOSING})|(?P<header>{_HEADER})|(?P<body>{_BODY})|(?P<end>{_END})",
     re.IGNORECASE,
 )
+_OPEN_END = re.compile(rf"(?:{_OPENING})\s{{0,8}}\Z", re.IGNORECASE)
 _TAG_CHARACTER = re.compile(r"[<\[◁]")
 _PARTIAL_TAG = re.compile(r"(?:<(?:[/|a-z][^<>\n]{0,100})?|\[/?[A-Z]{0,5}|◁/?[a-z]{0,5})\Z", re.IGNORECASE)
 _PARTIAL_LENGTH = 110
@@ -101,6 +102,12 @@ def without_thoughts(text: str) -> str:
         return text
     thoughts = ThoughtFilter()
     return thoughts.feed(text) + thoughts.close()
+
+
+def opening_of_thought(prompt: str) -> str:
+    """Return the tag of a thought that a prompt ends with, empty where it ends with none."""
+    tag = _OPEN_END.search(prompt[-100:])
+    return tag[0] if tag else ""
 
 
 def answer_text(message: BaseMessage) -> str:

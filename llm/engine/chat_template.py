@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage
@@ -19,8 +19,12 @@ _CHAT_ROLES = {"system": "system", "developer": "system", "assistant": "assistan
 class Prompter:
     """Renders messages with a tokenizer's chat template."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, variables: Mapping[str, Any] | None = None) -> None:
         """Store the tokenizer.
+
+        Args:
+            tokenizer: A tokenizer with a chat template.
+            variables: Further variables of the template, such as `enable_thinking`; it ignores those it does not know.
 
         Raises:
             SetupError: It has no chat template.
@@ -30,6 +34,7 @@ class Prompter:
                 f"{tokenizer.name_or_path!r} has no chat template, so the model cannot chat; give an instruct model"
             )
         self._tokenizer = tokenizer
+        self._variables = dict(variables or {})
         special = sorted((str(t) for t in tokenizer.added_tokens_decoder.values() if t.special), key=len)
         self._special = re.compile("|".join(map(re.escape, reversed(special))) or r"(?!)")
 
@@ -81,7 +86,8 @@ class Prompter:
             raise ModelError(f"the model's chat template rejects the conversation: {error}") from error
 
     def _apply_template(self, turns: Turns) -> str:
-        return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        options = {**self._variables, "tokenize": False, "add_generation_prompt": True}
+        return str(self._tokenizer.apply_chat_template(turns, **options))
 
     def _fits(self, turns: Turns, prefix: str, budget: int) -> bool:
         return self._count_tokens(self._render(turns) + prefix) <= budget

@@ -48,7 +48,12 @@ class Engine:
     """A backend and the caches of the texts it has read; loaded at first use, safe between threads."""
 
     def __init__(
-        self, load: Callable[[], Backend], *, context_window: int | None = None, prefix_cache_tokens: int = 0
+        self,
+        load: Callable[[], Backend],
+        *,
+        context_window: int | None = None,
+        prefix_cache_tokens: int = 0,
+        template_variables: Mapping[str, Any] | None = None,
     ) -> None:
         """Store how to load the backend; nothing is loaded yet.
 
@@ -56,7 +61,9 @@ class Engine:
             load: Returns the backend.
             context_window: The largest number of tokens of a text; None means the model's own.
             prefix_cache_tokens: Number of tokens of earlier texts whose caches are kept, for texts that begin alike.
+            template_variables: Further variables of the model's chat template.
         """
+        self._template_variables = template_variables
         self._load, self._max_window, self._prefix_cache_tokens = load, context_window, prefix_cache_tokens
         self._loaded: Backend | None = None
         self._caches: list[tuple[list[int], Any]] = []
@@ -89,7 +96,7 @@ class Engine:
     @cached_property
     def prompter(self) -> Prompter:
         """Renders messages as the model's prompt."""
-        return Prompter(self.backend.tokenizer)
+        return Prompter(self.backend.tokenizer, self._template_variables)
 
     @cached_property
     def eos_ids(self) -> frozenset[int]:

@@ -8,6 +8,7 @@ import pytest
 from hef.contract import ModelError, SetupError
 from hef.llm import prepare_embedded
 from hef.llm.engine.chat_template import Prompter
+from hef.prompts.thoughts import opening_of_thought
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
 
@@ -104,3 +105,20 @@ def test_model_without_a_chat_template_is_refused() -> None:
 
     with pytest.raises(SetupError, match="instruct"):
         Prompter(Bare())
+
+
+class Thinking:
+    """A tokenizer whose template opens a thought unless it is told not to."""
+
+    name_or_path, added_tokens_decoder = "thinking", {}
+    chat_template = "x"
+
+    def apply_chat_template(self, turns: Any, *, enable_thinking: bool = True, **options: Any) -> str:
+        return "[user] Hi.\n[assistant] " + ("<think>\n" if enable_thinking else "<think>\n\n</think>\n\n")
+
+
+def test_variables_reach_the_template() -> None:
+    said = [HumanMessage("Hi.")]
+
+    assert opening_of_thought(Prompter(Thinking()).text(said)) == "<think>\n"
+    assert opening_of_thought(Prompter(Thinking(), {"enable_thinking": False}).text(said)) == ""
