@@ -19,8 +19,8 @@ def trim_history(builder: StateGraph[Any, Any, Any, Any], messages: int) -> Stat
     Args:
         builder: What `create_hef` returned.
         messages: How many, at least 2: the person's and the reply. The dialogue in the LLM's prompt
-            (`dialogue_limit`) and the SEM's window fit into some hundred. With less than 4 a turn that is sent again, or
-            followed by a photo, is remembered a second time: what was said before it is gone.
+            (`dialogue_limit`) and the SEM's window fit into some hundred. With less than 4 a turn that is sent
+            again, or followed by a photo, is remembered a second time: what was said before it is gone.
 
     Raises:
         SetupError: There are fewer than 2.
