@@ -95,4 +95,4 @@ def test_sem_that_fails_on_a_requery_does_not_keep_the_turn_going(budget: int, s
     assert sem.calls == budget + 1
     assert out["messages"][-1].text == "I am sorry."
     assert out["empathy"].requeries == budget
-    assert "out of memory" in out["empathy"].degraded
+    assert "could not read the emotion: RuntimeError" in out["empathy"].degraded
