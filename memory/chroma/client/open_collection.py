@@ -46,6 +46,8 @@ _THRESHOLD_TOLERANCE = 1.5
 _MAX_REQUESTS = 8
 """Requests to a server under way at once. More only make the HTTP client open and close connections: with a hundred,
 ten times the work."""
+_MAX_SERVER_BATCH = 1000
+"""Rows of one write to a server, so that it is done long before `SERVER_SECONDS`: 5,000 took 15 s on a busy machine."""
 _log = logging.getLogger(__name__)
 _opening = threading.Lock()
 """Chroma keeps one system per folder and does not guard its creation against two threads."""
@@ -204,6 +206,8 @@ async def _open(client: Any, location: StoreLocation, dims: int | None) -> OpenC
         collection = await _get_or_create(client, location, dims)
         stored_dims = await _check_format(collection, location)
     max_batch = await maybe_await(client.get_max_batch_size())
+    if location.url:
+        max_batch = min(max_batch, _MAX_SERVER_BATCH)
     return OpenCollection(client, collection, stored_dims, max_batch, backup=backup)
 
 
