@@ -248,15 +248,15 @@ def as_context(value: object) -> HefContext:
         return value
     if value is None:
         return HefContext()
-    nested = _lookup(value, "hef")
-    if isinstance(nested, HefContext):
-        return nested
+    nested, user = _lookup(value, "hef"), _lookup(value, "user_id")
     if isinstance(nested, Mapping):
-        return settings_from(nested)
+        nested = settings_from(nested)
+    if isinstance(nested, HefContext):
+        is_stated = user is None or "user_id" in nested.model_fields_set
+        return nested if is_stated else nested.model_copy(update={"user_id": as_user_id(user)})
     names = (HefContext.model_fields.keys() | CONTEXT_FIELDS.keys()) - {"model", "user_id"}
     fields = {name: field for name in names if (field := _lookup(value, name)) is not None}
     settings = {name: field for name, field in fields.items() if _is_valid(name, field)}
-    user = _lookup(value, "user_id")
     return settings_from(settings if user is None else {**settings, "user_id": as_user_id(user)})
 
 

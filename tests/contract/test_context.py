@@ -58,6 +58,14 @@ def test_nested_settings_come_before_the_hosts_fields(nested: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("nested", "user"), [({}, "7"), ({"user_id": "bo"}, "bo"), ({"user_id": None}, None), (HefContext(), "7")]
+)
+def test_the_hosts_person_counts_where_the_nested_settings_name_nobody(nested: Any, user: str | None) -> None:
+    for context in ({"user_id": 7, "hef": nested}, SimpleNamespace(user_id=7, hef=nested)):
+        assert user_of_run(as_context(context), {"user_id": "victim"}) == user
+
+
+@pytest.mark.parametrize(
     ("settings", "sentence"),
     [
         ({"strateggy": "sem_only"}, "there is no setting 'strateggy' (did you mean 'strategy'?)"),
