@@ -8,7 +8,7 @@ from hef.contract.dialogue import MAX_TURN_CHARACTERS
 from hef.contract.text import MAX_STORED_CHARACTERS
 from hef.graph import HefContext, create_hef
 from hef.sem import Taxonomy
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage
 from langgraph.store.memory import InMemoryStore
 from pydantic import ValidationError
 
@@ -31,6 +31,29 @@ def test_a_blank_message_after_others_is_answered_from_the_others(hef: Any) -> N
 
     assert out["messages"][-1].text == "I hear you."
     assert "blank" in out["empathy"].degraded
+
+
+IMAGE: Any = {"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}
+
+
+def test_an_image_is_said_to_be_unseen_and_never_answered_alone(hef: Any) -> None:
+    with pytest.raises(InputError, match="HEF reads text alone"):
+        hef.invoke({"messages": [{"role": "user", "content": [IMAGE]}]})
+
+    parts = [{"type": "text", "text": "My dog"}, IMAGE, {"type": "text", "text": "died."}]
+    worded = hef.invoke({"messages": [{"role": "user", "content": parts}]})
+    wordless = hef.invoke({"messages": [("user", "My dog died."), ("ai", "Oh no."), HumanMessage([IMAGE])]})
+
+    assert worded["empathy"].degraded == "what the person sent beside their words (image) was not seen"
+    assert {cause.text for cause in worded["empathy"].causes} == {cause.text for cause in wordless["empathy"].causes}
+    assert "only what was not seen (image): the turns before it were read" in wordless["empathy"].degraded
+
+
+@pytest.mark.parametrize("role", ["user", "human"])
+def test_a_chat_message_of_the_person_is_answered(role: str, hef: Any) -> None:
+    out = hef.invoke({"messages": [ChatMessage(role=role, content="My dog died.")]})
+
+    assert (out["messages"][-1].text, out["empathy"].degraded) == ("I hear you.", None)
 
 
 def test_a_conversation_that_ends_with_the_assistant_is_answered_and_said_so(hef: Any) -> None:

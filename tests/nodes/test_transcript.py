@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from hef.nodes.support.transcript import (
     to_dialogue,
     turn_key,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.graph.message import add_messages
 
@@ -147,6 +150,8 @@ def test_turn_key_changes_with_the_next_turn() -> None:
 
 
 SAID = [HumanMessage("Hi"), AIMessage("Hello", id="run-1"), HumanMessage("My dog died.", id="2")]
+WORDS = ("Hi", "My dog died.")
+SPOKEN = (*WORDS, "Hello")
 PHOTO = HumanMessage([{"type": "image_url", "image_url": {"url": "data:"}}])
 
 
@@ -172,9 +177,32 @@ def test_what_comes_after_the_persons_words_leaves_the_turn_the_same(
     assert turn_key([*before, *after], thread) == turn_key(before, thread)
 
 
-def given(messages: list[Any]) -> list[Any]:
+def with_ids(messages: list[Any]) -> list[Any]:
     """Return the messages as a graph has them: those without an id get one."""
     return add_messages([], [message.model_copy() for message in messages])  # type: ignore[return-value]
+
+
+MESSAGES = st.one_of(
+    st.sampled_from(["Hi", "My dog died.", " "]).map(HumanMessage),
+    st.sampled_from([AIMessage("Hello", id="run-1"), AIMessage("Hello"), AIMessage("")]),
+    st.sampled_from([SystemMessage("Be kind."), ToolMessage("x", tool_call_id="1"), PHOTO]),
+)
+
+
+@given(st.lists(MESSAGES, max_size=6), st.lists(MESSAGES.filter(lambda message: message.text not in WORDS), max_size=4))
+def test_only_words_of_the_person_begin_another_turn(messages: list[Any], after: list[Any]) -> None:
+    assert turn_key([*messages, *after], "t") == turn_key(messages, "t")
+    assert to_dialogue(messages) == [Turn(role, text) for role, text in runs(messages)]
+
+
+def runs(messages: list[Any]) -> list[tuple[Any, str]]:
+    """Return who said what, with what the person said at once in one text."""
+    said = [("listener" if isinstance(m, AIMessage) else "speaker", m.text) for m in messages if m.text in SPOKEN]
+    return [
+        (role, text)
+        for role, group in groupby(said, key=lambda one: one[0])
+        for text in (["\n".join(text for _, text in group)] if role == "speaker" else [text for _, text in group])
+    ]
 
 
 @pytest.mark.parametrize("length", [1, 3])
@@ -182,11 +210,11 @@ def test_turn_key_is_the_same_when_a_host_without_ids_sends_the_conversation_aga
     messages = [HumanMessage("Hi"), AIMessage("Hello"), HumanMessage("My dog died.")][:length]
     other = [*messages[:-1], HumanMessage("My cat died.")]
 
-    first, again = given(messages), given(messages)
+    first, again = with_ids(messages), with_ids(messages)
 
     assert first[-1].id != again[-1].id
     assert turn_key(first, "t") == turn_key(again, "t")
-    assert turn_key(first, "t") != turn_key(given(other), "t")
+    assert turn_key(first, "t") != turn_key(with_ids(other), "t")
 
 
 def test_turn_key_is_the_same_when_the_turn_is_replayed_with_another_id_or_other_words() -> None:
@@ -204,7 +232,7 @@ def test_turn_key_tells_turns_apart_in_a_window_of_alike_messages() -> None:
 
 
 def test_the_same_words_said_again_are_another_turn_also_without_ids() -> None:
-    messages = given([kind(text) for _ in range(3) for kind, text in ((HumanMessage, "Yes."), (AIMessage, "Oh."))])
+    messages = with_ids([kind(text) for _ in range(3) for kind, text in ((HumanMessage, "Yes."), (AIMessage, "Oh."))])
 
     assert len({turn_key(messages[:length], "t") for length in (1, 3, 5)}) == 3
 
