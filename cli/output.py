@@ -38,7 +38,7 @@ def emit_report(
     if output.as_json:
         typer.echo(to_json(document))
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     for table in tables:
         console.print(table)
 

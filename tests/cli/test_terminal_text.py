@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 from hef.cli.app import app
+from hef.cli.options import OutputOptions
+from hef.cli.output import emit_report
 from hef.cli.render import json_line, name_markup, printable
+from hef.cli.tables import figure_table
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.language_models import GenericFakeChatModel
@@ -116,6 +119,16 @@ def test_an_error_quotes_without_steering() -> None:
 
     assert done.exit_code in (1, 2)
     assert steers(done.stderr) == set()
+
+
+@pytest.mark.parametrize("markup", MARKUP)
+def test_the_name_of_a_measured_model_is_text(markup: str, capsys: pytest.CaptureFixture[str]) -> None:
+    table = figure_table(None, ("model", "figure"))
+    table.add_row(f"huggingface:{markup}", "1.0")
+
+    emit_report("emotion", None, [], {}, OutputOptions(), [table])
+
+    assert f"huggingface:{markup}" in capsys.readouterr().out
 
 
 ANY_TEXT = st.text(max_size=40) | st.sampled_from(["\ud800", "\\", "\x9b", "[\\"])
