@@ -91,6 +91,32 @@ def test_a_stopped_turn_keeps_what_was_said_and_no_half_reply(
 
 
 @pytest.mark.usefixtures("ctrl_c")
+def test_a_reply_that_is_stopped_after_a_question_was_answered_leaves_no_question(
+    script: Callable[..., ScriptedChat], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    model = script("none, proud", "none, proud", "I hear you.", "sad", "I hear both.")
+    stream_turn, turns = session.stream_turn, []
+
+    async def stopped_once(*arguments: Any) -> Any:
+        turns.append(arguments)
+        async for one in stream_turn(*arguments):
+            yield one
+            if len(turns) == 2 and isinstance(one, Token):
+                turns.append(arguments)
+                os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(session, "stream_turn", stopped_once)
+    options = ("--confirm", "--strategy", "two_stage", "--json")
+
+    done = chat(tmp_path, "My dog Bello died.\ndevastated\nI found him in the garden.\n", *options)
+
+    question, turn = map(json.loads, done.stdout.splitlines())
+    assert question["action_requests"]
+    assert turn["reply"].strip() == "I hear both."
+    assert any("Bello died." in message.text and "I found him" in message.text for message in model.prompts[-1])
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_reply_that_was_complete_when_it_was_stopped_is_remembered(
     script: Callable[..., ScriptedChat], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
