@@ -217,9 +217,10 @@ def user_of_run(context: HefContext, configurable: Mapping[str, Any]) -> str | N
     """
     stated = "user_id" in context.model_fields_set
     named = context.user_id if stated else configurable.get("user_id")
-    user = None if named is None else as_user_id(named)
-    # Without authentication the server puts None and a blank id there.
+    # A server without authentication puts None and a blank id there, and a blank `user_id` where a client names none.
     account, authenticated = configurable.get("langgraph_auth_user"), configurable.get("langgraph_auth_user_id")
+    is_left_out = named is None or (not stated and named == authenticated == "")
+    user = None if is_left_out else as_user_id(named)
     if account is None and not authenticated:
         return user
     identity = as_user_id(authenticated if account is None else _lookup(account, "identity"))

@@ -203,6 +203,15 @@ def test_a_server_without_authentication_knows_nobody(identity: str | None) -> N
 
     assert user_of_run(HefContext(user_id="ana"), unknown) == "ana"
     assert user_of_run(HefContext(), unknown) is None
+    assert user_of_run(HefContext(), {**unknown, "user_id": "ana"}) == "ana"
+
+
+def test_the_blank_id_that_a_server_fills_in_for_nobody_is_no_mistake_of_the_client() -> None:
+    unknown = {"langgraph_auth_user": None, "langgraph_auth_user_id": "", "user_id": ""}
+
+    assert user_of_run(HefContext(), unknown) is None
+    with pytest.raises(SetupError, match="user_id is blank"):
+        user_of_run(HefContext(), {**unknown, "user_id": " "})
 
 
 @pytest.mark.parametrize("given", ["", "  \n", True, 1.0, b"ana", ["ana"], {"id": "ana"}, object()])
