@@ -17,8 +17,8 @@ from typing import Any, cast
 
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")  # read on import: checkpoints build HEF's own objects alone
 
-from hef.contract import HefError
-from hef.graph import HefContext, create_hef, open_store, trim_history
+from hef.contract import HefError, as_context
+from hef.graph import create_hef, open_store, trim_history
 from langchain_core.messages import AIMessage, HumanMessage
 
 try:
@@ -133,7 +133,7 @@ async def answer(hef: Any, message: str, thread: str, person: str, text: str) ->
     values = state.values
     if not begun or state.tasks:  # `next` leaves out tasks that are done but not in a checkpoint yet
         update = None if begun else {"messages": [HumanMessage(text, id=message)]}
-        values = await hef.ainvoke(update, config, context=HefContext(user_id=person))
+        values = await hef.ainvoke(update, config, context=as_context({"user_id": person}))
     messages = values["messages"]
     index = next(position for position, earlier in enumerate(messages) if earlier.id == message)
     reply = next(str(later.text) for later in messages[index:] if isinstance(later, AIMessage))

@@ -16,6 +16,8 @@ import pytest
 import yaml
 from documents import ROOT
 from hef.contract import SetupError
+from hef.graph import create_hef
+from langgraph.checkpoint.memory import InMemorySaver
 
 DEPLOY = ROOT / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
@@ -104,6 +106,22 @@ def test_the_image_holds_all_packages_and_runs_the_worker() -> None:
     assert (ROOT / json.loads(command)[1]).is_file()
     assert "!deploy" in kept
     assert SERVICES["worker"]["build"] == {"context": "..", "dockerfile": "deploy/Dockerfile"}
+
+
+async def test_a_row_whose_person_is_blank_has_a_fault_and_does_not_end_the_worker(
+    monkeypatch: pytest.MonkeyPatch, scripted: Any
+) -> None:
+    pytest.importorskip("psycopg_pool")
+    monkeypatch.setenv("LANGGRAPH_STRICT_MSGPACK", "true")
+    worker = runpy.run_path(str(DEPLOY / "worker.py"))
+    hef = create_hef(model=scripted("sad", "I am sorry.")).compile(checkpointer=InMemorySaver())
+
+    columns, report = await worker["answer_or_fault"](hef, "1", "t", " ", "My dog died.")
+    answered, _ = await worker["answer_or_fault"](hef, "2", "t", "ana", "My dog died.")
+
+    assert columns[:2] == [None, None]
+    assert "user_id is blank" in str(report["fault"])
+    assert answered[0] == "I am sorry."
 
 
 def test_a_worker_without_postgresql_names_the_install_line() -> None:
