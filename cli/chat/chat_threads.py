@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 CONVERSATIONS = "conversations.sqlite"
 """The checkpointer's file in the home folder."""
 
 
 def thread_id(person: str, thread: str) -> str:
     """Return the id of a person's conversation; ids of two persons never collide."""
-    return f"{_prefix(person)}{thread}"
+    return f"{_prefix(person)}{_encodable(thread)}"
 
 
 def thread_name(person: str, thread_id: str) -> str:
@@ -22,4 +24,9 @@ def belongs_to(person: str, thread_id: str) -> bool:
 
 
 def _prefix(person: str) -> str:
-    return person.replace("%", "%25").replace("/", "%2F") + "/"
+    return _encodable(person.replace("%", "%25").replace("/", "%2F")) + "/"
+
+
+def _encodable(name: str) -> str:
+    """Return a name that a database can hold: bytes of an argument that are not UTF-8 are half characters in Python."""
+    return re.sub("[\ud800-\udfff]", lambda half: f"%u{ord(half[0]):04x}", name)

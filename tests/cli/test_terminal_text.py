@@ -114,6 +114,17 @@ def test_bytes_of_an_argument_that_are_not_utf_8_are_read_as_far_as_they_are() -
     assert json.loads(done.stdout)["text"] == "My dog died?."
 
 
+def test_names_that_are_not_utf_8_are_names(chat: Callable[..., Any]) -> None:
+    names = ("--user", "ana\udcff", "--thread", "t\udc80")
+
+    first = chat("I hear you.", "My dog died.\n", *names)
+    again = chat("Yes.", "", *names)
+
+    assert first.exit_code == 0, first.output
+    assert "1 turn so far" in again.stdout
+    assert "New conversation" in chat("Yes.", "", "--user", "ana\udcfe", *names[2:]).stdout
+
+
 def test_an_error_quotes_without_steering() -> None:
     done = CliRunner().invoke(app, ["perceive", "hello", "--sem", "\x1b]52;c;x\x07[/]"])
 
