@@ -81,6 +81,15 @@ def test_a_memory_that_cannot_be_opened_is_said_after_the_reply(tmp_path: Path):
     assert "could not be searched" in done.stdout
 
 
+def test_a_persona_that_is_too_long_is_refused_with_a_sentence():
+    result = CliRunner().invoke(app, ["reply", "My dog died.", "--no-memory", "--persona", "x" * 2001])
+
+    assert result.exit_code == 1
+    assert "persona has 2001 characters: string should have at most 2000 characters; shorten it" in " ".join(
+        result.stderr.split()
+    )
+
+
 def test_an_unknown_model_is_wrong_usage():
     done = reply("hello", "--model", "huggingface:/no/such/folder")
     assert (done.exit_code, done.stdout) == (2, "")

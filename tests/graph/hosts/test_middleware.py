@@ -242,6 +242,17 @@ def test_a_named_persons_turn_is_stored_and_recalled_in_another_thread() -> None
     assert len(out["empathy"].memories) == 1
 
 
+def test_what_an_agent_thinks_is_not_stored_as_its_reply() -> None:
+    store = InMemoryStore()
+    model = talker("<think>He may be joyful.</think>I am so sorry.", "<think>nothing else")
+    agent = agent_of(model, HefMiddleware(model=judge()), store=store, context_schema=HostContext)
+
+    agent.invoke(SAID, context=HostContext())
+    agent.invoke({"messages": [HumanMessage("I still miss my dog.")]}, context=HostContext())
+
+    assert {item.value["reply"] for item in store.search(("hef",))} == {"I am so sorry.", ""}
+
+
 def test_lines_that_were_sent_at_once_are_one_turn_of_an_agent_and_stored_once() -> None:
     store, lines = InMemoryStore(), ["My dog Bello died last night.", "I found him in the garden."]
     agent = agent_of(talker(), HefMiddleware(model=judge()), store=store, context_schema=HostContext)
