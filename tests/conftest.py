@@ -11,7 +11,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HEF_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["ANONYMIZED_TELEMETRY"] = "False"
-gc.set_threshold(50_000, 20, 20)  # the imports make many objects and no garbage: a search of them takes long
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,6 +27,7 @@ def pytest_collection_finish() -> None:
     """Exempt what was imported from the search for garbage."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture
