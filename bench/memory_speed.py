@@ -16,6 +16,7 @@ from ..contract.numerics import Array
 from ..contract.progress import Progress, ignore_progress
 from ..evaluation.metrics import Estimate, median_estimate
 from ..memory import ChromaStore, dumps, import_turns, recall_turns, remember_turn
+from ..memory.chroma.disk.disk_room import stored_bytes
 from ..memory.turn_recall import OVERFETCH
 from ..memory.turns import stored_value
 from .raw_chroma import RawChroma
@@ -101,7 +102,7 @@ def measure_memory(
                 repeats=repeats,
                 imported=size - before,
                 import_seconds=seconds,
-                megabytes=sum(file.stat().st_size for file in (folder / "hef").rglob("*") if file.is_file()) / 1e6,
+                megabytes=stored_bytes(folder / "hef") / 1e6,
                 **bench.time(repeats),
             )
 

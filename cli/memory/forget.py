@@ -85,15 +85,16 @@ def compact(home: Home = None, as_json: Json = False) -> None:
     if not path.is_dir():
         raise Failure(f"there is no memory in {settings.home}; give its folder by --home")
     from ...memory import ChromaStore
+    from ...memory.chroma.disk.disk_room import stored_bytes
     from ..output import advancing
     from ..render import json_line
 
-    before, started = _size(path), time.monotonic()
+    before, started = stored_bytes(path), time.monotonic()
     with ChromaStore(path) as store, advancing() as advance:
         store.erase(report=advance)
     if left := rewrite_conversations(settings.home):
         raise Failure(left[0])
-    after, seconds = _size(path), round(time.monotonic() - started, 1)
+    after, seconds = stored_bytes(path), round(time.monotonic() - started, 1)
     if as_json:
         typer.echo(json_line({"folder": str(path), "bytes_before": before, "bytes": after, "seconds": seconds}))
     else:
@@ -102,10 +103,6 @@ def compact(home: Home = None, as_json: Json = False) -> None:
 
 def _is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _confirm(items: Sequence[SearchItem], person: str, *, everything: bool, conversations: bool) -> None:

@@ -85,20 +85,21 @@ def check_room_to_rewrite(path: Path) -> None:
     """Raise a `StoreError` where a folder cannot be rewritten for lack of room, before anything is begun."""
     if _lacks_room(path):
         raise StoreError(
-            f"The memory in {path} cannot be rewritten: that takes {2 * _size(path) / 1e6:.1f} MB on its disk, of "
-            f"which {shutil.disk_usage(path).free / 1e6:.1f} MB are free. Make room; what was deleted is in no search "
-            "or listing, and stays in the files until the memory is opened next."
+            f"The memory in {path} cannot be rewritten: that takes {2 * stored_bytes(path) / 1e6:.1f} MB on its disk, "
+            f"of which {shutil.disk_usage(path).free / 1e6:.1f} MB are free. Make room; what was deleted is in no "
+            "search or listing, and stays in the files until the memory is opened next."
         )
 
 
 def _lacks_room(path: Path) -> bool:
     """Return whether there is no room to rewrite a folder: for a copy of all rows, and SQLite's copy of its file."""
-    return shutil.disk_usage(path).free < 2 * _size(path)
+    return shutil.disk_usage(path).free < 2 * stored_bytes(path)
 
 
 def _reserve_size(path: Path) -> int:
-    return min(max(_size(path), _MIN_RESERVE), _MAX_RESERVE)
+    return min(max(stored_bytes(path), _MIN_RESERVE), _MAX_RESERVE)
 
 
-def _size(path: Path) -> int:
+def stored_bytes(path: Path) -> int:
+    """Return the size of a folder's files without the reserve."""
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file() and file.name != RESERVE_FILE)
