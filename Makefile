@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 TEXT ?= My best friend is moving abroad next week and I do not know what I will do without her.
+export REPLY_TEXT := $(value TEXT)
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --constraint constraints.txt
@@ -18,7 +19,7 @@ help: ## Show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 reply: $(VENV)/ready ## Run one turn: make reply TEXT="…"
-	@$(BIN)/hef reply "$(TEXT)"
+	@$(BIN)/hef reply -- "$$REPLY_TEXT"
 
 setup: $(VENV)/ready ## Install HEF, its pinned dependencies and the embedded model
 
