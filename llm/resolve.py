@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import os
 import re
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
@@ -109,6 +110,8 @@ def _folder_or_hub_id(text: str) -> str:
 
 
 def _init_chat_model(spec: str) -> BaseChatModel:
+    if nearest := get_close_matches(spec.lower(), (EMBEDDED, PLAIN), n=1, cutoff=0.8):
+        raise SetupError(f"there is no model {spec!r}; did you mean `{nearest[0]}`? Otherwise {_ACCEPTED}")
     if importlib.util.find_spec("langchain") is None:
         raise SetupError(f"the model {spec!r} needs more packages: {_INSTALL}; or {_ACCEPTED}")
     try:

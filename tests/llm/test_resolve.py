@@ -147,3 +147,11 @@ async def test_a_client_of_a_server_cannot_make_it_load_a_model(form: str, tmp_p
                 await maybe_await(invoke(turn, served, context=context))
     with pytest.raises(SetupError, match=r"config\.json"):
         hef.invoke(turn, context=HefContext(model=f"huggingface:{tmp_path}"))
+
+
+@pytest.mark.parametrize(
+    ("spec", "nearest"), [("embeded", "embedded"), ("Embedded", "embedded"), ("embedded_plain", "embedded-plain")]
+)
+def test_a_mistyped_name_of_the_embedded_model_is_answered_by_the_right_one(spec: str, nearest: str) -> None:
+    with pytest.raises(SetupError, match=f"did you mean `{nearest}`"):
+        resolve_model(spec)
