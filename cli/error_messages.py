@@ -13,6 +13,8 @@ import typer
 from .lazy_commands import LazyGroup
 
 FAILED, MISUSED, STOPPED = 1, 2, 130
+_REASON_CHARACTERS = 200
+"""Characters of a provider's text that are printed."""
 
 
 class Failure(Exception):
@@ -89,10 +91,16 @@ class HefGroup(LazyGroup):
 def sentence(error: Exception) -> str:
     """Return the message of an error, in one line."""
     if isinstance(error, Failure) or _is_ours(error):
-        return str(error)
+        return f"{error} ({reason})" if (reason := _provider_text(error)) else str(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return f"{type(error).__name__}: {error} (`hef --debug …` shows where)"
+
+
+def _provider_text(error: Exception) -> str:
+    """Return what a provider said: a `ModelError` leaves it out, since it is logged; in one's own terminal it helps."""
+    is_left_out = type(error).__name__ == "ModelError" and error.__suppress_context__ and error.__cause__ is None
+    return " ".join(str(error.__context__ or "").split())[:_REASON_CHARACTERS] if is_left_out else ""
 
 
 def _is_ours(error: Exception) -> bool:

@@ -52,7 +52,7 @@ def test_a_reply_that_fails_is_one_sentence_and_the_emotion_is_shown(script: Any
     for word in ("emotion", "sad", "judged", "*dog*"):
         assert word in done.stdout
     assert done.stderr.count("\n") == 1
-    assert "could not draft a reply: ValueError" in done.stderr
+    assert "could not draft a reply: ValueError; try again, or name another model (the line is dead)" in done.stderr
     assert "Traceback" not in done.stderr
 
 

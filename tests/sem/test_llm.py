@@ -175,9 +175,9 @@ def test_scores_that_are_no_distribution_are_refused(scores: dict[str, float]) -
 def test_a_model_that_fails_is_named(scripted: Any) -> None:
     sem = LlmSem(scripted(ConnectionError("down")), MOODS, name="asked")
 
-    with pytest.raises(ModelError, match="the LLM of SEM 'asked' failed: ConnectionError: down"):
+    with pytest.raises(ModelError, match="the LLM of SEM 'asked' failed: ConnectionError"):
         sem.read([DOG])
-    with pytest.raises(ModelError, match="the LLM of SEM 'asked' failed: ConnectionError: down"):
+    with pytest.raises(ModelError, match="the LLM of SEM 'asked' failed: ConnectionError"):
         sem.causes([DOG], ["low"])
 
 
