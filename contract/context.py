@@ -288,7 +288,9 @@ def settings_from(fields: Mapping[str, Any]) -> HefContext:
 
 
 def misspelled_settings(value: object) -> str:
-    """Return what a host's context names that is nearly a setting of HEF, as the fault of a turn; empty for nothing.
+    """Return what of a host's context is nearly a setting of HEF, as the fault of a turn; empty for nothing.
+
+    That is a name like one of HEF's, or HEF's name with a value that it cannot have.
 
     Args:
         value: The run's context. Names of a host's own that are like none of HEF's are its business.
@@ -296,8 +298,17 @@ def misspelled_settings(value: object) -> str:
     if not isinstance(value, Mapping) or _lookup(value, "hef") is not None:
         return ""
     known = HefContext.model_fields.keys() | CONTEXT_FIELDS.keys()
-    names = [name for name in value if isinstance(name, str) and name not in known and _nearest_setting(name)]
-    return "; ".join(f"{_unknown_setting(name)}: it was not used" for name in names)
+    faults = [
+        _unknown_setting(name)
+        for name in value
+        if isinstance(name, str) and name not in known and _nearest_setting(name)
+    ]
+    for name in [name for name in value if name in known - {"model", "user_id"}]:
+        try:
+            HefContext.model_validate({name: value[name]}, strict=True)
+        except ValidationError as error:
+            faults += [_sentence(error)] if value[name] is not None else []
+    return "; ".join(f"{fault}: it was not used" for fault in faults)
 
 
 def _unknown_setting(name: str) -> str:

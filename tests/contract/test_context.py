@@ -110,6 +110,13 @@ def test_a_hosts_name_that_is_nearly_a_setting_is_said() -> None:
     assert misspelled_settings(HefContext()) == misspelled_settings(None) == ""
 
 
+def test_a_hosts_value_that_a_setting_cannot_have_is_said() -> None:
+    said = misspelled_settings({"strategy": "two-stage", "persona": None, "primary": 3})
+
+    assert said.startswith("strategy is 'two-stage': ")
+    assert said.endswith("it was not used")
+
+
 def test_unknown_strategy_names_the_known_ones() -> None:
     with pytest.raises(ValidationError, match="'two_stage', 'one_prompt', 'sem_only' or 'llm_only'"):
         HefContext.model_validate({"strategy": "fastest"})
