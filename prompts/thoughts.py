@@ -8,9 +8,11 @@ closing tag without an opening one, as it comes where the template opened the th
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Literal, TypeVar
 
 from langchain_core.messages import BaseMessage
+
+Message = TypeVar("Message", bound=BaseMessage)
 
 _NAME = r"(?:seed:)?(?:think(?:ing)?|thoughts?|reasoning|reflection|analysis|scratchpad)"
 _OPENING = (
@@ -115,7 +117,7 @@ def answer_text(message: BaseMessage) -> str:
     return without_thoughts(message.content if isinstance(message.content, str) else str(message.text))
 
 
-def with_text(message: BaseMessage, text: str) -> BaseMessage:
+def with_text(message: Message, text: str) -> Message:
     """Return an LLM's message that says a text and holds no thoughts in other places."""
     fields = {name: value for name, value in message.additional_kwargs.items() if name not in _THOUGHT_FIELDS}
     if message.content == text and fields == message.additional_kwargs:

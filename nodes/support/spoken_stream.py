@@ -7,7 +7,7 @@ from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.messages import AIMessageChunk, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, LLMResult
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation, LLMResult
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
 from langgraph.pregel._messages import StreamMessagesHandler, StreamMessagesHandlerV2
@@ -81,7 +81,7 @@ class SpokenTokens(BaseCallbackHandler):
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         """End a reply; one that was not streamed is passed on whole."""
         self._replies.pop(run_id, None)
-        generations = [
+        generations: list[Generation] = [
             ChatGeneration(message=message)
             for candidates in response.generations[:1]
             for candidate in candidates[:1]
