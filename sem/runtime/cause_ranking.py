@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from math import exp
@@ -36,13 +37,27 @@ def without(dialogue: Dialogue, word: Word) -> list[Turn]:
     return turns
 
 
-def word_tokens(encoded: Encoded, word: Word) -> list[int]:
-    """Return the indices of a word's tokens; empty if it is outside the window."""
-    return [
-        index
-        for index, offset in enumerate(encoded.offsets)
-        if offset and offset[0] == word.turn and offset[1] < word.end and offset[2] > word.start
-    ]
+def word_tokens(encoded: Encoded, words: Iterable[Word]) -> dict[Word, range]:
+    """Return the indices of each word's tokens; words outside the window are left out.
+
+    A long turn has many more words than the window has tokens, so that each word is looked up, not compared with all.
+    """
+    starts: dict[int, list[int]] = {}
+    ends: dict[int, list[int]] = {}
+    first: dict[int, int] = {}
+    for index, offset in enumerate(encoded.offsets):
+        if offset:
+            turn, start, end = offset
+            first.setdefault(turn, index)
+            starts.setdefault(turn, []).append(start)
+            ends.setdefault(turn, []).append(end)
+    found: dict[Word, range] = {}
+    for word in words:
+        if word.turn in first:
+            own = range(bisect_right(ends[word.turn], word.start), bisect_left(starts[word.turn], word.end))
+            if own:
+                found[word] = range(first[word.turn] + own.start, first[word.turn] + own.stop)
+    return found
 
 
 def word_scores(encoded: Encoded, words: Iterable[Word], tokens: Sequence[float]) -> dict[Word, float]:
@@ -53,8 +68,7 @@ def word_scores(encoded: Encoded, words: Iterable[Word], tokens: Sequence[float]
         words: Words of that dialogue.
         tokens: One score per token.
     """
-    indices = {word: word_tokens(encoded, word) for word in words}
-    return {word: max(float(tokens[i]) for i in own) for word, own in indices.items() if own}
+    return {word: max(float(tokens[i]) for i in own) for word, own in word_tokens(encoded, words).items()}
 
 
 def rank(

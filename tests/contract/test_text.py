@@ -168,8 +168,23 @@ def test_word_scores_are_those_of_the_strongest_token() -> None:
     encoded = Encoded((1, 2, 3, 4), (0,) * 4, (None, (1, 0, 3), (1, 3, 6), None), truncated_turns=1)
     inside, outside = Word(1, 0, 6), Word(0, 0, 6)
 
-    assert word_tokens(encoded, inside) == [1, 2]
+    assert {word: list(own) for word, own in word_tokens(encoded, [outside, inside]).items()} == {inside: [1, 2]}
     assert word_scores(encoded, [outside, inside], [9.0, 0.5, 1.5, 9.0]) == {inside: 1.5}
+
+
+@pytest.mark.parametrize(("unit", "offset"), [("a ", 0), ("the dog ", 0), ("\u6211 ", 7), ("\U0001f622", 3)], ids=ascii)
+def test_the_words_of_a_long_turn_are_scored_in_linear_time(unit: str, offset: int) -> None:
+    text = unit * (250_000 // len(unit))
+    places = [Word(0, *span) for span in word_spans(text)]
+    window = [(0, place, place + 1) for place in range(len(text) - 511 + offset, len(text))]
+    encoded = Encoded((1,) * (len(window) + 1), (0,) * (len(window) + 1), (None, *window), truncated_turns=1)
+    start = process_time()
+
+    scores = word_scores(encoded, places, [float(index) for index in range(len(window) + 1)])
+
+    assert process_time() - start < 2
+    assert list(scores) == [place for place in places if place.end > window[0][1]]
+    assert max(scores.values()) == scores[places[-1]]
 
 
 @settings(deadline=None)

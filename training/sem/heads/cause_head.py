@@ -168,8 +168,8 @@ def read_features(
 def _features(
     row: AnnotatedDialogue, encoded: Encoded, states: Tensor, centred_logits: Tensor, labels: Sequence[str]
 ) -> CauseFeatures:
-    tokens_by_word = {word: word_tokens(encoded, word) for word in candidates(row.turns, light=True)}
-    words = tuple(word for word, tokens in tokens_by_word.items() if tokens)
+    tokens_by_word = word_tokens(encoded, candidates(row.turns, light=True))
+    words = tuple(tokens_by_word)
     tokens = [token for word in words for token in tokens_by_word[word]]
     marked, label = set(row.cause_words), list(labels).index(row.emotion)
     word_index = [number for number, word in enumerate(words) for _ in tokens_by_word[word]]
