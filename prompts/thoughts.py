@@ -31,12 +31,12 @@ _TAG = re.compile(
 )
 _OPEN_END = re.compile(rf"(?:{_OPENING})\s{{0,8}}\Z", re.IGNORECASE)
 _TAG_CHARACTER = re.compile(r"[<\[◁]")
-_PARTIAL_TAG = re.compile(r"(?:<(?:[/|a-z][^<>\n]{0,100})?|\[/?[A-Z]{0,5}|◁/?[a-z]{0,5})\Z", re.IGNORECASE)
+_PARTIAL_TAG = re.compile(r"(?:<(?:[/|a-z][^<>]{0,100})?|\[/?[A-Z]{0,5}|◁/?[a-z]{0,5})\Z", re.IGNORECASE)
 _PARTIAL_LENGTH = 110
 _BARE_ANALYSIS = re.compile(r"\s{0,20}analysis(?=[A-Z\s])")
 _BARE_FINAL = "assistantfinal"
 """What remains of the harmony format where its special tokens were removed."""
-_THOUGHT_FIELDS = frozenset({"reasoning_content", "reasoning", "thinking"})
+_THOUGHT_FIELDS = frozenset({"reasoning_content", "reasoning_details", "reasoning", "thinking", "thinking_blocks"})
 """Entries of `additional_kwargs` in which integrations keep thoughts."""
 
 

@@ -52,7 +52,7 @@ def message_text(message: AnyMessage) -> str:
     The parts of what a person wrote are apart, as they would be on a page. Those of a model's answer are put together
     as they came, since a stream may cut a word in two, and without its thoughts.
     """
-    if isinstance(message, AIMessage):
+    if isinstance(message, AIMessage) or message_role(message) == "listener":
         return answer_text(message)
     if isinstance(message.content, str):
         return message.content  # `text` makes an object of its own type; a thread may have thousands

@@ -102,6 +102,20 @@ def test_a_chat_message_is_said_by_whom_its_role_names(role: str, turns: list[Tu
     assert (last_human_index([message]) == 0) == (turns == [Turn("speaker", "Hi")])
 
 
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (ChatMessage(role="assistant", content="<think>Hm.</think>Hi"), "Hi"),
+        (ChatMessage(role=" AI ", content="[THINK]Hm.[/THINK]Hi"), "Hi"),
+        (ChatMessage(role="assistant", content=[{"type": "thinking", "thinking": "Hm."}, "Hi"]), "Hi"),
+        (ChatMessage(role="user", content="What does <think>a</think> mean?"), "What does <think>a</think> mean?"),
+        (HumanMessage("What does <think>a</think> mean?"), "What does <think>a</think> mean?"),
+    ],
+)
+def test_only_what_the_assistant_thinks_is_unsaid_in_whatever_message(message: Any, said: str) -> None:
+    assert message_text(message) == said
+
+
 def test_what_an_agent_writes_in_the_persons_name_is_nobodys() -> None:
     summary = HumanMessage("They spoke of a dog.", additional_kwargs={"lc_source": "summarization"})
 

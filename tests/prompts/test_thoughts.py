@@ -18,6 +18,8 @@ ANSWERS = [
     ("<seed:think>Hm</seed:think>I hear you.", "I hear you."),
     ("<think>one</think>I <think>two</think>hear you.", "I hear you."),
     ("<think>a<think>b</think>c</think>I hear you.", "I hear you."),
+    ("<think\n>Hm</think\n>I hear you.", "I hear you."),
+    ('<thought\ntype="private"\n>Hm</thought \n >I hear you.', "I hear you."),
     ("[THINK]Hm[/THINK]I hear you.", "I hear you."),
     ("◁think▷Hm◁/think▷I hear you.", "I hear you."),
     ("<|channel>thought\nHm<channel|>I hear you.", "I hear you."),
@@ -97,3 +99,12 @@ def test_parts_of_thoughts_are_no_part_of_what_a_message_says() -> None:
     assert said.content == "I hear you."
     assert said.additional_kwargs == {"refusal": None}
     assert with_text(said, "I hear you.") is said
+
+
+@pytest.mark.parametrize(
+    "field", ["reasoning", "reasoning_content", "reasoning_details", "thinking", "thinking_blocks"]
+)
+def test_a_message_said_holds_no_thoughts_beside_its_text(field: str) -> None:
+    message = AIMessage("I hear you.", additional_kwargs={field: [{"text": "Hm."}], "refusal": None})
+
+    assert with_text(message, "I hear you.").additional_kwargs == {"refusal": None}
