@@ -28,6 +28,12 @@ ANSWERS = [
     ("<|start|>assistant<|channel|>commentary to=x<|message|>Hm.<|call|>I hear you.", "I hear you."),
     ("<|channel|>final <|constrain|>JSON<|message|>I hear you.<|return|>", "I hear you."),
     ("analysisThe user is sad.assistantfinalI hear you.", "I hear you."),
+    ("analysisjoyful and proud.assistantfinalI hear you.", "I hear you."),
+    ("analysis\n\nHm <b> Hm.\nassistantfinal\n<think>Hm</think>I hear you.", "I hear you."),
+    ("assistantfinalI hear you.", "I hear you."),
+    ("analysisThe user is", ""),
+    ("analysis of feelings is not my trade", "analysis of feelings is not my trade"),
+    ("analys", "analys"),
     ("Sad? No, she is calm.</think>I hear you.", "I hear you."),
     ("I hear you. <think>And now I should", "I hear you."),
     ("<think>I never came to an", ""),
@@ -37,10 +43,58 @@ ANSWERS = [
     ("I <3 you [sic], 2 < 3 and I think so. <b>Bold</b> [link](x) ◁ <", "I <3 you [sic], 2 < 3 and I think so. "
      "<b>Bold</b> [link](x) ◁ <"),
     ("I hear you.<|end|>", "I hear you.<|end|>"),
+    ("A <think> tag <|inner_prefix|>Hm<|inner_suffix|>is one.", "A <think> tag is one."),
+    ("A <think> tag.<|channel|>analysis<|message|>Hm<|end|>", "A <think> tag."),
 ]  # fmt: skip
 
 
-LATE = ("Sad? No, s", "analysisTh", "<think>a<t")
+SHOWN = [
+    "```python\nprint('<think>')\n```\nI hear you.",
+    "~ ```\n</think>\n<|channel|>analysis\n``` ok",
+    "Write `<think>` first and `</think>` last.",
+    "Write `` `<reasoning>` `` first.",
+    "The <think> tag opens it, `</think>` closes it.",
+    "It is called [THINK] there.",
+    "The <think> tag and the [THINK] tag differ.",
+    "A <scratchpad> is a place for notes.\nI hear you.",
+]
+
+
+@pytest.mark.parametrize("answer", SHOWN)
+@pytest.mark.parametrize("size", [1, 2, 5, 1000])
+def test_a_tag_that_is_only_spoken_of_is_part_of_the_answer(answer: str, size: int) -> None:
+    thoughts = ThoughtFilter()
+
+    pieces = [thoughts.feed(answer[start : start + size]) for start in range(0, len(answer), size)]
+
+    assert "".join([*pieces, thoughts.close()]) == answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "It`s hard.\n<think>Hm</think>",
+        "It`s hard. <think>Hm",
+        "It`s <think>Hm</think>hard.",
+        "`It`s hard. <think>Hm",
+        "```\nx\n```\n<think>Hm",
+        "Listener: <think>Hm",
+        "**Mia:** <think>Hm",
+        "<|im_start|>assistant<think>Hm</think>",
+        "One `line\n<think>Hm",
+        "Ok!) <think>Hm",
+    ],
+)
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_thought_after_code_a_role_or_a_sentence_is_one(answer: str, size: int) -> None:
+    thoughts = ThoughtFilter()
+
+    pieces = [thoughts.feed(answer[start : start + size]) for start in range(0, len(answer), size)]
+
+    assert "Hm" not in "".join([*pieces, thoughts.close()])
+
+
+LATE = ("Sad? No, s", "<think>a<t")
 """Answers of which only the whole shows that they began with a thought."""
 
 
@@ -74,7 +128,10 @@ def test_a_thought_leaves_no_opening_tag(pieces: list[str]) -> None:
     assert without_thoughts(said) == said or "<think>" not in said
 
 
-@pytest.mark.parametrize("unit", ["<", "<think>", "</think>", "[THINK", "<|channel|>", "<think ", "◁", "<|start|>a"])
+@pytest.mark.parametrize(
+    "unit",
+    ["<", "<think>", "</think>", "[THINK", "<|channel|>", "<think ", "◁", "<|start|>a", "x <think> ", "`", "analysis"],
+)
 def test_hostile_answers_take_linear_time(unit: str) -> None:
     start = process_time()
 
