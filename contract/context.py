@@ -240,7 +240,7 @@ def as_context(value: object) -> HefContext:
             object may carry a `HefContext` (or mapping) under the name `hef`; otherwise fields of the
             same name are taken where they are valid, and the rest belongs to the host. So does
             `model`: it names the LLM of the host's agents, in the host's spelling. `user_id` is never left
-            out in silence: a run that must be somebody's is not to become another's.
+            out in silence: a run that must be somebody's, or nobody's (None), is not to become another's.
 
     Raises:
         SetupError: `user_id` is none, see `as_user_id`.
@@ -255,10 +255,19 @@ def as_context(value: object) -> HefContext:
     if isinstance(nested, HefContext):
         is_stated = user is None or "user_id" in nested.model_fields_set
         return nested if is_stated else nested.model_copy(update={"user_id": as_user_id(user)})
+    if nested is not None:
+        raise SetupError(f"`hef` in the context is a {type(nested).__name__}; give a HefContext or a mapping")
     names = (HefContext.model_fields.keys() | CONTEXT_FIELDS.keys()) - {"model", "user_id"}
     fields = {name: field for name in names if (field := _lookup(value, name)) is not None}
     settings = {name: field for name, field in fields.items() if _is_valid(name, field)}
-    return settings_from(settings if user is None else {**settings, "user_id": as_user_id(user)})
+    if user is not None or _names_user(value):
+        settings["user_id"] = None if user is None else as_user_id(user)
+    return settings_from(settings)
+
+
+def _names_user(value: object) -> bool:
+    """Return whether a context has a place for the user, so that None there is nobody and no other source is asked."""
+    return "user_id" in value if isinstance(value, Mapping) else hasattr(value, "user_id")
 
 
 def _lookup(value: object, name: str) -> object:
@@ -318,7 +327,7 @@ def _unknown_setting(name: str) -> str:
 
 def _nearest_setting(name: str) -> str:
     """Return the setting that a name nearly is, empty where there is none."""
-    return next(iter(get_close_matches(name[:60].lower(), HefContext.model_fields, n=1, cutoff=0.85)), "")
+    return next(iter(get_close_matches(name[:60].lower(), HefContext.model_fields, n=1, cutoff=0.8)), "")
 
 
 def _sentence(error: ValidationError) -> str:

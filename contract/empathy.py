@@ -41,7 +41,7 @@ class Memory(BaseModel):
     emotion: str | None = Field(default=None, description="The emotion decided then")
     probability: float | None = Field(default=None, ge=0, le=1, description="The probability of that emotion")
     confirmed: bool = Field(default=False, description="Whether a person said that it was this emotion")
-    causes: tuple[str, ...] = Field(default=(), description="The cause words found then")
+    causes: tuple[str, ...] = Field(default=(), description="The cause words found then among the words of this turn")
     time: float = Field(
         default=0.0, ge=0, lt=YEAR_10000, allow_inf_nan=False, description="Unix time in seconds, from 1970 to 9999"
     )

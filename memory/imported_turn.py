@@ -83,9 +83,9 @@ def check_name(record: dict[str, Any], name: str) -> None:
     """Check the user or the id of a line.
 
     Raises:
-        ValueError: It is no text, or too long.
+        ValueError: It is no text, blank, or too long.
     """
-    if not isinstance(record.get(name), str) or not 0 < len(record[name]) <= _MAX_NAME:
+    if not isinstance(record.get(name), str) or not 0 < len(record[name].strip()) <= _MAX_NAME:
         raise ValueError(
             f"has {name} {_quote(record.get(name))}: a text of at most {_MAX_NAME:,} characters was expected"
         )

@@ -51,11 +51,11 @@ def _first_entries(state: HefState, explanation: str, fault: str) -> Update:
     """Return this node's explanation and fault, and empty ones of the nodes after it.
 
     A turn begins here: what the state holds of the other nodes is of the turn before, and would stay where this
-    one fails before they run. `sem_emotion` runs beside this node and writes its own.
+    one fails before they run. `sem_emotion` runs beside this node; LangGraph applies what it writes after this.
     """
 
     def entries(earlier: Mapping[str, str] | None, text: str) -> dict[str, str]:
-        return {**dict.fromkeys(set(earlier or {}) - {"sem_emotion"}, ""), "recall": text}
+        return {**dict.fromkeys(earlier or {}, ""), "recall": text}
 
     explanations = entries(state.get("explanations"), explanation)
     return {"explanations": explanations, "faults": entries(state.get("faults"), fault)}

@@ -50,7 +50,8 @@ def _store_turn(store: BaseStore, user_id: str, state: HefState) -> str:
         emotion=empathy.emotion,
         probability=round(empathy.distribution.get(empathy.emotion, 0.0), 6),
         confirmed=empathy.confirmed,
-        causes=tuple(cause.text for cause in empathy.causes),
+        # Those of earlier turns are stored with these: what is forgotten must not live on in another turn.
+        causes=tuple(cause.text for cause in empathy.causes if cause.text in last_turn.text),
         time=min(now, said_at(known) or now) if known else now,
         thread=thread,
         turn=count_turns(before_reply, "speaker"),

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...contract import StoreError
+from ...contract import Memory, StoreError
+from ...contract.text import MAX_STORED_CHARACTERS
 from .chat_threads import CONVERSATIONS, belongs_to, thread_name
 
 if TYPE_CHECKING:
@@ -101,6 +102,17 @@ def rewrite_conversations(home: Path) -> list[str]:
         return list(_rewrite(connection, home / CONVERSATIONS))
 
 
+def turns_with_the_same_words(memories: Iterable[Memory], sayings: Collection[str]) -> Iterator[str]:
+    """Yield which of a person's turns still hold a line, because it was said again or a reply repeats it."""
+    lines = _searchable(sayings)
+    for memory in memories:
+        if any(line in text for line in lines for text in (memory.text, memory.reply, *memory.causes)):
+            yield (
+                f"the same words stand in the turn {memory.id[:12]}, where they were said again or a reply repeats "
+                f"them; `hef memory forget --id {memory.id[:12]}` deletes it"
+            )
+
+
 def dev_server_traces(folders: Iterable[Path], sayings: Collection[str]) -> Iterator[str]:
     """Yield in which files of a development server one of these lines stands, and what to do."""
     needles = [line.encode() for line in _searchable(sayings)]
@@ -149,7 +161,8 @@ def without_turns(messages: Sequence[AnyMessage], turns: Sequence[Mapping[str, A
     """
     segments = list(_segments(messages))
     for turn in turns:
-        said = [segment for segment in segments if _said(segment) == "\n".join(_lines(turn.get("text")))]
+        text = "\n".join(_lines(turn.get("text")))
+        said = [segment for segment in segments if _is_stored_as(_said(segment), text)]
         answered = [segment for segment in said if segment[-1].text.strip() == str(turn.get("reply", "")).strip()]
         if not said:
             return None
@@ -171,6 +184,11 @@ def _segments(messages: Sequence[AnyMessage]) -> Iterator[list[AnyMessage]]:
 
 def _said(segment: Sequence[AnyMessage]) -> str:
     return "\n".join(line for message in segment if message.type == "human" for line in _lines(message.text))
+
+
+def _is_stored_as(said: str, stored: str) -> bool:
+    """Return whether what was said is stored as a text: whole, or the end of a long turn."""
+    return said == stored or (len(stored) > MAX_STORED_CHARACTERS // 2 and said.endswith(stored))
 
 
 def _lines(text: object) -> list[str]:

@@ -16,6 +16,7 @@ from ..chat.forget_conversations import (
     dev_server_traces,
     forget_conversations,
     rewrite_conversations,
+    turns_with_the_same_words,
 )
 from ..error_messages import FAILED, Failure, Misuse
 from ..options import Home, Json
@@ -43,7 +44,7 @@ def forget(which: TurnIdOptions, yes: Yes = False, as_json: Json = False) -> Non
     selection = which.selection(person)
     if not yes and (as_json or not _is_interactive()):
         raise Misuse("this is not a terminal, so nobody can confirm; --yes deletes without asking")
-    from ...memory import Selection, erase_turns, select_items
+    from ...memory import Selection, erase_turns, list_turns, select_items
     from ...memory.chroma.disk.disk_room import retry_with_reserve
     from ..output import advancing
     from ..render import json_line
@@ -62,6 +63,7 @@ def forget(which: TurnIdOptions, yes: Yes = False, as_json: Json = False) -> Non
         cleaned.left += dev_server_traces((settings.home, Path.cwd()), cleaned.sayings)
         with advancing() as advance:
             count = erase_turns(store, person, selection, report=advance)
+        cleaned.repeated += turns_with_the_same_words(list_turns(store, person), cleaned.sayings)
     if as_json:
         counts = {"conversations": cleaned.deleted, "shortened": cleaned.shortened}
         notes = {"repeated": cleaned.repeated, "left": cleaned.left}

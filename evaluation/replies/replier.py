@@ -173,7 +173,7 @@ class Replier:
         try:
             out = self._hef.invoke(messages, context=self._settings, config={"callbacks": [prompt]})
         except ModelError as error:
-            if error.empathy is None or error.__cause__ is not None:
+            if error.empathy is None or error.__context__ is not None:  # the LLM's own error
                 raise
             return "", error.empathy
         return str(out["messages"][-1].text), out["empathy"]

@@ -166,14 +166,22 @@ def _is_intact(folder: Path, unused_file: str = "") -> bool:
 
 
 def _convert_into(target: Path, gguf: Path, adapter: Path | None) -> None:
-    """Convert into a temporary folder and rename it, so that nobody sees an incomplete folder."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """Convert into a temporary folder and rename it, so that nobody sees an incomplete folder.
+
+    What is written is the owner's alone: who could replace the weights could replace their hashes.
+    """
+    for folder in reversed([target.parent, *target.parent.parents]):
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".converting-", dir=target.parent))
     try:
         fresh = work / "fresh"
         _convert(gguf, fresh, adapter)
         files = {path.name: _sha256(path) for path in sorted(fresh.iterdir())}
         (fresh / _MANIFEST).write_text(json.dumps(files, indent=1), "utf-8")
+        fresh.chmod(0o700)
+        for path in fresh.iterdir():
+            path.chmod(0o600)
         _replace(target, fresh, work / "damaged")
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -164,8 +164,10 @@ class _Connection:
                 f"{self._service} cannot be reached: {error or type(error).__name__}; is it running?"
             ) from error
         if not httpx.codes.is_success(response.status_code):
-            kind = SetupError if response.status_code in _INVALID_REQUEST_STATUS else ModelError
-            raise kind(f"{self._service} answered {path!r} with status {response.status_code}: {_error_text(response)}")
+            answered = f"{self._service} answered {path!r} with status {response.status_code}"
+            if response.status_code in _INVALID_REQUEST_STATUS:
+                raise SetupError(f"{answered}: {_error_text(response)}")
+            raise ModelError(answered)  # what a broken service says may quote the person
         try:
             return answer.model_validate_json(response.content)
         except ValidationError as error:

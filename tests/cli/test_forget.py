@@ -84,6 +84,38 @@ def test_one_turn_is_forgotten_alone(hef: Callable[..., Any], home: Path) -> Non
     assert shown.exit_code == 0
 
 
+def test_a_forgotten_turn_does_not_live_on_as_the_cause_of_a_later_one(hef: Callable[..., Any], home: Path) -> None:
+    hef("chat", "--thread", "monday", stdin="My brother Kasimir is in prison.\nI feel so ashamed of it.\n")
+
+    done = hef("memory", "forget", "--id", turn_ids(hef)["My brother Kasimir is in prison."], "--yes")
+
+    assert done.exit_code == 0, done.stderr
+    assert holding(home, "Kasimir") == []
+
+
+def test_the_same_words_in_another_turn_are_told(hef: Callable[..., Any], home: Path) -> None:
+    for thread in ("monday", "friday"):
+        hef("chat", "--thread", thread, stdin=f"{BELLO}\n")
+    first, second = (line["id"] for line in json.loads(hef("memory", "list", "--json").stdout))
+
+    done = hef("memory", "forget", "--id", first, "--yes")
+
+    assert f"the same words stand in the turn {second[:12]}" in " ".join(done.stderr.split())
+
+
+def test_of_a_long_turn_which_is_stored_by_its_end_the_others_stay() -> None:
+    long = " ".join(f"word{n}" for n in range(5_000))
+    messages: list[AnyMessage] = [
+        message
+        for text, reply in (("Hi.", "Hello."), (long, "I see."), ("Bye.", "Bye!"))
+        for message in (HumanMessage(text), AIMessage(reply))
+    ]
+
+    kept = without_turns(messages, [{"text": long[-20_000:], "reply": "I see."}])
+
+    assert kept == [*messages[:2], *messages[4:]]
+
+
 def test_words_that_were_said_again_stay_where_they_were_said_and_that_is_told(
     hef: Callable[..., Any], home: Path
 ) -> None:

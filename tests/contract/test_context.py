@@ -242,3 +242,18 @@ def test_the_config_names_the_person_only_where_the_context_says_nothing(
     context: dict[str, Any], user: str | None
 ) -> None:
     assert user_of_run(HefContext(**context), {"user_id": "victim"}) == user
+
+
+@pytest.mark.parametrize("context", [{"user_id": None}, {"user_id": None, "tenant": 3}, SimpleNamespace(user_id=None)])
+def test_a_context_that_names_nobody_asks_no_other_source(context: Any) -> None:
+    assert user_of_run(as_context(context), {"user_id": "victim"}) is None
+
+
+def test_a_context_without_a_place_for_the_user_leaves_it_to_the_config() -> None:
+    assert user_of_run(as_context({"tenant": 3}), {"user_id": "ana"}) == "ana"
+
+
+@pytest.mark.parametrize("nested", [SimpleNamespace(user_id="ana"), "ana", 3])
+def test_settings_under_hef_of_another_type_are_refused(nested: Any) -> None:
+    with pytest.raises(SetupError, match="give a HefContext or a mapping"):
+        as_context({"hef": nested})

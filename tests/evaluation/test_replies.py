@@ -127,7 +127,7 @@ def test_a_run_of_other_settings_is_refused(tmp_path: Path):
 def test_replies_depend_on_model_persona_and_wording(scripted: Any):
     own = replier(scripted("x")).settings
     assert own["persona"] == PERSONA
-    other = Replier(scripted("x"), SEM, HefContext(persona=PERSONA), {"draft": "Reply. $causes $memories"}).settings
+    other = Replier(scripted("x"), SEM, HefContext(persona=PERSONA), {"draft": "Reply.\n$causes $memories"}).settings
     assert {name for name in own if own[name] != other[name]} == {"wording"}
 
 

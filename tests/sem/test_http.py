@@ -136,7 +136,7 @@ def test_a_service_that_is_not_there_is_named_when_it_is_set_up() -> None:
     ("status", "text", "kind", "said"),
     [
         (422, '{"error": "too long"}', SetupError, "too long"),
-        (500, '{"error": "no weights"}', ModelError, "no weights"),
+        (500, '{"error": "could not read: I am ill."}', ModelError, "status 500$"),
         (404, "<html>", ModelError, "404"),
         (200, "<html>", ModelError, "without a valid ReadAnswer"),
         (200, '{"readings": []}', ModelError, "0 results for 1 inputs"),
