@@ -1,29 +1,45 @@
-"""A reply as it is said: without thoughts, the markers of chat templates, a role before it and faked turns after it."""
+"""A reply as it is said: without thoughts, the markers of chat templates, a role before it and faked turns after it.
+
+Only what is surely not said is cut: code, an example that a colon introduces, and a tag within a sentence stay.
+"""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 
+from .code_spans import CodeSpans
 from .thoughts import ThoughtFilter
 
-_MARKER = (
-    r"(?:<\|[^<>|\s]{1,40}\|>|<｜[^<>｜]{1,40}｜>|</?s>|<(?:end_of_turn|start_of_turn|eos|bos|turn\|)>|<\|turn>"
-    r"|\[/?INST\]|<</?SYS>>|</?(?:assistant|user|human|system|listener|speaker)>)"
+_TOKEN = (
+    r"(?:<\|[^<>|\s]{1,40}\|>|<｜[^<>｜]{1,40}｜>|<(?:end_of_turn|start_of_turn|eos|bos|turn\|)>|<\|turn>"
+    r"|\[/?INST\]|<</?SYS>>)"
 )
 """A special token of a chat template, as text."""
-_OWN_ROLES = ("listener", "assistant", "ai", "bot", "model")
-_ROLE_NAMES = "|".join((*_OWN_ROLES, "speaker", "user", "human", "system"))
-_NEXT_TURN = (
-    rf"\n\s{{0,20}}(?:[*_]{{0,3}}(?:{_ROLE_NAMES})[*_]{{0,3}}\s{{0,3}}:"
-    r"|#{2,4} (?:instruction|response|human|user|assistant)\b)"
+_ROLE_TAG = r"(?:assistant|user|human|system|listener|speaker)>"
+_MARKER = rf"(?:{_TOKEN}|</?s>|</?{_ROLE_TAG})"
+_OWN_ROLES = ("listener", "assistant")
+_TEMPLATE_ROLES = (*_OWN_ROLES, "ai", "bot", "model")
+"""Own roles as they stand after a marker."""
+_TURN = (
+    r"\n\s{0,20}(?-i:[*_]{0,3}(?:Speaker|Listener|User|Human|Assistant|SPEAKER|LISTENER|USER|HUMAN|ASSISTANT)"
+    r"[*_]{0,3}\s{0,3}:|#{3} (?:Instruction|Response|Human|User|Assistant)[ \t]{0,3}[:\n])"
 )
-_END = re.compile(rf"{_MARKER}|{_NEXT_TURN}", re.IGNORECASE)
-_PARTIAL_END = re.compile(
-    r"(?:\n\s{0,20}[*_#]{0,4} ?\w{0,12}[*_]{0,3}\s{0,3}|<[</|｜a-z]?[^<>\n]{0,60}|\[/?[A-Z]{0,4})\Z", re.IGNORECASE
+"""A line that begins another turn."""
+_END = re.compile(
+    rf"(?P<token>{_TOKEN})|(?P<turn>{_TURN})|(?P<mark></?s>)"
+    rf"|(?P<tag>(?<=\n)<{_ROLE_TAG}|(?:(?<=[\n.!?…\"”)*>])|(?<=[.!?…\"”)*>] ))</{_ROLE_TAG})",
+    re.IGNORECASE,
 )
+_AFTER_MARK = re.compile(rf"\s{{0,20}}(?:\Z|{_MARKER})|{_TURN}", re.IGNORECASE)
+"""What follows a mark that ends a reply; `<s>` elsewhere strikes text out."""
+_AFTER_TAG = re.compile(rf"[ \t]{{0,20}}\n|{_AFTER_MARK.pattern}", re.IGNORECASE)
+_PARTIAL = r"(?:\n\s{0,20}[*_#]{0,4} ?\w{0,12}[*_]{0,3}\s{0,3}|<[</|｜a-z]?[^<>\n]{0,60}|\[/?[A-Z]{0,4})"
+_PARTIAL_END = re.compile(rf"{_PARTIAL}\Z", re.IGNORECASE)
 """What could still become an end."""
+_UNDECIDED = re.compile(rf"\s{{0,20}}{_PARTIAL}?\Z", re.IGNORECASE)
 _PARTIAL_LENGTH = 100
+_CONTEXT_LENGTH = 40
 _LONGEST_LEAD = 400
 """Characters at the beginning of a reply that are held back at most until it is clear that no role stands there."""
 _SPEECH = ("", "'s turn", "'s reply", "'s response", "'s next turn", "'s next reply", "'s next response")
@@ -44,11 +60,16 @@ class ReplyFilter:
     def __init__(self, persona: str = "") -> None:
         self._thoughts = ThoughtFilter()
         self._lead = _lead(persona_name(persona))
-        names = filter(None, (*_OWN_ROLES, persona_name(persona).lower()))
+        names = filter(None, (*_TEMPLATE_ROLES, persona_name(persona).lower()))
         self._roles = tuple(f"{name}{speech}" for name in names for speech in _SPEECH)
         self._pending = ""
         self._has_begun = False
         self._has_ended = False
+        self._code = CodeSpans()
+        self._context = ""
+        """The end of what was said."""
+        self._shows_turns = False
+        """Whether turns have been introduced as an example."""
 
     def feed(self, piece: str) -> str:
         """Return what is said in the next piece, and in what was held back before it."""
@@ -69,18 +90,47 @@ class ReplyFilter:
                 self._pending = text if len(text) <= _LONGEST_LEAD else rest
                 return ""
             text, self._has_begun = rest, bool(rest)
-        if end := _END.search(text):
-            self._has_ended = True
-            return text[: end.start()].rstrip()
-        if is_last:
-            return text.rstrip()
-        partial = _PARTIAL_END.search(text, max(0, len(text) - _PARTIAL_LENGTH))
-        self._pending = text[partial.start() :] if partial else ""
-        return text[: len(text) - len(self._pending)]
+        begin = len(self._context)
+        text = self._context + text
+        end = self._end(text, begin, is_last=is_last)
+        said = text[begin:end].rstrip() if self._has_ended or is_last else text[begin:end]
+        self._pending = "" if self._has_ended else text[end:]
+        self._context = text[max(0, end - _CONTEXT_LENGTH) : end]
+        return said
+
+    def _end(self, text: str, position: int, *, is_last: bool) -> int:
+        """Return where what is said of a text ends: at an end of the reply, at what may become one, or nowhere."""
+        shown = f"{text}\n" if is_last else text
+        for found in _END.finditer(shown, position):
+            start = found.start()
+            self._code.read(text[position:start])
+            position = start
+            if not self._code.is_open():
+                if not is_last and (found["mark"] or found["tag"]) and _UNDECIDED.match(text, found.end()):
+                    return start
+                if self._is_end(found, shown):
+                    self._has_ended = True
+                    return start
+            position = min(found.end(), len(text))
+            self._code.read(text[start:position])
+        partial = None if is_last else _PARTIAL_END.search(text, max(position, len(text) - _PARTIAL_LENGTH))
+        end = partial.start() if partial else len(text)
+        self._code.read(text[position:end])
+        return end
+
+    def _is_end(self, found: re.Match[str], text: str) -> bool:
+        """Return whether a reply ends where an end was found outside of code."""
+        if found["token"]:
+            return True
+        if found["mark"]:
+            return bool(_AFTER_MARK.match(text, found.end()))
+        before = text[max(0, found.start() - _CONTEXT_LENGTH) : found.start()].rstrip("*_ \t\n")
+        self._shows_turns = self._shows_turns or before.endswith((":", "："))
+        return not self._shows_turns and (bool(found["turn"]) or bool(_AFTER_TAG.match(text, found.end())))
 
     def _may_be_lead(self, text: str) -> bool:
         """Return whether a beginning could go on as a role or a marker."""
-        word = text[:_LONGEST_LEAD].strip('*_" ').lower().replace("’", "'")
+        word = text[:_LONGEST_LEAD].strip("*_ ").lower().replace("’", "'")
         is_marker = word.startswith(("<", "[")) and len(text) < _PARTIAL_LENGTH
         return is_marker or any(role.startswith(word) for role in self._roles)
 
@@ -89,7 +139,7 @@ def spoken_reply(text: str, persona: str = "") -> str:
     """Return a reply as it is said, empty where nothing is.
 
     Thoughts, markers of chat templates and the role before it ("Listener: …", the persona's name) are removed, and
-    it ends where a line begins another turn ("Speaker: …").
+    it ends where a line begins another turn ("Speaker: …"), unless a colon introduces an example of turns.
     """
     reply = ReplyFilter(persona)
     return (reply.feed(text) + reply.close()).strip()
@@ -113,8 +163,8 @@ def persona_name(persona: str) -> str:
 @lru_cache(maxsize=64)
 def _lead(name: str) -> re.Pattern[str]:
     """Return the pattern of what may stand before a reply, of which a part or nothing is there."""
-    names = "|".join((*_OWN_ROLES, *([re.escape(name)] if name else [])))
-    role = rf"[*_\"]{{0,3}}(?:{names})(?:['’]s (?:next )?(?:turn|reply|response))?[*_]{{0,3}}\s{{0,3}}:[*_]{{0,3}}"
-    header = rf"{_MARKER}(?:\s{{0,5}}(?:{names})(?=\s{{0,5}}(?:\n|<)))?"
-    preamble = rf"[^\n:]{{0,200}}:\s{{0,5}}\n\s{{0,5}}(?={role})"
-    return re.compile(rf"(?:\s++|{header}|{role}|{preamble})*", re.IGNORECASE)
+    named = [re.escape(name)] if name else []
+    own, after_marker = "|".join((*_OWN_ROLES, *named)), "|".join((*_TEMPLATE_ROLES, *named))
+    role = rf"[*_]{{0,3}}(?:{own})(?:['’]s (?:next )?(?:turn|reply|response))?[*_]{{0,3}}\s{{0,3}}:[*_]{{0,3}}"
+    header = rf"{_MARKER}(?:\s{{0,5}}(?:{after_marker})(?=\s{{0,5}}(?:\n|<)))?"
+    return re.compile(rf"(?:\s++|{header}|{role})*", re.IGNORECASE)

@@ -23,11 +23,26 @@ REPLIES = [
     ("**Assistant:** I hear you.", "I hear you."),
     ("Mia: I hear you.", "I hear you."),
     ("Listener's next turn: I hear you.", "I hear you."),
-    ("<think>Hm</think>\n\nAI: I hear you.", "I hear you."),
+    ("<think>Hm</think>\n\nAssistant: I hear you.", "I hear you."),
     ("I hear you.\nSpeaker: Thank you.\nListener: Sure.", "I hear you."),
     ("I hear you.\n\n**User**: Thank you.", "I hear you."),
     ("I hear you.\n### Instruction: more", "I hear you."),
     ("Listener: I hear you.\nListener: Really.", "I hear you."),
+    ("I hear you.\nUSER: Thank you.", "I hear you."),
+    ("I hear you.\n### Response\nmore", "I hear you."),
+    ("I hear you.\n### Human", "I hear you."),
+    ("I hear you</s>", "I hear you"),
+    ("I hear you. <s>\n", "I hear you."),
+    ("I <s>feel</s> hear you.</s>\nUser: Thanks", "I <s>feel</s> hear you."),
+    ("<assistant>I hear you.</assistant>", "I hear you."),
+    ("<listener>\nI hear you.\n</listener>\n<speaker>\nThanks", "I hear you."),
+    ("I hear you.\n<user>", "I hear you."),
+    ("I hear you.\n<user>\nThanks", "I hear you."),
+    ("Try `this`.\nUser: Thanks", "Try `this`."),
+    ("```\nthis\n```<|im_end|>", "```\nthis\n```"),
+    ('Listener: "I hear you."', '"I hear you."'),
+    ("analysisThe user is SECRET.assistantfinalI hear you.", "I hear you."),
+    ("<think\n>SECRET</think\n>I hear you.", "I hear you."),
     ("<think>only a thought", ""),
     ("Listener:", ""),
     ("Assistants like me listen: I hear you.\nIt is hard.", "Assistants like me listen: I hear you.\nIt is hard."),
@@ -41,8 +56,41 @@ def test_a_reply_is_what_is_said(written: str, said: str) -> None:
     assert spoken_reply(written, "You are Mia, a nurse.") == said
 
 
-def test_a_sentence_before_the_reply_is_no_part_of_it() -> None:
-    assert spoken_reply("Here is the listener's next turn:\n\nListener: I hear you.") == "I hear you."
+WHOLE = [
+    "The two options are:\nModel: the one you have\nBot: none",
+    "Good idea. You could write:\nAssistant: hello there",
+    "I'd log in like this:\n\nUser: ana\nPassword: secret\nUser: bob",
+    "**You might say:**\nSpeaker: I am tired.\nListener: Rest, then.",
+    "Here is the listener's next turn:\n\nListener: I hear you.",
+    "A quick list:\nSystem: Windows",
+    "Mine is old.\nSystem: Windows\nModel: X1\nAI: none",
+    "Take time.\n## Human needs\nSleep.",
+    "Take time.\n### Human needs\nSleep.",
+    "Both are fine.\nuser: a word in lower case",
+    "Model: T Ford",
+    "AI: Artificial Intelligence by Spielberg is sad, yes.",
+    "Bot: a small program.",
+    '"Listener: hi" she said.',
+    "Use <s>strike</s> for what is over.",
+    "It is <s>bad</s>\nbetter now.",
+    "You can use the <user> tag.",
+    "It ends the <user> and </user> tags, too.",
+    "Write it so:\n<user>\nana\n</user>\nand go.",
+    "```\n<|im_end|>\nUser: ana\n</s>\n```\nThat is all.",
+    "The token `<|im_end|>` ends it, and `</s>`",
+    "print('<think>') is `<think>` in code.",
+    "```python\nprint('<think>')\n```\nIs that it?",
+]
+
+
+@pytest.mark.parametrize("written", WHOLE)
+@pytest.mark.parametrize("size", [1, 4, 1000])
+def test_what_could_be_said_is_not_cut(written: str, size: int) -> None:
+    reply = ReplyFilter("You are Mia, a nurse.")
+
+    pieces = [reply.feed(written[start : start + size]) for start in range(0, len(written), size)]
+
+    assert "".join([*pieces, reply.close()]) == written
 
 
 @pytest.mark.parametrize(("written", "said"), REPLIES)
@@ -93,7 +141,25 @@ def test_a_persona_continues_you_are(persona: str, described: str) -> None:
     assert without_address(persona) == described
 
 
-@pytest.mark.parametrize("unit", ["\n", " ", "Listener:", "\nS", "<|", "[", "*", "a:\n", "</s>", "Listener: <|x|>"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "\n",
+        " ",
+        "Listener:",
+        "\nS",
+        "<|",
+        "[",
+        "*",
+        "a:\n",
+        "</s>",
+        "</s> x",
+        "\n<user>",
+        ".</user> x",
+        "`",
+        "Listener: <|x|>",
+    ],
+)
 def test_hostile_replies_take_linear_time(unit: str) -> None:
     start = process_time()
 
