@@ -26,18 +26,36 @@ _WORD_OR_MARK = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[.!?;:,\n()\[\]{}—–|/
 _SENTENCE_MARKS = ".!?;:\n"
 _ANSWER_MARKERS = frozenset({"answer", "emotion", "feeling", "label", "choice", "verdict", "hypothesis"})
 _FILLERS = frozenset({"is", "the", "a", "an", "feels", "most", "likely", "would", "be"})
-_FIRST_PERSON = frozenset({"i", "i'm", "im", "i'd", "i'll"})
+_FIRST_PERSON = frozenset({"i", "i'm", "im", "i'd", "i'll", "we", "we're", "we'd", "we'll"})
 _INTENSIFIERS = frozenset(
     "very so really truly deeply quite genuinely sincerely always just too also most more extremely honestly".split()
 )
-_OWN_STATES = (("i'm",), ("im",), ("i", "am"), ("i'd", "be"), ("i'll", "be"), ("i", "would", "be"), ("i", "will", "be"))
-"""Words after which an LLM names its own state, as in "I'm very grateful for the question"."""
-_REFUSAL = re.compile(
-    r"\bi\b[^.!?\n]{0,25}\b(?:decline|refuse)\b"
-    r"|\bi(?:'m| am) (?:unable|not (?:able|allowed|permitted|comfortable|in a position))\b"
-    r"|\bi (?:can't|cannot|can not|won't|will not|couldn't|could not) (?:\w{1,20} ){0,4}"
+_OWN_STATES = tuple(
+    tuple(words.split())
+    for words in (
+        "i'm|im|i am|i'd be|i'll be|i would be|i will be|i feel|i felt|i'm feeling|i am feeling|we're|we are|we'd be"
+        "|we'll be|we would be|we will be|we feel|we're feeling|we are feeling|makes me|make me|made me|leaves me"
+        "|me feel|makes us|make us|made us|leaves us|us feel"
+    ).split("|")
+)
+"""Words after which an LLM names its own state, as in "I'm very grateful for the question" and "That makes me sad"."""
+_VERDICT_VERBS = frozenset({"is", "fits", "describes", "suits", "seems", "matches"})
+"""Words before which a choice is a word that is spoken of, as in "I feel sad fits best"."""
+_CANNOT = (
+    r"(?:can't|cannot|can not|won't|will not|couldn't|could not) (?!help (?:but|\w{1,20}ing)\b)(?:\w{1,20} ){0,4}"
     r"(?:help|assist|answer|comply|provide|engage|continue|discuss|judge|label|fulfil|fulfill|respond|participate)\b"
-    r"|\bagainst my (?:guidelines|policy|policies|programming|principles)\b"
+)
+_UNWILLING = r"(?:unable|not (?:able|allowed|permitted|comfortable|in a position)|uncomfortable)\b"
+_REFUSAL = re.compile(
+    r"\b(?:i|we)\b[^.!?\n]{0,25}\b(?:decline|refuse)\b"
+    rf"|\b(?:i(?:'m| am)|we(?:'re| are)) {_UNWILLING}"
+    rf"|(?:\b(?:i|we) |(?:\A|[.!?\n]|\bsorry,?)\s{{0,5}}){_CANNOT}"
+    r"|\b(?:i|we) (?:don't|do not|wouldn't|would not) (?:\w{1,20} )?feel (?:comfortable|able|right|qualified)\b"
+    r"|\b(?:i|we)(?:'d| would) (?:rather|prefer to) not\b|\b(?:i|we)(?:'d| would) prefer not to\b"
+    r"|\b(?:inappropriate|unethical|improper|irresponsible|not (?:be )?(?:appropriate|ethical|proper))"
+    r" (?:for (?:me|us|an ai) )?to (?:\w{1,20} )?"
+    r"(?:call|label|judge|describe|guess|assume|say|diagnose|assess|classify|name|determine)\b"
+    r"|\bagainst (?:my|our) (?:guidelines|policy|policies|programming|principles)\b"
 )
 _LIST_NEGATIONS = {"neither": "", "none": "of", "nothing": "", "instead": "of", "rather": "than"}
 """Words that deny all choices up to the end of the sentence, each with the word that must follow it."""
@@ -121,7 +139,8 @@ def _named_in(text: str, phrases: Mapping[str, str]) -> list[str]:
     if not phrases:
         return []
     alternatives = "|".join(map(re.escape, sorted(phrases, key=len, reverse=True)))
-    denied = r"(?P<denied>(?:not|nor|never|i m|i am) (?:(?:very|so|really|truly) )?)?"
+    own = r"i (?:m|am|feel)|we (?:re|are|feel)|ma[dk]es? me"
+    denied = rf"(?P<denied>(?:not|nor|never|{own}) (?:(?:very|so|really|truly) )?)?"
     matches = re.finditer(rf"(?<!\S){denied}(?P<phrase>{alternatives})(?!\S)", text)
     return [phrases[match["phrase"]] for match in matches if not match["denied"]]
 
@@ -189,16 +208,14 @@ def _is_about_the_llm(clause: _Clause, mention: _Mention) -> bool:
     while plain and plain[-1] in _INTENSIFIERS:
         plain.pop()
     is_own_state = any(tuple(plain[-len(state) :]) == state for state in _OWN_STATES)
-    is_about_me = clause.words[mention.end : mention.end + 1] == ("me",)
+    following = clause.words[mention.end : mention.end + 1]
+    is_about_me = following == ("me",)
     return (
-        is_own_state
+        (is_own_state and not _VERDICT_VERBS.intersection(following))
         or is_about_me
         or (
             not mention.by_name
-            and (
-                before[-1:] == ("i",)
-                or (bool(_FIRST_PERSON & set(before)) and clause.words[mention.end : mention.end + 1] == ("to",))
-            )
+            and (before[-1:] in (("i",), ("we",)) or (bool(_FIRST_PERSON & set(before)) and following == ("to",)))
         )
     )
 
