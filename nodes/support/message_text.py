@@ -7,9 +7,11 @@ from typing import Final
 
 from langchain_core.messages import AIMessage, AnyMessage, ChatMessage, HumanMessage
 
-from ...contract.dialogue import Role
-from ...prompts.thoughts import answer_text
+from ...contract.dialogue import MAX_TURN_CHARACTERS, Role
+from ...prompts.thoughts import without_thoughts
 
+MAX_PARTS = 10_000
+"""Content parts of a message that are read; of more its last are."""
 _CHAT_ROLES: Final[dict[str, Role]] = {
     "user": "speaker",
     "human": "speaker",
@@ -50,20 +52,22 @@ def message_text(message: AnyMessage) -> str:
     """Return the words of a message.
 
     The parts of what a person wrote are apart, as they would be on a page. Those of a model's answer are put together
-    as they came, since a stream may cut a word in two, and without its thoughts.
+    as they came, since a stream may cut a word in two, and without its thoughts. A message is read many times in a
+    turn: its last `MAX_PARTS` parts are, and of an answer the last `MAX_TURN_CHARACTERS` characters, before anything is
+    made of them.
     """
+    content = message.content  # `text` makes an object of its own type; a thread may have thousands
+    texts = [content] if isinstance(content, str) else [*filter(None, map(_part_text, content[-MAX_PARTS:]))]
     if isinstance(message, AIMessage) or message_role(message) == "listener":
-        return answer_text(message)
-    if isinstance(message.content, str):
-        return message.content  # `text` makes an object of its own type; a thread may have thousands
-    return _join(filter(None, map(_part_text, message.content)))
+        return without_thoughts("".join(texts)[-MAX_TURN_CHARACTERS:])
+    return _join(texts)
 
 
 def unseen_parts(message: AnyMessage) -> list[str]:
     """Return what a message holds beside words, each kind once: an image, a recording, a video, an attachment."""
     if isinstance(message.content, str):
         return []
-    others = [part for part in message.content if isinstance(part, dict) and not _is_text(part)]
+    others = [part for part in message.content[-MAX_PARTS:] if isinstance(part, dict) and not _is_text(part)]
     return list(dict.fromkeys(_UNSEEN.get(str(part.get("type")), "attachment") for part in others))
 
 

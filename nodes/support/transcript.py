@@ -11,7 +11,7 @@ from langchain_core.messages import AnyMessage
 
 from ...contract import InputError, Turn
 from ...contract.dialogue import MAX_TURN_CHARACTERS, Role
-from .message_text import message_role, message_text, unseen_parts
+from .message_text import MAX_PARTS, message_role, message_text, unseen_parts
 
 MAX_TURNS = 128
 """Maximum number of turns considered; exceeds every SEM's window and the conversation that memory is searched for."""
@@ -154,7 +154,12 @@ def input_fault(messages: Sequence[AnyMessage]) -> str:
 def length_fault(messages: Sequence[AnyMessage]) -> str:
     """Return that the person's last message is longer than a turn may be; empty when it is not."""
     index = last_human_index(messages)
-    length = len(message_text(messages[index])) if index >= 0 else 0
+    if index < 0:
+        return ""
+    content = messages[index].content
+    if not isinstance(content, str) and len(content) > MAX_PARTS:
+        return f"the last message has {len(content)} parts: only its last {MAX_PARTS} were read"
+    length = len(message_text(messages[index]))
     if length <= MAX_TURN_CHARACTERS:
         return ""
     return f"the last message has {length} characters: only its last {MAX_TURN_CHARACTERS} were read"
