@@ -5,15 +5,16 @@ The lowest layer: everything may import it, and it imports nothing else of HEF.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
-from .context import HefContext, RecallWeights, as_context, as_user_id
+from .context import HefContext, RecallWeights, as_context
 from .dialogue import Dialogue, Turn, View, apply_view
 from .empathy import Empathy, Memory, Verdict
 from .errors import HefError, InputError, ModelError, SetupError, StoreError
-from .library_logging import add_null_handler
 from .pooling_weights import PoolingWeights
 from .sem_reading import Cause, Evidence, Reading
+from .user_identity import as_user_id
 
 if TYPE_CHECKING:
     from .state import HefInput, HefOutput, HefState
@@ -44,7 +45,8 @@ __all__ = [
     "as_user_id",
 ]
 
-add_null_handler()
+# The handler that libraries add to their logger: without any Python prints warnings to stderr.
+logging.getLogger("hef").addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:

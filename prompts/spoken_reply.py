@@ -37,7 +37,6 @@ _AFTER_TAG = re.compile(rf"[ \t]{{0,20}}\n|{_AFTER_MARK.pattern}", re.IGNORECASE
 _PARTIAL = r"(?:\n\s{0,20}[*_#]{0,4} ?\w{0,12}[*_]{0,3}\s{0,3}|<[</|｜a-z]?[^<>\n]{0,60}|\[/?[A-Z]{0,4})"
 _PARTIAL_END = re.compile(rf"{_PARTIAL}\Z", re.IGNORECASE)
 """What could still become an end."""
-_UNDECIDED = re.compile(rf"\s{{0,20}}{_PARTIAL}?\Z", re.IGNORECASE)
 _PARTIAL_LENGTH = 100
 _CONTEXT_LENGTH = 40
 _LONGEST_LEAD = 400
@@ -106,7 +105,7 @@ class ReplyFilter:
             self._code.read(text[position:start])
             position = start
             if not self._code.is_open():
-                if not is_last and (found["mark"] or found["tag"]) and _UNDECIDED.match(text, found.end()):
+                if not is_last and (found["mark"] or found["tag"]) and _is_undecided(text, found.end()):
                     return start
                 if self._is_end(found, shown):
                     self._has_ended = True
@@ -133,6 +132,15 @@ class ReplyFilter:
         word = text[:_LONGEST_LEAD].strip("*_ ").lower().replace("’", "'")
         is_marker = word.startswith(("<", "[")) and len(text) < _PARTIAL_LENGTH
         return is_marker or any(role.startswith(word) for role in self._roles)
+
+
+def _is_undecided(text: str, position: int) -> bool:
+    """Return whether only blanks, and what could still become an end, come after a position."""
+    rest = text[position : position + 2 * _PARTIAL_LENGTH]
+    if len(rest) == 2 * _PARTIAL_LENGTH:
+        return False
+    blanks = len(rest) - len(rest.lstrip())
+    return any(start == len(rest) or _PARTIAL_END.match(rest, start) for start in range(min(blanks, 20) + 1))
 
 
 def spoken_reply(text: str, persona: str = "") -> str:

@@ -39,7 +39,7 @@ _PARTIAL_LENGTH = 110
 _BARE_ANALYSIS = "analysis"
 _BARE_FINAL = "assistantfinal"
 """What remains of the harmony format where its special tokens were removed: analysisHm.assistantfinalI hear you."""
-_UNFINISHED_ANALYSIS = re.compile(r"\s*+analysis[A-Z]")
+_UNFINISHED_ANALYSIS = re.compile(r"\s{0,20}analysis[A-Z]")
 _THOUGHT_BEGINS = re.compile(r"(?:(?:\A|\n)\s{0,20}(?:[*_]{0,3}\w{1,20}:)?|[.!?…。！？]|>)[*_\"”’)]{0,3}\s{0,20}\Z")
 """What stands before a tag that begins a thought: nothing, a role, a line's or a sentence's end, or another tag."""
 _CONTEXT_LENGTH = 60

@@ -12,7 +12,7 @@ from langgraph.store.base import BaseStore
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..contract import Memory, SetupError, as_context, as_user_id
-from ..contract.context import user_of_run
+from ..contract.user_identity import user_of_run
 from ..memory import arecall_turns, recall_turns
 from ..prompts import felt, quoted
 

@@ -10,7 +10,7 @@ from langgraph.constants import CONFIG_KEY_CHECKPOINTER
 from langgraph.runtime import Runtime
 
 from ...contract import HefContext, HefState, as_context
-from ...contract.context import user_of_run
+from ...contract.user_identity import user_of_run
 
 Update: TypeAlias = dict[str, Any]
 """What a node writes: state key -> value."""

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 from hef.contract import HefContext, SetupError, as_context, as_user_id
-from hef.contract.context import misspelled_settings, user_of_run
+from hef.contract.context import misspelled_settings
+from hef.contract.user_identity import user_of_run
 from pydantic import ValidationError
 
 
