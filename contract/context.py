@@ -213,7 +213,7 @@ def as_context(value: object) -> HefContext:
         raise SetupError(f"`hef` in the context is a {type(nested).__name__}; give a HefContext or a mapping")
     names = (HefContext.model_fields.keys() | CONTEXT_FIELDS.keys()) - {"model", "user_id"}
     fields = {name: field for name in names if (field := _lookup(value, name)) is not None}
-    settings = {name: field for name, field in fields.items() if _is_valid(name, field)}
+    settings = {name: field for name, field in fields.items() if not _setting_fault(name, field)}
     if user is not None or _names_user(value):
         settings["user_id"] = None if user is None else as_user_id(user)
     return settings_from(settings)
@@ -228,14 +228,19 @@ def _lookup(value: object, name: str) -> object:
     return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
 
 
-def _is_valid(name: str, field: object) -> bool:
+def _setting_fault(name: str, value: object) -> str:
+    """Return why a setting cannot have a value of a host's context; empty where it can.
+
+    Raises:
+        SetupError: It is a text that is too long: it was meant for HEF.
+    """
     try:
-        HefContext.model_validate({name: field}, strict=True)
+        HefContext.model_validate({name: value}, strict=True)
     except ValidationError as error:
         if any(fault["type"] == "string_too_long" for fault in error.errors()):
             raise SetupError(_sentence(error)) from None
-        return False
-    return True
+        return _sentence(error)
+    return ""
 
 
 def settings_from(fields: Mapping[str, Any]) -> HefContext:
@@ -266,11 +271,8 @@ def misspelled_settings(value: object) -> str:
         for name in value
         if isinstance(name, str) and name not in known and _nearest_setting(name)
     ]
-    for name in [name for name in value if name in known - {"model", "user_id"}]:
-        try:
-            HefContext.model_validate({name: value[name]}, strict=True)
-        except ValidationError as error:
-            faults += [_sentence(error)] if value[name] is not None else []
+    given = [name for name in value if name in known - {"model", "user_id"} and value[name] is not None]
+    faults += filter(None, (_setting_fault(name, value[name]) for name in given))
     return "; ".join(f"{fault}: it was not used" for fault in faults)
 
 

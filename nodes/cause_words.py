@@ -60,9 +60,9 @@ def _in_conversation(cause: Cause, turn: TurnView, shown: Sequence[Turn]) -> Cau
     """
     index = cause.turn - len(shown)
     hidden = len(turn.dialogue[index].text) - len(shown[index].text)
-    place = {
+    position = {
         "turn": turn.earlier_turns + len(turn.dialogue) + index,
         "start": cause.start + hidden,
         "end": cause.end + hidden,
     }
-    return cause.model_copy(update=place)
+    return cause.model_copy(update=position)

@@ -95,8 +95,8 @@ def _no_reply_error(state: HefState, fault: str) -> ModelError:
 def _as_said(answer: BaseMessage, persona: str) -> BaseMessage | None:
     """Return the reply that an LLM's answer holds; None where it is empty, which is how some models refuse."""
     written = str(answer.text)
-    said = spoken_reply(written, persona)
-    return with_text(answer, written if said == written.strip() else said) if said else None
+    reply_text = spoken_reply(written, persona)
+    return with_text(answer, written if reply_text == written.strip() else reply_text) if reply_text else None
 
 
 def _truncate_reply(message: BaseMessage) -> tuple[BaseMessage, str]:

@@ -42,7 +42,9 @@ def _store_turn(store: BaseStore, user_id: str, state: HefState) -> str:
     memory_id = turn_id(thread, turn_key(before_reply, thread))
     known = store.get(user_namespace(user_id), memory_id)
     now = time.time()
-    last_turn, reply = recent_dialogue(before_reply, 0)[0][-1], to_dialogue(state["messages"][-1:])
+    turns, earlier_turns = recent_dialogue(before_reply, 0)
+    last_turn, last_index = turns[-1], earlier_turns + len(turns) - 1
+    reply = to_dialogue(state["messages"][-1:])
     memory = Memory(
         id=memory_id,
         text=last_turn.text,
@@ -51,7 +53,7 @@ def _store_turn(store: BaseStore, user_id: str, state: HefState) -> str:
         probability=round(empathy.distribution.get(empathy.emotion, 0.0), 6),
         confirmed=empathy.confirmed,
         # Those of earlier turns are stored with these: what is forgotten must not live on in another turn.
-        causes=tuple(cause.text for cause in empathy.causes if cause.text in last_turn.text),
+        causes=tuple(cause.text for cause in empathy.causes if cause.turn == last_index),
         time=min(now, said_at(known) or now) if known else now,
         thread=thread,
         turn=count_turns(before_reply, "speaker"),

@@ -177,8 +177,8 @@ def _skeleton(text: str) -> tuple[str, list[tuple[int, int]]]:
     while index < len(text):
         entity = _ENTITY.match(text, index) if text[index] == "&" else None
         end = entity.end() if entity else index + 1
-        said = unescape(f"&{entity[1] or entity[2] or entity[3]};") if entity else text[index]
-        for character in said:
+        characters = unescape(f"&{entity[1] or entity[2] or entity[3]};") if entity else text[index]
+        for character in characters:
             for part in _looks_like(character):
                 skeleton.append(part)
                 places.append((index, end))

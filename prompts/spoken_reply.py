@@ -92,40 +92,40 @@ class ReplyFilter:
         begin = len(self._context)
         text = self._context + text
         end = self._end(text, begin, is_last=is_last)
-        said = text[begin:end].rstrip() if self._has_ended or is_last else text[begin:end]
+        spoken = text[begin:end].rstrip() if self._has_ended or is_last else text[begin:end]
         self._pending = "" if self._has_ended else text[end:]
         self._context = text[max(0, end - _CONTEXT_LENGTH) : end]
-        return said
+        return spoken
 
     def _end(self, text: str, position: int, *, is_last: bool) -> int:
         """Return where what is said of a text ends: at an end of the reply, at what may become one, or nowhere."""
         shown = f"{text}\n" if is_last else text
-        for found in _END.finditer(shown, position):
-            start = found.start()
+        for end_match in _END.finditer(shown, position):
+            start = end_match.start()
             self._code.read(text[position:start])
             position = start
             if not self._code.is_open():
-                if not is_last and (found["mark"] or found["tag"]) and _is_undecided(text, found.end()):
+                if not is_last and (end_match["mark"] or end_match["tag"]) and _is_undecided(text, end_match.end()):
                     return start
-                if self._is_end(found, shown):
+                if self._is_end(end_match, shown):
                     self._has_ended = True
                     return start
-            position = min(found.end(), len(text))
+            position = min(end_match.end(), len(text))
             self._code.read(text[start:position])
         partial = None if is_last else _PARTIAL_END.search(text, max(position, len(text) - _PARTIAL_LENGTH))
         end = partial.start() if partial else len(text)
         self._code.read(text[position:end])
         return end
 
-    def _is_end(self, found: re.Match[str], text: str) -> bool:
-        """Return whether a reply ends where an end was found outside of code."""
-        if found["token"]:
+    def _is_end(self, end_match: re.Match[str], text: str) -> bool:
+        """Return whether a reply ends at a match outside of code."""
+        if end_match["token"]:
             return True
-        if found["mark"]:
-            return bool(_AFTER_MARK.match(text, found.end()))
-        before = text[max(0, found.start() - _CONTEXT_LENGTH) : found.start()].rstrip("*_ \t\n")
+        if end_match["mark"]:
+            return bool(_AFTER_MARK.match(text, end_match.end()))
+        before = text[max(0, end_match.start() - _CONTEXT_LENGTH) : end_match.start()].rstrip("*_ \t\n")
         self._shows_turns = self._shows_turns or before.endswith((":", "："))
-        return not self._shows_turns and (bool(found["turn"]) or bool(_AFTER_TAG.match(text, found.end())))
+        return not self._shows_turns and (bool(end_match["turn"]) or bool(_AFTER_TAG.match(text, end_match.end())))
 
     def _may_be_lead(self, text: str) -> bool:
         """Return whether a beginning could go on as a role or a marker."""

@@ -67,49 +67,49 @@ class ThoughtFilter:
 
     def feed(self, piece: str) -> str:
         """Return what is said aloud in the next piece, and in what was held back before it."""
-        text, said, position = self._pending + self._bare_harmony.feed(piece), list[str](), 0
+        text, speech, position = self._pending + self._bare_harmony.feed(piece), list[str](), 0
         for tag in _TAG.finditer(text):
-            self._read(text[position : tag.start()], said)
-            self._switch(tag, said)
+            self._read(text[position : tag.start()], speech)
+            self._switch(tag, speech)
             position = tag.end()
         partial = _PARTIAL_TAG.search(text, max(position, len(text) - _PARTIAL_LENGTH))
         end = partial.start() if partial else len(text)
-        self._read(text[position:end], said)
+        self._read(text[position:end], speech)
         self._pending = text[end:]
-        return "".join(said)
+        return "".join(speech)
 
     def close(self) -> str:
         """Return what was held back at the end of the answer."""
-        said = [self.feed(self._bare_harmony.close())]
-        self._read(self._pending, said)
+        speech = [self.feed(self._bare_harmony.close())]
+        self._read(self._pending, speech)
         self._pending = ""
-        return "".join([*said, *self._doubted])
+        return "".join([*speech, *self._doubted])
 
-    def _read(self, text: str, said: list[str]) -> None:
+    def _read(self, text: str, speech: list[str]) -> None:
         if self._mode == "header":
             self._header += text
         elif self._mode != "thought":
-            (said if self._mode == "speech" else self._doubted).append(text)
+            (speech if self._mode == "speech" else self._doubted).append(text)
             self._code.read(text)
             self._context = (self._context + text[-_CONTEXT_LENGTH:])[-_CONTEXT_LENGTH:]
 
-    def _switch(self, tag: re.Match[str], said: list[str]) -> None:
+    def _switch(self, tag: re.Match[str], speech: list[str]) -> None:
         """Pass a tag."""
         if self._mode in ("speech", "doubt") and self._code.is_open():
-            self._read(tag[0], said)
+            self._read(tag[0], speech)
         elif tag["open"] and self._mode in ("speech", "doubt") and not self._begins_thought(tag[0]):
             self._mode = "doubt"
-            self._read(tag[0], said)
+            self._read(tag[0], speech)
         elif tag["close"]:
             if self._mode == "speech":
-                said.clear()
+                speech.clear()
             self._mode, self._context = "speech", ""
             self._doubted.clear()
         elif self._mode == "doubt" and (tag["open"] or tag["header"] or (tag["end"] and self._is_harmony)):
-            said += self._doubted
+            speech += self._doubted
             self._doubted.clear()
             self._mode = "speech"
-            self._switch(tag, said)
+            self._switch(tag, speech)
         elif tag["open"]:
             self._mode = "thought"
         elif tag["header"]:
@@ -120,7 +120,7 @@ class ThoughtFilter:
         elif tag["end"] and self._is_harmony:
             self._mode = "speech"
         else:
-            self._read(tag[0], said)  # the end of a turn in another format, whose text it is
+            self._read(tag[0], speech)  # the end of a turn in another format, whose text it is
 
     def _begins_thought(self, tag: str) -> bool:
         """Return whether a tag opens a thought where it stands; a special token does so everywhere."""

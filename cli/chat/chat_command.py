@@ -53,8 +53,8 @@ def chat(
 
     person = settings.person
     context = options.reply_context(None if memory.no_memory else person, confirm_emotion=confirm)
-    place = thread_id(person, thread)
-    with ChatSession(settings, context, thread=place, private=memory.no_memory, as_json=as_json) as session:
+    conversation_id = thread_id(person, thread)
+    with ChatSession(settings, context, thread=conversation_id, private=memory.no_memory, as_json=as_json) as session:
         session.greet(person, thread)
         for line in _typed_lines(session) if sys.stdin.isatty() else _piped_lines():
             if not _handle_line(session, line):

@@ -31,8 +31,8 @@ class LastStateSaver(AsyncSqliteSaver):
     async def aput(self, config: Any, checkpoint: Any, metadata: Any, new_versions: Any) -> Any:
         """Save a checkpoint and delete those before it, with their writes."""
         saved = await super().aput(config, checkpoint, metadata, new_versions)
-        place = saved["configurable"]
-        newest = (str(place["thread_id"]), place["checkpoint_ns"], checkpoint["id"])
+        configurable = saved["configurable"]
+        newest = (str(configurable["thread_id"]), configurable["checkpoint_ns"], checkpoint["id"])
         async with self.lock:
             for table in ("checkpoints", "writes"):
                 await self.conn.execute(

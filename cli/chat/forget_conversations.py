@@ -37,7 +37,7 @@ class CleanedConversations:
     sayings: set[str] = field(default_factory=set)
     """Lines that were said in what was taken out."""
     repeated: list[str] = field(default_factory=list)
-    """Conversations in which the same words stand elsewhere, and what to do."""
+    """Conversations and turns in which the same words stand elsewhere, and what to do."""
     left: list[str] = field(default_factory=list)
     """Files in which deleted words are left, why, and what to do; empty when nothing is."""
 
@@ -107,10 +107,7 @@ def turns_with_the_same_words(memories: Iterable[Memory], sayings: Collection[st
     lines = _searchable(sayings)
     for memory in memories:
         if any(line in text for line in lines for text in (memory.text, memory.reply, *memory.causes)):
-            yield (
-                f"the same words stand in the turn {memory.id[:12]}, where they were said again or a reply repeats "
-                f"them; `hef memory forget --id {memory.id[:12]}` deletes it"
-            )
+            yield _same_words(f"in the turn {memory.id[:12]}", f"--id {memory.id[:12]}")
 
 
 def dev_server_traces(folders: Iterable[Path], sayings: Collection[str]) -> Iterator[str]:
@@ -162,11 +159,11 @@ def without_turns(messages: Sequence[AnyMessage], turns: Sequence[Mapping[str, A
     segments = list(_segments(messages))
     for turn in turns:
         text = "\n".join(_lines(turn.get("text")))
-        said = [segment for segment in segments if _is_stored_as(_said(segment), text)]
-        answered = [segment for segment in said if segment[-1].text.strip() == str(turn.get("reply", "")).strip()]
-        if not said:
+        same_text = [segment for segment in segments if _is_stored_as(_said(segment), text)]
+        answered = [segment for segment in same_text if segment[-1].text.strip() == str(turn.get("reply", "")).strip()]
+        if not same_text:
             return None
-        segments.remove((answered or said)[0])
+        segments.remove((answered or same_text)[0])
     return [message for segment in segments for message in segment]
 
 
@@ -220,10 +217,14 @@ def _repetitions(connection: sqlite3.Connection, person: str, sayings: Iterable[
     """Yield which of a person's conversations still hold a line, because it was said again or a reply repeats it."""
     threads = {thread for line in _searchable(sayings) for thread in _find(connection, line)}
     for name in sorted(thread_name(person, thread) for thread in threads if belongs_to(person, thread)):
-        yield (
-            f"the same words stand elsewhere in the conversation {name}, where they were said again or a reply repeats "
-            f"them; `hef memory forget --thread {name}` deletes it"
-        )
+        yield _same_words(f"elsewhere in the conversation {name}", f"--thread {name}")
+
+
+def _same_words(where: str, selection: str) -> str:
+    return (
+        f"the same words stand {where}, where they were said again or a reply repeats them; "
+        f"`hef memory forget {selection}` deletes it"
+    )
 
 
 def _rewrite(connection: sqlite3.Connection, file: Path) -> Iterator[str]:

@@ -110,13 +110,13 @@ class ChatSession:
 
     def answer(self, message: str) -> None:
         """Reply to a message, or take it as the answer to a question; Ctrl-C stops the reply, not the conversation."""
-        said: list[AnyMessage] = [] if self._question else [HumanMessage(message, id=str(uuid4()))]
+        new_messages: list[AnyMessage] = [] if self._question else [HumanMessage(message, id=str(uuid4()))]
         try:
             with TurnDisplay(name="hef", quiet=self._json) as display:
-                result = self._runner.run(self._run_turn(said or _decision(message), display))
+                result = self._runner.run(self._run_turn(new_messages or _decision(message), display))
         except KeyboardInterrupt:
             self.interrupted = True
-            self._runner.run(self._end_stopped_turn(said))
+            self._runner.run(self._end_stopped_turn(new_messages))
             self._question = None
             self.note("(stopped, what you said is kept; Ctrl-C again or Ctrl-D to leave)")
         except Exception as error:
@@ -170,7 +170,7 @@ class ChatSession:
             display.show(event)
         return display.question or display.result
 
-    async def _end_stopped_turn(self, said: list[AnyMessage]) -> None:
+    async def _end_stopped_turn(self, new_messages: list[AnyMessage]) -> None:
         """Keep what the person said in a turn that was stopped, and nothing of a half reply.
 
         It is answered, and remembered, together with what they say next. A reply that was complete is remembered.
@@ -179,7 +179,7 @@ class ChatSession:
         if state.next == (LAST_NODE,):
             await self._hef.ainvoke(None, self._config, context=self._context)
         else:
-            await self._hef.aupdate_state(self._config, {"messages": said}, as_node=LAST_NODE)
+            await self._hef.aupdate_state(self._config, {"messages": new_messages}, as_node=LAST_NODE)
 
     def _fail(self, error: Exception) -> None:
         self.failed = True

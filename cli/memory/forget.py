@@ -140,8 +140,8 @@ def _print_result(count: int, cleaned: CleanedConversations, person: str, *, ser
         typer.echo(f"Files of {server} may still contain it until `hef memory compact` rewrites them.", err=True)
     for note in cleaned.repeated:
         typer.echo(printable(f"note: {note}"), err=True)
-    for place in cleaned.left:
-        typer.echo(printable(f"left in {place}"), err=True)
+    for leftover in cleaned.left:
+        typer.echo(printable(f"left in {leftover}"), err=True)
 
 
 def _conversations(count: int) -> str:

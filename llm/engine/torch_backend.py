@@ -122,7 +122,7 @@ def silence_transformers() -> Iterator[None]:
 
     The bars of the GGUF reader obey no setting, so standard error is redirected as well.
     """
-    from transformers.utils import logging
+    from transformers import logging
 
     bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()

@@ -70,13 +70,15 @@ class SpokenTokens(BaseCallbackHandler):
         if reply is None or not isinstance(chunk, ChatGenerationChunk):
             return
         message = chunk.message
-        said = reply.feed(str(message.text))
+        spoken_text = reply.feed(str(message.text))
         is_last = isinstance(message, AIMessageChunk) and message.chunk_position == "last"
         if is_last:
-            said += reply.close()
-        if said or is_last or not message.content:
-            spoken = with_text(message, said)
-            self._stream.on_llm_new_token(said, chunk=ChatGenerationChunk(message=spoken), run_id=run_id, **kwargs)
+            spoken_text += reply.close()
+        if spoken_text or is_last or not message.content:
+            spoken = with_text(message, spoken_text)
+            self._stream.on_llm_new_token(
+                spoken_text, chunk=ChatGenerationChunk(message=spoken), run_id=run_id, **kwargs
+            )
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         """End a reply; one that was not streamed is passed on whole."""

@@ -51,13 +51,13 @@ def word_tokens(encoded: Encoded, words: Iterable[Word]) -> dict[Word, range]:
             first.setdefault(turn, index)
             starts.setdefault(turn, []).append(start)
             ends.setdefault(turn, []).append(end)
-    found: dict[Word, range] = {}
+    token_ranges: dict[Word, range] = {}
     for word in words:
         if word.turn in first:
             own = range(bisect_right(ends[word.turn], word.start), bisect_left(starts[word.turn], word.end))
             if own:
-                found[word] = range(first[word.turn] + own.start, first[word.turn] + own.stop)
-    return found
+                token_ranges[word] = range(first[word.turn] + own.start, first[word.turn] + own.stop)
+    return token_ranges
 
 
 def word_scores(encoded: Encoded, words: Iterable[Word], tokens: Sequence[float]) -> dict[Word, float]:

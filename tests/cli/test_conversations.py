@@ -60,23 +60,28 @@ def chat(home: Path, stdin: str, *options: str) -> Any:
     return CliRunner().invoke(app, ["chat", "--home", str(home), "--strategy", "sem_only", *options], input=stdin)
 
 
-@pytest.mark.usefixtures("ctrl_c")
-@pytest.mark.parametrize("event", [Step, EmotionDecided, Token])
-def test_a_stopped_turn_keeps_what_was_said_and_no_half_reply(
-    script: Callable[..., ScriptedChat], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, event: type
-) -> None:
-    model = script("I hear you.", "I hear both.")
+def stop_at(monkeypatch: pytest.MonkeyPatch, event: type, *, turn: int) -> None:
+    """Press Ctrl-C once, at the first event of a type in a turn, counted from 1."""
     stream_turn, turns = session.stream_turn, []
 
     async def stopped_once(*arguments: Any) -> Any:
         turns.append(arguments)
         async for one in stream_turn(*arguments):
             yield one
-            if len(turns) == 1 and isinstance(one, event):
+            if len(turns) == turn and isinstance(one, event):
                 turns.append(arguments)
                 os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(session, "stream_turn", stopped_once)
+
+
+@pytest.mark.usefixtures("ctrl_c")
+@pytest.mark.parametrize("event", [Step, EmotionDecided, Token])
+def test_a_stopped_turn_keeps_what_was_said_and_no_half_reply(
+    script: Callable[..., ScriptedChat], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, event: type
+) -> None:
+    model = script("I hear you.", "I hear both.")
+    stop_at(monkeypatch, event, turn=1)
 
     done = chat(tmp_path, "My dog Bello died.\nI found him in the garden.\n", "--json")
 
@@ -95,17 +100,7 @@ def test_a_reply_that_is_stopped_after_a_question_was_answered_leaves_no_questio
     script: Callable[..., ScriptedChat], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     model = script("none, proud", "none, proud", "I hear you.", "sad", "I hear both.")
-    stream_turn, turns = session.stream_turn, []
-
-    async def stopped_once(*arguments: Any) -> Any:
-        turns.append(arguments)
-        async for one in stream_turn(*arguments):
-            yield one
-            if len(turns) == 2 and isinstance(one, Token):
-                turns.append(arguments)
-                os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr(session, "stream_turn", stopped_once)
+    stop_at(monkeypatch, Token, turn=2)
     options = ("--confirm", "--strategy", "two_stage", "--json")
 
     done = chat(tmp_path, "My dog Bello died.\ndevastated\nI found him in the garden.\n", *options)

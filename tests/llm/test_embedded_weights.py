@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import threading
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -39,6 +40,18 @@ def copy(gguf: Path, folder: Path, adapter: Path | None) -> None:
 
 def refuse(gguf: Path, folder: Path, adapter: Path | None) -> None:
     raise AssertionError("converted again")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_converted_weights_are_their_owners_alone(package: Path, tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        folder = prepare_embedded()
+    finally:
+        os.umask(before)
+
+    written = [tmp_path / "home", folder.parent, folder, *folder.iterdir()]
+    assert [path.name for path in written if path.stat().st_mode & 0o077] == []
 
 
 def test_weights_are_converted_once_into_the_home_folder(
