@@ -1,0 +1,1 @@
+"""The bilingual SEM: English and Chinese, the current topic, and turns without an emotion."""
