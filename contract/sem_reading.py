@@ -46,6 +46,12 @@ class Reading(BaseModel):
         default=1.0, ge=0, le=1, description="Its weight beside a first reading when the rounds are pooled"
     )
     truncated_turns: int = Field(default=0, ge=0, description="How many of the oldest turns did not fit its window")
+    neutral: float | None = Field(
+        default=None, ge=0, le=1, description="Probability that what was read carries no emotion; None if not known"
+    )
+    topic_turns: tuple[int, ...] | None = Field(
+        default=None, description="Indices of the turns of the current topic, which alone were read; None means all"
+    )
     primary: tuple[str, ...] = Field(default=(), description="The primary emotions, most probable first")
     evidence: Evidence | None = Field(default=None, description="On a re-query: about the LLM's hypothesis")
     round: int = Field(default=0, ge=0, description="0 for the first reading of a turn, then one more per re-query")

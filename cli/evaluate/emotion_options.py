@@ -49,6 +49,12 @@ class MeasureOptions:
     second_look: Annotated[
         bool, typer.Option("--second-look", help="Also measure what a second look at the least certain third gains.")
     ] = False
+    shift: Annotated[
+        bool,
+        typer.Option(
+            "--shift", help="Measure turns behind other talk instead: joined conversations, whose topic changes."
+        ),
+    ] = False
     record: Annotated[
         bool, typer.Option("--record", help="Write the SEM's own figures into its folder, for `hef sems`.")
     ] = False
@@ -113,6 +119,8 @@ def check_options(measure: MeasureOptions, fitting: FitOptions) -> None:
     Raises:
         Misuse: They do not; the message says what is missing.
     """
+    if measure.shift and (measure.ablate or measure.second_look or measure.record or fitting.fit):
+        raise Misuse("--shift measures other contexts; leave out --ablate, --second-look, --record and --fit")
     for requested, flag in ((measure.second_look, "--second-look"), (measure.record, "--record")):
         if requested and "sem_only" not in measure.strategies:
             raise Misuse(f"{flag} is about the SEM alone; add --strategy sem_only (or all)")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..error_messages import Misuse
-from ..options import EmotionOptions, RayOptions, SampleOptions
+from ..options import EmotionOptions, RayOptions, SampleOptions, StrategyName
 from ..output import advancing, emit_report, report_skipped_rows
 from ..settings import load_settings
 from .emotion_options import EmotionOutput, FitOptions, JudgeOptions, MeasureOptions, check_options
@@ -42,9 +42,9 @@ def emotion(
 
     Every listener turn is one sample, its input all turns before it. Prints accuracy, calibration error and likelihood
     with 95% intervals over conversations, how the LLM's escapes and the re-queries went, and what it all cost. With
-    --fit, one part of the conversations is fitted on and the other one measured on. Figures of each emotion and all
-    confusions are in the JSON. With --ray many SEMs read at once, and as many LLMs are asked; every figure is the
-    same but the time.
+    --fit, one part of the conversations is fitted on and the other one measured on. With --shift, the contexts are
+    joined conversations. Figures of each emotion and all confusions are in the JSON. With --ray many SEMs read at
+    once, and as many LLMs are asked; every figure is the same but the time.
     """
     settings = load_settings(models)
     check_options(measure, fitting)
@@ -54,13 +54,17 @@ def emotion(
     from ...sem import resolve_sem
 
     sem = resolve_sem(settings.sem)
+    if measure.shift:
+        from .shift_tables import measure_shift
+
+        return measure_shift(sem, settings, samples, options.context(), measure.strategies, fitting.fitted, output)
     recorded = _sem_in_folder(sem) if measure.record else None
     readable, skipped = read_samples(samples.data, sem.description.taxonomy.labels)
     report_skipped_rows(skipped)
     fit_file = fitting.fitted or (settings.fit if not fitting.fit else None)
     drawn, context = subsample(readable, samples.limit, samples.seed), options.context()
     with advancing() as advance:
-        pair = _sem_llm_pair(sem, settings, measure, samples.seed, output.run, advance)
+        pair = open_pair(sem, settings, measure.strategies, samples.seed, output.run, advance)
         if cluster := ray.cluster():
             pair = _on_ray(pair, settings, measure, drawn, context, cluster)
         run = run_emotion(
@@ -94,15 +98,16 @@ def emotion(
     _emit(samples.data, run, looks, details, output)
 
 
-def _sem_llm_pair(
-    sem: Sem, settings: Settings, measure: MeasureOptions, seed: int, run: Path | None, advance: Progress
+def open_pair(
+    sem: Sem, settings: Settings, strategies: Sequence[StrategyName], seed: int, run: Path | None, advance: Progress
 ) -> SemLlmPair:
+    """Return SEM and LLM with the cache of a run's folder; no LLM where only the SEM is measured."""
     from ...evaluation.caching_models import with_cache
     from ...evaluation.emotion.scripted_judges import scripted_judge
     from ...evaluation.emotion.sem_llm_pair import SemLlmPair
     from ...llm import resolve_model
 
-    if measure.strategies == ("sem_only",):
+    if tuple(strategies) == ("sem_only",):
         return SemLlmPair(sem, None, None, advance)
     judge = scripted_judge(settings.model, sem.description.taxonomy.labels, seed)
     model, cache = with_cache(judge or resolve_model(settings.model), run / "answers.jsonl" if run else None)

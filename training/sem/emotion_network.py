@@ -184,7 +184,7 @@ class Forward:
 
 
 def autocast(device: torch.device) -> torch.autocast:
-    """Return the context of a forward pass: bfloat16, except on a CPU without AVX-512, where it is seven times slower."""
+    """Return the context of a forward pass: bfloat16, but not on a CPU without AVX-512, seven times slower there."""
     is_slow = device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2")
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=not is_slow)
 

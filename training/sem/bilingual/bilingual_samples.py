@@ -11,7 +11,6 @@ from typing import Literal
 
 from ....contract import Turn
 from ....data.conversations import Conversation
-from ....data.json_lines import read_json_lines
 from .bilingual_recipe import BilingualRecipe
 
 Turns = tuple[Turn, ...]
@@ -64,30 +63,6 @@ def read_small_talk() -> dict[str, list[Turns]]:
         language: [(Turn("speaker", first), Turn("listener", second)) for first, second in exchanges]
         for language, exchanges in rows.items()
     }
-
-
-def read_goemotions(path: Path) -> tuple[list[Turns], list[Turns]]:
-    """Return the comments that are only neutral, and those that are not neutral at all, as dialogues of one turn."""
-    rows, _ = read_json_lines(path, lambda row: (str(row["text"]), list(row["labels"])))  # type: ignore[call-overload]
-    plain = [text for text, labels in rows if labels == ["neutral"]]
-    emotional = [text for text, labels in rows if "neutral" not in labels]
-    return [(Turn("speaker", text),) for text in plain], [(Turn("speaker", text),) for text in emotional]
-
-
-def read_dailydialog(path: Path) -> tuple[list[Turns], list[Turns]]:
-    """Return contexts of RECCON's dialogues in which nobody shows an emotion, and those whose last turn does."""
-    rows, _ = read_json_lines(path, lambda row: list(row["turns"]))  # type: ignore[call-overload]
-    plain: list[Turns] = []
-    emotional: list[Turns] = []
-    for turns in rows:
-        for index, turn in enumerate(turns):
-            window = turns[max(0, index - 2) : index + 1]
-            context = _as_context([_untokenize(str(item["utterance"])) for item in window])
-            if all(item["emotion"] == "neutral" for item in window):
-                plain.append(context)
-            elif turn["emotion"] != "neutral":
-                emotional.append(context)
-    return plain, emotional
 
 
 def plan_pass(data: BilingualData, recipe: BilingualRecipe, number: int) -> list[BilingualSample]:
@@ -190,18 +165,5 @@ def _neutral(data: BilingualData, count: int, rng: random.Random) -> list[Biling
     return samples
 
 
-def _as_context(texts: Sequence[str]) -> Turns:
-    """Return texts as turns by turns, the last one the speaker's."""
-    last = len(texts) - 1
-    return tuple(Turn("speaker" if (last - i) % 2 == 0 else "listener", text) for i, text in enumerate(texts))
-
-
 def _is_chinese(conversation: Conversation) -> bool:
     return any("\u4e00" <= character <= "\u9fff" for turn in conversation.turns for character in turn.text)
-
-
-def _untokenize(text: str) -> str:
-    """Return text without the spaces that RECCON has before punctuation."""
-    for mark in (",", ".", "?", "!", ";", ":", "'"):
-        text = text.replace(f" {mark}", mark)
-    return text.replace("' ", "'")

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from ....contract import SetupError
-from ....data.conversations import Conversation, split
+from ....data.conversations import split
 from ....sem.registry import resolve_sem
 from ....sem.runtime.encoding import DialogueEncoder, Encoded, pad
 from ....sem.taxonomy import Taxonomy

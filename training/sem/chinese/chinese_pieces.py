@@ -1,0 +1,87 @@
+"""Chinese pieces for the WordPiece tokenizer of an English SEM, and emoji as words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+LONGEST_PIECE = 4
+PARTICLES = "的了我你他她它吗呢吧啊嘛呀着"
+"""Characters that a piece of several does not begin or end with, so that pieces are words; see `WORDS`."""
+WORDS = frozenset(
+    "我们 你们 他们 她们 它们 为了 除了 目的 算了 好了 的确 了解 罢了 着急 着迷 他人 自我 接着 跟着 随着 哎呀".split()
+)
+"""Words that do."""
+PUNCTUATION = {"，": ",", "。": ".", "！": "!", "？": "?", "；": ";", "：": ":", "、": ",", "（": "(", "）": ")"}
+"""Marks of Chinese text, and what the English trunk knows in their place."""
+CONTINUES = "##"
+
+
+def is_chinese(character: str) -> bool:
+    """Tell whether a character is a Chinese one."""
+    return "\u4e00" <= character <= "\u9fff"
+
+
+def select_pieces(unigram_tokenizer: Path) -> list[str]:
+    """Return the Chinese words and characters of a multilingual Unigram tokenizer, likeliest first.
+
+    Args:
+        unigram_tokenizer: A `tokenizer.json` with a Unigram model, such as XLM-R's.
+    """
+    vocabulary: list[tuple[str, float]] = json.loads(unigram_tokenizer.read_text("utf-8"))["model"]["vocab"]
+    ordered = sorted(vocabulary, key=lambda pair: -pair[1])
+    pieces = dict.fromkeys(piece.removeprefix("▁") for piece, _ in ordered)
+    return [piece for piece in pieces if piece and all(map(is_chinese, piece)) and _is_word(piece)]
+
+
+def _is_word(piece: str) -> bool:
+    if len(piece) == 1 or piece in WORDS:
+        return True
+    return len(piece) <= LONGEST_PIECE and piece[0] not in PARTICLES and piece[-1] not in PARTICLES
+
+
+def extend_tokenizer(
+    definition: dict[str, Any], pieces: Iterable[str], emoji: dict[str, str]
+) -> tuple[dict[str, Any], list[int]]:
+    """Return a WordPiece tokenizer that also knows Chinese pieces and emoji, and the embedding row of each id.
+
+    A run of Chinese characters is one word to WordPiece, which takes the longest piece that it knows from the left:
+    forward maximum matching. A piece has one id at the beginning of a run and another one within it, and one embedding.
+
+    Args:
+        definition: A `tokenizer.json` with BERT's normalizer, uncased.
+        pieces: Chinese pieces. Single characters that the tokenizer knows already keep their id.
+        emoji: What the tokenizer reads instead of an emoji.
+    """
+    vocabulary = dict(definition["model"]["vocab"])
+    rows = list(range(len(vocabulary)))
+    for piece in pieces:
+        if piece not in vocabulary:
+            rows.append(max(rows) + 1)
+            vocabulary[piece] = len(vocabulary)
+        if CONTINUES + piece not in vocabulary:
+            rows.append(rows[vocabulary[piece]])
+            vocabulary[CONTINUES + piece] = len(vocabulary)
+    known = "".join(sorted(piece for piece in vocabulary if len(piece) == 1 and is_chinese(piece)))
+    normalizers = [
+        *(
+            {"type": "Replace", "pattern": {"String": old}, "content": f" {new} " if new else ""}
+            for old, new in emoji.items()
+        ),
+        *({"type": "Replace", "pattern": {"String": old}, "content": new} for old, new in PUNCTUATION.items()),
+        definition["normalizer"] | {"handle_chinese_chars": False},
+    ]
+    splits = [
+        {"type": "Split", "pattern": {"Regex": f"[{known}]+"}, "behavior": "Isolated", "invert": False},
+        definition["pre_tokenizer"],
+    ]
+    model = definition["model"] | {"vocab": vocabulary, "max_input_chars_per_word": 1000}
+    return definition | {
+        "truncation": None,
+        "padding": None,
+        "normalizer": {"type": "Sequence", "normalizers": normalizers},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": splits},
+        "model": model,
+    }, rows
