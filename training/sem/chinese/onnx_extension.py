@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 WORDS = "emotion.trunk.embeddings.word_embeddings.weight"
 SENTENCE_FEATURES: Final = "cat"
-"""The mean features of all layers, each of unit length, [batch, layers · width]; the sentence vector is made of them."""
+"""Mean features of all layers, each of unit length, [batch, layers · width]; sentence vectors are made of them."""
 TOKEN_FEATURES: Final = "cat_1"
 """The features of some layers of each token, each normalised, [batch, tokens, layers · width]; the causes are."""
 ROW_OF_ID = "row_of_id"
