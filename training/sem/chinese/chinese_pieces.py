@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from math import log
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....contract.text import is_content_word
 
 LONGEST_PIECE = 4
 PARTICLES = "的了我你他她它吗呢吧啊嘛呀着"
@@ -85,3 +91,22 @@ def extend_tokenizer(
         "pre_tokenizer": {"type": "Sequence", "pretokenizers": splits},
         "model": model,
     }, rows
+
+
+def lexical_facts(pieces: Sequence[str], size: int) -> NDArray[np.float32]:
+    """Return for each piece what `CauseHead` knows of English tokens: rarity, length, continuation, function word.
+
+    Args:
+        pieces: Chinese pieces, likeliest first.
+        size: Size of the English vocabulary, whose ids are by frequency.
+    """
+    rows = [
+        (
+            4 * log(min(2 * rank + 2, size)) / log(size + 1) - 3,
+            min(2 * len(piece), 10) / 5 - 1,
+            0.0,
+            float(not is_content_word(piece)),
+        )
+        for rank, piece in enumerate(pieces)
+    ]
+    return np.array(rows, dtype=np.float32)
