@@ -58,19 +58,19 @@ def extend_tokenizer(
 
     Args:
         definition: A `tokenizer.json` with BERT's normalizer, uncased.
-        pieces: Chinese pieces. Single characters that the tokenizer knows already keep their id.
+        pieces: Chinese pieces, each with a new embedding; characters that the tokenizer knows already keep their ids.
         emoji: What the tokenizer reads instead of an emoji.
     """
     vocabulary = dict(definition["model"]["vocab"])
     rows = list(range(len(vocabulary)))
-    for piece in pieces:
-        if piece not in vocabulary:
-            rows.append(max(rows) + 1)
-            vocabulary[piece] = len(vocabulary)
-        if CONTINUES + piece not in vocabulary:
-            rows.append(rows[vocabulary[piece]])
-            vocabulary[CONTINUES + piece] = len(vocabulary)
-    known = "".join(sorted(piece for piece in vocabulary if len(piece) == 1 and is_chinese(piece)))
+    for row, piece in enumerate(pieces, start=len(rows)):
+        for name in (piece, CONTINUES + piece):
+            if name in vocabulary:
+                rows[vocabulary[name]] = row
+            else:
+                vocabulary[name] = len(vocabulary)
+                rows.append(row)
+    known = "".join(sorted({character for piece in vocabulary for character in piece if is_chinese(character)}))
     normalizers = [
         *(
             {"type": "Replace", "pattern": {"String": old}, "content": f" {new} " if new else ""}
@@ -80,7 +80,7 @@ def extend_tokenizer(
         definition["normalizer"] | {"handle_chinese_chars": False},
     ]
     splits = [
-        {"type": "Split", "pattern": {"Regex": f"[{known}]+"}, "behavior": "Isolated", "invert": False},
+        {"type": "Split", "pattern": {"Regex": f"[{known}]+|[\u4e00-\u9fff]"}, "behavior": "Isolated", "invert": False},
         definition["pre_tokenizer"],
     ]
     model = definition["model"] | {"vocab": vocabulary, "max_input_chars_per_word": 1000}
