@@ -31,7 +31,7 @@ class TopicCut(BaseModel):
     heads: int = Field(ge=1, description="Number of maps")
     weights: tuple[float, ...] = Field(description="Weight of each cosine, then of each length")
     bias: float = Field(description="Score of a cut whose features are all 0")
-    threshold: float = Field(ge=0, le=1, description="Probability of the likeliest cut from which it is made")
+    threshold: float = Field(ge=0, le=1, description="Probability of a change from which the likeliest cut is made")
 
     @model_validator(mode="after")
     def _check_weights(self) -> TopicCut:
@@ -40,10 +40,11 @@ class TopicCut(BaseModel):
         return self
 
     def first_turn(self, encoded: Encoded, tokens: Array, speakers: Sequence[bool]) -> int:
-        """Return the index of the first turn of the current topic, 0 where no cut is likely enough."""
+        """Return the index of the first turn of the current topic, 0 where a change is not likely enough."""
         probabilities = self.probabilities(encoded, tokens, speakers)
-        turn = max(probabilities, key=lambda cut: probabilities[cut], default=0)
-        return turn if turn and probabilities[turn] >= self.threshold else 0
+        if not probabilities or sum(probabilities.values()) < self.threshold:
+            return 0
+        return max(probabilities, key=lambda cut: probabilities[cut])
 
     def probabilities(self, encoded: Encoded, tokens: Array, speakers: Sequence[bool]) -> dict[int, float]:
         """Return the probability of each cut, by the turn that follows it; what is missing to 1 is that of none.
