@@ -54,7 +54,7 @@ def neutral(samples: SampleOptions, plain: PlainOptions, models: SemOptions, out
     for file in plain.comments or []:
         without, with_emotion = read_plain_turns(file)
         rows = (subsample(without, samples.limit, samples.seed), subsample(with_emotion, samples.limit, samples.seed))
-        sources[f"{file.parent.name}/{file.name}"] = rows
+        sources[file.parent.name or file.name] = rows
     with advancing() as advance:
         reports = measure_neutral(sem, samples.data.name, drawn, sources, progress=advance)
     details = {"limit": samples.limit, "seed": samples.seed, "broken": len(skipped)}
@@ -62,8 +62,10 @@ def neutral(samples: SampleOptions, plain: PlainOptions, models: SemOptions, out
 
 
 def _neutral_table(reports: list[NeutralReport]) -> Table:
-    columns = ("source", "without emotion", "with one", "AUC", "called neutral: without", "with one")
+    columns = ("source", "without emotion", "with one", "AUC", "without called neutral", "with one called so")
     table = figure_table("Turns without an emotion", columns)
+    table.columns[0].overflow = "fold"
+    table.columns[0].ratio = 3
     for report in reports:
         shares = ("" if share is None else f"{share:.1%}" for share in (report.plain_called, report.emotional_called))
         auc = "" if report.auc is None else f"{report.auc:.3f}"

@@ -26,7 +26,7 @@ TITLES: dict[Shift, str] = {
     "behind_small_talk": "behind it and small talk",
     "back_again": "back to the topic after another",
     "whole": "the whole context alone",
-    "whole_behind_another": "behind a conversation of another emotion",
+    "whole_behind_another": "the whole context behind another",
 }
 """What the rows of the table are called: three of first turns, three of contexts of several turns."""
 EARLIER_TURNS = 4

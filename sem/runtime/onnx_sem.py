@@ -23,6 +23,9 @@ from .onnx_runner import Array, OnnxRunner
 CACHED_DIALOGUES = 8
 """Number of dialogues whose cause scores are cached for a later request; larger batches are not cached."""
 
+_MAIN_READING = 0.5
+"""Share from which a reading of the current topic alone gives causes and the neutral probability."""
+
 
 class _Pass(NamedTuple):
     """What the network says about the current topic of a dialogue."""
@@ -30,7 +33,8 @@ class _Pass(NamedTuple):
     first_turn: int
     encoded: Encoded
     """The turns from the first one of the topic on."""
-    logits: Array
+    distribution: dict[str, float]
+    """The calibrated probabilities; where a change of topic is unsure, those of both readings mixed."""
     neutral: float | None
     causes: Array | None
     """[tokens, labels]."""
@@ -101,7 +105,7 @@ class OnnxSem:
         passes = self._read_topics([turns for _, turns in resolved], causes=len(resolved) <= CACHED_DIALOGUES)
         return [
             Reading(
-                distribution=self._distribution(one.logits),
+                distribution=one.distribution,
                 sem=self._manifest.name,
                 view=view,
                 pool_weight=self._manifest.view_weights.get(view, 1.0),
@@ -153,23 +157,27 @@ class OnnxSem:
         outputs = ["logits", *(["neutral"] if self._manifest.neutral else []), *(["causes"] if causes else [])]
         encoded = runner.encode(dialogues)
         found = runner.run(encoded, *outputs, *(["topic"] if topic else []))
-        first_turns = [0] * len(encoded)
+        shares = [(0, 0.0)] * len(encoded)
         if topic:
             for index, (item, turns, tokens) in enumerate(zip(encoded, dialogues, found.pop(), strict=True)):
-                first_turns[index] = topic.first_turn(item, tokens, [turn.role == "speaker" for turn in turns])
-        if behind := [index for index, first in enumerate(first_turns) if first]:
-            again = runner.encode([dialogues[index][first_turns[index] :] for index in behind])
-            for rows, new_rows in zip(found, runner.run(again, *outputs), strict=True):
-                for index, row in zip(behind, new_rows, strict=True):
-                    rows[index] = row
-            for index, item in zip(behind, again, strict=True):
-                encoded[index] = item
+                shares[index] = topic.current_topic(item, tokens, [turn.role == "speaker" for turn in turns])
+        distributions = [self._distribution(row) for row in found[0]]
+        if behind := [index for index, (_, share) in enumerate(shares) if share]:
+            again = runner.encode([dialogues[index][shares[index][0] :] for index in behind])
+            results = runner.run(again, *outputs)
+            for place, index in enumerate(behind):
+                share = shares[index][1]
+                distributions[index] = _mix(distributions[index], self._distribution(results[0][place]), share)
+                if share >= _MAIN_READING:
+                    encoded[index] = again[place]
+                    for rows, new_rows in zip(found, results, strict=True):
+                        rows[index] = new_rows[place]
         by_name = dict(zip(outputs, found, strict=True))
         passes = [
             _Pass(
-                first_turn=first_turns[index],
+                first_turn=shares[index][0] if shares[index][1] >= _MAIN_READING else 0,
                 encoded=item,
-                logits=by_name["logits"][index],
+                distribution=distributions[index],
                 neutral=self._neutral(by_name["neutral"][index]) if "neutral" in by_name else None,
                 causes=by_name["causes"][index] if causes else None,
             )
@@ -207,3 +215,8 @@ class OnnxSem:
 
 def _key(dialogue: Sequence[Turn]) -> tuple[Turn, ...]:
     return tuple(dialogue)
+
+
+def _mix(one: dict[str, float], other: dict[str, float], share: float) -> dict[str, float]:
+    """Return the mean of two distributions, the second one with its share."""
+    return {label: (1 - share) * value + share * other[label] for label, value in one.items()}

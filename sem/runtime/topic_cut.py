@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import exp, log
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ PARTS = 3
 """Pairs of passages that are compared for each cut."""
 LENGTHS = 2
 """Lengths that are read for each cut."""
+ONE_READING = 0.05
+"""Share of a reading below which it is not made."""
 
 
 class TopicCut(BaseModel):
@@ -31,7 +34,8 @@ class TopicCut(BaseModel):
     heads: int = Field(ge=1, description="Number of maps")
     weights: tuple[float, ...] = Field(description="Weight of each cosine, then of each length")
     bias: float = Field(description="Score of a cut whose features are all 0")
-    threshold: float = Field(ge=0, le=1, description="Probability of a change from which the likeliest cut is made")
+    threshold: float = Field(gt=0, lt=1, description="Probability of a change at which both readings count equally")
+    slope: float = Field(default=4.0, gt=0, description="How fast the share rises with the logit of that probability")
 
     @model_validator(mode="after")
     def _check_weights(self) -> TopicCut:
@@ -39,12 +43,20 @@ class TopicCut(BaseModel):
             raise ValueError(f"{len(self.weights)} weights; {self.heads} maps need {self.heads * PARTS + LENGTHS}")
         return self
 
-    def first_turn(self, encoded: Encoded, tokens: Array, speakers: Sequence[bool]) -> int:
-        """Return the index of the first turn of the current topic, 0 where a change is not likely enough."""
+    def current_topic(self, encoded: Encoded, tokens: Array, speakers: Sequence[bool]) -> tuple[int, float]:
+        """Return the first turn behind the likeliest cut, and the share of a reading of the turns from there on.
+
+        The other share is that of a reading of the whole dialogue. A share near 0 is given as 0, with turn 0; one near
+        1 as 1.
+        """
         probabilities = self.probabilities(encoded, tokens, speakers)
-        if not probabilities or sum(probabilities.values()) < self.threshold:
-            return 0
-        return max(probabilities, key=lambda cut: probabilities[cut])
+        if not probabilities:
+            return 0, 0.0
+        share = 1 / (1 + exp(-self.slope * (_logit(sum(probabilities.values())) - _logit(self.threshold))))
+        if share < ONE_READING:
+            return 0, 0.0
+        turn = max(probabilities, key=lambda cut: probabilities[cut])
+        return turn, share if share <= 1 - ONE_READING else 1.0
 
     def probabilities(self, encoded: Encoded, tokens: Array, speakers: Sequence[bool]) -> dict[int, float]:
         """Return the probability of each cut, by the turn that follows it; what is missing to 1 is that of none.
@@ -125,3 +137,8 @@ def _cosines(one: Array, other: Array, heads: int) -> Array:
     one, other = one.reshape(heads, -1), other.reshape(heads, -1)
     norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     return np.asarray((one * other).sum(axis=1) / np.maximum(norms, 1e-6), dtype=np.float32)
+
+
+def _logit(probability: float) -> float:
+    bounded = min(max(probability, 1e-6), 1 - 1e-6)
+    return log(bounded / (1 - bounded))

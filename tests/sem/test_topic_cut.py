@@ -7,7 +7,7 @@ from hef.sem.runtime.topic_cut import TopicCut, cut_passages
 from pydantic import ValidationError
 
 HEADS = 2
-SIMILAR = TopicCut(heads=HEADS, weights=(-4.0,) * (3 * HEADS) + (0.0, 0.0), bias=4.0, threshold=0.5)
+SIMILAR = TopicCut(heads=HEADS, weights=(-4.0,) * (3 * HEADS) + (0.0, 0.0), bias=4.0, threshold=0.5, slope=20.0)
 """Cuts where what follows is unlike what stands before."""
 
 
@@ -32,9 +32,18 @@ SPEAKERS = [True, False, True, False, True]
 
 def test_the_topic_begins_where_the_features_change() -> None:
     item = encoded(5)
-    assert SIMILAR.first_turn(item, features(item, [0, 0, 0, 0, 1]), SPEAKERS) == 4
-    assert SIMILAR.first_turn(item, features(item, [0, 0, 1, 1, 1]), SPEAKERS) == 2
-    assert SIMILAR.first_turn(item, features(item, [0, 0, 0, 0, 0]), SPEAKERS) == 0
+    assert SIMILAR.current_topic(item, features(item, [0, 0, 0, 0, 1]), SPEAKERS) == (4, 1.0)
+    assert SIMILAR.current_topic(item, features(item, [0, 0, 1, 1, 1]), SPEAKERS) == (2, 1.0)
+    assert SIMILAR.current_topic(item, features(item, [0, 0, 0, 0, 0]), SPEAKERS) == (0, 0.0)
+
+
+def test_an_unsure_change_has_a_share() -> None:
+    item = encoded(5)
+    rows = features(item, [0, 0, 0, 0, 1])
+    likely = sum(SIMILAR.probabilities(item, rows, SPEAKERS).values())
+    turn, share = SIMILAR.model_copy(update={"threshold": likely}).current_topic(item, rows, SPEAKERS)
+    assert turn == 4
+    assert share == pytest.approx(0.5)
 
 
 def test_cuts_stand_before_turns_of_the_speaker_alone() -> None:
@@ -45,7 +54,7 @@ def test_cuts_stand_before_turns_of_the_speaker_alone() -> None:
 def test_one_turn_has_no_cut() -> None:
     item = encoded(1)
     assert SIMILAR.probabilities(item, features(item, [0]), [True]) == {}
-    assert SIMILAR.first_turn(item, features(item, [0]), [True]) == 0
+    assert SIMILAR.current_topic(item, features(item, [0]), [True]) == (0, 0.0)
 
 
 def test_probabilities_of_cuts_leave_something_for_none() -> None:
