@@ -121,16 +121,18 @@ def cut_passages(encoded: Encoded, tokens: Array, speakers: Sequence[bool]) -> l
 
 def cut_features(encoded: Encoded, tokens: Array, speakers: Sequence[bool], heads: int) -> list[Cut]:
     """Return the features of each cut before a speaker's turn."""
-    cuts: list[Cut] = []
-    for part in cut_passages(encoded, tokens, speakers):
-        pairs = (
-            (part.exchange_before, part.all_after),
-            (part.all_before, part.all_after),
-            (part.exchange_before, part.first_after),
-        )
-        cosines = [_cosines(one, other, heads) for one, other in pairs]
-        cuts.append(Cut(part.turn, np.concatenate([*cosines, part.lengths])))
-    return cuts
+    return [Cut(part.turn, passage_features(part, heads)) for part in cut_passages(encoded, tokens, speakers)]
+
+
+def passage_features(part: Passages, heads: int) -> Array:
+    """Return the cosines of the passages around a cut, and the lengths."""
+    pairs = (
+        (part.exchange_before, part.all_after),
+        (part.all_before, part.all_after),
+        (part.exchange_before, part.first_after),
+    )
+    cosines = [_cosines(one, other, heads) for one, other in pairs]
+    return np.asarray(np.concatenate([*cosines, part.lengths]), dtype=np.float32)
 
 
 def _cosines(one: Array, other: Array, heads: int) -> Array:

@@ -1,4 +1,8 @@
-"""The head for changes of topic: small maps of token features whose cosines tell a cut, trained on joined dialogues."""
+"""The head for changes of topic: a linear map of token features whose cosines tell a cut, fitted on joined dialogues.
+
+The map is fitted in closed form (linear discriminants, Fisher, 1936) on one part of the dialogues, the logistic model
+of its cosines on another one: maps trained by gradient descent learn a few thousand dialogues by heart.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from ....sem.runtime.topic_cut import LENGTHS, PARTS, Passages, TopicCut
+from ....sem.runtime.topic_cut import LENGTHS, PARTS, Passages, TopicCut, passage_features
 
 Array = NDArray[np.float32]
-HEADS, WIDTH = 8, 16
-EPOCHS = 30
-BATCH = 64
-LEARNING_RATE = 3e-3
+DIMENSIONS = 128
+SHRINKAGE = 0.7
+"""How much of the covariance within topics is replaced by a sphere."""
 
 
 class CutExample(NamedTuple):
@@ -27,67 +30,77 @@ class CutExample(NamedTuple):
     """0 where the topic does not change."""
 
 
-class TopicHead(nn.Module):
-    """Maps and the logistic model of `TopicCut`."""
+def fit_topic_map(examples: Sequence[CutExample], dimensions: int = DIMENSIONS) -> tuple[Array, Array]:
+    """Return weights [width, dimensions] and bias of the map that tells topics apart and ignores what varies in one.
 
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.map = nn.Linear(width, HEADS * WIDTH, bias=False)
-        self.score = nn.Linear(HEADS * PARTS + LENGTHS, 1)
-        with torch.no_grad():
-            self.score.weight.zero_()
-            self.score.weight[:, : HEADS * PARTS] = -1.0
-            self.score.bias.fill_(-1.0)
-
-    def forward(self, parts: Tensor, lengths: Tensor) -> Tensor:
-        """Return the score of each cut.
-
-        Args:
-            parts: The passages' mean features in the order of `Passages`, [cuts, 4, width].
-            lengths: [cuts, 2].
-        """
-        before, everything, first, after = self.map(parts).unflatten(-1, (HEADS, WIDTH)).unbind(1)
-        pairs = ((before, after), (everything, after), (before, first))
-        cosines = [nn.functional.cosine_similarity(one, other, dim=-1, eps=1e-6) for one, other in pairs]
-        scores: Tensor = self.score(torch.cat([*cosines, lengths], dim=-1))[:, 0]
-        return scores
-
-    def export(self, threshold: float) -> tuple[TopicCut, Array, Array]:
-        """Return the logistic model, and the maps as weights [width, heads · width] and bias."""
-        weights = tuple(float(value) for value in self.score.weight[0])
-        cut = TopicCut(heads=HEADS, weights=weights, bias=float(self.score.bias), threshold=threshold)
-        matrix = self.map.weight.detach().numpy().T
-        return cut, matrix, np.zeros(matrix.shape[1], dtype=np.float32)
+    Args:
+        examples: Dialogues with and without a change; `cut_passages` of their unmapped token features.
+        dimensions: Number of discriminants, strongest first.
+    """
+    passages = [part for example in examples for part in example.passages]
+    points = np.stack([row for part in passages for row in (part.exchange_before, part.all_after)]).astype(np.float64)
+    within = np.stack([row for example in examples for row in _differences(example)]).astype(np.float64)
+    centre = points.mean(axis=0)
+    inner = within.T @ within / len(within)
+    sphere = np.trace(inner) / len(inner) * np.eye(len(inner))
+    values, vectors = np.linalg.eigh((1 - SHRINKAGE) * inner + SHRINKAGE * sphere)
+    whitening = vectors / np.sqrt(values)
+    spread = np.cov((points - centre).T)
+    _, discriminants = np.linalg.eigh(whitening.T @ spread @ whitening)
+    weights = whitening @ discriminants[:, ::-1][:, :dimensions]
+    return weights.astype(np.float32), (-centre @ weights).astype(np.float32)
 
 
-def train_topic_head(examples: Sequence[CutExample], *, seed: int = 0, epochs: int = EPOCHS) -> TopicHead:
-    """Train the head so that a softmax over all cuts of a dialogue, and none, finds the true one."""
-    torch.manual_seed(seed)
+def fit_topic_cut(
+    examples: Sequence[CutExample], weights: Array, bias: Array, *, threshold: float, slope: float = 4.0
+) -> TopicCut:
+    """Return the logistic model of the mapped passages' cosines.
+
+    Args:
+        examples: Dialogues that the map was not fitted on.
+        weights: From `fit_topic_map`.
+        bias: The same.
+        threshold: See `TopicCut`.
+        slope: See `TopicCut`.
+    """
     examples = [example for example in examples if example.passages]
-    width = len(examples[0].passages[0].all_after)
-    head = TopicHead(width)
-    optimizer = torch.optim.AdamW(head.parameters(), lr=LEARNING_RATE, weight_decay=0.05)
-    steps = epochs * -(-len(examples) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
-    stacked = [_stack(example) for example in examples]
-    for _ in range(epochs):
-        for indices in torch.randperm(len(examples)).split(BATCH):
-            batch = [stacked[i] for i in indices.tolist()]
-            parts = nn.functional.dropout(torch.cat([parts for parts, _, _ in batch]), 0.1)
-            scores = head(parts, torch.cat([lengths for _, lengths, _ in batch]))
-            rows = [nn.functional.pad(row, (1, 0)) for row in scores.split([len(parts) for parts, _, _ in batch])]
-            logits = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-1e4)
-            loss = nn.functional.cross_entropy(logits, torch.tensor([target for _, _, target in batch]))
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-    return head.eval()
+    most, size = max(len(example.passages) for example in examples), PARTS + LENGTHS
+    features, padding = torch.zeros(len(examples), most, size), torch.full((len(examples), most), -1e4)
+    targets = torch.zeros(len(examples), dtype=torch.long)
+    for row, example in enumerate(examples):
+        cuts = [passage_features(map_passages(part, weights, bias), 1) for part in example.passages]
+        features[row, : len(cuts)] = torch.from_numpy(np.stack(cuts))
+        padding[row, : len(cuts)] = 0
+        turns = [part.turn for part in example.passages]
+        targets[row] = 1 + turns.index(example.first_turn) if example.first_turn in turns else 0
+    model = nn.Linear(size, 1)
+    nn.init.zeros_(model.weight)
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        scores = torch.cat([torch.zeros(len(examples), 1), model(features)[..., 0] + padding], dim=1)
+        value = nn.functional.cross_entropy(scores, targets) + 1e-2 * (model.weight**2).mean()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    fitted = tuple(float(value) for value in model.weight.detach()[0])
+    return TopicCut(heads=1, weights=fitted, bias=float(model.bias.detach()), threshold=threshold, slope=slope)
 
 
-def _stack(example: CutExample) -> tuple[Tensor, Tensor, int]:
-    parts = [torch.from_numpy(np.stack(passages[1:5])).float() for passages in example.passages]
-    lengths = [torch.from_numpy(passages.lengths) for passages in example.passages]
-    turns = [passages.turn for passages in example.passages]
-    target = 1 + turns.index(example.first_turn) if example.first_turn in turns else 0
-    return torch.stack(parts), torch.stack(lengths), target
+def map_passages(part: Passages, weights: Array, bias: Array) -> Passages:
+    """Return passages whose means are mapped."""
+    mapped = [np.asarray(mean, dtype=np.float32) @ weights + bias for mean in part[1:5]]
+    return Passages(part.turn, *mapped, part.lengths)
+
+
+def _differences(example: CutExample) -> list[Array]:
+    """Return differences between passages of one topic."""
+    differences: list[Array] = []
+    for part in example.passages:
+        if not example.first_turn:
+            differences += [part.exchange_before - part.all_after, part.all_before - part.first_after]
+        elif part.turn > example.first_turn:
+            differences.append(part.exchange_before - part.first_after)
+    return differences
