@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
 
@@ -12,11 +12,12 @@ from langchain_core.messages import AIMessage, AnyMessage, SystemMessage
 from langgraph.runtime import Runtime
 
 from ...contract import Empathy, HefContext, HefState, PoolingWeights, SetupError, as_context
+from ...contract.context import misspelled_settings, settings_from
 from ...contract.state import JsonValue
 from ...nodes import remember
+from ...nodes.support.message_text import message_text
 from ...nodes.support.transcript import last_human_id, last_human_index
 from ...prompts import Overrides
-from ...prompts.thoughts import answer_text
 from ...sem import Sem, Taxonomy
 from ..parts import Parts
 from .reader import EmpathyNote, EmpathyReader
@@ -53,7 +54,7 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
     turn is stored, unless `remember` is false.
 
     What fails in HEF leaves the agent running without it: `hef_degraded` says why, and `empathy` is None
-    where nothing was understood. Wrong settings are raised.
+    where nothing was understood. Wrong settings are raised; what in the agent's context is nearly one is named there.
 
     Args:
         model: The LLM that weighs the SEM's emotions, as in `create_hef`; None is the embedded one. It may be
@@ -62,7 +63,7 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
         taxonomy: As in `create_hef`.
         prompts: As in `create_hef`; `note` is the template of the note for the agent's model.
         fit: As in `create_hef`.
-        settings: Defaults for what the agent's context does not set.
+        settings: Defaults for what the agent's context does not set, as a `HefContext` or a mapping.
 
     Raises:
         SetupError: An argument is wrong, or the weights it needs are not installed.
@@ -83,24 +84,26 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
         taxonomy: Taxonomy | None = None,
         prompts: Overrides | None = None,
         fit: PoolingWeights | Path | str | None = None,
-        settings: HefContext | None = None,
+        settings: HefContext | Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         parts = Parts.resolve(model=model, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
         self._reader = EmpathyReader(parts)
-        self._settings = settings or HefContext()
+        self._settings = settings_from(settings) if isinstance(settings, Mapping) else settings or HefContext()
 
     def before_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Read the person, unless their last message was read already."""
         if _is_read(state):
             return None
-        return _update(self._reader.read(state["messages"], self._run_settings(runtime)))
+        settings, host_fault = self._run_settings(runtime), misspelled_settings(runtime.context)
+        return _update(self._reader.read(state["messages"], settings, host_fault))
 
     async def abefore_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Read the person as `before_agent` does, without blocking the event loop."""
         if _is_read(state):
             return None
-        return _update(await self._reader.aread(state["messages"], self._run_settings(runtime)))
+        settings, host_fault = self._run_settings(runtime), misspelled_settings(runtime.context)
+        return _update(await self._reader.aread(state["messages"], settings, host_fault))
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
@@ -173,6 +176,6 @@ def _turn(state: HefAgentState) -> HefState | None:
 def _reply(messages: Sequence[AnyMessage]) -> AIMessage:
     """Return the agent's last message with text; one without, where its answer is structured output alone."""
     replies = (
-        message for message in reversed(messages) if isinstance(message, AIMessage) and answer_text(message).strip()
+        message for message in reversed(messages) if isinstance(message, AIMessage) and message_text(message).strip()
     )
     return next(replies, AIMessage(""))

@@ -50,36 +50,40 @@ class EmpathyReader:
         self._prompts = parts.prompts
         self._graph = create_reading_graph(parts).compile(name="hef")
 
-    def read(self, messages: Sequence[AnyMessage], settings: HefContext) -> EmpathyNote:
+    def read(self, messages: Sequence[AnyMessage], settings: HefContext, host_fault: str = "") -> EmpathyNote:
         """Return what the person feels; a part that fails is named in `faults` and raises nothing.
 
         Args:
             messages: The conversation; may end with messages that are not the person's.
             settings: Settings of this run.
+            host_fault: What of the host's context is nearly a setting and was not used, see `misspelled_settings`.
 
         Raises:
             SetupError: The settings name something unknown.
         """
-        return run_sync(self._read(self._graph.invoke, messages, settings))
+        return run_sync(self._read(self._graph.invoke, messages, settings, host_fault))
 
-    async def aread(self, messages: Sequence[AnyMessage], settings: HefContext) -> EmpathyNote:
+    async def aread(self, messages: Sequence[AnyMessage], settings: HefContext, host_fault: str = "") -> EmpathyNote:
         """Return what `read` does, without blocking the event loop."""
-        return await self._read(self._graph.ainvoke, messages, settings)
+        return await self._read(self._graph.ainvoke, messages, settings, host_fault)
 
     async def _read(
-        self, invoke: Callable[..., Any], messages: Sequence[AnyMessage], settings: HefContext
+        self, invoke: Callable[..., Any], messages: Sequence[AnyMessage], settings: HefContext, host_fault: str
     ) -> EmpathyNote:
+        host_faults = {"context": host_fault} if host_fault else {}
         turn = last_human_id(messages)
         try:
             output = await maybe_await(invoke({"messages": messages}, context=settings, output_keys=_OUTPUT_KEYS))
         except (GraphBubbleUp, SetupError):
             raise
         except Exception as error:
-            return EmpathyNote(turn=turn, faults={"hef": f"the person could not be read: {error_text(error)}"})
-        return self._note(turn, output)
+            return EmpathyNote(
+                turn=turn, faults={**host_faults, "hef": f"the person could not be read: {error_text(error)}"}
+            )
+        return self._note(turn, output, host_faults)
 
-    def _note(self, turn: str, output: Mapping[str, Any]) -> EmpathyNote:
-        faults: dict[str, str] = output["faults"]
+    def _note(self, turn: str, output: Mapping[str, Any], host_faults: Mapping[str, str]) -> EmpathyNote:
+        faults: dict[str, str] = {**host_faults, **output["faults"]}
         memories: list[Memory] = output["memories"]
         empathy: Empathy = output["empathy"].model_copy(update={"degraded": summarise_faults(faults)})
         note = empathy_note(self._prompts, empathy, memories)

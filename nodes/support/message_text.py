@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
 from langchain_core.messages import AIMessage, AnyMessage, ChatMessage, HumanMessage
 
 from ...contract.dialogue import MAX_TURN_CHARACTERS, Role
+from ...prompts.spoken_reply import spoken_reply
 from ...prompts.thoughts import without_thoughts
 
 MAX_PARTS = 10_000
@@ -31,6 +33,8 @@ _UNSEEN: Final = {
     "video_url": "video",
 }
 """Type of a content part -> what it is called; any other is an attachment."""
+_MAY_BE_CUT = re.compile(r"[<\[◁:]|#{3} ")
+"""A character of every marker, role, tag or faked turn of an answer."""
 _CLOSING = frozenset(".,;:!?…)]}’”'。，！？")
 """Characters before which no space belongs."""
 
@@ -52,15 +56,24 @@ def message_text(message: AnyMessage) -> str:
     """Return the words of a message.
 
     The parts of what a person wrote are apart, as they would be on a page. Those of a model's answer are put together
-    as they came, since a stream may cut a word in two, and without its thoughts. A message is read many times in a
+    as they came, since a stream may cut a word in two, and as they are said: without thoughts, and without the markers
+    and roles that a host's own agent leaves in its replies (see `spoken_reply`). A message is read many times in a
     turn: its last `MAX_PARTS` parts are, and of an answer the last `MAX_TURN_CHARACTERS` characters, before anything is
     made of them.
     """
     content = message.content  # `text` makes an object of its own type; a thread may have thousands
     texts = [content] if isinstance(content, str) else [*filter(None, map(_part_text, content[-MAX_PARTS:]))]
     if isinstance(message, AIMessage) or message_role(message) == "listener":
-        return without_thoughts("".join(texts)[-MAX_TURN_CHARACTERS:])
+        return _spoken("".join(texts)[-MAX_TURN_CHARACTERS:])
     return _join(texts)
+
+
+def _spoken(written: str) -> str:
+    """Return what a model's answer says, with its own blanks around it where nothing else is cut."""
+    if not _MAY_BE_CUT.search(written):
+        return without_thoughts(written)
+    text = spoken_reply(written)
+    return written if text == written.strip() else text
 
 
 def unseen_parts(message: AnyMessage) -> list[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,7 +11,6 @@ from hef.graph import HefContext, create_hef
 from hef.sem import Taxonomy
 from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage
 from langgraph.store.memory import InMemoryStore
-from pydantic import ValidationError
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_wrong_argument_is_named_when_the_graph_is_built(arguments: Any, said:
 
 @pytest.mark.parametrize("settings", [{"strategy": "guess"}, {"primary": 0}, {"max_requeries": -1}, {"nonsense": 1}])
 def test_a_wrong_setting_is_named(settings: Any, hef: Any) -> None:
-    with pytest.raises(ValidationError, match=next(iter(settings))):
+    with pytest.raises(SetupError, match=next(iter(settings))):
         hef.invoke({"messages": [HumanMessage("hi")]}, context=settings)
 
 
@@ -175,3 +175,17 @@ def test_a_hosts_setting_that_is_misspelled_is_said(scripted: Any) -> None:
     out = hef.invoke({"messages": [HumanMessage("My dog died.")]}, context={"strateggy": "sem_only", "tenant": 3})
 
     assert "there is no setting 'strateggy' (did you mean 'strategy'?): it was not used" in out["empathy"].degraded
+
+
+@dataclass
+class Host:
+    tenant: str = "north"
+    stratgy: str = "sem_only"
+
+
+def test_a_dataclass_of_a_host_is_held_to_the_same(scripted: Any) -> None:
+    hef = create_hef(model=scripted("sad", "I hear you."), context_schema=Host).compile()
+
+    out = hef.invoke({"messages": [HumanMessage("My dog died.")]}, context=Host())
+
+    assert "there is no setting 'stratgy' (did you mean 'strategy'?): it was not used" in out["empathy"].degraded

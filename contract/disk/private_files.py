@@ -20,9 +20,20 @@ def make_private_folder(path: Path) -> None:
     Raises:
         OSError: The folder cannot be created.
     """
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    create_private_folder(path)
     if not path.stat().st_mode & stat.S_ISVTX:
         make_private([path])
+
+
+def create_private_folder(path: Path) -> None:
+    """Create a folder, and those above it that are missing, for their owner alone; existing ones stay as they are.
+
+    Raises:
+        OSError: The folder cannot be created.
+    """
+    for folder in reversed([path, *path.parents]):
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def make_private(paths: Iterable[Path]) -> None:
