@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from math import inf, isnan
 from typing import Annotated, Any, Self
 
 from langchain_core.messages import AnyMessage
@@ -57,9 +58,9 @@ class JsonValue(LastValue[Any]):
 
 
 class LabelledValue(JsonValue):
-    """A channel with a value whose `emotion`, where it has one, is a label of the graph's SEM.
+    """A channel with a value whose emotions are labels of the graph's SEM, and whose distributions name all of them.
 
-    Nodes write no other; a fork or an edit by a person may. A thread that a graph with another SEM began is still read.
+    Nodes write nothing else; a fork or an edit by a person may. A thread that a graph with another SEM began is read.
 
     Args:
         typ: Type of the value.
@@ -75,15 +76,31 @@ class LabelledValue(JsonValue):
         """Take a value as `JsonValue` does.
 
         Raises:
-            SetupError: Its emotion is none of the labels.
+            SetupError: An emotion that it names is none of the labels, or a distribution is none over them.
         """
         parsed = [TypeAdapter(self.typ).validate_python(value) for value in values]
         for value in parsed:
-            if value.emotion is not None and value.emotion not in self._labels:
-                raise SetupError(
-                    f"`{self.key}` names the emotion {value.emotion!r}; the SEM knows {', '.join(self._labels)}"
-                )
+            for part in value if isinstance(value, list) else [value]:
+                self._check(part)
         return super().update(parsed)
+
+    def _check(self, part: Empathy | Verdict | Reading) -> None:
+        """Check the emotions that a decision, a judgement or a reading names."""
+        for label in _named_emotions(part):
+            if label not in self._labels:
+                raise SetupError(f"`{self.key}` names the emotion {label!r}; the SEM knows {', '.join(self._labels)}")
+        name, numbers = _distribution(part)
+        if numbers is None:
+            return
+        if missing := [label for label in self._labels if label not in numbers]:
+            raise SetupError(
+                f"{name} of `{self.key}` has no number for {', '.join(missing)}; give one for each emotion"
+            )
+        is_valid = not any(map(isnan, numbers.values()))
+        if name == "distribution":
+            is_valid = is_valid and min(numbers.values()) >= 0 and 0 < sum(numbers.values()) < inf
+        if not is_valid:
+            raise SetupError(f"{name} of `{self.key}` is no distribution; give probabilities from 0 to 1 that sum to 1")
 
     def copy(self) -> Self:
         """Return a copy of the channel."""
@@ -96,6 +113,24 @@ class LabelledValue(JsonValue):
     def _with_labels(self, channel: Self) -> Self:
         channel._labels = self._labels
         return channel
+
+
+def _named_emotions(part: Empathy | Verdict | Reading) -> list[str]:
+    """Return all emotions that a decision, a judgement or a reading names."""
+    numbers = _distribution(part)[1] or {}
+    match part:
+        case Empathy():
+            named = [part.emotion, part.hypothesis, *part.primary]
+        case Verdict():
+            named = [part.emotion]
+        case Reading():
+            named = [part.evidence.hypothesis if part.evidence else None, *part.primary]
+    return [label for label in [*named, *numbers] if label is not None]
+
+
+def _distribution(part: Empathy | Verdict | Reading) -> tuple[str, dict[str, float] | None]:
+    """Return the numbers per label of a decision, a judgement or a reading, and the name of their field."""
+    return ("scores", part.scores) if isinstance(part, Verdict) else ("distribution", part.distribution)
 
 
 class HefInput(TypedDict):

@@ -140,7 +140,7 @@ class _Graph:
     Args:
         state_schema: As in `create_hef`.
         context_schema: As in `create_hef`.
-        labels: Emotions that a decision or a judgement in the state may name, also where a person edits it.
+        labels: Emotions that what is in the state may name, also where a person edits it.
         last: Name of the node that a turn ends with.
     """
 
@@ -153,7 +153,7 @@ class _Graph:
             state_schema, context_schema, input_schema=input_schema, output_schema=output_schema
         )
         channels = self.builder.channels
-        for name in ("empathy", "verdict"):
+        for name in ("empathy", "verdict", "readings"):
             if isinstance(channel := channels[name], JsonValue):
                 channels[name] = LabelledValue(channel.typ, name, labels)
         self._telemetry = GraphTelemetry(first=("recall", "sem_emotion"), last=last)
