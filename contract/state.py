@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from math import inf, isnan
 from typing import Annotated, Any, Self
 
@@ -27,6 +28,12 @@ def merge_explanations(current: dict[str, str] | None, update: dict[str, str] | 
     return {node: text for node, text in merge_faults(current, update).items() if text}
 
 
+@lru_cache(maxsize=64)
+def _adapter(typ: Any) -> TypeAdapter[Any]:
+    """Return the adapter of a channel's type; making one takes longer than what it then does with a value."""
+    return TypeAdapter(typ)
+
+
 class JsonValue(LastValue[Any]):
     """A channel with the last value of a Pydantic type, stored as JSON values in checkpoints.
 
@@ -42,18 +49,18 @@ class JsonValue(LastValue[Any]):
         Raises:
             ValidationError: It is neither.
         """
-        return super().update([TypeAdapter(self.typ).validate_python(value) for value in values])
+        return super().update([_adapter(self.typ).validate_python(value) for value in values])
 
     def checkpoint(self) -> Any:
         """Return the value as dicts, lists, texts and numbers."""
         value = super().checkpoint()
-        return TypeAdapter(self.typ).dump_python(value, mode="json") if self.is_available() else value
+        return _adapter(self.typ).dump_python(value, mode="json") if self.is_available() else value
 
     def from_checkpoint(self, checkpoint: Any) -> Self:
         """Return the channel with the value read back."""
         channel = self.__class__(self.typ, self.key)
         if checkpoint is not channel.value:  # which marks an empty channel
-            channel.value = TypeAdapter(self.typ).validate_python(checkpoint)
+            channel.value = _adapter(self.typ).validate_python(checkpoint)
         return channel
 
 
@@ -78,7 +85,7 @@ class LabelledValue(JsonValue):
         Raises:
             SetupError: An emotion that it names is none of the labels, or a distribution is none over them.
         """
-        parsed = [TypeAdapter(self.typ).validate_python(value) for value in values]
+        parsed = [_adapter(self.typ).validate_python(value) for value in values]
         for value in parsed:
             for part in value if isinstance(value, list) else [value]:
                 self._check(part)

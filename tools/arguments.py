@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, Field
 
 from ..contract import Turn
-from ..sem import Taxonomy
 
 
 class Utterance(BaseModel):
@@ -40,11 +39,11 @@ def to_turns(dialogue: list[Utterance]) -> list[Turn]:
     return [Turn(utterance.role, utterance.text) for utterance in dialogue]
 
 
-def label_type(taxonomy: Taxonomy) -> Any:
+def label_type(labels: tuple[str, ...]) -> Any:
     """Return the type of an emotion of a taxonomy, whose JSON schema lists the labels for a model."""
-    return Literal[tuple(taxonomy.labels)]
+    return Literal[labels]
 
 
-def optional_label_type(taxonomy: Taxonomy) -> Any:
+def optional_label_type(labels: tuple[str, ...]) -> Any:
     """Return the type of an emotion that need not be named."""
-    return label_type(taxonomy) | None
+    return label_type(labels) | None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -41,10 +43,16 @@ def sem_causes_tool(sem: Sem | str | None = None) -> BaseTool:
         name="sem_causes",
         description="Find the words in a dialogue that show why the person feels an emotion, strongest first. "
         "Use it after sem_emotion, with one of the emotions that it named.",
-        args_schema=create_model(
-            "CauseArguments",
-            __base__=CauseArguments,
-            emotion=(label_type(description.taxonomy), Field(description="The emotion whose causes are searched")),
-        ),
+        args_schema=_arguments(description.taxonomy.labels),
         response_format="content_and_artifact",
+    )
+
+
+@lru_cache(maxsize=16)
+def _arguments(labels: tuple[str, ...]) -> type[CauseArguments]:
+    """Return the arguments for the labels of a SEM; every graph of that SEM has the same."""
+    return create_model(
+        "CauseArguments",
+        __base__=CauseArguments,
+        emotion=(label_type(labels), Field(description="The emotion whose causes are searched")),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -64,15 +66,21 @@ def sem_emotion_tool(sem: Sem | str | None = None) -> BaseTool:
         f"{len(description.taxonomy.labels)} emotions apart: the most probable ones with their probabilities, and, "
         "where you name a hypothesis, what speaks for it. Use it before you answer someone who shares something "
         "personal.",
-        args_schema=create_model(
-            "EmotionArguments",
-            __base__=EmotionArguments,
-            hypothesis=(
-                optional_label_type(description.taxonomy),
-                Field(default=None, description="An emotion that you think of, to be given evidence for and against"),
-            ),
-        ),
+        args_schema=_arguments(description.taxonomy.labels),
         response_format="content_and_artifact",
+    )
+
+
+@lru_cache(maxsize=16)
+def _arguments(labels: tuple[str, ...]) -> type[EmotionArguments]:
+    """Return the arguments for the labels of a SEM; every graph of that SEM has the same."""
+    return create_model(
+        "EmotionArguments",
+        __base__=EmotionArguments,
+        hypothesis=(
+            optional_label_type(labels),
+            Field(default=None, description="An emotion that you think of, to be given evidence for and against"),
+        ),
     )
 
 
