@@ -75,22 +75,22 @@ def named(emotion: str) -> Verdict:
 
 @pytest.mark.parametrize("spec", ["oracle:0.3", "constant:sad", "adversary"])
 def test_a_bad_judge_does_not_drag_the_sem_down(spec: str) -> None:
-    run = measured(spec)
+    run = measured(spec, 200)
 
     assert run.gain is not None
     assert run.gain.baseline == "sem_only"
-    assert run.gain.gain.value >= -0.005
+    assert run.gain.gain.value >= 0
 
 
 def test_a_judge_that_always_says_the_same_gets_no_weight() -> None:
-    run = measured("constant:sad")
+    run = measured("constant:sad", 200)
 
     assert run.fit is not None
     assert (run.fit.vote_first, run.fit.vote_primary, run.fit.vote_outside, run.fit.bias) == (0, 0, 0, {})
 
 
 def test_a_judge_that_is_always_wrong_never_gets_a_vote_in_favour() -> None:
-    run = measured("adversary")
+    run = measured("adversary", 200)
 
     assert run.fit is not None
     assert max(run.fit.vote_first, run.fit.vote_primary, run.fit.vote_outside) <= 0
@@ -124,7 +124,7 @@ def test_an_oracles_vote_is_what_its_reliability_is_worth() -> None:
 
 
 def test_fitting_and_measuring_are_kept_apart_by_conversation() -> None:
-    run = measured("oracle:0.9")
+    run = measured("oracle:0.6")
 
     assert run.fit is not None
     assert run.fit.origin is not None
@@ -133,13 +133,14 @@ def test_fitting_and_measuring_are_kept_apart_by_conversation() -> None:
 
 
 def test_with_cross_fitting_every_conversation_is_measured_by_a_fit_that_has_not_seen_it() -> None:
-    sem, judge = SyntheticSem(400), scripted_judge("oracle:0.6", LABELS)
+    count = 40
+    sem, judge = SyntheticSem(count), scripted_judge("oracle:0.6", LABELS)
     assert judge is not None
     names: Any = ("llm_only", "two_stage")
     run = run_emotion(
         SemLlmPair(sem, *with_cache(judge)), names, sem.samples, HefContext(), data="own", fit_share=0.5, cross_fit=True
     )
-    plain = measured("oracle:0.6")
+    plain = measured("oracle:0.6", count)
     records = run.records["two_stage"]
     fits = {record.fit.model_dump_json(): record.fit for record in records if record.fit}
 
@@ -152,10 +153,10 @@ def test_with_cross_fitting_every_conversation_is_measured_by_a_fit_that_has_not
     for fit in fits.values():
         assert fit.origin is not None
         own = [sample for sample, record in zip(run.samples, records, strict=True) if record.fit == fit]
-        assert fit.origin.samples + len(own) == 400
+        assert fit.origin.samples + len(own) == count
     assert run.fit is not None
     assert run.fit.origin is not None
-    assert run.fit.origin.samples == 400
+    assert run.fit.origin.samples == count
 
 
 def scoring(sharpness: float, count: int = 600) -> list[PoolingExample]:

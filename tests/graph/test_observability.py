@@ -12,6 +12,7 @@ import pytest
 from hef.contract import ModelError
 from hef.graph import HefContext, create_emotion_graph, create_hef
 from hef.graph.agents.middleware import HefMiddleware
+from hef.nodes import RETRY
 from hef.sem import OnnxSem
 from hef.sem.registry import SHIPPED
 from langchain.agents import create_agent
@@ -259,9 +260,14 @@ class QuotingSem(OnnxSem):
 
 @pytest.mark.parametrize("status", [400, 429, 503])
 def test_no_error_of_a_provider_quotes_the_person(
-    status: int, scripted: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    status: int,
+    scripted: Any,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caplog.set_level(logging.INFO)
+    monkeypatch.setattr("hef.graph.build.RETRY", RETRY._replace(initial_interval=0, jitter=False))
     tries = [ProviderError(status)] * (1 if status == 400 else 3)
     with_sem = create_hef(model=scripted(*tries, REPLY)).compile(store=BrokenStore())
     with_llm = create_hef(model=scripted("sad", REPLY), sem=QuotingSem(SHIPPED)).compile()
