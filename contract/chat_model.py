@@ -1,13 +1,16 @@
-"""What HEF uses of a chat model beside LangChain's interface: its name, and scores of given texts."""
+"""What HEF uses of a chat model beside LangChain's interface: its name, its form of prompt, and scores of texts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     from langchain_core.messages import MessageLikeRepresentation
 
+DraftForm: TypeAlias = Literal["transcript", "chat"]
+"""How a chat model is asked for the reply: by a fenced transcript and the judgement of it, or by the conversation
+itself with a private note in the system message."""
 _NAME_FIELDS = ("short_name", "model_name", "model", "model_id")
 
 
@@ -69,3 +72,8 @@ def model_name(model: Any) -> str:
     names = (getattr(model, field, None) for field in _NAME_FIELDS)
     fallback = getattr(model, "_llm_type", type(model).__name__)
     return next((name for name in names if isinstance(name, str) and name), str(fallback))
+
+
+def draft_form(model: Any) -> DraftForm:
+    """Return how a chat model is asked for the reply: the form that it was trained on (`draft_form`), else `chat`."""
+    return "transcript" if getattr(model, "draft_form", "chat") == "transcript" else "chat"

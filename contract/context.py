@@ -131,7 +131,9 @@ class HefContext(SettingsModel):
     )
     prompt_repair: str = _template("The message after an answer that names none of the $labels", "coarse_emotion")
     prompt_draft: str = _template(
-        "The task of the reply, with $memories and $causes; a line whose value is empty is left out", "draft_response"
+        "What is said to the LLM about its reply, with $persona, $emotion, $distribution, $causes, $memories and "
+        "$dialogue; a line whose value is empty is left out",
+        "draft_response",
     )
 
     @field_validator("user_id", mode="before")

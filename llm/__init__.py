@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..contract.chat_model import ChoiceScorer, ReplyScorer, model_name
+    from ..contract.chat_model import ChoiceScorer, ReplyScorer, draft_form, model_name
     from .local_chat import LocalChat
     from .resolve import resolve_model
     from .scoring import calibrated
@@ -17,6 +17,7 @@ __all__ = [
     "LocalChat",
     "ReplyScorer",
     "calibrated",
+    "draft_form",
     "model_name",
     "prepare_embedded",
     "resolve_model",
@@ -27,6 +28,7 @@ _MODULES = {
     "LocalChat": ".local_chat",
     "ReplyScorer": "..contract.chat_model",
     "calibrated": ".scoring",
+    "draft_form": "..contract.chat_model",
     "model_name": "..contract.chat_model",
     "prepare_embedded": ".weights.embedded_weights",
     "resolve_model": ".resolve",

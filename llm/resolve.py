@@ -26,8 +26,10 @@ _INSTALL = (
     "`pip install langchain` and the provider's own package for another"
 )
 _LOCAL_SCHEME = "huggingface:"
-_MAX_REPLY_TOKENS = 80
-"""A reply of two or three sentences; small models do not stop by themselves."""
+_MAX_EMBEDDED_TOKENS = 80
+"""A reply of two or three sentences; the embedded model does not stop by itself."""
+_MAX_REPLY_TOKENS = 512
+"""For any other local model: who replies, and the host, say how long a reply is; this ends one that does not stop."""
 _REPETITION_PENALTY = 1.1
 """Keeps greedy decoding of a small model from repeating itself."""
 _WITHOUT_THOUGHTS = {"enable_thinking": False}
@@ -91,7 +93,7 @@ def check_choice(spec: str, *, served: bool) -> None:
 def _local_chat(model_id: str) -> LocalChat:
     return LocalChat(
         model_id=model_id,
-        max_tokens=_MAX_REPLY_TOKENS,
+        max_tokens=_MAX_EMBEDDED_TOKENS if is_embedded(model_id) else _MAX_REPLY_TOKENS,
         repetition_penalty=_REPETITION_PENALTY,
         chat_template_kwargs={} if is_embedded(model_id) else _WITHOUT_THOUGHTS,
     )

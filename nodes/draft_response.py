@@ -10,11 +10,13 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
-from ..contract import Empathy, HefState, ModelError
+from ..contract import HefState, ModelError
 from ..contract.state import degraded_empathy
-from ..prompts import Prompts, draft_messages, newest
+from ..llm import draft_form
+from ..prompts import Prompts, newest
 from ..prompts.spoken_reply import spoken_reply
 from ..prompts.thoughts import with_text
+from .support.draft_prompt import draft_prompt
 from .support.llm_calls import LlmCalls, fault_or_raise, llm_node
 from .support.run_settings import Update, parent_node_name
 from .support.spoken_stream import spoken_stream
@@ -41,9 +43,9 @@ def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefS
     async def draft_response(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
         """Write the reply from dialogue, emotion, cause words and memories."""
         turn = turn_view(state, runtime)
-        messages = _prompt(turn, state["empathy"], prompts)
         try:
             llm = await calls.model_for_run(model, turn.settings)
+            messages = draft_prompt(draft_form(llm), turn, state["empathy"], prompts)
             for _ in range(TRIES):
                 answer = await calls.invoke(llm, messages, spoken_stream(turn.settings.persona))
                 if reply := _as_said(answer, turn.settings.persona):
@@ -53,18 +55,6 @@ def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefS
         raise _no_reply_error(state, _EMPTY)
 
     return llm_node(draft_response)
-
-
-def _prompt(turn: TurnView, empathy: Empathy, prompts: Prompts) -> list[BaseMessage]:
-    return draft_messages(
-        prompts.replaced(turn.settings.templates),
-        turn.dialogue,
-        empathy.emotion,
-        [cause.text for cause in empathy.causes],
-        turn.state.get("memories", []),
-        turn.settings.persona,
-        turn.settings.dialogue_limit,
-    )
 
 
 def _update(turn: TurnView, reply: BaseMessage) -> Update:

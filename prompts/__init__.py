@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from .chat_draft import ChatDraft, chat_draft_messages
 from .fence import cause_words, fence, label_text, newest, one_line, quoted
-from .loader import NAMES, Overrides, Prompts
+from .loader import NAMES, Overrides, Prompts, shipped_chat_draft
 from .messages import (
     CONTENT_FREE,
     MAX_CAUSES,
@@ -23,9 +24,11 @@ __all__ = [
     "MAX_CAUSES",
     "NAMES",
     "SCORE_PREFIX",
+    "ChatDraft",
     "Overrides",
     "Prompts",
     "cause_words",
+    "chat_draft_messages",
     "content_free_messages",
     "draft_messages",
     "empathy_note",
@@ -38,5 +41,6 @@ __all__ = [
     "quoted",
     "remembered",
     "score_messages",
+    "shipped_chat_draft",
     "system_message",
 ]

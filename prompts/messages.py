@@ -7,7 +7,7 @@ messages are the scored question and the answer to it. The note for another agen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
@@ -67,8 +67,11 @@ def draft_messages(
     memories: Sequence[Memory],
     persona: str,
     limit: int,
+    distribution: Mapping[str, float] | None = None,
 ) -> list[BaseMessage]:
-    """Return the prompt of the reply, which continues the judgement.
+    """Return the prompt of the reply for a model that was trained on it; it continues the judgement.
+
+    A template that places `$dialogue` stands alone: nothing was asked before.
 
     Args:
         prompts: The templates.
@@ -78,12 +81,19 @@ def draft_messages(
         memories: Past turns that bear on this one.
         persona: Who the assistant is.
         limit: Characters of dialogue at most; the oldest turns are dropped first.
+        distribution: Probability of each emotion, for a template that places it.
     """
     task = prompts.render(
         "draft",
         memories="\n".join(map(remembered, memories)),
         causes=", ".join(filter(None, map(cause_words, words[:MAX_CAUSES]))),
+        persona=without_address(persona) or HefContext().persona,
+        emotion=emotion or "",
+        distribution=likely_emotions(emotion, distribution or {}),
+        dialogue=fence(turns, limit),
     )
+    if "dialogue" in prompts.placeholders("draft"):
+        return [system_message(prompts, persona), HumanMessage(task)]
     if emotion is None:
         text = f"<dialogue>\n{fence(turns, limit)}\n</dialogue>\n\n{task}"
         return [system_message(prompts, persona), HumanMessage(text)]
@@ -112,18 +122,21 @@ def empathy_note(prompts: Prompts, empathy: Empathy, memories: Sequence[Memory])
     """
     return prompts.render(
         "note",
-        emotions=", ".join(
-            f"{label_text(label)} {empathy.distribution[label]:.0%}" for label in _named_emotions(empathy)
-        ),
+        emotions=likely_emotions(empathy.emotion, empathy.distribution),
         causes=", ".join(f'"{quoted(cause.text, MAX_CAUSE_CHARACTERS)}"' for cause in empathy.causes[:MAX_CAUSES]),
         memories="\n".join(map(remembered, memories)),
     )
 
 
-def _named_emotions(empathy: Empathy) -> list[str]:
-    """Return the decided emotion and then the most probable others; it need not be the most probable itself."""
-    others = sorted(
-        (label for label in empathy.distribution if label != empathy.emotion),
-        key=lambda label: (-empathy.distribution[label], label),
+def likely_emotions(emotion: str | None, distribution: Mapping[str, float]) -> str:
+    """Return the decided emotion and then the most probable others with their shares, empty without an emotion.
+
+    The decided one need not be the most probable.
+    """
+    if emotion is None:
+        return ""
+    others = sorted(set(distribution) - {emotion}, key=lambda label: (-distribution[label], label))
+    return ", ".join(
+        f"{label_text(label)} {distribution[label]:.0%}" if label in distribution else label_text(label)
+        for label in [emotion, *others][:MAX_EMOTIONS]
     )
-    return [empathy.emotion, *others][:MAX_EMOTIONS]

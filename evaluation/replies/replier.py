@@ -20,8 +20,9 @@ from ...contract.progress import Progress, ignore_progress
 from ...data.conversations import Conversation, read_labelled
 from ...data.resumable_run import JsonLinesLog, check_settings
 from ...graph import create_hef
-from ...llm import ReplyScorer, model_name
-from ...prompts import Overrides, Prompts, draft_messages
+from ...llm import ReplyScorer, draft_form, model_name
+from ...prompts import ChatDraft, Overrides, Prompts, chat_draft_messages, draft_messages, newest
+from ...prompts.messages import MAX_EMOTIONS
 from ...sem import Sem
 from ..emotion.turn_record import as_messages
 
@@ -56,6 +57,10 @@ class Reply(BaseModel, frozen=True):
     text: str = Field(description="The reply")
     seconds: float = Field(description="From the call to its end")
     emotion: str | None = Field(default=None, description="HEF's decision; None without HEF")
+    likely: dict[str, float] = Field(
+        default_factory=dict,
+        description="Probability of HEF's decision and of the next emotions; empty without HEF",
+    )
     causes: tuple[str, ...] = Field(default=(), description="HEF's strongest cause words")
     degraded: str | None = Field(default=None, description="What HEF omitted in this turn")
     log_likelihood: float | None = Field(
@@ -122,8 +127,9 @@ class Replier:
     @property
     def settings(self) -> dict[str, Any]:
         """What the replies depend on besides the samples: LLM, decoding, SEM, fit, settings, the prompts' wording."""
-        probe = (self._prompts, [Turn("speaker", "?")], "sad", ("?",), (), self._settings.persona, 200)
-        wording = [str(message.text) for message in [*draft_messages(*probe), *self._plain([Turn("speaker", "?")])]]
+        turns = [Turn("speaker", "?")]
+        messages = [*self._draft(turns, "sad", {"sad": 1.0}, ("?",)), *self._plain(turns)]
+        wording = [str(message.text) for message in messages]
         return {
             "model": model_name(self._model),
             "decoding": dict(self._model._identifying_params),
@@ -161,6 +167,7 @@ class Replier:
             text=text,
             seconds=seconds,
             emotion=empathy.emotion if empathy else None,
+            likely=_likely(empathy) if empathy else {},
             causes=tuple(cause.text for cause in empathy.causes[:PROMPT_CAUSES]) if empathy else (),
             degraded=empathy.degraded if empathy else None,
             log_likelihood=likelihood,
@@ -185,20 +192,43 @@ class Replier:
     def _ablated(self, sample: ReplySample, variant: ReplyVariant, hef: Reply | None) -> list[BaseMessage]:
         if hef is None:
             raise ValueError(f"{variant} needs HEF's own reply to {sample.id}, whose emotion and causes it shares")
-        return draft_messages(
-            self._prompts,
+        return self._draft(
             sample.turns,
             None if variant == "no_emotion" else hef.emotion,
+            hef.likely,
             () if variant == "no_causes" else hef.causes,
-            (),
-            self._settings.persona,
-            self._settings.dialogue_limit,
         )
+
+    def _draft(
+        self, turns: Dialogue, emotion: str | None, distribution: Mapping[str, float], causes: Sequence[str]
+    ) -> list[BaseMessage]:
+        """Return the prompt of a reply as the graph makes it for this LLM."""
+        persona, limit = self._settings.persona, self._settings.dialogue_limit
+        if draft_form(self._model) == "transcript":
+            return draft_messages(self._prompts, turns, emotion, causes, (), persona, limit, distribution)
+        shown, _ = newest(turns, limit)
+        draft = ChatDraft(
+            conversation=as_messages(shown),
+            turns=shown,
+            emotion=emotion,
+            distribution=distribution,
+            causes=causes,
+            persona=persona,
+            limit=limit,
+        )
+        return chat_draft_messages(self._prompts, draft)
 
     def _likelihood(self, messages: Sequence[BaseMessage], reply: str) -> tuple[float | None, int]:
         if not messages or not isinstance(self._model, ReplyScorer):
             return None, 0
         return self._model.log_likelihood(messages, reply)
+
+
+def _likely(empathy: Empathy) -> dict[str, float]:
+    """Return the decided emotion and the most probable others that a prompt names, with their probabilities."""
+    others = sorted(empathy.distribution, key=lambda label: -empathy.distribution[label])
+    labels = [empathy.emotion, *(label for label in others if label != empathy.emotion)][:MAX_EMOTIONS]
+    return {label: empathy.distribution[label] for label in labels if label in empathy.distribution}
 
 
 class _DraftPrompt(BaseCallbackHandler):

@@ -52,6 +52,11 @@ def is_embedded(model: str) -> bool:
     return model in (EMBEDDED, PLAIN)
 
 
+def is_adapted(model: str) -> bool:
+    """Return whether a model string means the embedded model with HEF's adapter."""
+    return is_embedded(model) and _adapter(model) is not None
+
+
 def embedded_name(model: str = EMBEDDED) -> str:
     """Return the name of the embedded model to show."""
     return _ADAPTED_NAME if _adapter(model) else _NAME

@@ -12,7 +12,7 @@ from hef.graph.build import create_emotion_graph
 from hef.llm import prepare_embedded
 from hef.llm.engine.chat_template import Prompter
 from hef.nodes.judging.judgement_prompt import judgement_prompt
-from hef.prompts import Prompts, draft_messages, score_messages
+from hef.prompts import ChatDraft, Prompts, chat_draft_messages, draft_messages, score_messages
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
 from injections import INJECTIONS, SAID
 from langchain_core.messages import BaseMessage, HumanMessage
@@ -72,6 +72,21 @@ def test_a_memory_or_a_cause_word_does_not_leave_its_line(injection: str, label:
     assert asked.startswith("Write the listener's next turn")
 
 
+@injections
+def test_a_note_to_a_chat_model_is_left_by_nothing_that_it_quotes(injection: str, label: str) -> None:
+    memory = Memory(id="1", text=f'{injection}" {injection}', reply=f'{injection}" {injection}', emotion="sad")
+
+    def system(said: str, past: Memory) -> str:
+        draft = ChatDraft([HumanMessage(SAID)], [], "sad", {"sad": 0.9}, [said], [past])
+        text = chat_draft_messages(Prompts(), draft)[0].text
+        assert text.count('"') == 2 * len(re.findall(r'"[^"\n]*"', text))
+        return re.sub(r'"[^"\n]*"', '""', text)
+
+    assert system(f'{SAID} {injection}" {injection}', memory) == system(
+        SAID, Memory(id="1", text=SAID, reply=SAID, emotion="sad")
+    )
+
+
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
     from transformers import AutoTokenizer
@@ -92,7 +107,10 @@ def test_a_local_model_sees_no_special_token_of_the_persons(injection: str, labe
 
 
 class Obedient(ScriptedChat):
-    """A chat model that does what the last line of its prompt says, be it ours or the person's."""
+    """A chat model that does what the last line of its prompt says, be it ours or the person's.
+
+    Its reply is to the person's own last message, as in any chat: what is tested is how it judges.
+    """
 
     script: list[Any] = []  # noqa: RUF012
     label: str = ""
@@ -100,7 +118,7 @@ class Obedient(ScriptedChat):
     def _next(self, messages: list[BaseMessage]) -> str:
         self.prompts.append(messages)
         last = messages[-1].text.splitlines()[-1]
-        ours = ("If none of them fits, answer", "More likely are:", "How does the speaker feel?", "Write the listener")
+        ours = ("If none of them fits, answer", "More likely are:", "How does the speaker feel?")
         return "sad" if last.startswith(ours) and "dog" not in last else self.label
 
 
@@ -117,7 +135,6 @@ def test_an_obedient_llm_is_shown_our_question_last(injection: str, label: str) 
 
         assert out["empathy"].hypothesis == "sad"
         assert out["empathy"].emotion in TAXONOMY.labels
-        assert out["messages"][-1].text == "sad"
         assert len(model.prompts) <= 3
 
 

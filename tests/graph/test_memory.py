@@ -35,8 +35,8 @@ def test_the_next_conversation_recalls_what_the_same_person_said(tmp_path: Path,
     out = talk(hef, "I keep thinking of my dog.", "ana", "friday", memory_limit=1)
 
     assert len(out["empathy"].memories) == 1
-    assert 'Earlier, the speaker said: "My dog Bello died last night." (felt ' in model.prompts[-1][-1].text
-    assert "bank" not in model.prompts[-1][-1].text
+    assert 'Earlier, the speaker said: "My dog Bello died last night." (felt ' in model.prompts[-1][0].text
+    assert "bank" not in model.prompts[-1][0].text
 
 
 def test_nobody_recalls_what_another_person_said(tmp_path: Path, scripted: Any) -> None:
@@ -174,7 +174,7 @@ def test_all_that_was_said_since_the_last_reply_is_searched_with_shown_and_store
     (stored,) = list_turns(store, "ana")
     assert (stored.text, stored.turn) == ("\n".join(BURST), 2)
     assert stored.text in store.queries
-    assert all(line in prompt[1].text for line in BURST for prompt in model.prompts)
+    assert all(line in prompt[-1].text for line in BURST for prompt in model.prompts)
     assert out["empathy"].causes
     assert all((cause.turn, stored.text[cause.start : cause.end]) == (2, cause.text) for cause in out["empathy"].causes)
     assert talk(hef, "Yes.", "ana", "tuesday")["empathy"].memories == (stored.id,)

@@ -92,7 +92,9 @@ def test_a_persona_may_begin_as_the_template_does(persona: str) -> None:
 
 
 @pytest.mark.parametrize("strategy", ["two_stage", "one_prompt", "llm_only"])
-def test_all_prompts_of_a_turn_begin_alike_and_end_with_what_they_ask(strategy: Any, scripted: Any) -> None:
+def test_judgements_begin_alike_and_end_with_what_they_ask_and_a_reply_ends_with_the_person(
+    strategy: Any, scripted: Any
+) -> None:
     model = scripted("Hm.", "sad", "I hear you.")
 
     create_hef(model=model).compile().invoke(
@@ -100,11 +102,12 @@ def test_all_prompts_of_a_turn_begin_alike_and_end_with_what_they_ask(strategy: 
     )
 
     assert len(model.prompts) == 3
-    assert {prompt[0].text for prompt in model.prompts} == {system_message(Prompts(), "a nurse").text}
-    assert all(
-        prompt[1].text.startswith("<dialogue>\nSpeaker: My dog died.\n</dialogue>\n\n") for prompt in model.prompts
-    )
-    assert all("died" not in prompt[1].text.partition("</dialogue>")[2] for prompt in model.prompts)
+    *judgements, reply = model.prompts
+    assert {prompt[0].text for prompt in judgements} == {system_message(Prompts(), "a nurse").text}
+    assert all(prompt[1].text.startswith("<dialogue>\nSpeaker: My dog died.\n</dialogue>\n\n") for prompt in judgements)
+    assert all("died" not in prompt[1].text.partition("</dialogue>")[2] for prompt in judgements)
+    assert reply[0].text.startswith("You are a nurse.\n\nPrivate note")
+    assert pairs(reply[1:]) == [("human", "My dog died.")]
 
 
 def test_every_question_begins_with_the_dialogue() -> None:
@@ -121,7 +124,7 @@ def test_a_folder_replaces_the_templates_that_it_holds(tmp_path: Path, scripted:
 
     create_hef(model=model, prompts=tmp_path).compile().invoke({"messages": [HumanMessage("My dog died.")]})
 
-    assert model.prompts[-1][-1].text == "Say it in one word."
+    assert model.prompts[-1][0].text.endswith("\n\nSay it in one word.")
     assert Prompts(str(tmp_path)).render("repair", labels="sad") == Prompts().render("repair", labels="sad")
 
 
@@ -130,7 +133,7 @@ def test_a_folder_replaces_the_templates_that_it_holds(tmp_path: Path, scripted:
     [
         ("drafft.md", b"x", r"holds \['drafft.md'\]; it may hold only all_labels.md, coarse.md, draft.md"),
         ("draft.txt", b"x", r"holds \['draft.txt'\]"),
-        ("draft.md", b"$emotion", "'draft' may only name the placeholders"),
+        ("draft.md", b"$mood", "'draft' may only name the placeholders"),
         ("draft.md", b"\xff", "save it as UTF-8"),
     ],
 )

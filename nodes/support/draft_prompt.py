@@ -1,0 +1,50 @@
+"""The prompt of the reply in a turn, in the form that the LLM was trained on."""
+
+from __future__ import annotations
+
+from langchain_core.messages import BaseMessage
+
+from ...contract import Empathy
+from ...contract.chat_model import DraftForm
+from ...prompts import ChatDraft, Prompts, chat_draft_messages, draft_messages, newest
+from .conversation import chat_messages, host_instructions
+from .turn_view import TurnView
+
+
+def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Prompts) -> list[BaseMessage]:
+    """Return the prompt of the reply.
+
+    Args:
+        form: The LLM's form, see `hef.contract.chat_model.draft_form`.
+        turn: The turn.
+        empathy: What was understood.
+        prompts: The graph's templates; those of the run go before them.
+    """
+    settings = turn.settings
+    prompts = prompts.replaced(settings.templates)
+    causes, memories = [cause.text for cause in empathy.causes], turn.state.get("memories", [])
+    if form == "transcript":
+        return draft_messages(
+            prompts,
+            turn.dialogue,
+            empathy.emotion,
+            causes,
+            memories,
+            settings.persona,
+            settings.dialogue_limit,
+            empathy.distribution,
+        )
+    messages = turn.state["messages"]
+    shown, _ = newest(turn.dialogue, settings.dialogue_limit)
+    draft = ChatDraft(
+        conversation=chat_messages(messages, shown),
+        turns=shown,
+        emotion=empathy.emotion,
+        distribution=empathy.distribution,
+        causes=causes,
+        memories=memories,
+        instructions=host_instructions(messages),
+        persona=settings.persona,
+        limit=settings.dialogue_limit,
+    )
+    return chat_draft_messages(prompts, draft)

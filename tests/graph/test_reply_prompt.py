@@ -1,0 +1,113 @@
+"""Which prompt an LLM gets for the reply, and what of the host's messages reaches it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hef.contract.chat_model import draft_form
+from hef.graph import HefContext, create_hef
+from hef.graph.studio import context_with
+from hef.llm import LocalChat
+from hef.prompts import Prompts, shipped_chat_draft
+from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage
+from scripted_chat import ScriptedChat
+
+
+class Transcribed(ScriptedChat):
+    """A scripted chat model that was trained on HEF's transcript."""
+
+    draft_form: str = "transcript"
+
+
+def reply_prompt(messages: list[Any], model: ScriptedChat | None = None, **settings: Any) -> list[Any]:
+    model = model or ScriptedChat(script=["I hear you."])
+    context = HefContext(strategy="sem_only", **settings)
+    create_hef(model=model).compile().invoke({"messages": messages}, context=context)
+    return model.prompts[-1]
+
+
+def said(prompt: list[Any]) -> list[tuple[str, str]]:
+    return [(message.type, message.text) for message in prompt[1:]]
+
+
+def test_only_the_embedded_model_with_its_adapter_was_trained_on_the_transcript() -> None:
+    assert draft_form(LocalChat()) == "transcript"
+    assert draft_form(LocalChat(model_id="embedded-plain")) == draft_form(LocalChat(model_id="/somewhere")) == "chat"
+    assert draft_form(ScriptedChat(script=[])) == draft_form(object()) == "chat"
+
+
+def test_a_model_gets_the_form_that_it_was_trained_on() -> None:
+    *_, judged, task = reply_prompt([HumanMessage("My dog died.")], Transcribed(script=["I hear you."]))
+
+    assert judged.text.startswith("The speaker feels ")
+    assert task.text.endswith("one or two short sentences about the speaker's own words.")
+    assert said(reply_prompt([HumanMessage("My dog died.")])) == [("human", "My dog died.")]
+
+
+def test_the_hosts_system_messages_stand_first_all_of_them_in_order() -> None:
+    messages = [
+        SystemMessage("  You are the support of ACME.\n- Be brief. "),
+        HumanMessage("My dog died."),
+        ChatMessage("Answer in French.", role="developer"),
+    ]
+
+    assert reply_prompt(messages)[0].text.startswith(
+        "You are the support of ACME.\n- Be brief.\n\nAnswer in French.\n\nPrivate note"
+    )
+
+
+def test_the_conversation_keeps_its_newest_turns_within_the_limit() -> None:
+    messages = [HumanMessage("a" * 150), AIMessage("b" * 150), HumanMessage("c" * 40), HumanMessage("d" * 9)]
+
+    assert said(reply_prompt(messages, dialogue_limit=200)) == [("ai", "b" * 150), ("human", f"{'c' * 40}\n{'d' * 9}")]
+    assert said(reply_prompt([HumanMessage("x" * 300 + "end")], dialogue_limit=200)) == [("human", f"{'x' * 197}end")]
+    burst = [HumanMessage("x" * 300), HumanMessage("y" * 150)]
+    assert said(reply_prompt(burst, dialogue_limit=200)) == [("human", f"{'x' * 49}\n{'y' * 150}")]
+
+
+def test_what_nobody_said_is_no_part_of_the_conversation() -> None:
+    call = {"name": "transfer_to_hef", "args": {}, "id": "1", "type": "tool_call"}
+    messages = [
+        AIMessage("Hello, how was your day?"),
+        HumanMessage(" "),
+        HumanMessage("Here is a summary.", additional_kwargs={"lc_source": "summarization"}),
+        HumanMessage("My dog died."),
+        AIMessage("<think>Sad.</think>"),
+        AIMessage("Passing on.", tool_calls=[call]),
+        HumanMessage([{"type": "text", "text": "He was twelve."}, {"type": "image_url", "image_url": {"url": "x"}}]),
+        AIMessage("One moment."),
+    ]
+
+    assert said(reply_prompt(messages)) == [
+        ("ai", "Hello, how was your day?"),
+        ("human", "My dog died.\nHe was twelve."),
+    ]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_the_reply_of_a_chat_model_streams(asynchronous: bool) -> None:
+    hef = create_hef(model=ScriptedChat(script=["I hear you."])).compile()
+    turn: Any = {"messages": [HumanMessage("My dog died.")]}
+    context = HefContext(strategy="sem_only")
+
+    if asynchronous:
+        parts = [part.text async for part, _ in hef.astream(turn, context=context, stream_mode="messages")]
+    else:
+        parts = [part.text for part, _ in hef.stream(turn, context=context, stream_mode="messages")]
+
+    assert [part for part in parts if part] == ["I ", "hear ", "you. "]
+
+
+@pytest.mark.parametrize("kind", [ScriptedChat, Transcribed])
+def test_a_form_that_sends_the_text_it_shows_changes_nothing(kind: type[ScriptedChat]) -> None:
+    turn: Any = {"messages": [HumanMessage("My dog died.")]}
+    prompts = []
+    for context_schema in (HefContext, context_with(Prompts(), "chat"), context_with(Prompts())):
+        model = kind(script=["I hear you."])
+        hef = create_hef(model=model, context_schema=context_schema).compile()
+        hef.invoke(turn, context={"strategy": "sem_only"})  # type: ignore[arg-type]
+        prompts.append([message.text for message in model.prompts[-1]])
+
+    assert prompts[0] == prompts[1] == prompts[2]
+    assert context_with(Prompts(), "chat")().model_dump()["prompt_draft"] == shipped_chat_draft()
