@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from ..contract import HefContext, Memory, Turn
 from .fence import MAX_CAUSE_CHARACTERS, fence, quoted
-from .loader import GUIDANCE, NOTE, Prompts
+from .loader import GUIDANCE, NOTE, TOOLS, Prompts
 from .messages import MAX_CAUSES, likely_emotions, remembered
 from .spoken_reply import without_address
 
@@ -40,6 +40,8 @@ class ChatDraft:
     """The host's own system messages; with them the persona is told only where it was set."""
     persona: str = ""
     """Who the assistant is; blank is the default one."""
+    tool_results: Sequence[str] = ()
+    """What the host's tools returned, a line each, quoted."""
     limit: int = 6000
     """Characters of dialogue at most where a template places it."""
 
@@ -53,7 +55,8 @@ def chat_draft_messages(prompts: Prompts, draft: ChatDraft) -> list[BaseMessage]
     values = _values(draft)
     has_dialogue = prompts.is_replaced("draft") and "dialogue" in prompts.placeholders("draft")
     task = prompts.render("draft", **values) if prompts.is_replaced("draft") else _note_and_guidance(prompts, values)
-    system = [draft.instructions, _persona(prompts, draft), *([] if has_dialogue else [task])]
+    tools = prompts.render(TOOLS, results="\n".join(draft.tool_results)) if draft.tool_results else ""
+    system = [draft.instructions, _persona(prompts, draft), "" if has_dialogue else task, tools]
     said = [HumanMessage(task)] if has_dialogue else draft.conversation
     text = "\n\n".join(filter(None, system))
     return [*([SystemMessage(text)] if text else []), *said]

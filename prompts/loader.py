@@ -16,6 +16,8 @@ NAMES = ("system", "score", "coarse", "all_labels", "one_prompt", "repair", "dra
 """Templates that a deployment may replace."""
 NOTE, GUIDANCE = "chat_note", "chat_guidance"
 """Templates that are together what a chat model is told for its reply; a replaced `draft` takes the place of both."""
+TOOLS = "chat_tools"
+"""Template of what a chat model is told of the host's tools."""
 DRAFT_PLACEHOLDERS = frozenset({"persona", "emotion", "distribution", "causes", "memories", "dialogue"})
 """What a template `draft` may name; the shipped one names less."""
 
@@ -103,7 +105,7 @@ def shipped_chat_draft() -> str:
 
 @cache
 def _shipped() -> Mapping[str, str]:
-    names = (*NAMES, NOTE, GUIDANCE)
+    names = (*NAMES, NOTE, GUIDANCE, TOOLS)
     return {name: (files("hef.prompts") / f"{name}.md").read_text(encoding="utf-8") for name in names}
 
 

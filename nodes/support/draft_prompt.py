@@ -8,6 +8,7 @@ from ...contract import Empathy
 from ...contract.chat_model import DraftForm
 from ...prompts import ChatDraft, Prompts, chat_draft_messages, draft_messages, newest
 from .conversation import chat_messages, host_instructions
+from .tool_results import tool_results
 from .turn_view import TurnView
 
 
@@ -46,5 +47,6 @@ def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Pro
         instructions=host_instructions(messages),
         persona=settings.persona,
         limit=settings.dialogue_limit,
+        tool_results=tool_results(messages, settings.dialogue_limit),
     )
     return chat_draft_messages(prompts, draft)
