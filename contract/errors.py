@@ -32,6 +32,10 @@ class StoreError(HefError, RuntimeError):
     """The memory could not be opened, read or written."""
 
 
+class StoreTimeoutError(StoreError):
+    """The memory gave no answer in time."""
+
+
 _MAX_CHARACTERS = 200
 """Characters of an error's text that are passed on."""
 
@@ -48,6 +52,11 @@ def error_text(error: BaseException) -> str:
     if status is not None:
         return f"{name} (status {status})"
     return f"{name}: {os.strerror(error.errno)}" if isinstance(error, OSError) and error.errno else name
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Return whether an error means that somebody did not answer in time."""
+    return isinstance(error, StoreTimeoutError | TimeoutError) or type(error).__name__.endswith("Timeout")
 
 
 def http_status(error: BaseException) -> int | None:

@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
 
 from ..contract import HefState, Memory
-from ..contract.errors import error_text
+from ..contract.errors import error_text, is_timeout
 from ..contract.text import MAX_STORED_CHARACTERS
 from ..memory import fit_token_budget, recall_turns
 from ..prompts import newest, remembered
@@ -20,6 +20,8 @@ from .support.node_record import record_suppressed_error
 from .support.run_settings import Update, thread_id
 from .support.turn_view import TurnView, turn_view
 
+NO_ANSWER = ", it gave no answer in time"
+"""In the fault of this node: the turn does not wait for the memory again."""
 _CHARACTERS_PER_TOKEN = 4
 """On average; which model will read the memories is not known here."""
 
@@ -38,7 +40,7 @@ def recall(state: HefState, runtime: Runtime[Any]) -> Update:
         raise
     except Exception as error:
         record_suppressed_error(error)
-        fault = f"the memory could not be searched: {error_text(error)}"
+        fault = f"the memory could not be searched{NO_ANSWER * is_timeout(error)}: {error_text(error)}"
     emit(runtime, "memories", memories=[memory.model_dump() for memory in memories])
     return {
         # Plain values: where the step is cut short beside this node, its writes are stored unconverted.

@@ -39,6 +39,14 @@ _CLOSING = frozenset(".,;:!?…)]}’”'。，！？")
 """Characters before which no space belongs."""
 
 
+_WIDE_MARK = re.compile("[\u3001-\u3003\u3008-\u3011\u3014-\u301f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]")
+"""Punctuation of Chinese and Japanese, which is as wide as a letter and holds its own space."""
+_WITHOUT_SPACES = re.compile(
+    "[\u2e80-\u2fdf\u3001-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff9f\U00020000-\U0003ffff]"
+)
+"""Characters of Chinese and Japanese."""
+
+
 def message_role(message: AnyMessage) -> Role | None:
     """Return who speaks in a message: the person, the assistant, or nobody.
 
@@ -95,10 +103,20 @@ def _is_text(part: dict[object, object]) -> bool:
 
 
 def _join(parts: Iterable[str]) -> str:
-    """Return parts as one text with a space between two that would run into each other."""
+    """Return parts as one text with a space between two that would run into each other.
+
+    Chinese and Japanese are written without spaces.
+    """
     joined: list[str] = []
     for part in parts:
-        if joined and not joined[-1][-1].isspace() and not part[0].isspace() and part[0] not in _CLOSING:
+        if joined and _run_together(joined[-1][-1], part[0]):
             joined.append(" ")
         joined.append(part)
     return "".join(joined)
+
+
+def _run_together(last: str, first: str) -> bool:
+    """Return whether a space is missing between the last character of a part and the first of the next."""
+    if last.isspace() or first.isspace() or first in _CLOSING or _WIDE_MARK.match(last):
+        return False
+    return not (_WITHOUT_SPACES.match(last) and _WITHOUT_SPACES.match(first))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from ....contract import SetupError, StoreError
+from ....contract.errors import StoreTimeoutError, is_timeout
 from ..chroma_internals import (
     check_schema,
     current_system,
@@ -42,6 +43,10 @@ _known_loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
 
 class ChromaError(StoreError):
     """Chroma itself failed, whatever it was asked."""
+
+
+class ChromaTimeoutError(ChromaError, StoreTimeoutError):
+    """A server did not answer in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +167,7 @@ class StoreLocation:
             # A panic of Chroma's Rust part is not an `Exception`.
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            raise ChromaError(
+            raise (ChromaTimeoutError if is_timeout(error) else ChromaError)(
                 f"The memory in {self} could not be {action}: {_reason(error)}. {self._advice()}"
             ) from error
 
@@ -178,7 +183,7 @@ class StoreLocation:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, TimeoutError) or type(error).__name__.endswith("Timeout"):
+    if is_timeout(error):
         return f"the server gave no answer within {SERVER_SECONDS:g} s"
     return str(error)
 
