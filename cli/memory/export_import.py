@@ -55,7 +55,8 @@ def import_turns(file: InFile, user: Into = None, sem: Sem = None, home: Home = 
     """Store turns that were exported.
 
     Those that are stored already are not touched. A line that is broken, or whose values no turn can have, is named
-    on stderr with what was expected and left out, the rest is stored, and the exit code is 1.
+    on stderr with what was expected and left out, the rest is stored, and the exit code is 1. Of a text or reply of
+    more than 20,000 characters the end is stored, which is said.
     """
     settings = load_settings(home=home, sem=sem)
     from ...memory import import_turns as store_lines
@@ -65,6 +66,12 @@ def import_turns(file: InFile, user: Into = None, sem: Sem = None, home: Home = 
         result = store_lines(store, lines, user_id=user, report=advance)
     for message in result.broken:
         typer.echo(printable(f"{file}: {message}"), err=True)
+    if result.shortened:
+        typer.echo(
+            f"{file}: of {result.shortened:,} turns that are longer than a turn is stored, only the end was taken: the "
+            "last 20,000 characters of text and reply",
+            err=True,
+        )
     counts = {"added": result.added, "replaced": result.replaced, "unchanged": result.unchanged}
     counts["broken"] = len(result.broken)
     if result.broken:
