@@ -107,7 +107,7 @@ class HefContext(SettingsModel):
     )
     persona: str = Field(
         default="a warm, attentive friend",
-        max_length=2000,
+        max_length=20_000,
         description="Who the assistant is when it replies",
         json_schema_extra=_studio_hints("coarse_emotion", "draft_response", prompt=True),
     )

@@ -13,7 +13,7 @@ from ..contract import HefState, Memory
 from ..contract.errors import error_text, is_timeout
 from ..contract.text import MAX_STORED_CHARACTERS
 from ..memory import fit_token_budget, recall_turns
-from ..prompts import newest, remembered
+from ..prompts import CHARACTERS_PER_TOKEN, newest, remembered
 from .support.events import emit
 from .support.explanations import explain_memories
 from .support.node_record import record_suppressed_error
@@ -22,8 +22,6 @@ from .support.turn_view import TurnView, turn_view
 
 NO_ANSWER = ", it gave no answer in time"
 """In the fault of this node: the turn does not wait for the memory again."""
-_CHARACTERS_PER_TOKEN = 4
-"""On average; which model will read the memories is not known here."""
 
 
 def recall(state: HefState, runtime: Runtime[Any]) -> Update:
@@ -83,4 +81,4 @@ def _search(store: BaseStore, user_id: str, turn: TurnView) -> list[Memory]:
 
 
 def _count_tokens(memory: Memory) -> int:
-    return -(-len(remembered(memory)) // _CHARACTERS_PER_TOKEN)
+    return -(-len(remembered(memory)) // CHARACTERS_PER_TOKEN)

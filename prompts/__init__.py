@@ -12,14 +12,14 @@ from .messages import (
     content_free_messages,
     draft_messages,
     empathy_note,
-    felt,
     question_messages,
-    remembered,
     score_messages,
     system_message,
 )
+from .recalled_turns import CHARACTERS_PER_TOKEN, felt, recalled_lines, remembered
 
 __all__ = [
+    "CHARACTERS_PER_TOKEN",
     "CONTENT_FREE",
     "MAX_CAUSES",
     "NAMES",
@@ -39,6 +39,7 @@ __all__ = [
     "one_line",
     "question_messages",
     "quoted",
+    "recalled_lines",
     "remembered",
     "score_messages",
     "shipped_chat_draft",

@@ -14,7 +14,8 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from ..contract import HefContext, Memory, Turn
 from .fence import MAX_CAUSE_CHARACTERS, fence, quoted
 from .loader import GUIDANCE, NOTE, TOOLS, Prompts
-from .messages import MAX_CAUSES, likely_emotions, remembered
+from .messages import MAX_CAUSES, likely_emotions
+from .recalled_turns import recalled_lines
 from .spoken_reply import without_address
 
 _ENDS = (".", "!", "?", "…", "。", "！", "？")
@@ -36,6 +37,8 @@ class ChatDraft:
     """Cause words, the strongest first, of which the first few are shown."""
     memories: Sequence[Memory] = ()
     """Past turns that bear on this one."""
+    memory_budget: int = HefContext().memory_budget
+    """Tokens of past turns at most."""
     instructions: str = ""
     """The host's own system messages; with them the persona is told only where it was set."""
     persona: str = ""
@@ -75,13 +78,16 @@ def _values(draft: ChatDraft) -> dict[str, str]:
         "emotion": draft.emotion or "",
         "distribution": likely_emotions(draft.emotion, draft.distribution),
         "causes": ", ".join(f'"{quoted(cause, MAX_CAUSE_CHARACTERS)}"' for cause in draft.causes[:MAX_CAUSES]),
-        "memories": "\n".join(map(remembered, draft.memories)),
+        "memories": recalled_lines(draft.memories, draft.memory_budget),
         "dialogue": fence(draft.turns, draft.limit),
     }
 
 
 def _persona(prompts: Prompts, draft: ChatDraft) -> str:
-    """Return who the assistant is, as a text of its own; empty where the host or the template says it."""
+    """Return who the assistant is, as a text of its own; empty where the host or the template says it.
+
+    A persona of several lines that does not begin as "You are" stands as it was written.
+    """
     described = _described(draft.persona)
     if prompts.is_replaced("system"):
         return prompts.render("system", persona=described)
@@ -89,6 +95,8 @@ def _persona(prompts: Prompts, draft: ChatDraft) -> str:
     is_placed = prompts.is_replaced("draft") and "persona" in prompts.placeholders("draft")
     if is_placed or (is_default and draft.instructions):
         return ""
+    if "\n" in draft.persona.strip() and draft.persona.strip().startswith(described):
+        return draft.persona.strip()
     return f"You are {described}" if described.endswith(_ENDS) else f"You are {described}."
 
 

@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from ..contract import Empathy, HefContext, Memory, Turn
 from .fence import MAX_CAUSE_CHARACTERS, cause_words, fence, label_text, quoted
 from .loader import Prompts
+from .recalled_turns import recalled_lines, remembered
 from .spoken_reply import without_address
 
 SCORE_PREFIX = "The speaker feels"
@@ -101,30 +102,32 @@ def draft_messages(
     return [*judgement, AIMessage(f"{SCORE_PREFIX} {emotion}."), HumanMessage(task)]
 
 
-def remembered(memory: Memory) -> str:
-    """Return the line about a past turn in the prompt of the reply."""
-    return f'Earlier, the speaker said: "{quoted(memory.text)}"{felt(memory.emotion)}'
+def empathy_note(
+    empathy: Empathy,
+    memories: Sequence[Memory] = (),
+    *,
+    prompts: Prompts | None = None,
+    memory_budget: int | None = None,
+    now: float | None = None,
+) -> str:
+    """Return a note about the person for the system message of any agent's own model.
 
-
-def felt(emotion: str | None) -> str:
-    """Return what was felt in a past turn, as the end of its line; empty where nothing is known."""
-    label = label_text(emotion or "")
-    return f" (felt {label})" if label else ""
-
-
-def empathy_note(prompts: Prompts, empathy: Empathy, memories: Sequence[Memory]) -> str:
-    """Return the note about the person; their own words are quoted and cannot leave their quotation.
+    It holds the likely emotions with their shares, the cause words, and past turns with their day, how long ago that
+    was, and the reply. The person's own words are quoted and cannot leave their quotation.
 
     Args:
-        prompts: The templates.
         empathy: What was understood.
-        memories: Past turns that bear on this one.
+        memories: Past turns that bear on it, the most relevant first.
+        prompts: The templates, whose `note` it is; by default the shipped ones.
+        memory_budget: Tokens of past turns at most; by default that of `HefContext`.
+        now: Unix time in seconds from which their age is told; by default the present.
     """
-    return prompts.render(
+    budget = HefContext().memory_budget if memory_budget is None else memory_budget
+    return (prompts or Prompts()).render(
         "note",
         emotions=likely_emotions(empathy.emotion, empathy.distribution),
         causes=", ".join(f'"{quoted(cause.text, MAX_CAUSE_CHARACTERS)}"' for cause in empathy.causes[:MAX_CAUSES]),
-        memories="\n".join(map(remembered, memories)),
+        memories=recalled_lines(memories, budget, now),
     )
 
 

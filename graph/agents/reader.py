@@ -80,11 +80,13 @@ class EmpathyReader:
             return EmpathyNote(
                 turn=turn, faults={**host_faults, "hef": f"the person could not be read: {error_text(error)}"}
             )
-        return self._note(turn, output, host_faults)
+        return self._note(turn, output, settings, host_faults)
 
-    def _note(self, turn: str, output: Mapping[str, Any], host_faults: Mapping[str, str]) -> EmpathyNote:
+    def _note(
+        self, turn: str, output: Mapping[str, Any], settings: HefContext, host_faults: Mapping[str, str]
+    ) -> EmpathyNote:
         faults: dict[str, str] = {**host_faults, **output["faults"]}
         memories: list[Memory] = output["memories"]
         empathy: Empathy = output["empathy"].model_copy(update={"degraded": summarise_faults(faults)})
-        note = empathy_note(self._prompts, empathy, memories)
+        note = empathy_note(empathy, memories, prompts=self._prompts, memory_budget=settings.memory_budget)
         return EmpathyNote(turn=turn, empathy=empathy, note=note, faults=faults)

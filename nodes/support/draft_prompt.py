@@ -44,6 +44,7 @@ def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Pro
         distribution=empathy.distribution,
         causes=causes,
         memories=memories,
+        memory_budget=settings.memory_budget,
         instructions=host_instructions(messages),
         persona=settings.persona,
         limit=settings.dialogue_limit,

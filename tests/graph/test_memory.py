@@ -35,7 +35,8 @@ def test_the_next_conversation_recalls_what_the_same_person_said(tmp_path: Path,
     out = talk(hef, "I keep thinking of my dog.", "ana", "friday", memory_limit=1)
 
     assert len(out["empathy"].memories) == 1
-    assert 'Earlier, the speaker said: "My dog Bello died last night." (felt ' in model.prompts[-1][0].text
+    assert '(today) they said: "My dog Bello died last night." (felt ' in model.prompts[-1][0].text
+    assert 'you answered: "I am sorry."' in model.prompts[-1][0].text
     assert "bank" not in model.prompts[-1][0].text
 
 

@@ -111,3 +111,26 @@ def test_a_form_that_sends_the_text_it_shows_changes_nothing(kind: type[Scripted
 
     assert prompts[0] == prompts[1] == prompts[2]
     assert context_with(Prompts(), "chat")().model_dump()["prompt_draft"] == shipped_chat_draft()
+
+
+def test_a_long_persona_reaches_every_prompt_as_it_is() -> None:
+    persona = f"Mia, a nurse{' of Lisbon' * 2000}"[:20_000]
+    model = ScriptedChat(script=["sad", "I hear you."])
+
+    create_hef(model=model).compile().invoke(
+        {"messages": [HumanMessage("My dog died.")]}, context=HefContext(persona=persona)
+    )
+
+    assert len(model.prompts) == 2
+    assert all(f"You are {persona}." in prompt[0].text for prompt in model.prompts)
+
+
+def test_the_embedded_model_replies_as_a_persona_of_three_thousand_characters(embedded: Any) -> None:
+    persona = f"Mia, a nurse{' who likes tea and walks by the sea' * 90}"[:3000]
+
+    out = create_hef(model=embedded).compile().invoke(
+        {"messages": [HumanMessage("My dog died.")]}, context=HefContext(persona=persona)
+    )  # fmt: skip
+
+    assert out["messages"][-1].text
+    assert out["empathy"].degraded is None

@@ -68,6 +68,7 @@ def test_the_hosts_text_comes_first_and_the_persona_only_where_it_was_set() -> N
     [
         ("Mia, a nurse", "You are Mia, a nurse."),
         ("You are Mia.\n\nYou like tea!", "You are Mia.\n\nYou like tea!"),
+        ("# Mia\nLikes tea.", "# Mia\nLikes tea."),
         (" ", "You are a warm, attentive friend."),
     ],
 )
@@ -88,7 +89,7 @@ def test_a_draft_template_takes_the_place_of_note_and_guidance() -> None:
     assert text == (
         "You are a warm, attentive friend.\n\n"
         'They feel sad (sad 62%, lonely 30%, proud 2%), because of "dog", "died", "twelve".\n'
-        'Earlier, the speaker said: "My dog is ill."\nReply.'
+        'Earlier they said: "My dog is ill."\nReply.'
     )
 
 
