@@ -1,4 +1,4 @@
-"""Errors of the command line: one sentence on stderr, and exit code 1 or 2."""
+"""Errors of the command line: one sentence on stderr, and an exit code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 
 from .lazy_commands import LazyGroup
 
-FAILED, MISUSED, STOPPED = 1, 2, 130
+FAILED, MISUSED, UNANSWERED, STOPPED = 1, 2, 3, 130
 _REASON_CHARACTERS = 200
 """Characters of a provider's text that are printed."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -16,15 +17,16 @@ STRATEGIES: tuple[StrategyName, ...] = ("sem_only", "llm_only", "one_prompt", "t
 
 @dataclass(frozen=True, slots=True)
 class JudgeOptions(ModelOptions):
-    """The SEM, and an LLM or a scripted judge in its place."""
+    """The SEM, and an LLM or a judge in its place."""
 
     model: Annotated[
         str | None,
         typer.Option(
             "--model",
             "-m",
-            help="LLM: embedded, huggingface:<id or path>, or <provider>:<name>; or a scripted judge: oracle:<how "
-            "often it is right>, constant:<label>, adversary.  \\[env: HEF_MODEL]",
+            help="LLM: embedded, huggingface:<id or path>, or <provider>:<name>; or one that answers in rounds: "
+            "batch:<folder>; or answers in a file: recorded:<file>; or a scripted judge: oracle:<how often it is "
+            "right>, constant:<label>, adversary.  \\[env: HEF_MODEL]",
             metavar="MODEL",
             rich_help_panel="Models",
         ),
@@ -57,6 +59,17 @@ class MeasureOptions:
     def strategies(self) -> tuple[StrategyName, ...]:
         """Return the strategies to measure."""
         return STRATEGIES if self.strategy == "all" else (self.strategy,)
+
+    def answerable(self, answered: Collection[StrategyName]) -> tuple[StrategyName, ...]:
+        """Return the strategies to measure with answers that were recorded for some; `all` means those.
+
+        Raises:
+            Misuse: Parts of two_stage are to be taken away, which changes what the LLM is asked.
+        """
+        if self.ablate:
+            raise Misuse("--ablate asks other questions than the recorded ones; give an LLM, or leave it out")
+        names = self.strategies
+        return tuple(name for name in names if name in ("sem_only", *answered)) if self.strategy == "all" else names
 
 
 @dataclass(frozen=True, slots=True)

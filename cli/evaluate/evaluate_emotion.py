@@ -10,22 +10,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from ..error_messages import Misuse
 from ..options import EmotionOptions, RayOptions, SampleOptions
 from ..output import advancing, emit_report, report_skipped_rows
 from ..settings import load_settings
+from .batch_round import ending_with_questions, open_batch
 from .emotion_options import EmotionOutput, FitOptions, JudgeOptions, MeasureOptions, check_options
 
 if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
     from ...contract import HefContext
     from ...contract.progress import Progress
     from ...data.conversations import Sample
     from ...evaluation import EmotionReport
     from ...evaluation.emotion.emotion_run import EmotionRun
+    from ...evaluation.emotion.recorded_judge import RecordedJudge
     from ...evaluation.emotion.requery_gain import RequeryGain
     from ...evaluation.emotion.sem_llm_pair import SemLlmPair
     from ...sem import OnnxSem, Sem
     from ...sem.ray.cluster import Cluster
+    from ..options import StrategyName
     from ..settings import Settings
 
 
@@ -44,13 +51,16 @@ def emotion(
     with 95% intervals over conversations, how the LLM's escapes and the re-queries went, and what it all cost. With
     --fit, one part of the conversations is fitted on and the other one measured on. Figures of each emotion and all
     confusions are in the JSON. With --ray many SEMs read at once, and as many LLMs are asked; every figure is the
-    same but the time.
+    same but the time. With --model batch:FOLDER the LLM's questions are written there as questions.jsonl, in the form
+    of the providers' batch interfaces, and the exit code is 3; put the answers beside it as answers.jsonl and run the
+    same command again, until nothing new is asked.
     """
     settings = load_settings(models)
     check_options(measure, fitting)
     from ...contract import PoolingWeights
     from ...evaluation import read_samples, subsample
     from ...evaluation.emotion.emotion_run import run_emotion
+    from ...evaluation.emotion.recorded_judge import RecordedJudge
     from ...sem import resolve_sem
 
     sem = resolve_sem(settings.sem)
@@ -58,14 +68,19 @@ def emotion(
     readable, skipped = read_samples(samples.data, sem.description.taxonomy.labels)
     report_skipped_rows(skipped)
     fit_file = fitting.fitted or (settings.fit if not fitting.fit else None)
-    drawn, context = subsample(readable, samples.limit, samples.seed), options.context()
-    with advancing() as advance:
-        pair = _sem_llm_pair(sem, settings, measure, samples.seed, output.run, advance)
+    llm, context = _llm(sem, settings, measure, samples.seed), options.context()
+    strategies = measure.strategies
+    if isinstance(llm, RecordedJudge):
+        strategies = measure.answerable(llm.strategies)
+        readable = _recorded(llm, readable, strategies)
+    drawn = subsample(readable, samples.limit, samples.seed)
+    with ending_with_questions(llm), advancing() as advance:
+        pair = _sem_llm_pair(sem, llm, settings, output.run, advance)
         if cluster := ray.cluster():
             pair = _on_ray(pair, settings, measure, drawn, context, cluster)
         run = run_emotion(
             pair,
-            measure.strategies,
+            strategies,
             drawn,
             context,
             data=samples.data.name,
@@ -94,19 +109,46 @@ def emotion(
     _emit(samples.data, run, looks, details, output)
 
 
-def _sem_llm_pair(
-    sem: Sem, settings: Settings, measure: MeasureOptions, seed: int, run: Path | None, advance: Progress
-) -> SemLlmPair:
-    from ...evaluation.caching_models import with_cache
+def _llm(sem: Sem, settings: Settings, measure: MeasureOptions, seed: int) -> BaseChatModel | None:
+    """Return the LLM, or the judge in its place; None where only the SEM is measured."""
+    from ...evaluation.emotion.recorded_judge import recorded_judge
     from ...evaluation.emotion.scripted_judges import scripted_judge
-    from ...evaluation.emotion.sem_llm_pair import SemLlmPair
     from ...llm import resolve_model
 
     if measure.strategies == ("sem_only",):
+        return None
+    recorded, broken = recorded_judge(settings.model)
+    report_skipped_rows(broken)
+    scripted = scripted_judge(settings.model, sem.description.taxonomy.labels, seed)
+    return recorded or scripted or open_batch(settings.model) or resolve_model(settings.model)
+
+
+def _recorded(judge: RecordedJudge, samples: Sequence[Sample], strategies: Sequence[StrategyName]) -> list[Sample]:
+    """Return the samples with recorded answers, and count the others on stderr."""
+    known = judge.recorded(samples, strategies)
+    if others := len(samples) - len(known):
+        typer.echo(f"{others:,} of {len(samples):,} turns have no recorded answer and are not measured", err=True)
+    return known
+
+
+def _sem_llm_pair(
+    sem: Sem, llm: BaseChatModel | None, settings: Settings, run: Path | None, advance: Progress
+) -> SemLlmPair:
+    from ...evaluation.caching_models import with_cache
+    from ...evaluation.emotion.sem_llm_pair import SemLlmPair
+
+    if llm is None:
         return SemLlmPair(sem, None, None, advance)
-    judge = scripted_judge(settings.model, sem.description.taxonomy.labels, seed)
-    model, cache = with_cache(judge or resolve_model(settings.model), run / "answers.jsonl" if run else None)
+    model, cache = with_cache(llm, run / "answers.jsonl" if run and not _has_answers(llm) else None)
     return SemLlmPair(sem, model, cache, advance, settings.prompts)
+
+
+def _has_answers(llm: BaseChatModel) -> bool:
+    """Return whether an LLM's answers are in files already."""
+    from ...evaluation.batch_chat import BatchChat
+    from ...evaluation.emotion.recorded_judge import RecordedJudge
+
+    return isinstance(llm, BatchChat | RecordedJudge)
 
 
 def _on_ray(
@@ -118,11 +160,13 @@ def _on_ray(
     cluster: Cluster,
 ) -> SemLlmPair:
     """Read with the SEM on a cluster, and ask the LLM there in advance what the run is going to ask it."""
+    from ...evaluation.batch_chat import BatchChat
     from ...evaluation.cache_prefetch import prefetch_answers
+    from ...evaluation.emotion.recorded_judge import RecordedJudge
     from ...evaluation.emotion.scripted_judges import ScriptedJudge
     from ...sem.ray.corpus import SemReader, map_corpus
 
-    if pair.cache is not None and not isinstance(pair.model, ScriptedJudge):
+    if pair.cache is not None and pair.model and not isinstance(pair.model, ScriptedJudge | BatchChat | RecordedJudge):
         prefetch_answers(
             pair.cache,
             samples,

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..options import ModelOptions, OutputOptions, ReplyOptions, SampleOptions
+from ..options import OutputOptions, ReplyOptions, SampleOptions
 from ..output import advancing, emit_report, report_skipped_rows
 from ..render import ACCENT, FAINT
 from ..settings import load_settings
 from ..tables import faint_margin, figure_table, percent
+from .batch_round import BatchModelOptions, ending_with_questions, open_batch
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -68,13 +69,18 @@ Key = Annotated[Path, typer.Option(dir_okay=False, help="The key that --export w
 
 
 def replies(
-    samples: SampleOptions, models: ModelOptions, options: ReplyOptions, output: RepliesOutput, ablate: Ablate = False
+    samples: SampleOptions,
+    models: BatchModelOptions,
+    options: ReplyOptions,
+    output: RepliesOutput,
+    ablate: Ablate = False,
 ) -> None:
     """Measure replies beside the same LLM's without HEF.
 
     Both reply to the same turns with the same persona and decoding. Prints perplexity of the human reply,
     distinct-1/2, BLEU, similarity to the human reply, what the SEM reads after the reply, cause words taken up, length,
-    and who speaks, with 95% intervals; human replies beside them.
+    and who speaks, with 95% intervals; human replies beside them. With --model batch:FOLDER the LLM answers in rounds:
+    see `hef evaluate emotion`.
     """
     settings, context = load_settings(models), options.reply_context()
     from ...evaluation import subsample
@@ -125,9 +131,10 @@ def _collect(
     from ...evaluation.replies.replier import ABLATED, COMPARED, Replier, collect, open_reply_log
     from ...llm import resolve_model
 
-    replier = Replier(resolve_model(settings.model), sem, context, settings.prompts, settings.fit)
+    model = open_batch(settings.model) or resolve_model(settings.model)
+    replier = Replier(model, sem, context, settings.prompts, settings.fit)
     log = open_reply_log(run, replier.settings)
-    with advancing() as advance:
+    with ending_with_questions(model), advancing() as advance:
         variants = ABLATED if ablate else COMPARED
         texts = collect(replier, samples, variants, log, advance)
     return {str(variant): replies for variant, replies in texts.items()}, replier.settings

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from ...contract import HefContext, PoolingWeights
 from ...contract.context import Strategy
 from ...data.conversations import Sample, split_by_conversation
+from ..batch_chat import BatchChat
 from ..caching_models import CachingSem
 from .ablations import Ablation, Ablations, variants
 from .emotion_metrics import EmotionReport, sklearn_metrics
@@ -64,12 +65,18 @@ def run_emotion(
         ablate: Also measure two_stage without its parts, on one part of the conversations.
 
     Raises:
+        UnansweredQuestion: The LLM is a `BatchChat` without an answer to some question; all are asked by then.
         SetupError: There is nothing to fit, or too little; or scikit-learn is not installed.
     """
     sklearn_metrics()
     two_stage = base.model_copy(update={"strategy": "two_stage"})
     # Fits and ablations are not timed, so the SEM need not read the same dialogue again and again.
     untimed = replace(pair, sem=CachingSem(pair.sem))
+
+    if isinstance(pair.model, BatchChat):
+        contexts = [base.model_copy(update={"strategy": name}) for name in strategies if name != "sem_only"]
+        contexts += [variant.context for variant in variants(two_stage)] if ablate else []
+        untimed.ask_ahead(contexts, samples)
 
     def fit_on(part: Sequence[Sample]) -> PoolingWeights:
         return untimed.fit(two_stage, part, data=data, seed=seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from ...nodes.deciding.decision import pooling_form
 from ...nodes.deciding.fit_registry import FitRegistry
 from ...prompts import Overrides
 from ...sem import Sem
+from ..batch_chat import UnansweredQuestion
 from ..llm_cache import AnswerCache
 from ..metrics import DIFFERENCE, Estimate, mean_estimate
 from .emotion_metrics import EmotionReport, report_emotion
@@ -74,8 +76,7 @@ class SemLlmPair:
                 progress=self.progress,
                 read_batches=self.read_batches,
             )
-        hef: Any = create_emotion_graph(model=self.model, sem=self.sem, prompts=self.prompts, fit=fit).compile()
-        labels = self.sem.description.taxonomy.labels
+        labels, hef = self.sem.description.taxonomy.labels, self._graph(fit)
         records = record_turns(hef, context, samples, self.cache, labels, task=task, progress=self.progress)
         fits = FitRegistry(self.sem.description.name, fit)
         return [
@@ -84,6 +85,25 @@ class SemLlmPair:
             else record
             for record in records
         ]
+
+    def ask_ahead(self, contexts: Sequence[HefContext], samples: Sequence[Sample]) -> None:
+        """Ask what runs with these settings ask, so that an LLM that is answered in rounds gets all questions at once.
+
+        Raises:
+            UnansweredQuestion: Some have no answer; all others were asked before.
+        """
+        if self.cache is None:
+            return
+        labels, hef = self.sem.description.taxonomy.labels, self._graph(None)
+        unanswered: UnansweredQuestion | None = None
+        for done, (context, sample) in enumerate(product(contexts, samples), start=1):
+            try:
+                record_turns(hef, context, [sample], self.cache, labels)
+            except UnansweredQuestion as error:
+                unanswered = error
+            self.progress("asking", done, len(contexts) * len(samples))
+        if unanswered:
+            raise unanswered
 
     def fit(self, context: HefContext, samples: Sequence[Sample], *, data: str, seed: int) -> PoolingWeights:
         """Fit the join; for an LLM that scores, with or without its content-free scores subtracted, as is better."""
@@ -108,6 +128,9 @@ class SemLlmPair:
         names = {"sem": self.sem.description.name, "model": self.llm or "", "data": data}
         date = datetime.now(UTC).date().isoformat()
         return fit_join(pooling_examples(records, samples, labels), labels, **names, date=date, seed=seed)
+
+    def _graph(self, fit: PoolingWeights | None) -> Any:
+        return create_emotion_graph(model=self.model, sem=self.sem, prompts=self.prompts, fit=fit).compile()
 
     def report(self, strategy: Strategy, records: Sequence[TurnRecord], samples: Sequence[Sample]) -> EmotionReport:
         """Return the metrics of one strategy's turns."""

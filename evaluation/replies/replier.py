@@ -24,6 +24,7 @@ from ...llm import ReplyScorer, draft_form, model_name
 from ...prompts import ChatDraft, Overrides, Prompts, chat_draft_messages, draft_messages, newest
 from ...prompts.messages import MAX_EMOTIONS
 from ...sem import Sem
+from ..batch_chat import UnansweredQuestion
 from ..emotion.turn_record import as_messages
 
 ReplyVariant: TypeAlias = Literal["hef", "no_causes", "no_emotion", "plain"]
@@ -280,13 +281,24 @@ def collect(
         variants: Who replies.
         log: Stores the replies.
         progress: Called after each reply.
+
+    Raises:
+        UnansweredQuestion: The LLM is answered in rounds, and some question has no answer; all are asked by then.
     """
     replies = {(reply.sample, reply.variant): reply for reply in log.read()}
     pairs: list[tuple[ReplySample, ReplyVariant]] = [(sample, variant) for sample in samples for variant in variants]
+    unanswered: UnansweredQuestion | None = None
     for done, (sample, variant) in enumerate(pairs, start=1):
-        if (sample.id, variant) not in replies:
-            reply = replier.reply(sample, variant, replies.get((sample.id, "hef")))
+        hef = replies.get((sample.id, "hef"))
+        if (sample.id, variant) not in replies and (hef or variant in COMPARED):
+            try:
+                reply = replier.reply(sample, variant, hef)
+            except UnansweredQuestion as error:
+                unanswered = error
+                continue
             replies[sample.id, variant] = reply
             log.append([reply])
         progress("replies", done, len(pairs))
+    if unanswered:
+        raise unanswered
     return {variant: [replies[sample.id, variant] for sample in samples] for variant in variants}
