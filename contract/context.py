@@ -11,6 +11,7 @@ from pydantic.config import JsonDict
 
 from .errors import SetupError
 from .renamed_fields import CONTEXT_FIELDS
+from .settings.model_settings import read_model_settings
 from .settings.recall_weights import RecallWeights
 from .settings.settings_model import SettingsModel, explain_settings, nearest_setting, unknown_setting
 from .user_identity import as_user_id
@@ -19,6 +20,8 @@ Strategy: TypeAlias = Literal["two_stage", "one_prompt", "sem_only", "llm_only"]
 Primary: TypeAlias = Annotated[int, Field(ge=1, le=32)] | Annotated[float, Field(gt=0, lt=1)]
 
 
+_OF_HOST = frozenset({"model", "model_settings"})
+"""Settings that belong to the host's own agents where a host's context has them beside its own fields."""
 TEMPLATE = "prompt_"
 """Prefix of the names of the settings that hold a prompt template."""
 
@@ -56,6 +59,12 @@ class HefContext(SettingsModel):
         "or `<provider>:<name>`; on a server those of its `HEF_MODELS` alone",
         json_schema_extra=_studio_hints("coarse_emotion", "fine_emotion", "draft_response"),
     )
+    model_settings: dict[str, Any] = Field(
+        default={},
+        description="Settings of the call that writes the reply, such as `temperature`, `max_tokens` and `stop`; on a "
+        "server the usual ones alone",
+        json_schema_extra=_studio_hints("draft_response"),
+    )
     strategy: Strategy = Field(
         default="two_stage",
         description="How the emotion is decided",
@@ -89,7 +98,7 @@ class HefContext(SettingsModel):
         default=400,
         ge=0,
         description="Tokens of past turns that the LLM is shown at most, a token counted as four characters",
-        json_schema_extra=_studio_hints("recall"),
+        json_schema_extra=_studio_hints("recall", "draft_response"),
     )
     memory_weights: RecallWeights = Field(
         default=RecallWeights(),
@@ -136,6 +145,11 @@ class HefContext(SettingsModel):
         "draft_response",
     )
 
+    @field_validator("model_settings", mode="before")
+    @classmethod
+    def _read_model_settings(cls, value: object) -> dict[str, Any]:
+        return read_model_settings(value)
+
     @field_validator("user_id", mode="before")
     @classmethod
     def _read_user_id(cls, value: object) -> str | None:
@@ -155,8 +169,8 @@ def as_context(value: object) -> HefContext:
         value: A `HefContext`, None, a mapping, or the context object of a host graph. A host's
             object may carry a `HefContext` (or mapping) under the name `hef`; otherwise fields of the
             same name are taken where they are valid, and the rest belongs to the host. So does
-            `model`: it names the LLM of the host's agents, in the host's spelling. `user_id` is never left
-            out in silence: a run that must be somebody's, or nobody's (None), is not to become another's.
+            `model`, with its `model_settings`: it names the LLM of the host's agents, in the host's spelling. `user_id`
+            is never left out in silence: a run that must be somebody's, or nobody's (None), is not to become another's.
 
     Raises:
         SetupError: `user_id` is none, see `as_user_id`.
@@ -173,7 +187,7 @@ def as_context(value: object) -> HefContext:
         return nested if is_stated else nested.model_copy(update={"user_id": as_user_id(user)})
     if nested is not None:
         raise SetupError(f"`hef` in the context is a {type(nested).__name__}; give a HefContext or a mapping")
-    names = (HefContext.model_fields.keys() | CONTEXT_FIELDS.keys()) - {"model", "user_id"}
+    names = (HefContext.model_fields.keys() | CONTEXT_FIELDS.keys()) - _OF_HOST - {"user_id"}
     fields = {name: field for name in names if (field := _lookup(value, name)) is not None}
     settings = {name: field for name, field in fields.items() if not _setting_fault(name, field)}
     if user is not None or _names_user(value):
@@ -234,7 +248,7 @@ def misspelled_settings(value: object) -> str:
         for name in names
         if name not in known and nearest_setting(name, HefContext.model_fields)
     ]
-    given = {name: _lookup(value, name) for name in names if name in known - {"model", "user_id"}}
+    given = {name: _lookup(value, name) for name in names if name in known - _OF_HOST - {"user_id"}}
     faults += filter(None, (_setting_fault(name, field) for name, field in given.items() if field is not None))
     return "; ".join(f"{fault}: it was not used" for fault in faults)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -11,6 +12,7 @@ from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
 from ..contract import HefState, ModelError
+from ..contract.settings.model_settings import check_client_settings
 from ..contract.state import degraded_empathy
 from ..llm import draft_form
 from ..prompts import Prompts, newest
@@ -18,7 +20,7 @@ from ..prompts.spoken_reply import spoken_reply
 from ..prompts.thoughts import with_text
 from .support.draft_prompt import draft_prompt
 from .support.llm_calls import LlmCalls, fault_or_raise, llm_node
-from .support.run_settings import Update, parent_node_name
+from .support.run_settings import Update, is_served, parent_node_name
 from .support.spoken_stream import spoken_stream
 from .support.turn_view import TurnView, turn_view
 
@@ -46,8 +48,9 @@ def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefS
         try:
             llm = await calls.model_for_run(model, turn.settings)
             messages = draft_prompt(draft_form(llm), turn, state["empathy"], prompts)
+            llm_of_run = _with_settings(llm, turn.settings.model_settings)
             for _ in range(TRIES):
-                answer = await calls.invoke(llm, messages, spoken_stream(turn.settings.persona))
+                answer = await calls.invoke(llm_of_run, messages, spoken_stream(turn.settings.persona))
                 if reply := _as_said(answer, turn.settings.persona):
                     return _update(turn, reply)
         except Exception as error:
@@ -55,6 +58,19 @@ def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefS
         raise _no_reply_error(state, _EMPTY)
 
     return llm_node(draft_response)
+
+
+def _with_settings(llm: BaseChatModel, settings: Mapping[str, Any]) -> Runnable[Any, BaseMessage]:
+    """Return the LLM with the settings of the run's reply.
+
+    Raises:
+        SetupError: A client of this server may not give one of them.
+    """
+    if not settings:
+        return llm
+    if is_served():
+        check_client_settings(settings)
+    return llm.bind(**settings)
 
 
 def _update(turn: TurnView, reply: BaseMessage) -> Update:
