@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from hef.cli.app import app
+from hef.evaluation.emotion import emotion_report
 from hef.sem import OnnxSem
 from hef.sem.runtime.manifest import Manifest
 from hef.sem.runtime.prediction_sets import PredictionSets
@@ -183,6 +184,13 @@ def test_recorded_figures_show_up_in_the_description_of_the_sem(conversations: P
     assert figures["samples"] == result["samples"]
 
 
+@pytest.fixture
+def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the pictures of a report, which take most of the time of a small run."""
+    monkeypatch.setattr(emotion_report, "draw_plots", lambda *_: [])
+    monkeypatch.setattr(emotion_report, "draw_accuracy", lambda _, folder: folder / "accuracy.png")
+
+
 def judged(conversations: Path, folder: Path, *more: object) -> Any:
     return evaluate(
         "emotion", "--data", conversations, "--strategy", "all", "--model", "oracle:0.6", "--run", folder, *more
@@ -205,6 +213,7 @@ def test_the_report_holds_what_was_printed(conversations: Path, tmp_path: Path, 
     assert all(f"]({name})" in report for name in pictures)
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_fit_is_written_and_can_be_measured_with(conversations: Path, tmp_path: Path):
     done = judged(conversations, tmp_path / "run", "--fit", tmp_path / "fit.json", "--json")
     assert done.exit_code == 0, done.stderr
@@ -224,6 +233,7 @@ def test_a_fit_is_written_and_can_be_measured_with(conversations: Path, tmp_path
     assert "the fit is of SEM 'minilm' with LLM 'oracle:0.6'" in other.stderr
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_goes_on_without_asking_again(conversations: Path, tmp_path: Path):
     first = judged(conversations, tmp_path / "run", "--json")
     answers = (tmp_path / "run" / "answers.jsonl").read_text()
@@ -235,6 +245,7 @@ def test_a_run_goes_on_without_asking_again(conversations: Path, tmp_path: Path)
         assert one["stages"]["calls"] == other["stages"]["calls"]
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_prompts_of_a_deployment_are_measured(conversations: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     judged(conversations, tmp_path / "run", "--limit", 1)
     before = (tmp_path / "run" / "answers.jsonl").read_text()
