@@ -47,13 +47,13 @@ TRAIN = [
     LazyCommand("sem", "train.train_sem:train_sem", "Train a SEM on conversations with an emotion label."),
     LazyCommand("adapter", "train.train_adapter:train_adapter", "Train the LoRA adapter of the embedded LLM."),
     LazyCommand("calibrate", "train.calibrate:calibrate", "Calibrate a SEM's probabilities and prediction sets."),
-    LazyCommand("feedback", "train.export_feedback:feedback", "Write the emotions that people confirmed as data."),
+    LazyCommand("feedback", "memory.export_import:feedback", "Write the emotions that people confirmed as data."),
 ]
 EVALUATE = [
     LazyCommand("emotion", "evaluate.evaluate_emotion:emotion", "Measure emotion accuracy of SEM, LLM and both."),
     LazyCommand("causes", "evaluate.evaluate_sem:causes", "Measure cause words or spans."),
     LazyCommand("retrieval", "evaluate.evaluate_sem:retrieval", "Measure sentence vectors."),
-    LazyCommand("memory", "evaluate.evaluate_memory:memory", "Measure recall of past turns."),
+    LazyCommand("memory", "evaluate.evaluate_sem:memory", "Measure recall of past turns."),
     LazyCommand("replies", "evaluate.evaluate_replies:replies", "Measure replies beside the same LLM's without HEF."),
     LazyCommand("verdicts", "evaluate.evaluate_replies:verdicts", "Count how judges decided on blind pairs."),
     LazyCommand("download", "evaluate.download_data:download", "Get EmpatheticDialogues from its official archive."),

@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from ..error_messages import Failure, Misuse
-from ..options import OutputOptions, Plots
-from ..output import advancing, emit_report
+from ..options import OutputOptions, Plots, option
+from ..output import advancing, emit_report, figure_table
 from ..render import ACCENT, FAINT
-from ..tables import figure_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,23 +22,20 @@ DIMS = 384
 """Length of the shipped SEM's vectors."""
 _CONCURRENT_USERS = 100
 
-Sizes = Annotated[str, typer.Option(help="Numbers of turns, growing, with commas between.", metavar="N,N")]
-Users = Annotated[int, typer.Option(min=1, help="People whose turns they are.", metavar="N")]
-Repeats = Annotated[int, typer.Option(min=6, help="How often each call is timed.", metavar="N")]
+Sizes = Annotated[str, option("Numbers of turns, growing, with commas between.", metavar="N,N")]
+Users = Annotated[int, option("People whose turns they are.", metavar="N", min=1)]
+Repeats = Annotated[int, option("How often each call is timed.", metavar="N", min=6)]
 Folder = Annotated[
     Path | None,
-    typer.Option(
-        file_okay=False,
-        exists=True,
-        help="Write the measured files below it, on the disk to measure; else among temporary files.",
+    option(
+        "Write the measured files below it, on the disk to measure; else among temporary files.",
         metavar="FOLDER",
+        exists=True,
     ),
 ]
 Server = Annotated[
     str | None,
-    typer.Option(
-        help=f"Also let {_CONCURRENT_USERS} people write and recall at once there (`chroma run`).", metavar="URL"
-    ),
+    option(f"Also let {_CONCURRENT_USERS} people write and recall at once there (`chroma run`).", metavar="URL"),
 ]
 
 

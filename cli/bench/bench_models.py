@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
 from rich.table import Table
 from rich.text import Text
 
-from ..options import Against, ModelOptions, OutputOptions, SemOptions, StrategyName
-from ..output import advancing, emit_report, report_skipped_rows
+from ..options import Against, ModelOptions, OutputOptions, SemOptions, StrategyName, option
+from ..output import advancing, emit_report, figure_table, report_skipped_rows
 from ..render import ACCENT, FAINT
 from ..settings import load_settings
-from ..tables import figure_table
 
 if TYPE_CHECKING:
     from ...bench.sem_speed import SpeedReport
@@ -22,21 +20,17 @@ if TYPE_CHECKING:
 
 Data = Annotated[
     Path | None,
-    typer.Option(
-        "--data",
-        "-d",
-        dir_okay=False,
-        help="Read the contexts of these conversations at once, instead of built-in ones.",
-        metavar="FILE",
+    option(
+        "Read the contexts of these conversations at once, instead of built-in ones.", "--data", "-d", metavar="FILE"
     ),
 ]
-Dialogues = Annotated[int, typer.Option(min=1, help="How many dialogues are read at once.", metavar="N")]
-Repeats = Annotated[int, typer.Option(min=1, help="How often each is timed.", metavar="N")]
-Seed = Annotated[int, typer.Option(help="Of the draw.", metavar="N")]
-Tokens = Annotated[int, typer.Option(min=2, help="Tokens of a reply; a local LLM writes exactly as many.", metavar="N")]
-DialoguesOfLength = Annotated[int, typer.Option(min=1, help="How many dialogues of each length.", metavar="N")]
-Strategy = Annotated[StrategyName, typer.Option(help="How the emotion is decided.", rich_help_panel="Emotion")]
-Message = Annotated[str, typer.Option("--text", help="The message that is replied to.", metavar="TEXT")]
+Dialogues = Annotated[int, option("How many dialogues are read at once.", metavar="N", min=1)]
+Repeats = Annotated[int, option("How often each is timed.", metavar="N", min=1)]
+Seed = Annotated[int, option("Of the draw.", metavar="N")]
+Tokens = Annotated[int, option("Tokens of a reply; a local LLM writes exactly as many.", metavar="N", min=2)]
+DialoguesOfLength = Annotated[int, option("How many dialogues of each length.", metavar="N", min=1)]
+Strategy = Annotated[StrategyName, option("How the emotion is decided.", panel="Emotion")]
+Message = Annotated[str, option("The message that is replied to.", "--text", metavar="TEXT")]
 
 _VARIANTS = {"plain": "LLM alone", "hef": "HEF", "hef_fresh": "HEF without caches"}
 

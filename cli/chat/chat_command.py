@@ -11,7 +11,7 @@ import typer
 
 from ..build_graph import preload_llm
 from ..error_messages import FAILED
-from ..options import Json, ModelOptions, ReplyOptions, UserOptions
+from ..options import Json, ModelOptions, ReplyOptions, UserOptions, option
 from ..render import name_markup
 from ..settings import load_settings
 from .chat_threads import thread_id
@@ -19,13 +19,9 @@ from .chat_threads import thread_id
 if TYPE_CHECKING:
     from .session import ChatSession
 
-Thread = Annotated[
-    str,
-    typer.Option("--thread", "-t", help="Which conversation to continue.", metavar="NAME", rich_help_panel="Memory"),
-]
+Thread = Annotated[str, option("Which conversation to continue.", "--thread", "-t", metavar="NAME", panel="Memory")]
 Confirm = Annotated[
-    bool,
-    typer.Option("--confirm", help="Ask you which emotion it is when SEM and LLM disagree.", rich_help_panel="Emotion"),
+    bool, option("Ask you which emotion it is when SEM and LLM disagree.", "--confirm", panel="Emotion")
 ]
 
 HELP = """\

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-import typer
-
 from ..error_messages import Misuse
-from ..options import ModelOptions, OutputOptions, Plots, StrategyName
+from ..options import LLM_HELP, ModelOptions, OutputOptions, Plots, StrategyName, option
 
 STRATEGIES: tuple[StrategyName, ...] = ("sem_only", "llm_only", "one_prompt", "two_stage")
 
@@ -21,14 +19,13 @@ class JudgeOptions(ModelOptions):
 
     model: Annotated[
         str | None,
-        typer.Option(
+        option(
+            f"{LLM_HELP}; or one that answers in rounds: batch:<folder>; or answers in a file: recorded:<file>; "
+            "or a scripted judge: oracle:<how often it is right>, constant:<label>, adversary.  \\[env: HEF_MODEL]",
             "--model",
             "-m",
-            help="LLM: embedded, huggingface:<id or path>, or <provider>:<name>; or one that answers in rounds: "
-            "batch:<folder>; or answers in a file: recorded:<file>; or a scripted judge: oracle:<how often it is "
-            "right>, constant:<label>, adversary.  \\[env: HEF_MODEL]",
             metavar="MODEL",
-            rich_help_panel="Models",
+            panel="Models",
         ),
     ] = None
 
@@ -40,20 +37,15 @@ class MeasureOptions:
     panel: ClassVar = "Emotion"
     strategy: Annotated[
         Literal["sem_only", "llm_only", "one_prompt", "two_stage", "all"],
-        typer.Option(help="How the emotion is decided; all measures them side by side."),
+        option("How the emotion is decided; all measures them side by side."),
     ] = "sem_only"
     ablate: Annotated[
-        bool,
-        typer.Option(
-            "--ablate", help="Also measure two_stage without each of its parts, and with other primary emotions."
-        ),
+        bool, option("Also measure two_stage without each of its parts, and with other primary emotions.", "--ablate")
     ] = False
     second_look: Annotated[
-        bool, typer.Option("--second-look", help="Also measure what a second look at the least certain third gains.")
+        bool, option("Also measure what a second look at the least certain third gains.", "--second-look")
     ] = False
-    record: Annotated[
-        bool, typer.Option("--record", help="Write the SEM's own figures into its folder, for `hef sems`.")
-    ] = False
+    record: Annotated[bool, option("Write the SEM's own figures into its folder, for `hef sems`.", "--record")] = False
 
     @property
     def strategies(self) -> tuple[StrategyName, ...]:
@@ -79,27 +71,25 @@ class FitOptions:
     panel: ClassVar = "Fit"
     fit: Annotated[
         Path | None,
-        typer.Option(
-            dir_okay=False,
-            help="Fit the join on a part of the conversations and write it there; the figures are of the others.",
+        option(
+            "Fit the join on a part of the conversations and write it there; the figures are of the others.",
             metavar="FILE",
         ),
     ] = None
     fit_share: Annotated[
-        float, typer.Option(min=0.05, max=0.95, help="Fraction of the conversations to fit on.", metavar="FRACTION")
+        float, option("Fraction of the conversations to fit on.", metavar="FRACTION", min=0.05, max=0.95)
     ] = 0.5
     cross_fit: Annotated[
         bool,
-        typer.Option(
+        option(
+            "Also fit on the others and measure on those, so that all are measured; the file gets a fit of all.",
             "--cross-fit",
-            help="Also fit on the others and measure on those, so that all are measured; the file gets a fit of all.",
         ),
     ] = False
     fitted: Annotated[
         Path | None,
-        typer.Option(
-            dir_okay=False,
-            help="Join with this file, which --fit wrote before; otherwise with the pair's shipped fit or the default.",
+        option(
+            "Join with this file, which --fit wrote before; otherwise with the pair's shipped fit or the default.",
             metavar="FILE",
         ),
     ] = None
@@ -111,11 +101,7 @@ class EmotionOutput(OutputOptions):
 
     run: Annotated[
         Path | None,
-        typer.Option(
-            file_okay=False,
-            help="Keep the LLM's answers there, resume a stopped run, and write report.md with plots.",
-            metavar="FOLDER",
-        ),
+        option("Keep the LLM's answers there, resume a stopped run, and write report.md with plots.", metavar="FOLDER"),
     ] = None
     plots: Plots = None
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from ..output import faint_margin, figure_table, number, percent
 from ..render import ACCENT
-from ..tables import faint_margin, figure_table, number, percent
 
 if TYPE_CHECKING:
     from ...evaluation.emotion.ablations import Ablation

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..options import OutputOptions, ReplyOptions, SampleOptions
-from ..output import advancing, emit_report, report_skipped_rows
+from ..options import OutputOptions, ReplyOptions, SampleOptions, option
+from ..output import advancing, emit_report, faint_margin, figure_table, percent, report_skipped_rows
 from ..render import ACCENT, FAINT
 from ..settings import load_settings
-from ..tables import faint_margin, figure_table, percent
 from .batch_round import BatchModelOptions, ending_with_questions, open_batch
 
 if TYPE_CHECKING:
@@ -34,29 +33,19 @@ EXAMPLES = 10
 class RepliesOutput(OutputOptions):
     """Where figures, replies and pairs go."""
 
-    run: Annotated[
-        Path | None,
-        typer.Option(
-            "--run", file_okay=False, help="Keep replies there, and resume with those it has.", metavar="FOLDER"
-        ),
-    ] = None
+    run: Annotated[Path | None, option("Keep replies there, and resume with those it has.", metavar="FOLDER")] = None
     export: Annotated[
         Path | None,
-        typer.Option(
-            dir_okay=False,
-            help="Write blind pairs for judges; the key goes to NAME.key.jsonl beside it.",
-            metavar="PAIRS",
+        option(
+            "Write blind pairs for judges; the key goes to NAME.key.jsonl beside it.", metavar="PAIRS", dir_okay=False
         ),
     ] = None
     report: Annotated[
-        Path | None,
-        typer.Option(dir_okay=False, help="Write a page of Markdown with the figures and examples.", metavar="FILE"),
+        Path | None, option("Write a page of Markdown with the figures and examples.", metavar="FILE")
     ] = None
 
 
-Ablate = Annotated[
-    bool, typer.Option("--ablate", help="Also reply without the causes, and without the emotion, in the prompt.")
-]
+Ablate = Annotated[bool, option("Also reply without the causes, and without the emotion, in the prompt.", "--ablate")]
 Judged = Annotated[
     Path,
     typer.Argument(
@@ -65,7 +54,7 @@ Judged = Annotated[
         metavar="VERDICTS",
     ),
 ]
-Key = Annotated[Path, typer.Option(dir_okay=False, help="The key that --export wrote beside the pairs.", metavar="KEY")]
+Key = Annotated[Path, option("The key that --export wrote beside the pairs.", metavar="KEY", dir_okay=False)]
 
 
 def replies(

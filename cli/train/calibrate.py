@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..options import OutputOptions, Threads
-from ..output import advancing, emit_report, report_skipped_rows
+from ..options import OutputOptions, Threads, option
+from ..output import advancing, emit_report, figure_table, number, percent, report_skipped_rows
 from ..render import ACCENT, FAINT
 from ..settings import load_settings
-from ..tables import figure_table, number, percent
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,10 +30,10 @@ Folder = Annotated[
     Path,
     typer.Argument(help="A SEM's folder, as `hef train sem --export` writes it.", metavar="FOLDER", file_okay=False),
 ]
-Data = Annotated[Path, typer.Option("--data", "-d", dir_okay=False, help="JSON lines, gzipped or not.", metavar="FILE")]
-Seed = Annotated[int, typer.Option(help="Of the folds.", metavar="N")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the figures and write nothing into the folder.")]
-Folds = Annotated[int, typer.Option(min=2, max=100, help="Parts to cross-fit over.", metavar="N")]
+Data = Annotated[Path, option("JSON lines, gzipped or not.", "--data", "-d", metavar="FILE")]
+Seed = Annotated[int, option("Of the folds.", metavar="N")]
+DryRun = Annotated[bool, option("Print the figures and write nothing into the folder.", "--dry-run")]
+Folds = Annotated[int, option("Parts to cross-fit over.", metavar="N", min=2, max=100)]
 
 
 def calibrate(
