@@ -32,6 +32,21 @@ def option(help: str, *flags: str, metavar: str | None = None, panel: str | None
     return typer.Option(*flags, help=help, metavar=metavar, rich_help_panel=panel, **settings)
 
 
+def parse_numbers(flag: str, value: str) -> list[int]:
+    """Return the numbers between commas that an option was given.
+
+    Raises:
+        Misuse: There are none, or one is not positive.
+    """
+    try:
+        numbers = [int(number) for number in value.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1:
+        raise Misuse(f"{flag} is {value!r}; give positive numbers with commas between, such as 1,10")
+    return numbers
+
+
 Model: TypeAlias = Annotated[
     str | None, option(f"{LLM_HELP}.  \\[env: HEF_MODEL]", "--model", "-m", metavar="MODEL", panel="Models")
 ]

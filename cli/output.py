@@ -19,7 +19,7 @@ from .render import ACCENT, FAINT
 
 if TYPE_CHECKING:
     from ..contract.progress import Progress
-    from ..evaluation import Estimate
+    from ..evaluation.metrics import Estimate
     from .options import OutputOptions
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,6 +36,19 @@ class StoreError(HefError, RuntimeError):
 
 class StoreTimeoutError(StoreError):
     """The memory gave no answer in time."""
+
+
+@contextmanager
+def needs_extra(extra: str, reason: str) -> Iterator[None]:
+    """Import within this block what an extra installs; the error names the reason and how to install it.
+
+    Raises:
+        SetupError: It is not installed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise SetupError(f"{reason}: install it with `pip install 'hef[{extra}]'`") from error
 
 
 _MAX_CHARACTERS = 200

@@ -103,11 +103,7 @@ class CachedScorer(BaseChatModel):
 
 
 class CachingSem:
-    """A SEM that reads each dialogue once per view.
-
-    Args:
-        sem: The SEM that reads.
-    """
+    """A SEM that reads each dialogue once per view."""
 
     def __init__(self, sem: Sem) -> None:
         self._sem = sem

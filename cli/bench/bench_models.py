@@ -51,7 +51,7 @@ def sem(
     settings = load_settings(models)
     from ...bench.sem_speed import machine, measure_speed
     from ...bench.synthetic_dialogues import contexts, three_turn_contexts
-    from ...evaluation import read_samples, subsample
+    from ...data.conversations import read_samples, subsample
     from ...sem import resolve_sem
 
     reader, batch = resolve_sem(settings.sem), contexts(dialogues)

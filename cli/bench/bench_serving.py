@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from ..error_messages import Misuse
-from ..options import OutputOptions, Plots, SemOptions, option
+from ..options import OutputOptions, Plots, SemOptions, option, parse_numbers
 from ..output import advancing, emit_report, figure_table
 from ..settings import load_settings
 
@@ -51,7 +50,7 @@ def serving(
     import asyncio
     import tempfile
 
-    crowds, lengths = _numbers("--at-once", load.at_once), _numbers("--lengths", load.lengths)
+    crowds, lengths = parse_numbers("--at-once", load.at_once), parse_numbers("--lengths", load.lengths)
     settings = load_settings(models)
     from ...bench.sem_speed import machine
     from ...bench.serving_speed import measure_serving
@@ -79,21 +78,6 @@ def serving(
         plot_serving(report, plots)
     details = {"machine": machine(settings.threads), "keep": load.keep, "memory": "server" if server else "folder"}
     emit_report("serving", None, [report], details, output, [_crowd_table(report), _length_table(report)])
-
-
-def _numbers(option: str, value: str) -> list[int]:
-    """Return the numbers between commas.
-
-    Raises:
-        Misuse: There are none, or one is not positive.
-    """
-    try:
-        numbers = [int(number) for number in value.split(",")]
-    except ValueError:
-        numbers = []
-    if not numbers or min(numbers) < 1:
-        raise Misuse(f"{option} is {value!r}; give positive numbers with commas between, such as 1,10")
-    return numbers
 
 
 def _crowd_table(report: ServeSpeed) -> Table:

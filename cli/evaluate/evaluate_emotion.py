@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,18 +14,21 @@ import typer
 
 from ..error_messages import Misuse
 from ..options import EmotionOptions, RayOptions, SampleOptions
-from ..output import advancing, emit_report, report_skipped_rows
+from ..output import advancing, emit_report, faint_margin, figure_table, number, percent, report_skipped_rows
+from ..render import ACCENT
 from ..settings import load_settings
 from .batch_round import ending_with_questions, open_batch
 from .emotion_options import EmotionOutput, FitOptions, JudgeOptions, MeasureOptions, check_options
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+    from rich.table import Table
 
     from ...contract import HefContext
     from ...contract.progress import Progress
     from ...data.conversations import Sample
-    from ...evaluation import EmotionReport
+    from ...evaluation.emotion.ablations import Ablation
+    from ...evaluation.emotion.emotion_metrics import EmotionReport, SetMetrics
     from ...evaluation.emotion.emotion_run import EmotionRun
     from ...evaluation.emotion.recorded_judge import RecordedJudge
     from ...evaluation.emotion.requery_gain import RequeryGain
@@ -58,7 +61,7 @@ def emotion(
     settings = load_settings(models)
     check_options(measure, fitting)
     from ...contract import PoolingWeights
-    from ...evaluation import read_samples, subsample
+    from ...data.conversations import read_samples, subsample
     from ...evaluation.emotion.emotion_run import run_emotion
     from ...evaluation.emotion.recorded_judge import RecordedJudge
     from ...sem import resolve_sem
@@ -96,7 +99,7 @@ def emotion(
     if recorded:
         _record(recorded, run.reports[0])
     if output.plots:
-        from ...evaluation.emotion.emotion_plots import draw_plots
+        from ...evaluation.emotion.emotion_report import draw_plots
 
         draw_plots(run.reports[0], output.plots)
     details = {
@@ -184,20 +187,12 @@ def _emit(
     data: Path, run: EmotionRun, looks: list[RequeryGain], details: dict[str, Any], output: EmotionOutput
 ) -> None:
     """Print the figures, and write them where the options say."""
-    from .emotion_tables import ablation_table, emotion_table, second_look_table, sets_table
-
-    if looks:
-        details["second_look"] = [look.model_dump(mode="json") for look in looks]
-    if run.gain:
-        details["gain"] = run.gain.model_dump(mode="json")
-    if run.fit:
-        details["fit"] = run.fit.model_dump(mode="json")
-    if run.ablations:
-        details["ablations"] = [ablation.model_dump(mode="json") for ablation in run.ablations]
-    tables = [emotion_table(data.name, run)]
-    tables += [ablation_table(run.ablations)] if run.ablations else []
-    tables += [sets_table(report.sets) for report in run.reports if report.sets]
-    tables += [second_look_table(looks)] if looks else []
+    further = {"second_look": looks, "gain": run.gain, "fit": run.fit, "ablations": run.ablations}
+    details |= {name: results for name, results in further.items() if results}
+    tables = [_emotion_table(data.name, run)]
+    tables += [_ablation_table(run.ablations)] if run.ablations else []
+    tables += [_sets_table(report.sets) for report in run.reports if report.sets]
+    tables += [_second_look_table(looks)] if looks else []
     if output.run:
         _write_run(data, run, details, output.run)
     emit_report("emotion", data, run.reports, details, output, tables)
@@ -234,3 +229,56 @@ def _record(sem: OnnxSem, report: EmotionReport) -> None:
         sets = report.sets["all"]
         figures |= {"coverage90": round(sets.coverage.value, 4), "size90": round(sets.size.value, 2)}
     sem.write_metrics({**figures, "samples": report.samples})
+
+
+def _emotion_table(data: str, run: EmotionRun) -> Table:
+    """Return one row per figure and one column per strategy; the gain of joining is the caption."""
+    from ...evaluation.emotion.emotion_report import model_names, notes, strategy_rows
+
+    first = run.reports[0]
+    title = f"Emotion on {data}: {first.samples:,} samples of {first.conversations:,} conversations"
+    names, *rows = strategy_rows(run.reports)
+    caption = "\n".join([f"{model_names(run.reports)}; 95% intervals over conversations", *notes(run)])
+    table = figure_table(title, names, caption, no_wrap=True)
+    table.min_width = len(title)  # a single strategy makes a table narrower than its title
+    for row in rows:
+        table.add_row(*row, style=f"bold {ACCENT}" if row[0] == "accuracy" else "")
+    return table
+
+
+def _ablation_table(ablations: Sequence[Ablation]) -> Table:
+    """Return one row per variant of two_stage."""
+    from ...evaluation.emotion.emotion_report import ablation_rows
+
+    names, *rows = ablation_rows(ablations)
+    table = figure_table("Two-stage prediction without its parts", names)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _sets_table(sets: Mapping[str, SetMetrics]) -> Table:
+    """Return one row per group of contexts: how often prediction sets include the emotion, and their size."""
+    from ...evaluation.emotion.emotion_metrics import CONTEXTS
+
+    title = "Prediction sets meant to include the emotion in 90% of cases"
+    table = figure_table(title, ("contexts", "samples", "included", "emotions in a set"))
+    for name, figures in sets.items():
+        table.add_row(CONTEXTS[name], f"{figures.samples:,}", percent(figures.coverage), number(figures.size, 2))
+    return table
+
+
+def _second_look_table(looks: Sequence[RequeryGain]) -> Table:
+    """Return one row per view: accuracy on the least certain third, with and without it."""
+    first = looks[0]
+    table = figure_table(
+        f"Second look: the {first.samples:,} least certain samples (first choice at most {first.confidence:.0%})",
+        ("second look at", "first alone", "both", "gain in points", "samples it changes"),
+        "pooled as the graph pools its rounds; 95% intervals over conversations",
+    )
+    for look in looks:
+        name = {"last_turn": "the last turn", "speaker": "the speaker"}.get(look.view, look.view)
+        table.add_row(
+            name, percent(look.first), percent(look.both), faint_margin(look.gain.signed()), f"{look.differing:,}"
+        )
+    return table

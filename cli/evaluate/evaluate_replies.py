@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ...contract import HefContext
-    from ...evaluation import Estimate
+    from ...evaluation.metrics import Estimate
     from ...evaluation.replies.blind_pairs import WinRate
     from ...evaluation.replies.replier import Reply, ReplySample
     from ...evaluation.replies.reply_metrics import ReplyMetrics
@@ -72,7 +72,7 @@ def replies(
     see `hef evaluate emotion`.
     """
     settings, context = load_settings(models), options.reply_context()
-    from ...evaluation import subsample
+    from ...data.conversations import subsample
     from ...evaluation.replies.replier import read_reply_samples
     from ...evaluation.replies.reply_metrics import check_metrics, report_replies
     from ...sem import resolve_sem
@@ -89,7 +89,7 @@ def replies(
         details["sha256"] = _export(output.export, drawn, texts, samples.seed)
     if output.report:
         _write_page(output.report, samples.data, figures, context_match, details, drawn, texts)
-    details["context_match"] = context_match.model_dump(mode="json")
+    details["context_match"] = context_match
     table = _reply_table(samples.data.name, setup["model"], figures, context_match)
     emit_report("replies", samples.data, figures, details, output, [table])
 
@@ -99,7 +99,7 @@ def verdicts(judged: Judged, key: Key, output: OutputOptions) -> None:
 
     `hef evaluate replies --export` writes the pairs and their key.
     """
-    from ...evaluation import read_rows
+    from ...data.json_lines import read_rows
     from ...evaluation.replies.blind_pairs import make_key_row, make_verdict, sha256, win_rate
 
     rows, skipped = read_rows(judged, make_verdict)

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from ...evaluation import CauseReport, RetrievalReport, SpanReport
-    from ...evaluation.memory.recall_metrics import MemoryReport
+    from ...evaluation.cause_metrics import CauseReport, SpanReport
+    from ...evaluation.recall_metrics import MemoryReport
+    from ...evaluation.retrieval import RetrievalReport
 
 
 def causes(samples: SampleOptions, models: SemOptions, output: OutputOptions) -> None:
@@ -26,7 +27,10 @@ def causes(samples: SampleOptions, models: SemOptions, output: OutputOptions) ->
     drawn at random and the highest value that can be reached.
     """
     settings = load_settings(models)
-    from ...evaluation import evaluate_causes, evaluate_spans, holds_spans, make_cause_row, read_rows, subsample
+    from ...data.cause_annotations import holds_spans, make_cause_row
+    from ...data.conversations import subsample
+    from ...data.json_lines import read_rows
+    from ...evaluation.cause_metrics import evaluate_causes, evaluate_spans
     from ...sem import resolve_sem
 
     sem = resolve_sem(settings.sem)
@@ -56,8 +60,9 @@ def retrieval(samples: SampleOptions, models: SemOptions, output: OutputOptions,
     recall@1 and @5 with 95% intervals beside chance.
     """
     settings = load_settings(models)
-    from ...evaluation import make_retrieval_row, read_rows, report_retrieval, situation_ranks, subsample
-    from ...evaluation.memory.retrieval import embedding_function
+    from ...data.conversations import subsample
+    from ...data.json_lines import read_rows
+    from ...evaluation.retrieval import embedding_function, make_retrieval_row, report_retrieval, situation_ranks
     from ...sem import resolve_sem
 
     sem = resolve_sem(settings.sem)
@@ -131,8 +136,7 @@ def memory(models: SemOptions, output: OutputOptions, data: Data = None, ablate:
     figure of the others is separate.
     """
     settings = load_settings(models)
-    from ...evaluation.memory.memory_dialogues import read_memory_dialogues, tuning_users
-    from ...evaluation.memory.recall_metrics import RecallBench, report_memory
+    from ...evaluation.recall_metrics import RecallBench, read_memory_dialogues, report_memory, tuning_users
     from ...sem import resolve_sem
 
     dialogues, skipped = read_memory_dialogues(data)

@@ -52,7 +52,7 @@ def calibrate(
     conversations, measured on that tenth, ten times.
     """
     load_settings(threads=threads)
-    from ...evaluation import read_samples
+    from ...data.conversations import read_samples
     from ...evaluation.cross_fitted_calibration import calibrate as fit
     from ...evaluation.cross_fitted_calibration import cross_fit
     from ...sem import OnnxSem
@@ -77,12 +77,11 @@ def _logits(sem: OnnxSem, samples: list[Sample]) -> Any:
     """Return the logits of a SEM's network, [samples, labels], with a progress bar."""
     import numpy as np
 
-    chunks = []
+    from ...contract.progress import map_batches
+
     with advancing() as advance:
-        for start in range(0, len(samples), CHUNK):
-            chunks.append(sem.logits([sample.turns for sample in samples[start : start + CHUNK]]))
-            advance("reading", min(start + CHUNK, len(samples)), len(samples))
-    return np.concatenate(chunks)
+        dialogues = [sample.turns for sample in samples]
+        return np.array(map_batches(sem.logits, dialogues, size=CHUNK, task="reading", progress=advance))
 
 
 def _write(

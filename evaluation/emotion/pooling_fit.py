@@ -83,16 +83,8 @@ def fit_join(
     Forward selection: starting from the SEM alone, parameters are added as long as cross-validation over
     conversations finds a gain in likelihood that is larger than its standard error, and no fewer
     right decisions. So a judge without new information gets no weight, whatever the noise, and
-    neither does one that knows more but is so confident in its errors that the decision suffers.
-
-    Args:
-        examples: The evidence of both.
-        labels: The taxonomy.
-        sem: Name of the SEM.
-        model: Name of the LLM.
-        data: Name of the file of conversations.
-        date: Day of the fit.
-        seed: Seed of the folds.
+    neither does one that knows more but is so confident in its errors that the decision suffers. The names, the file
+    of conversations and the day are noted in the result.
 
     Raises:
         SetupError: The LLM never named a label, or all turns come from one conversation.

@@ -47,14 +47,7 @@ class StageMetrics(BaseModel, frozen=True):
 def stage_metrics(
     records: Sequence[TurnRecord], samples: Sequence[Sample], taxonomy: Taxonomy, *, stages: bool
 ) -> StageMetrics:
-    """Return the metrics of a strategy's turns.
-
-    Args:
-        records: One per sample.
-        samples: The dialogues.
-        taxonomy: The labels.
-        stages: Whether the strategy has a coarse and a fine stage.
-    """
+    """Return the metrics of a strategy's turns; `stages` says whether it has a coarse and a fine stage."""
     usage = sum((record.usage for record in records), Usage())
     count = len(records)
     metrics: dict[str, object] = {

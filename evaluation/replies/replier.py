@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
-from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
@@ -141,12 +140,7 @@ class Replier:
         }
 
     def reply(self, sample: ReplySample, variant: ReplyVariant, hef: Reply | None = None) -> Reply:
-        """Return one reply.
-
-        Args:
-            sample: The dialogue.
-            variant: Who replies.
-            hef: HEF's own reply to the sample, whose emotion and causes the ablated variants share.
+        """Return one reply; the ablated variants share emotion and causes of `hef`, HEF's own reply to the sample.
 
         Raises:
             ModelError: The LLM failed.
@@ -238,19 +232,9 @@ class _DraftPrompt(BaseCallbackHandler):
     def __init__(self) -> None:
         self.messages: list[BaseMessage] = []
 
-    def on_chat_model_start(
-        self,
-        serialized: dict[str, Any],
-        messages: list[list[BaseMessage]],
-        *,
-        run_id: UUID,
-        parent_run_id: UUID | None = None,
-        tags: list[str] | None = None,
-        metadata: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def on_chat_model_start(self, serialized: Any, messages: list[list[BaseMessage]], **kwargs: Any) -> None:
         """Store the messages of a call from the node `draft_response`."""
-        if (metadata or {}).get("langgraph_node") == "draft_response":
+        if (kwargs.get("metadata") or {}).get("langgraph_node") == "draft_response":
             self.messages = messages[0]
 
 
@@ -274,13 +258,6 @@ def collect(
     progress: Progress = ignore_progress,
 ) -> dict[ReplyVariant, list[Reply]]:
     """Return all replies, [variant][sample]; those in the log are not generated again.
-
-    Args:
-        replier: Generates the replies.
-        samples: The dialogues.
-        variants: Who replies.
-        log: Stores the replies.
-        progress: Called after each reply.
 
     Raises:
         UnansweredQuestion: The LLM is answered in rounds, and some question has no answer; all are asked by then.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...contract import SetupError
+from ...contract.errors import needs_extra
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,8 @@ class Cluster:
             SetupError: Ray is not installed, or no cluster can be reached at the address.
         """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        try:
+        with needs_extra("ray", "a cluster needs Ray"):
             import ray
-        except ImportError as error:
-            raise SetupError("a cluster needs Ray: install it with `pip install 'hef[ray]'`") from error
         if not ray.is_initialized():
             local_options: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
             try:

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from ...contract import SetupError
-from ...contract.numerics import Indices
-from ...contract.progress import Progress, ignore_progress, map_batches
-from ...sem import EmbeddingSem, Sem
-from ..metrics import Estimate, mean_estimate, ratio_estimate
+from ..contract import SetupError
+from ..contract.numerics import Indices
+from ..contract.progress import Progress, ignore_progress, map_batches
+from ..sem import EmbeddingSem, Sem
+from .metrics import Estimate, mean_estimate, ratio_estimate
 
 CUTS = (1, 5)
 Embed: TypeAlias = Callable[[Sequence[str]], list[list[float]]]
@@ -81,11 +81,7 @@ def situation_ranks(
     A situation with the very same text counts as the right one, and of equally near ones the
     earlier comes first.
 
-    Args:
-        embed: Computes the vectors.
-        rows: The queries.
-        pool: Rows whose situations are searched, including `rows`.
-        progress: Called after each batch of texts.
+    The pool are the rows whose situations are searched, `rows` among them.
     """
     texts = list(dict.fromkeys([row.situation for row in pool] + [row.first for row in rows]))
     vectors = map_batches(embed, texts, size=256, task="sentence vectors", progress=progress)

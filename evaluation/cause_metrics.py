@@ -12,15 +12,15 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 from pydantic import BaseModel, Field
 
-from ...contract import Cause, SetupError, Turn
-from ...contract.dialogue import Word
-from ...contract.numerics import Array
-from ...contract.progress import Progress, ignore_progress, map_batches
-from ...contract.text import is_content_word, word_spans
-from ...data.cause_annotations import AnnotatedDialogue, CauseRow, cause_recall
-from ...sem import Sem
-from ...sem.runtime.cause_ranking import candidates
-from ..metrics import CUTS, Estimate, mean_estimate
+from ..contract import Cause, SetupError, Turn
+from ..contract.dialogue import Word
+from ..contract.numerics import Array
+from ..contract.progress import Progress, ignore_progress, map_batches
+from ..contract.text import is_content_word, word_spans
+from ..data.cause_annotations import AnnotatedDialogue, CauseRow, cause_recall
+from ..sem import Sem
+from ..sem.runtime.cause_ranking import candidates
+from .metrics import CUTS, Estimate, mean_estimate
 
 
 class CauseReport(BaseModel, frozen=True):

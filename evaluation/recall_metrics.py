@@ -1,9 +1,12 @@
-"""Recall of the past turn that answers a later question: HEF's memory search beside plain ones."""
+"""Recall of the past turn that answers a later question, on dialogues of several days: HEF beside plain searches."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TypeAlias
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 from langgraph.store.base import BaseStore, IndexConfig
@@ -11,14 +14,74 @@ from langgraph.store.memory import InMemoryStore
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from ...contract import Memory, RecallWeights, Turn
-from ...contract.numerics import Array
-from ...contract.progress import Progress, ignore_progress
-from ...memory import recall_turns, remember_turns, user_namespace
-from ...sem import Sem
-from ..metrics import CUTS, DIFFERENCE, PROPORTION, Estimate, mean_estimate
-from .memory_dialogues import MemoryDialogue
+from ..contract import Memory, RecallWeights, Turn
+from ..contract.numerics import Array
+from ..contract.progress import Progress, ignore_progress
+from ..data.json_lines import read_rows
+from ..memory import recall_turns, remember_turns, user_namespace
+from ..sem import Sem
+from .metrics import CUTS, DIFFERENCE, PROPORTION, Estimate, mean_estimate
 from .retrieval import Embed, embedding_function
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryQuestion:
+    """A later utterance that a past turn answers."""
+
+    text: str
+    """The utterance; it is not a turn of the dialogues."""
+    answers: tuple[int, ...]
+    """Indices of the turns that contain the answer, from 0; any of them is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryDialogue:
+    """One person's turns, oldest first, and the questions about them."""
+
+    user: str
+    """The person."""
+    days: tuple[float, ...]
+    """Time of each turn, in days; turns of one day are one conversation."""
+    texts: tuple[str, ...]
+    """Text of each turn."""
+    questions: tuple[MemoryQuestion, ...]
+    """Questions a week after the last turn."""
+
+
+def make_memory_dialogue(row: dict[str, Any]) -> MemoryDialogue:
+    """Parse one row of a file of memory dialogues.
+
+    Raises:
+        ValueError: A text is blank, the days do not rise, or a question's answer is not a turn.
+    """
+    days = tuple(float(turn["day"]) for turn in row["turns"])
+    texts = tuple(str(turn["text"]) for turn in row["turns"])
+    questions = tuple(MemoryQuestion(str(item["text"]), tuple(item["turns"])) for item in row["questions"])
+    if not all(text.strip() for text in (*texts, *(question.text for question in questions))):
+        raise ValueError("a text is blank")
+    if list(days) != sorted(days):
+        raise ValueError("the days do not rise")
+    if not all(question.answers and set(question.answers) <= set(range(len(texts))) for question in questions):
+        raise ValueError("a question's answer is no turn of this person")
+    return MemoryDialogue(str(row["user"]), days, texts, questions)
+
+
+def read_memory_dialogues(path: Path | None = None) -> tuple[list[MemoryDialogue], list[str]]:
+    """Read a file of dialogues, by default the shipped one; return one message for each row that was skipped.
+
+    Raises:
+        SetupError: The file does not exist, or no row of it can be read.
+    """
+    if path is not None:
+        return read_rows(path, make_memory_dialogue)
+    with as_file(files("hef.evaluation") / "memory_dialogues.jsonl") as shipped:
+        return read_rows(shipped, make_memory_dialogue)
+
+
+def tuning_users(dialogues: Sequence[MemoryDialogue]) -> frozenset[str]:
+    """Return the people of the shipped file that the defaults of `RecallWeights` were chosen on: every second."""
+    return frozenset(dialogue.user for dialogue in dialogues[::2])
+
 
 _DEPTH = max(CUTS)
 _DAY = 86_400.0
@@ -49,10 +112,7 @@ class MemoryReport(BaseModel, frozen=True):
 class RecallBench:
     """The turns of all people in a store with a SEM's vectors, and the methods that search it.
 
-    Args:
-        sem: Reads the emotion of each turn and embeds it.
-        dialogues: The people.
-        progress: Called after each person.
+    The SEM reads the emotion of each turn and embeds it.
 
     Raises:
         SetupError: The SEM has no sentence vectors.
@@ -74,12 +134,8 @@ class RecallBench:
         methods = {"HEF": self._hef(), "vectors alone": self._vector_search, "newest turns": _newest}
         if ablate:
             methods["without clauses"] = self._hef(self._whole_turns)
-            for name, weight in (
-                ("words", "lexical"),
-                ("detail", "length"),
-                ("recency", "recency"),
-                ("emotion", "emotion"),
-            ):
+            parts = {"words": "lexical", "detail": "length", "recency": "recency", "emotion": "emotion"}
+            for name, weight in parts.items():
                 methods[f"without {name}"] = self._hef(weights=RecallWeights(**{weight: 0.0}))
             for threshold in (0.1, 0.2):
                 methods[f"least meaning {threshold}"] = self._hef(weights=RecallWeights(min_similarity=threshold))
