@@ -15,7 +15,6 @@ def main() -> None:
     without the interpreter's farewell.
     """
     from .app import app
-    from .build_graph import is_loading
     from .logging_setup import silence_libraries
 
     if "--debug" not in sys.argv and not os.environ.get("HEF_DEBUG"):
@@ -25,6 +24,8 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
+        from .build_graph import is_loading
+
         if is_loading():
             _end_process(end.code)
         raise

@@ -59,7 +59,7 @@ class LazyGroup(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help with Rich alone: Typer's own printer imports twice as much, Markdown and tracebacks too."""
-        console = Console(highlight=False)
+        console = Console(highlight=False, emoji=False)  # names of emoji are a large table
         console.print(Padding(f"[bold]{escape(self.get_usage(ctx))}[/]\n\n{self.help}", 1))
         options = (parameter.get_help_record(ctx) for parameter in self.get_params(ctx))
         panels: dict[str, list[tuple[str, str]]] = {"Options": [record for record in options if record]}
@@ -76,7 +76,7 @@ def _panel(title: str, rows: Sequence[tuple[str, str]]) -> Panel:
     table = Table.grid(padding=(0, 2))
     for name, text in rows:
         table.add_row(Text(name, style="bold cyan", no_wrap=True), text)
-    return Panel(table, title=title, title_align="left", border_style="dim")
+    return Panel(table, title=Text(title), title_align="left", border_style="dim")
 
 
 def expand_options(function: Callable[..., Any]) -> Callable[..., Any]:

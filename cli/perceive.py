@@ -91,7 +91,7 @@ class Perceiver:
 
 
 def _on_ray(arguments: Sequence[Any], cluster: Cluster, batches: Iterable[Sequence[Row]]) -> Iterator[Rows]:
-    from ..sem.ray.corpus import map_corpus
+    from ..sem.ray.cluster import map_corpus
 
     return map_corpus(Perceiver, arguments, batches, cluster)
 

@@ -14,8 +14,7 @@ from ..contract.progress import Progress, ignore_progress
 from ..data.conversations import Sample
 from ..llm import resolve_model
 from ..sem import resolve_sem
-from ..sem.ray.cluster import Cluster
-from ..sem.ray.corpus import map_corpus
+from ..sem.ray.cluster import Cluster, map_corpus
 from .caching_models import with_cache
 from .emotion.sem_llm_pair import SemLlmPair
 from .llm_cache import Answer, AnswerCache

@@ -10,8 +10,7 @@ from pydantic import BaseModel, Field
 from ..contract.numerics import Array, Indices
 from ..data.conversations import Sample, conversation_folds
 from ..sem.distribution import primary_emotions
-from ..sem.runtime.calibration import Calibration, fit_calibration, fit_prediction_sets
-from ..sem.runtime.prediction_sets import PredictionSets
+from ..sem.runtime.calibration import Calibration, PredictionSets, fit_calibration, fit_prediction_sets
 from .emotion.emotion_metrics import SetMetrics, context_groups, set_metrics
 from .metrics import Estimate, accuracy_estimates, expected_calibration_error, likelihood_estimate
 

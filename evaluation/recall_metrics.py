@@ -23,6 +23,11 @@ from ..sem import Sem
 from .metrics import CUTS, DIFFERENCE, PROPORTION, Estimate, mean_estimate
 from .retrieval import Embed, embedding_function
 
+_DEPTH = max(CUTS)
+_DAY = 86_400.0
+_DELAY = 7.0
+"""Days from the last turn to the questions."""
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryQuestion:
@@ -82,11 +87,6 @@ def tuning_users(dialogues: Sequence[MemoryDialogue]) -> frozenset[str]:
     """Return the people of the shipped file that the defaults of `RecallWeights` were chosen on: every second."""
     return frozenset(dialogue.user for dialogue in dialogues[::2])
 
-
-_DEPTH = max(CUTS)
-_DAY = 86_400.0
-_DELAY = 7.0
-"""Days from the last turn to the questions."""
 
 SearchMethod: TypeAlias = Callable[[MemoryDialogue, str], list[int]]
 """From a person and a question to the indices of the recalled turns, the best first."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from ..contract import Cause, Dialogue, Reading, SetupError, View
-from .runtime.prediction_sets import PredictionSets
+from .runtime.calibration import PredictionSets
 from .taxonomy import Taxonomy
 
 _DEFAULT_VIEW: tuple[View, ...] = ("dialogue",)

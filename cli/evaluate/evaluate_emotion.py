@@ -167,7 +167,7 @@ def _on_ray(
     from ...evaluation.cache_prefetch import prefetch_answers
     from ...evaluation.emotion.recorded_judge import RecordedJudge
     from ...evaluation.emotion.scripted_judges import ScriptedJudge
-    from ...sem.ray.corpus import SemReader, map_corpus
+    from ...sem.ray.cluster import SemReader, map_corpus
 
     if pair.cache is not None and pair.model and not isinstance(pair.model, ScriptedJudge | BatchChat | RecordedJudge):
         prefetch_answers(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ...evaluation.recall_metrics import MemoryReport
     from ...evaluation.retrieval import RetrievalReport
 
+Data = Annotated[Path | None, option("Other dialogues than those that ship.", "--data", "-d", metavar="FILE")]
+Ablate = Annotated[bool, option("Also without each part of the formula.", "--ablate")]
+
 
 def causes(samples: SampleOptions, models: SemOptions, output: OutputOptions) -> None:
     """Measure cause words or spans.
@@ -122,10 +125,6 @@ def _retrieval_table(data: str, reports: Sequence[RetrievalReport]) -> Table:
     if first.share:
         table.add_row(f"share of {reports[1].encoder}", *(percent(value) for value in first.share.values()))
     return table
-
-
-Data = Annotated[Path | None, option("Other dialogues than those that ship.", "--data", "-d", metavar="FILE")]
-Ablate = Annotated[bool, option("Also without each part of the formula.", "--ablate")]
 
 
 def memory(models: SemOptions, output: OutputOptions, data: Data = None, ablate: Ablate = False) -> None:

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from ...data.conversations import Sample
     from ...evaluation.cross_fitted_calibration import CalibrationReport
     from ...sem import OnnxSem
-    from ...sem.runtime.calibration import Calibration
+    from ...sem.runtime.calibration import Calibration, PredictionSets
     from ...sem.runtime.manifest import Manifest
-    from ...sem.runtime.prediction_sets import PredictionSets
 
 CHUNK = 256
 """Dialogues between two steps of the progress bar."""

@@ -13,7 +13,7 @@ from ...contract.errors import needs_extra
 from ...contract.numerics import Array, Indices
 from ...data.conversations import Sample
 from ...sem.distribution import primary_emotions
-from ...sem.runtime.prediction_sets import PredictionSets
+from ...sem.runtime.calibration import PredictionSets
 from ..metrics import BINS, POSITIVE, Estimate, accuracy_estimates, bin_indices, likelihood_estimate, mean_estimate
 from .stage_metrics import StageMetrics
 

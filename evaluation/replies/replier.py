@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from ...contract import Dialogue, Empathy, HefContext, ModelError, PoolingWeights, SetupError, Turn
 from ...contract.progress import Progress, ignore_progress
 from ...data.conversations import Conversation, read_labelled
-from ...data.resumable_run import JsonLinesLog, check_settings
+from ...data.json_lines import JsonLinesLog, check_settings
 from ...graph import create_hef
 from ...llm import ReplyScorer, draft_form, model_name
 from ...prompts import ChatDraft, Overrides, Prompts, chat_draft_messages, draft_messages, newest

@@ -15,8 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ...contract import SetupError, View
 from ...contract.renamed_fields import SEM_DESCRIPTION_FIELDS, rename_fields
 from ..taxonomy import EMPATHETIC_DIALOGUES, Taxonomy
-from .calibration import Calibration
-from .prediction_sets import PredictionSets
+from .calibration import Calibration, PredictionSets
 
 FILE = "sem.json"
 NETWORK, TOKENIZER = "model.onnx", "tokenizer.json"

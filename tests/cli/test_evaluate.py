@@ -13,8 +13,8 @@ import pytest
 from hef.cli.app import app
 from hef.evaluation.emotion import emotion_report
 from hef.sem import OnnxSem
+from hef.sem.runtime.calibration import PredictionSets
 from hef.sem.runtime.manifest import Manifest
-from hef.sem.runtime.prediction_sets import PredictionSets
 from typer.testing import CliRunner
 
 SAID = {

@@ -150,7 +150,7 @@ def test_without_the_sdk_the_install_line_is_named(monkeypatch: pytest.MonkeyPat
 
 async def test_what_libraries_print_stays_out_of_the_protocol(tmp_path: Path) -> None:
     talking = (
-        "import sys; sys.argv[1:] = ['mcp']; import hef.tools.sem_emotion as module; real = module.describe\n"
+        "import sys; sys.argv[1:] = ['mcp']; import hef.tools.sem_tools as module; real = module.describe\n"
         "module.describe = lambda reading: (print('a library talks', flush=True), real(reading))[1]\n"
         "from hef.cli import main; main()"
     )

@@ -19,7 +19,7 @@ from hef.evaluation.metrics import expected_calibration_error
 from hef.evaluation.report import to_json
 from hef.sem import SemDescription, Taxonomy
 from hef.sem.distribution import primary_emotions
-from hef.sem.runtime.prediction_sets import PredictionSets
+from hef.sem.runtime.calibration import PredictionSets
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 LABELS = ("afraid", "joyful", "proud", "sad")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sacrebleu
 from hef.contract import HefContext, ModelError, SetupError, Turn
-from hef.data.resumable_run import JsonLinesLog
+from hef.data.json_lines import JsonLinesLog
 from hef.evaluation.replies.replier import (
     ABLATED,
     COMPARED,
