@@ -69,7 +69,7 @@ def load_settings(*groups: Any, **flags: Any) -> Settings:
 
 def make_home(home: Path) -> None:
     """Create the folder of memories and conversations for its owner alone, or close one that others may read."""
-    from ..contract.disk.private_files import make_private, make_private_folder
+    from ..contract.private_files import make_private, make_private_folder
 
     make_private_folder(home)
     make_private(home.glob("*conversations*"))

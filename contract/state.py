@@ -13,9 +13,8 @@ from langgraph.graph.message import add_messages
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
-from .empathy import Empathy, Memory, Verdict
+from .empathy import Empathy, Memory, Reading, Verdict
 from .errors import SetupError
-from .sem_reading import Reading
 
 
 def merge_faults(current: dict[str, str] | None, update: dict[str, str] | None) -> dict[str, str]:

@@ -10,7 +10,7 @@ from .default_store import open_store
 from .history import trim_history
 
 if TYPE_CHECKING:
-    from .agents.middleware import HefMiddleware as HefMiddleware
+    from .middleware import HefMiddleware as HefMiddleware
 
 __all__ = [
     "Empathy",
@@ -27,7 +27,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import the middleware on first access: it needs LangChain's agents, which the rest does not."""
     if name == "HefMiddleware":
-        from .agents.middleware import HefMiddleware
+        from .middleware import HefMiddleware
 
         return HefMiddleware
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

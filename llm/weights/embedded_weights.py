@@ -21,7 +21,7 @@ from typing import Final
 from platformdirs import user_cache_dir
 
 from ...contract import SetupError
-from ...contract.disk.private_files import create_private_folder, make_contents_private, make_private
+from ...contract.private_files import create_private_folder, make_contents_private, make_private
 from .adapter import ADAPTER_FILES, merge, read_adapter
 
 EMBEDDED: Final = "embedded"

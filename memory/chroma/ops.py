@@ -14,7 +14,6 @@ from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, Result, Sea
 from .client.row_access import Row, RowData, Table
 from .embedding import Index, Vector, Vectors
 from .filters import check_filter
-from .namespaces import has_items, list_namespaces
 from .rows import (
     ITEM,
     Namespace,
@@ -27,7 +26,7 @@ from .rows import (
     namespace_row,
     vector_rows,
 )
-from .search import search
+from .search import has_items, list_namespaces, search
 from .ttl import is_expired, now
 
 ItemTimes: TypeAlias = Mapping[tuple[Namespace, str], Times]

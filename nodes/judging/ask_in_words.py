@@ -1,30 +1,97 @@
-"""The generated judgement: structured output where the LLM has it, text otherwise, two calls at most."""
+"""The generated judgement: its prompt, and the answer as structured output where the LLM has it, as text otherwise.
+
+Two calls are made at most.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.constants import TAG_NOSTREAM
 
+from ...contract import HefContext, ModelError, Reading, Turn
 from ...contract.errors import error_text
 from ...llm import model_name
+from ...prompts import Prompts, cause_words, question_messages
 from ...prompts.label_parser import parse_choice
 from ...prompts.thoughts import answer_text
 from ...sem import Taxonomy
 from ..support.llm_calls import LlmCalls, must_propagate
 from ..support.node_record import record_suppressed_error
-from .judgement_prompt import JudgementPrompt
-from .structured_output import gives_structure, judgement_schema, read_structure
 
+HINTED_LABELS = 2
+"""How many emotions strategy `one_prompt` calls more likely."""
+_ANSWER_CHARACTERS = 300
+"""Characters of an answer without a label that the LLM is shown again."""
 _NO_STREAM: RunnableConfig = {"tags": [TAG_NOSTREAM]}
 """A judgement is not part of the reply: its tokens do not reach the stream of messages."""
-
-
 STRUCTURE_TRIES = 3
 """Failures in a row after which a chat model is asked in words at once."""
 STRUCTURE_RETRY = 20
 """Number of judgements in words after which its structured output is tried again."""
+NONE = "none"
+"""The escape: no label fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgementPrompt:
+    """One question to the LLM, ready to be sent."""
+
+    messages: list[BaseMessage]
+    """The prompt."""
+    offered: tuple[str, ...]
+    """The labels that it may answer at once."""
+    labels: tuple[str, ...]
+    """The labels that it may answer at all, at once or as its own hypothesis."""
+    repair: str
+    """The message that is sent once when its answer holds none of the labels."""
+
+    def repair_messages(self, answer: str) -> list[BaseMessage]:
+        """Return the prompt that asks again after an answer without a label."""
+        return [*self.messages, AIMessage(answer.strip()[:_ANSWER_CHARACTERS] or "…"), HumanMessage(self.repair)]
+
+
+def judgement_prompt(
+    prompts: Prompts, taxonomy: Taxonomy, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
+) -> JudgementPrompt:
+    """Return the question of a turn.
+
+    With a reading it asks whether a primary emotion fits, or (`one_prompt`) which of all emotions
+    it is, with the likeliest ones named; without a reading it asks which of all emotions it is.
+    """
+    labels = taxonomy.labels
+    name, offered, values = "all_labels", labels, {"labels": ", ".join(labels)}
+    if readings and settings.strategy == "one_prompt":
+        name = "one_prompt"
+        values["likely"] = ", ".join(readings[-1].ranked[:HINTED_LABELS])
+    elif readings:
+        name, offered, values = "coarse", readings[-1].primary, _coarse_values(readings[-1], labels)
+    messages = question_messages(prompts, name, turns, settings.persona, settings.dialogue_limit, **values)
+    return JudgementPrompt(messages, offered, labels, prompts.render("repair", labels=", ".join(labels)))
+
+
+def _coarse_values(reading: Reading, labels: Sequence[str]) -> dict[str, str]:
+    others = ", ".join(label for label in labels if label not in reading.primary)
+    return {"primary": ", ".join(reading.primary), "others": others or "none", "evidence": _evidence_text(reading)}
+
+
+def _evidence_text(reading: Reading) -> str:
+    evidence = reading.evidence
+    if evidence is None:
+        return ""
+    words_for, words_against = (
+        ", ".join(map(cause_words, words)) or "none" for words in (evidence.words_for, evidence.words_against)
+    )
+    return (
+        f"Before, you thought of {evidence.hypothesis}. On a second look "
+        f"the small model gives it rank {evidence.rank}; "
+        f"words for it: {words_for}; words for {reading.ranked[0]}: {words_against}."
+    )
 
 
 class LabelAsker:
@@ -74,3 +141,56 @@ class LabelAsker:
 
     def _parse(self, answer: BaseMessage) -> str | None:
         return parse_choice(answer_text(answer), self._taxonomy.labels, self._taxonomy.synonyms)
+
+
+def gives_structure(model: BaseChatModel) -> bool:
+    """Return whether a chat model can give structured output.
+
+    Its profile decides; a model without one can if it has its own `with_structured_output`
+    or `bind_tools`: the base class only refuses.
+    """
+    profile = model.profile or {}
+    capabilities = [bool(profile[key]) for key in ("structured_output", "tool_calling") if key in profile]
+    kind = type(model)
+    is_implemented = (
+        kind.with_structured_output is not BaseChatModel.with_structured_output
+        or kind.bind_tools is not BaseChatModel.bind_tools
+    )
+    return is_implemented and (any(capabilities) or not capabilities)
+
+
+def judgement_schema(prompt: JudgementPrompt) -> dict[str, Any]:
+    """Return the JSON schema of an answer: an offered label or "none", and then the label that fits best."""
+    properties = {
+        "emotion": {
+            "type": "string",
+            "enum": list(dict.fromkeys([*prompt.offered, NONE])),
+            "description": "How the speaker feels; none where no word of these fits",
+        },
+        "hypothesis": {
+            "type": "string",
+            "enum": list(dict.fromkeys([*prompt.labels, NONE])),
+            "description": "Where the emotion is none, the word that fits best; else none",
+        },
+    }
+    return {
+        "title": "Judgement",
+        "description": "How the speaker feels",
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def read_structure(answer: object, taxonomy: Taxonomy) -> str | None:
+    """Return the label of an answer, None where it escapes without naming one.
+
+    Raises:
+        ModelError: The answer does not have the form of the schema.
+    """
+    if not isinstance(answer, Mapping) or not isinstance(answer.get("emotion"), str):
+        raise ModelError("the LLM's structured output has no text under `emotion`")
+    texts = [answer["emotion"], answer.get("hypothesis")]
+    labels = [parse_choice(text, taxonomy.labels, taxonomy.synonyms) for text in texts if isinstance(text, str)]
+    return next((label for label in labels if label), None)

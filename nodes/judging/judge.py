@@ -14,8 +14,7 @@ from ...prompts import SCORE_PREFIX, Prompts, content_free_messages, score_messa
 from ...sem import Taxonomy
 from ..deciding.fit_registry import FitRegistry
 from ..support.llm_calls import ASYNC, SYNC, LlmCalls
-from .ask_in_words import LabelAsker
-from .judgement_prompt import judgement_prompt
+from .ask_in_words import LabelAsker, judgement_prompt
 
 _log = logging.getLogger(__name__)
 

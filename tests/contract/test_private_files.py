@@ -3,7 +3,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from hef.contract.disk.private_files import create_private_folder, make_private_folder
+from hef.contract.private_files import create_private_folder, make_private_folder
 
 
 def mode(path: Path) -> int:

@@ -11,7 +11,7 @@ from hef.graph import create_hef
 from hef.graph.build import create_emotion_graph
 from hef.llm import prepare_embedded
 from hef.llm.engine.chat_template import Prompter
-from hef.nodes.judging.judgement_prompt import judgement_prompt
+from hef.nodes.judging.ask_in_words import judgement_prompt
 from hef.prompts import ChatDraft, Prompts, chat_draft_messages, draft_messages, score_messages
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
 from injections import INJECTIONS, SAID

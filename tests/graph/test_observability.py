@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hef.contract import ModelError
 from hef.graph import HefContext, create_emotion_graph, create_hef
-from hef.graph.agents.middleware import HefMiddleware
+from hef.graph.middleware import HefMiddleware
 from hef.nodes import RETRY
 from hef.sem import OnnxSem
 from hef.sem.registry import SHIPPED

@@ -10,9 +10,8 @@ from hef.contract import HefContext, Reading, Turn
 from hef.graph import create_hef
 from hef.llm import LocalChat
 from hef.nodes.deciding.fit_registry import FitRegistry
-from hef.nodes.judging.ask_in_words import STRUCTURE_RETRY, STRUCTURE_TRIES
+from hef.nodes.judging.ask_in_words import STRUCTURE_RETRY, STRUCTURE_TRIES, gives_structure
 from hef.nodes.judging.judge import Judge
-from hef.nodes.judging.structured_output import gives_structure
 from hef.prompts import Prompts
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
 from hypothesis import given

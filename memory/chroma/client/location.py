@@ -26,8 +26,7 @@ from ..chroma_internals import (
 )
 from ..disk.disk_room import keep_reserve
 from ..disk.folder_lock import acquire, release
-from ..disk.hnsw_backup import forget, is_tracked, restore_torn
-from ..disk.hnsw_files import check_files
+from ..disk.hnsw_files import check_files, forget, is_tracked, restore_torn
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI

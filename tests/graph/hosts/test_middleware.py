@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hef.contract import Cause, Empathy, Memory, ModelError, SetupError
 from hef.graph import HefContext
-from hef.graph.agents.middleware import HefMiddleware
+from hef.graph.middleware import HefMiddleware
 from hef.memory import list_turns
 from hef.prompts import empathy_note
 from hef.sem import shipped_sem

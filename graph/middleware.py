@@ -1,4 +1,4 @@
-"""HEF as a middleware of LangChain's `create_agent`: tells the agent's own model how the person feels."""
+"""HEF as a middleware of LangChain's `create_agent`: reads the person, and tells the agent's model how they feel."""
 
 from __future__ import annotations
 
@@ -9,26 +9,99 @@ from typing import Annotated, Any, NotRequired
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, SystemMessage
+from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
+from pydantic import BaseModel, ConfigDict, Field
 
-from ...contract import Empathy, HefContext, HefState, PoolingWeights, SetupError, as_context
-from ...contract.context import misspelled_settings, settings_from
-from ...contract.state import JsonValue
-from ...nodes import remember
-from ...nodes.support.message_text import message_text
-from ...nodes.support.transcript import last_human_id, last_human_index
-from ...prompts import Overrides
-from ...sem import Sem, Taxonomy
-from ..parts import Parts
-from .reader import EmpathyNote, EmpathyReader
+from ..contract import Empathy, HefContext, HefState, Memory, PoolingWeights, SetupError, as_context
+from ..contract.context import misspelled_settings, settings_from
+from ..contract.errors import error_text, needs_extra
+from ..contract.state import JsonValue, summarise_faults
+from ..contract.sync_async import maybe_await, run_sync
+from ..nodes import remember
+from ..nodes.support.message_text import message_text
+from ..nodes.support.transcript import last_human_id, last_human_index
+from ..prompts import Overrides, empathy_note
+from ..sem import Sem, Taxonomy
+from .build import create_reading_graph
+from .parts import Parts
 
-try:
+with needs_extra("agents", "the middleware needs LangChain's agents"):
     from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
     from langchain.agents.middleware.types import OmitFromInput, PrivateStateAttr
-except ImportError as error:
-    raise SetupError(
-        "the middleware needs LangChain's agents: install them with `pip install 'hef[agents]'`"
-    ) from error
+
+_OUTPUT_KEYS = ("empathy", "memories", "faults")
+
+
+class EmpathyNote(BaseModel):
+    """What was read of the person in one turn."""
+
+    model_config = ConfigDict(frozen=True)
+
+    turn: str = Field(description="Id of the message that was read")
+    empathy: Empathy | None = Field(default=None, description="What was understood; None where nothing could be")
+    note: str = Field(default="", description="The note for the agent's own model")
+    faults: dict[str, str] = Field(default_factory=dict, description="Part -> why it was left out")
+
+    @property
+    def degraded(self) -> str | None:
+        """Why some part was left out; None when all worked."""
+        return summarise_faults(self.faults)
+
+
+class EmpathyReader:
+    """Reads emotion and cause words of the person's last message, and renders the note for the agent's model.
+
+    It makes no LLM calls but those of the coarse judgement.
+
+    Args:
+        parts: What the graph is built from.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._prompts = parts.prompts
+        self._graph = create_reading_graph(parts).compile(name="hef")
+
+    def read(self, messages: Sequence[AnyMessage], settings: HefContext, host_fault: str = "") -> EmpathyNote:
+        """Return what the person feels; a part that fails is named in `faults` and raises nothing.
+
+        Args:
+            messages: The conversation; may end with messages that are not the person's.
+            settings: Settings of this run.
+            host_fault: What of the host's context is nearly a setting and was not used, see `misspelled_settings`.
+
+        Raises:
+            SetupError: The settings name something unknown.
+        """
+        return run_sync(self._read(self._graph.invoke, messages, settings, host_fault))
+
+    async def aread(self, messages: Sequence[AnyMessage], settings: HefContext, host_fault: str = "") -> EmpathyNote:
+        """Return what `read` does, without blocking the event loop."""
+        return await self._read(self._graph.ainvoke, messages, settings, host_fault)
+
+    async def _read(
+        self, invoke: Callable[..., Any], messages: Sequence[AnyMessage], settings: HefContext, host_fault: str
+    ) -> EmpathyNote:
+        host_faults = {"context": host_fault} if host_fault else {}
+        turn = last_human_id(messages)
+        try:
+            output = await maybe_await(invoke({"messages": messages}, context=settings, output_keys=_OUTPUT_KEYS))
+        except (GraphBubbleUp, SetupError):
+            raise
+        except Exception as error:
+            return EmpathyNote(
+                turn=turn, faults={**host_faults, "hef": f"the person could not be read: {error_text(error)}"}
+            )
+        return self._note(turn, output, settings, host_faults)
+
+    def _note(
+        self, turn: str, output: Mapping[str, Any], settings: HefContext, host_faults: Mapping[str, str]
+    ) -> EmpathyNote:
+        faults: dict[str, str] = {**host_faults, **output["faults"]}
+        memories: list[Memory] = output["memories"]
+        empathy: Empathy = output["empathy"].model_copy(update={"degraded": summarise_faults(faults)})
+        note = empathy_note(empathy, memories, prompts=self._prompts, memory_budget=settings.memory_budget)
+        return EmpathyNote(turn=turn, empathy=empathy, note=note, faults=faults)
 
 
 class HefAgentState(AgentState[Any]):

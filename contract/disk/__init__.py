@@ -1,1 +1,0 @@
-"""Folders and files on disk that hold what people said."""
