@@ -12,8 +12,15 @@ def main() -> None:
 
     A command may end while the LLM is still being loaded. The interpreter would take itself down beneath that thread,
     which is in native code then and would abort the process; waiting for it would take seconds. So the process ends
-    without the interpreter's farewell.
+    without the interpreter's farewell. Ctrl-C ends it quietly, also while it imports.
     """
+    try:
+        _run()
+    except KeyboardInterrupt:
+        _end_process(130)
+
+
+def _run() -> None:
     from .app import app
     from .logging_setup import silence_libraries
 

@@ -25,7 +25,7 @@ EPILOG = """\
 [bright_black]Settings: flags, else HEF_MODEL, HEF_SEM, HEF_PROMPTS, HEF_FIT, HEF_HOME, HEF_CHROMA_URL, HEF_USER, \
 HEF_THREADS, HEF_LOG.[/]
 
-[bright_black]Exit codes: 0 done, 1 failed, 2 called wrongly or set up wrongly.[/]
+[bright_black]Exit codes: 0 done, 1 failed, 2 called wrongly or set up wrongly, 130 after Ctrl-C.[/]
 """
 
 

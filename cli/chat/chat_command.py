@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..build_graph import preload_llm
-from ..error_messages import FAILED
 from ..options import Json, ModelOptions, ReplyOptions, UserOptions, option
 from ..render import name_markup
 from ..settings import load_settings
@@ -55,8 +54,8 @@ def chat(
         for line in _typed_lines(session) if sys.stdin.isatty() else _piped_lines():
             if not _handle_line(session, line):
                 break
-    if session.failed:
-        raise typer.Exit(FAILED)
+    if session.exit_code:
+        raise typer.Exit(session.exit_code)
 
 
 def _handle_line(session: ChatSession, line: str) -> bool:

@@ -57,6 +57,8 @@ def import_turns(file: InFile, user: Into = None, sem: Sem = None, home: Home = 
     on stderr with what was expected and left out, the rest is stored, and the exit code is 1. Of a text or reply of
     more than 20,000 characters the end is stored, which is said.
     """
+    if user is not None and not user.strip():
+        raise Misuse("--user is blank; give a text that names one person, or leave it out")
     settings = load_settings(home=home, sem=sem)
     from ...memory import import_turns as store_lines
     from ..render import json_line, printable

@@ -68,7 +68,7 @@ class StoreLocation:
         """
         if path is not None and url is not None:
             raise SetupError(f"The memory was given path={str(path)!r} and url={url!r}; give one of the two.")
-        if url is not None and not _is_http_url(url):
+        if url is not None and not is_http_url(url):
             raise SetupError(f"The memory was given url={url!r}; expected something like http://localhost:8000.")
         if path is None and url is None:
             # All in-memory clients of a process share their collections.
@@ -187,7 +187,8 @@ def _reason(error: BaseException) -> str:
     return str(error)
 
 
-def _is_http_url(url: str) -> bool:
+def is_http_url(url: str) -> bool:
+    """Return whether a text is the address of a server."""
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
