@@ -11,8 +11,7 @@ from typing import Any, Literal
 
 import pytest
 from hef.cli.app import app
-from hef.cli.serve.mcp_server import make_server
-from hef.cli.serve.mcp_tools import served_tools
+from hef.cli.serve.mcp_server import make_server, served_tools
 from hef.cli.settings import load_settings
 from hef.contract import Memory, Reading
 from hef.graph import open_store
