@@ -10,20 +10,38 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation, LLMResult
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
-from langgraph.pregel._messages import StreamMessagesHandler, StreamMessagesHandlerV2
+from langgraph.constants import TAG_NOSTREAM
 
 from ...prompts.spoken_reply import ReplyFilter, spoken_reply
 from ...prompts.thoughts import with_text
+
+try:  # the only place that knows these private classes, see `spoken_stream` for what happens without them
+    from langgraph.pregel._messages import StreamMessagesHandler, StreamMessagesHandlerV2
+except ImportError:
+    TOKEN_STREAMS: tuple[type, ...] = ()
+    """Handlers of LangGraph that stream tokens, which `SpokenTokens` cleans."""
+    EVENT_STREAMS: tuple[type, ...] = (BaseCallbackHandler,)
+    """Handlers of LangGraph that stream something else of a call: any may, where their classes are unknown."""
+else:
+    TOKEN_STREAMS, EVENT_STREAMS = (StreamMessagesHandler,), (StreamMessagesHandlerV2,)
 
 
 def spoken_stream(persona: str) -> RunnableConfig:
     """Return the config of a call whose tokens reach `stream_mode="messages"` as the reply is said.
 
     Every other callback (traces, `astream_events`, the host's own) sees what the LLM wrote. What only the end of a
-    text shows cannot be taken back: thoughts that are closed without having been opened were streamed by then.
+    text shows cannot be taken back: thoughts that are closed without having been opened were streamed by then. To hold
+    them back, every reply would have to be held back to its end.
+
+    A stream whose tokens cannot be cleaned gets the reply whole, as the node returns it: `stream_events(version="v3")`,
+    and every stream once LangGraph has moved the classes that are known here.
     """
     manager = get_config().get("callbacks")
-    if not isinstance(manager, BaseCallbackManager) or not any(map(_is_message_stream, manager.handlers)):
+    if not isinstance(manager, BaseCallbackManager):
+        return {}
+    if any(isinstance(handler, EVENT_STREAMS) for handler in manager.handlers):
+        return {"tags": [TAG_NOSTREAM]}
+    if not any(map(_is_message_stream, manager.handlers)):
         return {}
     spoken = manager.copy()
     streams = {id(handler): SpokenTokens(handler, persona) for handler in filter(_is_message_stream, manager.handlers)}
@@ -33,7 +51,7 @@ def spoken_stream(persona: str) -> RunnableConfig:
 
 
 def _is_message_stream(handler: BaseCallbackHandler) -> bool:
-    return isinstance(handler, StreamMessagesHandler) and not isinstance(handler, StreamMessagesHandlerV2)
+    return isinstance(handler, TOKEN_STREAMS) and not isinstance(handler, EVENT_STREAMS)
 
 
 class SpokenTokens(BaseCallbackHandler):

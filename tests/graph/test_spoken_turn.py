@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from hef.contract import ModelError
 from hef.graph import HefContext, create_hef
+from hef.nodes.support import spoken_stream
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import FakeMessagesListChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
@@ -106,3 +108,48 @@ def test_the_name_of_the_persona_before_a_reply_is_cut(scripted: Any) -> None:
     out = hef.invoke(SAID, context=HefContext(persona="You are Mia, a nurse."))
 
     assert out["messages"][-1].content == "I hear you."
+
+
+def streamed_v3(hef: Any) -> tuple[str, str]:
+    """Return all text that `stream_events(version="v3")` shows of messages, and the reply of its last state."""
+    shown, reply = [], ""
+    for event in hef.stream_events(SAID, version="v3"):
+        data = event["params"]["data"]
+        if event["method"] == "messages":
+            shown.append(str(data))
+        elif event["method"] == "values" and "messages" in data:
+            reply = str(data["messages"][-1].text)
+    return "".join(shown), reply
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("written", WRITTEN)
+def test_events_of_version_3_show_the_reply_whole_and_no_thought(written: str, scripted: Any) -> None:
+    shown, reply = streamed_v3(create_hef(model=scripted("sad", written)).compile())
+
+    assert reply == "I hear you."
+    assert "I hear you." in shown
+    assert not any(word in shown.lower() for word in ("joyful", "hm", "kind", "thank"))
+
+
+def test_langgraph_has_the_handlers_that_the_stream_is_cleaned_through() -> None:
+    assert spoken_stream.TOKEN_STREAMS, (
+        "langgraph.pregel._messages has no StreamMessagesHandler and StreamMessagesHandlerV2 any more: replies are "
+        "streamed whole; find where LangGraph keeps its handlers of stream_mode='messages' and import them there"
+    )
+    missing = {"on_chat_model_start", "on_llm_new_token", "on_llm_end", "on_llm_error"} - set(
+        dir(spoken_stream.TOKEN_STREAMS[0])
+    )
+    assert not missing, f"LangGraph's handler of stream_mode='messages' has no {missing}: SpokenTokens calls them"
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_without_the_known_handlers_the_reply_is_streamed_whole_and_clean(
+    written: str, scripted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spoken_stream, "TOKEN_STREAMS", ())
+    monkeypatch.setattr(spoken_stream, "EVENT_STREAMS", (BaseCallbackHandler,))
+
+    parts = list(create_hef(model=scripted("sad", written)).compile().stream(SAID, stream_mode="messages"))
+
+    assert [str(message.text) for message, _ in parts] == ["I hear you."]
