@@ -29,9 +29,8 @@ from ..prompts import Overrides
 from ..sem import Sem, Taxonomy
 from ..tools import sem_causes_tool, sem_emotion_tool
 from .node_telemetry import GraphTelemetry
-from .parts import Parts
+from .parts import Parts, check_state, input_output_schemas
 from .routing import after_coarse, after_fine
-from .schemas import check_state, input_output_schemas
 
 OutputMode: TypeAlias = Literal["last_message", "trace"]
 

@@ -15,9 +15,8 @@ from ..prompts import newest
 from .support.events import emit
 from .support.explanations import explain_causes
 from .support.node_record import record_suppressed_error
-from .support.run_settings import Node, Update
 from .support.tool_call import call_tool, dialogue_argument
-from .support.turn_view import TurnView, turn_view
+from .support.turn_view import Node, TurnView, Update, turn_view
 
 
 def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:

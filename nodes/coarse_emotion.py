@@ -16,8 +16,7 @@ from .judging.judge import Judge
 from .support.events import emit
 from .support.explanations import explain_verdict
 from .support.llm_calls import LlmCalls, fault_or_raise, llm_node
-from .support.run_settings import Update
-from .support.turn_view import TurnView, turn_view
+from .support.turn_view import TurnView, Update, turn_view
 
 MARGIN = 3.0
 """Minimum likelihood ratio between a scoring LLM's own label and the best primary emotion from which it disagrees."""

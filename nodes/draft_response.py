@@ -20,9 +20,8 @@ from ..prompts.spoken_reply import spoken_reply
 from ..prompts.thoughts import with_text
 from .support.draft_prompt import draft_prompt
 from .support.llm_calls import LlmCalls, fault_or_raise, llm_node
-from .support.run_settings import Update, is_served, parent_node_name
 from .support.spoken_stream import spoken_stream
-from .support.turn_view import TurnView, turn_view
+from .support.turn_view import TurnView, Update, is_served, parent_node_name, turn_view
 
 TRIES = 2
 """How often a reply is asked for before an empty one counts as none."""

@@ -17,9 +17,8 @@ from .deciding.fit_registry import FitRegistry
 from .support.events import emit_decision
 from .support.explanations import explain_decision
 from .support.node_record import record_suppressed_error
-from .support.run_settings import Node, Update
 from .support.tool_call import call_tool, dialogue_argument
-from .support.turn_view import TurnView, turn_view
+from .support.turn_view import Node, TurnView, Update, turn_view
 
 
 def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: FitRegistry, tool: BaseTool) -> Node:

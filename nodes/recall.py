@@ -17,8 +17,7 @@ from ..prompts import CHARACTERS_PER_TOKEN, newest, remembered
 from .support.events import emit
 from .support.explanations import explain_memories
 from .support.node_record import record_suppressed_error
-from .support.run_settings import Update, thread_id
-from .support.turn_view import TurnView, turn_view
+from .support.turn_view import TurnView, Update, thread_id, turn_view
 
 NO_ANSWER = ", it gave no answer in time"
 """In the fault of this node: the turn does not wait for the memory again."""

@@ -18,8 +18,8 @@ from ..contract.text import MAX_STORED_CHARACTERS
 from ..memory import remember_turn, said_at, turn_id, user_namespace
 from .recall import NO_ANSWER
 from .support.node_record import record_suppressed_error
-from .support.run_settings import Update, run_settings, thread_id
 from .support.transcript import count_turns, recent_dialogue, to_dialogue, turn_key, turn_key_of_0_1
+from .support.turn_view import Update, run_settings, thread_id
 
 _CONFIRMED = ("emotion", "probability", "confirmed")
 """What a person's confirmation settles: a photo after the words, or the same words again, does not undo it."""

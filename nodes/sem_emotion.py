@@ -14,10 +14,9 @@ from ..contract.errors import error_text
 from .support.events import emit
 from .support.explanations import explain_readings
 from .support.node_record import record_suppressed_error
-from .support.run_settings import Node, Update
 from .support.tool_call import call_tool, dialogue_argument
 from .support.transcript import input_fault, length_fault
-from .support.turn_view import turn_view
+from .support.turn_view import Node, Update, turn_view
 
 VIEWS: tuple[View, ...] = ("dialogue", "speaker", "last_turn")
 """Views of the dialogue, one per round; later rounds use the last one."""

@@ -169,7 +169,7 @@ def _annotated_dialogues(
 def _cause_teacher(run: SemRun, marked: list[AnnotatedDialogue], folder: Path | None) -> CauseTeacher | None:
     if folder is None:
         return None
-    from ...training.sem.heads.head_registry import load_cause_teacher
+    from ...training.sem.head_registry import load_cause_teacher
 
     return load_cause_teacher(run, marked, folder)
 
@@ -182,7 +182,7 @@ def _measure_causes(
     Spans are learned from, too, and not measured on.
     """
     from ...training.sem.cause_training import cross_validate, find_causes, mean_recall
-    from ...training.sem.heads.head_registry import get_weak_cause_head
+    from ...training.sem.head_registry import get_weak_cause_head
 
     network, encoder, labels, weak = run.finished(), run.forward.encoder, run.taxonomy.labels, get_weak_cause_head(run)
     start: Any = partial(teacher.distil, weak) if teacher else weak

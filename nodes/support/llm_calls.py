@@ -20,7 +20,7 @@ from ...contract.sync_async import run_sync
 from ...llm import ChoiceScorer, resolve_model
 from ...llm.resolve import check_choice
 from .node_record import record_suppressed_error
-from .run_settings import Update, is_served
+from .turn_view import Update, is_served
 
 _RETRYABLE_STATUS = frozenset({408, 425, 429})
 """Status codes below 500 that another try may get past."""

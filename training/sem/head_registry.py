@@ -7,14 +7,14 @@ from pathlib import Path
 
 import torch
 
-from ....data.cause_annotations import AnnotatedDialogue
-from ...soft_labels import load_finished
-from ..cause_distillation import CauseTeacher, make_cause_teacher
-from ..cause_training import SHIPPED, WEAK, new_cause_head, train_cause_head, train_on_dialogues
-from ..emotion_training import SemRun
-from ..occlusion import occlusion_examples
+from ...data.cause_annotations import AnnotatedDialogue
+from ..soft_labels import load_finished
+from .cause_distillation import CauseTeacher, make_cause_teacher
 from .cause_head import CauseHead
+from .cause_training import SHIPPED, WEAK, new_cause_head, train_cause_head, train_on_dialogues
 from .embedding_head import EmbeddingHead, train_embedding_head
+from .emotion_training import SemRun
+from .occlusion import occlusion_examples
 
 
 def get_embedding_head(run: SemRun) -> EmbeddingHead:

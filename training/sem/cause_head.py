@@ -10,12 +10,12 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from ....contract.dialogue import Word
-from ....contract.text import is_content_word
-from ....data.cause_annotations import AnnotatedDialogue
-from ....sem.runtime.cause_ranking import candidates, word_tokens
-from ....sem.runtime.encoding import DialogueEncoder, Encoded, pad
-from ..emotion_network import EmotionNetwork
+from ...contract.dialogue import Word
+from ...contract.text import is_content_word
+from ...data.cause_annotations import AnnotatedDialogue
+from ...sem.runtime.cause_ranking import candidates, word_tokens
+from ...sem.runtime.encoding import DialogueEncoder, Encoded, pad
+from .emotion_network import EmotionNetwork
 
 LEXICAL = 4
 """Context-free facts about a token: rarity, length, whether it continues a word, whether it is a function word."""

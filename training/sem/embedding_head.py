@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ....contract import Turn
-from ....data.conversations import Conversation, Sample
-from ..emotion_network import EmotionNetwork, Forward, mean_over_tokens
+from ...contract import Turn
+from ...data.conversations import Conversation, Sample
+from .emotion_network import EmotionNetwork, Forward, mean_over_tokens
 
 PAIRS_PER_STEP = 512
 """Pairs per step; the other pairs of a batch are the negatives."""
