@@ -17,7 +17,7 @@ from ..taxonomy import Taxonomy
 from ..validation import apply_views, require_known_emotions, require_turns
 from .cause_ranking import candidates, rank, word_scores
 from .encoding import DialogueEncoder, Encoded, pad
-from .manifest import TOKENIZER, Manifest
+from .manifest import REINSTALL, TOKENIZER, Manifest
 
 Array = NDArray[np.float32]
 DISABLED_OPTIMIZERS = ["SkipLayerNormFusion"]
@@ -34,15 +34,23 @@ class OnnxRunner:
         max_tokens: The window, with special tokens.
         threads: Threads of ONNX Runtime; None means its default.
         batch_size: Dialogues per forward pass.
+
+    Raises:
+        SetupError: The network or the tokenizer cannot be loaded.
     """
 
     def __init__(self, folder: Path, max_tokens: int, *, threads: int | None = None, batch_size: int = 32) -> None:
         from tokenizers import Tokenizer
 
-        self._session = open_session(folder / "model.onnx", threads=threads, disabled_optimizers=DISABLED_OPTIMIZERS)
+        try:
+            network = folder / "model.onnx"
+            self._session = open_session(network, threads=threads, disabled_optimizers=DISABLED_OPTIMIZERS)
+            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # what ONNX Runtime and the tokenizers library raise has no narrower base
+            raise SetupError(f"the SEM in {folder} cannot be loaded: {error}; {REINSTALL}") from error
         self._run_options = import_onnxruntime().RunOptions()
         self._run_options.only_execute_path_to_fetches = True
-        self._encoder = DialogueEncoder(Tokenizer.from_file(str(folder / "tokenizer.json")), max_tokens)
+        self._encoder = DialogueEncoder(tokenizer, max_tokens)
         self._batch_size = batch_size
 
     def encode(self, dialogues: Sequence[Dialogue]) -> list[Encoded]:
