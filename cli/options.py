@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from ..sem.ray.cluster import Cluster
 
 StrategyName: TypeAlias = Literal["two_stage", "one_prompt", "sem_only", "llm_only"]
-LLM_HELP = "LLM: embedded, huggingface:<id or path>, or <provider>:<name>"
 
 
 def option(help: str, *flags: str, metavar: str | None = None, panel: str | None = None, **settings: Any) -> Any:
@@ -30,6 +29,12 @@ def option(help: str, *flags: str, metavar: str | None = None, panel: str | None
     """
     settings |= {"FILE": {"dir_okay": False}, "FOLDER": {"file_okay": False}}.get(metavar or "", {})
     return typer.Option(*flags, help=help, metavar=metavar, rich_help_panel=panel, **settings)
+
+
+def model_option(further: str = "") -> Any:
+    """Return the option of the LLM; `further` says what else may be given."""
+    text = f"LLM: embedded, huggingface:<id or path>, or <provider>:<name>{further}.  \\[env: HEF_MODEL]"
+    return option(text, "--model", "-m", metavar="MODEL", panel="Models")
 
 
 def parse_numbers(flag: str, value: str) -> list[int]:
@@ -47,9 +52,7 @@ def parse_numbers(flag: str, value: str) -> list[int]:
     return numbers
 
 
-Model: TypeAlias = Annotated[
-    str | None, option(f"{LLM_HELP}.  \\[env: HEF_MODEL]", "--model", "-m", metavar="MODEL", panel="Models")
-]
+Model: TypeAlias = Annotated[str | None, model_option()]
 Sem: TypeAlias = Annotated[
     str | None,
     option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..error_messages import UNANSWERED
-from ..options import ModelOptions
+from ..options import ModelOptions, model_option
 from ..output import report_skipped_rows
 
 if TYPE_CHECKING:
@@ -21,17 +21,7 @@ if TYPE_CHECKING:
 class BatchModelOptions(ModelOptions):
     """The SEM, and an LLM that answers at once or in rounds."""
 
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            "-m",
-            help="LLM: embedded, huggingface:<id or path>, or <provider>:<name>; or one that answers in rounds: "
-            "batch:<folder>.  \\[env: HEF_MODEL]",
-            metavar="MODEL",
-            rich_help_panel="Models",
-        ),
-    ] = None
+    model: Annotated[str | None, model_option("; or one that answers in rounds: batch:<folder>")] = None
 
 
 def open_batch(spec: str | None) -> BatchChat | None:

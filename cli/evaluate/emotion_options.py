@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from ..error_messages import Misuse
-from ..options import LLM_HELP, ModelOptions, OutputOptions, Plots, StrategyName, option
+from ..options import ModelOptions, OutputOptions, Plots, StrategyName, model_option, option
 
 STRATEGIES: tuple[StrategyName, ...] = ("sem_only", "llm_only", "one_prompt", "two_stage")
 
@@ -19,13 +19,9 @@ class JudgeOptions(ModelOptions):
 
     model: Annotated[
         str | None,
-        option(
-            f"{LLM_HELP}; or one that answers in rounds: batch:<folder>; or answers in a file: recorded:<file>; "
-            "or a scripted judge: oracle:<how often it is right>, constant:<label>, adversary.  \\[env: HEF_MODEL]",
-            "--model",
-            "-m",
-            metavar="MODEL",
-            panel="Models",
+        model_option(
+            "; or one that answers in rounds: batch:<folder>; or answers in a file: recorded:<file>; or a scripted "
+            "judge: oracle:<how often it is right>, constant:<label>, adversary"
         ),
     ] = None
 
