@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from inspect import get_annotations
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, TypeAdapter, ValidationError, field_validator
+from pydantic import Field, TypeAdapter, ValidationError, WithJsonSchema, field_validator
 from pydantic.config import JsonDict
 
 from .errors import SetupError
@@ -53,10 +53,10 @@ class HefContext(SettingsModel):
         "without it nothing is remembered",
         json_schema_extra=_studio_hints("recall", "remember"),
     )
-    model: str | None = Field(
+    model: Annotated[str | Any | None, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})] = Field(
         default=None,
         description="Another LLM for this run: `embedded`, `embedded-plain`, `huggingface:<id or path>`, "
-        "or `<provider>:<name>`; on a server those of its `HEF_MODELS` alone",
+        "or `<provider>:<name>`, or in code a chat model; on a server those of its `HEF_MODELS` alone",
         json_schema_extra=_studio_hints("coarse_emotion", "fine_emotion", "draft_response"),
     )
     model_settings: dict[str, Any] = Field(
@@ -144,6 +144,13 @@ class HefContext(SettingsModel):
         "$dialogue; a line whose value is empty is left out",
         "draft_response",
     )
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _read_model(cls, value: object) -> object:
+        if value is None or isinstance(value, str) or callable(getattr(value, "invoke", None)):
+            return value
+        raise SetupError(f"model is a {type(value).__name__}; give the name of an LLM, or a LangChain chat model")
 
     @field_validator("model_settings", mode="before")
     @classmethod

@@ -7,11 +7,11 @@ from inspect import getdoc
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from langchain_core.language_models import BaseChatModel
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import RetryPolicy
 
 from ..contract import HefContext, HefState, PoolingWeights, SetupError
+from ..contract.chat_model import ChatModel
 from ..contract.state import JsonValue, LabelledValue
 from ..nodes import (
     RETRY,
@@ -37,7 +37,7 @@ OutputMode: TypeAlias = Literal["last_message", "trace"]
 
 def create_hef(
     *,
-    model: BaseChatModel | str | None = None,
+    model: ChatModel | str | None = None,
     sem: Sem | str | None = None,
     taxonomy: Taxonomy | None = None,
     prompts: Overrides | None = None,
@@ -90,7 +90,7 @@ def create_hef(
 
 def create_emotion_graph(
     *,
-    model: BaseChatModel | str | None = None,
+    model: ChatModel | str | None = None,
     sem: Sem | str | None = None,
     taxonomy: Taxonomy | None = None,
     prompts: Overrides | None = None,

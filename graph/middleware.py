@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, SystemMessage
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..contract import Empathy, HefContext, HefState, Memory, PoolingWeights, SetupError, as_context
+from ..contract.chat_model import ChatModel
 from ..contract.context import misspelled_settings, settings_from
 from ..contract.errors import error_text, needs_extra
 from ..contract.state import JsonValue, summarise_faults
@@ -152,7 +152,7 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
     def __init__(
         self,
         *,
-        model: BaseChatModel | str | None = None,
+        model: ChatModel | str | None = None,
         sem: Sem | str | None = None,
         taxonomy: Taxonomy | None = None,
         prompts: Overrides | None = None,

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired, Required, Self, get_origin, get_type_hints
 
-from langchain_core.language_models import BaseChatModel
 from typing_extensions import TypedDict, is_typeddict
 
 from ..contract import HefInput, HefOutput, HefState, PoolingWeights, SetupError
+from ..contract.chat_model import ChatModel
 from ..llm import model_name, resolve_model
 from ..nodes import FitRegistry, resolve_fit
 from ..prompts import Overrides, Prompts
@@ -22,7 +22,7 @@ _HINT = "derive it from hef.graph.HefState: class MyState(HefState): ..."
 class Parts:
     """Models, labels, prompts and pooling weights of a graph."""
 
-    model: BaseChatModel
+    model: ChatModel
     """The LLM."""
     sem: Sem
     """The small empathetic model."""
@@ -37,7 +37,7 @@ class Parts:
     def resolve(
         cls,
         *,
-        model: BaseChatModel | str | None = None,
+        model: ChatModel | str | None = None,
         sem: Sem | str | None = None,
         taxonomy: Taxonomy | None = None,
         prompts: Overrides | None = None,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import log
 from typing import Any
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
 from ..contract import HefState, Reading, Verdict
+from ..contract.chat_model import ChatModel
 from ..sem.distribution import primary_emotions
 from .deciding.decision import pool_rounds
 from .judging.judge import Judge
@@ -22,7 +22,7 @@ MARGIN = 3.0
 """Minimum likelihood ratio between a scoring LLM's own label and the best primary emotion from which it disagrees."""
 
 
-def coarse_emotion_node(model: BaseChatModel, judge: Judge) -> Runnable[HefState, Update]:
+def coarse_emotion_node(model: ChatModel, judge: Judge) -> Runnable[HefState, Update]:
     """Return the node in which the LLM weighs the primary emotions."""
 
     async def coarse_emotion(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:

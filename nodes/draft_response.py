@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
 from ..contract import HefState, ModelError
+from ..contract.chat_model import ChatModel
 from ..contract.settings.model_settings import check_client_settings
 from ..contract.state import degraded_empathy
 from ..llm import draft_form
@@ -32,7 +32,7 @@ _SENTENCE_END = re.compile(r"[.!?…。!?][\"'”’)\]]*(?=\s)")
 _EMPTY = "the LLM could not draft a reply: what it wrote was empty, or thoughts alone"
 
 
-def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefState, Update]:
+def draft_response_node(model: ChatModel, prompts: Prompts) -> Runnable[HefState, Update]:
     """Return the node in which the LLM writes the reply, token by token.
 
     Thoughts, markers of chat templates and a role before the reply are left out, of the stream as well.
@@ -49,7 +49,8 @@ def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefS
             messages = draft_prompt(draft_form(llm), turn, state["empathy"], prompts)
             llm_of_run = _with_settings(llm, turn.settings.model_settings)
             for _ in range(TRIES):
-                answer = await calls.invoke(llm_of_run, messages, spoken_stream(turn.settings.persona))
+                with spoken_stream(turn.settings.persona) as config:
+                    answer = await calls.invoke(llm_of_run, messages, config)
                 if reply := _as_said(answer, turn.settings.persona):
                     return _update(turn, reply)
         except Exception as error:
@@ -59,7 +60,7 @@ def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefS
     return llm_node(draft_response)
 
 
-def _with_settings(llm: BaseChatModel, settings: Mapping[str, Any]) -> Runnable[Any, BaseMessage]:
+def _with_settings(llm: ChatModel, settings: Mapping[str, Any]) -> Runnable[Any, BaseMessage]:
     """Return the LLM with the settings of the run's reply.
 
     Raises:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.tools import BaseTool
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
-from ..contract import Empathy, HefState, PoolingWeights, Reading, SetupError, Verdict
+from ..contract import Empathy, HefContext, HefState, PoolingWeights, Reading, SetupError, Verdict
+from ..contract.chat_model import ChatModel
 from ..llm import model_name
 from ..sem import Taxonomy
 from .deciding.decision import decide, decide_by_llm, pooling_form
@@ -21,7 +21,7 @@ from .support.tool_call import call_tool, dialogue_argument
 from .support.turn_view import Node, TurnView, Update, turn_view
 
 
-def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: FitRegistry, tool: BaseTool) -> Node:
+def fine_emotion_node(model: ChatModel, taxonomy: Taxonomy, fits: FitRegistry, tool: BaseTool) -> Node:
     """Return the node that decides the emotion from the SEM's and the LLM's evidence.
 
     Where the strategy does without the SEM and the LLM named no emotion, the tool `sem_emotion` is called after all.
@@ -45,13 +45,19 @@ def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: FitRegistr
             hypothesis=verdict.emotion if verdict else None,
             memories=tuple(memory.id for memory in state.get("memories", [])),
             sem=readings[0].sem if readings else None,
-            model=settings.model or model_name(model),
+            model=_model_of_run(model, settings),
         )
         emit_decision(runtime, empathy)
         # Nobody was asked yet to confirm this decision; an entry there is of an earlier turn.
         return {"empathy": empathy, "explanations": {"fine_emotion": explain_decision(empathy), "confirm_emotion": ""}}
 
     return fine_emotion
+
+
+def _model_of_run(model: ChatModel, settings: HefContext) -> str:
+    """Return the name of the run's LLM, as its settings name it or the model itself does."""
+    chosen = settings.model or model
+    return chosen if isinstance(chosen, str) else model_name(chosen)
 
 
 def _late_readings(tool: BaseTool, turn: TurnView) -> list[Reading]:

@@ -11,10 +11,12 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableWithFallbacks
+from langchain_core.runnables.base import RunnableBindingBase
 from langgraph.constants import TAG_NOSTREAM
 
 from ...contract import HefContext, ModelError, Reading, Turn
+from ...contract.chat_model import ChatModel, chat_models
 from ...contract.errors import error_text
 from ...llm import model_name
 from ...prompts import Prompts, cause_words, question_messages
@@ -108,9 +110,9 @@ class LabelAsker:
         self._taxonomy = taxonomy
         self._failures: dict[tuple[type, str], int] = {}
 
-    async def ask(self, model: BaseChatModel, prompt: JudgementPrompt, calls: LlmCalls) -> tuple[str | None, str]:
+    async def ask(self, model: ChatModel, prompt: JudgementPrompt, calls: LlmCalls) -> tuple[str | None, str]:
         """Return the label that the LLM names, None when it names none twice, and what failed on the way."""
-        key = (type(model), model_name(model))
+        key = (type(chat_models(model)[0]), model_name(model))
         failures = self._failures.get(key, 0)
         if not gives_structure(model):
             return await self._ask_for_text(model, prompt, calls), ""
@@ -119,7 +121,7 @@ class LabelAsker:
             return await self._ask_for_text(model, prompt, calls), ""
         fault = ""
         try:
-            structured = model.with_structured_output(judgement_schema(prompt))
+            structured = with_structure(model, judgement_schema(prompt))
             label = read_structure(await calls.invoke(structured, prompt.messages, _NO_STREAM), self._taxonomy)
         except Exception as error:
             if must_propagate(error):
@@ -132,7 +134,7 @@ class LabelAsker:
         self._failures[key] = failures + 1 if fault else 0
         return label, fault
 
-    async def _ask_for_text(self, model: BaseChatModel, prompt: JudgementPrompt, calls: LlmCalls) -> str | None:
+    async def _ask_for_text(self, model: ChatModel, prompt: JudgementPrompt, calls: LlmCalls) -> str | None:
         answer = await calls.invoke(model, prompt.messages, _NO_STREAM)
         if label := self._parse(answer):
             return label
@@ -143,12 +145,32 @@ class LabelAsker:
         return parse_choice(answer_text(answer), self._taxonomy.labels, self._taxonomy.synonyms)
 
 
-def gives_structure(model: BaseChatModel) -> bool:
-    """Return whether a chat model can give structured output.
+def gives_structure(model: ChatModel) -> bool:
+    """Return whether a chat model, and each of its fallbacks, can give structured output.
 
-    Its profile decides; a model without one can if it has its own `with_structured_output`
+    The profile decides; a model without one can if it has its own `with_structured_output`
     or `bind_tools`: the base class only refuses.
     """
+    return all(map(_gives_structure, chat_models(model)))
+
+
+def with_structure(model: ChatModel, schema: dict[str, Any]) -> Runnable[Any, Any]:
+    """Return a chat model with structured output inside of the wrappers around it.
+
+    Raises:
+        NotImplementedError: A chat model has none.
+    """
+    if isinstance(model, RunnableBindingBase):
+        return model.model_copy(update={"bound": with_structure(model.bound, schema)})
+    if isinstance(model, RunnableWithFallbacks):
+        first, *others = (with_structure(wrapped, schema) for wrapped in model.runnables)
+        return model.model_copy(update={"runnable": first, "fallbacks": others})
+    (inner,) = chat_models(model)
+    structured: Runnable[Any, Any] = inner.with_structured_output(schema)
+    return structured
+
+
+def _gives_structure(model: BaseChatModel) -> bool:
     profile = model.profile or {}
     capabilities = [bool(profile[key]) for key in ("structured_output", "tool_calling") if key in profile]
     kind = type(model)

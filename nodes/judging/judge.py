@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from langchain_core.language_models import BaseChatModel
-
 from ...contract import HefContext, Reading, Turn, Verdict
+from ...contract.chat_model import ChatModel, chat_models
 from ...contract.sync_async import run_sync
 from ...llm import ChoiceScorer, model_name
 from ...prompts import SCORE_PREFIX, Prompts, content_free_messages, score_messages
@@ -38,13 +37,13 @@ class Judge:
         self._asker = LabelAsker(taxonomy)
 
     def judge(
-        self, model: BaseChatModel, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
+        self, model: ChatModel, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
     ) -> Verdict:
         """Return the LLM's judgement."""
         return run_sync(self.judge_by(SYNC, model, turns, readings, settings))[0]
 
     async def ajudge(
-        self, model: BaseChatModel, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
+        self, model: ChatModel, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
     ) -> Verdict:
         """Return the LLM's judgement without blocking."""
         return (await self.judge_by(ASYNC, model, turns, readings, settings))[0]
@@ -52,14 +51,15 @@ class Judge:
     async def judge_by(
         self,
         calls: LlmCalls,
-        model: BaseChatModel,
+        model: ChatModel,
         turns: Sequence[Turn],
         readings: Sequence[Reading],
         settings: HefContext,
     ) -> tuple[Verdict, str]:
         """Return the LLM's judgement by synchronous or asynchronous calls, and what failed before it was given."""
         name, prompts = model_name(model), self._prompts.replaced(settings.templates)
-        if not isinstance(model, ChoiceScorer):
+        scorer = chat_models(model)[0]
+        if not isinstance(scorer, ChoiceScorer):
             question = judgement_prompt(prompts, self._taxonomy, turns, readings, settings)
             label, fault = await self._asker.ask(model, question, calls)
             return Verdict(emotion=label, form="generated", model=name), fault
@@ -68,6 +68,6 @@ class Judge:
         is_calibrated = self._fits.get(name, "scored").content_free
         content_free = content_free_messages(prompts, settings.persona) if is_calibrated else []
         labels = self._taxonomy.labels
-        scores = await calls.score_choices(model, messages, labels, prefix=SCORE_PREFIX, content_free=content_free)
+        scores = await calls.score_choices(scorer, messages, labels, prefix=SCORE_PREFIX, content_free=content_free)
         best = max(scores, key=lambda label: scores[label])
         return Verdict(emotion=best, scores=scores, form="scored", model=name), ""

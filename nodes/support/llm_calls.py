@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langgraph.errors import GraphBubbleUp
@@ -15,6 +14,7 @@ from langgraph.runtime import Runtime, get_runtime
 from langgraph.types import RetryPolicy
 
 from ...contract import HefContext, HefError, HefState, SetupError
+from ...contract.chat_model import ChatModel
 from ...contract.errors import error_text, http_status
 from ...contract.sync_async import run_sync
 from ...llm import ChoiceScorer, resolve_model
@@ -52,15 +52,16 @@ class LlmCalls:
     asynchronous: bool
     """Whether the asynchronous methods of the models are used."""
 
-    async def model_for_run(self, default: BaseChatModel, settings: HefContext) -> BaseChatModel:
+    async def model_for_run(self, default: ChatModel, settings: HefContext) -> ChatModel:
         """Return the LLM of this run: the graph's own, or another one that the settings name.
 
         Raises:
             SetupError: The settings name an unknown LLM, or one that a client of this server may not name.
         """
-        if not settings.model:
+        if settings.model is None or settings.model == "":
             return default
-        check_choice(settings.model, served=is_served())
+        if isinstance(settings.model, str):
+            check_choice(settings.model, served=is_served())
         if self.asynchronous:
             return await asyncio.to_thread(resolve_model, settings.model)
         return resolve_model(settings.model)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +11,7 @@ from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation, LLMResult
 from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.config import get_config
 from langgraph.constants import TAG_NOSTREAM
 
@@ -26,8 +29,9 @@ else:
     TOKEN_STREAMS, EVENT_STREAMS = (StreamMessagesHandler,), (StreamMessagesHandlerV2,)
 
 
-def spoken_stream(persona: str) -> RunnableConfig:
-    """Return the config of a call whose tokens reach `stream_mode="messages"` as the reply is said.
+@contextmanager
+def spoken_stream(persona: str) -> Iterator[RunnableConfig]:
+    """Yield the config of a call whose tokens reach `stream_mode="messages"` as the reply is said.
 
     Every other callback (traces, `astream_events`, the host's own) sees what the LLM wrote. What only the end of a
     text shows cannot be taken back: thoughts that are closed without having been opened were streamed by then. To hold
@@ -36,18 +40,28 @@ def spoken_stream(persona: str) -> RunnableConfig:
     A stream whose tokens cannot be cleaned gets the reply whole, as the node returns it: `stream_events(version="v3")`,
     and every stream once LangGraph has moved the classes that are known here.
     """
-    manager = get_config().get("callbacks")
+    config = get_config()
+    manager = config.get("callbacks")
     if not isinstance(manager, BaseCallbackManager):
-        return {}
+        yield {}
+        return
     if any(isinstance(handler, EVENT_STREAMS) for handler in manager.handlers):
-        return {"tags": [TAG_NOSTREAM]}
+        yield {"tags": [TAG_NOSTREAM]}
+        return
     if not any(map(_is_message_stream, manager.handlers)):
-        return {}
+        yield {}
+        return
     spoken = manager.copy()
     streams = {id(handler): SpokenTokens(handler, persona) for handler in filter(_is_message_stream, manager.handlers)}
     for handlers in (spoken.handlers, spoken.inheritable_handlers):
         handlers[:] = [streams.get(id(handler), handler) for handler in handlers]
-    return {"callbacks": spoken}
+    # A wrapper around the LLM (`bind`) adds the callbacks of the run around it to those of its call: unless both are
+    # the same, each token is streamed twice.
+    token = var_child_runnable_config.set({**config, "callbacks": spoken})
+    try:
+        yield {"callbacks": spoken}
+    finally:
+        var_child_runnable_config.reset(token)
 
 
 def _is_message_stream(handler: BaseCallbackHandler) -> bool:

@@ -48,6 +48,14 @@ async def test_an_awaited_reply_has_them_too() -> None:
     assert model.calls[-1] == {"top_p": 0.5}
 
 
+def test_each_token_is_streamed_once() -> None:
+    hef = create_hef(model=Recording(script=["sad", "I hear you."])).compile()
+
+    parts = hef.stream(SAID, context=HefContext(model_settings={"top_p": 0.5}), stream_mode="messages")
+
+    assert [part.text for part, _ in parts if part.text] == ["I ", "hear ", "you. "]
+
+
 def test_the_embedded_model_takes_them(embedded: Any) -> None:
     hef = create_hef(model=embedded).compile()
 

@@ -258,6 +258,7 @@ def test_a_turn_in_which_sem_and_llm_agree_takes_three_calls_at_most(kind: Any, 
 
 class Counted(ScriptedChat):
     scored: list[Any] = []  # noqa: RUF012
+    draft_form: str = "transcript"  # whose prompt of the reply continues the scored question
 
     def score_choices(self, messages: Any, choices: Any, **named: Any) -> dict[str, float]:
         self.scored.append(messages)
