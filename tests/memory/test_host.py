@@ -154,6 +154,28 @@ def test_two_processes_worth_of_stores_see_each_other_through_a_server(tmp_path:
         assert other.list_namespaces() == []
 
 
+@pytest.mark.parametrize(("scheme", "checked"), [("https", True), ("http", False)])
+async def test_a_server_s_certificate_is_checked_by_both_clients(
+    scheme: str, checked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Any] = []
+
+    def open_client(*_: Any, settings: Any) -> Any:
+        found.append(settings.chroma_server_ssl_verify)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("chromadb.HttpClient", open_client)
+    monkeypatch.setattr("chromadb.AsyncHttpClient", open_client)
+    server = location.StoreLocation.from_arguments(None, f"{scheme}://localhost:8000", "memory")
+
+    with pytest.raises(ConnectionRefusedError):
+        server.connect()
+    with pytest.raises(ConnectionRefusedError):
+        await server.connect_async()
+
+    assert found == [checked, checked]
+
+
 @pytest.fixture
 def silent_server() -> Iterator[str]:
     """Return the address of a server that accepts connections and never answers."""
@@ -188,6 +210,8 @@ async def test_a_server_that_falls_silent_is_given_up_and_used_again_when_it_is_
         if form == "sync":
             store._open().client._server._session.timeout = 0.2
         server.suspend()
+        while server.status() != psutil.STATUS_STOPPED:  # the signal is sent, and may not have come yet
+            pass
         try:
             for method, arguments in (("get", ("k",)), ("put", ("k2", {"text": "cat"}))):
                 with pytest.raises(StoreError, match=r"the server gave no answer within 0\.2 s"):

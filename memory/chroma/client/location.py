@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -95,7 +96,7 @@ class StoreLocation:
 
         client: ClientAPI
         if self.url is not None:
-            client = chromadb.HttpClient(*self._address(), settings=_settings())
+            client = chromadb.HttpClient(*self._address(), settings=self._server_settings())
             limit_requests(client, SERVER_SECONDS)
         elif self.path is None:
             client = chromadb.EphemeralClient(_settings())
@@ -112,7 +113,8 @@ class StoreLocation:
         if loop not in _known_loops:
             forget_loop_connections(loop)
             _known_loops.add(loop)
-        return cast("AsyncClient", await chromadb.AsyncHttpClient(*self._address(), settings=_settings()))
+        client = await chromadb.AsyncHttpClient(*self._address(), settings=self._server_settings())
+        return cast("AsyncClient", client)
 
     def check_server(self) -> None:
         """Ask a server whether it answers: Chroma's client speaks to it while it is made, and waits for ever.
@@ -125,7 +127,9 @@ class StoreLocation:
         import httpx
 
         with self.translate_errors("opened"):
-            httpx.get(f"{self.url.rstrip('/')}/api/v2/heartbeat", timeout=SERVER_SECONDS)
+            # Without TLS no certificates need be read, which takes longer than the answer.
+            is_secure = self._address()[2]
+            httpx.get(f"{self.url.rstrip('/')}/api/v2/heartbeat", timeout=SERVER_SECONDS, verify=is_secure)
 
     def is_current(self, client: Client) -> bool:
         """Return whether the Chroma that a client of a folder speaks to is still the one that has it open."""
@@ -175,6 +179,10 @@ class StoreLocation:
             return "Start the server with `chroma run`, or give the address it listens on."
         return "Check that it may be written and has room; if it is damaged, restore a copy or give another folder."
 
+    def _server_settings(self) -> Any:
+        """Return the settings of a server's client: Chroma's asynchronous one checks no certificate unless told to."""
+        return _settings().model_copy(update={"chroma_server_ssl_verify": self._address()[2]})
+
     def _address(self) -> tuple[str, int, bool]:
         parts = urlsplit(str(self.url))
         is_secure = parts.scheme == "https"
@@ -197,9 +205,15 @@ def is_http_url(url: str) -> bool:
 
 
 def _settings() -> Any:
+    """Return settings of a client's own, to which Chroma adds what it is opened with; those of one folder are equal."""
+    return _default_settings().model_copy()
+
+
+@cache
+def _default_settings() -> Any:
+    """Return Chroma's settings by the environment, which take as long to read as a small memory to open."""
     from chromadb.config import Settings
 
-    # Clients of one folder must have the same.
     return Settings(anonymized_telemetry=False)
 
 
