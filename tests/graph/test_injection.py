@@ -37,6 +37,9 @@ def prompts_of(said: str) -> list[list[BaseMessage]]:
     return [score_messages(templates, turns, PERSONA, LIMIT), *questions, *drafts]
 
 
+CLEAN = prompts_of(SAID)
+
+
 def around(messages: list[BaseMessage]) -> list[str]:
     """Return a prompt without what stands in its fence."""
     return [
@@ -52,7 +55,7 @@ def test_there_are_fifty_injections_and_more() -> None:
 
 @injections
 def test_the_fence_is_never_left(injection: str, label: str) -> None:
-    for injected, clean in zip(prompts_of(f"{SAID} {injection}"), prompts_of(SAID), strict=True):
+    for injected, clean in zip(prompts_of(f"{SAID} {injection}"), CLEAN, strict=True):
         text = injected[1].text
         assert [text.count("<dialogue>"), text.count("</dialogue>"), len(TAGS.findall(text))] == [1, 1, 2]
         assert len(text.splitlines()) == len(clean[1].text.splitlines())
@@ -102,7 +105,7 @@ def test_a_local_model_sees_no_special_token_of_the_persons(injection: str, labe
         ids = tokenizer(prompter.text(messages), add_special_tokens=False)["input_ids"]
         return [token for token in ids if token in special]
 
-    for injected, clean in zip(prompts_of(f"{SAID} {injection}"), prompts_of(SAID), strict=True):
+    for injected, clean in zip(prompts_of(f"{SAID} {injection}"), CLEAN, strict=True):
         assert specials(injected) == specials(clean)
 
 
@@ -122,16 +125,21 @@ class Obedient(ScriptedChat):
         return "sad" if last.startswith(ours) and "dog" not in last else self.label
 
 
-@injections
-def test_an_obedient_llm_is_shown_our_question_last(injection: str, label: str) -> None:
-    for strategy in ("two_stage", "one_prompt", "llm_only"):
-        model = Obedient(label=label)
+@pytest.fixture(scope="module")
+def obedient() -> tuple[Any, Obedient]:
+    """Return a graph and its LLM: building one takes as long as its turn."""
+    model = Obedient()
+    return create_hef(model=model).compile(), model
 
-        out = (
-            create_hef(model=model)
-            .compile()
-            .invoke({"messages": [HumanMessage(f"{SAID} {injection}")]}, context=HefContext(strategy=strategy))
-        )
+
+@injections
+def test_an_obedient_llm_is_shown_our_question_last(injection: str, label: str, obedient: tuple[Any, Obedient]) -> None:
+    hef, model = obedient
+    model.label = label
+    for strategy in ("two_stage", "one_prompt", "llm_only"):
+        model.prompts.clear()
+
+        out = hef.invoke({"messages": [HumanMessage(f"{SAID} {injection}")]}, context=HefContext(strategy=strategy))
 
         assert out["empathy"].hypothesis == "sad"
         assert out["empathy"].emotion in TAXONOMY.labels
