@@ -1,4 +1,4 @@
-"""`hef evaluate causes` and `hef evaluate retrieval`: cause words and sentence vectors of a SEM."""
+"""`hef evaluate causes`, `retrieval` and `memory`: what a SEM finds beside the emotion, without any LLM."""
 
 from __future__ import annotations
 
@@ -89,6 +89,28 @@ def retrieval(samples: SampleOptions, models: SemOptions, output: OutputOptions,
     emit_report("retrieval", samples.data, reports, details, output, [_retrieval_table(samples.data.name, reports)])
 
 
+def memory(models: SemOptions, output: OutputOptions, data: Data = None, ablate: Ablate = False) -> None:
+    """Measure recall of past turns.
+
+    Each question is to bring back the turn that answers it. Prints recall@1, @3 and @5 beside plain vector search and
+    the newest turns, with 95% intervals. The defaults of the formula were chosen on every second person, so the
+    figure of the others is separate.
+    """
+    settings = load_settings(models)
+    from ...evaluation.recall_metrics import RecallBench, read_memory_dialogues, report_memory, tuning_users
+    from ...sem import resolve_sem
+
+    dialogues, skipped = read_memory_dialogues(data)
+    report_skipped_rows(skipped)
+    sem = resolve_sem(settings.sem)
+    with advancing() as advance:
+        bench = RecallBench(sem, dialogues, advance)
+        reports = report_memory(bench.methods(ablate=ablate), dialogues, () if data else tuning_users(dialogues))
+    name = sem.description.name
+    details = {"sem": name, "broken": len(skipped)}
+    emit_report("memory", data, list(reports), details, output, [_memory_table(name, reports)])
+
+
 def _cause_table(data: str, report: CauseReport) -> Table:
     """Return recall beside chance and ceiling."""
     title = f"Cause words on {data}: {report.samples:,} situations"
@@ -127,29 +149,7 @@ def _retrieval_table(data: str, reports: Sequence[RetrievalReport]) -> Table:
     return table
 
 
-def memory(models: SemOptions, output: OutputOptions, data: Data = None, ablate: Ablate = False) -> None:
-    """Measure recall of past turns.
-
-    Each question is to bring back the turn that answers it. Prints recall@1, @3 and @5 beside plain vector search and
-    the newest turns, with 95% intervals. The defaults of the formula were chosen on every second person, so the
-    figure of the others is separate.
-    """
-    settings = load_settings(models)
-    from ...evaluation.recall_metrics import RecallBench, read_memory_dialogues, report_memory, tuning_users
-    from ...sem import resolve_sem
-
-    dialogues, skipped = read_memory_dialogues(data)
-    report_skipped_rows(skipped)
-    sem = resolve_sem(settings.sem)
-    with advancing() as advance:
-        bench = RecallBench(sem, dialogues, advance)
-        reports = report_memory(bench.methods(ablate=ablate), dialogues, () if data else tuning_users(dialogues))
-    name = sem.description.name
-    details = {"sem": name, "broken": len(skipped)}
-    emit_report("memory", data, list(reports), details, output, [_table(name, reports)])
-
-
-def _table(sem: str, reports: Sequence[MemoryReport]) -> Table:
+def _memory_table(sem: str, reports: Sequence[MemoryReport]) -> Table:
     """Return one row per method."""
     first = reports[0]
     caption = f"vectors of {sem}; 95% intervals over people"
