@@ -20,6 +20,7 @@ from ...contract.sync_async import run_sync
 from ...llm import ChoiceScorer, resolve_model
 from ...llm.resolve import check_choice
 from .node_record import record_suppressed_error
+from .system_role import fold, needs_folding, refuses_system_role, remember_refusal
 from .turn_view import Update, is_served
 
 _RETRYABLE_STATUS = frozenset({408, 425, 429})
@@ -69,7 +70,24 @@ class LlmCalls:
     async def invoke(
         self, model: Runnable[Any, Any], messages: Sequence[BaseMessage], config: RunnableConfig | None = None
     ) -> Any:
-        """Return the answer of a chat model, or of one with structured output."""
+        """Return the answer of a chat model, or of one with structured output.
+
+        A model that refuses the system message is asked once more without, and at once from then on.
+        """
+        if needs_folding(model):
+            return await self._invoke(model, fold(messages), config)
+        try:
+            return await self._invoke(model, messages, config)
+        except Exception as error:
+            if not refuses_system_role(error, messages):
+                raise
+        answer = await self._invoke(model, fold(messages), config)
+        remember_refusal(model)
+        return answer
+
+    async def _invoke(
+        self, model: Runnable[Any, Any], messages: Sequence[BaseMessage], config: RunnableConfig | None
+    ) -> Any:
         if self.asynchronous:
             return await model.ainvoke(messages, config)
         return model.invoke(messages, config)
