@@ -134,3 +134,36 @@ def test_the_embedded_model_replies_as_a_persona_of_three_thousand_characters(em
 
     assert out["messages"][-1].text
     assert out["empathy"].degraded is None
+
+
+def test_a_name_is_passed_on_as_providers_take_it() -> None:
+    prompt = reply_prompt([HumanMessage("Hi.", name="José da Silva <x>"), HumanMessage("My dog died.", name="小明")])
+
+    assert [message.name for message in prompt[1:]] == ["Jose_da_Silva_x", None]
+    assert reply_prompt([HumanMessage("My dog died.", name="x" * 100)])[1].name == "x" * 64
+    assert reply_prompt([HumanMessage("My dog died.")])[1].name is None
+
+
+def test_where_several_people_speak_each_text_says_who() -> None:
+    messages = [
+        HumanMessage("My dog died.", name="Ana"),
+        HumanMessage("He was twelve.", name="Ana"),
+        HumanMessage("I am here.", name="小\n明"),
+        AIMessage("Oh no.", name="hef"),
+        HumanMessage("Thanks."),
+        HumanMessage("Me too.", name="Ana"),
+    ]
+
+    assert said(reply_prompt(messages)) == [
+        ("human", "Ana: My dog died.\nHe was twelve."),
+        ("human", "小 明: I am here."),
+        ("ai", "Oh no."),
+        ("human", "Thanks."),
+        ("human", "Ana: Me too."),
+    ]
+
+
+def test_one_persons_name_is_not_in_their_text() -> None:
+    messages = [HumanMessage("Hi.", name="Ana"), AIMessage("Hello.", name="hef"), HumanMessage("My dog died.")]
+
+    assert said(reply_prompt(messages)) == [("human", "Hi."), ("ai", "Hello."), ("human", "My dog died.")]
