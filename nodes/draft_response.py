@@ -12,6 +12,7 @@ from langgraph.runtime import Runtime
 
 from ..contract import HefState, ModelError
 from ..contract.chat_model import ChatModel
+from ..contract.dialogue import MAX_TURN_CHARACTERS
 from ..contract.settings.model_settings import check_client_settings
 from ..contract.state import degraded_empathy
 from ..llm import draft_form
@@ -52,7 +53,7 @@ def draft_response_node(model: ChatModel, prompts: Prompts) -> Runnable[HefState
                 with spoken_stream(turn.settings.persona) as config:
                     answer = await calls.invoke(llm_of_run, messages, config)
                 if reply := _as_said(answer, turn.settings.persona):
-                    return _update(turn, reply)
+                    return _update(turn, reply, len(str(answer.text)))
         except Exception as error:
             raise _no_reply_error(state, fault_or_raise(error, runtime, "draft a reply")) from None
         raise _no_reply_error(state, _EMPTY)
@@ -73,8 +74,8 @@ def _with_settings(llm: ChatModel, settings: Mapping[str, Any]) -> Runnable[Any,
     return llm.bind(**settings)
 
 
-def _update(turn: TurnView, reply: BaseMessage) -> Update:
-    reply, reply_fault = _truncate_reply(reply)
+def _update(turn: TurnView, reply: BaseMessage, written: int) -> Update:
+    reply, reply_fault = _truncate_reply(reply, written)
     fault = "; ".join(filter(None, [_dialogue_fault(turn), reply_fault]))
     return {
         "messages": [_with_agent_name(reply, parent_node_name())],
@@ -105,13 +106,19 @@ def _as_said(answer: BaseMessage, persona: str) -> BaseMessage | None:
     return with_text(answer, written if reply_text == written.strip() else reply_text) if reply_text else None
 
 
-def _truncate_reply(message: BaseMessage) -> tuple[BaseMessage, str]:
-    """Return a reply of at most `REPLY_LIMIT` characters, and the fault of one that was cut."""
+def _truncate_reply(message: BaseMessage, written: int) -> tuple[BaseMessage, str]:
+    """Return a reply of at most `REPLY_LIMIT` characters, and the fault of one that was cut.
+
+    Args:
+        message: The reply, of whose text no more than `MAX_TURN_CHARACTERS` were read.
+        written: Characters that the LLM wrote.
+    """
     text = str(message.text)
     if len(text) <= REPLY_LIMIT:
         return message, ""
     truncated = _complete_sentences(text[: REPLY_LIMIT + 1])
-    fault = f"the reply had {len(text)} characters: only its first {len(truncated)} were kept"
+    length = written if written > MAX_TURN_CHARACTERS else len(text)
+    fault = f"the reply had {length} characters: only its first {len(truncated)} were kept"
     return message.model_copy(update={"content": truncated}), fault
 
 

@@ -9,6 +9,7 @@ import re
 from functools import lru_cache
 
 from ..contract import HefContext
+from ..contract.dialogue import MAX_TURN_CHARACTERS
 from .code_spans import CodeSpans
 from .thoughts import ThoughtFilter
 
@@ -163,10 +164,14 @@ def spoken_reply(text: str, persona: str = "") -> str:
     """Return a reply as it is said, empty where nothing is.
 
     Thoughts, markers of chat templates and the role before it ("Listener: …", the persona's name) are removed, and
-    it ends where a line begins another turn ("Speaker: …"), unless a colon introduces an example of turns.
+    it ends where a line begins another turn ("Speaker: …"), unless a colon introduces an example of turns. Of a text
+    without end its beginning is read, or its end where the beginning says nothing.
     """
     reply = ReplyFilter(persona)
-    return (reply.feed(text) + reply.close()).strip()
+    said = (reply.feed(text[:MAX_TURN_CHARACTERS]) + reply.close()).strip()
+    if said or len(text) <= MAX_TURN_CHARACTERS:
+        return said
+    return spoken_reply(text[-MAX_TURN_CHARACTERS:], persona)
 
 
 def without_address(persona: str) -> str:

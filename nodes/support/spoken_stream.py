@@ -15,6 +15,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.config import get_config
 from langgraph.constants import TAG_NOSTREAM
 
+from ...contract.dialogue import MAX_TURN_CHARACTERS
 from ...prompts.spoken_reply import ReplyFilter, spoken_reply
 from ...prompts.thoughts import with_text
 
@@ -82,6 +83,8 @@ class SpokenTokens(BaseCallbackHandler):
         self._stream = stream
         self._persona = persona
         self._replies: dict[UUID, ReplyFilter] = {}
+        self._lengths: dict[UUID, int] = {}
+        """Characters that were read of each reply, of which one has no more than `MAX_TURN_CHARACTERS`."""
 
     def tap_output_aiter(self, run_id: UUID, output: Any) -> Any:
         """Return the output; a handler with this method is one that LangChain streams to."""
@@ -102,7 +105,9 @@ class SpokenTokens(BaseCallbackHandler):
         if reply is None or not isinstance(chunk, ChatGenerationChunk):
             return
         message = chunk.message
-        spoken_text = reply.feed(str(message.text))
+        text = str(message.text)[: MAX_TURN_CHARACTERS - self._lengths.get(run_id, 0)]
+        self._lengths[run_id] = self._lengths.get(run_id, 0) + len(text)
+        spoken_text = reply.feed(text)
         is_last = isinstance(message, AIMessageChunk) and message.chunk_position == "last"
         if is_last:
             spoken_text += reply.close()
@@ -114,7 +119,7 @@ class SpokenTokens(BaseCallbackHandler):
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         """End a reply; one that was not streamed is passed on whole."""
-        self._replies.pop(run_id, None)
+        self._forget(run_id)
         generations: list[Generation] = [
             ChatGeneration(message=message)
             for candidates in response.generations[:1]
@@ -125,8 +130,12 @@ class SpokenTokens(BaseCallbackHandler):
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """End a reply that failed."""
-        self._replies.pop(run_id, None)
+        self._forget(run_id)
         self._stream.on_llm_error(error, run_id=run_id, **kwargs)
+
+    def _forget(self, run_id: UUID) -> None:
+        self._replies.pop(run_id, None)
+        self._lengths.pop(run_id, None)
 
     def _said(self, message: BaseMessage) -> BaseMessage | None:
         text = spoken_reply(str(message.text), self._persona)
