@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..contract import Empathy, HefContext, HefOutput, HefState
-from .build import create_emotion_graph, create_hef
+from ..prompts import empathy_note
+from .build import create_emotion_graph, create_hef, create_reading_graph
 from .default_store import open_store
 from .history import trim_history
 
@@ -19,6 +20,8 @@ __all__ = [
     "HefState",
     "create_emotion_graph",
     "create_hef",
+    "create_reading_graph",
+    "empathy_note",
     "open_store",
     "trim_history",
 ]

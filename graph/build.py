@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from inspect import getdoc
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import RetryPolicy
+from typing_extensions import TypedDict
 
-from ..contract import HefContext, HefState, PoolingWeights, SetupError
+from ..contract import Empathy, HefContext, HefState, Memory, PoolingWeights, SetupError
 from ..contract.chat_model import ChatModel
 from ..contract.state import JsonValue, LabelledValue
+from ..llm.missing_model import resolve_optional_model
 from ..nodes import (
     RETRY,
     Judge,
@@ -107,9 +109,35 @@ def create_emotion_graph(
     return graph.builder
 
 
-def create_reading_graph(parts: Parts) -> StateGraph[Any, Any, Any, Any]:
-    """Build a turn up to its cause words, for hosts whose own agent replies: no reply, nothing stored."""
-    graph = _Graph(HefState, HefContext, parts.taxonomy.labels, last="cause_words")
+def create_reading_graph(
+    *,
+    model: ChatModel | str | None = None,
+    sem: Sem | str | None = None,
+    taxonomy: Taxonomy | None = None,
+    prompts: Overrides | None = None,
+    fit: PoolingWeights | Path | str | None = None,
+) -> StateGraph[Any, Any, Any, Any]:
+    """Build a turn up to its cause words, for hosts whose own agent replies: no reply, nothing stored.
+
+    It returns `empathy` and `memories`, of which `empathy_note` makes a note for the agent's model. With strategy
+    `sem_only` no LLM is asked, and none needs to be installed.
+
+    Arguments and errors are those of `create_hef`.
+
+    Example:
+        >>> read = create_reading_graph().compile()
+        >>> said = {"messages": [("user", "My dog died last night.")]}
+        >>> out = read.invoke(said, context=HefContext(strategy="sem_only"))
+        >>> empathy_note(out["empathy"], out["memories"])
+        'How the person feels in their last message, most likely first: sad ...'
+    """
+    parts = Parts.resolve(model=resolve_optional_model(model), sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
+    return reading_graph(parts)
+
+
+def reading_graph(parts: Parts) -> StateGraph[Any, Any, Any, Any]:
+    """Build the graph of `create_reading_graph` from resolved parts."""
+    graph = _Graph(HefState, HefContext, parts.taxonomy.labels, last="cause_words", output_schema=ReadingOutput)
     _add_emotion_nodes(graph, parts)
     graph.add("cause_words", cause_words_node(sem_causes_tool(parts.sem)))
     graph.builder.add_edge("fine_emotion", "cause_words")
@@ -133,6 +161,15 @@ def _add_emotion_nodes(graph: _Graph, parts: Parts, *, trace: bool = False) -> N
     builder.add_conditional_edges("coarse_emotion", after_coarse)
 
 
+class ReadingOutput(TypedDict):
+    """What a graph without a reply returns."""
+
+    empathy: Annotated[Empathy, JsonValue]
+    """What was understood."""
+    memories: Annotated[list[Memory], JsonValue]
+    """Past turns that bear on it, the most relevant first."""
+
+
 class _Graph:
     """A graph under construction, whose nodes get telemetry when they are added.
 
@@ -141,15 +178,22 @@ class _Graph:
         context_schema: As in `create_hef`.
         labels: Emotions that what is in the state may name, also where a person edits it.
         last: Name of the node that a turn ends with.
+        output_schema: What the graph returns, where it is not the messages with the reply.
     """
 
     def __init__(
-        self, state_schema: type[Any], context_schema: type[Any], labels: Collection[str], *, last: str
+        self,
+        state_schema: type[Any],
+        context_schema: type[Any],
+        labels: Collection[str],
+        *,
+        last: str,
+        output_schema: type[Any] | None = None,
     ) -> None:
         check_state(state_schema)
-        input_schema, output_schema = input_output_schemas(state_schema)
+        input_schema, whole_output = input_output_schemas(state_schema)
         self.builder: StateGraph[Any, Any, Any, Any] = StateGraph(
-            state_schema, context_schema, input_schema=input_schema, output_schema=output_schema
+            state_schema, context_schema, input_schema=input_schema, output_schema=output_schema or whole_output
         )
         channels = self.builder.channels
         for name in ("empathy", "verdict", "readings"):

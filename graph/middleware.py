@@ -18,12 +18,13 @@ from ..contract.context import misspelled_settings, settings_from
 from ..contract.errors import error_text, needs_extra
 from ..contract.state import JsonValue, summarise_faults
 from ..contract.sync_async import maybe_await, run_sync
+from ..llm.missing_model import resolve_optional_model
 from ..nodes import remember
 from ..nodes.support.message_text import message_text
 from ..nodes.support.transcript import last_human_id, last_human_index
 from ..prompts import Overrides, empathy_note
 from ..sem import Sem, Taxonomy
-from .build import create_reading_graph
+from .build import reading_graph
 from .parts import Parts
 
 with needs_extra("agents", "the middleware needs LangChain's agents"):
@@ -60,7 +61,7 @@ class EmpathyReader:
 
     def __init__(self, parts: Parts) -> None:
         self._prompts = parts.prompts
-        self._graph = create_reading_graph(parts).compile(name="hef")
+        self._graph = reading_graph(parts).compile(name="hef")
 
     def read(self, messages: Sequence[AnyMessage], settings: HefContext, host_fault: str = "") -> EmpathyNote:
         """Return what the person feels; a part that fails is named in `faults` and raises nothing.
@@ -160,9 +161,10 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
         settings: HefContext | Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        parts = Parts.resolve(model=model, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
-        self._reader = EmpathyReader(parts)
         self._settings = settings_from(settings) if isinstance(settings, Mapping) else settings or HefContext()
+        llm = resolve_optional_model(model) if self._settings.strategy == "sem_only" else model
+        parts = Parts.resolve(model=llm, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
+        self._reader = EmpathyReader(parts)
 
     def before_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Read the person, unless their last message was read already."""
