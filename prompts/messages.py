@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from ..contract import Empathy, HefContext, Memory, Turn
-from .fence import MAX_CAUSE_CHARACTERS, cause_words, fence, label_text, quoted
+from .fence import MAX_CAUSE_CHARACTERS, cause_words, fence, label_text, line_length, quoted
 from .loader import Prompts
 from .recalled_turns import recalled_lines, remembered
 from .spoken_reply import without_address
@@ -49,7 +49,9 @@ def score_messages(prompts: Prompts, turns: Sequence[Turn], persona: str, limit:
 
 def content_free_messages(prompts: Prompts, persona: str) -> list[list[BaseMessage]]:
     """Return the scored question about each content-free utterance."""
-    return [score_messages(prompts, [Turn("speaker", text)], persona, len(text)) for text in CONTENT_FREE]
+    return [
+        score_messages(prompts, [Turn("speaker", text)], persona, line_length("speaker", text)) for text in CONTENT_FREE
+    ]
 
 
 def question_messages(

@@ -60,10 +60,10 @@ def test_the_hosts_system_messages_stand_first_all_of_them_in_order() -> None:
 def test_the_conversation_keeps_its_newest_turns_within_the_limit() -> None:
     messages = [HumanMessage("a" * 150), AIMessage("b" * 150), HumanMessage("c" * 40), HumanMessage("d" * 9)]
 
-    assert said(reply_prompt(messages, dialogue_limit=200)) == [("ai", "b" * 150), ("human", f"{'c' * 40}\n{'d' * 9}")]
-    assert said(reply_prompt([HumanMessage("x" * 300 + "end")], dialogue_limit=200)) == [("human", f"{'x' * 197}end")]
+    assert said(reply_prompt(messages, dialogue_limit=220)) == [("ai", "b" * 150), ("human", f"{'c' * 40}\n{'d' * 9}")]
+    assert said(reply_prompt([HumanMessage("x" * 300 + "end")], dialogue_limit=209)) == [("human", f"{'x' * 197}end")]
     burst = [HumanMessage("x" * 300), HumanMessage("y" * 150)]
-    assert said(reply_prompt(burst, dialogue_limit=200)) == [("human", f"{'x' * 49}\n{'y' * 150}")]
+    assert said(reply_prompt(burst, dialogue_limit=209)) == [("human", f"{'x' * 49}\n{'y' * 150}")]
 
 
 def test_what_nobody_said_is_no_part_of_the_conversation() -> None:

@@ -139,12 +139,19 @@ def test_newest_turns_fit_the_limit_and_the_rest_is_counted(turns: list[Turn], l
         assert kept == turns
 
 
+@given(st.lists(st.sampled_from(["", "a", "Hm.", "word " * 9]), min_size=1, max_size=40), st.integers(12, 300))
+def test_no_more_than_the_limit_reaches_a_prompt_however_short_the_turns(texts: list[str], limit: int) -> None:
+    turns = [Turn(("speaker", "listener")[index % 2], text) for index, text in enumerate(texts)]  # type: ignore[arg-type]
+
+    assert len(fence(turns, limit)) <= limit
+
+
 def test_newest_keeps_the_last_turns() -> None:
     turns = [Turn("speaker", "one"), Turn("listener", "two"), Turn("speaker", "three")]
 
-    assert newest(turns, 8) == (turns[1:], 1)
-    assert newest(turns, 7) == (turns[2:], 2)
-    assert newest(turns, 4) == ([Turn("speaker", "hree")], 3)
+    assert newest(turns, len(fence(turns[1:], 1000))) == (turns[1:], 1)
+    assert newest(turns, len(fence(turns[1:], 1000)) - 1) == (turns[2:], 2)
+    assert newest(turns, len("Speaker: hree")) == ([Turn("speaker", "hree")], 3)
     assert newest([], 4) == ([], 0)
 
 

@@ -71,7 +71,7 @@ def test_a_draft_without_an_emotion_asks_for_the_reply_at_once() -> None:
 
 
 def test_a_long_dialogue_loses_its_oldest_turns() -> None:
-    (_, text) = pairs(score_messages(Prompts(), TURNS, PERSONA, 20))[1]
+    (_, text) = pairs(score_messages(Prompts(), TURNS, PERSONA, 40))[1]
 
     assert text.startswith("<dialogue>\nListener: Oh no.\nSpeaker: He was twelve.\n</dialogue>")
 

@@ -229,8 +229,8 @@ def test_causes_come_strongest_first_and_no_more_than_asked_for(scripted: Any) -
 def test_oldest_turns_are_left_out_of_the_prompt_and_counted() -> None:
     turns = [Turn("speaker", "a" * 50), Turn("listener", "b" * 30), Turn("speaker", "c" * 60)]
 
-    assert fenced_dialogue(turns, 100) == (f"Listener: {'b' * 30}\nSpeaker: {'c' * 60}", 1)
-    assert fenced_dialogue(turns, 40) == (f"Speaker: {'c' * 40}", 3)
+    assert fenced_dialogue(turns, 120) == (f"Listener: {'b' * 30}\nSpeaker: {'c' * 60}", 1)
+    assert fenced_dialogue(turns, 49) == (f"Speaker: {'c' * 40}", 3)
     assert fenced_dialogue(turns, 1000)[1] == 0
 
 
