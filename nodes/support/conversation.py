@@ -29,9 +29,12 @@ class _Utterance:
 
 
 def host_instructions(messages: Sequence[AnyMessage]) -> str:
-    """Return the host's own system messages as they stand, all of them in order, a blank line between."""
-    texts = (str(message.text).strip() for message in messages if _is_instruction(message))
-    return "\n\n".join(filter(None, texts))
+    """Return the host's own system messages as they stand, all of them in order, a blank line between.
+
+    One that a host sends with every turn, so that its thread holds it many times, is told once.
+    """
+    texts = (str(message.text).strip() for message in messages if is_instruction(message))
+    return "\n\n".join(filter(None, dict.fromkeys(texts)))
 
 
 def chat_messages(messages: Sequence[AnyMessage], shown: Sequence[Turn]) -> list[BaseMessage]:
@@ -92,7 +95,8 @@ def _utterances(messages: Sequence[AnyMessage], shown: Sequence[Turn]) -> list[_
     return utterances[::-1]
 
 
-def _is_instruction(message: AnyMessage) -> bool:
+def is_instruction(message: AnyMessage) -> bool:
+    """Return whether a message is an instruction of the host's."""
     if isinstance(message, ChatMessage):
         return message.role.strip().lower() in _SYSTEM_ROLES
     return isinstance(message, SystemMessage)

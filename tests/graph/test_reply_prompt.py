@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from hef.contract.chat_model import draft_form
-from hef.graph import HefContext, create_hef
+from hef.graph import HefContext, create_hef, trim_history
 from hef.graph.studio import context_with
 from hef.llm import LocalChat
 from hef.prompts import Prompts, shipped_chat_draft
 from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage
+from langgraph.checkpoint.memory import InMemorySaver
 from scripted_chat import ScriptedChat
 
 
@@ -55,6 +56,21 @@ def test_the_hosts_system_messages_stand_first_all_of_them_in_order() -> None:
     assert reply_prompt(messages)[0].text.startswith(
         "You are the support of ACME.\n- Be brief.\n\nAnswer in French.\n\nPrivate note"
     )
+
+
+def test_the_hosts_text_is_told_once_and_outlives_a_trimmed_thread() -> None:
+    model = ScriptedChat(script=["I hear you."])
+    hef = trim_history(create_hef(model=model), 2).compile(checkpointer=InMemorySaver())
+    rules = SystemMessage("Answer in French.")
+
+    for said in ("My dog died.", "He was twelve.", "His name was Bello."):
+        turn: Any = {"messages": [rules, HumanMessage(said)]}
+        hef.invoke(turn, {"configurable": {"thread_id": "1"}}, context=HefContext(strategy="sem_only"))
+
+    assert model.prompts[-1][0].text.count("Answer in French.") == 1
+    create = {"messages": [HumanMessage("And now?")]}
+    hef.invoke(create, {"configurable": {"thread_id": "1"}}, context=HefContext(strategy="sem_only"))  # type: ignore[arg-type]
+    assert model.prompts[-1][0].text.startswith("Answer in French.\n\nPrivate note")
 
 
 def test_the_conversation_keeps_its_newest_turns_within_the_limit() -> None:
