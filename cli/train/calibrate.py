@@ -80,7 +80,10 @@ def _logits(sem: OnnxSem, samples: list[Sample]) -> Any:
 
     with advancing() as advance:
         dialogues = [sample.turns for sample in samples]
-        return np.array(map_batches(sem.logits, dialogues, size=CHUNK, task="reading", progress=advance))
+        rows = map_batches(
+            lambda batch: list(sem.logits(batch)), dialogues, size=CHUNK, task="reading", progress=advance
+        )
+        return np.array(rows)
 
 
 def _write(
