@@ -142,7 +142,7 @@ def _parse_line(line: bytes | str, user_id: str | None) -> _Line:
 
 def _storable(turn: dict[str, Any]) -> dict[str, Any]:
     """Return a turn as HEF stores one: of a long text or reply its end."""
-    texts = {name: turn[name][-MAX_STORED_CHARACTERS:] for name in ("text", "reply") if name in turn}
+    texts: dict[str, Any] = {name: turn[name][-MAX_STORED_CHARACTERS:] for name in ("text", "reply") if name in turn}
     if all(turn[name] == text for name, text in texts.items()):
         return turn
     return {**turn, **texts, "clauses": split_clauses(texts["text"])}
