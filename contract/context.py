@@ -70,6 +70,18 @@ class HefContext(SettingsModel):
         description="How the emotion is decided",
         json_schema_extra=_studio_hints("sem_emotion", "coarse_emotion", "fine_emotion"),
     )
+    first_question: Literal["open", "primary"] = Field(
+        default="open",
+        description="What an LLM that answers in words is asked first: `open`, which of all emotions it is, so that it "
+        "judges by itself, and the primary ones are put to it where it named another; `primary`, whether one of them fits",
+        json_schema_extra=_studio_hints("coarse_emotion"),
+    )
+    ask: Literal["unsure", "always"] = Field(
+        default="unsure",
+        description="When the LLM is asked for its judgement: `unsure`, where the SEM's first choice is less probable "
+        "than the pair's `ask_below`; `always`",
+        json_schema_extra=_studio_hints("coarse_emotion"),
+    )
     primary: Primary = Field(
         default=5,
         description="Primary emotions: how many, or (below 1) how often they should include the true one",

@@ -77,6 +77,16 @@ class Verdict(BaseModel):
     scores: dict[str, float] | None = Field(
         default=None, description="Log-probability of each label, where the LLM can score"
     )
+    likelihoods: dict[str, float] | None = Field(
+        default=None,
+        description="Probability of the LLM's answer for each emotion that may be felt, where it answered in words",
+    )
+    reliability: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Estimated probability that an answer in words of this LLM follows what the person said",
+    )
     form: Literal["scored", "generated", "none"] = Field(default="none", description="How the LLM was asked")
     model: str | None = Field(default=None, description="Name of the LLM that judged; None when none did")
     requeries: int = Field(default=0, ge=0, description="Re-queries of the SEM before this judgement")

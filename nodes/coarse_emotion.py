@@ -20,6 +20,7 @@ from .support.turn_view import TurnView, Update, turn_view
 
 MARGIN = 3.0
 """Minimum likelihood ratio between a scoring LLM's own label and the best primary emotion from which it disagrees."""
+_NOT_EMITTED = {"turn", "requeries", "scores", "likelihoods"}
 
 
 def coarse_emotion_node(model: ChatModel, judge: Judge) -> Runnable[HefState, Update]:
@@ -32,6 +33,8 @@ def coarse_emotion_node(model: ChatModel, judge: Judge) -> Runnable[HefState, Up
         if judgement is None:
             try:
                 llm = await calls.model_for_run(model, turn.settings)
+                if not judge.is_needed(llm, turn.readings, turn.settings):
+                    return _update(turn, runtime, judge.leave_to_sem(turn.readings), "")
                 judgement, fault = await judge.judge_by(calls, llm, turn.dialogue, turn.readings, turn.settings)
             except Exception as error:
                 fault = fault_or_raise(error, runtime, "judge the emotion")
@@ -59,11 +62,13 @@ def _update(turn: TurnView, runtime: Runtime[Any], judgement: Verdict | None, fa
         agreed=agreed,
         emotion=_named_emotion(judged, turn.readings if agreed and turn.settings.strategy == "two_stage" else []),
         scores=judged.scores,
+        likelihoods=judged.likelihoods,
+        reliability=judged.reliability,
         form=judged.form if judged.model and judged.emotion else "none",
         model=judged.model,
         requeries=turn.disputed_verdict.requeries + 1 if turn.disputed_verdict else 0,
     )
-    emit(runtime, "verdict", verdict.requeries, **verdict.model_dump(exclude={"turn", "requeries", "scores"}))
+    emit(runtime, "verdict", verdict.requeries, **verdict.model_dump(exclude=_NOT_EMITTED))
     explanation = explain_verdict(verdict) if judgement else ""
     return {
         "verdict": verdict,

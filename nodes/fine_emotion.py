@@ -79,4 +79,4 @@ def _fit(fits: FitRegistry, verdict: Verdict | None) -> PoolingWeights | None:
     """Return the fit of the LLM that judged, which the settings of a run may have named."""
     if verdict is None or verdict.model is None:
         return None
-    return fits.get(verdict.model, pooling_form(verdict))
+    return fits.get(verdict.model, pooling_form(verdict), verdict.reliability)

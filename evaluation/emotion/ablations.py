@@ -58,6 +58,8 @@ def variants(base: HefContext) -> list[Variant]:
         Variant("without the escape", base, _without_escape),
         Variant("without re-query", base.model_copy(update={"max_requeries": 0})),
         Variant("without pooling", base, joined=False),
+        Variant("asked always", base.model_copy(update={"ask": "always"})),
+        Variant("primary emotions first", base.model_copy(update={"first_question": "primary"})),
         *(Variant(f"top {k}", base.model_copy(update={"primary": k})) for k in range(1, MAX_PRIMARY + 1)),
         Variant(f"sets of {COVERAGE:.0%}", base.model_copy(update={"primary": COVERAGE})),
     ]

@@ -79,7 +79,8 @@ def run_emotion(
         untimed.ask_ahead(contexts, samples)
 
     def fit_on(part: Sequence[Sample]) -> PoolingWeights:
-        return untimed.fit(two_stage, part, data=data, seed=seed)
+        always = two_stage.model_copy(update={"ask": "always"})  # how often it may be left out is fitted, too
+        return untimed.fit(always, part, data=data, seed=seed)
 
     fitting: list[Sample] = []
     measured = list(samples)
@@ -95,7 +96,9 @@ def run_emotion(
     everything = [sample for part, _ in parts for sample in part]
     baseline = records.get("two_stage", [])[: len(measured)]
     used = next((record.fit for record in baseline if record.fit), None)
-    ablations = Ablations(untimed, fitting, measured, baseline, used, data, seed)
+    # The default weights of an LLM that answers in words follow its reliability, turn by turn.
+    common = used if used and used.origin else fit
+    ablations = Ablations(untimed, fitting, measured, baseline, common, data, seed)
     return EmotionRun(
         samples=everything,
         records=records,

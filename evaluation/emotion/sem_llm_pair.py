@@ -80,8 +80,8 @@ class SemLlmPair:
         records = record_turns(hef, context, samples, self.cache, labels, task=task, progress=self.progress)
         fits = FitRegistry(self.sem.description.name, fit)
         return [
-            replace(record, fit=fits.get(self.llm or "", pooling_form(record.last_verdict)))
-            if record.last_verdict
+            replace(record, fit=fits.get(self.llm or "", pooling_form(verdict), verdict.reliability))
+            if (verdict := record.last_verdict)
             else record
             for record in records
         ]

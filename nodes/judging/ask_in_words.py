@@ -63,15 +63,15 @@ def judgement_prompt(
 ) -> JudgementPrompt:
     """Return the question of a turn.
 
-    With a reading it asks whether a primary emotion fits, or (`one_prompt`) which of all emotions
-    it is, with the likeliest ones named; without a reading it asks which of all emotions it is.
+    It asks which of all emotions it is: without a reading, and first where `first_question` is "open". With a reading
+    it asks whether a primary emotion fits; `one_prompt` asks which of all emotions it is, with the likeliest ones named.
     """
     labels = taxonomy.labels
     name, offered, values = "all_labels", labels, {"labels": ", ".join(labels)}
     if readings and settings.strategy == "one_prompt":
         name = "one_prompt"
         values["likely"] = ", ".join(readings[-1].ranked[:HINTED_LABELS])
-    elif readings:
+    elif readings and (len(readings) > 1 or settings.first_question == "primary"):
         name, offered, values = "coarse", readings[-1].primary, _coarse_values(readings[-1], labels)
     messages = question_messages(prompts, name, turns, settings.persona, settings.dialogue_limit, **values)
     return JudgementPrompt(messages, offered, labels, prompts.render("repair", labels=", ".join(labels)))

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 from ...contract import HefContext, Reading, Turn, Verdict
 from ...contract.chat_model import ChatModel, chat_models
+from ...contract.pooling_weights import Form
 from ...contract.sync_async import run_sync
 from ...llm import ChoiceScorer, model_name
 from ...prompts import SCORE_PREFIX, Prompts, content_free_messages, score_messages
 from ...sem import Taxonomy
 from ..deciding.fit_registry import FitRegistry
+from ..deciding.llm_reliability import LabelConfusion, LlmReliability
 from ..support.llm_calls import ASYNC, SYNC, LlmCalls
 from .ask_in_words import LabelAsker, judgement_prompt
 
@@ -35,6 +37,21 @@ class Judge:
         self._taxonomy = taxonomy
         self._fits = fits
         self._asker = LabelAsker(taxonomy)
+        self._confusion = LabelConfusion(taxonomy)
+        self._reliabilities: dict[str, LlmReliability] = {}
+
+    def is_needed(self, model: ChatModel, readings: Sequence[Reading], settings: HefContext) -> bool:
+        """Return whether the LLM is asked: always, or by `ask` = "unsure" where the SEM alone is not sure enough."""
+        if settings.ask == "always" or settings.strategy != "two_stage" or len(readings) != 1:
+            return True
+        form: Form = "scored" if isinstance(chat_models(model)[0], ChoiceScorer) else "generated"
+        threshold = self._fits.get(model_name(model), form, reliability=0.0).ask_below
+        return threshold is None or max(readings[0].distribution.values()) < threshold
+
+    def leave_to_sem(self, readings: Sequence[Reading]) -> Verdict:
+        """Return the verdict of a turn in which the LLM is not asked, and learn from the SEM's reading."""
+        self._confusion.observe(readings[0].distribution)
+        return Verdict()
 
     def judge(
         self, model: ChatModel, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
@@ -62,7 +79,7 @@ class Judge:
         if not isinstance(scorer, ChoiceScorer):
             question = judgement_prompt(prompts, self._taxonomy, turns, readings, settings)
             label, fault = await self._asker.ask(model, question, calls)
-            return Verdict(emotion=label, form="generated", model=name), fault
+            return self._weighed(Verdict(emotion=label, form="generated", model=name), readings), fault
         messages = score_messages(prompts, turns, settings.persona, settings.dialogue_limit)
         _log.debug("scored: %s", messages)
         is_calibrated = self._fits.get(name, "scored").content_free
@@ -71,3 +88,18 @@ class Judge:
         scores = await calls.score_choices(scorer, messages, labels, prefix=SCORE_PREFIX, content_free=content_free)
         best = max(scores, key=lambda label: scores[label])
         return Verdict(emotion=best, scores=scores, form="scored", model=name), ""
+
+    def _weighed(self, verdict: Verdict, readings: Sequence[Reading]) -> Verdict:
+        """Return a verdict in words with the likelihoods of its answer, and learn from the first answer of a turn."""
+        if verdict.emotion is None or not readings or verdict.model is None:
+            return verdict
+        first = readings[0]
+        reliability = self._reliabilities.setdefault(verdict.model, LlmReliability(self._confusion))
+        estimate = {
+            "likelihoods": reliability.likelihoods(verdict.emotion, first.primary),
+            "reliability": reliability.reliability,
+        }
+        if len(readings) == 1:
+            self._confusion.observe(first.distribution)
+            reliability.observe(verdict.emotion, first.distribution, first.primary)
+        return verdict.model_copy(update=estimate)
