@@ -72,8 +72,8 @@ class HefContext(SettingsModel):
     )
     first_question: Literal["open", "primary"] = Field(
         default="open",
-        description="What an LLM that answers in words is asked first: `open`, which of all emotions it is, so that it "
-        "judges by itself, and the primary ones are put to it where it named another; `primary`, whether one of them fits",
+        description="What an LLM that answers in words is asked first: `open`, which of all emotions it is, and only "
+        "where it names none of the primary ones, whether one of them fits; `primary`, that at once",
         json_schema_extra=_studio_hints("coarse_emotion"),
     )
     ask: Literal["unsure", "always"] = Field(

@@ -39,8 +39,8 @@ class PoolingWeights(BaseModel):
 
     The log-probability of a label is `sem_weight` times the SEM's, plus `llm_weight` times the
     LLM's score (scored form) or the log-likelihood of its answer (generated form), plus the vote for the label
-    that it named (generated form), plus `escape` for each primary emotion when the LLM finds none of them fitting, plus `bias`; then
-    all labels are normalised. Where all other parameters are 0, only the SEM's part counts.
+    that it named (generated form), plus `escape` for each primary emotion when the LLM finds none of them
+    fitting, plus `bias`; then all labels are normalised. Where all other parameters are 0, only the SEM's part counts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,8 +64,8 @@ class PoolingWeights(BaseModel):
         default=None,
         ge=0,
         le=1,
-        description="Where the SEM's first choice has this probability or more, setting `ask` = `unsure` leaves the LLM "
-        "unasked; None asks always",
+        description="Probability of the SEM's first choice from which on `ask` = `unsure` leaves the LLM unasked; "
+        "None asks always",
     )
     origin: Origin | None = Field(default=None, description="How it was fitted; None for the default weights")
 

@@ -147,9 +147,9 @@ class LlmReliability:
 
 
 def _prior_confusion(taxonomy: Taxonomy) -> Array:
-    """Return a symmetric matrix of how often labels are taken for one another, [labels, labels]; columns sum to about 1.
+    """Return how often labels are taken for one another, [labels, labels], symmetric; columns sum to about 1.
 
-    The rest of a label's answers falls on all labels alike.
+    What neither the label itself nor its neighbours get falls on all labels alike.
     """
     labels = taxonomy.labels
     matrix = np.full((len(labels), len(labels)), (1 - _PRIOR_SELF - _PRIOR_NEIGHBOURS) / len(labels))

@@ -63,8 +63,8 @@ def judgement_prompt(
 ) -> JudgementPrompt:
     """Return the question of a turn.
 
-    It asks which of all emotions it is: without a reading, and first where `first_question` is "open". With a reading
-    it asks whether a primary emotion fits; `one_prompt` asks which of all emotions it is, with the likeliest ones named.
+    It asks which of all emotions it is: without a reading, and at first where `first_question` is "open". Else it asks
+    whether a primary emotion fits, or (`one_prompt`) which of all it is, with the likeliest ones named.
     """
     labels = taxonomy.labels
     name, offered, values = "all_labels", labels, {"labels": ", ".join(labels)}

@@ -66,7 +66,7 @@ HABITS: dict[str, Answerer] = {
 
 
 def accuracies(answerer: Answerer, felt_turns: list[FeltTurn]) -> tuple[float, float, float, float]:
-    """Return how often SEM, LLM and the decision are right, and the reliability in the end; nothing is known at first."""
+    """Return how often SEM, LLM and the decision are right, and the last estimate; nothing is known at first."""
     rng, confusion = np.random.default_rng(1), LabelConfusion(TAXONOMY)
     reliability = LlmReliability(confusion)
     right = np.zeros(3)
