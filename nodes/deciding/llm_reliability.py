@@ -158,4 +158,4 @@ def _prior_confusion(taxonomy: Taxonomy) -> Array:
         matrix[column, column] += _PRIOR_SELF if neighbours else _PRIOR_SELF + _PRIOR_NEIGHBOURS
         for neighbour in neighbours:
             matrix[labels.index(neighbour), column] += _PRIOR_NEIGHBOURS / len(neighbours)
-    return (matrix + matrix.T) / 2
+    return np.asarray((matrix + matrix.T) / 2)
