@@ -144,7 +144,8 @@ class HefContext(SettingsModel):
         "coarse_emotion",
     )
     prompt_all_labels: str = _template(
-        "The question among all $labels, about $dialogue, where there is no reading of a SEM", "coarse_emotion"
+        "The question among all $labels, about $dialogue: the first one, and where there is no reading of a SEM",
+        "coarse_emotion",
     )
     prompt_one_prompt: str = _template(
         "The question of strategy `one_prompt`, about $dialogue, with all $labels and the $likely ones",

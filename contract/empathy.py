@@ -77,6 +77,11 @@ class Verdict(BaseModel):
     scores: dict[str, float] | None = Field(
         default=None, description="Log-probability of each label, where the LLM can score"
     )
+    answer: str | None = Field(
+        default=None,
+        description="The answer in words that `likelihoods` and `reliability` are of; both count only while `emotion` "
+        "is this one",
+    )
     likelihoods: dict[str, float] | None = Field(
         default=None,
         description="Probability of the LLM's answer for each emotion that may be felt, where it answered in words",
@@ -88,6 +93,7 @@ class Verdict(BaseModel):
         description="Estimated probability that an answer in words of this LLM follows what the person said",
     )
     form: Literal["scored", "generated", "none"] = Field(default="none", description="How the LLM was asked")
+    left_to_sem: bool = Field(default=False, description="Whether the LLM was not asked because the SEM was sure")
     model: str | None = Field(default=None, description="Name of the LLM that judged; None when none did")
     requeries: int = Field(default=0, ge=0, description="Re-queries of the SEM before this judgement")
 

@@ -95,18 +95,21 @@ class LabelledValue(JsonValue):
         for label in _named_emotions(part):
             if label not in self._labels:
                 raise SetupError(f"`{self.key}` names the emotion {label!r}; the SEM knows {', '.join(self._labels)}")
-        name, numbers = _distribution(part)
-        if numbers is None:
-            return
+        for name, numbers in _numbers_by_label(part).items():
+            self._check_numbers(name, numbers)
+
+    def _check_numbers(self, name: str, numbers: Mapping[str, float]) -> None:
+        """Check that there is a number for each label, and that probabilities are some."""
         if missing := [label for label in self._labels if label not in numbers]:
             raise SetupError(
                 f"{name} of `{self.key}` has no number for {', '.join(missing)}; give one for each emotion"
             )
         is_valid = not any(map(isnan, numbers.values()))
-        if name == "distribution":
+        if name != "scores":
             is_valid = is_valid and min(numbers.values()) >= 0 and 0 < sum(numbers.values()) < inf
         if not is_valid:
-            raise SetupError(f"{name} of `{self.key}` is no distribution; give probabilities from 0 to 1 that sum to 1")
+            expected = "probabilities from 0 to 1" + " that sum to 1" * (name == "distribution")
+            raise SetupError(f"{name} of `{self.key}` is no distribution; give {expected}")
 
     def copy(self) -> Self:
         """Return a copy of the channel."""
@@ -123,20 +126,23 @@ class LabelledValue(JsonValue):
 
 def _named_emotions(part: Empathy | Verdict | Reading) -> list[str]:
     """Return all emotions that a decision, a judgement or a reading names."""
-    numbers = _distribution(part)[1] or {}
     match part:
         case Empathy():
             named = [part.emotion, part.hypothesis, *part.primary]
         case Verdict():
-            named = [part.emotion]
+            named = [part.emotion, part.answer]
         case Reading():
             named = [part.evidence.hypothesis if part.evidence else None, *part.primary]
-    return [label for label in [*named, *numbers] if label is not None]
+    numbered = [label for numbers in _numbers_by_label(part).values() for label in numbers]
+    return [label for label in [*named, *numbered] if label is not None]
 
 
-def _distribution(part: Empathy | Verdict | Reading) -> tuple[str, dict[str, float] | None]:
-    """Return the numbers per label of a decision, a judgement or a reading, and the name of their field."""
-    return ("scores", part.scores) if isinstance(part, Verdict) else ("distribution", part.distribution)
+def _numbers_by_label(part: Empathy | Verdict | Reading) -> dict[str, dict[str, float]]:
+    """Return the fields of a decision, a judgement or a reading that hold a number per label."""
+    if not isinstance(part, Verdict):
+        return {"distribution": part.distribution}
+    fields = {"scores": part.scores, "likelihoods": part.likelihoods}
+    return {name: numbers for name, numbers in fields.items() if numbers is not None}
 
 
 class HefInput(TypedDict):

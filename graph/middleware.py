@@ -121,7 +121,7 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
 
     Once per turn of the person, before the agent begins, HEF reads their emotion, cause words and past turns.
     Every model call of that turn gets them in its system message; the messages of the state are not
-    changed. It costs the LLM calls of the coarse judgement, and none with the strategy `sem_only`.
+    changed. It costs the LLM calls of the coarse judgement (see setting `ask`), and none with the strategy `sem_only`.
 
     The agent's context reaches HEF's settings as a parent's does (see `hef.contract.as_context`). With a
     `user_id` there and a store in the agent, past turns are recalled, and after the agent's reply the

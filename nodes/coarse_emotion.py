@@ -20,27 +20,33 @@ from .support.turn_view import TurnView, Update, turn_view
 
 MARGIN = 3.0
 """Minimum likelihood ratio between a scoring LLM's own label and the best primary emotion from which it disagrees."""
-_NOT_EMITTED = {"turn", "requeries", "scores", "likelihoods"}
+_NOT_EMITTED = {"turn", "requeries", "scores", "answer", "likelihoods"}
 
 
 def coarse_emotion_node(model: ChatModel, judge: Judge) -> Runnable[HefState, Update]:
     """Return the node in which the LLM weighs the primary emotions."""
 
     async def coarse_emotion(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
-        """Judge whether the person's emotion is among the primary ones."""
+        """Judge whether the emotion is among the primary ones."""
         turn = turn_view(state, runtime)
         judgement, fault = _known_judgement(turn), ""
         if judgement is None:
             try:
                 llm = await calls.model_for_run(model, turn.settings)
-                if not judge.is_needed(llm, turn.readings, turn.settings):
-                    return _update(turn, runtime, judge.leave_to_sem(turn.readings), "")
-                judgement, fault = await judge.judge_by(calls, llm, turn.dialogue, turn.readings, turn.settings)
+                judgement, fault = await _judge(judge, calls, llm, turn)
             except Exception as error:
                 fault = fault_or_raise(error, runtime, "judge the emotion")
         return _update(turn, runtime, judgement, fault)
 
     return llm_node(coarse_emotion)
+
+
+async def _judge(judge: Judge, calls: LlmCalls, llm: ChatModel, turn: TurnView) -> tuple[Verdict, str]:
+    """Return the LLM's judgement, or that of a sure SEM, and what failed before it was given."""
+    is_requery = turn.disputed_verdict is not None
+    if not is_requery and not judge.is_needed(llm, turn.readings, turn.settings):
+        return judge.leave_to_sem(turn.readings), ""
+    return await judge.judge_by(calls, llm, turn.dialogue, turn.readings, turn.settings, is_requery=is_requery)
 
 
 def _known_judgement(turn: TurnView) -> Verdict | None:
@@ -62,9 +68,11 @@ def _update(turn: TurnView, runtime: Runtime[Any], judgement: Verdict | None, fa
         agreed=agreed,
         emotion=_named_emotion(judged, turn.readings if agreed and turn.settings.strategy == "two_stage" else []),
         scores=judged.scores,
+        answer=judged.answer,
         likelihoods=judged.likelihoods,
         reliability=judged.reliability,
         form=judged.form if judged.model and judged.emotion else "none",
+        left_to_sem=judged.left_to_sem,
         model=judged.model,
         requeries=turn.disputed_verdict.requeries + 1 if turn.disputed_verdict else 0,
     )

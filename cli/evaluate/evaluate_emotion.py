@@ -62,7 +62,7 @@ def emotion(
     check_options(measure, fitting)
     from ...contract import PoolingWeights
     from ...data.conversations import read_samples, subsample
-    from ...evaluation.emotion.emotion_run import run_emotion
+    from ...evaluation.emotion.emotion_run import asked_settings, run_emotion
     from ...evaluation.emotion.recorded_judge import RecordedJudge
     from ...sem import resolve_sem
 
@@ -76,11 +76,13 @@ def emotion(
     if isinstance(llm, RecordedJudge):
         strategies = measure.answerable(llm.strategies)
         readable = _recorded(llm, readable, strategies)
+        context = context.model_copy(update={"first_question": "primary"})  # the one that was answered
     drawn = subsample(readable, samples.limit, samples.seed)
     with ending_with_questions(llm), advancing() as advance:
         pair = _sem_llm_pair(sem, llm, settings, output.run, advance)
         if cluster := ray.cluster():
-            pair = _on_ray(pair, settings, measure, drawn, context, cluster)
+            asked = asked_settings(strategies, context, fits=fitting.fit is not None)
+            pair = _on_ray(pair, settings, drawn, asked, cluster)
         run = run_emotion(
             pair,
             strategies,
@@ -108,6 +110,8 @@ def emotion(
         "broken": len(skipped),
         "primary": context.primary,
         "max_requeries": context.max_requeries,
+        "first_question": context.first_question,
+        "ask": context.ask,
     }
     _emit(samples.data, run, looks, details, output)
 
@@ -157,9 +161,8 @@ def _has_answers(llm: BaseChatModel) -> bool:
 def _on_ray(
     pair: SemLlmPair,
     settings: Settings,
-    measure: MeasureOptions,
     samples: Sequence[Sample],
-    context: HefContext,
+    contexts: Sequence[HefContext],
     cluster: Cluster,
 ) -> SemLlmPair:
     """Read with the SEM on a cluster, and ask the LLM there in advance what the run is going to ask it."""
@@ -173,7 +176,7 @@ def _on_ray(
         prefetch_answers(
             pair.cache,
             samples,
-            [context.model_copy(update={"strategy": name}) for name in measure.strategies if name != "sem_only"],
+            contexts,
             cluster,
             sem=settings.sem,
             model=settings.model,

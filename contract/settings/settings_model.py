@@ -13,6 +13,8 @@ from ..renamed_fields import rename_fields
 
 _SHOWN = 60
 """Characters of a name or a value that are shown."""
+_SHORTEST_LIKE = 4
+"""Length of the shortest setting that another name can be like: too many words, such as `task`, are like `ask`."""
 
 
 class SettingsModel(BaseModel):
@@ -58,7 +60,8 @@ def unknown_setting(name: str, known: Iterable[str]) -> str:
 
 def nearest_setting(name: str, known: Iterable[str]) -> str:
     """Return the setting that a name nearly is, empty where there is none."""
-    return next(iter(get_close_matches(name[:_SHOWN].lower(), list(known), n=1, cutoff=0.8)), "")
+    candidates = [setting for setting in known if len(setting) >= _SHORTEST_LIKE]
+    return next(iter(get_close_matches(name[:_SHOWN].lower(), candidates, n=1, cutoff=0.8)), "")
 
 
 def explain_settings(error: ValidationError) -> str:

@@ -16,7 +16,7 @@ from ...sem import Taxonomy
 from ..metrics import Estimate
 from .emotion_metrics import COVERAGE, Prediction, report_emotion
 from .pooling_fit import pooling_examples
-from .sem_llm_pair import SemLlmPair, hits, paired_difference
+from .sem_llm_pair import SemLlmPair, fitting_settings, hits, paired_difference
 from .turn_record import TurnRecord
 
 Change: TypeAlias = Callable[[TurnRecord, Taxonomy], tuple[tuple[Reading, ...], Verdict | None]]
@@ -103,7 +103,7 @@ class Ablations:
     def _fit(self, variant: Variant) -> PoolingWeights | None:
         if not self.fitting:
             return self.fit
-        records = self._record(variant, self.fitting)
+        records = self._record(replace(variant, context=fitting_settings(variant.context)), self.fitting)
         if not pooling_examples(records, self.fitting, self.pair.sem.description.taxonomy.labels):
             return self.fit
         fit = self.pair.fit_records(records, self.fitting, data=self.data, seed=self.seed)

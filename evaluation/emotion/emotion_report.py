@@ -123,8 +123,9 @@ def report_text(run: EmotionRun, plots: Sequence[str] = (), *, data: str, comman
 
 
 def _fit_lines(fit: PoolingWeights) -> list[str]:
-    shown = ("sem_weight", "llm_weight") if fit.form == "scored" else ("sem_weight", *_VOTES)
-    values = ", ".join(f"{name} {getattr(fit, name):.2f}" for name in (*shown, "escape"))
+    shown = ["sem_weight", "llm_weight", *(_VOTES if fit.form == "generated" else ()), "escape"]
+    shown += ["ask_below"] if fit.ask_below is not None else []
+    values = ", ".join(f"{name} {getattr(fit, name):.2f}" for name in shown)
     origin = fit.origin
     if origin is None:
         return [f"joined with caution, not fitted: {values}"]

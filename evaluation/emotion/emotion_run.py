@@ -12,7 +12,7 @@ from ..batch_chat import BatchChat
 from ..caching_models import CachingSem
 from .ablations import Ablation, Ablations, variants
 from .emotion_metrics import EmotionReport, sklearn_metrics
-from .sem_llm_pair import Gain, SemLlmPair, gain_over_halves
+from .sem_llm_pair import Gain, SemLlmPair, fitting_settings, gain_over_halves
 from .turn_record import TurnRecord
 
 
@@ -34,6 +34,12 @@ class EmotionRun:
     """Whether every conversation was measured by a fit on the other part."""
     ablations: list[Ablation] = field(default_factory=list)
     """Two_stage without its parts, if requested."""
+
+
+def asked_settings(strategies: Sequence[Strategy], base: HefContext, *, fits: bool) -> list[HefContext]:
+    """Return the settings of all runs of an evaluation in which an LLM is asked, without those of ablations."""
+    asked = [base.model_copy(update={"strategy": name}) for name in strategies if name != "sem_only"]
+    return [*asked, fitting_settings(base.model_copy(update={"strategy": "two_stage"}))] if fits else asked
 
 
 def run_emotion(
@@ -74,13 +80,12 @@ def run_emotion(
     untimed = replace(pair, sem=CachingSem(pair.sem))
 
     if isinstance(pair.model, BatchChat):
-        contexts = [base.model_copy(update={"strategy": name}) for name in strategies if name != "sem_only"]
+        contexts = asked_settings(strategies, base, fits=fit_share is not None)
         contexts += [variant.context for variant in variants(two_stage)] if ablate else []
         untimed.ask_ahead(contexts, samples)
 
     def fit_on(part: Sequence[Sample]) -> PoolingWeights:
-        always = two_stage.model_copy(update={"ask": "always"})  # how often it may be left out is fitted, too
-        return untimed.fit(always, part, data=data, seed=seed)
+        return untimed.fit(two_stage, part, data=data, seed=seed)
 
     fitting: list[Sample] = []
     measured = list(samples)
@@ -95,8 +100,9 @@ def run_emotion(
         records[name] = [record for part, weights in parts for record in pair.record(name, context, part, weights)]
     everything = [sample for part, _ in parts for sample in part]
     baseline = records.get("two_stage", [])[: len(measured)]
-    used = next((record.fit for record in baseline if record.fit), None)
-    # The default weights of an LLM that answers in words follow its reliability, turn by turn.
+    # The default weights of an LLM that answers in words follow its reliability, turn by turn: the last ones are known
+    # best, and are none for all turns. By a fit whose `ask_below` is 0 it is asked in no turn.
+    used = next((record.fit for record in reversed(baseline) if record.fit), parts[0][1])
     common = used if used and used.origin else fit
     ablations = Ablations(untimed, fitting, measured, baseline, common, data, seed)
     return EmotionRun(

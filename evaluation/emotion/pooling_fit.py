@@ -24,6 +24,8 @@ PRIOR_PRECISION = {"sem_weight": 25.0, "llm_weight": 1.0, "escape": 1.0, BIAS: 1
 _LIMIT = 20.0
 _ASK_THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))
 """Probabilities of the SEM's first choice from which on it may decide alone."""
+_ASK_SAMPLES = 30
+"""Samples of at least that probability without which nothing is known: with no loss in 30 it is below 10%."""
 
 Group: TypeAlias = tuple[str, ...]
 """Parameters that share one value."""
@@ -173,7 +175,7 @@ class _Design:
         return bool(sums.sum() > sums.std() * np.sqrt(len(sums))) and right_after >= right_before
 
     def ask_below(self, joined: Array) -> float | None:
-        """Return the least probability of the SEM's first choice from which on it decides as well alone.
+        """Return the least probability of the SEM's first choice from which on it decides as well alone; None for none.
 
         Args:
             joined: Log-probabilities of the join, each by a fit on other samples, [samples, labels].
@@ -181,12 +183,11 @@ class _Design:
         sem = self._columns["sem_weight"]
         right_alone, right_joined = (scores.argmax(1) == self._targets for scores in (sem, joined))
         first = np.exp(sem.max(axis=1))
-        lossless = [
-            threshold
-            for threshold in _ASK_THRESHOLDS
-            if right_alone[first >= threshold].sum() >= right_joined[first >= threshold].sum()
-        ]
-        return min(lossless, default=None)
+        for threshold in _ASK_THRESHOLDS:
+            rows = first >= threshold
+            if rows.sum() >= _ASK_SAMPLES and right_alone[rows].sum() >= right_joined[rows].sum():
+                return threshold
+        return None
 
     def mean_likelihood(self, log_probabilities: Array) -> float:
         """Return the mean log-probability of the true label."""

@@ -112,7 +112,7 @@ class SemLlmPair:
         fits: list[tuple[float, PoolingWeights]] = []
         for content_free in (True, False):
             start = default.model_copy(update={"content_free": content_free})
-            records = self.record("fitting", context, samples, start)
+            records = self.record("fitting", fitting_settings(context), samples, start)
             fit = self.fit_records(records, samples, data=data, seed=seed)
             if fit.form == "generated":
                 return fit
@@ -146,6 +146,11 @@ class SemLlmPair:
             sets=description.prediction_sets if sem_only else None,
             stages=stage_metrics(records, samples, description.taxonomy, stages=strategy == "two_stage"),
         )
+
+
+def fitting_settings(context: HefContext) -> HefContext:
+    """Return the settings of runs that a join is fitted on: where the SEM may decide alone is fitted, too."""
+    return context.model_copy(update={"ask": "always"})
 
 
 def gain_over_halves(records: dict[Strategy, list[TurnRecord]], samples: Sequence[Sample]) -> Gain | None:

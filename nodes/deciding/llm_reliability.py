@@ -88,7 +88,8 @@ class LlmReliability:
     @property
     def reliability(self) -> float:
         """Probability that an answer is a reader's, from 0 to 1."""
-        return self._reliability
+        with self._lock:
+            return self._reliability
 
     def likelihoods(self, answer: str, primary: Sequence[str]) -> dict[str, float]:
         """Return the probability of an answer for each emotion that the person may feel.

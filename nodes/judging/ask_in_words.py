@@ -59,7 +59,13 @@ class JudgementPrompt:
 
 
 def judgement_prompt(
-    prompts: Prompts, taxonomy: Taxonomy, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
+    prompts: Prompts,
+    taxonomy: Taxonomy,
+    turns: Sequence[Turn],
+    readings: Sequence[Reading],
+    settings: HefContext,
+    *,
+    is_requery: bool = False,
 ) -> JudgementPrompt:
     """Return the question of a turn.
 
@@ -71,7 +77,7 @@ def judgement_prompt(
     if readings and settings.strategy == "one_prompt":
         name = "one_prompt"
         values["likely"] = ", ".join(readings[-1].ranked[:HINTED_LABELS])
-    elif readings and (len(readings) > 1 or settings.first_question == "primary"):
+    elif readings and (is_requery or settings.first_question == "primary"):
         name, offered, values = "coarse", readings[-1].primary, _coarse_values(readings[-1], labels)
     messages = question_messages(prompts, name, turns, settings.persona, settings.dialogue_limit, **values)
     return JudgementPrompt(messages, offered, labels, prompts.render("repair", labels=", ".join(labels)))

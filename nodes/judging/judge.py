@@ -42,7 +42,7 @@ class Judge:
 
     def is_needed(self, model: ChatModel, readings: Sequence[Reading], settings: HefContext) -> bool:
         """Return whether the LLM is asked: always, or by `ask` = "unsure" where the SEM alone is not sure enough."""
-        if settings.ask == "always" or settings.strategy != "two_stage" or len(readings) != 1:
+        if settings.ask == "always" or settings.strategy != "two_stage" or not readings:
             return True
         form: Form = "scored" if isinstance(chat_models(model)[0], ChoiceScorer) else "generated"
         threshold = self._fits.get(model_name(model), form, reliability=0.0).ask_below
@@ -51,19 +51,21 @@ class Judge:
     def leave_to_sem(self, readings: Sequence[Reading]) -> Verdict:
         """Return the verdict of a turn in which the LLM is not asked, and learn from the SEM's reading."""
         self._confusion.observe(readings[0].distribution)
-        return Verdict()
+        return Verdict(left_to_sem=True)
 
     def judge(
         self, model: ChatModel, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
     ) -> Verdict:
-        """Return the LLM's judgement."""
-        return run_sync(self.judge_by(SYNC, model, turns, readings, settings))[0]
+        """Return the LLM's judgement; with several readings that after a re-query."""
+        is_requery = len(readings) > 1
+        return run_sync(self.judge_by(SYNC, model, turns, readings, settings, is_requery=is_requery))[0]
 
     async def ajudge(
         self, model: ChatModel, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
     ) -> Verdict:
         """Return the LLM's judgement without blocking."""
-        return (await self.judge_by(ASYNC, model, turns, readings, settings))[0]
+        is_requery = len(readings) > 1
+        return (await self.judge_by(ASYNC, model, turns, readings, settings, is_requery=is_requery))[0]
 
     async def judge_by(
         self,
@@ -72,14 +74,23 @@ class Judge:
         turns: Sequence[Turn],
         readings: Sequence[Reading],
         settings: HefContext,
+        *,
+        is_requery: bool,
     ) -> tuple[Verdict, str]:
-        """Return the LLM's judgement by synchronous or asynchronous calls, and what failed before it was given."""
+        """Return the LLM's judgement by synchronous or asynchronous calls, and what failed before it was given.
+
+        A re-query, after which the SEM has a second reading unless it failed, asks about the primary emotions, and its
+        answer, which the first one led to, says nothing more about the LLM's reliability.
+        """
         name, prompts = model_name(model), self._prompts.replaced(settings.templates)
         scorer = chat_models(model)[0]
         if not isinstance(scorer, ChoiceScorer):
-            question = judgement_prompt(prompts, self._taxonomy, turns, readings, settings)
+            question = judgement_prompt(prompts, self._taxonomy, turns, readings, settings, is_requery=is_requery)
             label, fault = await self._asker.ask(model, question, calls)
-            return self._weighed(Verdict(emotion=label, form="generated", model=name), readings), fault
+            verdict = self._weighed(Verdict(emotion=label, form="generated", model=name), readings)
+            if not is_requery:
+                self._learn(verdict, readings)
+            return verdict, fault
         messages = score_messages(prompts, turns, settings.persona, settings.dialogue_limit)
         _log.debug("scored: %s", messages)
         is_calibrated = self._fits.get(name, "scored").content_free
@@ -90,16 +101,25 @@ class Judge:
         return Verdict(emotion=best, scores=scores, form="scored", model=name), ""
 
     def _weighed(self, verdict: Verdict, readings: Sequence[Reading]) -> Verdict:
-        """Return a verdict in words with the likelihoods of its answer, and learn from the first answer of a turn."""
-        if verdict.emotion is None or not readings or verdict.model is None:
+        """Return a verdict in words with the likelihoods of its answer."""
+        if verdict.emotion is None or not readings:
             return verdict
-        first = readings[0]
-        reliability = self._reliabilities.setdefault(verdict.model, LlmReliability(self._confusion))
+        reliability = self._reliability(verdict)
         estimate = {
-            "likelihoods": reliability.likelihoods(verdict.emotion, first.primary),
+            "answer": verdict.emotion,
+            "likelihoods": reliability.likelihoods(verdict.emotion, readings[0].primary),
             "reliability": reliability.reliability,
         }
-        if len(readings) == 1:
-            self._confusion.observe(first.distribution)
-            reliability.observe(verdict.emotion, first.distribution, first.primary)
         return verdict.model_copy(update=estimate)
+
+    def _learn(self, verdict: Verdict, readings: Sequence[Reading]) -> None:
+        """Learn from the SEM's reading of a turn, and from the LLM's answer."""
+        if not readings:
+            return
+        self._confusion.observe(readings[0].distribution)
+        if verdict.emotion is not None:
+            self._reliability(verdict).observe(verdict.emotion, readings[0].distribution, readings[0].primary)
+
+    def _reliability(self, verdict: Verdict) -> LlmReliability:
+        """Return the estimate of the LLM that judged."""
+        return self._reliabilities.setdefault(verdict.model or "", LlmReliability(self._confusion))

@@ -106,9 +106,16 @@ class TurnView:
 
     @cached_property
     def verdict(self) -> Verdict | None:
-        """The LLM's verdict, None where an earlier run left it in the thread."""
+        """The LLM's verdict, None where an earlier run left it in the thread.
+
+        An emotion that a person put in the place of the LLM's answer does not have the likelihoods of that answer.
+        """
         verdict = self.state.get("verdict")
-        return verdict if verdict and verdict.turn == self.key else None
+        if verdict is None or verdict.turn != self.key:
+            return None
+        if verdict.answer == verdict.emotion:
+            return verdict
+        return verdict.model_copy(update={"answer": None, "likelihoods": None, "reliability": None})
 
     @cached_property
     def disputed_verdict(self) -> Verdict | None:

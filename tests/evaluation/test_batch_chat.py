@@ -172,15 +172,18 @@ def test_a_refusal_is_asked_to_repair_once_and_gives_no_verdict(tmp_path: Path) 
     assert [record.last_verdict for record in run.records["two_stage"]] == [None] * 3
 
 
-def test_all_strategies_are_asked_in_the_first_round(tmp_path: Path) -> None:
-    llm = open_chat(tmp_path)
+@pytest.mark.parametrize(("first_question", "count"), [("primary", 4), ("open", 2)])
+def test_all_strategies_are_asked_in_the_first_round_and_what_two_ask_once(
+    first_question: Any, count: int, tmp_path: Path
+) -> None:
+    llm, context = open_chat(tmp_path), HefContext(first_question=first_question, ask="always")
     sem = SyntheticSem(2)
     pair = SemLlmPair(sem, *with_cache(llm))
     with pytest.raises(UnansweredQuestion):
-        run_emotion(pair, ("sem_only", "llm_only", "two_stage"), sem.samples, HefContext(), data="own")
+        run_emotion(pair, ("sem_only", "llm_only", "two_stage"), sem.samples, context, data="own")
     llm.folder.write_questions()
 
-    assert len(questions(tmp_path)) == 4
+    assert len(questions(tmp_path)) == count
 
 
 def test_a_cross_fit_asks_nothing_more(tmp_path: Path) -> None:
@@ -222,3 +225,12 @@ def test_replies_are_drafted_once_the_emotion_is_judged(tmp_path: Path) -> None:
     assert asked[0] == 4
     assert asked[-1] == 2
     assert [reply.text for variant in COMPARED for reply in replies[variant]] == ["I am sorry."] * 4
+
+
+def test_a_fit_asks_about_all_turns_in_the_first_round(tmp_path: Path) -> None:
+    sem = SyntheticSem(20)
+    assert sem.probabilities.max() > 0.8  # of which the SEM is sure: two_stage alone would not ask about them
+
+    _, asked = run_rounds(tmp_path, sem, lambda chat: "sad", fit_share=0.5)
+
+    assert asked[0] == 20

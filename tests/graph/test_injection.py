@@ -29,9 +29,14 @@ injections = pytest.mark.parametrize(("injection", "label"), INJECTIONS, ids=ran
 def prompts_of(said: str) -> list[list[BaseMessage]]:
     """Return every prompt in which something that was said can stand."""
     templates, turns = Prompts(), [Turn("speaker", said), Turn("listener", said), Turn("speaker", said)]
+    asked = [
+        ([], HefContext(strategy="llm_only")),
+        ([READING], HefContext()),
+        ([READING], HefContext(first_question="primary")),
+        ([READING], HefContext(strategy="one_prompt")),
+    ]
     questions = [
-        judgement_prompt(templates, TAXONOMY, turns, readings, HefContext(strategy=strategy)).messages
-        for readings, strategy in (([], "llm_only"), ([READING], "two_stage"), ([READING], "one_prompt"))
+        judgement_prompt(templates, TAXONOMY, turns, readings, settings).messages for readings, settings in asked
     ]
     drafts = [draft_messages(templates, turns, emotion, ["dog"], [], PERSONA, LIMIT) for emotion in ("sad", None)]
     return [score_messages(templates, turns, PERSONA, LIMIT), *questions, *drafts]
@@ -136,10 +141,12 @@ def obedient() -> tuple[Any, Obedient]:
 def test_an_obedient_llm_is_shown_our_question_last(injection: str, label: str, obedient: tuple[Any, Obedient]) -> None:
     hef, model = obedient
     model.label = label
-    for strategy in ("two_stage", "one_prompt", "llm_only"):
+    asked = [{}, {"first_question": "primary"}, {"strategy": "one_prompt"}, {"strategy": "llm_only"}]
+    for settings in asked:
         model.prompts.clear()
+        context = HefContext.model_validate({"ask": "always", **settings})
 
-        out = hef.invoke({"messages": [HumanMessage(f"{SAID} {injection}")]}, context=HefContext(strategy=strategy))
+        out = hef.invoke({"messages": [HumanMessage(f"{SAID} {injection}")]}, context=context)
 
         assert out["empathy"].hypothesis == "sad"
         assert out["empathy"].emotion in TAXONOMY.labels

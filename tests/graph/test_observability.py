@@ -115,9 +115,11 @@ def test_answers_from_langchains_cache_are_counted_without_an_error(
     chat: type[ScriptedChat], caplog: pytest.LogCaptureFixture
 ) -> None:
     hef = create_hef(model=chat(script=["sad", REPLY])).compile()
+    # Beside a SEM the second decision, and so the prompt of its reply, knows more of the LLM's reliability.
+    alone = HefContext(strategy="llm_only")
     set_llm_cache(InMemoryCache())
     try:
-        replies = [hef.invoke(ASK)["messages"][-1].text for _ in range(2)]
+        replies = [hef.invoke(ASK, context=alone)["messages"][-1].text for _ in range(2)]
     finally:
         set_llm_cache(None)
 

@@ -25,7 +25,7 @@ READING = Reading(
     distribution={label: 0.5 if label == "sad" else 0.5 / 31 for label in TAXONOMY.labels},
     primary=("sad", "devastated"),
 )
-SETTINGS = HefContext()
+SETTINGS = HefContext(first_question="primary")
 SAID = {"messages": [HumanMessage("My dog died last night.")]}
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text() | st.sampled_from([*TAXONOMY.labels, "none"]),
@@ -76,6 +76,13 @@ def test_structured_output_is_asked_for_once_where_the_model_has_it(answer: Any,
     (schema,) = model.schemas
     assert schema["properties"]["emotion"]["enum"] == ["sad", "devastated", "none"]
     assert schema["properties"]["hypothesis"]["enum"] == [*TAXONOMY.labels, "none"]
+
+
+def test_the_open_question_offers_every_label_at_once() -> None:
+    model = StructuredChat(script=[{"emotion": "lonely"}])
+
+    assert new_judge().judge(model, TURNS, [READING], HefContext()).emotion == "lonely"
+    assert model.schemas[0]["properties"]["emotion"]["enum"] == [*TAXONOMY.labels, "none"]
 
 
 def test_without_a_reading_every_label_is_offered_at_once() -> None:

@@ -91,14 +91,16 @@ def test_a_persona_may_begin_as_the_template_does(persona: str) -> None:
     assert system_message(Prompts(), persona).text.startswith("You are Mia. What stands")
 
 
-@pytest.mark.parametrize("strategy", ["two_stage", "one_prompt", "llm_only"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"first_question": "primary"}, {"strategy": "one_prompt"}, {"strategy": "llm_only"}]
+)
 def test_judgements_begin_alike_and_end_with_what_they_ask_and_a_reply_ends_with_the_person(
-    strategy: Any, scripted: Any
+    settings: Any, scripted: Any
 ) -> None:
     model = scripted("Hm.", "sad", "I hear you.")
 
     create_hef(model=model).compile().invoke(
-        {"messages": [HumanMessage("My dog died.")]}, context=HefContext(strategy=strategy, persona="a nurse")
+        {"messages": [HumanMessage("My dog died.")]}, context=HefContext(**settings, persona="a nurse")
     )
 
     assert len(model.prompts) == 3

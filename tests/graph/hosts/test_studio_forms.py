@@ -68,9 +68,10 @@ def test_every_setting_is_on_the_form_of_each_node_that_reads_it(scripted: Any) 
     ("name", "strategy", "answers"),
     [
         ("system", "two_stage", ["sad", "I hear you."]),
-        ("coarse", "two_stage", ["sad", "I hear you."]),
+        ("coarse", "two_stage", ["trusting", "sad", "I hear you."]),
         ("repair", "two_stage", ["zebra", "sad", "I hear you."]),
         ("one_prompt", "one_prompt", ["sad", "I hear you."]),
+        ("all_labels", "two_stage", ["sad", "I hear you."]),
         ("all_labels", "llm_only", ["sad", "I hear you."]),
         ("draft", "two_stage", ["sad", "I hear you."]),
         ("score", "sem_only", ["I hear you."]),
@@ -117,7 +118,7 @@ def test_what_an_llm_scores_about_nothing_is_asked_with_the_prompt_of_the_run(
     monkeypatch.setattr(type(embedded), "score_choices", score)
     monkeypatch.setattr(
         "hef.nodes.deciding.fit_registry.FitRegistry.get",
-        lambda *_: type("Fit", (), {"content_free": True, "form": ""}),
+        lambda *_, **named: type("Fit", (), {"content_free": True, "form": "", "ask_below": None}),
     )
     hef = create_hef(model=embedded).compile(interrupt_after=["coarse_emotion"])
     hef.invoke(SAID, context=HefContext(prompt_score="MARK $dialogue", max_requeries=0))
