@@ -250,7 +250,7 @@ def test_prompts_of_a_deployment_are_measured(conversations: Path, tmp_path: Pat
     judged(conversations, tmp_path / "run", "--limit", 1)
     before = (tmp_path / "run" / "answers.jsonl").read_text()
     (tmp_path / "prompts").mkdir()
-    (tmp_path / "prompts" / "coarse.md").write_text("$dialogue\n$evidence\nWhich of $primary, or of $others?")
+    (tmp_path / "prompts" / "all_labels.md").write_text("$dialogue\nWhich of $labels?")
     monkeypatch.setenv("HEF_PROMPTS", str(tmp_path / "prompts"))
     done = judged(conversations, tmp_path / "run", "--limit", 1)
 
