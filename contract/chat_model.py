@@ -105,6 +105,11 @@ def model_name(model: Any) -> str:
     return next((name for name in names if isinstance(name, str) and name), str(fallback))
 
 
+def is_hosted(model: Any) -> bool:
+    """Return whether a chat model, with each of its fallbacks, is one that needs an API key, as hosted ones do."""
+    return all(getattr(inner, "lc_secrets", None) for inner in chat_models(model))
+
+
 def draft_form(model: Any) -> DraftForm:
     """Return how a chat model is asked for the reply: the form that it was trained on (`draft_form`), else `chat`."""
     return "transcript" if getattr(chat_models(model)[0], "draft_form", "chat") == "transcript" else "chat"

@@ -99,6 +99,12 @@ class HefContext(SettingsModel):
         description="Whether to pause and ask a person which emotion it is when SEM and LLM still disagree",
         json_schema_extra=_studio_hints("fine_emotion", "confirm_emotion"),
     )
+    early_draft: bool | None = Field(
+        default=None,
+        description="Whether the reply is drafted while the LLM still judges, and drafted anew where the decision "
+        "is none of the emotions that its note names; None means for a hosted LLM",
+        json_schema_extra=_studio_hints("coarse_emotion"),
+    )
     memory_limit: int = Field(
         default=3,
         ge=0,

@@ -17,6 +17,7 @@ from ..contract.state import JsonValue, LabelledValue
 from ..llm.missing_model import resolve_optional_model
 from ..nodes import (
     RETRY,
+    EarlyDrafts,
     Judge,
     cause_words_node,
     coarse_emotion_node,
@@ -76,10 +77,12 @@ def create_hef(
         raise SetupError(f"output_mode is {output_mode!r}; expected 'last_message' or 'trace'")
     parts = Parts.resolve(model=model, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
     graph = _Graph(state_schema, context_schema, parts.taxonomy.labels, last="remember")
-    _add_emotion_nodes(graph, parts, trace=output_mode == "trace")
+    causes = sem_causes_tool(parts.sem)
+    early_drafts = EarlyDrafts(parts.taxonomy, parts.prompts, causes)
+    _add_emotion_nodes(graph, parts, trace=output_mode == "trace", early_drafts=early_drafts)
     graph.add("confirm_emotion", confirm_emotion_node(parts.taxonomy))
-    graph.add("cause_words", cause_words_node(sem_causes_tool(parts.sem), trace=output_mode == "trace"))
-    graph.add("draft_response", draft_response_node(parts.model, parts.prompts), RETRY)
+    graph.add("cause_words", cause_words_node(causes, trace=output_mode == "trace"))
+    graph.add("draft_response", draft_response_node(parts.model, parts.prompts, early_drafts), RETRY)
     graph.add("remember", remember)
     builder = graph.builder
     builder.add_conditional_edges("fine_emotion", after_fine)
@@ -145,13 +148,15 @@ def reading_graph(parts: Parts) -> StateGraph[Any, Any, Any, Any]:
     return graph.builder
 
 
-def _add_emotion_nodes(graph: _Graph, parts: Parts, *, trace: bool = False) -> None:
+def _add_emotion_nodes(
+    graph: _Graph, parts: Parts, *, trace: bool = False, early_drafts: EarlyDrafts | None = None
+) -> None:
     """Add the nodes up to the decision, with their edges but for those that leave `fine_emotion`."""
     judge = Judge(parts.prompts, parts.taxonomy, parts.fits)
     graph.add("recall", recall)
     sem_emotion = sem_emotion_tool(parts.sem)
     graph.add("sem_emotion", sem_emotion_node(sem_emotion, trace=trace))
-    graph.add("coarse_emotion", coarse_emotion_node(parts.model, judge), RETRY)
+    graph.add("coarse_emotion", coarse_emotion_node(parts.model, judge, early_drafts), RETRY)
     graph.add("fine_emotion", fine_emotion_node(parts.model, parts.taxonomy, parts.fits, sem_emotion))
     builder = graph.builder
     builder.add_edge(START, "recall")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from math import log
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..contract import HefState, Reading, Verdict
 from ..contract.chat_model import ChatModel
 from ..sem.distribution import primary_emotions
 from .deciding.decision import pool_rounds
+from .drafting.early_draft import EarlyDraft, EarlyDrafts
 from .judging.judge import Judge
 from .support.events import emit
 from .support.explanations import explain_verdict
@@ -23,30 +25,41 @@ MARGIN = 3.0
 _NOT_EMITTED = {"turn", "requeries", "scores", "answer", "likelihoods"}
 
 
-def coarse_emotion_node(model: ChatModel, judge: Judge) -> Runnable[HefState, Update]:
-    """Return the node in which the LLM weighs the primary emotions."""
+def coarse_emotion_node(
+    model: ChatModel, judge: Judge, early_drafts: EarlyDrafts | None = None
+) -> Runnable[HefState, Update]:
+    """Return the node in which the LLM weighs the primary emotions, and may begin to draft the reply meanwhile."""
 
     async def coarse_emotion(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
         """Judge whether the emotion is among the primary ones."""
         turn = turn_view(state, runtime)
-        judgement, fault = _known_judgement(turn), ""
+        judgement, fault, draft = _known_judgement(turn), "", None
         if judgement is None:
             try:
                 llm = await calls.model_for_run(model, turn.settings)
-                judgement, fault = await _judge(judge, calls, llm, turn)
+                judgement, fault, draft = await _judge(judge, calls, llm, turn, early_drafts)
             except Exception as error:
                 fault = fault_or_raise(error, runtime, "judge the emotion")
-        return _update(turn, runtime, judgement, fault)
+        update = _update(turn, runtime, judgement, fault)
+        if early_drafts and draft:
+            await early_drafts.keep(draft, update["verdict"], turn.settings.max_requeries)
+        return update
 
     return llm_node(coarse_emotion)
 
 
-async def _judge(judge: Judge, calls: LlmCalls, llm: ChatModel, turn: TurnView) -> tuple[Verdict, str]:
-    """Return the LLM's judgement, or that of a sure SEM, and what failed before it was given."""
+async def _judge(
+    judge: Judge, calls: LlmCalls, llm: ChatModel, turn: TurnView, early_drafts: EarlyDrafts | None
+) -> tuple[Verdict, str, EarlyDraft | None]:
+    """Return the LLM's judgement, or that of a sure SEM, what failed before it was given, and the draft beside it."""
     is_requery = turn.disputed_verdict is not None
     if not is_requery and not judge.is_needed(llm, turn.readings, turn.settings):
-        return judge.leave_to_sem(turn.readings), ""
-    return await judge.judge_by(calls, llm, turn.dialogue, turn.readings, turn.settings, is_requery=is_requery)
+        return judge.leave_to_sem(turn.readings), "", None
+    async with nullcontext() if early_drafts is None else early_drafts.beside(calls, llm, turn) as draft:
+        verdict, fault = await judge.judge_by(
+            calls, llm, turn.dialogue, turn.readings, turn.settings, is_requery=is_requery
+        )
+    return verdict, fault, draft
 
 
 def _known_judgement(turn: TurnView) -> Verdict | None:

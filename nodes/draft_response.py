@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -13,16 +12,16 @@ from langgraph.runtime import Runtime
 from ..contract import HefState, ModelError
 from ..contract.chat_model import ChatModel
 from ..contract.dialogue import MAX_TURN_CHARACTERS
-from ..contract.settings.model_settings import check_client_settings
 from ..contract.state import degraded_empathy
 from ..llm import draft_form
 from ..prompts import Prompts, newest
 from ..prompts.spoken_reply import spoken_reply
 from ..prompts.thoughts import with_text
-from .support.draft_prompt import draft_prompt
+from .drafting.early_draft import EarlyDraft, EarlyDrafts
+from .support.draft_prompt import draft_prompt, reply_model
 from .support.llm_calls import LlmCalls, fault_or_raise, llm_node
 from .support.spoken_stream import spoken_stream
-from .support.turn_view import TurnView, Update, is_served, parent_node_name, turn_view
+from .support.turn_view import TurnView, Update, parent_node_name, turn_view
 
 TRIES = 2
 """How often a reply is asked for before an empty one counts as none."""
@@ -33,10 +32,11 @@ _SENTENCE_END = re.compile(r"[.!?…。!?][\"'”’)\]]*(?=\s)")
 _EMPTY = "the LLM could not draft a reply: what it wrote was empty, or thoughts alone"
 
 
-def draft_response_node(model: ChatModel, prompts: Prompts) -> Runnable[HefState, Update]:
+def draft_response_node(model: ChatModel, prompts: Prompts, early_drafts: EarlyDrafts) -> Runnable[HefState, Update]:
     """Return the node in which the LLM writes the reply, token by token.
 
-    Thoughts, markers of chat templates and a role before the reply are left out, of the stream as well.
+    Thoughts, markers of chat templates and a role before the reply are left out, of the stream as well. A draft that
+    was begun beside the judgement is the reply where its note names the decided emotion.
 
     Raises `ModelError`, with all that was understood, where there is no reply. With a checkpointer
     the turn can then be resumed from here: invoke again with None.
@@ -45,33 +45,37 @@ def draft_response_node(model: ChatModel, prompts: Prompts) -> Runnable[HefState
     async def draft_response(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
         """Write the reply from dialogue, emotion, cause words and memories."""
         turn = turn_view(state, runtime)
+        early = early_drafts.take(turn.verdict)
         try:
             llm = await calls.model_for_run(model, turn.settings)
             messages = draft_prompt(draft_form(llm), turn, state["empathy"], prompts)
-            llm_of_run = _with_settings(llm, turn.settings.model_settings)
-            for _ in range(TRIES):
+            llm_of_run = reply_model(llm, turn.settings.model_settings)
+            first_try = await _early_try(early, llm_of_run, state["empathy"].emotion)
+            for asked, prompt in [first_try or (llm_of_run, messages), *[(llm_of_run, messages)] * (TRIES - 1)]:
                 with spoken_stream(turn.settings.persona) as config:
-                    answer = await calls.invoke(llm_of_run, messages, config)
+                    answer = await calls.invoke(asked, prompt, config)
                 if reply := _as_said(answer, turn.settings.persona):
                     return _update(turn, reply, len(str(answer.text)))
         except Exception as error:
             raise _no_reply_error(state, fault_or_raise(error, runtime, "draft a reply")) from None
+        finally:
+            if early:
+                await early.stop()
         raise _no_reply_error(state, _EMPTY)
 
     return llm_node(draft_response)
 
 
-def _with_settings(llm: ChatModel, settings: Mapping[str, Any]) -> Runnable[Any, BaseMessage]:
-    """Return the LLM with the settings of the run's reply.
-
-    Raises:
-        SetupError: A client of this server may not give one of them.
-    """
-    if not settings:
-        return llm
-    if is_served():
-        check_client_settings(settings)
-    return llm.bind(**settings)
+async def _early_try(
+    early: EarlyDraft | None, llm: ChatModel, emotion: str
+) -> tuple[ChatModel, list[BaseMessage]] | None:
+    """Return a chat model that repeats the early draft, and its prompt; None where there is none that serves."""
+    if early is None:
+        return None
+    first_try = await early.use(llm, emotion)
+    if first_try is None:
+        await early.discard()
+    return first_try
 
 
 def _update(turn: TurnView, reply: BaseMessage, written: int) -> Update:

@@ -140,8 +140,13 @@ def likely_emotions(emotion: str | None, distribution: Mapping[str, float]) -> s
     """
     if emotion is None:
         return ""
-    others = sorted(set(distribution) - {emotion}, key=lambda label: (-distribution[label], label))
     return ", ".join(
         f"{label_text(label)} {distribution[label]:.0%}" if label in distribution else label_text(label)
-        for label in [emotion, *others][:MAX_EMOTIONS]
+        for label in named_emotions(emotion, distribution)
     )
+
+
+def named_emotions(emotion: str, distribution: Mapping[str, float]) -> list[str]:
+    """Return the emotions that are named in a prompt: the decided one, then the most probable others."""
+    others = sorted(set(distribution) - {emotion}, key=lambda label: (-distribution[label], label))
+    return [emotion, *others][:MAX_EMOTIONS]

@@ -13,6 +13,7 @@ from ..options import Against, ModelOptions, OutputOptions, SemOptions, Strategy
 from ..output import advancing, emit_report, figure_table, report_skipped_rows
 from ..render import ACCENT, FAINT
 from ..settings import load_settings
+from .bench_latency import LatencyOptions, latency
 
 if TYPE_CHECKING:
     from ...bench.sem_speed import SpeedReport
@@ -83,6 +84,7 @@ def sem(
 def turn(
     models: ModelOptions,
     output: OutputOptions,
+    hosted: LatencyOptions,
     strategy: Strategy = "two_stage",
     tokens: Tokens = 40,
     repeats: DialoguesOfLength = 3,
@@ -91,9 +93,13 @@ def turn(
 
     Both have as many tokens and are timed in turns, in one run, on built-in dialogues of one, three and five turns.
     Prints the ratio, time to the first token, LLM calls, and prompt tokens in total and computed, with and
-    without the caches of a local LLM. No memory takes part.
+    without the caches of a local LLM. No memory takes part. With --latency the LLM is a stub of a hosted one, and
+    drafting beside the judgement is timed beside judging first.
     """
     settings = load_settings(models)
+    if hosted.latency:
+        latency(settings, hosted, output)
+        return
     from ...bench.sem_speed import machine
     from ...bench.turn_speed import measure_turns
     from ...contract import HefContext

@@ -1,15 +1,20 @@
-"""The prompt of the reply in a turn, in the form that the LLM was trained on."""
+"""How an LLM is asked for the reply of a turn: its prompt, in the form that it was trained on, and its settings."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from langchain_core.messages import BaseMessage
+from langchain_core.runnables import Runnable
 
 from ...contract import Empathy
-from ...contract.chat_model import DraftForm
+from ...contract.chat_model import ChatModel, DraftForm
+from ...contract.settings.model_settings import check_client_settings
 from ...prompts import ChatDraft, Prompts, chat_draft_messages, draft_messages, newest
 from .conversation import chat_messages, host_instructions
 from .tool_results import tool_results
-from .turn_view import TurnView
+from .turn_view import TurnView, is_served
 
 
 def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Prompts) -> list[BaseMessage]:
@@ -51,3 +56,21 @@ def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Pro
         tool_results=tool_results(messages, settings.dialogue_limit),
     )
     return chat_draft_messages(prompts, draft)
+
+
+def names_distribution(prompts: Prompts) -> bool:
+    """Return whether a chat model's note names the likely emotions, and not the decided one alone."""
+    return not prompts.is_replaced("draft") or "distribution" in prompts.placeholders("draft")
+
+
+def reply_model(llm: ChatModel, settings: Mapping[str, Any]) -> Runnable[Any, BaseMessage]:
+    """Return the LLM with the settings of the run's reply.
+
+    Raises:
+        SetupError: A client of this server may not give one of them.
+    """
+    if not settings:
+        return llm
+    if is_served():
+        check_client_settings(settings)
+    return llm.bind(**settings)

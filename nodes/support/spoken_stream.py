@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation, LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
+from langchain_core.tracers._streaming import _StreamingCallbackHandler
 from langgraph.config import get_config
 from langgraph.constants import TAG_NOSTREAM
 
@@ -63,6 +64,11 @@ def spoken_stream(persona: str) -> Iterator[RunnableConfig]:
         yield {"callbacks": spoken}
     finally:
         var_child_runnable_config.reset(token)
+
+
+def streams_tokens(handlers: Iterable[Any]) -> bool:
+    """Return whether one of a run's callback handlers makes LangChain stream the answers of chat models."""
+    return any(isinstance(handler, _StreamingCallbackHandler) for handler in handlers)
 
 
 def _is_message_stream(handler: BaseCallbackHandler) -> bool:
