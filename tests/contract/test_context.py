@@ -149,6 +149,11 @@ def test_what_is_nearly_a_setting_is_said_of_a_context_of_any_class(context: obj
     assert "tenant" not in said
 
 
+@pytest.mark.parametrize("name", ["task", "asks", "mask", "tasks"])
+def test_a_hosts_own_short_word_is_not_taken_for_a_setting(name: str) -> None:
+    assert misspelled_settings({name: "book a table"}) == ""
+
+
 @pytest.mark.parametrize(("name", "length"), [("persona", 20_001), ("prompt_draft", 20_001)])
 @pytest.mark.parametrize("kind", [dict, lambda fields: SimpleNamespace(**fields), lambda fields: {"hef": fields}])
 def test_a_text_that_is_too_long_is_refused_wherever_it_comes_from(name: str, length: int, kind: Any) -> None:
