@@ -74,6 +74,7 @@ class Verdict(BaseModel):
     )
     agreed: bool = Field(default=True, description="Whether the LLM finds the emotion among the primary ones")
     emotion: str | None = Field(default=None, description="The emotion the LLM names; None when it names none")
+    neutral: bool = Field(default=False, description="Whether the LLM finds no feeling in what was said")
     scores: dict[str, float] | None = Field(
         default=None, description="Log-probability of each label, where the LLM can score"
     )
@@ -131,6 +132,9 @@ class Empathy(BaseModel):
     agreed: bool = Field(default=True, description="Whether the LLM found the emotion among the primary ones")
     stage: Literal["coarse", "fine"] = Field(
         default="coarse", description="coarse: among the primary ones; fine: among the others"
+    )
+    uncertain: bool = Field(
+        default=False, description="Whether what was said shows no emotion, or none that could be read"
     )
     confirmed: bool = Field(default=False, description="Whether a person said that it is this emotion")
     requeries: int = Field(default=0, ge=0, description="How often the SEM was asked again")

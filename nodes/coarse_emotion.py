@@ -73,13 +73,14 @@ def _known_judgement(turn: TurnView) -> Verdict | None:
 def _update(turn: TurnView, runtime: Runtime[Any], judgement: Verdict | None, fault: str) -> Update:
     """Return the verdict of this round: the judgement, compared with the primary emotions."""
     judged = judgement or Verdict()
-    if judged.model and judged.emotion is None:
+    if judged.model and judged.emotion is None and not judged.neutral:
         fault = "; ".join(filter(None, [fault, "the LLM named no emotion of the set: the SEM decided"]))
     agreed = agrees(judged, turn.readings)
     verdict = Verdict(
         turn=turn.key,
         agreed=agreed,
         emotion=_named_emotion(judged, turn.readings if agreed and turn.settings.strategy == "two_stage" else []),
+        neutral=judged.neutral,
         scores=judged.scores,
         answer=judged.answer,
         likelihoods=judged.likelihoods,

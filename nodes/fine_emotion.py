@@ -12,13 +12,18 @@ from ..contract import Empathy, HefContext, HefState, PoolingWeights, Reading, S
 from ..contract.chat_model import ChatModel
 from ..llm import model_name
 from ..sem import Taxonomy
-from .deciding.decision import decide, decide_by_llm, pooling_form
+from .deciding.decision import Decision, decide, decide_by_llm, pooling_form
 from .deciding.fit_registry import FitRegistry
 from .support.events import emit_decision
 from .support.explanations import explain_decision
 from .support.node_record import record_suppressed_error
 from .support.tool_call import call_tool, dialogue_argument
 from .support.turn_view import Node, TurnView, Update, turn_view
+
+UNCERTAIN_BELOW = 0.15
+"""Probability of the decided emotion below which it is uncertain; such decisions were never right on 480 turns."""
+NEUTRAL_BELOW = 0.5
+"""Probability below which it is uncertain where the LLM finds no feeling."""
 
 
 def fine_emotion_node(model: ChatModel, taxonomy: Taxonomy, fits: FitRegistry, tool: BaseTool) -> Node:
@@ -41,6 +46,7 @@ def fine_emotion_node(model: ChatModel, taxonomy: Taxonomy, fits: FitRegistry, t
             primary=primary,
             agreed=verdict.agreed if verdict else True,
             stage="coarse" if decision.emotion in primary or not primary else "fine",
+            uncertain=_is_uncertain(decision, verdict),
             requeries=verdict.requeries if verdict else 0,
             hypothesis=verdict.emotion if verdict else None,
             memories=tuple(memory.id for memory in state.get("memories", [])),
@@ -73,6 +79,12 @@ def _late_readings(tool: BaseTool, turn: TurnView) -> list[Reading]:
         record_suppressed_error(error)
         return []
     return [reading]
+
+
+def _is_uncertain(decision: Decision, verdict: Verdict | None) -> bool:
+    """Return whether no emotion is sure enough to speak of; what the LLM says counts where the SEM is not sure itself."""
+    probability = decision.distribution[decision.emotion]
+    return probability < UNCERTAIN_BELOW or (verdict is not None and verdict.neutral and probability < NEUTRAL_BELOW)
 
 
 def _fit(fits: FitRegistry, verdict: Verdict | None) -> PoolingWeights | None:

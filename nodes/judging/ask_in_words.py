@@ -50,6 +50,8 @@ class JudgementPrompt:
     """The labels that it may answer at once."""
     labels: tuple[str, ...]
     """The labels that it may answer at all, at once or as its own hypothesis."""
+    allows_none: bool
+    """Whether "none" alone is an answer: nothing that the speaker said shows a feeling."""
     repair: str
     """The message that is sent once when its answer holds none of the labels."""
 
@@ -80,7 +82,8 @@ def judgement_prompt(
     elif readings and (is_requery or settings.first_question == "primary"):
         name, offered, values = "coarse", readings[-1].primary, _coarse_values(readings[-1], labels)
     messages = question_messages(prompts, name, turns, settings.persona, settings.dialogue_limit, **values)
-    return JudgementPrompt(messages, offered, labels, prompts.render("repair", labels=", ".join(labels)))
+    repair = prompts.render("repair", labels=", ".join(labels))
+    return JudgementPrompt(messages, offered, labels, allows_none=name == "all_labels", repair=repair)
 
 
 def _coarse_values(reading: Reading, labels: Sequence[str]) -> dict[str, str]:
@@ -117,7 +120,10 @@ class LabelAsker:
         self._failures: dict[tuple[type, str], int] = {}
 
     async def ask(self, model: ChatModel, prompt: JudgementPrompt, calls: LlmCalls) -> tuple[str | None, str]:
-        """Return the label that the LLM names, None when it names none twice, and what failed on the way."""
+        """Return the label that the LLM names and what failed on the way.
+
+        The label is `NONE` where the question allows that answer, and None when no label was named twice.
+        """
         key = (type(chat_models(model)[0]), model_name(model))
         failures = self._failures.get(key, 0)
         if not gives_structure(model):
@@ -128,27 +134,31 @@ class LabelAsker:
         fault = ""
         try:
             structured = with_structure(model, judgement_schema(prompt))
-            label = read_structure(await calls.invoke(structured, prompt.messages, _NO_STREAM), self._taxonomy)
+            answer = await calls.invoke(structured, prompt.messages, _NO_STREAM)
+            label = read_structure(answer, self._taxonomy, allows_none=prompt.allows_none)
         except Exception as error:
             if must_propagate(error):
                 raise
             record_suppressed_error(error)
             label, fault = None, f"the LLM's structured output failed ({error_text(error)}): it was asked in words"
         if label is None:  # Two calls at most: this one has no repair.
-            label = self._parse(await calls.invoke(model, prompt.messages, _NO_STREAM))
+            label = self._parse(await calls.invoke(model, prompt.messages, _NO_STREAM), prompt)
         # Where the text failed as well, nothing was learned about the structure.
         self._failures[key] = failures + 1 if fault else 0
         return label, fault
 
     async def _ask_for_text(self, model: ChatModel, prompt: JudgementPrompt, calls: LlmCalls) -> str | None:
         answer = await calls.invoke(model, prompt.messages, _NO_STREAM)
-        if label := self._parse(answer):
+        if label := self._parse(answer, prompt):
             return label
         repair = prompt.repair_messages(answer_text(answer))
-        return self._parse(await calls.invoke(model, repair, _NO_STREAM))
+        return self._parse(await calls.invoke(model, repair, _NO_STREAM), prompt)
 
-    def _parse(self, answer: BaseMessage) -> str | None:
-        return parse_choice(answer_text(answer), self._taxonomy.labels, self._taxonomy.synonyms)
+    def _parse(self, answer: BaseMessage, prompt: JudgementPrompt) -> str | None:
+        text = answer_text(answer)
+        if label := parse_choice(text, self._taxonomy.labels, self._taxonomy.synonyms):
+            return label
+        return NONE if prompt.allows_none and _is_none(text) else None
 
 
 def gives_structure(model: ChatModel) -> bool:
@@ -216,8 +226,12 @@ def judgement_schema(prompt: JudgementPrompt) -> dict[str, Any]:
     }
 
 
-def read_structure(answer: object, taxonomy: Taxonomy) -> str | None:
-    """Return the label of an answer, None where it escapes without naming one.
+def _is_none(text: str) -> bool:
+    return text.strip(" \n.\"'*`").lower() == NONE
+
+
+def read_structure(answer: object, taxonomy: Taxonomy, *, allows_none: bool = False) -> str | None:
+    """Return the label of an answer; where it names none, `NONE` if that is an answer, else None.
 
     Raises:
         ModelError: The answer does not have the form of the schema.
@@ -226,4 +240,5 @@ def read_structure(answer: object, taxonomy: Taxonomy) -> str | None:
         raise ModelError("the LLM's structured output has no text under `emotion`")
     texts = [answer["emotion"], answer.get("hypothesis")]
     labels = [parse_choice(text, taxonomy.labels, taxonomy.synonyms) for text in texts if isinstance(text, str)]
-    return next((label for label in labels if label), None)
+    escape = NONE if allows_none and _is_none(answer["emotion"]) else None
+    return next((label for label in labels if label), escape)

@@ -15,7 +15,7 @@ from ...sem import Taxonomy
 from ..deciding.fit_registry import FitRegistry
 from ..deciding.llm_reliability import LabelConfusion, LlmReliability
 from ..support.llm_calls import ASYNC, SYNC, LlmCalls
-from .ask_in_words import LabelAsker, judgement_prompt
+from .ask_in_words import NONE, LabelAsker, judgement_prompt
 
 _log = logging.getLogger(__name__)
 
@@ -87,6 +87,8 @@ class Judge:
         if not isinstance(scorer, ChoiceScorer):
             question = judgement_prompt(prompts, self._taxonomy, turns, readings, settings, is_requery=is_requery)
             label, fault = await self._asker.ask(model, question, calls)
+            if label == NONE:
+                return Verdict(neutral=True, model=name), fault
             verdict = self._weighed(Verdict(emotion=label, form="generated", model=name), readings)
             if not is_requery:
                 self._learn(verdict, readings)

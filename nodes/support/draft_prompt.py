@@ -45,7 +45,7 @@ def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Pro
     draft = ChatDraft(
         conversation=chat_messages(messages, shown),
         turns=shown,
-        emotion=empathy.emotion,
+        emotion=None if empathy.uncertain else empathy.emotion,
         distribution=empathy.distribution,
         causes=causes,
         memories=memories,
