@@ -82,7 +82,7 @@ def _late_readings(tool: BaseTool, turn: TurnView) -> list[Reading]:
 
 
 def _is_uncertain(decision: Decision, verdict: Verdict | None) -> bool:
-    """Return whether no emotion is sure enough to speak of; what the LLM says counts where the SEM is not sure itself."""
+    """Return whether no emotion is sure enough to speak of; that the LLM finds none counts beside an unsure SEM."""
     probability = decision.distribution[decision.emotion]
     return probability < UNCERTAIN_BELOW or (verdict is not None and verdict.neutral and probability < NEUTRAL_BELOW)
 

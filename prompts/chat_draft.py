@@ -66,9 +66,10 @@ def chat_draft_messages(prompts: Prompts, draft: ChatDraft) -> list[BaseMessage]
 
 
 def _note_and_guidance(prompts: Prompts, values: Mapping[str, str]) -> str:
-    """Return note and guidance; without an emotion nothing was read, and there is no note."""
-    note = prompts.render(NOTE, **values) if values["emotion"] else ""
-    return "\n\n".join(filter(None, [note, prompts.render(GUIDANCE, **values)]))
+    """Return note and guidance; without an emotion nothing was read, and past turns alone are noted."""
+    if values["emotion"]:
+        return f"{prompts.render(NOTE, **values)}\n\n{prompts.render(GUIDANCE, **values)}"
+    return prompts.render(NOTE, **{**values, "distribution": "", "causes": ""}) if values["memories"] else ""
 
 
 def _values(draft: ChatDraft) -> dict[str, str]:

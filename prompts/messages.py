@@ -24,7 +24,9 @@ CONTENT_FREE = ("N/A", "...", "Hello.")
 MAX_CAUSES = 3
 """How many cause words are in the prompt of the reply."""
 MAX_EMOTIONS = 3
-"""How many emotions are named; a confident reading leaves the others near 0."""
+"""How many emotions are named at most."""
+MIN_SHARE = 0.05
+"""Probability below which an emotion is not named beside the decided one."""
 
 
 def system_message(prompts: Prompts, persona: str) -> SystemMessage:
@@ -148,5 +150,5 @@ def likely_emotions(emotion: str | None, distribution: Mapping[str, float]) -> s
 
 def named_emotions(emotion: str, distribution: Mapping[str, float]) -> list[str]:
     """Return the emotions that are named in a prompt: the decided one, then the most probable others."""
-    others = sorted(set(distribution) - {emotion}, key=lambda label: (-distribution[label], label))
-    return [emotion, *others][:MAX_EMOTIONS]
+    others = [label for label in distribution if label != emotion and distribution[label] >= MIN_SHARE]
+    return [emotion, *sorted(others, key=lambda label: (-distribution[label], label))][:MAX_EMOTIONS]

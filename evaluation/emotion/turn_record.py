@@ -17,7 +17,6 @@ from ...sem import Sem
 from ...sem.distribution import primary_emotions
 from ..llm_cache import AnswerCache, Usage
 from .emotion_metrics import Prediction
-from .recorded_judge import MEASURED_STRATEGY
 from .scripted_judges import MEASURED_SAMPLE
 
 _BATCH = 64
@@ -112,7 +111,7 @@ def as_messages(dialogue: Dialogue) -> list[AnyMessage]:
 def _record(hef: Any, context: HefContext, sample: Sample, cache: AnswerCache, labels: Sequence[str]) -> TurnRecord:
     cache.pop_usage()
     started = time.perf_counter()
-    tokens = MEASURED_SAMPLE.set(sample), MEASURED_STRATEGY.set(context.strategy)
+    token = MEASURED_SAMPLE.set(sample)
     readings: list[Reading] = []
     verdicts: list[Verdict] = []
     prediction: Prediction | None = None
@@ -124,8 +123,7 @@ def _record(hef: Any, context: HefContext, sample: Sample, cache: AnswerCache, l
                 if empathy := update.get("empathy"):
                     prediction = Prediction(empathy.emotion, empathy.distribution)
     finally:
-        MEASURED_SAMPLE.reset(tokens[0])
-        MEASURED_STRATEGY.reset(tokens[1])
+        MEASURED_SAMPLE.reset(token)
     if prediction is None or (context.strategy == "llm_only" and verdicts and verdicts[-1].emotion is None):
         # The LLM alone named nothing, and the SEM decided: here it counts as a guess among all labels.
         prediction = Prediction(labels[0], dict.fromkeys(labels, 1 / len(labels)))

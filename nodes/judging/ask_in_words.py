@@ -30,8 +30,8 @@ HINTED_LABELS = 2
 """How many emotions strategy `one_prompt` calls more likely."""
 _ANSWER_CHARACTERS = 300
 """Characters of an answer without a label that the LLM is shown again."""
-_NO_STREAM: RunnableConfig = {"tags": [TAG_NOSTREAM]}
-"""A judgement is not part of the reply: its tokens do not reach the stream of messages."""
+QUESTION = "hef_question"
+"""Key in the metadata of a judgement's calls: the name of the question's template."""
 STRUCTURE_TRIES = 3
 """Failures in a row after which a chat model is asked in words at once."""
 STRUCTURE_RETRY = 20
@@ -44,6 +44,8 @@ NONE = "none"
 class JudgementPrompt:
     """One question to the LLM, ready to be sent."""
 
+    name: str
+    """Name of its template."""
     messages: list[BaseMessage]
     """The prompt."""
     offered: tuple[str, ...]
@@ -54,6 +56,11 @@ class JudgementPrompt:
     """Whether "none" alone is an answer: nothing that the speaker said shows a feeling."""
     repair: str
     """The message that is sent once when its answer holds none of the labels."""
+
+    @property
+    def config(self) -> RunnableConfig:
+        """The configuration of its calls: a judgement is not part of the reply, its tokens stay out of the stream."""
+        return {"tags": [TAG_NOSTREAM], "metadata": {QUESTION: self.name}}
 
     def repair_messages(self, answer: str) -> list[BaseMessage]:
         """Return the prompt that asks again after an answer without a label."""
@@ -83,7 +90,7 @@ def judgement_prompt(
         name, offered, values = "coarse", readings[-1].primary, _coarse_values(readings[-1], labels)
     messages = question_messages(prompts, name, turns, settings.persona, settings.dialogue_limit, **values)
     repair = prompts.render("repair", labels=", ".join(labels))
-    return JudgementPrompt(messages, offered, labels, allows_none=name == "all_labels", repair=repair)
+    return JudgementPrompt(name, messages, offered, labels, allows_none=name == "all_labels", repair=repair)
 
 
 def _coarse_values(reading: Reading, labels: Sequence[str]) -> dict[str, str]:
@@ -134,7 +141,7 @@ class LabelAsker:
         fault = ""
         try:
             structured = with_structure(model, judgement_schema(prompt))
-            answer = await calls.invoke(structured, prompt.messages, _NO_STREAM)
+            answer = await calls.invoke(structured, prompt.messages, prompt.config)
             label = read_structure(answer, self._taxonomy, allows_none=prompt.allows_none)
         except Exception as error:
             if must_propagate(error):
@@ -142,17 +149,17 @@ class LabelAsker:
             record_suppressed_error(error)
             label, fault = None, f"the LLM's structured output failed ({error_text(error)}): it was asked in words"
         if label is None:  # Two calls at most: this one has no repair.
-            label = self._parse(await calls.invoke(model, prompt.messages, _NO_STREAM), prompt)
+            label = self._parse(await calls.invoke(model, prompt.messages, prompt.config), prompt)
         # Where the text failed as well, nothing was learned about the structure.
         self._failures[key] = failures + 1 if fault else 0
         return label, fault
 
     async def _ask_for_text(self, model: ChatModel, prompt: JudgementPrompt, calls: LlmCalls) -> str | None:
-        answer = await calls.invoke(model, prompt.messages, _NO_STREAM)
+        answer = await calls.invoke(model, prompt.messages, prompt.config)
         if label := self._parse(answer, prompt):
             return label
         repair = prompt.repair_messages(answer_text(answer))
-        return self._parse(await calls.invoke(model, repair, _NO_STREAM), prompt)
+        return self._parse(await calls.invoke(model, repair, prompt.config), prompt)
 
     def _parse(self, answer: BaseMessage, prompt: JudgementPrompt) -> str | None:
         text = answer_text(answer)

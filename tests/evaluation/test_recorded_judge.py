@@ -32,24 +32,28 @@ def judged(judge: RecordedJudge, **settings: Any) -> list[TurnRecord]:
     return pair.record("", HefContext(**settings), judge.recorded(sem.samples, [settings["strategy"]]))
 
 
-def test_each_strategy_is_answered_by_its_own_answer(tmp_path: Path) -> None:
-    judge = recorded(tmp_path / "own.jsonl", ROW)
+def test_each_question_is_answered_by_its_own_answer(tmp_path: Path) -> None:
+    sem = SyntheticSem(1)
+    least = sem.read([sem.samples[0].turns])[0].ranked[-1]
+    judge = recorded(tmp_path / "own.jsonl", {**ROW, "alone": least})
 
-    (alone,), (both,) = judged(judge, strategy="llm_only"), judged(judge, strategy="two_stage", primary=1)
+    (alone,), (both,) = judged(judge, strategy="llm_only"), judged(judge, strategy="two_stage", ask="always")
+    (paper,) = judged(judge, strategy="two_stage", ask="always", first_question="primary", max_requeries=0)
 
-    assert alone.prediction.emotion == "sad"
-    assert {verdict.emotion for verdict in both.verdicts} == {"lonely"}
+    assert alone.prediction.emotion == least
+    assert [verdict.emotion for verdict in both.verdicts] == [least, "lonely"]
+    assert [verdict.emotion for verdict in paper.verdicts] == ["lonely"]
     assert judge.model_name == "recorded:own.jsonl"
 
 
-def test_a_re_query_gets_the_same_answer(tmp_path: Path) -> None:
-    sem = SyntheticSem(1)
-    least = sem.read([sem.samples[0].turns])[0].ranked[-1]
-    judge = recorded(tmp_path / "own.jsonl", {**ROW, "hypothesis": least})
+@pytest.mark.parametrize("given", ["alone", "coarse"])
+def test_one_answer_stands_for_the_other_in_two_stages(given: str, tmp_path: Path) -> None:
+    judge = recorded(tmp_path / "own.jsonl", {"conv_id": "own:0", "turn": 1, given: "guilty"})
 
-    (record,) = judged(judge, strategy="two_stage", max_requeries=1)
+    (record,) = judged(judge, strategy="two_stage", ask="always")
 
-    assert [verdict.emotion for verdict in record.verdicts] == [least, least]
+    assert {verdict.emotion for verdict in record.verdicts} == {"guilty"}
+    assert judge.strategies == (["llm_only", "two_stage"] if given == "alone" else ["two_stage"])
 
 
 def test_an_answer_in_words_without_a_label_gives_no_verdict(tmp_path: Path) -> None:
@@ -68,7 +72,7 @@ def test_turns_without_an_answer_are_left_out(tmp_path: Path) -> None:
     one, other, later = Sample(turns, "sad", "own:0"), Sample(turns, "sad", "own:1"), Sample(turns * 3, "sad", "own:0")
 
     assert judge.recorded([one, other, later], ["sem_only", "llm_only"]) == [one, other]
-    assert judge.recorded([one, other, later], ["llm_only", "two_stage"]) == [one]
+    assert judge.recorded([one, other, later], ["llm_only", "two_stage"]) == [one, other]
     with pytest.raises(SetupError, match="for none of the 1 turns; it holds answers for llm_only and two_stage"):
         judge.recorded([one], ["one_prompt"])
 

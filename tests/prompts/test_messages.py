@@ -108,7 +108,7 @@ def test_judgements_begin_alike_and_end_with_what_they_ask_and_a_reply_ends_with
     assert {prompt[0].text for prompt in judgements} == {system_message(Prompts(), "a nurse").text}
     assert all(prompt[1].text.startswith("<dialogue>\nSpeaker: My dog died.\n</dialogue>\n\n") for prompt in judgements)
     assert all("died" not in prompt[1].text.partition("</dialogue>")[2] for prompt in judgements)
-    assert reply[0].text.startswith("You are a nurse.\n\nPrivate note")
+    assert reply[0].text.startswith("You are a nurse.\n\nA private note")
     assert pairs(reply[1:]) == [("human", "My dog died.")]
 
 
