@@ -29,7 +29,7 @@ NEUTRAL_BELOW = 0.5
 def fine_emotion_node(model: ChatModel, taxonomy: Taxonomy, fits: FitRegistry, tool: BaseTool) -> Node:
     """Return the node that decides the emotion from the SEM's and the LLM's evidence.
 
-    Where the strategy does without the SEM and the LLM named no emotion, the tool `sem_emotion` is called after all.
+    Where the SEM was left out and the LLM named no emotion, the tool `sem_emotion` is called after all.
     """
 
     def fine_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
@@ -68,7 +68,8 @@ def _model_of_run(model: ChatModel, settings: HefContext) -> str:
 
 def _late_readings(tool: BaseTool, turn: TurnView) -> list[Reading]:
     """Return what the SEM reads where the LLM was to decide alone and named no emotion; nothing where it fails, too."""
-    if turn.settings.strategy != "llm_only" or (turn.verdict and turn.verdict.emotion):
+    was_left_out = turn.settings.strategy == "llm_only" or turn.is_other_script
+    if not was_left_out or (turn.verdict and turn.verdict.emotion):
         return []
     arguments = {"dialogue": dialogue_argument(turn.dialogue), "primary": turn.settings.primary}
     try:

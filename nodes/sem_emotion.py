@@ -8,7 +8,7 @@ from langchain_core.tools import BaseTool
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
-from ..contract import HefState, Reading, SetupError, Turn, View
+from ..contract import HefState, Reading, SetupError, View
 from ..contract.context import misspelled_settings
 from ..contract.errors import error_text
 from .support.events import emit
@@ -59,7 +59,10 @@ def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
         truncated_turns = reading.truncated_turns + turn.earlier_turns
         reading = reading.model_copy(update={"round": round_number, "truncated_turns": truncated_turns})
         emit(runtime, "reading", round_number, **reading.model_dump(exclude={"round"}))
-        update = _update([*earlier_readings, reading], *input_faults, _reading_fault(reading, dialogue))
+        # Beside an LLM, a guess about a text that the SEM cannot read is no evidence.
+        is_guess = turn.is_other_script and turn.settings.strategy != "sem_only"
+        readings = [] if is_guess else [*earlier_readings, reading]
+        update = _update(readings, *input_faults, _reading_fault(reading, is_guess=turn.is_other_script))
         return {**update, "messages": messages} if trace else update
 
     return sem_emotion
@@ -73,11 +76,10 @@ def _update(readings: list[Reading], *faults: str) -> Update:
     }
 
 
-def _reading_fault(reading: Reading, dialogue: list[Turn]) -> str:
+def _reading_fault(reading: Reading, *, is_guess: bool) -> str:
     """Return why a reading is uncertain; empty when it is not."""
     if count := reading.truncated_turns:
         return f"the dialogue is longer than the SEM's window: its oldest part ({count} turns) was not read"
-    letters = [character for character in dialogue[-1].text if character.isalpha()]
-    if letters and sum(character.isascii() for character in letters) < len(letters) / 2:
+    if is_guess:
         return "the SEM reads English: the emotion of a text in another script is uncertain"
     return ""

@@ -99,6 +99,12 @@ class TurnView:
         """What the SEM read, one reading per round."""
         return self.state.get("readings") or []
 
+    @property
+    def is_other_script(self) -> bool:
+        """Whether most letters of the person's last turn are of another script than the SEM's."""
+        letters = [character for character in self.dialogue[-1].text if character.isalpha()]
+        return sum(character.isascii() for character in letters) < len(letters) / 2
+
     @cached_property
     def key(self) -> str:
         """What identifies this run of the turn in its thread."""

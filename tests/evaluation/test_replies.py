@@ -82,8 +82,8 @@ def test_ablations_share_hefs_understanding_and_leave_one_part_out_of_the_prompt
     assert words in whole
     assert feeling in no_causes
     assert "Their words" not in no_causes
-    assert "Private note" not in no_emotion
-    assert "React first" in no_emotion
+    assert "private note" not in no_emotion
+    assert "Use the note" not in no_emotion
 
 
 def test_a_run_that_was_killed_goes_on_and_asks_nothing_twice(scripted: Any, tmp_path: Path):

@@ -54,7 +54,7 @@ def test_the_hosts_system_messages_stand_first_all_of_them_in_order() -> None:
     ]
 
     assert reply_prompt(messages)[0].text.startswith(
-        "You are the support of ACME.\n- Be brief.\n\nAnswer in French.\n\nPrivate note"
+        "You are the support of ACME.\n- Be brief.\n\nAnswer in French.\n\nA private note"
     )
 
 
@@ -70,7 +70,7 @@ def test_the_hosts_text_is_told_once_and_outlives_a_trimmed_thread() -> None:
     assert model.prompts[-1][0].text.count("Answer in French.") == 1
     create = {"messages": [HumanMessage("And now?")]}
     hef.invoke(create, {"configurable": {"thread_id": "1"}}, context=HefContext(strategy="sem_only"))  # type: ignore[arg-type]
-    assert model.prompts[-1][0].text.startswith("Answer in French.\n\nPrivate note")
+    assert model.prompts[-1][0].text.startswith("Answer in French.\n\nA private note")
 
 
 def test_the_conversation_keeps_its_newest_turns_within_the_limit() -> None:
