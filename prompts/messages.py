@@ -117,7 +117,8 @@ def empathy_note(
     """Return a note about the person for the system message of any agent's own model.
 
     It holds the likely emotions with their shares, the cause words, and past turns with their day, how long ago that
-    was, and the reply. The person's own words are quoted and cannot leave their quotation.
+    was, and the reply. The person's own words are quoted and cannot leave their quotation. Of an uncertain reading past
+    turns alone are told; without any the note is empty.
 
     Args:
         empathy: What was understood.
@@ -127,11 +128,15 @@ def empathy_note(
         now: Unix time in seconds from which their age is told; by default the present.
     """
     budget = HefContext().memory_budget if memory_budget is None else memory_budget
+    lines = recalled_lines(memories, budget, now)
+    if empathy.uncertain and not lines:
+        return ""
+    causes = [] if empathy.uncertain else empathy.causes[:MAX_CAUSES]
     return (prompts or Prompts()).render(
         "note",
-        emotions=likely_emotions(empathy.emotion, empathy.distribution),
-        causes=", ".join(f'"{quoted(cause.text, MAX_CAUSE_CHARACTERS)}"' for cause in empathy.causes[:MAX_CAUSES]),
-        memories=recalled_lines(memories, budget, now),
+        emotions="" if empathy.uncertain else likely_emotions(empathy.emotion, empathy.distribution),
+        causes=", ".join(f'"{quoted(cause.text, MAX_CAUSE_CHARACTERS)}"' for cause in causes),
+        memories=lines,
     )
 
 

@@ -146,7 +146,8 @@ def test_without_a_reading_the_llm_is_asked_about_all_labels(scripted: Any) -> N
 
     judge(model, readings=[])
 
-    assert model.prompts[0][1].text.endswith(f"out of: {', '.join(TAXONOMY.labels)}.")
+    question = f"out of: {', '.join(TAXONOMY.labels)}.\n"
+    assert question in model.prompts[0][1].text.partition("</dialogue>")[2]
 
 
 def test_dialogue_is_kept_within_its_limit(scripted: Any) -> None:

@@ -18,8 +18,8 @@ READ: dict[str, Any] = {
     "memories": [Memory(id="1", text="My dog is ill.")],
 }
 NOTE = (
-    "A private note, for you alone, from a small model that reads feelings. How the person feels in their last message, "
-    'most likely first: sad 62%, lonely 30%.\nTheir words that show it: "dog", "died", "twelve".'
+    "A private note, for you alone, from a small model that reads feelings. How the person feels in their last "
+    'message, most likely first: sad 62%, lonely 30%.\nTheir words that show it: "dog", "died", "twelve".'
 )
 
 
