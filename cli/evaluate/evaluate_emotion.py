@@ -76,7 +76,6 @@ def emotion(
     if isinstance(llm, RecordedJudge):
         strategies = measure.answerable(llm.strategies)
         readable = _recorded(llm, readable, strategies)
-        context = context.model_copy(update={"first_question": "primary"})  # the one that was answered
     drawn = subsample(readable, samples.limit, samples.seed)
     with ending_with_questions(llm), advancing() as advance:
         pair = _sem_llm_pair(sem, llm, settings, output.run, advance)

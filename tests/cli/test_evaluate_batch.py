@@ -98,7 +98,7 @@ def test_recorded_answers_are_measured_and_the_other_turns_counted(conversations
     assert {result["samples"] for result in results.values()} == {2}
     assert results["llm_only"]["top1"]["value"] == 0.5
     assert results["two_stage"]["model"] == "recorded:own.jsonl"
-    assert json.loads(done.stdout)["first_question"] == "primary"  # which the answers are about
+    assert json.loads(done.stdout)["first_question"] == "open"  # which `alone` answers
     refused = evaluate(*command, "--strategy", "one_prompt")
     assert (refused.exit_code, "answers one_prompt for none" in refused.stderr) == (1, True)
     ablated = evaluate(*command, "--strategy", "two_stage", "--ablate")
