@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
-from ..contract import HefState, ModelError
+from ..contract import Empathy, HefState, ModelError
 from ..contract.chat_model import ChatModel
 from ..contract.dialogue import MAX_TURN_CHARACTERS
 from ..contract.state import degraded_empathy
@@ -50,7 +50,7 @@ def draft_response_node(model: ChatModel, prompts: Prompts, early_drafts: EarlyD
             llm = await calls.model_for_run(model, turn.settings)
             messages = draft_prompt(draft_form(llm), turn, state["empathy"], prompts)
             llm_of_run = reply_model(llm, turn.settings.model_settings)
-            first_try = await _early_try(early, llm_of_run, state["empathy"].emotion)
+            first_try = await _early_try(early, llm_of_run, state["empathy"])
             for asked, prompt in [first_try or (llm_of_run, messages), *[(llm_of_run, messages)] * (TRIES - 1)]:
                 with spoken_stream(turn.settings.persona) as config:
                     answer = await calls.invoke(asked, prompt, config)
@@ -67,12 +67,12 @@ def draft_response_node(model: ChatModel, prompts: Prompts, early_drafts: EarlyD
 
 
 async def _early_try(
-    early: EarlyDraft | None, llm: ChatModel, emotion: str
+    early: EarlyDraft | None, llm: ChatModel, empathy: Empathy
 ) -> tuple[ChatModel, list[BaseMessage]] | None:
     """Return a chat model that repeats the early draft, and its prompt; None where there is none that serves."""
     if early is None:
         return None
-    first_try = await early.use(llm, emotion)
+    first_try = await early.use(llm, empathy)
     if first_try is None:
         await early.discard()
     return first_try

@@ -113,17 +113,20 @@ class EarlyDraft:
             self.has_failed = True
             self._recording.put(CallFailure(error, is_last=True))
 
-    async def use(self, llm: ChatModel, emotion: str) -> tuple[ChatModel, list[BaseMessage]] | None:
+    async def use(self, llm: ChatModel, empathy: Empathy) -> tuple[ChatModel, list[BaseMessage]] | None:
         """Return a chat model that gives this draft, and its prompt; None where the draft does not serve.
 
-        It serves while it has not failed and its note names the decided emotion.
+        It serves while it has not failed and its note names the decided emotion; where that is uncertain, there is no
+        note.
 
         Args:
             llm: The LLM with the settings of the run's reply.
-            emotion: The decided emotion.
+            empathy: What was decided.
         """
         prompt = await self._made_prompt()
-        if prompt is None or emotion not in prompt.emotions or not await self._has_begun():
+        if prompt is None or empathy.uncertain or empathy.emotion not in prompt.emotions:
+            return None
+        if not await self._has_begun():
             return None
         return repeated(llm, self._recording, asynchronous=self._calls.asynchronous), prompt.messages
 

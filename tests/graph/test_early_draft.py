@@ -146,6 +146,18 @@ async def test_a_decision_that_the_note_does_not_name_is_drafted_anew_and_the_ea
         assert model.ended == ["stopped", "written"]
 
 
+async def test_where_nothing_is_felt_the_reply_is_drafted_anew_without_a_note() -> None:
+    model = TwoCallChat(judgement="none", replies=[["Oh ", "no."], ["All ", "right."]])
+    model.judging = model.began
+    said: Any = {"messages": [HumanMessage("The meeting is on Tuesday at ten.")]}
+
+    turn = await create_hef(model=model).compile().ainvoke(said, context=EARLY_ON.model_copy(update={"ask": "always"}))
+
+    assert turn["empathy"].uncertain
+    assert turn["messages"][-1].content == "All right."
+    assert [turn["empathy"].emotion in str(prompt[0].text) for prompt in model.prompts] == [True, False]
+
+
 @pytest.mark.parametrize("mode", MODES)
 async def test_callbacks_and_counters_are_told_of_one_reply_with_its_tokens(mode: str) -> None:
     told = Told()
