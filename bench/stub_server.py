@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 _CHARACTERS = 4
 """Characters that a token counts as."""
@@ -117,15 +117,18 @@ class StubServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: StubServer
+
+    @property
+    def _stub(self) -> StubServer:
+        return cast(StubServer, self.server)
 
     def do_POST(self) -> None:
         started = time.perf_counter()
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         prompt = "\n".join(str(message["content"]) for message in request["messages"])
-        with self.server.counted(prompt):
+        with self._stub.counted(prompt):
             try:
-                self._answer(request, _tokens(request, prompt, self.server.answers), started, len(prompt))
+                self._answer(request, _tokens(request, prompt, self._stub.answers), started, len(prompt))
             except ConnectionError:
                 self.close_connection = True  # the client needs no more
 
@@ -135,22 +138,22 @@ class _Handler(BaseHTTPRequestHandler):
         if request.get("stream"):
             self._begin("text/event-stream", "Transfer-Encoding", "chunked")
             for number, token in enumerate(tokens):
-                self.server.latency.wait_for_token(started, number)
+                self._stub.latency.wait_for_token(started, number)
                 self._send_event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": token}}]})
-                self.server.count_token()
+                self._stub.count_token()
             self._send_event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
             self._send_event({"choices": [], "usage": usage})
             self._send_chunk(b"data: [DONE]\n\n")
             self._send_chunk(b"")
             return
-        self.server.latency.wait_for_token(started, len(tokens) - 1)
+        self._stub.latency.wait_for_token(started, len(tokens) - 1)
         message = {"role": "assistant", "content": "".join(tokens)}
         answer = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage}
         body = json.dumps({**_HEAD, "object": "chat.completion", **answer}).encode()
         self._begin("application/json", "Content-Length", str(len(body)))
         self.wfile.write(body)
         for _ in tokens:
-            self.server.count_token()
+            self._stub.count_token()
 
     def _begin(self, kind: str, name: str, value: str) -> None:
         self.send_response(200)

@@ -109,11 +109,12 @@ def sem_emotion_tool(sem: Sem | str | None = None) -> BaseTool:
 @lru_cache(maxsize=16)
 def _emotion_arguments(labels: tuple[str, ...]) -> type[EmotionArguments]:
     """Return the arguments for the labels of a SEM; every graph of that SEM has the same."""
+    hypothesis: Any = label_type(labels) | None
     return create_model(
         "EmotionArguments",
         __base__=EmotionArguments,
         hypothesis=(
-            label_type(labels) | None,
+            hypothesis,
             Field(default=None, description="An emotion that you think of, to be given evidence for and against"),
         ),
     )

@@ -6,6 +6,7 @@ import asyncio
 import queue
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -148,7 +149,7 @@ class RepeatedChat(BaseChatModel):
     def _llm_type(self) -> str:
         return self.inner._llm_type
 
-    @property
+    @cached_property
     def _serialized(self) -> dict[str, Any]:
         return self.inner._serialized
 
@@ -242,7 +243,9 @@ def _repeated_inner(inner: BaseChatModel, recording: Recording, asynchronous: bo
     can_stream = kind._stream is not BaseChatModel._stream or (
         asynchronous and kind._astream is not BaseChatModel._astream
     )
-    always = {"streaming": getattr(inner, "streaming", False)} if "streaming" in inner.model_fields_set else {}
+    always: dict[str, Any] = (
+        {"streaming": getattr(inner, "streaming", False)} if "streaming" in inner.model_fields_set else {}
+    )
     return RepeatedChat(
         **_fields(inner, recording), **always, disable_streaming=inner.disable_streaming if can_stream else True
     )
