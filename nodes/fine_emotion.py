@@ -37,6 +37,8 @@ def fine_emotion_node(model: ChatModel, taxonomy: Taxonomy, fits: FitRegistry, t
         turn = turn_view(state, runtime)
         settings, verdict = turn.settings, turn.verdict
         readings = turn.readings or _late_readings(tool, turn)
+        # Of a text that the SEM cannot read, it can be sure without reason.
+        is_guess = turn.is_other_script and len(readings) > len(turn.readings)
         decision_rule = decide_by_llm if settings.strategy == "one_prompt" else decide
         decision = decision_rule(readings, verdict, taxonomy, _fit(fits, verdict))
         primary = readings[0].primary if readings else ()
@@ -46,7 +48,7 @@ def fine_emotion_node(model: ChatModel, taxonomy: Taxonomy, fits: FitRegistry, t
             primary=primary,
             agreed=verdict.agreed if verdict else True,
             stage="coarse" if decision.emotion in primary or not primary else "fine",
-            uncertain=_is_uncertain(decision, verdict),
+            uncertain=is_guess or _is_uncertain(decision, verdict),
             requeries=verdict.requeries if verdict else 0,
             hypothesis=verdict.emotion if verdict else None,
             memories=tuple(memory.id for memory in state.get("memories", [])),

@@ -49,7 +49,7 @@ class LabelConfusion:
 
     def observe(self, distribution: Mapping[str, float]) -> None:
         """Learn from the SEM's probabilities for a turn."""
-        probabilities = np.array([distribution[label] for label in self.labels])
+        probabilities = _probabilities(distribution, self.labels)
         with self._lock:
             self._together = self._together + np.outer(probabilities, probabilities)
 
@@ -113,7 +113,7 @@ class LlmReliability:
             distribution: The SEM's probabilities for that turn.
             primary: The primary emotions.
         """
-        probabilities = np.array([distribution[label] for label in self._labels])
+        probabilities = _probabilities(distribution, self._labels)
         sharpened = probabilities**_SHARPNESS
         with self._lock:
             row = self._index[answer]
@@ -145,6 +145,16 @@ class LlmReliability:
             self._reliability = float(((by_reader / total).sum() + prior - 1) / (count + 2 * prior - 2))
             shares = (by_habit / total[:, None]).sum(axis=0) + 0.5
             self._habits = shares / shares.sum()
+
+
+def _probabilities(distribution: Mapping[str, float], labels: Sequence[str]) -> Array:
+    """Return the SEM's probabilities, [labels], which sum to 1.
+
+    Those of a reading that was edited may not; as they stand, one turn would count for any number of others.
+    """
+    values = np.array([distribution[label] for label in labels])
+    values = values / values.max()
+    return np.asarray(values / values.sum())
 
 
 def _prior_confusion(taxonomy: Taxonomy) -> Array:

@@ -109,9 +109,13 @@ class EarlyDraft:
                 await self._calls.invoke(silent(llm), prompt.messages, config)
         except CallStopped:
             pass
-        except Exception as error:
-            self.has_failed = True
-            self._recording.put(CallFailure(error, is_last=True))
+        except BaseException as error:
+            # Whoever reads waits for an end, also where the LLM cancelled itself; after `stop` nobody reads.
+            if not self._recorder.is_stopped:
+                self.has_failed = True
+                self._recording.put(CallFailure(error, is_last=True))
+            if self._calls.asynchronous and not isinstance(error, Exception):
+                raise
 
     async def use(self, llm: ChatModel, empathy: Empathy) -> tuple[ChatModel, list[BaseMessage]] | None:
         """Return a chat model that gives this draft, and its prompt; None where the draft does not serve.

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableSequence
 
@@ -45,7 +46,12 @@ def remember_refusal(model: Any) -> None:
 
 
 def refuses_system_role(error: BaseException, messages: Sequence[BaseMessage]) -> bool:
-    """Return whether an error says that the system message of a prompt, or the order of its roles, is not taken."""
+    """Return whether an error says that the system message of a prompt, or the order of its roles, is not taken.
+
+    An answer that could not be parsed is no refusal: the error quotes the answer, which the person may have led to.
+    """
+    if isinstance(error, OutputParserException):
+        return False
     is_foldable = any(isinstance(message, SystemMessage) for message in messages)
     return is_foldable and bool(_REFUSAL.search(str(error)[:_READ_CHARACTERS]))
 

@@ -114,14 +114,18 @@ class TurnView:
     def verdict(self) -> Verdict | None:
         """The LLM's verdict, None where an earlier run left it in the thread.
 
-        An emotion that a person put in the place of the LLM's answer does not have the likelihoods of that answer.
+        An emotion that a person put in the place of the LLM's answer does not have the likelihoods of that answer, and
+        counts also where the LLM named none or was not asked.
         """
         verdict = self.state.get("verdict")
         if verdict is None or verdict.turn != self.key:
             return None
         if verdict.answer == verdict.emotion:
             return verdict
-        return verdict.model_copy(update={"answer": None, "likelihoods": None, "reliability": None})
+        edit: dict[str, Any] = {"answer": None, "likelihoods": None, "reliability": None}
+        if verdict.emotion is not None and verdict.form == "none":
+            edit |= {"neutral": False, "left_to_sem": False, "form": "generated"}
+        return verdict.model_copy(update=edit)
 
     @cached_property
     def disputed_verdict(self) -> Verdict | None:

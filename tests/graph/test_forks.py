@@ -12,6 +12,7 @@ from hef.contract import SetupError
 from hef.graph import HefContext, create_hef, open_store
 from hef.memory import ChromaStore, list_turns
 from langchain_core.messages import HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from pydantic import ValidationError
 
@@ -215,3 +216,23 @@ def test_the_explanation_of_a_turn_is_one_line_per_node(hef: Any) -> None:
     )
     later = hef.get_state({"configurable": {"thread_id": "u"}}).values["explanations"]
     assert later["recall"] == '"My dog died last night." (sad)'
+
+
+@pytest.mark.parametrize("said", ["My dog died last night and I cannot stop crying.", "What time is it in Tokyo?"])
+def test_an_emotion_that_was_edited_in_counts_where_the_llm_named_none_or_was_not_asked(
+    said: str, scripted: Any
+) -> None:
+    saver = InMemorySaver()
+    hef = create_hef(model=scripted("none", "I hear you.")).compile(checkpointer=saver)
+    before_edit = say(hef, said)["empathy"]
+    verdict = hef.get_state(CONFIG).values["verdict"]
+    assert (verdict.emotion, verdict.form) == (None, "none")
+    label = sorted(before_edit.distribution, key=lambda name: before_edit.distribution[name])[-2]
+
+    forked = hef.update_state(
+        before(hef, "fine_emotion").config, {"verdict": verdict.model_copy(update={"emotion": label})}
+    )
+    empathy = hef.invoke(None, forked, context=ANA)["empathy"]
+
+    assert empathy.hypothesis == label
+    assert empathy.distribution[label] > 1.3 * before_edit.distribution[label]

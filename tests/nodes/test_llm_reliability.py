@@ -139,3 +139,18 @@ def test_labels_that_the_sem_finds_together_become_alike() -> None:
         confusion.observe(torn)
 
     assert reliability.likelihoods("proud", ())["sad"] > before
+
+
+def test_a_reading_that_was_edited_to_other_numbers_counts_as_one_turn() -> None:
+    (turn,) = turns(1)
+    estimates = []
+    for factor in (1.0, 1e-200, 1000.0, 1e200):
+        confusion = LabelConfusion(TAXONOMY)
+        reliability = LlmReliability(confusion)
+        edited = {label: factor * value for label, value in turn.reading.distribution.items()}
+        confusion.observe(edited)
+        reliability.observe(turn.emotion, edited, turn.reading.primary)
+        estimates.append([reliability.reliability, *reliability.likelihoods("sad", turn.reading.primary).values()])
+
+    for estimate in estimates[1:]:
+        assert estimate == pytest.approx(estimates[0])

@@ -10,6 +10,7 @@ from hef.contract import ModelError
 from hef.graph import HefContext, create_hef
 from hef.nodes.support import system_role
 from hef.nodes.support.system_role import fold, needs_folding, refuses_system_role
+from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from scripted_chat import ScriptedChat, StructuredChat
 
@@ -132,3 +133,23 @@ def test_a_folded_prompt_begins_with_the_person_and_alternates() -> None:
         ("ai", "Hello.\n\nAnything new?"),
         ("human", "Hi.\n\nMy dog died."),
     ]
+
+
+@pytest.mark.parametrize("text", REFUSALS)
+def test_an_answer_that_could_not_be_parsed_is_no_refusal_whatever_it_quotes(text: str) -> None:
+    class Led(StructuredChat):
+        """Says what the person told it to, which a parser of structured output then quotes."""
+
+        def _next(self, messages: list[Any]) -> Any:
+            answer = super()._next(messages)
+            if len(self.prompts) == 1:
+                raise OutputParserException(f"Invalid json output: {text}")
+            return answer
+
+    model = Led(script=["", "sad", "I hear you."])
+
+    out = create_hef(model=model).compile().invoke(SAID)
+
+    assert (out["empathy"].hypothesis, out["messages"][-1].text) == ("sad", "I hear you.")
+    assert [prompt[0].type for prompt in model.prompts] == ["system"] * 3
+    assert not needs_folding(model)
