@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
-from ...prompts import one_line, quoted
+from ...prompts import quoted
+from .conversation import name_for_providers
 from .message_text import message_text
 from .tool_call import OWN_CALL
 
@@ -17,7 +18,6 @@ MAX_RESULTS = 20
 MAX_RESULT_CHARACTERS = 2000
 """Characters of one tool result in a prompt at most."""
 _MAX_ARGUMENT_CHARACTERS = 300
-_MAX_NAME_CHARACTERS = 64
 _HANDOFF = re.compile(r"transfer_(?:back_)?to_")
 """How tools are called that pass a conversation on to another agent; they return nothing about it."""
 
@@ -25,8 +25,9 @@ _HANDOFF = re.compile(r"transfer_(?:back_)?to_")
 def tool_results(messages: Sequence[AnyMessage], limit: int) -> list[str]:
     """Return a line for each result of the host's tools, oldest first: tool, arguments, and what it returned.
 
-    Arguments and result stand in quotation marks, which they cannot leave. HEF's own tool calls, which
-    `output_mode="trace"` puts among the messages, and handoffs between agents are left out.
+    Arguments and result stand in quotation marks, which they cannot leave; a tool's name has the characters that
+    providers take. HEF's own tool calls, which `output_mode="trace"` puts among the messages, and handoffs between
+    agents are left out.
 
     Args:
         messages: The conversation.
@@ -42,7 +43,7 @@ def tool_results(messages: Sequence[AnyMessage], limit: int) -> list[str]:
     for message in reversed(messages):
         if not isinstance(message, ToolMessage) or message.tool_call_id.startswith(OWN_CALL):
             continue
-        name = one_line(message.name or "a tool")[:_MAX_NAME_CHARACTERS]
+        name = name_for_providers(message.name or "") or "a tool"
         result = quoted(message_text(message), MAX_RESULT_CHARACTERS)
         if not result or _HANDOFF.match(name):
             continue
