@@ -154,10 +154,11 @@ def _add_emotion_nodes(
     """Add the nodes up to the decision, with their edges but for those that leave `fine_emotion`."""
     judge = Judge(parts.prompts, parts.taxonomy, parts.fits)
     graph.add("recall", recall)
-    sem_emotion = sem_emotion_tool(parts.sem)
-    graph.add("sem_emotion", sem_emotion_node(sem_emotion, trace=trace))
+    sem_emotion, languages = sem_emotion_tool(parts.sem), parts.sem.description.languages
+    graph.add("sem_emotion", sem_emotion_node(sem_emotion, languages=languages, trace=trace))
     graph.add("coarse_emotion", coarse_emotion_node(parts.model, judge, early_drafts), RETRY)
-    graph.add("fine_emotion", fine_emotion_node(parts.model, parts.taxonomy, parts.fits, sem_emotion))
+    fine_emotion = fine_emotion_node(parts.model, parts.taxonomy, parts.fits, sem_emotion, languages=languages)
+    graph.add("fine_emotion", fine_emotion)
     builder = graph.builder
     builder.add_edge(START, "recall")
     builder.add_edge(START, "sem_emotion")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from langchain_core.tools import BaseTool
@@ -26,7 +27,9 @@ NEUTRAL_BELOW = 0.5
 """Probability below which it is uncertain where the LLM finds no feeling."""
 
 
-def fine_emotion_node(model: ChatModel, taxonomy: Taxonomy, fits: FitRegistry, tool: BaseTool) -> Node:
+def fine_emotion_node(
+    model: ChatModel, taxonomy: Taxonomy, fits: FitRegistry, tool: BaseTool, *, languages: Collection[str]
+) -> Node:
     """Return the node that decides the emotion from the SEM's and the LLM's evidence.
 
     Where the SEM was left out and the LLM named no emotion, the tool `sem_emotion` is called after all.
@@ -36,9 +39,10 @@ def fine_emotion_node(model: ChatModel, taxonomy: Taxonomy, fits: FitRegistry, t
         """Decide the emotion: join the SEM's distribution and the LLM's judgement."""
         turn = turn_view(state, runtime)
         settings, verdict = turn.settings, turn.verdict
-        readings = turn.readings or _late_readings(tool, turn)
+        is_unreadable = turn.is_unreadable(languages)
+        readings = turn.readings or _late_readings(tool, turn, is_unreadable=is_unreadable)
         # Of a text that the SEM cannot read, it can be sure without reason.
-        is_guess = turn.is_other_script and len(readings) > len(turn.readings)
+        is_guess = is_unreadable and len(readings) > len(turn.readings)
         decision_rule = decide_by_llm if settings.strategy == "one_prompt" else decide
         decision = decision_rule(readings, verdict, taxonomy, _fit(fits, verdict))
         primary = readings[0].primary if readings else ()
@@ -68,9 +72,9 @@ def _model_of_run(model: ChatModel, settings: HefContext) -> str:
     return chosen if isinstance(chosen, str) else model_name(chosen)
 
 
-def _late_readings(tool: BaseTool, turn: TurnView) -> list[Reading]:
+def _late_readings(tool: BaseTool, turn: TurnView, *, is_unreadable: bool) -> list[Reading]:
     """Return what the SEM reads where the LLM was to decide alone and named no emotion; nothing where it fails, too."""
-    was_left_out = turn.settings.strategy == "llm_only" or turn.is_other_script
+    was_left_out = turn.settings.strategy == "llm_only" or is_unreadable
     if not was_left_out or (turn.verdict and turn.verdict.emotion):
         return []
     arguments = {"dialogue": dialogue_argument(turn.dialogue), "primary": turn.settings.primary}

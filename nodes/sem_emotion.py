@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from langchain_core.tools import BaseTool
@@ -22,7 +23,7 @@ VIEWS: tuple[View, ...] = ("dialogue", "speaker", "last_turn")
 """Views of the dialogue, one per round; later rounds use the last one."""
 
 
-def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
+def sem_emotion_node(tool: BaseTool, *, languages: Collection[str], trace: bool = False) -> Node:
     """Return the node that calls the tool `sem_emotion`.
 
     In the first round of a turn it reads the dialogue in full. On a re-query it reads another
@@ -60,9 +61,10 @@ def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
         reading = reading.model_copy(update={"round": round_number, "truncated_turns": truncated_turns})
         emit(runtime, "reading", round_number, **reading.model_dump(exclude={"round"}))
         # Beside an LLM, a guess about a text that the SEM cannot read is no evidence.
-        is_guess = turn.is_other_script and turn.settings.strategy != "sem_only"
-        readings = [] if is_guess else [*earlier_readings, reading]
-        update = _update(readings, *input_faults, _reading_fault(reading, is_guess=turn.is_other_script))
+        is_guess = turn.is_unreadable(languages)
+        is_evidence = not is_guess or turn.settings.strategy == "sem_only"
+        readings = [*earlier_readings, reading] if is_evidence else []
+        update = _update(readings, *input_faults, _reading_fault(reading, is_guess=is_guess))
         return {**update, "messages": messages} if trace else update
 
     return sem_emotion

@@ -22,7 +22,7 @@ class SemDescription:
     taxonomy: Taxonomy
     """The labels of its distributions, in their order."""
     languages: tuple[str, ...] = ("en",)
-    """ISO 639-1 codes of the languages it was trained on."""
+    """ISO 639-1 codes of the languages it was trained on; `mul` (ISO 639-2) where these are many, or not known."""
     licence: str = "unknown"
     """Licence of the weights, and of the training data if that binds them."""
     size_mb: float = 0.0

@@ -5,7 +5,7 @@ Of the turn it sees the dialogue, and the LLM's verdict where it is of this turn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
@@ -71,6 +71,12 @@ def _configurable() -> Mapping[str, Any]:
     return get_config().get("configurable") or {}
 
 
+LATIN_SCRIPT = frozenset(
+    {"en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "no", "fi", "pl", "cs", "ro", "tr", "id", "vi"}
+)
+"""Languages in Latin script: a SEM of these alone cannot read another one."""
+
+
 @dataclass(frozen=True)
 class TurnView:
     """What a node reads of its turn; each part is computed once, when it is first asked for."""
@@ -99,9 +105,14 @@ class TurnView:
         """What the SEM read, one reading per round."""
         return self.state.get("readings") or []
 
-    @property
-    def is_other_script(self) -> bool:
-        """Whether most letters of the person's last turn are of another script than the SEM's."""
+    def is_unreadable(self, languages: Collection[str]) -> bool:
+        """Return whether most letters of the person's last turn are of a script that a SEM was not trained on.
+
+        Args:
+            languages: Codes of the SEM's languages.
+        """
+        if not LATIN_SCRIPT.issuperset(languages):
+            return False
         letters = [character for character in self.dialogue[-1].text if character.isalpha()]
         return sum(character.isascii() for character in letters) < len(letters) / 2
 

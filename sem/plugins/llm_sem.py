@@ -89,7 +89,9 @@ class LlmSem:
         self._cause_limit = cause_limit
         self._concurrency = concurrency
         source = model_name(model)
-        self._description = SemDescription(name=name or f"llm:{source}", taxonomy=taxonomy, source=source)
+        self._description = SemDescription(
+            name=name or f"llm:{source}", taxonomy=taxonomy, languages=("mul",), source=source
+        )
 
     @property
     def description(self) -> SemDescription:

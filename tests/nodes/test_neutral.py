@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hef.contract import Turn
 from hef.graph import HefContext, create_hef
 from hef.prompts import empathy_note
 from langchain_core.messages import HumanMessage
 from scripted_chat import StructuredChat
+from synthetic import SyntheticSem
 
 QUESTION = "What time is it in Tokyo if it is noon in London?"
 ALWAYS = HefContext(ask="always")
@@ -91,3 +94,18 @@ def test_of_such_a_guess_nobody_is_told_however_sure_the_sem_is(scripted: Any, m
 
     assert not turn(scripted("none", "Nine.")).uncertain
     assert turn(scripted("none", "I hear you."), "我的狗昨晚死了。").uncertain
+
+
+@pytest.mark.parametrize("languages", [("mul",), ("zh",), ("en", "zh")])
+def test_a_sem_that_may_read_the_script_is_heard(languages: tuple[str, ...], scripted: Any) -> None:
+    class HostSem(SyntheticSem):
+        description = replace(SyntheticSem.description, languages=languages)
+
+        def read(self, dialogues: Any, *, views: Any = None) -> Any:
+            return super().read([[Turn("speaker", "Sentence 0.")] for _ in dialogues], views=views)
+
+    hef = create_hef(model=scripted("devastated", "devastated", "I hear you."), sem=HostSem(1)).compile()
+
+    empathy = hef.invoke({"messages": [HumanMessage("我的狗昨晚死了。")]}, context=ALWAYS)["empathy"]
+
+    assert (empathy.sem, empathy.degraded) == (HostSem.description.name, None)
