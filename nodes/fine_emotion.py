@@ -39,10 +39,9 @@ def fine_emotion_node(
         """Decide the emotion: join the SEM's distribution and the LLM's judgement."""
         turn = turn_view(state, runtime)
         settings, verdict = turn.settings, turn.verdict
-        is_unreadable = turn.is_unreadable(languages)
-        readings = turn.readings or _late_readings(tool, turn, is_unreadable=is_unreadable)
+        readings = turn.readings or _late_readings(tool, turn, languages)
         # Of a text that the SEM cannot read, it can be sure without reason.
-        is_guess = is_unreadable and len(readings) > len(turn.readings)
+        is_guess = len(readings) > len(turn.readings) and turn.is_unreadable(languages)
         decision_rule = decide_by_llm if settings.strategy == "one_prompt" else decide
         decision = decision_rule(readings, verdict, taxonomy, _fit(fits, verdict))
         primary = readings[0].primary if readings else ()
@@ -72,10 +71,11 @@ def _model_of_run(model: ChatModel, settings: HefContext) -> str:
     return chosen if isinstance(chosen, str) else model_name(chosen)
 
 
-def _late_readings(tool: BaseTool, turn: TurnView, *, is_unreadable: bool) -> list[Reading]:
+def _late_readings(tool: BaseTool, turn: TurnView, languages: Collection[str]) -> list[Reading]:
     """Return what the SEM reads where the LLM was to decide alone and named no emotion; nothing where it fails, too."""
-    was_left_out = turn.settings.strategy == "llm_only" or is_unreadable
-    if not was_left_out or (turn.verdict and turn.verdict.emotion):
+    if turn.verdict and turn.verdict.emotion:
+        return []
+    if turn.settings.strategy != "llm_only" and not turn.is_unreadable(languages):
         return []
     arguments = {"dialogue": dialogue_argument(turn.dialogue), "primary": turn.settings.primary}
     try:

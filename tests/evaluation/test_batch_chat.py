@@ -154,7 +154,8 @@ def test_re_queries_are_the_second_round(tmp_path: Path) -> None:
     sem = SyntheticSem(6)
 
     def escape(chat: list[dict[str, str]]) -> str:
-        return f"none {chat[-1]['content'].rsplit('out of: ', 1)[1].split(', ')[-1].rstrip('.')}"
+        last = chat[-1]["content"].rsplit("out of: ", 1)[1].split(".")[0].split(", ")[-1]
+        return f"none {last}"
 
     run, asked = run_rounds(tmp_path, sem, escape)
 
