@@ -76,20 +76,14 @@ def _update(turn: TurnView, runtime: Runtime[Any], judgement: Verdict | None, fa
     if judged.model and judged.emotion is None and not judged.neutral:
         fault = "; ".join(filter(None, [fault, "the LLM named no emotion of the set: the SEM decided"]))
     agreed = agrees(judged, turn.readings)
-    verdict = Verdict(
-        turn=turn.key,
-        agreed=agreed,
-        emotion=_named_emotion(judged, turn.readings if agreed and turn.settings.strategy == "two_stage" else []),
-        neutral=judged.neutral,
-        scores=judged.scores,
-        answer=judged.answer,
-        likelihoods=judged.likelihoods,
-        reliability=judged.reliability,
-        form=judged.form if judged.model and judged.emotion else "none",
-        left_to_sem=judged.left_to_sem,
-        model=judged.model,
-        requeries=turn.disputed_verdict.requeries + 1 if turn.disputed_verdict else 0,
-    )
+    compared: dict[str, Any] = {
+        "turn": turn.key,
+        "agreed": agreed,
+        "emotion": _named_emotion(judged, turn.readings if agreed and turn.settings.strategy == "two_stage" else []),
+        "form": judged.form if judged.model and judged.emotion else "none",
+        "requeries": turn.disputed_verdict.requeries + 1 if turn.disputed_verdict else 0,
+    }
+    verdict = judged.model_copy(update=compared)
     emit(runtime, "verdict", verdict.requeries, **verdict.model_dump(exclude=_NOT_EMITTED))
     explanation = explain_verdict(verdict) if judgement else ""
     return {
