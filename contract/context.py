@@ -130,7 +130,9 @@ class HefContext(SettingsModel):
         default=6000,
         ge=200,
         description="Characters of dialogue shown to the LLM; the oldest turns are dropped first",
-        json_schema_extra=_studio_hints("recall", "sem_emotion", "coarse_emotion", "cause_words", "draft_response"),
+        json_schema_extra=_studio_hints(
+            "recall", "sem_emotion", "coarse_emotion", "fine_emotion", "cause_words", "draft_response"
+        ),
     )
     persona: str = Field(
         default="a warm, attentive friend",

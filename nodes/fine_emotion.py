@@ -41,7 +41,7 @@ def fine_emotion_node(
         settings, verdict = turn.settings, turn.verdict
         readings = turn.readings or _late_readings(tool, turn, languages)
         # Of a text that the SEM cannot read, it can be sure without reason.
-        is_guess = len(readings) > len(turn.readings) and turn.is_unreadable(languages)
+        is_guess = bool(readings) and turn.is_unreadable(languages)
         decision_rule = decide_by_llm if settings.strategy == "one_prompt" else decide
         decision = decision_rule(readings, verdict, taxonomy, _fit(fits, verdict))
         primary = readings[0].primary if readings else ()

@@ -21,6 +21,11 @@ from .support.turn_view import Node, Update, turn_view
 
 VIEWS: tuple[View, ...] = ("dialogue", "speaker", "last_turn")
 """Views of the dialogue, one per round; later rounds use the last one."""
+_SCRIPT_FAULTS = {
+    True: "the SEM was not trained on this script: the emotion is a guess",
+    False: "the SEM was not trained on this script: it was left to the LLM",
+}
+"""Whether the reading of such a text counts -> what is said of it."""
 
 
 def sem_emotion_node(tool: BaseTool, *, languages: Collection[str], trace: bool = False) -> Node:
@@ -64,7 +69,8 @@ def sem_emotion_node(tool: BaseTool, *, languages: Collection[str], trace: bool 
         is_guess = turn.is_unreadable(languages)
         is_evidence = not is_guess or turn.settings.strategy == "sem_only"
         readings = [*earlier_readings, reading] if is_evidence else []
-        update = _update(readings, *input_faults, _reading_fault(reading, is_guess=is_guess))
+        script_fault = _SCRIPT_FAULTS[is_evidence] if is_guess else ""
+        update = _update(readings, *input_faults, _reading_fault(reading) or script_fault)
         return {**update, "messages": messages} if trace else update
 
     return sem_emotion
@@ -78,10 +84,8 @@ def _update(readings: list[Reading], *faults: str) -> Update:
     }
 
 
-def _reading_fault(reading: Reading, *, is_guess: bool) -> str:
-    """Return why a reading is uncertain; empty when it is not."""
+def _reading_fault(reading: Reading) -> str:
+    """Return what of the dialogue was not read; empty where all was."""
     if count := reading.truncated_turns:
         return f"the dialogue is longer than the SEM's window: its oldest part ({count} turns) was not read"
-    if is_guess:
-        return "the SEM reads English: the emotion of a text in another script is uncertain"
     return ""

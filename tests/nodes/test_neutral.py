@@ -69,7 +69,7 @@ def test_a_text_in_another_script_is_read_by_the_llm_alone(text: str, scripted: 
     empathy = turn(model, text)
 
     assert (empathy.emotion, empathy.sem, empathy.uncertain) == ("devastated", None, False)
-    assert "reads English" in empathy.degraded
+    assert empathy.degraded == "the SEM was not trained on this script: it was left to the LLM"
     assert "most likely first: devastated" in model.prompts[-1][0].text
 
 
@@ -109,3 +109,10 @@ def test_a_sem_that_may_read_the_script_is_heard(languages: tuple[str, ...], scr
     empathy = hef.invoke({"messages": [HumanMessage("我的狗昨晚死了。")]}, context=ALWAYS)["empathy"]
 
     assert (empathy.sem, empathy.degraded) == (HostSem.description.name, None)
+
+
+def test_without_an_llm_the_guess_about_another_script_is_uncertain(scripted: Any) -> None:
+    empathy = turn(scripted("I hear you."), "我的狗昨晚死了。", HefContext(strategy="sem_only"))
+
+    assert (empathy.sem, empathy.uncertain) == ("minilm", True)
+    assert empathy.degraded == "the SEM was not trained on this script: the emotion is a guess"

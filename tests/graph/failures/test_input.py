@@ -105,7 +105,9 @@ def test_odd_text_is_answered(text: str, hef: Any) -> None:
 
 
 def test_another_script_is_said_to_be_uncertain(hef: Any) -> None:
-    assert "reads English" in hef.invoke({"messages": [HumanMessage("我的狗昨晚死了。")]})["empathy"].degraded
+    assert (
+        "not trained on this script" in hef.invoke({"messages": [HumanMessage("我的狗昨晚死了。")]})["empathy"].degraded
+    )
 
 
 def test_dialogue_text_cannot_leave_its_fence(scripted: Any) -> None:
