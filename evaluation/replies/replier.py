@@ -21,7 +21,7 @@ from ...data.json_lines import JsonLinesLog, check_settings
 from ...graph import create_hef
 from ...llm import ReplyScorer, draft_form, model_name
 from ...prompts import ChatDraft, Overrides, Prompts, chat_draft_messages, draft_messages, newest
-from ...prompts.messages import MAX_EMOTIONS
+from ...prompts.messages import named_emotions
 from ...sem import Sem
 from ..batch_chat import UnansweredQuestion
 from ..emotion.turn_record import as_messages
@@ -221,8 +221,7 @@ class Replier:
 
 def _likely(empathy: Empathy) -> dict[str, float]:
     """Return the decided emotion and the most probable others that a prompt names, with their probabilities."""
-    others = sorted(empathy.distribution, key=lambda label: -empathy.distribution[label])
-    labels = [empathy.emotion, *(label for label in others if label != empathy.emotion)][:MAX_EMOTIONS]
+    labels = named_emotions(empathy.emotion, empathy.distribution)
     return {label: empathy.distribution[label] for label in labels if label in empathy.distribution}
 
 
