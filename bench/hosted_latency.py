@@ -166,8 +166,8 @@ def stub_emotions(sem: Sem, sentences: Sequence[str]) -> dict[str, str]:
     named: dict[str, str] = {}
     for number, said in enumerate(sentences):
         ranked = sem.read([[Turn("speaker", said)]])[0].ranked
-        place = (number * 0.618034) % 1  # spreads any number of sentences evenly
-        rank = 0 if place < FIRST else 1 + number % (MAX_EMOTIONS - 1) if place < FIRST + NAMED else _OTHER_RANK
+        fraction = (number * 0.618034) % 1  # spreads any number of sentences evenly
+        rank = 0 if fraction < FIRST else 1 + number % (MAX_EMOTIONS - 1) if fraction < FIRST + NAMED else _OTHER_RANK
         named[said] = ranked[rank]
     return named
 

@@ -16,7 +16,7 @@ from .fence import MAX_CAUSE_CHARACTERS, fence, quoted
 from .loader import GUIDANCE, NOTE, TOOLS, Prompts
 from .messages import MAX_CAUSES, likely_emotions
 from .recalled_turns import recalled_lines
-from .spoken_reply import without_address
+from .spoken_reply import described_persona
 
 _ENDS = (".", "!", "?", "…", "。", "！", "？")
 
@@ -60,9 +60,9 @@ def chat_draft_messages(prompts: Prompts, draft: ChatDraft) -> list[BaseMessage]
     task = prompts.render("draft", **values) if prompts.is_replaced("draft") else _note_and_guidance(prompts, values)
     tools = prompts.render(TOOLS, results="\n".join(draft.tool_results)) if draft.tool_results else ""
     system = [draft.instructions, _persona(prompts, draft), "" if has_dialogue else task, tools]
-    said = [HumanMessage(task)] if has_dialogue else draft.conversation
+    conversation = [HumanMessage(task)] if has_dialogue else draft.conversation
     text = "\n\n".join(filter(None, system))
-    return [*([SystemMessage(text)] if text else []), *said]
+    return [*([SystemMessage(text)] if text else []), *conversation]
 
 
 def _note_and_guidance(prompts: Prompts, values: Mapping[str, str]) -> str:
@@ -75,7 +75,7 @@ def _note_and_guidance(prompts: Prompts, values: Mapping[str, str]) -> str:
 def _values(draft: ChatDraft) -> dict[str, str]:
     """Return the value of each placeholder of a template `draft`; what the person said is quoted or fenced."""
     return {
-        "persona": _described(draft.persona),
+        "persona": described_persona(draft.persona),
         "emotion": draft.emotion or "",
         "distribution": likely_emotions(draft.emotion, draft.distribution),
         "causes": ", ".join(f'"{quoted(cause, MAX_CAUSE_CHARACTERS)}"' for cause in draft.causes[:MAX_CAUSES]),
@@ -89,7 +89,7 @@ def _persona(prompts: Prompts, draft: ChatDraft) -> str:
 
     A persona of several lines that does not begin as "You are" stands as it was written.
     """
-    described = _described(draft.persona)
+    described = described_persona(draft.persona)
     if prompts.is_replaced("system"):
         return prompts.render("system", persona=described)
     is_default = described == HefContext().persona
@@ -99,7 +99,3 @@ def _persona(prompts: Prompts, draft: ChatDraft) -> str:
     if "\n" in draft.persona.strip() and draft.persona.strip().startswith(described):
         return draft.persona.strip()
     return f"You are {described}" if described.endswith(_ENDS) else f"You are {described}."
-
-
-def _described(persona: str) -> str:
-    return without_address(persona) or HefContext().persona

@@ -15,7 +15,7 @@ from ..contract import Empathy, HefContext, Memory, Turn
 from .fence import MAX_CAUSE_CHARACTERS, cause_words, fence, label_text, line_length, quoted
 from .loader import Prompts
 from .recalled_turns import recalled_lines, remembered
-from .spoken_reply import without_address
+from .spoken_reply import described_persona
 
 SCORE_PREFIX = "The speaker feels"
 """Beginning of the answer to the scored question."""
@@ -34,7 +34,7 @@ def system_message(prompts: Prompts, persona: str) -> SystemMessage:
 
     A blank persona is the default one; "You are …" at its beginning stands in the template already.
     """
-    return SystemMessage(prompts.render("system", persona=without_address(persona) or HefContext().persona))
+    return SystemMessage(prompts.render("system", persona=described_persona(persona)))
 
 
 def score_messages(prompts: Prompts, turns: Sequence[Turn], persona: str, limit: int) -> list[BaseMessage]:
@@ -92,7 +92,7 @@ def draft_messages(
         "draft",
         memories="\n".join(map(remembered, memories)),
         causes=", ".join(filter(None, map(cause_words, words[:MAX_CAUSES]))),
-        persona=without_address(persona) or HefContext().persona,
+        persona=described_persona(persona),
         emotion=emotion or "",
         distribution=likely_emotions(emotion, distribution or {}),
         dialogue=fence(turns, limit),

@@ -168,9 +168,9 @@ def spoken_reply(text: str, persona: str = "") -> str:
     without end its beginning is read, or its end where the beginning says nothing.
     """
     reply = ReplyFilter(persona)
-    said = (reply.feed(text[:MAX_TURN_CHARACTERS]) + reply.close()).strip()
-    if said or len(text) <= MAX_TURN_CHARACTERS:
-        return said
+    spoken = (reply.feed(text[:MAX_TURN_CHARACTERS]) + reply.close()).strip()
+    if spoken or len(text) <= MAX_TURN_CHARACTERS:
+        return spoken
     return spoken_reply(text[-MAX_TURN_CHARACTERS:], persona)
 
 
@@ -189,6 +189,11 @@ def without_address(persona: str) -> str:
         return f"{HefContext().persona}. {described}"
     named = _NAMED.match(described)
     return f"{named[1]}. {described}" if named else described
+
+
+def described_persona(persona: str) -> str:
+    """Return a persona as "You are …" continues; a blank one is the default."""
+    return without_address(persona) or HefContext().persona
 
 
 def persona_name(persona: str) -> str:

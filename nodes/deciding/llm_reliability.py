@@ -130,8 +130,8 @@ class LlmReliability:
         is_offered = answer in places
         row = np.zeros_like(self._habits)
         row[:3] = 1 / len(self._labels), self._answered[answer] / self._answered.sum(), is_offered / max(len(places), 1)
-        if is_offered and (place := places.index(answer)) < _PLACES:
-            row[3 + place] = 1.0
+        if is_offered and (position := places.index(answer)) < _PLACES:
+            row[3 + position] = 1.0
         return row
 
     def _maximise(self) -> None:
