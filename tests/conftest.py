@@ -26,8 +26,8 @@ settings.load_profile("shared-machine")
 LONG_FILES = (
     *("sem/test_ray", "memory/test_store_contract", "graph/test_injection", "docs/test_notebooks", "serving/test_kill"),
     *("llm/test_scoring", "evaluation/test_fitting", "memory/test_durability", "llm/test_local_chat", "cli/test_mcp"),
-    *("docs/test_studio", "llm/test_serve", "cli/test_evaluate", "memory/test_rights", "training/test_sem_run"),
-    *("training/test_causes", "hosts/test_studio", "llm/test_onnx_backend", "memory/test_host", "cli/test_train"),
+    *("docs/test_studio", "llm/test_serve", "evaluate/test_evaluate", "memory/test_rights", "training/test_sem_run"),
+    *("training/test_causes", "hosts/test_studio", "llm/test_onnx_backend", "memory/test_host", "train/test_train"),
 )
 """The files that take longest, which go first: one that began last would leave the other process without work."""
 

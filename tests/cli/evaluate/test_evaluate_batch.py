@@ -4,32 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
-import pytest
-from hef.cli.app import app
-from typer.testing import CliRunner
-
-SAID = {"sad": "My dog died last night.", "joyful": "My baby girl was born today!", "proud": "My son won the race."}
-
-
-@pytest.fixture
-def conversations(tmp_path: Path) -> Path:
-    path = tmp_path / "small.jsonl"
-    rows = [
-        {
-            "conv_id": f"own:{number}",
-            "emotion": emotion,
-            "utterances": [{"role": "speaker", "text": text}, {"role": "listener", "text": "Oh, tell me more."}],
-        }
-        for number, (emotion, text) in enumerate(SAID.items())
-    ]
-    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    return path
-
-
-def evaluate(*arguments: object) -> Any:
-    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
+from evaluate_cli import SAID, evaluate
 
 
 def answer_all(folder: Path) -> None:

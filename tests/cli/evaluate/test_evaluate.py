@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hef.cli.app import app
+from evaluate_cli import evaluate
 from hef.evaluation.emotion import emotion_report
 from hef.sem import OnnxSem
 from hef.sem.runtime.calibration import PredictionSets
 from hef.sem.runtime.manifest import Manifest
-from typer.testing import CliRunner
 
 SAID = {
     "sad": "My grandmother died and I cannot stop crying.",
@@ -46,10 +45,6 @@ def conversations(tmp_path: Path) -> Path:
     lines = [*map(json.dumps, rows), "{", json.dumps({**rows[0], "emotion": "peckish"})]
     path.write_bytes(gzip.compress("\n".join(lines).encode()))
     return path
-
-
-def evaluate(*arguments: object) -> Any:
-    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
 
 
 def test_the_figures_of_the_sem_are_shown_and_written(conversations: Path, tmp_path: Path):

@@ -9,28 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hef.cli.app import app
+from evaluate_cli import evaluate
 from hef.evaluation.replies import reply_text
 from hef.llm import resolve
 from tiny_llm import tiny_llm
-from typer.testing import CliRunner
-
-SAID = {"sad": "My dog died last night.", "joyful": "My baby girl was born today!", "proud": "My son won the race."}
-
-
-@pytest.fixture
-def conversations(tmp_path: Path) -> Path:
-    path = tmp_path / "small.jsonl"
-    rows = [
-        {
-            "conv_id": f"own:{number}",
-            "emotion": emotion,
-            "utterances": [{"role": "speaker", "text": text}, {"role": "listener", "text": "Oh, tell me more."}],
-        }
-        for number, (emotion, text) in enumerate(SAID.items())
-    ]
-    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    return path
 
 
 @pytest.fixture
@@ -38,10 +20,6 @@ def model(scripted: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     made = scripted("I am sad about your dog.")
     monkeypatch.setattr(resolve, "resolve_model", lambda spec: made)
     return made
-
-
-def evaluate(*arguments: object) -> Any:
-    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
 
 
 def replies(*arguments: object) -> Any:
