@@ -154,3 +154,36 @@ def test_a_reading_that_was_edited_to_other_numbers_counts_as_one_turn() -> None
 
     for estimate in estimates[1:]:
         assert estimate == pytest.approx(estimates[0])
+
+
+@pytest.mark.parametrize(("false_answers", "points"), [(64, 0.015), (256, 1.0)])
+def test_one_person_can_spoil_the_estimate_up_to_the_sems_own_decisions(false_answers: int, points: float) -> None:
+    rng, confusion = np.random.default_rng(1), LabelConfusion(TAXONOMY)
+    reliability, reader = LlmReliability(confusion), right_in(0.65)
+    for turn in turns(256, seed=1):
+        confusion.observe(turn.reading.distribution)
+        reliability.observe(reader(turn, rng), turn.reading.distribution, turn.reading.primary)
+    answered = [(turn, reader(turn, rng)) for turn in turns(600, seed=2)]
+
+    def accuracy() -> float:
+        right = 0
+        for turn, label in answered:
+            verdict = Verdict(
+                emotion=label,
+                form="generated",
+                model="drawn",
+                agreed=label in turn.reading.primary,
+                likelihoods=reliability.likelihoods(label, turn.reading.primary),
+                reliability=reliability.reliability,
+            )
+            right += decide([turn.reading], verdict, TAXONOMY).emotion == turn.emotion
+        return right / len(answered)
+
+    before = accuracy()
+    for turn in turns(false_answers, seed=3):
+        reliability.observe(turn.reading.ranked[-1], turn.reading.distribution, turn.reading.primary)
+    after = accuracy()
+
+    sem = sum(turn.reading.ranked[0] == turn.emotion for turn, _ in answered) / len(answered)
+    assert before - after <= points
+    assert after >= sem - 0.005
