@@ -51,7 +51,7 @@ test: ## Check style and types and run all tests, side by side
 	@$(MAKE) --no-print-directory --jobs=2 lint types pytest
 
 pytest: $(VENV)/ready-to-test ## Run all tests in two processes
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadscope
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 lint: $(VENV)/ready-to-check ## Check style
 	$(BIN)/ruff check .

@@ -52,9 +52,8 @@ class InstantChat(BaseChatModel):
     def _answer(self, messages: Sequence[BaseMessage]) -> ChatResult:
         self.calls += 1
         self.characters += sum(len(str(message.text)) for message in messages)
-        # The draft continues the judgement, which is an assistant's message in its prompt.
-        drafting = any(isinstance(message, AIMessage) for message in messages)
-        text = REPLY if drafting else self._first_label(str(messages[-1].text))
+        question = str(messages[-1].text)
+        text = self._first_label(question) if "</dialogue>" in question else REPLY
         return ChatResult(generations=[ChatGeneration(message=AIMessage(text))])
 
     def _first_label(self, prompt: str) -> str:

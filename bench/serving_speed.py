@@ -120,7 +120,9 @@ class _ServingBench:
         """Return the seconds of a turn of a thread."""
         messages = {"messages": [HumanMessage(_text(number))]}
         began = time.perf_counter()
-        await self._hef.ainvoke(messages, self._config(thread), context=HefContext(user_id=f"{self._run} {person}"))
+        # Two calls in every turn: a judgement that agrees, and the reply.
+        context = HefContext(user_id=f"{self._run} {person}", ask="always", first_question="primary")
+        await self._hef.ainvoke(messages, self._config(thread), context=context)
         return time.perf_counter() - began
 
     async def measure_concurrency(self, count: int, turns: int) -> ConcurrencyFigures:

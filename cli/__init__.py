@@ -12,10 +12,16 @@ def main() -> None:
 
     A command may end while the LLM is still being loaded. The interpreter would take itself down beneath that thread,
     which is in native code then and would abort the process; waiting for it would take seconds. So the process ends
-    without the interpreter's farewell.
+    without the interpreter's farewell. Ctrl-C ends it quietly, also while it imports.
     """
+    try:
+        _run()
+    except KeyboardInterrupt:
+        _end_process(130)
+
+
+def _run() -> None:
     from .app import app
-    from .build_graph import is_loading
     from .logging_setup import silence_libraries
 
     if "--debug" not in sys.argv and not os.environ.get("HEF_DEBUG"):
@@ -25,6 +31,8 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
+        from .build_graph import is_loading
+
         if is_loading():
             _end_process(end.code)
         raise

@@ -25,7 +25,7 @@ EPILOG = """\
 [bright_black]Settings: flags, else HEF_MODEL, HEF_SEM, HEF_PROMPTS, HEF_FIT, HEF_HOME, HEF_CHROMA_URL, HEF_USER, \
 HEF_THREADS, HEF_LOG.[/]
 
-[bright_black]Exit codes: 0 done, 1 failed, 2 called wrongly or set up wrongly.[/]
+[bright_black]Exit codes: 0 done, 1 failed, 2 called wrongly or set up wrongly, 130 after Ctrl-C.[/]
 """
 
 
@@ -47,14 +47,14 @@ TRAIN = [
     LazyCommand("sem", "train.train_sem:train_sem", "Train a SEM on conversations with an emotion label."),
     LazyCommand("adapter", "train.train_adapter:train_adapter", "Train the LoRA adapter of the embedded LLM."),
     LazyCommand("calibrate", "train.calibrate:calibrate", "Calibrate a SEM's probabilities and prediction sets."),
-    LazyCommand("feedback", "train.export_feedback:feedback", "Write the emotions that people confirmed as data."),
+    LazyCommand("feedback", "memory.export_import:feedback", "Write the emotions that people confirmed as data."),
 ]
 EVALUATE = [
     LazyCommand("emotion", "evaluate.evaluate_emotion:emotion", "Measure emotion accuracy of SEM, LLM and both."),
     LazyCommand("neutral", "evaluate.evaluate_neutral:neutral", "Measure how turns without an emotion are told."),
     LazyCommand("causes", "evaluate.evaluate_sem:causes", "Measure cause words or spans."),
     LazyCommand("retrieval", "evaluate.evaluate_sem:retrieval", "Measure sentence vectors."),
-    LazyCommand("memory", "evaluate.evaluate_memory:memory", "Measure recall of past turns."),
+    LazyCommand("memory", "evaluate.evaluate_sem:memory", "Measure recall of past turns."),
     LazyCommand("replies", "evaluate.evaluate_replies:replies", "Measure replies beside the same LLM's without HEF."),
     LazyCommand("verdicts", "evaluate.evaluate_replies:verdicts", "Count how judges decided on blind pairs."),
     LazyCommand("download", "evaluate.download_data:download", "Get EmpatheticDialogues from its official archive."),

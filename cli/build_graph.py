@@ -96,7 +96,7 @@ def _close_to_others(home: Path) -> None:
     """Keep the folder of the memory for its owner; one that cannot be created is reported by the memory's node."""
     from .settings import make_home
 
-    with suppress(OSError):
+    with suppress(OSError, Misuse):
         make_home(home)
 
 

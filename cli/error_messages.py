@@ -1,4 +1,4 @@
-"""Errors of the command line: one sentence on stderr, and exit code 1 or 2."""
+"""Errors of the command line: one sentence on stderr, and an exit code; after Ctrl-C the code alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import typer
 
 from .lazy_commands import LazyGroup
 
-FAILED, MISUSED, STOPPED = 1, 2, 130
+FAILED, MISUSED, UNANSWERED, STOPPED = 1, 2, 3, 130
+_DATABASE_ERRORS = ("OperationalError", "DatabaseError")
+"""Classes of SQLite's and SQLAlchemy's errors about a file."""
 _REASON_CHARACTERS = 200
 """Characters of a provider's text that are printed."""
 
@@ -75,8 +77,12 @@ class HefGroup(LazyGroup):
         _tolerate_any_encoding()
         try:
             code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
-        except (Failure, typer.Abort) as error:
-            code = _print_error(str(error) or "stopped", error.code if isinstance(error, Failure) else FAILED)
+        except KeyboardInterrupt:
+            code = STOPPED
+        except typer.Abort as error:
+            code = STOPPED if isinstance(error.__cause__, KeyboardInterrupt) else _print_error("stopped", FAILED)
+        except Failure as error:
+            code = _print_error(str(error), error.code)
         except BrokenPipeError:
             code = _exit_on_broken_pipe()
         except Exception as error:
@@ -94,7 +100,18 @@ def sentence(error: Exception) -> str:
         return f"{error} ({reason})" if (reason := _provider_text(error)) else str(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if type(error).__name__ in _DATABASE_ERRORS:
+        return (
+            "a file in HEF's folder could not be read or written: the disk is full, a limit on the size of files is "
+            "reached, or the file is locked or damaged; make room, or give another folder by --home (`hef --debug …` "
+            "shows where)"
+        )
     return f"{type(error).__name__}: {error} (`hef --debug …` shows where)"
+
+
+def exit_code(error: Exception) -> int:
+    """Return the exit code of a turn that an error ended: a wrong set-up may show only when the LLM is loaded."""
+    return MISUSED if _is_ours(error) and type(error).__name__ == "SetupError" else FAILED
 
 
 def _provider_text(error: Exception) -> str:

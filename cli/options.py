@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 import typer
 
@@ -16,63 +16,68 @@ if TYPE_CHECKING:
 
 StrategyName: TypeAlias = Literal["two_stage", "one_prompt", "sem_only", "llm_only"]
 
-Model: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        "-m",
-        help="LLM: embedded, huggingface:<id or path>, or <provider>:<name>.  \\[env: HEF_MODEL]",
-        metavar="MODEL",
-        rich_help_panel="Models",
-    ),
-]
+
+def option(help: str, *flags: str, metavar: str | None = None, panel: str | None = None, **settings: Any) -> Any:
+    """Return an option of a command; one that takes a `FILE` or a `FOLDER` takes no other kind of path.
+
+    Args:
+        help: What it does.
+        flags: How it is written, where that is not the parameter's name.
+        metavar: What it takes, in the help.
+        panel: Panel of the help that it stands in.
+        settings: Further settings of `typer.Option`.
+    """
+    settings |= {"FILE": {"dir_okay": False}, "FOLDER": {"file_okay": False}}.get(metavar or "", {})
+    return typer.Option(*flags, help=help, metavar=metavar, rich_help_panel=panel, **settings)
+
+
+def model_option(further: str = "") -> Any:
+    """Return the option of the LLM; `further` says what else may be given."""
+    text = f"LLM: embedded, huggingface:<id or path>, or <provider>:<name>{further}.  \\[env: HEF_MODEL]"
+    return option(text, "--model", "-m", metavar="MODEL", panel="Models")
+
+
+def parse_numbers(flag: str, value: str) -> list[int]:
+    """Return the numbers between commas that an option was given.
+
+    Raises:
+        Misuse: There are none, or one is not positive.
+    """
+    try:
+        numbers = [int(number) for number in value.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1:
+        raise Misuse(f"{flag} is {value!r}; give positive numbers with commas between, such as 1,10")
+    return numbers
+
+
+Model: TypeAlias = Annotated[str | None, model_option()]
 Sem: TypeAlias = Annotated[
     str | None,
-    typer.Option(
+    option(
+        "SEM: a name that `hef sems` lists, a folder, huggingface:<id or path>, ensemble:<one>,<other>, or the address "
+        "of a service.  \\[env: HEF_SEM]",
         "--sem",
         "-s",
-        help="SEM: a name that `hef sems` lists, a folder, huggingface:<id or path>, "
-        "ensemble:<one>,<other>, or the address of a service.  \\[env: HEF_SEM]",
         metavar="NAME",
-        rich_help_panel="Models",
+        panel="Models",
     ),
 ]
 Threads: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        min=1, max=256, help="CPU threads of the models.  \\[env: HEF_THREADS]", metavar="N", rich_help_panel="Models"
-    ),
+    int | None, option("CPU threads of the models.  \\[env: HEF_THREADS]", metavar="N", min=1, max=256, panel="Models")
 ]
 Home: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        file_okay=False,
-        help="Folder of memories and conversations.  \\[env: HEF_HOME]",
-        metavar="FOLDER",
-        rich_help_panel="Memory",
-    ),
+    Path | None, option("Folder of memories and conversations.  \\[env: HEF_HOME]", metavar="FOLDER", panel="Memory")
 ]
 User: TypeAlias = Annotated[
     str | None,
-    typer.Option(
-        "--user",
-        "-u",
-        help="Whose memory is recalled and written.  \\[env: HEF_USER]",
-        metavar="NAME",
-        rich_help_panel="Memory",
-    ),
+    option("Whose memory is recalled and written.  \\[env: HEF_USER]", "--user", "-u", metavar="NAME", panel="Memory"),
 ]
-Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.", rich_help_panel="Output")]
-Plots: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(file_okay=False, help="Draw the figures there, as PNG.", metavar="FOLDER", rich_help_panel="Output"),
-]
-Against: TypeAlias = Annotated[
-    str | None, typer.Option(help="A plain encoder to compare with: folder or hub id.", metavar="NAME")
-]
-Cpus: TypeAlias = Annotated[
-    float, typer.Option(min=0.1, help="Processors of each SEM.", metavar="N", rich_help_panel="Cluster")
-]
+Json: TypeAlias = Annotated[bool, option("Print JSON and nothing else.", "--json", panel="Output")]
+Plots: TypeAlias = Annotated[Path | None, option("Draw the figures there, as PNG.", metavar="FOLDER", panel="Output")]
+Against: TypeAlias = Annotated[str | None, option("A plain encoder to compare with: folder or hub id.", metavar="NAME")]
+Cpus: TypeAlias = Annotated[float, option("Processors of each SEM.", metavar="N", min=0.1, panel="Cluster")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +104,10 @@ class EmotionOptions:
     panel: ClassVar = "Emotion"
     primary: Annotated[
         float,
-        typer.Option(
-            help="Primary emotions: how many (1-32), or how often they shall include the true one (0.9).", metavar="K"
-        ),
+        option("Primary emotions: how many (1-32), or how often they shall include the true one (0.9).", metavar="K"),
     ] = 5
     max_requeries: Annotated[
-        int, typer.Option(min=0, max=5, help="How often the SEM is asked again when the LLM disagrees.", metavar="N")
+        int, option("How often the SEM is asked again when the LLM disagrees.", metavar="N", min=0, max=5)
     ] = 1
 
     def __post_init__(self) -> None:
@@ -128,10 +131,10 @@ class EmotionOptions:
 class ReplyOptions(EmotionOptions):
     """How the emotion is decided and the reply is written."""
 
-    strategy: Annotated[StrategyName, typer.Option(help="How the emotion is decided.")] = "two_stage"
-    persona: Annotated[
-        str | None, typer.Option(help="Who the assistant is when it replies.", metavar="TEXT", rich_help_panel="Output")
-    ] = None
+    strategy: Annotated[StrategyName, option("How the emotion is decided.")] = "two_stage"
+    persona: Annotated[str | None, option("Who the assistant is when it replies.", metavar="TEXT", panel="Output")] = (
+        None
+    )
 
     def reply_context(self, user: str | None = None, **changes: object) -> HefContext:
         """Return the settings of a run that replies; without a user nothing is remembered."""
@@ -145,10 +148,9 @@ class UserOptions:
 
     panel: ClassVar = "Memory"
     user: User = None
-    no_memory: Annotated[
-        bool,
-        typer.Option("--no-memory", "--private", help="Recall nothing, and write nothing to the disk."),
-    ] = False
+    no_memory: Annotated[bool, option("Recall nothing, and write nothing to the disk.", "--no-memory", "--private")] = (
+        False
+    )
     home: Home = None
 
 
@@ -156,13 +158,9 @@ class UserOptions:
 class SampleOptions:
     """What is measured on."""
 
-    data: Annotated[
-        Path, typer.Option("--data", "-d", dir_okay=False, help="JSON lines, gzipped or not.", metavar="FILE")
-    ]
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Measure on so many samples, drawn at random.", metavar="N")
-    ] = None
-    seed: Annotated[int, typer.Option(help="Of the draw.", metavar="N")] = 0
+    data: Annotated[Path, option("JSON lines, gzipped or not.", "--data", "-d", metavar="FILE")]
+    limit: Annotated[int | None, option("Measure on so many samples, drawn at random.", metavar="N", min=1)] = None
+    seed: Annotated[int, option("Of the draw.", metavar="N")] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +169,7 @@ class OutputOptions:
 
     panel: ClassVar = "Output"
     as_json: Json = False
-    out: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Write the figures to this file, as JSON.", metavar="FILE")
-    ] = None
+    out: Annotated[Path | None, option("Write the figures to this file, as JSON.", metavar="FILE")] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,17 +179,17 @@ class RayOptions:
     panel: ClassVar = "Cluster"
     ray: Annotated[
         str | None,
-        typer.Option(
-            help="Read with Ray, one SEM per actor: local starts it here, auto or an address joins a cluster.",
+        option(
+            "Read with Ray, one SEM per actor: local starts it here, auto or an address joins a cluster.",
             metavar="ADDRESS",
         ),
     ] = None
     ray_actors: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            help="How many SEMs read at once; as many as there are processors for otherwise.",
+        option(
+            "How many SEMs read at once; as many as there are processors for otherwise.",
             metavar="N",
+            min=1,
             show_default=False,
         ),
     ] = None

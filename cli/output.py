@@ -1,23 +1,25 @@
-"""Output of commands that measure: progress bars, skipped rows and JSON or tables of figures."""
+"""Output of commands that measure: progress bars, skipped rows, and figures as tables or JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
 
-from .render import ACCENT
+from .render import ACCENT, FAINT
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from ..contract.progress import Progress
+    from ..evaluation.metrics import Estimate
     from .options import OutputOptions
 
 
@@ -68,3 +70,38 @@ def advancing() -> Iterator[Progress]:
     with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         bar = bars.add_task("", total=None)
         yield lambda task, done, total: bars.update(bar, description=task, completed=done, total=total)
+
+
+def figure_table(
+    title: str | None, columns: Iterable[str], caption: str | None = None, *, no_wrap: bool = False
+) -> Table:
+    """Return a table without rows; the first column is for names, the others are for figures."""
+    table = Table(
+        title=title,
+        caption=caption,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        caption_justify="left",
+        title_style="bold",
+        padding=(0, 1),
+    )
+    for index, name in enumerate(columns):
+        table.add_column(name, justify="right" if index else "left", no_wrap=no_wrap)
+    return table
+
+
+def percent(estimate: Estimate) -> Text:
+    """Return a proportion in percent with half its interval behind it."""
+    return faint_margin(estimate.percent())
+
+
+def number(estimate: Estimate, digits: int) -> Text:
+    """Return a figure with half its interval behind it."""
+    return faint_margin(estimate.number(digits))
+
+
+def faint_margin(estimate: str) -> Text:
+    """Return a formatted estimate with its margin or interval in a faint colour."""
+    text = Text(estimate)
+    text.highlight_regex(r" [±(].*", FAINT)
+    return text

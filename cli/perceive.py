@@ -12,7 +12,7 @@ import typer
 
 from .build_graph import require_text
 from .error_messages import FAILED, Misuse, sentence
-from .options import Json, RayOptions, SemOptions
+from .options import Json, RayOptions, SemOptions, option
 from .settings import load_settings
 
 if TYPE_CHECKING:
@@ -25,11 +25,10 @@ Text = Annotated[
     str | None,
     typer.Argument(help="What the person says; - (or nothing) reads JSON lines from stdin.", metavar="[TEXT | -]"),
 ]
-BatchSize = Annotated[int, typer.Option(min=1, max=4096, help="Lines read at a time.", metavar="N")]
-Causes = Annotated[bool, typer.Option("--causes/--no-causes", help="Whether to look for cause words.")]
+BatchSize = Annotated[int, option("Lines read at a time.", metavar="N", min=1, max=4096)]
+Causes = Annotated[bool, option("Whether to look for cause words.", "--causes/--no-causes")]
 Top = Annotated[
-    int | None,
-    typer.Option(min=1, help="How many emotions; all in JSON, 5 bars otherwise.", metavar="K", show_default=False),
+    int | None, option("How many emotions; all in JSON, 5 bars otherwise.", metavar="K", min=1, show_default=False)
 ]
 Rows: TypeAlias = list[dict[str, Any]]
 
@@ -92,7 +91,7 @@ class Perceiver:
 
 
 def _on_ray(arguments: Sequence[Any], cluster: Cluster, batches: Iterable[Sequence[Row]]) -> Iterator[Rows]:
-    from ..sem.ray.corpus import map_corpus
+    from ..sem.ray.cluster import map_corpus
 
     return map_corpus(Perceiver, arguments, batches, cluster)
 

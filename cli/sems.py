@@ -10,8 +10,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from .options import Json
+from .output import figure_table
 from .render import ACCENT, FAINT, json_line
-from .tables import figure_table
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .error_messages import Misuse
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Settings(BaseSettings):
@@ -35,6 +38,24 @@ class Settings(BaseSettings):
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path else None
+
+    @field_validator("user")
+    @classmethod
+    def _check_user(cls, user: str | None) -> str | None:
+        if user is not None and not user.strip():
+            raise ValueError("it is blank; give a text that names one person, or leave it out")
+        return user
+
+    @field_validator("chroma_url")
+    @classmethod
+    def _check_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        from ..memory.chroma.client.location import is_http_url
+
+        if not is_http_url(url):
+            raise ValueError("give the address of a server such as http://localhost:8000")
+        return url
 
     @property
     def person(self) -> str:
@@ -61,15 +82,28 @@ def load_settings(*groups: Any, **flags: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        raise Misuse(f"HEF_{name.upper()} is {first['input']!r}: {first['msg'].lower()}") from None
+        reason = first["msg"].removeprefix("Value error, ") if first["type"] == "value_error" else first["msg"].lower()
+        raise Misuse(f"HEF_{name.upper()} is {first['input']!r}: {reason}") from None
     if settings.threads:
         os.environ["HEF_THREADS"] = str(settings.threads)
     return settings
 
 
 def make_home(home: Path) -> None:
-    """Create the folder of memories and conversations for its owner alone, or close one that others may read."""
-    from ..memory.chroma.disk.private_files import make_private, make_private_folder
+    """Create the folder of memories and conversations for its owner alone, or close one that others may read.
 
-    make_private_folder(home)
+    Raises:
+        Misuse: It cannot be created there.
+        OSError: There is no room for it.
+    """
+    from ..contract.private_files import make_private, make_private_folder
+
+    try:
+        make_private_folder(home)
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise
+        raise Misuse(
+            f"the folder {error.filename or home} cannot be made: {error.strerror}; give another by --home or HEF_HOME"
+        ) from error
     make_private(home.glob("*conversations*"))

@@ -8,12 +8,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from .context import HefContext, RecallWeights, as_context
+from .context import HefContext, as_context
 from .dialogue import Dialogue, Turn, View, apply_view
-from .empathy import Empathy, Memory, Verdict
+from .empathy import Cause, Empathy, Evidence, Memory, Reading, Verdict
 from .errors import HefError, InputError, ModelError, SetupError, StoreError
 from .pooling_weights import PoolingWeights
-from .sem_reading import Cause, Evidence, Reading
+from .settings.recall_weights import RecallWeights
 from .user_identity import as_user_id
 
 if TYPE_CHECKING:

@@ -1,13 +1,19 @@
-"""What HEF uses of a chat model beside LangChain's interface: its name, and scores of given texts."""
+"""What HEF uses of a chat model beside LangChain's interface: its name, its form of prompt, and scores of texts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     from langchain_core.messages import MessageLikeRepresentation
+    from langchain_core.runnables import Runnable
 
+ChatModel: TypeAlias = "Runnable[Any, Any]"
+"""A LangChain chat model (`BaseChatModel`), or one with LangChain's wrappers around it."""
+DraftForm: TypeAlias = Literal["transcript", "chat"]
+"""How a chat model is asked for the reply: by a fenced transcript and the judgement of it, or by the conversation
+itself with a private note in the system message."""
 _NAME_FIELDS = ("short_name", "model_name", "model", "model_id")
 
 
@@ -64,8 +70,46 @@ class ReplyScorer(Protocol):
         ...
 
 
+def chat_models(model: Any) -> list[Any]:
+    """Return the models inside LangChain's wrappers: that which is asked first, then its fallbacks.
+
+    The wrappers are what `bind`, `with_config`, `with_retry`, `with_fallbacks` and `configurable_fields` return. What
+    is wrapped in anything else, such as a chain with a parser, is returned as it is.
+    """
+    from langchain_core.runnables import RunnableWithFallbacks
+    from langchain_core.runnables.base import RunnableBindingBase
+    from langchain_core.runnables.configurable import DynamicRunnable
+
+    if isinstance(model, RunnableBindingBase):
+        return chat_models(model.bound)
+    if isinstance(model, DynamicRunnable):
+        return chat_models(model.default)
+    if isinstance(model, RunnableWithFallbacks):
+        return [inner for wrapped in model.runnables for inner in chat_models(wrapped)]
+    return [model]
+
+
 def model_name(model: Any) -> str:
-    """Return a short name of a chat model to show; fits are found by it, too."""
+    """Return a short name of a chat model to show; fits are found by it, too.
+
+    Of a wrapped one it is the name that was bound (`model.bind(model=…)`), else that of the model asked first.
+    """
+    bound = getattr(model, "kwargs", None)
+    if isinstance(bound, Mapping) and isinstance(name := bound.get("model"), str) and name:
+        return name
+    if (inner := getattr(model, "bound", None)) is not None:
+        return model_name(inner)
+    model = chat_models(model)[0]
     names = (getattr(model, field, None) for field in _NAME_FIELDS)
     fallback = getattr(model, "_llm_type", type(model).__name__)
     return next((name for name in names if isinstance(name, str) and name), str(fallback))
+
+
+def is_hosted(model: Any) -> bool:
+    """Return whether a chat model, with each of its fallbacks, is one that needs an API key, as hosted ones do."""
+    return all(getattr(inner, "lc_secrets", None) for inner in chat_models(model))
+
+
+def draft_form(model: Any) -> DraftForm:
+    """Return how a chat model is asked for the reply: the form that it was trained on (`draft_form`), else `chat`."""
+    return "transcript" if getattr(chat_models(model)[0], "draft_form", "chat") == "transcript" else "chat"

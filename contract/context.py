@@ -1,22 +1,27 @@
-"""The settings of one run, and the weights that past turns are recalled by."""
+"""The settings of one run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
+from inspect import get_annotations
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, WithJsonSchema, field_validator
 from pydantic.config import JsonDict
 
 from .errors import SetupError
-from .renamed_fields import CONTEXT_FIELDS, RECALL_WEIGHT_FIELDS, rename_fields
+from .renamed_fields import CONTEXT_FIELDS
+from .settings.model_settings import read_model_settings
+from .settings.recall_weights import RecallWeights
+from .settings.settings_model import SettingsModel, explain_settings, nearest_setting, unknown_setting
 from .user_identity import as_user_id
 
 Strategy: TypeAlias = Literal["two_stage", "one_prompt", "sem_only", "llm_only"]
 Primary: TypeAlias = Annotated[int, Field(ge=1, le=32)] | Annotated[float, Field(gt=0, lt=1)]
 
 
+_OF_HOST = frozenset({"model", "model_settings"})
+"""Settings that belong to the host's own agents where a host's context has them beside its own fields."""
 TEMPLATE = "prompt_"
 """Prefix of the names of the settings that hold a prompt template."""
 
@@ -37,43 +42,10 @@ def _template(description: str, *nodes: str) -> Any:
     )
 
 
-class RecallWeights(BaseModel):
-    """Weights of the parts of a past turn's relevance.
-
-    The relevance of a turn is the mean of five parts from 0 to 1, weighted by these (the form of Park et al.,
-    UIST 2023, equation of section 4.1, with `lexical` and `length` added to their three):
-
-        similarity  cosine of the query's vector and the nearest vector of the turn or of one of its clauses
-        lexical     share of the query's words, weighted by how rare they are, that the turn contains
-        length      log(1 + distinct words) / log(31), at most 1: a longer turn has more to be recalled for
-        recency     0.5 ** (age / half_life_days)
-        emotion     probability of the emotion that was decided: a turn that says clearly what was felt counts more
-
-    A turn whose similarity is below `min_similarity` does not bear on the query: it is not recalled, however new it is.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    similarity: float = Field(default=1.0, ge=0, description="Weight of the similarity of meaning")
-    lexical: float = Field(default=0.1, ge=0, description="Weight of shared words, rare ones above all")
-    length: float = Field(default=0.3, ge=0, description="Weight of the length of a turn")
-    recency: float = Field(default=0.02, ge=0, description="Weight of how new a turn is")
-    emotion: float = Field(default=0.02, ge=0, description="Weight of how clear its emotion was")
-    min_similarity: float = Field(
-        default=-1.0, ge=-1, le=1, description="Similarity below which a turn is not recalled"
-    )
-    half_life_days: float = Field(default=30.0, gt=0, description="Days after which the recency of a turn is halved")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_old_names(cls, value: Any) -> Any:
-        return rename_fields(value, RECALL_WEIGHT_FIELDS)
-
-
-class HefContext(BaseModel):
+class HefContext(SettingsModel):
     """Settings of one run; each has a default, so that an empty context works."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    old_names = CONTEXT_FIELDS
 
     user_id: str | None = Field(
         default=None,
@@ -81,16 +53,34 @@ class HefContext(BaseModel):
         "without it nothing is remembered",
         json_schema_extra=_studio_hints("recall", "remember"),
     )
-    model: str | None = Field(
+    model: Annotated[str | Any | None, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})] = Field(
         default=None,
         description="Another LLM for this run: `embedded`, `embedded-plain`, `huggingface:<id or path>`, "
-        "or `<provider>:<name>`; on a server those of its `HEF_MODELS` alone",
+        "or `<provider>:<name>`, or in code a chat model; on a server those of its `HEF_MODELS` alone",
         json_schema_extra=_studio_hints("coarse_emotion", "fine_emotion", "draft_response"),
+    )
+    model_settings: dict[str, Any] = Field(
+        default={},
+        description="Settings of the call that writes the reply, such as `temperature`, `max_tokens` and `stop`; on a "
+        "server the usual ones alone",
+        json_schema_extra=_studio_hints("draft_response"),
     )
     strategy: Strategy = Field(
         default="two_stage",
         description="How the emotion is decided",
         json_schema_extra=_studio_hints("sem_emotion", "coarse_emotion", "fine_emotion"),
+    )
+    first_question: Literal["open", "primary"] = Field(
+        default="open",
+        description="What an LLM that answers in words is asked first: `open`, which of all emotions it is, and only "
+        "where it names none of the primary ones, whether one of them fits; `primary`, that at once",
+        json_schema_extra=_studio_hints("coarse_emotion"),
+    )
+    ask: Literal["unsure", "always"] = Field(
+        default="unsure",
+        description="When the LLM is asked for its judgement: `unsure`, where the SEM's first choice is less probable "
+        "than the pair's `ask_below`; `always`",
+        json_schema_extra=_studio_hints("coarse_emotion"),
     )
     primary: Primary = Field(
         default=5,
@@ -109,6 +99,12 @@ class HefContext(BaseModel):
         description="Whether to pause and ask a person which emotion it is when SEM and LLM still disagree",
         json_schema_extra=_studio_hints("fine_emotion", "confirm_emotion"),
     )
+    early_draft: bool | None = Field(
+        default=None,
+        description="Whether the reply is drafted while the LLM still judges, and drafted anew where the decision "
+        "is none of the emotions that its note names; None means for a hosted LLM",
+        json_schema_extra=_studio_hints("coarse_emotion"),
+    )
     memory_limit: int = Field(
         default=3,
         ge=0,
@@ -120,7 +116,7 @@ class HefContext(BaseModel):
         default=400,
         ge=0,
         description="Tokens of past turns that the LLM is shown at most, a token counted as four characters",
-        json_schema_extra=_studio_hints("recall"),
+        json_schema_extra=_studio_hints("recall", "draft_response"),
     )
     memory_weights: RecallWeights = Field(
         default=RecallWeights(),
@@ -134,11 +130,13 @@ class HefContext(BaseModel):
         default=6000,
         ge=200,
         description="Characters of dialogue shown to the LLM; the oldest turns are dropped first",
-        json_schema_extra=_studio_hints("recall", "sem_emotion", "coarse_emotion", "cause_words", "draft_response"),
+        json_schema_extra=_studio_hints(
+            "recall", "sem_emotion", "coarse_emotion", "fine_emotion", "cause_words", "draft_response"
+        ),
     )
     persona: str = Field(
         default="a warm, attentive friend",
-        max_length=2000,
+        max_length=20_000,
         description="Who the assistant is when it replies",
         json_schema_extra=_studio_hints("coarse_emotion", "draft_response", prompt=True),
     )
@@ -154,7 +152,8 @@ class HefContext(BaseModel):
         "coarse_emotion",
     )
     prompt_all_labels: str = _template(
-        "The question among all $labels, about $dialogue, where there is no reading of a SEM", "coarse_emotion"
+        "The question among all $labels, about $dialogue: the first one, and where there is no reading of a SEM",
+        "coarse_emotion",
     )
     prompt_one_prompt: str = _template(
         "The question of strategy `one_prompt`, about $dialogue, with all $labels and the $likely ones",
@@ -162,17 +161,22 @@ class HefContext(BaseModel):
     )
     prompt_repair: str = _template("The message after an answer that names none of the $labels", "coarse_emotion")
     prompt_draft: str = _template(
-        "The task of the reply, with $memories and $causes; a line whose value is empty is left out", "draft_response"
+        "What is said to the LLM about its reply, with $persona, $emotion, $distribution, $causes, $memories and "
+        "$dialogue; a line whose value is empty is left out",
+        "draft_response",
     )
 
-    @model_validator(mode="before")
+    @field_validator("model", mode="before")
     @classmethod
-    def _read_names(cls, value: Any) -> Any:
-        """Take old names, and refuse a name that there is not with the nearest one."""
-        fields = rename_fields(value, CONTEXT_FIELDS)
-        if isinstance(fields, Mapping) and (unknown := [name for name in fields if name not in cls.model_fields]):
-            raise ValueError("; ".join(_unknown_setting(str(name)) for name in unknown))
-        return fields
+    def _read_model(cls, value: object) -> object:
+        if value is None or isinstance(value, str) or callable(getattr(value, "invoke", None)):
+            return value
+        raise SetupError(f"model is a {type(value).__name__}; give the name of an LLM, or a LangChain chat model")
+
+    @field_validator("model_settings", mode="before")
+    @classmethod
+    def _read_model_settings(cls, value: object) -> dict[str, Any]:
+        return read_model_settings(value)
 
     @field_validator("user_id", mode="before")
     @classmethod
@@ -193,8 +197,8 @@ def as_context(value: object) -> HefContext:
         value: A `HefContext`, None, a mapping, or the context object of a host graph. A host's
             object may carry a `HefContext` (or mapping) under the name `hef`; otherwise fields of the
             same name are taken where they are valid, and the rest belongs to the host. So does
-            `model`: it names the LLM of the host's agents, in the host's spelling. `user_id` is never left
-            out in silence: a run that must be somebody's, or nobody's (None), is not to become another's.
+            `model`, with its `model_settings`: it names the LLM of the host's agents, in the host's spelling. `user_id`
+            is never left out in silence: a run that must be somebody's, or nobody's (None), is not to become another's.
 
     Raises:
         SetupError: `user_id` is none, see `as_user_id`.
@@ -211,7 +215,7 @@ def as_context(value: object) -> HefContext:
         return nested if is_stated else nested.model_copy(update={"user_id": as_user_id(user)})
     if nested is not None:
         raise SetupError(f"`hef` in the context is a {type(nested).__name__}; give a HefContext or a mapping")
-    names = (HefContext.model_fields.keys() | CONTEXT_FIELDS.keys()) - {"model", "user_id"}
+    names = (HefContext.model_fields.keys() | CONTEXT_FIELDS.keys()) - _OF_HOST - {"user_id"}
     fields = {name: field for name in names if (field := _lookup(value, name)) is not None}
     settings = {name: field for name, field in fields.items() if not _setting_fault(name, field)}
     if user is not None or _names_user(value):
@@ -235,11 +239,14 @@ def _setting_fault(name: str, value: object) -> str:
         SetupError: It is a text that is too long: it was meant for HEF.
     """
     try:
-        HefContext.model_validate({name: value}, strict=True)
+        # Pydantic's own validation of a new object: the class converts, and strictly no value of a host is.
+        HefContext.__pydantic_validator__.validate_python(
+            {name: value}, strict=True, self_instance=HefContext.__new__(HefContext)
+        )
     except ValidationError as error:
         if any(fault["type"] == "string_too_long" for fault in error.errors()):
-            raise SetupError(_sentence(error)) from None
-        return _sentence(error)
+            raise SetupError(explain_settings(error)) from None
+        return explain_settings(error)
     return ""
 
 
@@ -249,10 +256,7 @@ def settings_from(fields: Mapping[str, Any]) -> HefContext:
     Raises:
         SetupError: A name is unknown, or a value is out of range; the message says what was given and expected.
     """
-    try:
-        return HefContext.model_validate(dict(fields))
-    except ValidationError as error:
-        raise SetupError(_sentence(error)) from None
+    return HefContext(**{str(name): value for name, value in fields.items()})
 
 
 def misspelled_settings(value: object) -> str:
@@ -261,42 +265,28 @@ def misspelled_settings(value: object) -> str:
     That is a name like one of HEF's, or HEF's name with a value that it cannot have.
 
     Args:
-        value: The run's context. Names of a host's own that are like none of HEF's are its business.
+        value: The run's context, of any class. Names of a host's own that are like none of HEF's are its business.
     """
-    if not isinstance(value, Mapping) or _lookup(value, "hef") is not None:
+    if value is None or isinstance(value, HefContext) or _lookup(value, "hef") is not None:
         return ""
+    names = _names(value)
     known = HefContext.model_fields.keys() | CONTEXT_FIELDS.keys()
     faults = [
-        _unknown_setting(name)
-        for name in value
-        if isinstance(name, str) and name not in known and _nearest_setting(name)
+        unknown_setting(name, HefContext.model_fields)
+        for name in names
+        if name not in known and nearest_setting(name, HefContext.model_fields)
     ]
-    given = [name for name in value if name in known - {"model", "user_id"} and value[name] is not None]
-    faults += filter(None, (_setting_fault(name, value[name]) for name in given))
+    given = {name: _lookup(value, name) for name in names if name in known - _OF_HOST - {"user_id"}}
+    faults += filter(None, (_setting_fault(name, field) for name, field in given.items() if field is not None))
     return "; ".join(f"{fault}: it was not used" for fault in faults)
 
 
-def _unknown_setting(name: str) -> str:
-    nearest = _nearest_setting(name)
-    return f"there is no setting {name[:60]!r}" + (f" (did you mean {nearest!r}?)" if nearest else "")
-
-
-def _nearest_setting(name: str) -> str:
-    """Return the setting that a name nearly is, empty where there is none."""
-    return next(iter(get_close_matches(name[:60].lower(), HefContext.model_fields, n=1, cutoff=0.8)), "")
-
-
-def _sentence(error: ValidationError) -> str:
-    """Return what is wrong with settings: what was given, and what was expected."""
-    faults: dict[str, list[str]] = {}
-    for fault in error.errors():
-        name, given, expected = str(next(iter(fault["loc"]), "")), repr(fault["input"]), fault["msg"]
-        if fault["type"] == "string_too_long":
-            subject, expected = f"{name} has {len(fault['input'])} characters", f"{expected.lower()}; shorten it"
-        else:
-            subject = f"{name} is {given if len(given) <= 60 else f'{given[:60]}…'}" if name else ""
-        faults.setdefault(subject, []).append(expected.removeprefix("Value error, ").removeprefix("Input "))
-    return "; ".join(f"{subject}: {' or '.join(texts)}" if subject else texts[0] for subject, texts in faults.items())
+def _names(value: object) -> list[str]:
+    """Return the names of a context's fields: a mapping's keys, or what an object and its class state."""
+    if isinstance(value, Mapping):
+        return [name for name in value if isinstance(name, str)]
+    stated = [name for cls in type(value).__mro__ for name in get_annotations(cls)]
+    return [name for name in dict.fromkeys([*stated, *getattr(value, "__dict__", {})]) if not name.startswith("_")]
 
 
 PRIMARY: TypeAdapter[int | float] = TypeAdapter(Primary)

@@ -1,15 +1,73 @@
-"""The results of a turn: the verdict of the LLM, the recalled memories, and the decision."""
+"""The results of a turn: what the SEM read, the verdict of the LLM, the recalled memories, and the decision."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from .sem_reading import Cause
+from .dialogue import View
+from .renamed_fields import READING_FIELDS, rename_fields
 
 YEAR_10000 = 253_402_300_800.0
 """Unix time in seconds from which on no date can be written."""
+
+
+class Cause(BaseModel):
+    """A word or span that speaks for an emotion."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str = Field(description="The words as written in the turn")
+    turn: int = Field(ge=0, description="Index of the turn in the dialogue, 0 is the oldest")
+    start: int = Field(ge=0, description="First character in the turn's raw text")
+    end: int = Field(ge=0, description="One past the last character")
+    weight: float = Field(ge=0, le=1, description="Share of the evidence, 1 at most over all causes")
+
+
+class Evidence(BaseModel):
+    """What speaks for and against an emotion that the LLM proposed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    hypothesis: str = Field(description="The proposed emotion")
+    probability: float = Field(ge=0, le=1, description="The SEM's probability of it")
+    rank: int = Field(ge=1, description="1 when it is the SEM's own first choice")
+    words_for: tuple[str, ...] = Field(default=(), description="Words that speak for the hypothesis")
+    words_against: tuple[str, ...] = Field(default=(), description="Words that speak for the SEM's first choice")
+
+
+class Reading(BaseModel):
+    """One reading of a dialogue by a SEM."""
+
+    model_config = ConfigDict(frozen=True)
+
+    distribution: dict[str, float] = Field(description="Calibrated probability of each label; sums to 1")
+    sem: str = Field(default="", description="Name of the SEM")
+    view: View = Field(default="dialogue", description="Which turns it read")
+    pool_weight: float = Field(
+        default=1.0, ge=0, le=1, description="Its weight beside a first reading when the rounds are pooled"
+    )
+    truncated_turns: int = Field(default=0, ge=0, description="How many of the oldest turns did not fit its window")
+    neutral: float | None = Field(
+        default=None, ge=0, le=1, description="Probability that what was read carries no emotion; None if not known"
+    )
+    topic_turns: tuple[int, ...] | None = Field(
+        default=None, description="Indices of the turns of the current topic, which alone were read; None means all"
+    )
+    primary: tuple[str, ...] = Field(default=(), description="The primary emotions, most probable first")
+    evidence: Evidence | None = Field(default=None, description="On a re-query: about the LLM's hypothesis")
+    round: int = Field(default=0, ge=0, description="0 for the first reading of a turn, then one more per re-query")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, value: Any) -> Any:
+        return rename_fields(value, READING_FIELDS)
+
+    @property
+    def ranked(self) -> list[str]:
+        """All labels, most probable first."""
+        return sorted(self.distribution, key=lambda label: (-self.distribution[label], label))
 
 
 class Verdict(BaseModel):
@@ -22,10 +80,27 @@ class Verdict(BaseModel):
     )
     agreed: bool = Field(default=True, description="Whether the LLM finds the emotion among the primary ones")
     emotion: str | None = Field(default=None, description="The emotion the LLM names; None when it names none")
+    neutral: bool = Field(default=False, description="Whether the LLM finds no feeling in what was said")
     scores: dict[str, float] | None = Field(
         default=None, description="Log-probability of each label, where the LLM can score"
     )
+    answer: str | None = Field(
+        default=None,
+        description="The answer in words that `likelihoods` and `reliability` are of; both count only while `emotion` "
+        "is this one",
+    )
+    likelihoods: dict[str, float] | None = Field(
+        default=None,
+        description="Probability of the LLM's answer for each emotion that may be felt, where it answered in words",
+    )
+    reliability: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Estimated probability that an answer in words of this LLM follows what the person said",
+    )
     form: Literal["scored", "generated", "none"] = Field(default="none", description="How the LLM was asked")
+    left_to_sem: bool = Field(default=False, description="Whether the LLM was not asked because the SEM was sure")
     model: str | None = Field(default=None, description="Name of the LLM that judged; None when none did")
     requeries: int = Field(default=0, ge=0, description="Re-queries of the SEM before this judgement")
 
@@ -63,6 +138,9 @@ class Empathy(BaseModel):
     agreed: bool = Field(default=True, description="Whether the LLM found the emotion among the primary ones")
     stage: Literal["coarse", "fine"] = Field(
         default="coarse", description="coarse: among the primary ones; fine: among the others"
+    )
+    uncertain: bool = Field(
+        default=False, description="Whether what was said shows no emotion, or none that could be read"
     )
     confirmed: bool = Field(default=False, description="Whether a person said that it is this emotion")
     requeries: int = Field(default=0, ge=0, description="How often the SEM was asked again")

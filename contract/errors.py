@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,6 +34,23 @@ class StoreError(HefError, RuntimeError):
     """The memory could not be opened, read or written."""
 
 
+class StoreTimeoutError(StoreError):
+    """The memory gave no answer in time."""
+
+
+@contextmanager
+def needs_extra(extra: str, reason: str) -> Iterator[None]:
+    """Import within this block what an extra installs; the error names the reason and how to install it.
+
+    Raises:
+        SetupError: It is not installed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise SetupError(f"{reason}: install it with `pip install 'hef[{extra}]'`") from error
+
+
 _MAX_CHARACTERS = 200
 """Characters of an error's text that are passed on."""
 
@@ -48,6 +67,11 @@ def error_text(error: BaseException) -> str:
     if status is not None:
         return f"{name} (status {status})"
     return f"{name}: {os.strerror(error.errno)}" if isinstance(error, OSError) and error.errno else name
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Return whether an error means that somebody did not answer in time."""
+    return isinstance(error, StoreTimeoutError | TimeoutError) or type(error).__name__.endswith("Timeout")
 
 
 def http_status(error: BaseException) -> int | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from math import inf, isnan
 from typing import Annotated, Any, Self
 
 from langchain_core.messages import AnyMessage
@@ -11,9 +13,8 @@ from langgraph.graph.message import add_messages
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
-from .empathy import Empathy, Memory, Verdict
+from .empathy import Empathy, Memory, Reading, Verdict
 from .errors import SetupError
-from .sem_reading import Reading
 
 
 def merge_faults(current: dict[str, str] | None, update: dict[str, str] | None) -> dict[str, str]:
@@ -24,6 +25,12 @@ def merge_faults(current: dict[str, str] | None, update: dict[str, str] | None) 
 def merge_explanations(current: dict[str, str] | None, update: dict[str, str] | None) -> dict[str, str]:
     """Keep one entry per node, the newest; a node whose text is empty found nothing and is left out."""
     return {node: text for node, text in merge_faults(current, update).items() if text}
+
+
+@lru_cache(maxsize=64)
+def _adapter(typ: Any) -> TypeAdapter[Any]:
+    """Return the adapter of a channel's type; making one takes longer than what it then does with a value."""
+    return TypeAdapter(typ)
 
 
 class JsonValue(LastValue[Any]):
@@ -41,25 +48,25 @@ class JsonValue(LastValue[Any]):
         Raises:
             ValidationError: It is neither.
         """
-        return super().update([TypeAdapter(self.typ).validate_python(value) for value in values])
+        return super().update([_adapter(self.typ).validate_python(value) for value in values])
 
     def checkpoint(self) -> Any:
         """Return the value as dicts, lists, texts and numbers."""
         value = super().checkpoint()
-        return TypeAdapter(self.typ).dump_python(value, mode="json") if self.is_available() else value
+        return _adapter(self.typ).dump_python(value, mode="json") if self.is_available() else value
 
     def from_checkpoint(self, checkpoint: Any) -> Self:
         """Return the channel with the value read back."""
         channel = self.__class__(self.typ, self.key)
         if checkpoint is not channel.value:  # which marks an empty channel
-            channel.value = TypeAdapter(self.typ).validate_python(checkpoint)
+            channel.value = _adapter(self.typ).validate_python(checkpoint)
         return channel
 
 
 class LabelledValue(JsonValue):
-    """A channel with a value whose `emotion`, where it has one, is a label of the graph's SEM.
+    """A channel with a value whose emotions are labels of the graph's SEM, and whose distributions name all of them.
 
-    Nodes write no other; a fork or an edit by a person may. A thread that a graph with another SEM began is still read.
+    Nodes write nothing else; a fork or an edit by a person may. A thread that a graph with another SEM began is read.
 
     Args:
         typ: Type of the value.
@@ -75,15 +82,34 @@ class LabelledValue(JsonValue):
         """Take a value as `JsonValue` does.
 
         Raises:
-            SetupError: Its emotion is none of the labels.
+            SetupError: An emotion that it names is none of the labels, or a distribution is none over them.
         """
-        parsed = [TypeAdapter(self.typ).validate_python(value) for value in values]
+        parsed = [_adapter(self.typ).validate_python(value) for value in values]
         for value in parsed:
-            if value.emotion is not None and value.emotion not in self._labels:
-                raise SetupError(
-                    f"`{self.key}` names the emotion {value.emotion!r}; the SEM knows {', '.join(self._labels)}"
-                )
+            for part in value if isinstance(value, list) else [value]:
+                self._check(part)
         return super().update(parsed)
+
+    def _check(self, part: Empathy | Verdict | Reading) -> None:
+        """Check the emotions that a decision, a judgement or a reading names."""
+        for label in _named_emotions(part):
+            if label not in self._labels:
+                raise SetupError(f"`{self.key}` names the emotion {label!r}; the SEM knows {', '.join(self._labels)}")
+        for name, numbers in _numbers_by_label(part).items():
+            self._check_numbers(name, numbers)
+
+    def _check_numbers(self, name: str, numbers: Mapping[str, float]) -> None:
+        """Check that there is a number for each label, and that probabilities are some."""
+        if missing := [label for label in self._labels if label not in numbers]:
+            raise SetupError(
+                f"{name} of `{self.key}` has no number for {', '.join(missing)}; give one for each emotion"
+            )
+        is_valid = not any(map(isnan, numbers.values()))
+        if name != "scores":
+            is_valid = is_valid and min(numbers.values()) >= 0 and 0 < sum(numbers.values()) < inf
+        if not is_valid:
+            expected = "probabilities from 0 to 1" + " that sum to 1" * (name == "distribution")
+            raise SetupError(f"{name} of `{self.key}` is no distribution; give {expected}")
 
     def copy(self) -> Self:
         """Return a copy of the channel."""
@@ -96,6 +122,27 @@ class LabelledValue(JsonValue):
     def _with_labels(self, channel: Self) -> Self:
         channel._labels = self._labels
         return channel
+
+
+def _named_emotions(part: Empathy | Verdict | Reading) -> list[str]:
+    """Return all emotions that a decision, a judgement or a reading names."""
+    match part:
+        case Empathy():
+            named = [part.emotion, part.hypothesis, *part.primary]
+        case Verdict():
+            named = [part.emotion, part.answer]
+        case Reading():
+            named = [part.evidence.hypothesis if part.evidence else None, *part.primary]
+    numbered = [label for numbers in _numbers_by_label(part).values() for label in numbers]
+    return [label for label in [*named, *numbered] if label is not None]
+
+
+def _numbers_by_label(part: Empathy | Verdict | Reading) -> dict[str, dict[str, float]]:
+    """Return the fields of a decision, a judgement or a reading that hold a number per label."""
+    if not isinstance(part, Verdict):
+        return {"distribution": part.distribution}
+    fields = {"scores": part.scores, "likelihoods": part.likelihoods}
+    return {name: numbers for name, numbers in fields.items() if numbers is not None}
 
 
 class HefInput(TypedDict):

@@ -14,8 +14,7 @@ from ..contract.progress import Progress, ignore_progress
 from ..data.conversations import Sample
 from ..llm import resolve_model
 from ..sem import resolve_sem
-from ..sem.ray.cluster import Cluster
-from ..sem.ray.corpus import map_corpus
+from ..sem.ray.cluster import Cluster, map_corpus
 from .caching_models import with_cache
 from .emotion.sem_llm_pair import SemLlmPair
 from .llm_cache import Answer, AnswerCache
@@ -25,15 +24,7 @@ _BATCH = 16
 
 
 class PrefetchActor:
-    """Runs strategies on batches of a corpus and returns the LLM's answers that were not cached before.
-
-    Args:
-        sem: Name of the SEM.
-        model: Name of the LLM.
-        prompts: Folder of templates.
-        contexts: Settings of the runs.
-        cached: Answers that exist already.
-    """
+    """Runs strategies on batches of a corpus and returns the LLM's answers that were not cached before."""
 
     def __init__(
         self,
@@ -69,15 +60,7 @@ def prefetch_answers(
 ) -> None:
     """Ask on a cluster, with a SEM and an LLM per actor, what runs with these settings ask, and cache the answers.
 
-    Args:
-        cache: Receives the answers; those it has are not asked for again.
-        samples: The dialogues.
-        contexts: Settings of the runs.
-        cluster: Where the actors run.
-        sem: Name of the SEM.
-        model: Name of the LLM.
-        prompts: Folder of templates, on every machine of the cluster.
-        progress: Called after each batch.
+    What the cache has is not asked for again. The folder of templates must be on every machine of the cluster.
 
     Raises:
         SetupError: Ray is not installed, or the cluster cannot be reached.

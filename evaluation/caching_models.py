@@ -15,7 +15,8 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import ConfigDict
 
 from ..contract import Cause, Dialogue, Reading, Turn, View
-from ..llm import ChoiceScorer, calibrated, model_name
+from ..contract.chat_model import DraftForm
+from ..llm import ChoiceScorer, calibrated, draft_form, model_name
 from ..sem import Sem, SemDescription
 from .llm_cache import AnswerCache
 
@@ -49,6 +50,11 @@ class CachedScorer(BaseChatModel):
     """Its answers."""
     model_name: str
     """Its name."""
+
+    @property
+    def draft_form(self) -> DraftForm:
+        """The form of prompt that the cached model was trained on."""
+        return draft_form(self.inner)
 
     @property
     def _llm_type(self) -> str:
@@ -97,11 +103,7 @@ class CachedScorer(BaseChatModel):
 
 
 class CachingSem:
-    """A SEM that reads each dialogue once per view.
-
-    Args:
-        sem: The SEM that reads.
-    """
+    """A SEM that reads each dialogue once per view."""
 
     def __init__(self, sem: Sem) -> None:
         self._sem = sem

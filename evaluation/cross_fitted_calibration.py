@@ -10,8 +10,7 @@ from pydantic import BaseModel, Field
 from ..contract.numerics import Array, Indices
 from ..data.conversations import Sample, conversation_folds
 from ..sem.distribution import primary_emotions
-from ..sem.runtime.calibration import Calibration, fit_calibration, fit_prediction_sets
-from ..sem.runtime.prediction_sets import PredictionSets
+from ..sem.runtime.calibration import Calibration, PredictionSets, fit_calibration, fit_prediction_sets
 from .emotion.emotion_metrics import SetMetrics, context_groups, set_metrics
 from .metrics import Estimate, accuracy_estimates, expected_calibration_error, likelihood_estimate
 
@@ -47,13 +46,7 @@ class CalibrationReport(BaseModel, frozen=True):
 
 
 def calibrate(logits: Array, samples: Sequence[Sample], labels: Sequence[str]) -> tuple[Calibration, PredictionSets]:
-    """Fit calibration and prediction sets.
-
-    Args:
-        logits: The network's logits, [samples, labels].
-        samples: Its inputs.
-        labels: The labels of the columns.
-    """
+    """Fit calibration and prediction sets on a network's logits, [samples, labels]."""
     targets = _targets(samples, labels)
     calibration = fit_calibration(logits, targets)
     turns = [len(sample.turns) for sample in samples]
@@ -72,14 +65,8 @@ def cross_fit(
 ) -> CalibrationReport:
     """Fit on all folds but one, predict that one, and return the metrics over all of them.
 
-    Args:
-        logits: The network's logits, [samples, labels].
-        samples: Its inputs.
-        labels: The labels of the columns.
-        sem: Name of the SEM.
-        before: The calibration it had.
-        folds: Parts of the conversations; fewer where there are fewer conversations.
-        seed: Seed of the parts.
+    The folds are parts of the conversations, fewer where there are fewer conversations; `before` is the calibration
+    that the SEM of these logits, [samples, labels], had.
 
     Raises:
         SetupError: All samples come from one conversation.

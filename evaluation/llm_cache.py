@@ -20,7 +20,7 @@ from langchain_core.messages import AIMessage, message_to_dict, messages_from_di
 from langchain_core.outputs import ChatGeneration
 from pydantic import BaseModel
 
-from ..data.resumable_run import JsonLinesLog
+from ..data.json_lines import JsonLinesLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,14 +87,8 @@ def accuracy_estimates(
 ) -> dict[str, Estimate]:
     """Return top-1, top-3, top-5 accuracy and expected calibration error with bootstrap intervals.
 
-    Conversations are resampled with replacement, since the turns of a conversation are not independent.
-
-    Args:
-        probabilities: Shape [samples, labels].
-        predicted: Index of the decided label, [samples].
-        labels: Index of the true label, [samples].
-        clusters: The conversation of each sample.
-        seed: Seed of the bootstrap.
+    The clusters are conversations, which are resampled with replacement, since the turns of a conversation are not
+    independent. The other arguments are those of `ranks`.
     """
     rank = ranks(probabilities, predicted, labels)
     confidence = probabilities[np.arange(len(predicted)), predicted]

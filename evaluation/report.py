@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..contract import SetupError
+from ..contract.errors import needs_extra
 
 INK, ACCENT = "#222222", "#8e44ad"
 """Colours of plots: lines and text, and the data of HEF."""
@@ -27,7 +27,7 @@ def to_document(
         task: `emotion`, `causes` and the like.
         data: The file they were measured on, where there is one.
         results: One report per strategy or SEM.
-        settings: Limit, seed and the like.
+        settings: Limit, seed and the like; further results among them.
     """
     return {
         "task": task,
@@ -35,7 +35,7 @@ def to_document(
         "date": datetime.now(UTC).date().isoformat(),
         "hef": version("hef"),
         **_rounded(dict(settings)),
-        "results": [_rounded(result.model_dump(mode="json")) for result in results],
+        "results": _rounded(list(results)),
     }
 
 
@@ -63,10 +63,8 @@ def new_figure(width: float, height: float) -> Any:
     Raises:
         SetupError: matplotlib is not installed.
     """
-    try:
+    with needs_extra("train", "plots need matplotlib"):
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise SetupError("plots need matplotlib: install it with `pip install 'hef[train]'`") from error
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -78,7 +76,9 @@ def save_figure(figure: Any, path: Path) -> Path:
 
 
 def _rounded(value: Any) -> Any:
-    """Round floats to the precision that the sample sizes support."""
+    """Return JSON values, with floats rounded to the precision that the sample sizes support."""
+    if isinstance(value, BaseModel):
+        return _rounded(value.model_dump(mode="json"))
     if isinstance(value, float):
         return round(value, 5)
     if isinstance(value, dict):

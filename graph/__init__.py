@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..contract import Empathy, HefContext, HefOutput, HefState
-from .build import create_emotion_graph, create_hef
+from ..prompts import empathy_note
+from .build import create_emotion_graph, create_hef, create_reading_graph
 from .default_store import open_store
 from .history import trim_history
 
 if TYPE_CHECKING:
-    from .agents.middleware import HefMiddleware as HefMiddleware
+    from .middleware import HefMiddleware as HefMiddleware
 
 __all__ = [
     "Empathy",
@@ -19,6 +20,8 @@ __all__ = [
     "HefState",
     "create_emotion_graph",
     "create_hef",
+    "create_reading_graph",
+    "empathy_note",
     "open_store",
     "trim_history",
 ]
@@ -27,7 +30,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import the middleware on first access: it needs LangChain's agents, which the rest does not."""
     if name == "HefMiddleware":
-        from .agents.middleware import HefMiddleware
+        from .middleware import HefMiddleware
 
         return HefMiddleware
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

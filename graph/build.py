@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection
 from inspect import getdoc
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from langchain_core.language_models import BaseChatModel
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import RetryPolicy
+from typing_extensions import TypedDict
 
-from ..contract import HefContext, HefState, PoolingWeights, SetupError
+from ..contract import Empathy, HefContext, HefState, Memory, PoolingWeights, SetupError
+from ..contract.chat_model import ChatModel
 from ..contract.state import JsonValue, LabelledValue
+from ..llm.missing_model import resolve_optional_model
 from ..nodes import (
     RETRY,
+    EarlyDrafts,
     Judge,
     cause_words_node,
     coarse_emotion_node,
@@ -29,16 +32,15 @@ from ..prompts import Overrides
 from ..sem import Sem, Taxonomy
 from ..tools import sem_causes_tool, sem_emotion_tool
 from .node_telemetry import GraphTelemetry
-from .parts import Parts
+from .parts import Parts, check_state, input_output_schemas
 from .routing import after_coarse, after_fine
-from .schemas import check_state, input_output_schemas
 
 OutputMode: TypeAlias = Literal["last_message", "trace"]
 
 
 def create_hef(
     *,
-    model: BaseChatModel | str | None = None,
+    model: ChatModel | str | None = None,
     sem: Sem | str | None = None,
     taxonomy: Taxonomy | None = None,
     prompts: Overrides | None = None,
@@ -75,10 +77,12 @@ def create_hef(
         raise SetupError(f"output_mode is {output_mode!r}; expected 'last_message' or 'trace'")
     parts = Parts.resolve(model=model, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
     graph = _Graph(state_schema, context_schema, parts.taxonomy.labels, last="remember")
-    _add_emotion_nodes(graph, parts, trace=output_mode == "trace")
+    causes = sem_causes_tool(parts.sem)
+    early_drafts = EarlyDrafts(parts.taxonomy, parts.prompts, causes)
+    _add_emotion_nodes(graph, parts, trace=output_mode == "trace", early_drafts=early_drafts)
     graph.add("confirm_emotion", confirm_emotion_node(parts.taxonomy))
-    graph.add("cause_words", cause_words_node(sem_causes_tool(parts.sem), trace=output_mode == "trace"))
-    graph.add("draft_response", draft_response_node(parts.model, parts.prompts), RETRY)
+    graph.add("cause_words", cause_words_node(causes, trace=output_mode == "trace"))
+    graph.add("draft_response", draft_response_node(parts.model, parts.prompts, early_drafts), RETRY)
     graph.add("remember", remember)
     builder = graph.builder
     builder.add_conditional_edges("fine_emotion", after_fine)
@@ -91,7 +95,7 @@ def create_hef(
 
 def create_emotion_graph(
     *,
-    model: BaseChatModel | str | None = None,
+    model: ChatModel | str | None = None,
     sem: Sem | str | None = None,
     taxonomy: Taxonomy | None = None,
     prompts: Overrides | None = None,
@@ -108,9 +112,35 @@ def create_emotion_graph(
     return graph.builder
 
 
-def create_reading_graph(parts: Parts) -> StateGraph[Any, Any, Any, Any]:
-    """Build a turn up to its cause words, for hosts whose own agent replies: no reply, nothing stored."""
-    graph = _Graph(HefState, HefContext, parts.taxonomy.labels, last="cause_words")
+def create_reading_graph(
+    *,
+    model: ChatModel | str | None = None,
+    sem: Sem | str | None = None,
+    taxonomy: Taxonomy | None = None,
+    prompts: Overrides | None = None,
+    fit: PoolingWeights | Path | str | None = None,
+) -> StateGraph[Any, Any, Any, Any]:
+    """Build a turn up to its cause words, for hosts whose own agent replies: no reply, nothing stored.
+
+    It returns `empathy` and `memories`, of which `empathy_note` makes a note for the agent's model. With strategy
+    `sem_only` no LLM is asked, and none needs to be installed.
+
+    Arguments and errors are those of `create_hef`.
+
+    Example:
+        >>> read = create_reading_graph().compile()
+        >>> said = {"messages": [("user", "My dog died last night.")]}
+        >>> out = read.invoke(said, context=HefContext(strategy="sem_only"))
+        >>> empathy_note(out["empathy"], out["memories"])
+        'How the person feels in their last message, most likely first: sad ...'
+    """
+    parts = Parts.resolve(model=resolve_optional_model(model), sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
+    return reading_graph(parts)
+
+
+def reading_graph(parts: Parts) -> StateGraph[Any, Any, Any, Any]:
+    """Build the graph of `create_reading_graph` from resolved parts."""
+    graph = _Graph(HefState, HefContext, parts.taxonomy.labels, last="cause_words", output_schema=ReadingOutput)
     _add_emotion_nodes(graph, parts)
     graph.add("cause_words", cause_words_node(sem_causes_tool(parts.sem)))
     graph.builder.add_edge("fine_emotion", "cause_words")
@@ -118,14 +148,17 @@ def create_reading_graph(parts: Parts) -> StateGraph[Any, Any, Any, Any]:
     return graph.builder
 
 
-def _add_emotion_nodes(graph: _Graph, parts: Parts, *, trace: bool = False) -> None:
+def _add_emotion_nodes(
+    graph: _Graph, parts: Parts, *, trace: bool = False, early_drafts: EarlyDrafts | None = None
+) -> None:
     """Add the nodes up to the decision, with their edges but for those that leave `fine_emotion`."""
     judge = Judge(parts.prompts, parts.taxonomy, parts.fits)
     graph.add("recall", recall)
-    sem_emotion = sem_emotion_tool(parts.sem)
-    graph.add("sem_emotion", sem_emotion_node(sem_emotion, trace=trace))
-    graph.add("coarse_emotion", coarse_emotion_node(parts.model, judge), RETRY)
-    graph.add("fine_emotion", fine_emotion_node(parts.model, parts.taxonomy, parts.fits, sem_emotion))
+    sem_emotion, languages = sem_emotion_tool(parts.sem), parts.sem.description.languages
+    graph.add("sem_emotion", sem_emotion_node(sem_emotion, languages=languages, trace=trace))
+    graph.add("coarse_emotion", coarse_emotion_node(parts.model, judge, early_drafts), RETRY)
+    fine_emotion = fine_emotion_node(parts.model, parts.taxonomy, parts.fits, sem_emotion, languages=languages)
+    graph.add("fine_emotion", fine_emotion)
     builder = graph.builder
     builder.add_edge(START, "recall")
     builder.add_edge(START, "sem_emotion")
@@ -134,26 +167,42 @@ def _add_emotion_nodes(graph: _Graph, parts: Parts, *, trace: bool = False) -> N
     builder.add_conditional_edges("coarse_emotion", after_coarse)
 
 
+class ReadingOutput(TypedDict):
+    """What a graph without a reply returns."""
+
+    empathy: Annotated[Empathy, JsonValue]
+    """What was understood."""
+    memories: Annotated[list[Memory], JsonValue]
+    """Past turns that bear on it, the most relevant first."""
+
+
 class _Graph:
     """A graph under construction, whose nodes get telemetry when they are added.
 
     Args:
         state_schema: As in `create_hef`.
         context_schema: As in `create_hef`.
-        labels: Emotions that a decision or a judgement in the state may name, also where a person edits it.
+        labels: Emotions that what is in the state may name, also where a person edits it.
         last: Name of the node that a turn ends with.
+        output_schema: What the graph returns, where it is not the messages with the reply.
     """
 
     def __init__(
-        self, state_schema: type[Any], context_schema: type[Any], labels: Collection[str], *, last: str
+        self,
+        state_schema: type[Any],
+        context_schema: type[Any],
+        labels: Collection[str],
+        *,
+        last: str,
+        output_schema: type[Any] | None = None,
     ) -> None:
         check_state(state_schema)
-        input_schema, output_schema = input_output_schemas(state_schema)
+        input_schema, whole_output = input_output_schemas(state_schema)
         self.builder: StateGraph[Any, Any, Any, Any] = StateGraph(
-            state_schema, context_schema, input_schema=input_schema, output_schema=output_schema
+            state_schema, context_schema, input_schema=input_schema, output_schema=output_schema or whole_output
         )
         channels = self.builder.channels
-        for name in ("empathy", "verdict"):
+        for name in ("empathy", "verdict", "readings"):
             if isinstance(channel := channels[name], JsonValue):
                 channels[name] = LabelledValue(channel.typ, name, labels)
         self._telemetry = GraphTelemetry(first=("recall", "sem_emotion"), last=last)

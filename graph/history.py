@@ -8,13 +8,15 @@ from langchain_core.messages import RemoveMessage
 from langgraph.graph import StateGraph
 
 from ..contract import HefState, SetupError
+from ..nodes.support.conversation import is_instruction
 
 
 def trim_history(builder: StateGraph[Any, Any, Any, Any], messages: int) -> StateGraph[Any, Any, Any, Any]:
     """Make a graph of `create_hef` keep only the newest messages of a thread, and return it.
 
     LangGraph writes all messages of a thread into checkpoints twice per turn and reads them once; without this the
-    cost of a turn grows with its thread. The memory keeps every turn; its `turn` then counts the messages left.
+    cost of a turn grows with its thread. The host's system messages stay. The memory keeps every turn; its `turn` then
+    counts the messages left.
 
     Args:
         builder: What `create_hef` returned.
@@ -33,7 +35,8 @@ def trim_history(builder: StateGraph[Any, Any, Any, Any], messages: int) -> Stat
 
     def trim(state: HefState) -> dict[str, Any]:
         """Remove the oldest messages."""
-        removals = [RemoveMessage(str(message.id)) for message in state["messages"][:-messages]]
+        oldest = state["messages"][:-messages]
+        removals = [RemoveMessage(str(message.id)) for message in oldest if not is_instruction(message)]
         # An empty list would be written as a new checkpoint of the complete history.
         return {"messages": removals} if removals else {}
 

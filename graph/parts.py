@@ -1,25 +1,28 @@
-"""The parts that a graph is built from, resolved and validated once."""
+"""The parts that a graph is built from, and the schema of its state: resolved and validated once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, NotRequired, Required, Self, get_origin, get_type_hints
 
-from langchain_core.language_models import BaseChatModel
+from typing_extensions import TypedDict, is_typeddict
 
-from ..contract import PoolingWeights, SetupError
+from ..contract import HefInput, HefOutput, HefState, PoolingWeights, SetupError
+from ..contract.chat_model import ChatModel
 from ..llm import model_name, resolve_model
 from ..nodes import FitRegistry, resolve_fit
 from ..prompts import Overrides, Prompts
 from ..sem import Sem, Taxonomy, resolve_sem
+
+_HINT = "derive it from hef.graph.HefState: class MyState(HefState): ..."
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """Models, labels, prompts and pooling weights of a graph."""
 
-    model: BaseChatModel
+    model: ChatModel
     """The LLM."""
     sem: Sem
     """The small empathetic model."""
@@ -34,7 +37,7 @@ class Parts:
     def resolve(
         cls,
         *,
-        model: BaseChatModel | str | None = None,
+        model: ChatModel | str | None = None,
         sem: Sem | str | None = None,
         taxonomy: Taxonomy | None = None,
         prompts: Overrides | None = None,
@@ -60,3 +63,46 @@ class Parts:
             )
         fits = resolve_fit(fit, sem=description.name, model=model_name(llm), labels=description.taxonomy.labels)
         return cls(llm, resolved_sem, taxonomy or description.taxonomy, templates, fits)
+
+
+def check_state(schema: type[Any]) -> None:
+    """Check that a state schema has what the nodes need.
+
+    Raises:
+        SetupError: It is not a TypedDict, lacks a key (the message names all), or would not keep `messages`.
+    """
+    hints = get_type_hints(schema, include_extras=True)
+    if missing := sorted(set(get_type_hints(HefState)) - set(hints)):
+        raise SetupError(f"state_schema {schema.__name__} lacks {missing}; {_HINT}")
+    if not is_typeddict(schema):
+        raise SetupError(f"state_schema {schema.__name__} is not a TypedDict, and the nodes read keys; {_HINT}")
+    if not getattr(hints["messages"], "__metadata__", ()):
+        raise SetupError(
+            f"state_schema {schema.__name__} has `messages` without a reducer: the reply would replace "
+            f"the conversation; leave the key out and {_HINT}"
+        )
+
+
+def input_output_schemas(schema: type[Any]) -> tuple[type[Any], type[Any]]:
+    """Return input and output schema of a graph with this state: HEF's own narrow ones and the host's extra keys.
+
+    An extra key that a parent has, too, is returned to it. A reducer that appends (`operator.add`)
+    would then append what the parent has already; one that deduplicates, as `add_messages` does, is safe.
+    """
+    own_keys = get_type_hints(HefState)
+    extra = {
+        name: hint if get_origin(hint) in (Required, NotRequired) else NotRequired[hint]
+        for name, hint in get_type_hints(schema, include_extras=True).items()
+        if name not in own_keys
+    }
+    if not extra:
+        return HefInput, HefOutput
+    return _extended(HefInput, f"{schema.__name__}Input", extra), _extended(
+        HefOutput, f"{schema.__name__}Output", extra
+    )
+
+
+def _extended(base: type[Any], name: str, extra: dict[str, Any]) -> type[Any]:
+    hints = {**get_type_hints(base, include_extras=True), **extra}
+    extended: type[Any] = TypedDict(name, hints)  # type: ignore[misc]
+    return extended

@@ -11,28 +11,39 @@ from typing import Any
 from langgraph.store.base import BaseStore
 from pydantic import create_model
 
+from ..contract.chat_model import DraftForm
 from ..contract.context import TEMPLATE, HefContext
-from ..prompts import Prompts
+from ..llm import draft_form, resolve_model
+from ..prompts import Prompts, shipped_chat_draft
 from .build import create_hef
 from .default_store import open_store
 
 
-def context_with(prompts: Prompts) -> type[HefContext]:
-    """Return the settings with the texts of these templates as defaults, so that a form shows them."""
+def context_with(prompts: Prompts, form: DraftForm = "transcript") -> type[HefContext]:
+    """Return the settings with the texts of these templates as defaults, so that a form shows them.
+
+    Args:
+        prompts: The templates.
+        form: How the graph's LLM is asked for the reply; the text of `draft` that ships is that of its form.
+    """
+    texts = dict(prompts.templates)
+    if form == "chat" and not prompts.is_replaced("draft"):
+        texts["draft"] = shipped_chat_draft()
     fields: dict[str, Any] = {}
     for name in HefContext().templates:
         field = copy(HefContext.model_fields[f"{TEMPLATE}{name}"])
-        field.default = prompts.templates[name]
+        field.default = texts[name]
         fields[f"{TEMPLATE}{name}"] = (str, field)
     return create_model("HefContext", __base__=HefContext, __doc__=HefContext.__doc__, **fields)
 
 
 _prompts = Prompts(os.environ.get("HEF_PROMPTS") or None)
+_model = resolve_model(os.environ.get("HEF_MODEL") or None)
 graph = create_hef(
-    model=os.environ.get("HEF_MODEL") or None,
+    model=_model,
     prompts=_prompts.templates,
     fit=os.environ.get("HEF_FIT") or None,
-    context_schema=context_with(_prompts),
+    context_schema=context_with(_prompts, draft_form(_model)),
 ).compile(name="hef")
 """The graph without store or checkpointer: the server has its own. Reads `HEF_MODEL`, `HEF_PROMPTS`, `HEF_FIT`."""
 

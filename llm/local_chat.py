@@ -32,6 +32,7 @@ from langchain_huggingface import ChatHuggingFace
 from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from ..contract import SetupError
+from ..contract.chat_model import DraftForm
 from ..contract.cpu_inference import cpu_threads
 from ..prompts.thoughts import opening_of_thought
 from .engine.backend import Backend
@@ -40,7 +41,7 @@ from .engine.sampling import Sampling, sampling
 from .engine.text_stream import TextDelta, stream_text
 from .engine.torch_backend import TorchBackend
 from .scoring import Scorer
-from .weights.embedded_weights import EMBEDDED, embedded_name, is_embedded, neutral_cache_dir
+from .weights.embedded_weights import EMBEDDED, embedded_name, is_adapted, is_embedded, neutral_cache_dir
 from .weights.loading import Precision, load
 
 _UNSUPPORTED: Final = ("n", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias")
@@ -133,6 +134,11 @@ class LocalChat(ChatHuggingFace):
         """The name of the folder, or of the model on the hub without its owner; fits are found by it, too."""
         model_id = str(self.model_id)
         return embedded_name(model_id) if is_embedded(model_id) else Path(model_id).name
+
+    @property
+    def draft_form(self) -> DraftForm:
+        """Which form of HEF's prompt for a reply the weights were trained on: HEF's adapter on the transcript."""
+        return "transcript" if is_adapted(str(self.model_id)) else "chat"
 
     @property
     def _llm_type(self) -> str:

@@ -9,10 +9,13 @@ import re
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
+from typing import overload
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import Runnable
 
 from ..contract import SetupError
+from ..contract.chat_model import ChatModel, chat_models
 from .local_chat import LocalChat
 from .weights.embedded_weights import EMBEDDED, PLAIN, check_embedded, is_embedded
 from .weights.loading import first_line
@@ -26,8 +29,10 @@ _INSTALL = (
     "`pip install langchain` and the provider's own package for another"
 )
 _LOCAL_SCHEME = "huggingface:"
-_MAX_REPLY_TOKENS = 80
-"""A reply of two or three sentences; small models do not stop by themselves."""
+_MAX_EMBEDDED_TOKENS = 80
+"""A reply of two or three sentences; the embedded model does not stop by itself."""
+_MAX_REPLY_TOKENS = 512
+"""For any other local model: who replies, and the host, say how long a reply is; this ends one that does not stop."""
 _REPETITION_PENALTY = 1.1
 """Keeps greedy decoding of a small model from repeating itself."""
 _WITHOUT_THOUGHTS = {"enable_thinking": False}
@@ -35,11 +40,20 @@ _WITHOUT_THOUGHTS = {"enable_thinking": False}
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
-def resolve_model(spec: BaseChatModel | str | None) -> BaseChatModel:
+@overload
+def resolve_model(spec: BaseChatModel | str | None) -> BaseChatModel: ...
+
+
+@overload
+def resolve_model(spec: ChatModel | str | None) -> ChatModel: ...
+
+
+def resolve_model(spec: ChatModel | str | None) -> ChatModel:
     """Return the chat model of a specification; a local model is one object per process.
 
     Args:
-        spec: A chat model, which is returned unchanged; None or `embedded` for the embedded one,
+        spec: A chat model, also with LangChain's wrappers around it (`model.with_fallbacks([…])`, `.with_retry()`,
+            `.bind(…)`), which is returned unchanged; None or `embedded` for the embedded one,
             `embedded-plain` for it without its adapter; `huggingface:<id or folder>` for another
             local one; any other text is passed to `langchain.chat_models.init_chat_model`, which
             needs the package `langchain`.
@@ -47,8 +61,8 @@ def resolve_model(spec: BaseChatModel | str | None) -> BaseChatModel:
     Raises:
         SetupError: It names no model, or the model's weights or packages are missing.
     """
-    if isinstance(spec, BaseChatModel):
-        return spec
+    if isinstance(spec, Runnable):
+        return _checked(spec)
     if spec is None:
         spec = EMBEDDED
     if not isinstance(spec, str) or not spec.strip():
@@ -91,7 +105,7 @@ def check_choice(spec: str, *, served: bool) -> None:
 def _local_chat(model_id: str) -> LocalChat:
     return LocalChat(
         model_id=model_id,
-        max_tokens=_MAX_REPLY_TOKENS,
+        max_tokens=_MAX_EMBEDDED_TOKENS if is_embedded(model_id) else _MAX_REPLY_TOKENS,
         repetition_penalty=_REPETITION_PENALTY,
         chat_template_kwargs={} if is_embedded(model_id) else _WITHOUT_THOUGHTS,
     )
@@ -107,6 +121,22 @@ def _folder_or_hub_id(text: str) -> str:
             "of the Hugging Face hub such as `HuggingFaceTB/SmolLM2-360M-Instruct`"
         )
     return text
+
+
+def _checked(model: ChatModel) -> ChatModel:
+    """Return a model that consists of chat models alone.
+
+    Raises:
+        SetupError: It does not.
+    """
+    for inner in chat_models(model):
+        if not isinstance(inner, BaseChatModel):
+            around = "" if inner is model else f"{type(model).__name__} around a "
+            raise SetupError(
+                f"the model is a {around}{type(inner).__name__}, which is no chat model; {_ACCEPTED}. Around a chat "
+                "model may be what bind, with_config, with_retry and with_fallbacks return, but no chain"
+            )
+    return model
 
 
 def _init_chat_model(spec: str) -> BaseChatModel:

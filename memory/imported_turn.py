@@ -33,6 +33,8 @@ _EXPECTED = {
     "clauses": f"a list of at most 100 texts of at most {MAX_TEXT:,} characters",
 }
 _MAX_QUOTE = 60
+MAX_UNKNOWN = 10_000
+"""Characters, as JSON, of what a turn holds beside the fields of HEF."""
 
 
 class ImportedTurn(Memory):
@@ -70,8 +72,18 @@ def check_turn(turn: dict[str, Any], id: str) -> None:
         ValueError: A field is missing or wrong; the message says what it holds and what was expected.
     """
     values = {name: _as_python(value) for name, value in turn.items()}
+    if turn.get("id", id) != id:
+        raise ValueError(f"has id {_quote(id)}, and its turn has id {_quote(turn['id'])}: one id was expected")
+    unknown = {name: value for name, value in turn.items() if name not in {*ImportedTurn.model_fields, "user_id"}}
+    if (length := len(json.dumps(unknown))) > MAX_UNKNOWN:
+        raise ValueError(
+            f"has {length:,} characters in fields that HEF does not know ({_quote(', '.join(unknown))}): "
+            f"at most {MAX_UNKNOWN:,} were expected"
+        )
     try:
         ImportedTurn.model_validate({**values, "id": id})
+        if not turn["text"].strip():
+            raise ValueError(f"holds no turn: it has a blank text: {_EXPECTED['text']} was expected")
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         name = str(first["loc"][0])

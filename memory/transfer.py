@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from langgraph.store.base import BaseStore, GetOp, PutOp, SearchItem
 
 from ..contract.progress import Progress
+from ..contract.text import MAX_STORED_CHARACTERS, split_clauses
 from .chroma.rows import Times
 from .chroma.store import ChromaStore
 from .imported_turn import check_name, check_turn, parse_json
@@ -36,6 +37,8 @@ class ImportReport:
     """Turns that replaced another version."""
     unchanged: int = 0
     """Turns that were stored already."""
+    shortened: int = 0
+    """Turns of whose text or reply only the end was taken, as of every long turn (see `stored_value`)."""
     broken: list[str] = field(default_factory=list)
     """Why a line was left out, one sentence per line."""
 
@@ -46,6 +49,7 @@ class _Line:
     id: str
     turn: dict[str, Any]
     times: Times | None
+    is_shortened: bool
 
     @property
     def item_key(self) -> tuple[tuple[str, ...], str]:
@@ -132,7 +136,16 @@ def _parse_line(line: bytes | str, user_id: str | None) -> _Line:
         check_name(record, name)
     check_turn(record["turn"], record["id"])
     user = record["user"] if user_id is None else user_id
-    return _Line(user, record["id"], {**record["turn"], "user_id": user}, _parse_times(record))
+    turn = _storable(record["turn"])
+    return _Line(user, record["id"], {**turn, "user_id": user}, _parse_times(record), turn != record["turn"])
+
+
+def _storable(turn: dict[str, Any]) -> dict[str, Any]:
+    """Return a turn as HEF stores one: of a long text or reply its end."""
+    texts: dict[str, Any] = {name: turn[name][-MAX_STORED_CHARACTERS:] for name in ("text", "reply") if name in turn}
+    if all(turn[name] == text for name, text in texts.items()):
+        return turn
+    return {**turn, **texts, "clauses": split_clauses(texts["text"])}
 
 
 def _parse_times(record: dict[str, Any]) -> Times | None:
@@ -166,6 +179,7 @@ def _explain(error: Exception) -> str:
 
 def _store(store: BaseStore, lines: Sequence[_Line], result: ImportReport) -> None:
     last_lines = {line.item_key: line for line in lines}
+    result.shortened += sum(line.is_shortened for line in last_lines.values())
     stored_items = store.batch([GetOp(namespace, key) for namespace, key in last_lines])
     puts: list[PutOp] = []
     for ((namespace, key), line), stored in zip(last_lines.items(), stored_items, strict=True):

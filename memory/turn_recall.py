@@ -10,8 +10,7 @@ from langgraph.store.base import BaseStore, SearchItem
 
 from ..contract import Memory, RecallWeights
 from ..contract.sync_async import maybe_await, run_sync
-from .near_duplicates import drop_duplicates
-from .relevance import Candidate, rank
+from .relevance import Candidate, drop_duplicates, rank
 from .turns import Search, list_items, memory_from_item, user_namespace
 
 OVERFETCH = 32

@@ -96,7 +96,8 @@ def remember_turn(store: BaseStore, user_id: str, memory: Memory) -> None:
     Args:
         store: Any LangGraph store; with an index, the person's text is embedded, entire and by clause.
         user_id: Whose turn it is.
-        memory: The turn; its `id` is the key, see `turn_id`.
+        memory: The turn; its `id` is the key, see `turn_id`. Of a text or reply of more than 20,000 characters
+            (`MAX_STORED_CHARACTERS`) the end is stored.
     """
     store.put(user_namespace(user_id), memory.id, stored_value(user_id, memory), index=INDEXED)
 

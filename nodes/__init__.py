@@ -7,6 +7,7 @@ from .coarse_emotion import coarse_emotion_node
 from .confirm_emotion import confirm_emotion_node
 from .deciding.fit_registry import FitRegistry, resolve_fit
 from .draft_response import draft_response_node
+from .drafting.early_draft import EarlyDrafts
 from .fine_emotion import fine_emotion_node
 from .judging.judge import Judge
 from .recall import recall
@@ -17,6 +18,7 @@ from .support.transcript import to_dialogue
 
 __all__ = [
     "RETRY",
+    "EarlyDrafts",
     "FitRegistry",
     "Judge",
     "cause_words_node",

@@ -1,4 +1,4 @@
-"""Node `cause_words`: reads `messages` and `empathy.emotion`, writes `empathy.causes`."""
+"""Node `cause_words`: reads `messages` and `empathy.emotion`, writes `empathy.causes` and `empathy.degraded`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from langgraph.runtime import Runtime
 
 from ..contract import Cause, HefState, Turn
 from ..contract.errors import error_text
+from ..contract.state import degraded_empathy
 from ..prompts import newest
 from .support.events import emit
 from .support.explanations import explain_causes
 from .support.node_record import record_suppressed_error
-from .support.run_settings import Node, Update
 from .support.tool_call import call_tool, dialogue_argument
-from .support.turn_view import TurnView, turn_view
+from .support.turn_view import Node, TurnView, Update, turn_view
 
 
 def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
@@ -37,14 +37,16 @@ def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
             raise
         except Exception as error:
             record_suppressed_error(error)
+            fault = f"no cause words: {error_text(error)}"
             return {
+                "empathy": degraded_empathy(state, "cause_words", fault),
                 "explanations": {"cause_words": ""},
-                "faults": {"cause_words": f"no cause words: {error_text(error)}"},
+                "faults": {"cause_words": fault},
             }
         causes = tuple(_in_conversation(cause, turn, shown) for cause in answer.artifact)
         emit(runtime, "causes", causes=[cause.model_dump() for cause in causes])
         update: Update = {
-            "empathy": empathy.model_copy(update={"causes": causes}),
+            "empathy": degraded_empathy(state, "cause_words", "").model_copy(update={"causes": causes}),
             "explanations": {"cause_words": explain_causes(causes)},
             "faults": {"cause_words": ""},
         }

@@ -2,43 +2,64 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from math import log
 from typing import Any
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
 from ..contract import HefState, Reading, Verdict
+from ..contract.chat_model import ChatModel
 from ..sem.distribution import primary_emotions
 from .deciding.decision import pool_rounds
+from .drafting.early_draft import EarlyDraft, EarlyDrafts
 from .judging.judge import Judge
 from .support.events import emit
 from .support.explanations import explain_verdict
 from .support.llm_calls import LlmCalls, fault_or_raise, llm_node
-from .support.run_settings import Update
-from .support.turn_view import TurnView, turn_view
+from .support.turn_view import TurnView, Update, turn_view
 
 MARGIN = 3.0
 """Minimum likelihood ratio between a scoring LLM's own label and the best primary emotion from which it disagrees."""
+_NOT_EMITTED = {"turn", "requeries", "scores", "answer", "likelihoods"}
 
 
-def coarse_emotion_node(model: BaseChatModel, judge: Judge) -> Runnable[HefState, Update]:
-    """Return the node in which the LLM weighs the primary emotions."""
+def coarse_emotion_node(
+    model: ChatModel, judge: Judge, early_drafts: EarlyDrafts | None = None
+) -> Runnable[HefState, Update]:
+    """Return the node in which the LLM weighs the primary emotions, and may begin to draft the reply meanwhile."""
 
     async def coarse_emotion(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
-        """Judge whether the person's emotion is among the primary ones."""
+        """Judge whether the emotion is among the primary ones."""
         turn = turn_view(state, runtime)
-        judgement, fault = _known_judgement(turn), ""
+        judgement, fault, draft = _known_judgement(turn), "", None
         if judgement is None:
             try:
                 llm = await calls.model_for_run(model, turn.settings)
-                judgement, fault = await judge.judge_by(calls, llm, turn.dialogue, turn.readings, turn.settings)
+                judgement, fault, draft = await _judge(judge, calls, llm, turn, early_drafts)
             except Exception as error:
                 fault = fault_or_raise(error, runtime, "judge the emotion")
-        return _update(turn, runtime, judgement, fault)
+        update = _update(turn, runtime, judgement, fault)
+        if early_drafts and draft:
+            await early_drafts.keep(draft, update["verdict"], turn.settings.max_requeries)
+        return update
 
     return llm_node(coarse_emotion)
+
+
+async def _judge(
+    judge: Judge, calls: LlmCalls, llm: ChatModel, turn: TurnView, early_drafts: EarlyDrafts | None
+) -> tuple[Verdict, str, EarlyDraft | None]:
+    """Return the LLM's judgement, or that of a sure SEM, what failed before it was given, and the draft beside it."""
+    is_requery = turn.disputed_verdict is not None
+    if not is_requery and not judge.is_needed(llm, turn.readings, turn.settings):
+        return judge.leave_to_sem(turn.readings), "", None
+    async with nullcontext() if early_drafts is None else early_drafts.beside(calls, llm, turn) as draft:
+        verdict, fault = await judge.judge_by(
+            calls, llm, turn.dialogue, turn.readings, turn.settings, is_requery=is_requery
+        )
+    return verdict, fault, draft
 
 
 def _known_judgement(turn: TurnView) -> Verdict | None:
@@ -52,19 +73,18 @@ def _known_judgement(turn: TurnView) -> Verdict | None:
 def _update(turn: TurnView, runtime: Runtime[Any], judgement: Verdict | None, fault: str) -> Update:
     """Return the verdict of this round: the judgement, compared with the primary emotions."""
     judged = judgement or Verdict()
-    if judged.model and judged.emotion is None:
+    if judged.model and judged.emotion is None and not judged.neutral:
         fault = "; ".join(filter(None, [fault, "the LLM named no emotion of the set: the SEM decided"]))
     agreed = agrees(judged, turn.readings)
-    verdict = Verdict(
-        turn=turn.key,
-        agreed=agreed,
-        emotion=_named_emotion(judged, turn.readings if agreed and turn.settings.strategy == "two_stage" else []),
-        scores=judged.scores,
-        form=judged.form if judged.model and judged.emotion else "none",
-        model=judged.model,
-        requeries=turn.disputed_verdict.requeries + 1 if turn.disputed_verdict else 0,
-    )
-    emit(runtime, "verdict", verdict.requeries, **verdict.model_dump(exclude={"turn", "requeries", "scores"}))
+    compared: dict[str, Any] = {
+        "turn": turn.key,
+        "agreed": agreed,
+        "emotion": _named_emotion(judged, turn.readings if agreed and turn.settings.strategy == "two_stage" else []),
+        "form": judged.form if judged.model and judged.emotion else "none",
+        "requeries": turn.disputed_verdict.requeries + 1 if turn.disputed_verdict else 0,
+    }
+    verdict = judged.model_copy(update=compared)
+    emit(runtime, "verdict", verdict.requeries, **verdict.model_dump(exclude=_NOT_EMITTED))
     explanation = explain_verdict(verdict) if judgement else ""
     return {
         "verdict": verdict,

@@ -12,8 +12,8 @@ from ..sem import Taxonomy
 from .support.events import emit_decision
 from .support.explanations import explain_review
 from .support.human_review import Review, answer_schema, apply_review, parse_review, review_request
-from .support.run_settings import Node, Update, can_pause
 from .support.transcript import dialogue_context
+from .support.turn_view import Node, Update, can_pause
 
 
 def confirm_emotion_node(taxonomy: Taxonomy) -> Node:

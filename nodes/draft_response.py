@@ -5,20 +5,23 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
 from ..contract import Empathy, HefState, ModelError
+from ..contract.chat_model import ChatModel
+from ..contract.dialogue import MAX_TURN_CHARACTERS
 from ..contract.state import degraded_empathy
-from ..prompts import Prompts, draft_messages, newest
+from ..llm import draft_form
+from ..prompts import Prompts, newest
 from ..prompts.spoken_reply import spoken_reply
 from ..prompts.thoughts import with_text
+from .drafting.early_draft import EarlyDraft, EarlyDrafts
+from .support.draft_prompt import draft_prompt, reply_model
 from .support.llm_calls import LlmCalls, fault_or_raise, llm_node
-from .support.run_settings import Update, parent_node_name
 from .support.spoken_stream import spoken_stream
-from .support.turn_view import TurnView, turn_view
+from .support.turn_view import TurnView, Update, parent_node_name, turn_view
 
 TRIES = 2
 """How often a reply is asked for before an empty one counts as none."""
@@ -29,10 +32,11 @@ _SENTENCE_END = re.compile(r"[.!?…。!?][\"'”’)\]]*(?=\s)")
 _EMPTY = "the LLM could not draft a reply: what it wrote was empty, or thoughts alone"
 
 
-def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefState, Update]:
+def draft_response_node(model: ChatModel, prompts: Prompts, early_drafts: EarlyDrafts) -> Runnable[HefState, Update]:
     """Return the node in which the LLM writes the reply, token by token.
 
-    Thoughts, markers of chat templates and a role before the reply are left out, of the stream as well.
+    Thoughts, markers of chat templates and a role before the reply are left out, of the stream as well. A draft that
+    was begun beside the judgement is the reply where its note names the decided emotion.
 
     Raises `ModelError`, with all that was understood, where there is no reply. With a checkpointer
     the turn can then be resumed from here: invoke again with None.
@@ -41,34 +45,41 @@ def draft_response_node(model: BaseChatModel, prompts: Prompts) -> Runnable[HefS
     async def draft_response(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
         """Write the reply from dialogue, emotion, cause words and memories."""
         turn = turn_view(state, runtime)
-        messages = _prompt(turn, state["empathy"], prompts)
+        early = early_drafts.take(turn.verdict)
         try:
             llm = await calls.model_for_run(model, turn.settings)
-            for _ in range(TRIES):
-                answer = await calls.invoke(llm, messages, spoken_stream(turn.settings.persona))
+            messages = draft_prompt(draft_form(llm), turn, state["empathy"], prompts)
+            llm_of_run = reply_model(llm, turn.settings.model_settings)
+            first_try = await _early_try(early, llm_of_run, state["empathy"])
+            for asked, prompt in [first_try or (llm_of_run, messages), *[(llm_of_run, messages)] * (TRIES - 1)]:
+                with spoken_stream(turn.settings.persona) as config:
+                    answer = await calls.invoke(asked, prompt, config)
                 if reply := _as_said(answer, turn.settings.persona):
-                    return _update(turn, reply)
+                    return _update(turn, reply, len(str(answer.text)))
         except Exception as error:
             raise _no_reply_error(state, fault_or_raise(error, runtime, "draft a reply")) from None
+        finally:
+            if early:
+                await early.stop()
         raise _no_reply_error(state, _EMPTY)
 
     return llm_node(draft_response)
 
 
-def _prompt(turn: TurnView, empathy: Empathy, prompts: Prompts) -> list[BaseMessage]:
-    return draft_messages(
-        prompts.replaced(turn.settings.templates),
-        turn.dialogue,
-        empathy.emotion,
-        [cause.text for cause in empathy.causes],
-        turn.state.get("memories", []),
-        turn.settings.persona,
-        turn.settings.dialogue_limit,
-    )
+async def _early_try(
+    early: EarlyDraft | None, llm: ChatModel, empathy: Empathy
+) -> tuple[ChatModel, list[BaseMessage]] | None:
+    """Return a chat model that repeats the early draft, and its prompt; None where there is none that serves."""
+    if early is None:
+        return None
+    first_try = await early.use(llm, empathy)
+    if first_try is None:
+        await early.discard()
+    return first_try
 
 
-def _update(turn: TurnView, reply: BaseMessage) -> Update:
-    reply, reply_fault = _truncate_reply(reply)
+def _update(turn: TurnView, reply: BaseMessage, written: int) -> Update:
+    reply, reply_fault = _truncate_reply(reply, written)
     fault = "; ".join(filter(None, [_dialogue_fault(turn), reply_fault]))
     return {
         "messages": [_with_agent_name(reply, parent_node_name())],
@@ -99,13 +110,19 @@ def _as_said(answer: BaseMessage, persona: str) -> BaseMessage | None:
     return with_text(answer, written if reply_text == written.strip() else reply_text) if reply_text else None
 
 
-def _truncate_reply(message: BaseMessage) -> tuple[BaseMessage, str]:
-    """Return a reply of at most `REPLY_LIMIT` characters, and the fault of one that was cut."""
+def _truncate_reply(message: BaseMessage, written: int) -> tuple[BaseMessage, str]:
+    """Return a reply of at most `REPLY_LIMIT` characters, and the fault of one that was cut.
+
+    Args:
+        message: The reply, of whose text no more than `MAX_TURN_CHARACTERS` were read.
+        written: Characters that the LLM wrote.
+    """
     text = str(message.text)
     if len(text) <= REPLY_LIMIT:
         return message, ""
     truncated = _complete_sentences(text[: REPLY_LIMIT + 1])
-    fault = f"the reply had {len(text)} characters: only its first {len(truncated)} were kept"
+    length = written if written > MAX_TURN_CHARACTERS else len(text)
+    fault = f"the reply had {length} characters: only its first {len(truncated)} were kept"
     return message.model_copy(update={"content": truncated}), fault
 
 

@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.tools import BaseTool
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
-from ..contract import Empathy, HefState, PoolingWeights, Reading, SetupError, Verdict
+from ..contract import Empathy, HefContext, HefState, PoolingWeights, Reading, SetupError, Verdict
+from ..contract.chat_model import ChatModel
 from ..llm import model_name
 from ..sem import Taxonomy
-from .deciding.decision import decide, decide_by_llm, pooling_form
+from .deciding.decision import Decision, decide, decide_by_llm, pooling_form
 from .deciding.fit_registry import FitRegistry
 from .support.events import emit_decision
 from .support.explanations import explain_decision
 from .support.node_record import record_suppressed_error
-from .support.run_settings import Node, Update
 from .support.tool_call import call_tool, dialogue_argument
-from .support.turn_view import TurnView, turn_view
+from .support.turn_view import Node, TurnView, Update, turn_view
+
+UNCERTAIN_BELOW = 0.15
+"""Probability of the decided emotion below which it is uncertain; such decisions were never right on 480 turns."""
+NEUTRAL_BELOW = 0.5
+"""Probability below which it is uncertain where the LLM finds no feeling."""
 
 
-def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: FitRegistry, tool: BaseTool) -> Node:
+def fine_emotion_node(
+    model: ChatModel, taxonomy: Taxonomy, fits: FitRegistry, tool: BaseTool, *, languages: Collection[str]
+) -> Node:
     """Return the node that decides the emotion from the SEM's and the LLM's evidence.
 
-    Where the strategy does without the SEM and the LLM named no emotion, the tool `sem_emotion` is called after all.
+    Where the SEM was left out and the LLM named no emotion, the tool `sem_emotion` is called after all.
     """
 
     def fine_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
         """Decide the emotion: join the SEM's distribution and the LLM's judgement."""
         turn = turn_view(state, runtime)
         settings, verdict = turn.settings, turn.verdict
-        readings = turn.readings or _late_readings(tool, turn)
+        readings = turn.readings or _late_readings(tool, turn, languages)
+        # Of a text that the SEM cannot read, it can be sure without reason.
+        is_guess = bool(readings) and turn.is_unreadable(languages)
         decision_rule = decide_by_llm if settings.strategy == "one_prompt" else decide
         decision = decision_rule(readings, verdict, taxonomy, _fit(fits, verdict))
         primary = readings[0].primary if readings else ()
@@ -42,11 +51,12 @@ def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: FitRegistr
             primary=primary,
             agreed=verdict.agreed if verdict else True,
             stage="coarse" if decision.emotion in primary or not primary else "fine",
+            uncertain=is_guess or _is_uncertain(decision, verdict),
             requeries=verdict.requeries if verdict else 0,
             hypothesis=verdict.emotion if verdict else None,
             memories=tuple(memory.id for memory in state.get("memories", [])),
             sem=readings[0].sem if readings else None,
-            model=settings.model or model_name(model),
+            model=_model_of_run(model, settings),
         )
         emit_decision(runtime, empathy)
         # Nobody was asked yet to confirm this decision; an entry there is of an earlier turn.
@@ -55,9 +65,17 @@ def fine_emotion_node(model: BaseChatModel, taxonomy: Taxonomy, fits: FitRegistr
     return fine_emotion
 
 
-def _late_readings(tool: BaseTool, turn: TurnView) -> list[Reading]:
+def _model_of_run(model: ChatModel, settings: HefContext) -> str:
+    """Return the name of the run's LLM, as its settings name it or the model itself does."""
+    chosen = settings.model or model
+    return chosen if isinstance(chosen, str) else model_name(chosen)
+
+
+def _late_readings(tool: BaseTool, turn: TurnView, languages: Collection[str]) -> list[Reading]:
     """Return what the SEM reads where the LLM was to decide alone and named no emotion; nothing where it fails, too."""
-    if turn.settings.strategy != "llm_only" or (turn.verdict and turn.verdict.emotion):
+    if turn.verdict and turn.verdict.emotion:
+        return []
+    if turn.settings.strategy != "llm_only" and not turn.is_unreadable(languages):
         return []
     arguments = {"dialogue": dialogue_argument(turn.dialogue), "primary": turn.settings.primary}
     try:
@@ -70,8 +88,14 @@ def _late_readings(tool: BaseTool, turn: TurnView) -> list[Reading]:
     return [reading]
 
 
+def _is_uncertain(decision: Decision, verdict: Verdict | None) -> bool:
+    """Return whether no emotion is sure enough to speak of; that the LLM finds none counts beside an unsure SEM."""
+    probability = decision.distribution[decision.emotion]
+    return probability < UNCERTAIN_BELOW or (verdict is not None and verdict.neutral and probability < NEUTRAL_BELOW)
+
+
 def _fit(fits: FitRegistry, verdict: Verdict | None) -> PoolingWeights | None:
     """Return the fit of the LLM that judged, which the settings of a run may have named."""
     if verdict is None or verdict.model is None:
         return None
-    return fits.get(verdict.model, pooling_form(verdict))
+    return fits.get(verdict.model, pooling_form(verdict), verdict.reliability)

@@ -10,18 +10,17 @@ from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
 
 from ..contract import HefState, Memory
-from ..contract.errors import error_text
+from ..contract.errors import error_text, is_timeout
 from ..contract.text import MAX_STORED_CHARACTERS
 from ..memory import fit_token_budget, recall_turns
-from ..prompts import newest, remembered
+from ..prompts import CHARACTERS_PER_TOKEN, newest, remembered
 from .support.events import emit
 from .support.explanations import explain_memories
 from .support.node_record import record_suppressed_error
-from .support.run_settings import Update, thread_id
-from .support.turn_view import TurnView, turn_view
+from .support.turn_view import TurnView, Update, thread_id, turn_view
 
-_CHARACTERS_PER_TOKEN = 4
-"""On average; which model will read the memories is not known here."""
+NO_ANSWER = ", it gave no answer in time"
+"""In the fault of this node: the turn does not wait for the memory again."""
 
 
 def recall(state: HefState, runtime: Runtime[Any]) -> Update:
@@ -38,7 +37,7 @@ def recall(state: HefState, runtime: Runtime[Any]) -> Update:
         raise
     except Exception as error:
         record_suppressed_error(error)
-        fault = f"the memory could not be searched: {error_text(error)}"
+        fault = f"the memory could not be searched{NO_ANSWER * is_timeout(error)}: {error_text(error)}"
     emit(runtime, "memories", memories=[memory.model_dump() for memory in memories])
     return {
         # Plain values: where the step is cut short beside this node, its writes are stored unconverted.
@@ -81,4 +80,4 @@ def _search(store: BaseStore, user_id: str, turn: TurnView) -> list[Memory]:
 
 
 def _count_tokens(memory: Memory) -> int:
-    return -(-len(remembered(memory)) // _CHARACTERS_PER_TOKEN)
+    return -(-len(remembered(memory)) // CHARACTERS_PER_TOKEN)

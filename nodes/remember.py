@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
+from langchain_core.messages import AnyMessage
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
-from langgraph.store.base import BaseStore
+from langgraph.store.base import BaseStore, GetOp, Item
 
 from ..contract import HefState, Memory
 from ..contract.errors import error_text
 from ..contract.state import degraded_empathy
 from ..contract.text import MAX_STORED_CHARACTERS
 from ..memory import remember_turn, said_at, turn_id, user_namespace
+from .recall import NO_ANSWER
 from .support.node_record import record_suppressed_error
-from .support.run_settings import Update, run_settings, thread_id
-from .support.transcript import count_turns, recent_dialogue, to_dialogue, turn_key
+from .support.transcript import count_turns, recent_dialogue, to_dialogue, turn_key, turn_key_of_0_1
+from .support.turn_view import Update, run_settings, thread_id
+
+_CONFIRMED = ("emotion", "probability", "confirmed")
+"""What a person's confirmation settles: a photo after the words, or the same words again, does not undo it."""
+_NOT_WAITED_FOR = "the turn could not be remembered either: the memory was not waited for again"
 
 
 def remember(state: HefState, runtime: Runtime[Any]) -> Update:
-    """Store what the person said, the reply, emotion, causes and time in one write, each turn once."""
+    """Store what the person said, the reply, emotion, causes and time in one write, each turn once.
+
+    A memory that gave no answer in this turn is not waited for again.
+    """
     settings = run_settings(runtime)
     fault = ""
+    recall_fault = state.get("faults", {}).get("recall", "")
     if runtime.store is not None and settings.user_id is not None and settings.remember:
         try:
-            fault = _store_turn(runtime.store, settings.user_id, state)
+            is_silent = NO_ANSWER in recall_fault
+            fault = _NOT_WAITED_FOR if is_silent else _store_turn(runtime.store, settings.user_id, state)
         except GraphBubbleUp:
             raise
         except Exception as error:
             record_suppressed_error(error)
-            is_known = error_text(error) in state.get("faults", {}).get("recall", "")
+            is_known = error_text(error) in recall_fault
             fault = f"the turn could not be remembered{' either' if is_known else f': {error_text(error)}'}"
     return {"empathy": degraded_empathy(state, "remember", fault), "faults": {"remember": fault}}
 
@@ -39,8 +51,7 @@ def _store_turn(store: BaseStore, user_id: str, state: HefState) -> str:
     """Store the turn; return the fault of one that is too long to be stored whole."""
     empathy, thread = state["empathy"], thread_id() or ""
     before_reply = state["messages"][:-1]
-    memory_id = turn_id(thread, turn_key(before_reply, thread))
-    known = store.get(user_namespace(user_id), memory_id)
+    memory_id, known = _stored_before(store, user_id, before_reply, thread)
     now = time.time()
     turns, earlier_turns = recent_dialogue(before_reply, 0)
     last_turn, last_index = turns[-1], earlier_turns + len(turns) - 1
@@ -58,7 +69,25 @@ def _store_turn(store: BaseStore, user_id: str, state: HefState) -> str:
         thread=thread,
         turn=count_turns(before_reply, "speaker"),
     )
+    if known and _is_confirmed(known, memory.text) and not memory.confirmed:
+        memory = memory.model_copy(update={name: known.value.get(name) for name in _CONFIRMED})
     remember_turn(store, user_id, memory)
     if (length := len(memory.text)) <= MAX_STORED_CHARACTERS:
         return ""
     return f"the turn has {length} characters: only its last {MAX_STORED_CHARACTERS} were remembered"
+
+
+def _stored_before(
+    store: BaseStore, user_id: str, messages: Sequence[AnyMessage], thread: str
+) -> tuple[str, Item | None]:
+    """Return the id of a turn, and what is stored of it; one that version 0.1 stored keeps the id that it has."""
+    namespace = user_namespace(user_id)
+    keys = turn_key(messages, thread), turn_key_of_0_1(messages, thread)
+    ids = [turn_id(thread, key) for key in keys]
+    items: list[Any] = store.batch([GetOp(namespace, memory_id) for memory_id in ids])
+    return next(((memory_id, item) for memory_id, item in zip(ids, items, strict=True) if item), (ids[0], None))
+
+
+def _is_confirmed(item: Item, text: str) -> bool:
+    """Return whether a person said what was felt in a stored turn, in whose words nothing has changed."""
+    return bool(item.value.get("confirmed")) and item.value.get("text") == text[-MAX_STORED_CHARACTERS:]

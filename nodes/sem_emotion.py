@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from langchain_core.tools import BaseTool
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
-from ..contract import HefState, Reading, SetupError, Turn, View
+from ..contract import HefState, Reading, SetupError, View
 from ..contract.context import misspelled_settings
 from ..contract.errors import error_text
 from .support.events import emit
 from .support.explanations import explain_readings
 from .support.node_record import record_suppressed_error
-from .support.run_settings import Node, Update
 from .support.tool_call import call_tool, dialogue_argument
 from .support.transcript import input_fault, length_fault
-from .support.turn_view import turn_view
+from .support.turn_view import Node, Update, turn_view
 
 VIEWS: tuple[View, ...] = ("dialogue", "speaker", "last_turn")
 """Views of the dialogue, one per round; later rounds use the last one."""
+_SCRIPT_FAULTS = {
+    True: "the SEM was not trained on this script: the emotion is a guess",
+    False: "the SEM was not trained on this script: it was left to the LLM",
+}
+"""Whether the reading of such a text counts -> what is said of it."""
 
 
-def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
+def sem_emotion_node(tool: BaseTool, *, languages: Collection[str], trace: bool = False) -> Node:
     """Return the node that calls the tool `sem_emotion`.
 
     In the first round of a turn it reads the dialogue in full. On a re-query it reads another
@@ -60,7 +65,12 @@ def sem_emotion_node(tool: BaseTool, *, trace: bool = False) -> Node:
         truncated_turns = reading.truncated_turns + turn.earlier_turns
         reading = reading.model_copy(update={"round": round_number, "truncated_turns": truncated_turns})
         emit(runtime, "reading", round_number, **reading.model_dump(exclude={"round"}))
-        update = _update([*earlier_readings, reading], *input_faults, _reading_fault(reading, dialogue))
+        # Beside an LLM, a guess about a text that the SEM cannot read is no evidence.
+        is_guess = turn.is_unreadable(languages)
+        is_evidence = not is_guess or turn.settings.strategy == "sem_only"
+        readings = [*earlier_readings, reading] if is_evidence else []
+        script_fault = _SCRIPT_FAULTS[is_evidence] if is_guess else ""
+        update = _update(readings, *input_faults, _reading_fault(reading) or script_fault)
         return {**update, "messages": messages} if trace else update
 
     return sem_emotion
@@ -74,11 +84,8 @@ def _update(readings: list[Reading], *faults: str) -> Update:
     }
 
 
-def _reading_fault(reading: Reading, dialogue: list[Turn]) -> str:
-    """Return why a reading is uncertain; empty when it is not."""
+def _reading_fault(reading: Reading) -> str:
+    """Return what of the dialogue was not read; empty where all was."""
     if count := reading.truncated_turns:
         return f"the dialogue is longer than the SEM's window: its oldest part ({count} turns) was not read"
-    letters = [character for character in dialogue[-1].text if character.isalpha()]
-    if letters and sum(character.isascii() for character in letters) < len(letters) / 2:
-        return "the SEM reads English: the emotion of a text in another script is uncertain"
     return ""

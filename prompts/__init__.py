@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from .chat_draft import ChatDraft, chat_draft_messages
 from .fence import cause_words, fence, label_text, newest, one_line, quoted
-from .loader import NAMES, Overrides, Prompts
+from .loader import NAMES, Overrides, Prompts, shipped_chat_draft
 from .messages import (
     CONTENT_FREE,
     MAX_CAUSES,
@@ -11,21 +12,23 @@ from .messages import (
     content_free_messages,
     draft_messages,
     empathy_note,
-    felt,
     question_messages,
-    remembered,
     score_messages,
     system_message,
 )
+from .recalled_turns import CHARACTERS_PER_TOKEN, felt, recalled_lines, remembered
 
 __all__ = [
+    "CHARACTERS_PER_TOKEN",
     "CONTENT_FREE",
     "MAX_CAUSES",
     "NAMES",
     "SCORE_PREFIX",
+    "ChatDraft",
     "Overrides",
     "Prompts",
     "cause_words",
+    "chat_draft_messages",
     "content_free_messages",
     "draft_messages",
     "empathy_note",
@@ -36,7 +39,9 @@ __all__ = [
     "one_line",
     "question_messages",
     "quoted",
+    "recalled_lines",
     "remembered",
     "score_messages",
+    "shipped_chat_draft",
     "system_message",
 ]

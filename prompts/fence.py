@@ -7,8 +7,10 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from html import unescape
+from typing import Final
 
 from ..contract import Turn
+from ..contract.dialogue import Role
 from ..contract.text import word_spans
 
 MAX_QUOTED_CHARACTERS = 300
@@ -20,7 +22,7 @@ MAX_CAUSE_CHARACTERS = 80
 MAX_BARE_WORDS = 3
 """Number of words up to which cause words stand in a prompt without quotation marks."""
 
-_ROLE_NAMES = {"speaker": "Speaker", "listener": "Listener"}
+_ROLE_NAMES: Final[dict[Role, str]] = {"speaker": "Speaker", "listener": "Listener"}
 _FENCE = re.compile(r"(?P<opening>[<‹][<‹/]*)(?:(?P<name>dlalogue[^<>‹›]*)[>›]*)?")
 """Brackets in the skeleton of a text, see `_skeleton`, and the name, attributes and end of a tag if it is one."""
 _OPENING = (
@@ -94,17 +96,26 @@ def newest(turns: Sequence[Turn], limit: int) -> tuple[list[Turn], int]:
 
     Args:
         turns: The dialogue, oldest first.
-        limit: Characters at most; the last turn alone is cut at its beginning if it must be.
+        limit: Characters at most, with the names before the turns and the line breaks after them; the last turn alone
+            is cut at its beginning if it must be, to one character at least.
     """
-    recent: list[Turn] = []
-    remaining = limit
-    for turn in reversed(turns):
-        if recent and len(turn.text) > remaining:
+    if not turns:
+        return [], 0
+    last = turns[-1]
+    kept = last.text[-max(1, limit - line_length(last.role)) :]
+    recent = [Turn(last.role, kept)]
+    remaining = limit - line_length(last.role, kept)
+    for turn in reversed(turns[:-1]):
+        remaining -= line_length(turn.role, turn.text) + 1
+        if remaining < 0:
             break
-        recent.append(Turn(turn.role, turn.text[-limit:]))
-        remaining -= len(turn.text)
-    is_last_cut = bool(turns) and len(turns[-1].text) > limit
-    return recent[::-1], len(turns) - len(recent) + is_last_cut
+        recent.append(turn)
+    return recent[::-1], len(turns) - len(recent) + (len(kept) < len(last.text))
+
+
+def line_length(role: Role, text: str = "") -> int:
+    """Return how many characters a turn takes in a prompt, with the name before it."""
+    return len(_ROLE_NAMES[role]) + len(": ") + len(text)
 
 
 def one_line(text: str) -> str:

@@ -102,7 +102,7 @@ def parse_choice(text: str, choices: Sequence[str], synonyms: Mapping[str, str] 
     """
     text = _readable_part(text)
     clauses = _split_clauses(text)
-    mentions = _undenied_mentions(clauses, _choice_phrases(choices, synonyms or {}))
+    mentions = _undenied_mentions(clauses, _choice_phrases(tuple(choices), tuple((synonyms or {}).items())))
     if answers := [mention for mention in mentions if _is_marked_as_answer(clauses[mention.clause], mention)]:
         return answers[-1].choice
     if _is_refusal(text):
@@ -175,9 +175,12 @@ def _is_refusal(text: str) -> bool:
     return bool(_REFUSAL.search(text.lower().replace("’", "'")))
 
 
-def _choice_phrases(choices: Sequence[str], synonyms: Mapping[str, str]) -> dict[tuple[str, ...], tuple[str, bool]]:
+@lru_cache(maxsize=64)
+def _choice_phrases(
+    choices: tuple[str, ...], synonyms: tuple[tuple[str, str], ...]
+) -> Mapping[tuple[str, ...], tuple[str, bool]]:
     """Return for each phrase, as words, the choice that it names and whether it is the choice's own name."""
-    meanings = {_words(word): (choice, False) for word, choice in synonyms.items() if choice in choices}
+    meanings = {_words(word): (choice, False) for word, choice in synonyms if choice in choices}
     nouns = {_words(re.sub("y$", "i", choice.strip().lower()) + "ness"): (choice, False) for choice in choices}
     names = {_words(choice): (choice, True) for choice in choices}
     return {phrase: choice for phrase, choice in {**nouns, **meanings, **names}.items() if phrase}

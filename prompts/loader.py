@@ -13,6 +13,13 @@ from typing import TypeAlias
 from ..contract import SetupError
 
 NAMES = ("system", "score", "coarse", "all_labels", "one_prompt", "repair", "draft", "note")
+"""Templates that a deployment may replace."""
+NOTE, GUIDANCE = "chat_note", "chat_guidance"
+"""Templates that are together what a chat model is told for its reply; a replaced `draft` takes the place of both."""
+TOOLS = "chat_tools"
+"""Template of what a chat model is told of the host's tools."""
+DRAFT_PLACEHOLDERS = frozenset({"persona", "emotion", "distribution", "causes", "memories", "dialogue"})
+"""What a template `draft` may name; the shipped one names less."""
 
 Overrides: TypeAlias = Mapping[str, str] | Path | str
 """Template name -> text, or a folder with a file `NAME.md` for each template that it replaces."""
@@ -38,7 +45,11 @@ class Prompts:
         texts = _texts(overrides)
         if unknown := sorted(set(texts) - set(NAMES)):
             raise SetupError(f"unknown prompts {unknown}; there are {', '.join(NAMES)}")
-        self._templates = {name: _validated(name, texts.get(name, text)) for name, text in _shipped().items()}
+        if _plain(texts.get("draft", "")) == _plain(shipped_chat_draft()):
+            # A form in Studio sends the text that it shows: it is what ships for one form of the prompt, and replaces
+            # nothing in the other.
+            del texts["draft"]
+        self._templates = {name: _validated(name, texts.get(name, _shipped()[name])) for name in NAMES}
 
     @property
     def templates(self) -> Mapping[str, str]:
@@ -54,9 +65,18 @@ class Prompts:
         replacements = {name: text for name, text in texts.items() if text.strip()}
         return Prompts(self._templates | replacements) if replacements else self
 
+    def is_replaced(self, name: str) -> bool:
+        """Return whether a template has another text than the shipped one."""
+        return _plain(self._templates[name]) != _plain(_shipped()[name])
+
+    def placeholders(self, name: str) -> frozenset[str]:
+        """Return the placeholders that a template names."""
+        return frozenset(Template(self._templates[name]).get_identifiers())
+
     def render(self, name: str, **values: str) -> str:
         """Return a template with its values; a line with a placeholder whose value is empty is dropped."""
-        lines = [Template(line) for line in self._templates[name].splitlines()]
+        template = self._templates[name] if name in self._templates else _shipped()[name]
+        lines = [Template(line) for line in template.splitlines()]
         filled = [line.substitute(values) for line in lines if all(values[key] for key in line.get_identifiers())]
         return re.sub(r"\n{3,}", "\n\n", "\n".join(filled)).strip()
 
@@ -78,13 +98,25 @@ def _texts(overrides: Overrides | None) -> dict[str, str]:
     return dict(overrides)
 
 
+def shipped_chat_draft() -> str:
+    """Return the text that a chat model is told for its reply, as a template `draft` would hold it."""
+    return "\n\n".join(_shipped()[name].strip() for name in (NOTE, GUIDANCE))
+
+
 @cache
 def _shipped() -> Mapping[str, str]:
-    return {name: (files("hef.prompts") / f"{name}.md").read_text(encoding="utf-8") for name in NAMES}
+    names = (*NAMES, NOTE, GUIDANCE, TOOLS)
+    return {name: (files("hef.prompts") / f"{name}.md").read_text(encoding="utf-8") for name in names}
+
+
+def _plain(text: str) -> str:
+    """Return a text as it is compared: forms and editors change blanks and ends of lines."""
+    return " ".join(text.split())
 
 
 def _validated(name: str, text: str) -> str:
-    allowed = set(Template(_shipped()[name]).get_identifiers())
+    shipped = set(Template(_shipped()[name]).get_identifiers())
+    allowed = DRAFT_PLACEHOLDERS if name == "draft" else shipped
     template = Template(text.strip(" \t\r\n\ufeff"))
     if not template.template:
         raise SetupError(f"prompt {name!r} is empty; write its text, or leave it out to use the shipped one")

@@ -7,14 +7,15 @@ messages are the scored question and the answer to it. The note for another agen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from ..contract import Empathy, HefContext, Memory, Turn
-from .fence import MAX_CAUSE_CHARACTERS, cause_words, fence, label_text, quoted
+from .fence import MAX_CAUSE_CHARACTERS, cause_words, fence, label_text, line_length, quoted
 from .loader import Prompts
-from .spoken_reply import without_address
+from .recalled_turns import recalled_lines, remembered
+from .spoken_reply import described_persona
 
 SCORE_PREFIX = "The speaker feels"
 """Beginning of the answer to the scored question."""
@@ -23,7 +24,9 @@ CONTENT_FREE = ("N/A", "...", "Hello.")
 MAX_CAUSES = 3
 """How many cause words are in the prompt of the reply."""
 MAX_EMOTIONS = 3
-"""How many emotions are named; a confident reading leaves the others near 0."""
+"""How many emotions are named at most."""
+MIN_SHARE = 0.05
+"""Probability below which an emotion is not named beside the decided one."""
 
 
 def system_message(prompts: Prompts, persona: str) -> SystemMessage:
@@ -31,7 +34,7 @@ def system_message(prompts: Prompts, persona: str) -> SystemMessage:
 
     A blank persona is the default one; "You are …" at its beginning stands in the template already.
     """
-    return SystemMessage(prompts.render("system", persona=without_address(persona) or HefContext().persona))
+    return SystemMessage(prompts.render("system", persona=described_persona(persona)))
 
 
 def score_messages(prompts: Prompts, turns: Sequence[Turn], persona: str, limit: int) -> list[BaseMessage]:
@@ -48,7 +51,9 @@ def score_messages(prompts: Prompts, turns: Sequence[Turn], persona: str, limit:
 
 def content_free_messages(prompts: Prompts, persona: str) -> list[list[BaseMessage]]:
     """Return the scored question about each content-free utterance."""
-    return [score_messages(prompts, [Turn("speaker", text)], persona, len(text)) for text in CONTENT_FREE]
+    return [
+        score_messages(prompts, [Turn("speaker", text)], persona, line_length("speaker", text)) for text in CONTENT_FREE
+    ]
 
 
 def question_messages(
@@ -67,8 +72,11 @@ def draft_messages(
     memories: Sequence[Memory],
     persona: str,
     limit: int,
+    distribution: Mapping[str, float] | None = None,
 ) -> list[BaseMessage]:
-    """Return the prompt of the reply, which continues the judgement.
+    """Return the prompt of the reply for a model that was trained on it; it continues the judgement.
+
+    A template that places `$dialogue` stands alone: nothing was asked before.
 
     Args:
         prompts: The templates.
@@ -78,12 +86,19 @@ def draft_messages(
         memories: Past turns that bear on this one.
         persona: Who the assistant is.
         limit: Characters of dialogue at most; the oldest turns are dropped first.
+        distribution: Probability of each emotion, for a template that places it.
     """
     task = prompts.render(
         "draft",
         memories="\n".join(map(remembered, memories)),
         causes=", ".join(filter(None, map(cause_words, words[:MAX_CAUSES]))),
+        persona=described_persona(persona),
+        emotion=emotion or "",
+        distribution=likely_emotions(emotion, distribution or {}),
+        dialogue=fence(turns, limit),
     )
+    if "dialogue" in prompts.placeholders("draft"):
+        return [system_message(prompts, persona), HumanMessage(task)]
     if emotion is None:
         text = f"<dialogue>\n{fence(turns, limit)}\n</dialogue>\n\n{task}"
         return [system_message(prompts, persona), HumanMessage(text)]
@@ -91,39 +106,54 @@ def draft_messages(
     return [*judgement, AIMessage(f"{SCORE_PREFIX} {emotion}."), HumanMessage(task)]
 
 
-def remembered(memory: Memory) -> str:
-    """Return the line about a past turn in the prompt of the reply."""
-    return f'Earlier, the speaker said: "{quoted(memory.text)}"{felt(memory.emotion)}'
+def empathy_note(
+    empathy: Empathy,
+    memories: Sequence[Memory] = (),
+    *,
+    prompts: Prompts | None = None,
+    memory_budget: int | None = None,
+    now: float | None = None,
+) -> str:
+    """Return a note about the person for the system message of any agent's own model.
 
-
-def felt(emotion: str | None) -> str:
-    """Return what was felt in a past turn, as the end of its line; empty where nothing is known."""
-    label = label_text(emotion or "")
-    return f" (felt {label})" if label else ""
-
-
-def empathy_note(prompts: Prompts, empathy: Empathy, memories: Sequence[Memory]) -> str:
-    """Return the note about the person; their own words are quoted and cannot leave their quotation.
+    It holds the likely emotions with their shares, the cause words, and past turns with their day, how long ago that
+    was, and the reply. The person's own words are quoted and cannot leave their quotation. Of an uncertain reading past
+    turns alone are told; without any the note is empty.
 
     Args:
-        prompts: The templates.
         empathy: What was understood.
-        memories: Past turns that bear on this one.
+        memories: Past turns that bear on it, the most relevant first.
+        prompts: The templates, whose `note` it is; by default the shipped ones.
+        memory_budget: Tokens of past turns at most; by default that of `HefContext`.
+        now: Unix time in seconds from which their age is told; by default the present.
     """
-    return prompts.render(
+    budget = HefContext().memory_budget if memory_budget is None else memory_budget
+    lines = recalled_lines(memories, budget, now)
+    if empathy.uncertain and not lines:
+        return ""
+    causes = [] if empathy.uncertain else empathy.causes[:MAX_CAUSES]
+    return (prompts or Prompts()).render(
         "note",
-        emotions=", ".join(
-            f"{label_text(label)} {empathy.distribution[label]:.0%}" for label in _named_emotions(empathy)
-        ),
-        causes=", ".join(f'"{quoted(cause.text, MAX_CAUSE_CHARACTERS)}"' for cause in empathy.causes[:MAX_CAUSES]),
-        memories="\n".join(map(remembered, memories)),
+        emotions="" if empathy.uncertain else likely_emotions(empathy.emotion, empathy.distribution),
+        causes=", ".join(f'"{quoted(cause.text, MAX_CAUSE_CHARACTERS)}"' for cause in causes),
+        memories=lines,
     )
 
 
-def _named_emotions(empathy: Empathy) -> list[str]:
-    """Return the decided emotion and then the most probable others; it need not be the most probable itself."""
-    others = sorted(
-        (label for label in empathy.distribution if label != empathy.emotion),
-        key=lambda label: (-empathy.distribution[label], label),
+def likely_emotions(emotion: str | None, distribution: Mapping[str, float]) -> str:
+    """Return the decided emotion and then the most probable others with their shares, empty without an emotion.
+
+    The decided one need not be the most probable.
+    """
+    if emotion is None:
+        return ""
+    return ", ".join(
+        f"{label_text(label)} {distribution[label]:.0%}" if label in distribution else label_text(label)
+        for label in named_emotions(emotion, distribution)
     )
-    return [empathy.emotion, *others][:MAX_EMOTIONS]
+
+
+def named_emotions(emotion: str, distribution: Mapping[str, float]) -> list[str]:
+    """Return the emotions that are named in a prompt: the decided one, then the most probable others."""
+    others = [label for label in distribution if label != emotion and distribution[label] >= MIN_SHARE]
+    return [emotion, *sorted(others, key=lambda label: (-distribution[label], label))][:MAX_EMOTIONS]

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from ..contract import HefContext
+from ..contract.dialogue import MAX_TURN_CHARACTERS
 from .code_spans import CodeSpans
 from .thoughts import ThoughtFilter
 
@@ -44,8 +46,23 @@ _LONGEST_LEAD = 400
 _SPEECH = ("", "'s turn", "'s reply", "'s response", "'s next turn", "'s next reply", "'s next response")
 """What may stand between a role and its colon."""
 _YOU_ARE = re.compile(
-    r"\s{0,20}(?:you are|you're|you’re|i am|i'm|i’m|act as|act like|pretend to be|your name is)\s{1,20}", re.IGNORECASE
+    r"\s{0,20}(?:(?:act|behave|speak|reply|respond)\s{1,20}(?:(?:as\s{1,20}(?:if|though)|like)\s{1,20}you\s{1,20}(?:were|are)"
+    r"|as|like)|(?:pretend|imagine)\s{1,20}(?:that\s{1,20})?you\s{1,20}(?:are|were)|pretend\s{1,20}to\s{1,20}be"
+    r"|(?:your|my)\s{1,20}name(?:\s{1,20}is|['’]s)|call\s{1,20}me|this\s{1,20}is"
+    r"|you\s{1,20}(?:are|play|will\s{1,20}be)|you['’]re|i\s{1,20}am|i['’]m)(?:\s{1,20}|\Z)",
+    re.IGNORECASE,
 )
+"""Beginnings of a persona that say what "You are" says."""
+_SPEAKS = re.compile(r"(?:i(?:['’](?:ve|d|ll))?|my\s{1,20}\w{1,40}\s{1,20}(?:is|are))\s", re.IGNORECASE)
+"""Beginning of a persona that speaks of itself."""
+_SENTENCE = re.compile(
+    r"(?:(?:you|he|she|they|we|it|please|always|never|be|do|don['’]t|answer|reply|respond|speak|act|behave)"
+    r"|(?:your|the|this|her|his|their)\s{1,20}\w{1,40}\s{1,20}(?:is|are|must|should|will))\s",
+    re.IGNORECASE,
+)
+"""Beginning of a persona that is a sentence, which does not continue "You are"."""
+_NAMED = re.compile(r"([^\W\d_a-z]\w{0,40})\s{1,20}(?:is|was|has|likes|loves|works)\s")
+"""Beginning of a persona that is a sentence about somebody: "Mia is a nurse"."""
 _NAME_END = re.compile(r"[,.;:!?(\n–—]| - ")
 
 
@@ -147,22 +164,40 @@ def spoken_reply(text: str, persona: str = "") -> str:
     """Return a reply as it is said, empty where nothing is.
 
     Thoughts, markers of chat templates and the role before it ("Listener: …", the persona's name) are removed, and
-    it ends where a line begins another turn ("Speaker: …"), unless a colon introduces an example of turns.
+    it ends where a line begins another turn ("Speaker: …"), unless a colon introduces an example of turns. Of a text
+    without end its beginning is read, or its end where the beginning says nothing.
     """
     reply = ReplyFilter(persona)
-    return (reply.feed(text) + reply.close()).strip()
+    spoken = (reply.feed(text[:MAX_TURN_CHARACTERS]) + reply.close()).strip()
+    if spoken or len(text) <= MAX_TURN_CHARACTERS:
+        return spoken
+    return spoken_reply(text[-MAX_TURN_CHARACTERS:], persona)
 
 
 def without_address(persona: str) -> str:
-    """Return a persona as "You are …" continues: without that beginning and the full stop at its end."""
+    """Return a persona as "You are …" continues: without that beginning and the full stop at its end.
+
+    A persona that is a sentence already follows the default one, the name that it is about, or what introduces it.
+    """
     described = persona.strip()
     if address := _YOU_ARE.match(described):
         described = described[address.end() :]
-    return described.removesuffix(".")
+    described = described.removesuffix(".")
+    if _SPEAKS.match(described):
+        return f"the one who says: {described}"
+    if _SENTENCE.match(described):
+        return f"{HefContext().persona}. {described}"
+    named = _NAMED.match(described)
+    return f"{named[1]}. {described}" if named else described
+
+
+def described_persona(persona: str) -> str:
+    """Return a persona as "You are …" continues; a blank one is the default."""
+    return without_address(persona) or HefContext().persona
 
 
 def persona_name(persona: str) -> str:
-    """Return the name that a persona begins with, empty where it does not: "You are Mia, a nurse" is Mia."""
+    """Return the name that a persona begins with, empty where it does not: "I am Mia, a nurse" is Mia."""
     name = _NAME_END.split(without_address(persona), maxsplit=1)[0].strip()
     words = name.split()
     return name if 0 < len(words) <= 3 and len(name) <= 40 and all(word[0].isupper() for word in words) else ""

@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 from hef.contract import Turn
-from hef.evaluation import read_samples, report_emotion
+from hef.data.conversations import read_samples
+from hef.evaluation.emotion.emotion_metrics import report_emotion
 from hef.evaluation.emotion.turn_record import record_sem
 from hef.sem import EMPATHETIC_DIALOGUES, GOEMOTIONS_TO_EMPATHETIC_DIALOGUES, HfSem
 from hef.training.trainer import length_bucketed_batches

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import exp, fsum, log
 
-from .runtime.prediction_sets import PredictionSets
+from .runtime.calibration import PredictionSets
 
 Distribution = Mapping[str, float]
 _MIN_PROBABILITY = 1e-9

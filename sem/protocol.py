@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from ..contract import Cause, Dialogue, Reading, SetupError, View
-from .runtime.prediction_sets import PredictionSets
+from .runtime.calibration import PredictionSets
 from .taxonomy import Taxonomy
 
 _DEFAULT_VIEW: tuple[View, ...] = ("dialogue",)
@@ -22,7 +22,7 @@ class SemDescription:
     taxonomy: Taxonomy
     """The labels of its distributions, in their order."""
     languages: tuple[str, ...] = ("en",)
-    """ISO 639-1 codes of the languages it was trained on."""
+    """ISO 639-1 codes of the languages it was trained on; `mul` (ISO 639-2) where these are many, or not known."""
     licence: str = "unknown"
     """Licence of the weights, and of the training data if that binds them."""
     size_mb: float = 0.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .recall_memories import recall_memories_tool
-from .sem_causes import sem_causes_tool
-from .sem_emotion import sem_emotion_tool
+from .sem_tools import sem_causes_tool, sem_emotion_tool
 
 __all__ = ["recall_memories_tool", "sem_causes_tool", "sem_emotion_tool"]

@@ -11,7 +11,7 @@ import torch
 from pydantic import BaseModel
 
 from ..contract import SetupError
-from ..data.resumable_run import check_settings
+from ..data.json_lines import check_settings
 
 
 class RunFolder:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from ..error_messages import Failure, Misuse
-from ..options import OutputOptions, Plots
-from ..output import advancing, emit_report
+from ..options import OutputOptions, Plots, option, parse_numbers
+from ..output import advancing, emit_report, figure_table
 from ..render import ACCENT, FAINT
-from ..tables import figure_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,23 +22,20 @@ DIMS = 384
 """Length of the shipped SEM's vectors."""
 _CONCURRENT_USERS = 100
 
-Sizes = Annotated[str, typer.Option(help="Numbers of turns, growing, with commas between.", metavar="N,N")]
-Users = Annotated[int, typer.Option(min=1, help="People whose turns they are.", metavar="N")]
-Repeats = Annotated[int, typer.Option(min=6, help="How often each call is timed.", metavar="N")]
+Sizes = Annotated[str, option("Numbers of turns, growing, with commas between.", metavar="N,N")]
+Users = Annotated[int, option("People whose turns they are.", metavar="N", min=1)]
+Repeats = Annotated[int, option("How often each call is timed.", metavar="N", min=6)]
 Folder = Annotated[
     Path | None,
-    typer.Option(
-        file_okay=False,
-        exists=True,
-        help="Write the measured files below it, on the disk to measure; else among temporary files.",
+    option(
+        "Write the measured files below it, on the disk to measure; else among temporary files.",
         metavar="FOLDER",
+        exists=True,
     ),
 ]
 Server = Annotated[
     str | None,
-    typer.Option(
-        help=f"Also let {_CONCURRENT_USERS} people write and recall at once there (`chroma run`).", metavar="URL"
-    ),
+    option(f"Also let {_CONCURRENT_USERS} people write and recall at once there (`chroma run`).", metavar="URL"),
 ]
 
 
@@ -75,7 +69,7 @@ def memory(
         from ...bench.bench_plots import plot_growth
 
         plot_growth(reports, plots)
-    details = {"machine": machine(None), "crowd": [crowd.model_dump(mode="json") for crowd in crowds]}
+    details = {"machine": machine(None), "crowd": crowds}
     tables = [_memory_table(reports), *map(_crowd_table, crowds)]
     emit_report("memory speed", None, list(reports), details, output, tables)
     for crowd in crowds:
@@ -83,19 +77,16 @@ def memory(
             raise Failure(f"{len(crowd.errors)} of {crowd.users} people met an error: {crowd.errors[0]}")
 
 
-def _parse_sizes(option: str, written: int) -> list[int]:
+def _parse_sizes(value: str, written: int) -> list[int]:
     """Return the sizes; the turns that are written while one is measured must fit before the next.
 
     Raises:
         Misuse: They are not growing numbers.
     """
-    try:
-        sizes = [int(size.replace("_", "")) for size in option.split(",")]
-    except ValueError:
-        raise Misuse(f"--sizes is {option!r}; give numbers with commas between, such as 1000,10000") from None
+    sizes = parse_numbers("--sizes", value)
     steps = zip([0, *(size + written for size in sizes)], sizes, strict=False)
     if any(size <= before for before, size in steps):
-        raise Misuse(f"--sizes is {option!r}; each must be larger than the one before by more than {written}")
+        raise Misuse(f"--sizes is {value!r}; each must be larger than the one before by more than {written}")
     return sizes
 
 

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
 from rich.table import Table
 from rich.text import Text
 
-from ..options import Against, ModelOptions, OutputOptions, SemOptions, StrategyName
-from ..output import advancing, emit_report, report_skipped_rows
+from ..options import Against, ModelOptions, OutputOptions, SemOptions, StrategyName, option
+from ..output import advancing, emit_report, figure_table, report_skipped_rows
 from ..render import ACCENT, FAINT
 from ..settings import load_settings
-from ..tables import figure_table
+from .bench_latency import LatencyOptions, latency
 
 if TYPE_CHECKING:
     from ...bench.sem_speed import SpeedReport
@@ -22,21 +21,17 @@ if TYPE_CHECKING:
 
 Data = Annotated[
     Path | None,
-    typer.Option(
-        "--data",
-        "-d",
-        dir_okay=False,
-        help="Read the contexts of these conversations at once, instead of built-in ones.",
-        metavar="FILE",
+    option(
+        "Read the contexts of these conversations at once, instead of built-in ones.", "--data", "-d", metavar="FILE"
     ),
 ]
-Dialogues = Annotated[int, typer.Option(min=1, help="How many dialogues are read at once.", metavar="N")]
-Repeats = Annotated[int, typer.Option(min=1, help="How often each is timed.", metavar="N")]
-Seed = Annotated[int, typer.Option(help="Of the draw.", metavar="N")]
-Tokens = Annotated[int, typer.Option(min=2, help="Tokens of a reply; a local LLM writes exactly as many.", metavar="N")]
-DialoguesOfLength = Annotated[int, typer.Option(min=1, help="How many dialogues of each length.", metavar="N")]
-Strategy = Annotated[StrategyName, typer.Option(help="How the emotion is decided.", rich_help_panel="Emotion")]
-Message = Annotated[str, typer.Option("--text", help="The message that is replied to.", metavar="TEXT")]
+Dialogues = Annotated[int, option("How many dialogues are read at once.", metavar="N", min=1)]
+Repeats = Annotated[int, option("How often each is timed.", metavar="N", min=1)]
+Seed = Annotated[int, option("Of the draw.", metavar="N")]
+Tokens = Annotated[int, option("Tokens of a reply; a local LLM writes exactly as many.", metavar="N", min=2)]
+DialoguesOfLength = Annotated[int, option("How many dialogues of each length.", metavar="N", min=1)]
+Strategy = Annotated[StrategyName, option("How the emotion is decided.", panel="Emotion")]
+Message = Annotated[str, option("The message that is replied to.", "--text", metavar="TEXT")]
 
 _VARIANTS = {"plain": "LLM alone", "hef": "HEF", "hef_fresh": "HEF without caches"}
 
@@ -57,7 +52,7 @@ def sem(
     settings = load_settings(models)
     from ...bench.sem_speed import machine, measure_speed
     from ...bench.synthetic_dialogues import contexts, three_turn_contexts
-    from ...evaluation import read_samples, subsample
+    from ...data.conversations import read_samples, subsample
     from ...sem import resolve_sem
 
     reader, batch = resolve_sem(settings.sem), contexts(dialogues)
@@ -89,6 +84,7 @@ def sem(
 def turn(
     models: ModelOptions,
     output: OutputOptions,
+    hosted: LatencyOptions,
     strategy: Strategy = "two_stage",
     tokens: Tokens = 40,
     repeats: DialoguesOfLength = 3,
@@ -97,9 +93,13 @@ def turn(
 
     Both have as many tokens and are timed in turns, in one run, on built-in dialogues of one, three and five turns.
     Prints the ratio, time to the first token, LLM calls, and prompt tokens in total and computed, with and
-    without the caches of a local LLM. No memory takes part.
+    without the caches of a local LLM. No memory takes part. With --latency the LLM is a stub of a hosted one, and
+    drafting beside the judgement is timed beside judging first.
     """
     settings = load_settings(models)
+    if hosted.latency:
+        latency(settings, hosted, output)
+        return
     from ...bench.sem_speed import machine
     from ...bench.turn_speed import measure_turns
     from ...contract import HefContext

@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from ..error_messages import Misuse
-from ..options import OutputOptions, Plots, SemOptions
-from ..output import advancing, emit_report
+from ..options import OutputOptions, Plots, SemOptions, option, parse_numbers
+from ..output import advancing, emit_report, figure_table
 from ..settings import load_settings
-from ..tables import figure_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,23 +19,19 @@ if TYPE_CHECKING:
 class LoadOptions:
     """Conversations and threads that are measured."""
 
-    at_once: Annotated[
-        str, typer.Option(help="Numbers of conversations at once, with commas between.", metavar="N,N")
-    ] = "1,4,16,64"
-    lengths: Annotated[
-        str, typer.Option(help="Turns of a thread that are timed, with commas between.", metavar="N,N")
-    ] = "1,10,100,500"
-    turns: Annotated[int, typer.Option(min=1, help="Turns of each conversation at once.", metavar="N")] = 4
-    repeats: Annotated[int, typer.Option(min=1, help="Threads of each length.", metavar="N")] = 5
-    keep: Annotated[
-        int | None, typer.Option(min=2, help="Let a thread keep so many messages; else all.", metavar="N")
-    ] = None
+    at_once: Annotated[str, option("Numbers of conversations at once, with commas between.", metavar="N,N")] = (
+        "1,4,16,64"
+    )
+    lengths: Annotated[str, option("Turns of a thread that are timed, with commas between.", metavar="N,N")] = (
+        "1,10,100,500"
+    )
+    turns: Annotated[int, option("Turns of each conversation at once.", metavar="N", min=1)] = 4
+    repeats: Annotated[int, option("Threads of each length.", metavar="N", min=1)] = 5
+    keep: Annotated[int | None, option("Let a thread keep so many messages; else all.", metavar="N", min=2)] = None
 
 
-Postgres = Annotated[str | None, typer.Option(help="Keep the checkpoints there; else in this process.", metavar="URL")]
-Server = Annotated[
-    str | None, typer.Option(help="Keep the memory there (`chroma run`); else in a file.", metavar="URL")
-]
+Postgres = Annotated[str | None, option("Keep the checkpoints there; else in this process.", metavar="URL")]
+Server = Annotated[str | None, option("Keep the memory there (`chroma run`); else in a file.", metavar="URL")]
 
 
 def serving(
@@ -58,7 +50,7 @@ def serving(
     import asyncio
     import tempfile
 
-    crowds, lengths = _numbers("--at-once", load.at_once), _numbers("--lengths", load.lengths)
+    crowds, lengths = parse_numbers("--at-once", load.at_once), parse_numbers("--lengths", load.lengths)
     settings = load_settings(models)
     from ...bench.sem_speed import machine
     from ...bench.serving_speed import measure_serving
@@ -86,21 +78,6 @@ def serving(
         plot_serving(report, plots)
     details = {"machine": machine(settings.threads), "keep": load.keep, "memory": "server" if server else "folder"}
     emit_report("serving", None, [report], details, output, [_crowd_table(report), _length_table(report)])
-
-
-def _numbers(option: str, value: str) -> list[int]:
-    """Return the numbers between commas.
-
-    Raises:
-        Misuse: There are none, or one is not positive.
-    """
-    try:
-        numbers = [int(number) for number in value.split(",")]
-    except ValueError:
-        numbers = []
-    if not numbers or min(numbers) < 1:
-        raise Misuse(f"{option} is {value!r}; give positive numbers with commas between, such as 1,10")
-    return numbers
 
 
 def _crowd_table(report: ServeSpeed) -> Table:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..build_graph import preload_llm
-from ..error_messages import FAILED
-from ..options import Json, ModelOptions, ReplyOptions, UserOptions
+from ..options import Json, ModelOptions, ReplyOptions, UserOptions, option
 from ..render import name_markup
 from ..settings import load_settings
 from .chat_threads import thread_id
@@ -19,13 +18,9 @@ from .chat_threads import thread_id
 if TYPE_CHECKING:
     from .session import ChatSession
 
-Thread = Annotated[
-    str,
-    typer.Option("--thread", "-t", help="Which conversation to continue.", metavar="NAME", rich_help_panel="Memory"),
-]
+Thread = Annotated[str, option("Which conversation to continue.", "--thread", "-t", metavar="NAME", panel="Memory")]
 Confirm = Annotated[
-    bool,
-    typer.Option("--confirm", help="Ask you which emotion it is when SEM and LLM disagree.", rich_help_panel="Emotion"),
+    bool, option("Ask you which emotion it is when SEM and LLM disagree.", "--confirm", panel="Emotion")
 ]
 
 HELP = """\
@@ -59,8 +54,8 @@ def chat(
         for line in _typed_lines(session) if sys.stdin.isatty() else _piped_lines():
             if not _handle_line(session, line):
                 break
-    if session.failed:
-        raise typer.Exit(FAILED)
+    if session.exit_code:
+        raise typer.Exit(session.exit_code)
 
 
 def _handle_line(session: ChatSession, line: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..build_graph import build_graph, close_memory, preload_llm, require_text
-from ..error_messages import sentence
+from ..error_messages import Failure, exit_code, sentence
 from ..options import Json, ModelOptions, ReplyOptions, UserOptions
 from ..settings import load_settings
 
@@ -40,7 +40,7 @@ def reply(text: Text, models: ModelOptions, options: ReplyOptions, memory: UserO
                 from ..render import json_line
 
                 typer.echo(json_line(partial))
-            raise
+            raise Failure(sentence(error), exit_code(error)) from error
         finally:
             close_memory(hef)
     if as_json:

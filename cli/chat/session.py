@@ -19,7 +19,7 @@ from rich.text import Text
 from ...contract import HefContext
 from ...nodes import to_dialogue
 from ..build_graph import build_graph, close_memory
-from ..error_messages import sentence
+from ..error_messages import exit_code, sentence
 from ..render import FAINT, GUTTER, field, json_line, name_markup, print_degraded, print_empathy, printable, summary
 from ..settings import Settings
 from .chat_threads import thread_name
@@ -58,8 +58,8 @@ class ChatSession:
         self._resources = ExitStack()
         self._hef: Any = None
         self._question: Question | None = None
-        self.failed = False
-        """Whether a turn could not be answered."""
+        self.exit_code = 0
+        """Of the command: 0, or that of the first turn that could not be answered."""
         self.interrupted = False
         """Whether Ctrl-C was the last thing the person did."""
 
@@ -182,7 +182,7 @@ class ChatSession:
             await self._hef.aupdate_state(self._config, {"messages": new_messages}, as_node=LAST_NODE)
 
     def _fail(self, error: Exception) -> None:
-        self.failed = True
+        self.exit_code = self.exit_code or exit_code(error)
         message = sentence(error)
         if self._json:
             print(json_line(failed_turn_json(error) or {"error": message}), flush=True)

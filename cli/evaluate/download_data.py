@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-Out = Annotated[Path, typer.Option("--out", "-o", file_okay=False, help="Where the data is written.", metavar="FOLDER")]
-Archive = Annotated[
-    Path | None, typer.Option(dir_okay=False, help="The archive, where it was downloaded before.", metavar="FILE")
-]
+from ..options import option
+
+Out = Annotated[Path, option("Where the data is written.", "--out", "-o", metavar="FOLDER")]
+Archive = Annotated[Path | None, option("The archive, where it was downloaded before.", metavar="FILE")]
 
 
 def download(out: Out, archive: Archive = None) -> None:

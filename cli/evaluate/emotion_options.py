@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-import typer
-
 from ..error_messages import Misuse
-from ..options import ModelOptions, OutputOptions, Plots, StrategyName
+from ..options import ModelOptions, OutputOptions, Plots, StrategyName, model_option, option
 
 STRATEGIES: tuple[StrategyName, ...] = ("sem_only", "llm_only", "one_prompt", "two_stage")
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeOptions(ModelOptions):
-    """The SEM, and an LLM or a scripted judge in its place."""
+    """The SEM, and an LLM or a judge in its place."""
 
     model: Annotated[
         str | None,
-        typer.Option(
-            "--model",
-            "-m",
-            help="LLM: embedded, huggingface:<id or path>, or <provider>:<name>; or a scripted judge: oracle:<how "
-            "often it is right>, constant:<label>, adversary.  \\[env: HEF_MODEL]",
-            metavar="MODEL",
-            rich_help_panel="Models",
+        model_option(
+            "; or one that answers in rounds: batch:<folder>; or answers in a file: recorded:<file>; or a scripted "
+            "judge: oracle:<how often it is right>, constant:<label>, adversary"
         ),
     ] = None
 
@@ -38,31 +33,34 @@ class MeasureOptions:
     panel: ClassVar = "Emotion"
     strategy: Annotated[
         Literal["sem_only", "llm_only", "one_prompt", "two_stage", "all"],
-        typer.Option(help="How the emotion is decided; all measures them side by side."),
+        option("How the emotion is decided; all measures them side by side."),
     ] = "sem_only"
     ablate: Annotated[
-        bool,
-        typer.Option(
-            "--ablate", help="Also measure two_stage without each of its parts, and with other primary emotions."
-        ),
+        bool, option("Also measure two_stage without each of its parts, and with other primary emotions.", "--ablate")
     ] = False
     second_look: Annotated[
-        bool, typer.Option("--second-look", help="Also measure what a second look at the least certain third gains.")
+        bool, option("Also measure what a second look at the least certain third gains.", "--second-look")
     ] = False
     shift: Annotated[
-        bool,
-        typer.Option(
-            "--shift", help="Measure turns behind other talk instead: joined conversations, whose topic changes."
-        ),
+        bool, option("Measure turns behind other talk instead: joined conversations, whose topic changes.", "--shift")
     ] = False
-    record: Annotated[
-        bool, typer.Option("--record", help="Write the SEM's own figures into its folder, for `hef sems`.")
-    ] = False
+    record: Annotated[bool, option("Write the SEM's own figures into its folder, for `hef sems`.", "--record")] = False
 
     @property
     def strategies(self) -> tuple[StrategyName, ...]:
         """Return the strategies to measure."""
         return STRATEGIES if self.strategy == "all" else (self.strategy,)
+
+    def answerable(self, answered: Collection[StrategyName]) -> tuple[StrategyName, ...]:
+        """Return the strategies to measure with answers that were recorded for some; `all` means those.
+
+        Raises:
+            Misuse: Parts of two_stage are to be taken away, which changes what the LLM is asked.
+        """
+        if self.ablate:
+            raise Misuse("--ablate asks other questions than the recorded ones; give an LLM, or leave it out")
+        names = self.strategies
+        return tuple(name for name in names if name in ("sem_only", *answered)) if self.strategy == "all" else names
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +70,25 @@ class FitOptions:
     panel: ClassVar = "Fit"
     fit: Annotated[
         Path | None,
-        typer.Option(
-            dir_okay=False,
-            help="Fit the join on a part of the conversations and write it there; the figures are of the others.",
+        option(
+            "Fit the join on a part of the conversations and write it there; the figures are of the others.",
             metavar="FILE",
         ),
     ] = None
     fit_share: Annotated[
-        float, typer.Option(min=0.05, max=0.95, help="Fraction of the conversations to fit on.", metavar="FRACTION")
+        float, option("Fraction of the conversations to fit on.", metavar="FRACTION", min=0.05, max=0.95)
     ] = 0.5
     cross_fit: Annotated[
         bool,
-        typer.Option(
+        option(
+            "Also fit on the others and measure on those, so that all are measured; the file gets a fit of all.",
             "--cross-fit",
-            help="Also fit on the others and measure on those, so that all are measured; the file gets a fit of all.",
         ),
     ] = False
     fitted: Annotated[
         Path | None,
-        typer.Option(
-            dir_okay=False,
-            help="Join with this file, which --fit wrote before; otherwise with the pair's shipped fit or the default.",
+        option(
+            "Join with this file, which --fit wrote before; otherwise with the pair's shipped fit or the default.",
             metavar="FILE",
         ),
     ] = None
@@ -104,11 +100,7 @@ class EmotionOutput(OutputOptions):
 
     run: Annotated[
         Path | None,
-        typer.Option(
-            file_okay=False,
-            help="Keep the LLM's answers there, resume a stopped run, and write report.md with plots.",
-            metavar="FOLDER",
-        ),
+        option("Keep the LLM's answers there, resume a stopped run, and write report.md with plots.", metavar="FOLDER"),
     ] = None
     plots: Plots = None
 

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from ..options import OutputOptions, SampleOptions, SemOptions
-from ..output import advancing, emit_report, report_skipped_rows
+from ..options import OutputOptions, SampleOptions, SemOptions, option
+from ..output import advancing, emit_report, figure_table, report_skipped_rows
 from ..settings import load_settings
-from ..tables import figure_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,9 +22,8 @@ class PlainOptions:
 
     comments: Annotated[
         list[Path] | None,
-        typer.Option(
-            dir_okay=False,
-            help='JSON lines with "text" and "labels" (GoEmotions\' form), or with "turns" (RECCON\'s); several times.',
+        option(
+            'JSON lines with "text" and "labels" (GoEmotions\' form), or with "turns" (RECCON\'s); several times.',
             metavar="FILE",
         ),
     ] = None
@@ -41,8 +37,8 @@ def neutral(samples: SampleOptions, plain: PlainOptions, models: SemOptions, out
     called neutral.
     """
     settings = load_settings(models)
+    from ...data.conversations import read_samples, subsample
     from ...data.plain_turns import read_plain_turns
-    from ...evaluation import read_samples, subsample
     from ...evaluation.emotion.neutral_metrics import measure_neutral
     from ...sem import resolve_sem
 

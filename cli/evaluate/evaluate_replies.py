@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..options import ModelOptions, OutputOptions, ReplyOptions, SampleOptions
-from ..output import advancing, emit_report, report_skipped_rows
+from ..options import OutputOptions, ReplyOptions, SampleOptions, option
+from ..output import advancing, emit_report, faint_margin, figure_table, percent, report_skipped_rows
 from ..render import ACCENT, FAINT
 from ..settings import load_settings
-from ..tables import faint_margin, figure_table, percent
+from .batch_round import BatchModelOptions, ending_with_questions, open_batch
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from ...contract import HefContext
-    from ...evaluation import Estimate
+    from ...evaluation.metrics import Estimate
     from ...evaluation.replies.blind_pairs import WinRate
     from ...evaluation.replies.replier import Reply, ReplySample
     from ...evaluation.replies.reply_metrics import ReplyMetrics
@@ -33,29 +33,19 @@ EXAMPLES = 10
 class RepliesOutput(OutputOptions):
     """Where figures, replies and pairs go."""
 
-    run: Annotated[
-        Path | None,
-        typer.Option(
-            "--run", file_okay=False, help="Keep replies there, and resume with those it has.", metavar="FOLDER"
-        ),
-    ] = None
+    run: Annotated[Path | None, option("Keep replies there, and resume with those it has.", metavar="FOLDER")] = None
     export: Annotated[
         Path | None,
-        typer.Option(
-            dir_okay=False,
-            help="Write blind pairs for judges; the key goes to NAME.key.jsonl beside it.",
-            metavar="PAIRS",
+        option(
+            "Write blind pairs for judges; the key goes to NAME.key.jsonl beside it.", metavar="PAIRS", dir_okay=False
         ),
     ] = None
     report: Annotated[
-        Path | None,
-        typer.Option(dir_okay=False, help="Write a page of Markdown with the figures and examples.", metavar="FILE"),
+        Path | None, option("Write a page of Markdown with the figures and examples.", metavar="FILE")
     ] = None
 
 
-Ablate = Annotated[
-    bool, typer.Option("--ablate", help="Also reply without the causes, and without the emotion, in the prompt.")
-]
+Ablate = Annotated[bool, option("Also reply without the causes, and without the emotion, in the prompt.", "--ablate")]
 Judged = Annotated[
     Path,
     typer.Argument(
@@ -64,20 +54,25 @@ Judged = Annotated[
         metavar="VERDICTS",
     ),
 ]
-Key = Annotated[Path, typer.Option(dir_okay=False, help="The key that --export wrote beside the pairs.", metavar="KEY")]
+Key = Annotated[Path, option("The key that --export wrote beside the pairs.", metavar="KEY", dir_okay=False)]
 
 
 def replies(
-    samples: SampleOptions, models: ModelOptions, options: ReplyOptions, output: RepliesOutput, ablate: Ablate = False
+    samples: SampleOptions,
+    models: BatchModelOptions,
+    options: ReplyOptions,
+    output: RepliesOutput,
+    ablate: Ablate = False,
 ) -> None:
     """Measure replies beside the same LLM's without HEF.
 
     Both reply to the same turns with the same persona and decoding. Prints perplexity of the human reply,
     distinct-1/2, BLEU, similarity to the human reply, what the SEM reads after the reply, cause words taken up, length,
-    and who speaks, with 95% intervals; human replies beside them.
+    and who speaks, with 95% intervals; human replies beside them. With --model batch:FOLDER the LLM answers in rounds:
+    see `hef evaluate emotion`.
     """
     settings, context = load_settings(models), options.reply_context()
-    from ...evaluation import subsample
+    from ...data.conversations import subsample
     from ...evaluation.replies.replier import read_reply_samples
     from ...evaluation.replies.reply_metrics import check_metrics, report_replies
     from ...sem import resolve_sem
@@ -94,7 +89,7 @@ def replies(
         details["sha256"] = _export(output.export, drawn, texts, samples.seed)
     if output.report:
         _write_page(output.report, samples.data, figures, context_match, details, drawn, texts)
-    details["context_match"] = context_match.model_dump(mode="json")
+    details["context_match"] = context_match
     table = _reply_table(samples.data.name, setup["model"], figures, context_match)
     emit_report("replies", samples.data, figures, details, output, [table])
 
@@ -104,7 +99,7 @@ def verdicts(judged: Judged, key: Key, output: OutputOptions) -> None:
 
     `hef evaluate replies --export` writes the pairs and their key.
     """
-    from ...evaluation import read_rows
+    from ...data.json_lines import read_rows
     from ...evaluation.replies.blind_pairs import make_key_row, make_verdict, sha256, win_rate
 
     rows, skipped = read_rows(judged, make_verdict)
@@ -125,9 +120,10 @@ def _collect(
     from ...evaluation.replies.replier import ABLATED, COMPARED, Replier, collect, open_reply_log
     from ...llm import resolve_model
 
-    replier = Replier(resolve_model(settings.model), sem, context, settings.prompts, settings.fit)
+    model = open_batch(settings.model) or resolve_model(settings.model)
+    replier = Replier(model, sem, context, settings.prompts, settings.fit)
     log = open_reply_log(run, replier.settings)
-    with advancing() as advance:
+    with ending_with_questions(model), advancing() as advance:
         variants = ABLATED if ablate else COMPARED
         texts = collect(replier, samples, variants, log, advance)
     return {str(variant): replies for variant, replies in texts.items()}, replier.settings

@@ -1,21 +1,26 @@
-"""`hef evaluate causes` and `hef evaluate retrieval`: cause words and sentence vectors of a SEM."""
+"""`hef evaluate causes`, `retrieval` and `memory`: what a SEM finds beside the emotion, without any LLM."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from ..options import Against, OutputOptions, SampleOptions, SemOptions
-from ..output import advancing, emit_report, report_skipped_rows
+from ..options import Against, OutputOptions, SampleOptions, SemOptions, option
+from ..output import advancing, emit_report, figure_table, percent, report_skipped_rows
 from ..render import ACCENT, FAINT
 from ..settings import load_settings
-from ..tables import figure_table, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.table import Table
 
-    from ...evaluation import CauseReport, RetrievalReport, SpanReport
+    from ...evaluation.cause_metrics import CauseReport, SpanReport
+    from ...evaluation.recall_metrics import MemoryReport
+    from ...evaluation.retrieval import RetrievalReport
+
+Data = Annotated[Path | None, option("Other dialogues than those that ship.", "--data", "-d", metavar="FILE")]
+Ablate = Annotated[bool, option("Also without each part of the formula.", "--ablate")]
 
 
 def causes(samples: SampleOptions, models: SemOptions, output: OutputOptions) -> None:
@@ -25,7 +30,10 @@ def causes(samples: SampleOptions, models: SemOptions, output: OutputOptions) ->
     drawn at random and the highest value that can be reached.
     """
     settings = load_settings(models)
-    from ...evaluation import evaluate_causes, evaluate_spans, holds_spans, make_cause_row, read_rows, subsample
+    from ...data.cause_annotations import holds_spans, make_cause_row
+    from ...data.conversations import subsample
+    from ...data.json_lines import read_rows
+    from ...evaluation.cause_metrics import evaluate_causes, evaluate_spans
     from ...sem import resolve_sem
 
     sem = resolve_sem(settings.sem)
@@ -55,8 +63,9 @@ def retrieval(samples: SampleOptions, models: SemOptions, output: OutputOptions,
     recall@1 and @5 with 95% intervals beside chance.
     """
     settings = load_settings(models)
-    from ...evaluation import make_retrieval_row, read_rows, report_retrieval, situation_ranks, subsample
-    from ...evaluation.memory.retrieval import embedding_function
+    from ...data.conversations import subsample
+    from ...data.json_lines import read_rows
+    from ...evaluation.retrieval import embedding_function, make_retrieval_row, report_retrieval, situation_ranks
     from ...sem import resolve_sem
 
     sem = resolve_sem(settings.sem)
@@ -78,6 +87,28 @@ def retrieval(samples: SampleOptions, models: SemOptions, output: OutputOptions,
     ]
     details = {"limit": samples.limit, "seed": samples.seed, "broken": len(skipped)}
     emit_report("retrieval", samples.data, reports, details, output, [_retrieval_table(samples.data.name, reports)])
+
+
+def memory(models: SemOptions, output: OutputOptions, data: Data = None, ablate: Ablate = False) -> None:
+    """Measure recall of past turns.
+
+    Each question is to bring back the turn that answers it. Prints recall@1, @3 and @5 beside plain vector search and
+    the newest turns, with 95% intervals. The defaults of the formula were chosen on every second person, so the
+    figure of the others is separate.
+    """
+    settings = load_settings(models)
+    from ...evaluation.recall_metrics import RecallBench, read_memory_dialogues, report_memory, tuning_users
+    from ...sem import resolve_sem
+
+    dialogues, skipped = read_memory_dialogues(data)
+    report_skipped_rows(skipped)
+    sem = resolve_sem(settings.sem)
+    with advancing() as advance:
+        bench = RecallBench(sem, dialogues, advance)
+        reports = report_memory(bench.methods(ablate=ablate), dialogues, () if data else tuning_users(dialogues))
+    name = sem.description.name
+    details = {"sem": name, "broken": len(skipped)}
+    emit_report("memory", data, list(reports), details, output, [_memory_table(name, reports)])
 
 
 def _cause_table(data: str, report: CauseReport) -> Table:
@@ -115,4 +146,23 @@ def _retrieval_table(data: str, reports: Sequence[RetrievalReport]) -> Table:
     table.add_row(first.encoder, *(percent(value) for value in first.recall.values()), style=f"bold {ACCENT}")
     if first.share:
         table.add_row(f"share of {reports[1].encoder}", *(percent(value) for value in first.share.values()))
+    return table
+
+
+def _memory_table(sem: str, reports: Sequence[MemoryReport]) -> Table:
+    """Return one row per method."""
+    first = reports[0]
+    caption = f"vectors of {sem}; 95% intervals over people"
+    if first.others:
+        caption += ".\nDefaults were chosen on every second person; the others were only measured."
+    table = figure_table(
+        f"Past turns: {first.questions:,} questions of {first.users:,} people, {first.turns // first.users} turns each",
+        ("", "recall@1", "recall@3", "recall@5", *(["@3, others"] if first.others else [])),
+        caption,
+        no_wrap=True,
+    )
+    for report in reports:
+        others = [report.others["at3"]] if report.others else []
+        recalls = [percent(estimate) for estimate in (*report.recall.values(), *others)]
+        table.add_row(report.method, *recalls, style=f"bold {ACCENT}" if report is first else "")
     return table

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..output import advancing, emit_report, report_skipped_rows
-from ..tables import figure_table, percent
+from ..output import advancing, emit_report, figure_table, percent, report_skipped_rows
+from .batch_round import ending_with_questions
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from ...contract import HefContext
     from ...evaluation.emotion.topic_shift import ShiftReport
     from ...sem import Sem
-    from ..options import SampleOptions, StrategyName
+    from ..options import SampleOptions
     from ..settings import Settings
-    from .emotion_options import EmotionOutput
+    from .emotion_options import EmotionOutput, MeasureOptions
 
 
 def measure_shift(
@@ -25,7 +25,7 @@ def measure_shift(
     settings: Settings,
     samples: SampleOptions,
     context: HefContext,
-    strategies: Sequence[StrategyName],
+    measure: MeasureOptions,
     fitted: Path | None,
     output: EmotionOutput,
 ) -> None:
@@ -33,18 +33,19 @@ def measure_shift(
     from ...contract import PoolingWeights
     from ...data.conversations import read_labelled
     from ...evaluation.emotion.topic_shift import evaluate_shift, shift_samples
-    from .evaluate_emotion import open_pair
+    from .evaluate_emotion import open_llm, open_pair
 
     conversations, skipped = read_labelled(samples.data, sem.description.taxonomy.labels)
     report_skipped_rows(skipped)
     groups = shift_samples(conversations, samples.limit, samples.seed)
     file = fitted or settings.fit
     fit = PoolingWeights.from_file(file) if file else None
-    with advancing() as advance:
-        pair = open_pair(sem, settings, strategies, samples.seed, output.run, advance)
+    llm = open_llm(sem, settings, measure, samples.seed)
+    with ending_with_questions(llm), advancing() as advance:
+        pair = open_pair(sem, llm, settings, output.run, advance)
         reports = [
             report
-            for name in strategies
+            for name in measure.strategies
             for report in evaluate_shift(pair, context.model_copy(update={"strategy": name}), groups, fit)
         ]
     details = {"limit": samples.limit, "seed": samples.seed, "broken": len(skipped)}

@@ -1,4 +1,4 @@
-"""`hef memory export` and `hef memory import`: JSON lines, for a backup or another host."""
+"""`hef memory export`, `hef memory import` and `hef train feedback`: what is stored, as JSON lines in a file."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from ..error_messages import FAILED, Misuse
-from ..options import Home, Json, Sem
+from ..options import Home, Json, Sem, option
 from ..settings import load_settings
-from .select_turns import TurnIdOptions, open_memory
+from .select_turns import TurnIdOptions, TurnOptions, open_memory
 
 if TYPE_CHECKING:
     from ...contract.progress import Progress
@@ -28,10 +28,9 @@ OutFile = Annotated[
 InFile = Annotated[
     Path, typer.Argument(help="The exported file; - is stdin.", metavar="FILE | -", dir_okay=False, allow_dash=True)
 ]
-Everyone = Annotated[bool, typer.Option("--everyone", help="Export every user's turns, for a backup.")]
-Into = Annotated[
-    str | None, typer.Option("--user", "-u", help="Whose memory they go to; else whose they were.", metavar="NAME")
-]
+Everyone = Annotated[bool, option("Export every user's turns, for a backup.", "--everyone")]
+Everybody = Annotated[bool, option("Export every user's feedback.", "--everyone")]
+Into = Annotated[str | None, option("Whose memory they go to; else whose they were.", "--user", "-u", metavar="NAME")]
 
 
 def export(which: TurnIdOptions, file: OutFile = STANDARD, everyone: Everyone = False, as_json: Json = False) -> None:
@@ -40,7 +39,7 @@ def export(which: TurnIdOptions, file: OutFile = STANDARD, everyone: Everyone = 
     One turn per line, oldest first. Each line has user, id, times of creation and of change, and the complete turn;
     `hef memory import` reads it. A file that exists is replaced when all is written.
     """
-    check_export(file, everyone=everyone, narrowed=bool(which.user or which.thread), as_json=as_json)
+    _check_export(which, file, everyone=everyone, as_json=as_json)
     settings = load_settings(which)
     person = settings.person
     selection = which.selection(person)
@@ -48,15 +47,18 @@ def export(which: TurnIdOptions, file: OutFile = STANDARD, everyone: Everyone = 
 
     with open_memory(settings) as store:
         selection = which.with_ids(selection, store, person)
-        write_lines(export_turns(store, None if everyone else person, selection), file, "turn", as_json=as_json)
+        _write_lines(export_turns(store, None if everyone else person, selection), file, "turn", as_json=as_json)
 
 
 def import_turns(file: InFile, user: Into = None, sem: Sem = None, home: Home = None, as_json: Json = False) -> None:
     """Store turns that were exported.
 
     Those that are stored already are not touched. A line that is broken, or whose values no turn can have, is named
-    on stderr with what was expected and left out, the rest is stored, and the exit code is 1.
+    on stderr with what was expected and left out, the rest is stored, and the exit code is 1. Of a text or reply of
+    more than 20,000 characters the end is stored, which is said.
     """
+    if user is not None and not user.strip():
+        raise Misuse("--user is blank; give a text that names one person, or leave it out")
     settings = load_settings(home=home, sem=sem)
     from ...memory import import_turns as store_lines
     from ..render import json_line, printable
@@ -65,6 +67,12 @@ def import_turns(file: InFile, user: Into = None, sem: Sem = None, home: Home = 
         result = store_lines(store, lines, user_id=user, report=advance)
     for message in result.broken:
         typer.echo(printable(f"{file}: {message}"), err=True)
+    if result.shortened:
+        typer.echo(
+            f"{file}: of {result.shortened:,} turns that are longer than a turn is stored, only the end was taken: the "
+            "last 20,000 characters of text and reply",
+            err=True,
+        )
     counts = {"added": result.added, "replaced": result.replaced, "unchanged": result.unchanged}
     counts["broken"] = len(result.broken)
     if result.broken:
@@ -77,33 +85,37 @@ def import_turns(file: InFile, user: Into = None, sem: Sem = None, home: Home = 
         raise typer.Exit(FAILED)
 
 
-def check_export(file: Path, *, everyone: bool, narrowed: bool, as_json: bool) -> None:
-    """Refuse options of an export that exclude each other.
+def feedback(which: TurnOptions, file: OutFile = STANDARD, everyone: Everybody = False, as_json: Json = False) -> None:
+    """Write the emotions that people confirmed as data.
 
-    Args:
-        file: Where the lines go.
-        everyone: Whether all users are exported.
-        narrowed: Whether a user or a conversation is named.
-        as_json: Whether the count is printed as JSON.
+    The turns whose emotion a person confirmed or chose are written as conversations that `hef train sem --data`
+    reads. They are the remembered turns of runs with `confirm_emotion`, `hef chat --confirm` among them.
+    """
+    _check_export(which, file, everyone=everyone, as_json=as_json)
+    settings = load_settings(which)
+    person = settings.person
+    selection = which.selection(person)
+    from ...memory import dumps, feedback_rows
+
+    with open_memory(settings) as store:
+        rows = feedback_rows(store, None if everyone else person, selection)
+        _write_lines(map(dumps, rows), file, "conversation", as_json=as_json)
+
+
+def _check_export(which: TurnOptions, file: Path, *, everyone: bool, as_json: bool) -> None:
+    """Refuse options of an export that exclude each other.
 
     Raises:
         Misuse: They exclude each other.
     """
-    if everyone and narrowed:
+    if everyone and (which.user or which.thread):
         raise Misuse("--everyone cannot be combined with --user or --thread")
     if as_json and file == STANDARD:
         raise Misuse("--json prints the number of lines in FILE; give FILE, or leave --json out: the lines are JSON")
 
 
-def write_lines(lines: Iterable[str], file: Path, noun: str, *, as_json: bool) -> None:
-    """Write lines, and print their number where they go to a file.
-
-    Args:
-        lines: Without their ends.
-        file: Where they go; - is stdout.
-        noun: What a line is, in the singular.
-        as_json: Print the number as JSON.
-    """
+def _write_lines(lines: Iterable[str], file: Path, noun: str, *, as_json: bool) -> None:
+    """Write lines, and print their number, as JSON or as text with this noun, where they go to a file."""
     count = 0
     with _output(file) as out:
         for line in lines:

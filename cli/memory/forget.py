@@ -19,14 +19,14 @@ from ..chat.forget_conversations import (
     turns_with_the_same_words,
 )
 from ..error_messages import FAILED, Failure, Misuse
-from ..options import Home, Json
+from ..options import Home, Json, option
 from ..settings import load_settings
 from .select_turns import TurnIdOptions, open_memory
 
 if TYPE_CHECKING:
     from langgraph.store.base import SearchItem
 
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, option("Do not ask.", "--yes", "-y")]
 _SHOWN = 5
 
 

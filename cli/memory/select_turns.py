@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias
 
-import typer
-
 from ..chat.chat_threads import thread_id
 from ..error_messages import Misuse
-from ..options import Home
+from ..options import Home, option
 from ..settings import make_home
 
 if TYPE_CHECKING:
@@ -21,8 +19,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 Limit: TypeAlias = Annotated[
-    int,
-    typer.Option("--limit", "-n", min=1, help="How many turns at most.", metavar="N", rich_help_panel="Which turns"),
+    int, option("How many turns at most.", "--limit", "-n", metavar="N", min=1, panel="Which turns")
 ]
 
 
@@ -32,15 +29,11 @@ class TurnOptions:
 
     panel: ClassVar = "Which turns"
     user: Annotated[
-        str | None, typer.Option("--user", "-u", help="Whose memory; else `me`.  \\[env: HEF_USER]", metavar="NAME")
+        str | None, option("Whose memory; else `me`.  \\[env: HEF_USER]", "--user", "-u", metavar="NAME")
     ] = None
-    thread: Annotated[
-        str | None, typer.Option("--thread", "-t", help="Turns of this conversation.", metavar="NAME")
-    ] = None
-    since: Annotated[str | None, typer.Option(help="From this day (2026-11-24) or moment on.", metavar="DATE")] = None
-    until: Annotated[
-        str | None, typer.Option(help="Up to and including this day, or up to this moment.", metavar="DATE")
-    ] = None
+    thread: Annotated[str | None, option("Turns of this conversation.", "--thread", "-t", metavar="NAME")] = None
+    since: Annotated[str | None, option("From this day (2026-11-24) or moment on.", metavar="DATE")] = None
+    until: Annotated[str | None, option("Up to and including this day, or up to this moment.", metavar="DATE")] = None
     home: Home = None
 
     def selection(self, person: str) -> Selection:
@@ -65,8 +58,7 @@ class TurnIdOptions(TurnOptions):
     """The same, and single turns by their ids."""
 
     ids: Annotated[
-        list[str] | None,
-        typer.Option("--id", help="This turn; the first letters of its id do. Can be repeated.", metavar="ID"),
+        list[str] | None, option("This turn; the first letters of its id do. Can be repeated.", "--id", metavar="ID")
     ] = None
 
     def with_ids(self, selection: Selection, store: BaseStore, person: str) -> Selection:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..error_messages import Misuse
-from ..options import Json
+from ..options import Json, option
 from ..render import FAINT, json_line, printable, printable_name
 from ..settings import load_settings
 from .list_turns import turn_count
@@ -31,12 +31,9 @@ _NAMED_EMOTIONS = 2
 
 By = Annotated[
     Literal["day", "week", "month"] | None,
-    typer.Option(help="Period of a row; by default what gives a readable plot.", rich_help_panel="Output"),
+    option("Period of a row; by default what gives a readable plot.", panel="Output"),
 ]
-Png = Annotated[
-    Path | None,
-    typer.Option(dir_okay=False, help="Also draw it as a picture.", metavar="FILE", rich_help_panel="Output"),
-]
+Png = Annotated[Path | None, option("Also draw it as a picture.", metavar="FILE", panel="Output")]
 
 
 def timeline(which: TurnOptions, by: By = None, png: Png = None, as_json: Json = False) -> None:

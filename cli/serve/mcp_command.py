@@ -23,8 +23,7 @@ def mcp(sem: Sem = None, threads: Threads = None, user: User = None, home: Home 
     if find_spec("mcp") is None:
         raise SetupError("the MCP server needs the protocol's SDK: install it with `pip install 'hef[mcp]'`")
     settings = load_settings(sem=sem, threads=threads, user=user, home=home)
-    from .mcp_server import serve
-    from .mcp_tools import served_tools
+    from .mcp_server import serve, served_tools
 
     tools = served_tools(settings)
     if sys.stdin.isatty():

@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from ..options import Cpus, SemOptions
+from ..options import Cpus, SemOptions, option
 from ..settings import load_settings
 
-Host = Annotated[str, typer.Option(help="Where it listens; 0.0.0.0 is everywhere.", metavar="ADDRESS")]
-Port = Annotated[int, typer.Option(min=1, max=65535, help="On which port.", metavar="N")]
-Replicas = Annotated[int, typer.Option(min=1, help="SEMs that run side by side.", metavar="N")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Dialogues read at once.", metavar="N")]
-WaitMs = Annotated[float, typer.Option(min=0, help="Milliseconds a dialogue waits for others.", metavar="N")]
-Ray = Annotated[str, typer.Option(help="local starts Ray here, auto or an address joins a cluster.", metavar="ADDRESS")]
+Host = Annotated[str, option("Where it listens; 0.0.0.0 is everywhere.", metavar="ADDRESS")]
+Port = Annotated[int, option("On which port.", metavar="N", min=1, max=65535)]
+Replicas = Annotated[int, option("SEMs that run side by side.", metavar="N", min=1)]
+BatchSize = Annotated[int, option("Dialogues read at once.", metavar="N", min=1)]
+WaitMs = Annotated[float, option("Milliseconds a dialogue waits for others.", metavar="N", min=0)]
+Ray = Annotated[str, option("local starts Ray here, auto or an address joins a cluster.", metavar="ADDRESS")]
 
 
 def serve_sem(

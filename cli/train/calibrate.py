@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..options import OutputOptions, Threads
-from ..output import advancing, emit_report, report_skipped_rows
+from ..options import OutputOptions, Threads, option
+from ..output import advancing, emit_report, figure_table, number, percent, report_skipped_rows
 from ..render import ACCENT, FAINT
 from ..settings import load_settings
-from ..tables import figure_table, number, percent
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
     from ...data.conversations import Sample
     from ...evaluation.cross_fitted_calibration import CalibrationReport
     from ...sem import OnnxSem
-    from ...sem.runtime.calibration import Calibration
+    from ...sem.runtime.calibration import Calibration, PredictionSets
     from ...sem.runtime.manifest import Manifest
-    from ...sem.runtime.prediction_sets import PredictionSets
 
 CHUNK = 256
 """Dialogues between two steps of the progress bar."""
@@ -31,10 +29,10 @@ Folder = Annotated[
     Path,
     typer.Argument(help="A SEM's folder, as `hef train sem --export` writes it.", metavar="FOLDER", file_okay=False),
 ]
-Data = Annotated[Path, typer.Option("--data", "-d", dir_okay=False, help="JSON lines, gzipped or not.", metavar="FILE")]
-Seed = Annotated[int, typer.Option(help="Of the folds.", metavar="N")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the figures and write nothing into the folder.")]
-Folds = Annotated[int, typer.Option(min=2, max=100, help="Parts to cross-fit over.", metavar="N")]
+Data = Annotated[Path, option("JSON lines, gzipped or not.", "--data", "-d", metavar="FILE")]
+Seed = Annotated[int, option("Of the folds.", metavar="N")]
+DryRun = Annotated[bool, option("Print the figures and write nothing into the folder.", "--dry-run")]
+Folds = Annotated[int, option("Parts to cross-fit over.", metavar="N", min=2, max=100)]
 
 
 def calibrate(
@@ -53,7 +51,7 @@ def calibrate(
     conversations, measured on that tenth, ten times.
     """
     load_settings(threads=threads)
-    from ...evaluation import read_samples
+    from ...data.conversations import read_samples
     from ...evaluation.cross_fitted_calibration import calibrate as fit
     from ...evaluation.cross_fitted_calibration import cross_fit
     from ...sem import OnnxSem
@@ -78,12 +76,14 @@ def _logits(sem: OnnxSem, samples: list[Sample]) -> Any:
     """Return the logits of a SEM's network, [samples, labels], with a progress bar."""
     import numpy as np
 
-    chunks = []
+    from ...contract.progress import map_batches
+
     with advancing() as advance:
-        for start in range(0, len(samples), CHUNK):
-            chunks.append(sem.logits([sample.turns for sample in samples[start : start + CHUNK]]))
-            advance("reading", min(start + CHUNK, len(samples)), len(samples))
-    return np.concatenate(chunks)
+        dialogues = [sample.turns for sample in samples]
+        rows = map_batches(
+            lambda batch: list(sem.logits(batch)), dialogues, size=CHUNK, task="reading", progress=advance
+        )
+        return np.array(rows)
 
 
 def _write(

@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from ..options import Json, SemOptions
+from ..options import Json, SemOptions, option
 from ..settings import load_settings
 from .training_run import RecipeOptions, RunOptions, load_conversations, print_result, train_to_end
 
@@ -25,14 +23,10 @@ MEASURED_TURNS = 600
 class AdapterRecipeOptions(RecipeOptions):
     """Settings that override the recipe."""
 
-    start: Annotated[
-        Path | None, typer.Option(file_okay=False, help="Folder of an exported adapter to continue.", metavar="FOLDER")
-    ] = None
+    start: Annotated[Path | None, option("Folder of an exported adapter to continue.", metavar="FOLDER")] = None
 
 
-Export = Annotated[
-    Path | None, typer.Option(file_okay=False, help="Write the finished adapter here.", metavar="FOLDER")
-]
+Export = Annotated[Path | None, option("Write the finished adapter here.", metavar="FOLDER")]
 
 
 def train_adapter(

@@ -7,10 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-import typer
-
 from ..error_messages import Failure, Misuse
-from ..options import Json, Threads
+from ..options import Json, Threads, option
 from ..output import report_skipped_rows
 from ..settings import load_settings
 from .training_run import Folders, RecipeOptions, RunOptions, load_conversations, paths, print_result, train_to_end
@@ -27,24 +25,22 @@ class SemRecipeOptions(RecipeOptions):
 
     recipe: Annotated[
         str,
-        typer.Option(
-            help="default (the 22M encoder that ships), large or teacher (110M); the options below change it.",
+        option(
+            "default (the 22M encoder that ships), large or teacher (110M); the options below change it.",
             metavar="NAME",
         ),
     ] = "default"
     start: Annotated[
         Folders,
-        typer.Option(
-            file_okay=False,
-            help="Folder of a finished run of the same backbone to continue; several: from their mean weights.",
+        option(
+            "Folder of a finished run of the same backbone to continue; several: from their mean weights.",
             metavar="FOLDER",
         ),
     ] = None
-    unlabelled: Annotated[
-        Path | None,
-        typer.Option(dir_okay=False, help='JSON lines with "text", for the teachers to label.', metavar="FILE"),
-    ] = None
-    backbone: Annotated[str | None, typer.Option(help="Another encoder: hub id or folder.", metavar="NAME")] = None
+    unlabelled: Annotated[Path | None, option('JSON lines with "text", for the teachers to label.', metavar="FILE")] = (
+        None
+    )
+    backbone: Annotated[str | None, option("Another encoder: hub id or folder.", metavar="NAME")] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +50,17 @@ class CauseOptions:
     panel: ClassVar = "Causes"
     cause_words: Annotated[
         Path | None,
-        typer.Option(
-            dir_okay=False,
-            help="Sentences with marked cause words (EmoCause's form); --export learns causes from them.",
-            metavar="FILE",
+        option(
+            "Sentences with marked cause words (EmoCause's form); --export learns causes from them.", metavar="FILE"
         ),
     ] = None
-    cause_spans: Annotated[
-        Path | None,
-        typer.Option(dir_okay=False, help="The same as spans in dialogues (RECCON's form).", metavar="FILE"),
-    ] = None
+    cause_spans: Annotated[Path | None, option("The same as spans in dialogues (RECCON's form).", metavar="FILE")] = (
+        None
+    )
     cause_teacher: Annotated[
         Path | None,
-        typer.Option(
-            file_okay=False,
-            help="Folder of a finished larger run that learns the marked words first and teaches this one.",
-            metavar="FOLDER",
+        option(
+            "Folder of a finished larger run that learns the marked words first and teaches this one.", metavar="FOLDER"
         ),
     ] = None
 
@@ -84,15 +75,10 @@ class ExportOptions:
     """The exported SEM."""
 
     panel: ClassVar = "Export"
-    export: Annotated[
-        Path | None, typer.Option(file_okay=False, help="Write the finished SEM here, as int8 ONNX.", metavar="FOLDER")
-    ] = None
-    name: Annotated[
-        str | None, typer.Option(help="Name of the exported SEM; else its folder's name.", metavar="NAME")
-    ] = None
+    export: Annotated[Path | None, option("Write the finished SEM here, as int8 ONNX.", metavar="FOLDER")] = None
+    name: Annotated[str | None, option("Name of the exported SEM; else its folder's name.", metavar="NAME")] = None
     licence: Annotated[
-        str | None,
-        typer.Option(help="Licence of the exported weights, and of the data where it binds them.", metavar="TEXT"),
+        str | None, option("Licence of the exported weights, and of the data where it binds them.", metavar="TEXT")
     ] = None
 
 
@@ -183,7 +169,7 @@ def _annotated_dialogues(
 def _cause_teacher(run: SemRun, marked: list[AnnotatedDialogue], folder: Path | None) -> CauseTeacher | None:
     if folder is None:
         return None
-    from ...training.sem.heads.head_registry import load_cause_teacher
+    from ...training.sem.head_registry import load_cause_teacher
 
     return load_cause_teacher(run, marked, folder)
 
@@ -196,7 +182,7 @@ def _measure_causes(
     Spans are learned from, too, and not measured on.
     """
     from ...training.sem.cause_training import cross_validate, find_causes, mean_recall
-    from ...training.sem.heads.head_registry import get_weak_cause_head
+    from ...training.sem.head_registry import get_weak_cause_head
 
     network, encoder, labels, weak = run.finished(), run.forward.encoder, run.taxonomy.labels, get_weak_cause_head(run)
     start: Any = partial(teacher.distil, weak) if teacher else weak

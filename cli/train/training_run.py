@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias, TypeVar
 import typer
 
 from ..error_messages import STOPPED, Failure, Misuse
+from ..options import option
 from ..output import advancing, report_skipped_rows
 
 if TYPE_CHECKING:
@@ -30,24 +31,18 @@ Folders: TypeAlias = list[Path] | None
 class RunOptions:
     """The run folder and its data."""
 
-    run: Annotated[
-        Path,
-        typer.Option("--run", file_okay=False, help="Run folder; a stopped run in it is resumed.", metavar="FOLDER"),
-    ]
+    run: Annotated[Path, option("Run folder; a stopped run in it is resumed.", metavar="FOLDER")]
     data: Annotated[
         Path | None,
-        typer.Option(
+        option(
+            f"JSON lines of conversations, .gz or not.  \\[default: {_DEFAULT_DATA} in HEF_DATA]",
             "--data",
             "-d",
-            dir_okay=False,
-            help=f"JSON lines of conversations, .gz or not.  \\[default: {_DEFAULT_DATA} in HEF_DATA]",
             metavar="FILE",
             show_default=False,
         ),
     ] = None
-    valid: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Conversations to measure the finished run on.", metavar="FILE")
-    ] = None
+    valid: Annotated[Path | None, option("Conversations to measure the finished run on.", metavar="FILE")] = None
 
     def source(self, settings: Settings) -> Path:
         """Return the file of the conversations.
@@ -67,21 +62,17 @@ class RecipeOptions:
     panel: ClassVar = "Recipe"
     teacher: Annotated[
         Folders,
-        typer.Option(
-            file_okay=False,
-            help="Folder of a finished SEM run to learn from, too; may be given several times.",
-            metavar="FOLDER",
-        ),
+        option("Folder of a finished SEM run to learn from, too; may be given several times.", metavar="FOLDER"),
     ] = None
-    passes: Annotated[float | None, typer.Option(help="Passes over the conversations.", metavar="X")] = None
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Samples per step.", metavar="N")] = None
-    learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.", metavar="X")] = None
-    seed: Annotated[int | None, typer.Option(help="Of shuffling and dropout.", metavar="N")] = None
+    passes: Annotated[float | None, option("Passes over the conversations.", metavar="X")] = None
+    batch_size: Annotated[int | None, option("Samples per step.", metavar="N", min=1)] = None
+    learning_rate: Annotated[float | None, option("Highest learning rate.", metavar="X")] = None
+    seed: Annotated[int | None, option("Of shuffling and dropout.", metavar="N")] = None
     settings: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
+            "Any other setting of the recipe, such as teacher_weight=0.5; may be given several times.",
             "--set",
-            help="Any other setting of the recipe, such as teacher_weight=0.5; may be given several times.",
             metavar="NAME=VALUE",
         ),
     ] = None

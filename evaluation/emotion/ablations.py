@@ -16,7 +16,7 @@ from ...sem import Taxonomy
 from ..metrics import Estimate
 from .emotion_metrics import COVERAGE, Prediction, report_emotion
 from .pooling_fit import pooling_examples
-from .sem_llm_pair import SemLlmPair, hits, paired_difference
+from .sem_llm_pair import SemLlmPair, fitting_settings, hits, paired_difference
 from .turn_record import TurnRecord
 
 Change: TypeAlias = Callable[[TurnRecord, Taxonomy], tuple[tuple[Reading, ...], Verdict | None]]
@@ -58,6 +58,8 @@ def variants(base: HefContext) -> list[Variant]:
         Variant("without the escape", base, _without_escape),
         Variant("without re-query", base.model_copy(update={"max_requeries": 0})),
         Variant("without pooling", base, joined=False),
+        Variant("asked always", base.model_copy(update={"ask": "always"})),
+        Variant("primary emotions first", base.model_copy(update={"first_question": "primary"})),
         *(Variant(f"top {k}", base.model_copy(update={"primary": k})) for k in range(1, MAX_PRIMARY + 1)),
         Variant(f"sets of {COVERAGE:.0%}", base.model_copy(update={"primary": COVERAGE})),
     ]
@@ -101,7 +103,7 @@ class Ablations:
     def _fit(self, variant: Variant) -> PoolingWeights | None:
         if not self.fitting:
             return self.fit
-        records = self._record(variant, self.fitting)
+        records = self._record(replace(variant, context=fitting_settings(variant.context)), self.fitting)
         if not pooling_examples(records, self.fitting, self.pair.sem.description.taxonomy.labels):
             return self.fit
         fit = self.pair.fit_records(records, self.fitting, data=self.data, seed=self.seed)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, Field
 
-from ...contract import SetupError
+from ...contract.errors import needs_extra
 from ...contract.numerics import Array, Indices
 from ...data.conversations import Sample
 from ...sem.distribution import primary_emotions
-from ...sem.runtime.prediction_sets import PredictionSets
+from ...sem.runtime.calibration import PredictionSets
 from ..metrics import BINS, POSITIVE, Estimate, accuracy_estimates, bin_indices, likelihood_estimate, mean_estimate
 from .stage_metrics import StageMetrics
 
@@ -67,20 +66,15 @@ class Confusion(BaseModel, frozen=True):
         """Return an order of the labels in which those that are confused with each other are neighbours.
 
         Agglomerative: the two groups with the highest mean confusion between their labels are joined first, and
-        oriented so that the labels where they meet are similar.
+        oriented so that labels that meet are similar (Bar-Joseph et al., 2001).
         """
-        similarity = self.row_normalised + self.row_normalised.T
-        chains = [[label] for label in range(len(similarity))]
-        while len(chains) > 1:
-            first, second = max(
-                combinations(chains, 2), key=lambda pair: float(similarity[np.ix_(pair[0], pair[1])].mean())
-            )
-            left, right = max(
-                product((first, first[::-1]), (second, second[::-1])),
-                key=lambda ends: float(similarity[ends[0][-1], ends[1][0]]),
-            )
-            chains = [chain for chain in chains if chain is not first and chain is not second] + [left + right]
-        return chains[0]
+        from scipy.cluster.hierarchy import leaves_list, linkage
+        from scipy.spatial.distance import squareform
+
+        confused = self.row_normalised + self.row_normalised.T
+        distances = squareform(confused.max() - confused, checks=False)
+        order: list[int] = leaves_list(linkage(distances, "average", optimal_ordering=True)).tolist()
+        return order
 
 
 class SetMetrics(BaseModel, frozen=True):
@@ -128,18 +122,9 @@ def report_emotion(
     sets: PredictionSets | None = None,
     stages: StageMetrics | None = None,
 ) -> EmotionReport:
-    """Compare predictions with the labels of their samples.
+    """Compare predictions, one per sample, with the labels of their samples; the fields of the report say the rest.
 
-    Args:
-        predictions: One per sample.
-        samples: Their inputs and labels.
-        labels: The taxonomy.
-        strategy: Name of what is measured.
-        seconds: How long it took.
-        sem: Name of the SEM.
-        model: Name of the LLM.
-        sets: Thresholds that belong to these distributions, where there are any.
-        stages: How the decisions were reached.
+    The sets are the thresholds that belong to these distributions, where there are any.
 
     Raises:
         SetupError: scikit-learn is not installed.
@@ -169,12 +154,7 @@ def report_emotion(
 def compare_labels(
     predicted: Indices, targets: Indices, labels: Sequence[str]
 ) -> tuple[dict[str, LabelMetrics], Confusion]:
-    """Return the metrics of each label and the confusion between labels, both by scikit-learn.
-
-    Args:
-        predicted: Indices of the predicted labels, [samples].
-        targets: Indices of the true labels, [samples].
-        labels: The taxonomy.
+    """Return the metrics of each label and the confusion between labels, both by scikit-learn, from label indices.
 
     Raises:
         SetupError: scikit-learn is not installed.
@@ -196,20 +176,13 @@ def sklearn_metrics() -> Any:
     Raises:
         SetupError: scikit-learn is not installed.
     """
-    try:
+    with needs_extra("evaluate", "emotion metrics need scikit-learn"):
         from sklearn import metrics
-    except ImportError as error:
-        raise SetupError("emotion metrics need scikit-learn: install it with `pip install 'hef[evaluate]'`") from error
     return metrics
 
 
 def set_metrics(sets: Sequence[Sequence[str]], samples: Sequence[Sample]) -> dict[str, SetMetrics]:
-    """Return coverage and size of prediction sets over all contexts, those of one turn and longer ones.
-
-    Args:
-        sets: The emotions in each sample's set.
-        samples: What they were predicted from.
-    """
+    """Return coverage and size of each sample's prediction set over all contexts, those of one turn and longer ones."""
     hits = np.array([sample.emotion in emotions for emotions, sample in zip(sets, samples, strict=True)], dtype=float)
     sizes = np.array([len(emotions) for emotions in sets], dtype=float)
     metrics: dict[str, SetMetrics] = {}

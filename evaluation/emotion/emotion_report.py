@@ -1,16 +1,16 @@
-"""The results of an emotion run as rows of text, the same for a terminal and for the Markdown report with plots."""
+"""The results of an emotion run: rows of text, the same for a terminal and for the Markdown report, and plots."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...contract import PoolingWeights
 from ..metrics import Estimate
-from ..report import markdown_table
+from ..report import ACCENT, INK, markdown_table, new_figure, save_figure
 from .ablations import Ablation
 from .emotion_metrics import EmotionReport
-from .emotion_plots import draw_accuracy, draw_plots
 from .emotion_run import EmotionRun
 
 _VOTES = ("vote_first", "vote_primary", "vote_outside")
@@ -46,6 +46,11 @@ _ROWS: dict[str, Callable[[EmotionReport], str]] = {
     "tokens written": _stage("completion_tokens", "{:,.1f}".format),
     "seconds": _stage("seconds", "{:.3f}".format),
 }
+
+
+def model_names(reports: Sequence[EmotionReport]) -> str:
+    """Return the names of the models that took part, each once."""
+    return " + ".join(dict.fromkeys(name for report in reports for name in (report.sem, report.model) if name))
 
 
 def strategy_rows(reports: Sequence[EmotionReport]) -> list[list[str]]:
@@ -89,12 +94,7 @@ def notes(run: EmotionRun) -> list[str]:
 def write_report(run: EmotionRun, folder: Path, *, data: str, command: str, date: str) -> Path:
     """Write `report.md` and its plots into a folder, which is created, and return the report's path.
 
-    Args:
-        run: The results.
-        folder: Where they are written.
-        data: Name of the file that was measured on.
-        command: How to reproduce the results.
-        date: Day of the run.
+    `command` reproduces the results, `data` is the name of the file that was measured on.
 
     Raises:
         SetupError: matplotlib is not installed.
@@ -110,10 +110,9 @@ def write_report(run: EmotionRun, folder: Path, *, data: str, command: str, date
 def report_text(run: EmotionRun, plots: Sequence[str] = (), *, data: str, command: str, date: str) -> str:
     """Return the report as Markdown."""
     conversations = len({sample.conv_id for sample in run.samples})
-    names = dict.fromkeys(name for report in run.reports for name in (report.sem, report.model) if name)
     parts = [
         f"# Emotion on {data}: {len(run.samples):,} samples of {conversations:,} conversations",
-        f"{' + '.join(names)}; {date}; 95% intervals over conversations.",
+        f"{model_names(run.reports)}; {date}; 95% intervals over conversations.",
         f"```\n{command}\n```",
         markdown_table(strategy_rows(run.reports)),
         *(f"{line}." for line in notes(run)),
@@ -124,8 +123,9 @@ def report_text(run: EmotionRun, plots: Sequence[str] = (), *, data: str, comman
 
 
 def _fit_lines(fit: PoolingWeights) -> list[str]:
-    shown = ("sem_weight", "llm_weight") if fit.form == "scored" else ("sem_weight", *_VOTES)
-    values = ", ".join(f"{name} {getattr(fit, name):.2f}" for name in (*shown, "escape"))
+    shown = ["sem_weight", "llm_weight", *(_VOTES if fit.form == "generated" else ()), "escape"]
+    shown += ["ask_below"] if fit.ask_below is not None else []
+    values = ", ".join(f"{name} {getattr(fit, name):.2f}" for name in shown)
     origin = fit.origin
     if origin is None:
         return [f"joined with caution, not fitted: {values}"]
@@ -135,3 +135,76 @@ def _fit_lines(fit: PoolingWeights) -> list[str]:
         f"({origin.date}); log-probability of the true label {origin.before:.3f} by the SEM alone, "
         f"{origin.after:.3f} joined, {origin.held_out:.3f} cross-validated",
     ]
+
+
+def draw_plots(report: EmotionReport, folder: Path) -> list[Path]:
+    """Write `confusion.png` and `reliability.png` into a folder, which is created, and return their paths.
+
+    Raises:
+        SetupError: matplotlib is not installed.
+    """
+    title = f"{report.sem or report.model or ''}, {report.strategy}, {report.samples:,} listener turns"
+    plots = {"confusion.png": _confusion, "reliability.png": _reliability}
+    return [save_figure(draw(report, title), folder / name) for name, draw in plots.items()]
+
+
+def draw_accuracy(reports: Sequence[EmotionReport], folder: Path) -> Path:
+    """Write `accuracy.png`, the accuracy of each strategy with its interval, and return its path.
+
+    Raises:
+        SetupError: matplotlib is not installed.
+    """
+    figure = new_figure(6.5, 0.6 * len(reports) + 1.6)
+    axes = figure.subplots()
+    accuracies = [report.top1 for report in reports]
+    errors = [
+        [100 * (accuracy.value - accuracy.low) for accuracy in accuracies],
+        [100 * (accuracy.high - accuracy.value) for accuracy in accuracies],
+    ]
+    values = [100 * accuracy.value for accuracy in accuracies]
+    axes.barh([report.strategy for report in reports], values, xerr=errors, color=ACCENT, ecolor=INK, capsize=3)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("accuracy, %, with 95% interval")
+    axes.set_title(f"{model_names(reports)}, {reports[0].samples:,} listener turns", fontsize=11)
+    return save_figure(figure, folder / "accuracy.png")
+
+
+def _confusion(report: EmotionReport, title: str) -> Any:
+    """Draw the share of each true emotion's samples that is predicted as each, in percent from 2 on."""
+    order = report.confusion.by_similarity()
+    labels = [report.confusion.labels[i] for i in order]
+    shares = report.confusion.row_normalised[order][:, order]
+    side = max(5.0, 0.33 * len(labels) + 2)
+    figure = new_figure(side, side)
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Purples", vmin=0, vmax=max(0.5, float(shares.max())))
+    axes.set_xticks(range(len(labels)), labels, rotation=90)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_xlabel("read")
+    axes.set_ylabel("true")
+    axes.set_title(f"What is read for what, % of each row\n{title}", fontsize=11)
+    axes.tick_params(length=0, labelsize=9)
+    for row, column in ((i, j) for i in range(len(labels)) for j in range(len(labels)) if shares[i, j] >= 0.02):
+        share = float(shares[row, column])
+        colour = "white" if share > 0.35 else INK
+        axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7, color=colour)
+    return figure
+
+
+def _reliability(report: EmotionReport, title: str) -> Any:
+    """Draw accuracy over probability, and the number of samples in each bin."""
+    figure = new_figure(5.5, 6)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    confidence = [bin.confidence for bin in report.reliability]
+    upper.plot([0, 1], [0, 1], color="#bbbbbb", linestyle="--", linewidth=1, label="as it should be")
+    upper.plot(confidence, [bin.accuracy for bin in report.reliability], "o-", color=ACCENT, label="measured")
+    upper.set_ylabel("how often it is right")
+    upper.set_ylim(0, 1)
+    upper.legend(frameon=False)
+    upper.set_title(f"Calibration error {report.ece.value:.1%}\n{title}", fontsize=11)
+    lower.bar(confidence, [bin.samples for bin in report.reliability], width=0.05, color=ACCENT)
+    lower.set_xlabel("probability of the first choice")
+    lower.set_ylabel("samples")
+    lower.set_xlim(0, 1)
+    return figure

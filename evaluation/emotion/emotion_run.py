@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from ...contract import HefContext, PoolingWeights
 from ...contract.context import Strategy
 from ...data.conversations import Sample, split_by_conversation
+from ..batch_chat import BatchChat
 from ..caching_models import CachingSem
 from .ablations import Ablation, Ablations, variants
 from .emotion_metrics import EmotionReport, sklearn_metrics
-from .sem_llm_pair import Gain, SemLlmPair, gain_over_halves
+from .sem_llm_pair import Gain, SemLlmPair, fitting_settings, gain_over_halves
 from .turn_record import TurnRecord
 
 
@@ -33,6 +34,12 @@ class EmotionRun:
     """Whether every conversation was measured by a fit on the other part."""
     ablations: list[Ablation] = field(default_factory=list)
     """Two_stage without its parts, if requested."""
+
+
+def asked_settings(strategies: Sequence[Strategy], base: HefContext, *, fits: bool) -> list[HefContext]:
+    """Return the settings of all runs of an evaluation in which an LLM is asked, without those of ablations."""
+    asked = [base.model_copy(update={"strategy": name}) for name in strategies if name != "sem_only"]
+    return [*asked, fitting_settings(base.model_copy(update={"strategy": "two_stage"}))] if fits else asked
 
 
 def run_emotion(
@@ -64,12 +71,18 @@ def run_emotion(
         ablate: Also measure two_stage without its parts, on one part of the conversations.
 
     Raises:
+        UnansweredQuestion: The LLM is a `BatchChat` without an answer to some question; all are asked by then.
         SetupError: There is nothing to fit, or too little; or scikit-learn is not installed.
     """
     sklearn_metrics()
     two_stage = base.model_copy(update={"strategy": "two_stage"})
     # Fits and ablations are not timed, so the SEM need not read the same dialogue again and again.
     untimed = replace(pair, sem=CachingSem(pair.sem))
+
+    if isinstance(pair.model, BatchChat):
+        contexts = asked_settings(strategies, base, fits=fit_share is not None)
+        contexts += [variant.context for variant in variants(two_stage)] if ablate else []
+        untimed.ask_ahead(contexts, samples)
 
     def fit_on(part: Sequence[Sample]) -> PoolingWeights:
         return untimed.fit(two_stage, part, data=data, seed=seed)
@@ -87,8 +100,11 @@ def run_emotion(
         records[name] = [record for part, weights in parts for record in pair.record(name, context, part, weights)]
     everything = [sample for part, _ in parts for sample in part]
     baseline = records.get("two_stage", [])[: len(measured)]
-    used = next((record.fit for record in baseline if record.fit), None)
-    ablations = Ablations(untimed, fitting, measured, baseline, used, data, seed)
+    # The default weights of an LLM that answers in words follow its reliability, turn by turn: the last ones are known
+    # best, and are none for all turns. By a fit whose `ask_below` is 0 it is asked in no turn.
+    used = next((record.fit for record in reversed(baseline) if record.fit), parts[0][1])
+    common = used if used and used.origin else fit
+    ablations = Ablations(untimed, fitting, measured, baseline, common, data, seed)
     return EmotionRun(
         samples=everything,
         records=records,

@@ -22,12 +22,16 @@ _VOTES = ("vote_first", "vote_primary", "vote_outside")
 PRIOR_PRECISION = {"sem_weight": 25.0, "llm_weight": 1.0, "escape": 1.0, BIAS: 10.0, **dict.fromkeys(_VOTES, 0.25)}
 """1 / variance of each parameter's prior; its mean is 1 for the SEM's weight and 0 for the others."""
 _LIMIT = 20.0
+_ASK_THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))
+"""Probabilities of the SEM's first choice from which on it may decide alone."""
+_ASK_SAMPLES = 30
+"""Samples of at least that probability without which nothing is known: with no loss in 30 it is below 10%."""
 
 Group: TypeAlias = tuple[str, ...]
 """Parameters that share one value."""
 STEPS: dict[Form, tuple[tuple[Group, ...], ...]] = {
     "scored": ((("llm_weight",),), (("escape",),), ((BIAS,),)),
-    "generated": ((_VOTES,), tuple((vote,) for vote in _VOTES), (("escape",),), ((BIAS,),)),
+    "generated": ((("llm_weight",),), (_VOTES,), tuple((vote,) for vote in _VOTES), (("escape",),), ((BIAS,),)),
 }
 """Groups that are tried, one step after another; the separate votes replace the common one."""
 
@@ -83,16 +87,9 @@ def fit_join(
     Forward selection: starting from the SEM alone, parameters are added as long as cross-validation over
     conversations finds a gain in likelihood that is larger than its standard error, and no fewer
     right decisions. So a judge without new information gets no weight, whatever the noise, and
-    neither does one that knows more but is so confident in its errors that the decision suffers.
-
-    Args:
-        examples: The evidence of both.
-        labels: The taxonomy.
-        sem: Name of the SEM.
-        model: Name of the LLM.
-        data: Name of the file of conversations.
-        date: Day of the fit.
-        seed: Seed of the folds.
+    neither does one that knows more but is so confident in its errors that the decision suffers. `ask_below` is the
+    least probability of the SEM's first choice from which on its decisions alone are as often right, 0 for a judge
+    without weight. The names, the file of conversations and the day are noted in the result.
 
     Raises:
         SetupError: The LLM never named a label, or all turns come from one conversation.
@@ -121,7 +118,8 @@ def fit_join(
         held_out=round(design.mean_likelihood(best), 4),
     )
     weights = _weights(groups, coefficients, labels)
-    return PoolingWeights.model_validate({"sem": sem, "model": model, "form": form, **weights, "origin": origin})
+    names = {"sem": sem, "model": model, "form": form, "ask_below": design.ask_below(best) if len(groups) > 1 else 0.0}
+    return PoolingWeights.model_validate({**names, **weights, "origin": origin})
 
 
 def likelihood_alone(examples: Sequence[PoolingExample], labels: Sequence[str]) -> float:
@@ -175,6 +173,21 @@ class _Design:
         sums = np.bincount(conversation, weights=self._true_likelihoods(after - before))
         right_before, right_after = (int((rows.argmax(1) == self._targets).sum()) for rows in (before, after))
         return bool(sums.sum() > sums.std() * np.sqrt(len(sums))) and right_after >= right_before
+
+    def ask_below(self, joined: Array) -> float | None:
+        """Return the least probability of the SEM's first choice from which on it decides as well alone; None for none.
+
+        Args:
+            joined: Log-probabilities of the join, each by a fit on other samples, [samples, labels].
+        """
+        sem = self._columns["sem_weight"]
+        right_alone, right_joined = (scores.argmax(1) == self._targets for scores in (sem, joined))
+        first = np.exp(sem.max(axis=1))
+        for threshold in _ASK_THRESHOLDS:
+            rows = first >= threshold
+            if rows.sum() >= _ASK_SAMPLES and right_alone[rows].sum() >= right_joined[rows].sum():
+                return threshold
+        return None
 
     def mean_likelihood(self, log_probabilities: Array) -> float:
         """Return the mean log-probability of the true label."""

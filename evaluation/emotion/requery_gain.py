@@ -42,15 +42,7 @@ def evaluate_second_look(
     views: Sequence[View] = SECOND_VIEWS,
     progress: Progress = ignore_progress,
 ) -> list[RequeryGain]:
-    """Read again the third of the samples where the first reading was least certain.
-
-    Args:
-        sem: The SEM.
-        samples: The dialogues.
-        predictions: Its first readings, one per sample.
-        views: Views of the second reading, one report each.
-        progress: Called after each batch.
-    """
+    """Read again the third of the samples where the SEM's first readings were least certain; one report per view."""
     certainty = [max(row.distribution.values()) for row in predictions]
     count = max(1, round(len(samples) * UNSURE_SHARE))
     rows = sorted(sorted(range(len(samples)), key=lambda row: certainty[row])[:count])
@@ -75,20 +67,18 @@ def _compare(
 ) -> RequeryGain:
     conversations = [sample.conv_id for sample in samples]
     labels = [sample.emotion for sample in samples]
-    pooled = [pool_rounds(readings) for readings in zip(first, second, strict=True)]
-    before = np.array([_argmax(row.distribution) == label for row, label in zip(first, labels, strict=True)])
-    after = np.array([_argmax(row) == label for row, label in zip(pooled, labels, strict=True)])
+    pooled = [Reading(distribution=pool_rounds(readings)) for readings in zip(first, second, strict=True)]
+    before, after = (
+        np.array([row.ranked[0] == label for row, label in zip(readings, labels, strict=True)], dtype=float)
+        for readings in (first, pooled)
+    )
     return RequeryGain(
         view=view,
         samples=len(samples),
         conversations=len(set(conversations)),
         differing=sum(apply_view(sample.turns, view) != list(sample.turns) for sample in samples),
         confidence=confidence,
-        first=mean_estimate(before.astype(float), conversations),
-        both=mean_estimate(after.astype(float), conversations),
-        gain=mean_estimate(after.astype(float) - before, conversations, bounds=DIFFERENCE),
+        first=mean_estimate(before, conversations),
+        both=mean_estimate(after, conversations),
+        gain=mean_estimate(after - before, conversations, bounds=DIFFERENCE),
     )
-
-
-def _argmax(distribution: dict[str, float]) -> str:
-    return min(distribution, key=lambda label: (-distribution[label], label))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from ...nodes.deciding.decision import pooling_form
 from ...nodes.deciding.fit_registry import FitRegistry
 from ...prompts import Overrides
 from ...sem import Sem
+from ..batch_chat import UnansweredQuestion
 from ..llm_cache import AnswerCache
 from ..metrics import DIFFERENCE, Estimate, mean_estimate
 from .emotion_metrics import EmotionReport, report_emotion
@@ -74,16 +76,34 @@ class SemLlmPair:
                 progress=self.progress,
                 read_batches=self.read_batches,
             )
-        hef: Any = create_emotion_graph(model=self.model, sem=self.sem, prompts=self.prompts, fit=fit).compile()
-        labels = self.sem.description.taxonomy.labels
+        labels, hef = self.sem.description.taxonomy.labels, self._graph(fit)
         records = record_turns(hef, context, samples, self.cache, labels, task=task, progress=self.progress)
         fits = FitRegistry(self.sem.description.name, fit)
         return [
-            replace(record, fit=fits.get(self.llm or "", pooling_form(record.last_verdict)))
-            if record.last_verdict
+            replace(record, fit=fits.get(self.llm or "", pooling_form(verdict), verdict.reliability))
+            if (verdict := record.last_verdict)
             else record
             for record in records
         ]
+
+    def ask_ahead(self, contexts: Sequence[HefContext], samples: Sequence[Sample]) -> None:
+        """Ask what runs with these settings ask, so that an LLM that is answered in rounds gets all questions at once.
+
+        Raises:
+            UnansweredQuestion: Some have no answer; all others were asked before.
+        """
+        if self.cache is None:
+            return
+        labels, hef = self.sem.description.taxonomy.labels, self._graph(None)
+        unanswered: UnansweredQuestion | None = None
+        for done, (context, sample) in enumerate(product(contexts, samples), start=1):
+            try:
+                record_turns(hef, context, [sample], self.cache, labels)
+            except UnansweredQuestion as error:
+                unanswered = error
+            self.progress("asking", done, len(contexts) * len(samples))
+        if unanswered:
+            raise unanswered
 
     def fit(self, context: HefContext, samples: Sequence[Sample], *, data: str, seed: int) -> PoolingWeights:
         """Fit the join; for an LLM that scores, with or without its content-free scores subtracted, as is better."""
@@ -92,7 +112,7 @@ class SemLlmPair:
         fits: list[tuple[float, PoolingWeights]] = []
         for content_free in (True, False):
             start = default.model_copy(update={"content_free": content_free})
-            records = self.record("fitting", context, samples, start)
+            records = self.record("fitting", fitting_settings(context), samples, start)
             fit = self.fit_records(records, samples, data=data, seed=seed)
             if fit.form == "generated":
                 return fit
@@ -109,6 +129,9 @@ class SemLlmPair:
         date = datetime.now(UTC).date().isoformat()
         return fit_join(pooling_examples(records, samples, labels), labels, **names, date=date, seed=seed)
 
+    def _graph(self, fit: PoolingWeights | None) -> Any:
+        return create_emotion_graph(model=self.model, sem=self.sem, prompts=self.prompts, fit=fit).compile()
+
     def report(self, strategy: Strategy, records: Sequence[TurnRecord], samples: Sequence[Sample]) -> EmotionReport:
         """Return the metrics of one strategy's turns."""
         description, sem_only = self.sem.description, strategy == "sem_only"
@@ -123,6 +146,11 @@ class SemLlmPair:
             sets=description.prediction_sets if sem_only else None,
             stages=stage_metrics(records, samples, description.taxonomy, stages=strategy == "two_stage"),
         )
+
+
+def fitting_settings(context: HefContext) -> HefContext:
+    """Return the settings of runs that a join is fitted on: where the SEM may decide alone is fitted, too."""
+    return context.model_copy(update={"ask": "always"})
 
 
 def gain_over_halves(records: dict[Strategy, list[TurnRecord]], samples: Sequence[Sample]) -> Gain | None:

@@ -25,7 +25,9 @@ class StageMetrics(BaseModel, frozen=True):
         default=None, description="How often the primary emotions contain the true one: the upper bound of stage one"
     )
     primary_size: float | None = Field(default=None, description="Mean number of primary emotions")
-    no_label_rate: float | None = Field(default=None, description="Share of samples in which the LLM named no label")
+    no_label_rate: float | None = Field(
+        default=None, description="Share of samples in which the LLM named no label, of those it was asked about"
+    )
     escape_rate: Estimate | None = Field(
         default=None, description="How often the LLM's last verdict is an emotion outside the primary ones"
     )
@@ -47,18 +49,11 @@ class StageMetrics(BaseModel, frozen=True):
 def stage_metrics(
     records: Sequence[TurnRecord], samples: Sequence[Sample], taxonomy: Taxonomy, *, stages: bool
 ) -> StageMetrics:
-    """Return the metrics of a strategy's turns.
-
-    Args:
-        records: One per sample.
-        samples: The dialogues.
-        taxonomy: The labels.
-        stages: Whether the strategy has a coarse and a fine stage.
-    """
+    """Return the metrics of a strategy's turns; `stages` says whether it has a coarse and a fine stage."""
     usage = sum((record.usage for record in records), Usage())
     count = len(records)
     metrics: dict[str, object] = {
-        "no_label_rate": sum(record.last_verdict is None for record in records) / count if usage.calls else None,
+        "no_label_rate": _no_label_rate(records) if usage.calls else None,
         "calls": usage.calls / count,
         "prompt_tokens": _per_sample(usage, usage.prompt_tokens, count),
         "completion_tokens": _per_sample(usage, usage.completion_tokens, count),
@@ -69,6 +64,12 @@ def stage_metrics(
     if stages:
         metrics |= _escapes(records, samples) | _requeries(records, samples, taxonomy)
     return StageMetrics.model_validate(metrics)
+
+
+def _no_label_rate(records: Sequence[TurnRecord]) -> float:
+    """Return how often the LLM named no label where it was asked."""
+    asked = [record for record in records if not any(verdict.left_to_sem for verdict in record.verdicts)]
+    return sum(record.last_verdict is None for record in asked) / len(asked)
 
 
 def _per_sample(usage: Usage, tokens: int | None, count: int) -> float | None:

@@ -61,14 +61,8 @@ def record_turns(
 ) -> list[TurnRecord]:
     """Run a compiled graph on each sample and record what its nodes wrote.
 
-    Args:
-        hef: Graph of `create_emotion_graph` or `create_hef`, compiled.
-        context: Settings of the runs.
-        samples: The dialogues.
-        cache: Answers of the graph's LLM.
-        labels: The taxonomy.
-        task: Name of the run.
-        progress: Called after each sample.
+    The graph is one of `create_emotion_graph` or `create_hef`, the cache that of its LLM; `task` names the run to
+    `progress`.
     """
     records: list[TurnRecord] = []
     for sample in samples:
@@ -88,13 +82,8 @@ def record_sem(
 ) -> list[TurnRecord]:
     """Record what the SEM alone reads, many dialogues at once.
 
-    Args:
-        sem: The SEM.
-        samples: The dialogues.
-        primary: Number of primary emotions, or their coverage.
-        task: Name of the run.
-        progress: Called after each batch.
-        read_batches: Reads the batches instead of the SEM's own `read`, on a cluster for example.
+    `primary` is the number of primary emotions, or their coverage. `read_batches` reads the batches instead of the
+    SEM's own `read`, on a cluster for example.
     """
     records: list[TurnRecord] = []
     sets = sem.description.prediction_sets

@@ -7,15 +7,17 @@ import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
 from ...contract import SetupError
+from ...contract.errors import needs_extra
 from ..metrics import Estimate, mean_estimate
 from .replier import Reply, ReplySample
 
+Row = TypeVar("Row", bound=BaseModel)
 SIDES: tuple[Literal["a"], Literal["b"]] = ("a", "b")
 
 
@@ -62,14 +64,7 @@ class WinRate(BaseModel, frozen=True):
 def make_pairs(
     samples: Sequence[ReplySample], hef: Sequence[Reply], plain: Sequence[Reply], seed: int
 ) -> tuple[list[ReplyPair], list[KeyRow]]:
-    """Return pairs in random order, HEF's reply on each side equally often, and their key.
-
-    Args:
-        samples: The dialogues.
-        hef: HEF's reply to each.
-        plain: The other reply to each.
-        seed: Seed of the order and the sides.
-    """
+    """Return pairs of HEF's and the plain reply in random order, HEF's on each side equally often, and their key."""
     rng = random.Random(f"pairs:{seed}")
     order = rng.sample(range(len(samples)), len(samples))
     first = rng.randrange(2)
@@ -124,10 +119,7 @@ def make_verdict(row: Mapping[str, Any]) -> JudgeVerdict:
     Raises:
         ValueError: It has no `id`, or `better` is not one of a, b and tie.
     """
-    try:
-        return JudgeVerdict.model_validate(row)
-    except ValidationError as error:
-        raise ValueError("expected `id` and `better` (a, b or tie)") from error
+    return _parse(JudgeVerdict, row, "`id` and `better` (a, b or tie)")
 
 
 def make_key_row(row: Mapping[str, Any]) -> KeyRow:
@@ -136,10 +128,14 @@ def make_key_row(row: Mapping[str, Any]) -> KeyRow:
     Raises:
         ValueError: A field is missing or invalid.
     """
+    return _parse(KeyRow, row, "`id`, `sample`, `hef` (a or b) and `seed`")
+
+
+def _parse(kind: type[Row], row: Mapping[str, Any], fields: str) -> Row:
     try:
-        return KeyRow.model_validate(row)
+        return kind.model_validate(row)
     except ValidationError as error:
-        raise ValueError("expected `id`, `sample`, `hef` (a or b) and `seed`") from error
+        raise ValueError(f"expected {fields}") from error
 
 
 def win_rate(verdicts: Iterable[JudgeVerdict], key: Iterable[KeyRow]) -> tuple[WinRate, list[str]]:
@@ -181,8 +177,6 @@ def sign_test(wins: int, losses: int) -> float:
     Raises:
         SetupError: SciPy is not installed.
     """
-    try:
+    with needs_extra("evaluate", "the sign test needs SciPy"):
         from scipy.stats import binomtest
-    except ImportError as error:
-        raise SetupError("the sign test needs SciPy: install it with `pip install 'hef[evaluate]'`") from error
     return float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
-from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
@@ -18,11 +17,13 @@ from pydantic import BaseModel, Field
 from ...contract import Dialogue, Empathy, HefContext, ModelError, PoolingWeights, SetupError, Turn
 from ...contract.progress import Progress, ignore_progress
 from ...data.conversations import Conversation, read_labelled
-from ...data.resumable_run import JsonLinesLog, check_settings
+from ...data.json_lines import JsonLinesLog, check_settings
 from ...graph import create_hef
-from ...llm import ReplyScorer, model_name
-from ...prompts import Overrides, Prompts, draft_messages
+from ...llm import ReplyScorer, draft_form, model_name
+from ...prompts import ChatDraft, Overrides, Prompts, chat_draft_messages, draft_messages, newest
+from ...prompts.messages import named_emotions
 from ...sem import Sem
+from ..batch_chat import UnansweredQuestion
 from ..emotion.turn_record import as_messages
 
 ReplyVariant: TypeAlias = Literal["hef", "no_causes", "no_emotion", "plain"]
@@ -56,6 +57,10 @@ class Reply(BaseModel, frozen=True):
     text: str = Field(description="The reply")
     seconds: float = Field(description="From the call to its end")
     emotion: str | None = Field(default=None, description="HEF's decision; None without HEF")
+    likely: dict[str, float] = Field(
+        default_factory=dict,
+        description="Probability of HEF's decision and of the next emotions; empty without HEF",
+    )
     causes: tuple[str, ...] = Field(default=(), description="HEF's strongest cause words")
     degraded: str | None = Field(default=None, description="What HEF omitted in this turn")
     log_likelihood: float | None = Field(
@@ -122,8 +127,9 @@ class Replier:
     @property
     def settings(self) -> dict[str, Any]:
         """What the replies depend on besides the samples: LLM, decoding, SEM, fit, settings, the prompts' wording."""
-        probe = (self._prompts, [Turn("speaker", "?")], "sad", ("?",), (), self._settings.persona, 200)
-        wording = [str(message.text) for message in [*draft_messages(*probe), *self._plain([Turn("speaker", "?")])]]
+        turns = [Turn("speaker", "?")]
+        messages = [*self._draft(turns, "sad", {"sad": 1.0}, ("?",)), *self._plain(turns)]
+        wording = [str(message.text) for message in messages]
         return {
             "model": model_name(self._model),
             "decoding": dict(self._model._identifying_params),
@@ -134,12 +140,7 @@ class Replier:
         }
 
     def reply(self, sample: ReplySample, variant: ReplyVariant, hef: Reply | None = None) -> Reply:
-        """Return one reply.
-
-        Args:
-            sample: The dialogue.
-            variant: Who replies.
-            hef: HEF's own reply to the sample, whose emotion and causes the ablated variants share.
+        """Return one reply; the ablated variants share emotion and causes of `hef`, HEF's own reply to the sample.
 
         Raises:
             ModelError: The LLM failed.
@@ -161,6 +162,7 @@ class Replier:
             text=text,
             seconds=seconds,
             emotion=empathy.emotion if empathy else None,
+            likely=_likely(empathy) if empathy else {},
             causes=tuple(cause.text for cause in empathy.causes[:PROMPT_CAUSES]) if empathy else (),
             degraded=empathy.degraded if empathy else None,
             log_likelihood=likelihood,
@@ -185,20 +187,42 @@ class Replier:
     def _ablated(self, sample: ReplySample, variant: ReplyVariant, hef: Reply | None) -> list[BaseMessage]:
         if hef is None:
             raise ValueError(f"{variant} needs HEF's own reply to {sample.id}, whose emotion and causes it shares")
-        return draft_messages(
-            self._prompts,
+        return self._draft(
             sample.turns,
             None if variant == "no_emotion" else hef.emotion,
+            hef.likely,
             () if variant == "no_causes" else hef.causes,
-            (),
-            self._settings.persona,
-            self._settings.dialogue_limit,
         )
+
+    def _draft(
+        self, turns: Dialogue, emotion: str | None, distribution: Mapping[str, float], causes: Sequence[str]
+    ) -> list[BaseMessage]:
+        """Return the prompt of a reply as the graph makes it for this LLM."""
+        persona, limit = self._settings.persona, self._settings.dialogue_limit
+        if draft_form(self._model) == "transcript":
+            return draft_messages(self._prompts, turns, emotion, causes, (), persona, limit, distribution)
+        shown, _ = newest(turns, limit)
+        draft = ChatDraft(
+            conversation=as_messages(shown),
+            turns=shown,
+            emotion=emotion,
+            distribution=distribution,
+            causes=causes,
+            persona=persona,
+            limit=limit,
+        )
+        return chat_draft_messages(self._prompts, draft)
 
     def _likelihood(self, messages: Sequence[BaseMessage], reply: str) -> tuple[float | None, int]:
         if not messages or not isinstance(self._model, ReplyScorer):
             return None, 0
         return self._model.log_likelihood(messages, reply)
+
+
+def _likely(empathy: Empathy) -> dict[str, float]:
+    """Return the decided emotion and the most probable others that a prompt names, with their probabilities."""
+    labels = named_emotions(empathy.emotion, empathy.distribution)
+    return {label: empathy.distribution[label] for label in labels if label in empathy.distribution}
 
 
 class _DraftPrompt(BaseCallbackHandler):
@@ -207,19 +231,9 @@ class _DraftPrompt(BaseCallbackHandler):
     def __init__(self) -> None:
         self.messages: list[BaseMessage] = []
 
-    def on_chat_model_start(
-        self,
-        serialized: dict[str, Any],
-        messages: list[list[BaseMessage]],
-        *,
-        run_id: UUID,
-        parent_run_id: UUID | None = None,
-        tags: list[str] | None = None,
-        metadata: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def on_chat_model_start(self, serialized: Any, messages: list[list[BaseMessage]], **kwargs: Any) -> None:
         """Store the messages of a call from the node `draft_response`."""
-        if (metadata or {}).get("langgraph_node") == "draft_response":
+        if (kwargs.get("metadata") or {}).get("langgraph_node") == "draft_response":
             self.messages = messages[0]
 
 
@@ -244,19 +258,23 @@ def collect(
 ) -> dict[ReplyVariant, list[Reply]]:
     """Return all replies, [variant][sample]; those in the log are not generated again.
 
-    Args:
-        replier: Generates the replies.
-        samples: The dialogues.
-        variants: Who replies.
-        log: Stores the replies.
-        progress: Called after each reply.
+    Raises:
+        UnansweredQuestion: The LLM is answered in rounds, and some question has no answer; all are asked by then.
     """
     replies = {(reply.sample, reply.variant): reply for reply in log.read()}
     pairs: list[tuple[ReplySample, ReplyVariant]] = [(sample, variant) for sample in samples for variant in variants]
+    unanswered: UnansweredQuestion | None = None
     for done, (sample, variant) in enumerate(pairs, start=1):
-        if (sample.id, variant) not in replies:
-            reply = replier.reply(sample, variant, replies.get((sample.id, "hef")))
+        hef = replies.get((sample.id, "hef"))
+        if (sample.id, variant) not in replies and (hef or variant in COMPARED):
+            try:
+                reply = replier.reply(sample, variant, hef)
+            except UnansweredQuestion as error:
+                unanswered = error
+                continue
             replies[sample.id, variant] = reply
             log.append([reply])
         progress("replies", done, len(pairs))
+    if unanswered:
+        raise unanswered
     return {variant: [replies[sample.id, variant] for sample in samples] for variant in variants}

@@ -14,8 +14,8 @@ from ...contract.numerics import Array
 from ...contract.progress import map_batches
 from ...contract.text import words
 from ...sem import Sem
-from ..memory.retrieval import embedding_function
 from ..metrics import DIFFERENCE, POSITIVE, PROPORTION, UNBOUNDED, Estimate, mean_estimate, ratio_estimate
+from ..retrieval import embedding_function
 from .replier import Reply, ReplySample
 from .reply_text import bleu_estimate, distinct, sentences, speaks_as_ai, speaks_as_person, uptake
 
@@ -122,10 +122,7 @@ def report_replies(
     The metrics that use the SEM favour replies that were written with the SEM's reading in the prompt:
     the lift says how much, and the human replies what is usual.
 
-    Args:
-        replies: Variant -> one reply per sample; `hef` and `plain` among them.
-        samples: The dialogues.
-        sem: Reads and embeds the replies.
+    The replies are one per sample for each variant, `hef` and `plain` among them.
 
     Returns:
         The metrics of each variant, those of the human replies last, and how often the SEM is right

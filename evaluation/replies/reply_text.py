@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ...contract import Dialogue, SetupError
+from ...contract import Dialogue
+from ...contract.errors import needs_extra
 from ...contract.numerics import Array
 from ...contract.text import is_content_word, word_spans, words, words_and_punctuation
 from ..metrics import Estimate, statistic_estimate
@@ -67,13 +68,7 @@ def bleu_estimate(
 ) -> Estimate:
     """Return corpus BLEU-4, 0 to 100, with an interval over conversations.
 
-    It is sacrebleu's, lower case, with its `13a` tokens and its exponential smoothing.
-
-    Args:
-        texts: The replies, [samples].
-        references: One human reply each.
-        clusters: The conversation of each sample.
-        seed: Seed of the bootstrap.
+    It is sacrebleu's, lower case, with its `13a` tokens and its exponential smoothing, against one human reply each.
 
     Raises:
         SetupError: sacrebleu is not installed.
@@ -150,16 +145,12 @@ def _stem(word: str) -> str:
 
 @lru_cache(maxsize=1)
 def _stemmer() -> Any:
-    try:
+    with needs_extra("evaluate", "cause words are matched by snowballstemmer"):
         from snowballstemmer import stemmer
-    except ImportError as error:
-        raise SetupError("cause words are matched by snowballstemmer: `pip install 'hef[evaluate]'`") from error
     return stemmer("english")
 
 
 def _bleu() -> Any:
-    try:
+    with needs_extra("evaluate", "BLEU is sacrebleu's"):
         from sacrebleu.metrics.bleu import BLEU
-    except ImportError as error:
-        raise SetupError("BLEU is sacrebleu's: install it with `pip install 'hef[evaluate]'`") from error
     return BLEU(lowercase=True, max_ngram_order=_BLEU_ORDER)

@@ -21,6 +21,7 @@ from typing import Final
 from platformdirs import user_cache_dir
 
 from ...contract import SetupError
+from ...contract.private_files import create_private_folder, make_contents_private, make_private
 from .adapter import ADAPTER_FILES, merge, read_adapter
 
 EMBEDDED: Final = "embedded"
@@ -49,6 +50,11 @@ def cache_folder() -> Path:
 def is_embedded(model: str) -> bool:
     """Return whether a model string means the embedded model, with its adapter or plain."""
     return model in (EMBEDDED, PLAIN)
+
+
+def is_adapted(model: str) -> bool:
+    """Return whether a model string means the embedded model with HEF's adapter."""
+    return is_embedded(model) and _adapter(model) is not None
 
 
 def embedded_name(model: str = EMBEDDED) -> str:
@@ -170,18 +176,15 @@ def _convert_into(target: Path, gguf: Path, adapter: Path | None) -> None:
 
     What is written is the owner's alone: who could replace the weights could replace their hashes.
     """
-    for folder in reversed([target.parent, *target.parent.parents]):
-        if not folder.exists():
-            folder.mkdir(mode=0o700, exist_ok=True)
+    create_private_folder(target.parent)
     work = Path(tempfile.mkdtemp(prefix=".converting-", dir=target.parent))
     try:
         fresh = work / "fresh"
         _convert(gguf, fresh, adapter)
         files = {path.name: _sha256(path) for path in sorted(fresh.iterdir())}
         (fresh / _MANIFEST).write_text(json.dumps(files, indent=1), "utf-8")
-        fresh.chmod(0o700)
-        for path in fresh.iterdir():
-            path.chmod(0o600)
+        make_private([fresh])
+        make_contents_private(fresh)
         _replace(target, fresh, work / "damaged")
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -110,6 +111,7 @@ def placeholder_vector(row: str, dims: int) -> Vector:
     """Return the vector of a row that has none of its own: next to zero, in a direction that depends on the row id."""
     import numpy as np
 
-    direction = np.random.default_rng(list(row.encode())).normal(size=dims)
+    seed = int.from_bytes(hashlib.sha256(row.encode()).digest())
+    direction = np.random.default_rng(seed).normal(size=dims)
     vector: list[float] = (direction * (PLACEHOLDER_LENGTH / np.linalg.norm(direction))).tolist()
     return vector

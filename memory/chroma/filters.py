@@ -20,11 +20,34 @@ _MAX_TEXT_LENGTH = 48
 """Characters of a text up to which Chroma can filter by it. Names, states and ids are shorter; what is longer is prose
 or a hash, which costs a write more than it saves a search."""
 _RANGES: dict[str, Callable[[Any, Any], bool]] = {"$gt": gt, "$gte": ge, "$lt": lt, "$lte": le}
+MAX_DEPTH = 200
+"""Levels of mappings and lists in a value or a filter; Python's own recursion ends at some hundred more."""
 _OPERATORS = frozenset({"$eq", "$ne", *_RANGES})
 
 
+def is_too_deep(value: Any) -> bool:
+    """Return whether mappings and lists are nested deeper than `MAX_DEPTH`, or in themselves."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        parts = [part for part in level if isinstance(part, Mapping | list | tuple)]
+        level = [inner for part in parts for inner in (part.values() if isinstance(part, Mapping) else part)]
+        if not level:
+            return False
+    return any(isinstance(part, Mapping | list | tuple) for part in level)
+
+
 def check_filter(condition: Any) -> None:
-    """Raise a `ValueError` when a filter holds an operator that LangGraph's stores do not know."""
+    """Check a filter.
+
+    Raises:
+        ValueError: It holds an operator that LangGraph's stores do not know, or is nested too deep.
+    """
+    if is_too_deep(condition):
+        raise ValueError(f"The filter is nested deeper than {MAX_DEPTH} levels.")
+    _check_operators(condition)
+
+
+def _check_operators(condition: Any) -> None:
     if not isinstance(condition, Mapping):
         return
     has_operators = _has_operators(condition)
@@ -32,7 +55,7 @@ def check_filter(condition: Any) -> None:
         if has_operators and name not in _OPERATORS:
             raise ValueError(f"Unsupported operator: {name}. Use one of {', '.join(sorted(_OPERATORS))}.")
         if not has_operators:
-            check_filter(inner)
+            _check_operators(inner)
 
 
 def matches(value: Mapping[str, Any], conditions: Mapping[str, Any] | None) -> bool:

@@ -11,10 +11,10 @@ from typing import Self, TypeAlias
 
 from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, Result, SearchOp, validate_op_namespace
 
+from ...contract import StoreError
 from .client.row_access import Row, RowData, Table
 from .embedding import Index, Vector, Vectors
-from .filters import check_filter
-from .namespaces import has_items, list_namespaces
+from .filters import MAX_DEPTH, check_filter, is_too_deep
 from .rows import (
     ITEM,
     Namespace,
@@ -27,7 +27,7 @@ from .rows import (
     namespace_row,
     vector_rows,
 )
-from .search import search
+from .search import has_items, list_namespaces, search
 from .ttl import is_expired, now
 
 ItemTimes: TypeAlias = Mapping[tuple[Namespace, str], Times]
@@ -54,6 +54,7 @@ class Batch:
 
         Raises:
             ValueError: If one is not an op, or has a namespace, a filter or a time to live that no store knows.
+            StoreError: If a value is nested too deep.
         """
         ops = list(ops)
         for op in ops:
@@ -78,6 +79,10 @@ def _check(op: Op) -> None:
     validate_op_namespace(op)
     if isinstance(op, SearchOp):
         check_filter(op.filter)
+    if isinstance(op, PutOp) and is_too_deep(op.value):
+        raise StoreError(
+            f"The value of {op.key!r} in {op.namespace} cannot be stored: it is nested deeper than {MAX_DEPTH} levels."
+        )
     if isinstance(op, PutOp) and not _is_ttl(op.ttl):
         raise ValueError(f"The time to live of {op.key!r} is {op.ttl!r}; give minutes as a number, or None for ever.")
 

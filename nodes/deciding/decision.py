@@ -81,6 +81,9 @@ def join(sem: Mapping[str, float], primary: Sequence[str], verdict: Verdict, fit
     if verdict.scores is not None:
         logs = {label: value + fit.llm_weight * verdict.scores[label] for label, value in logs.items()}
     elif verdict.emotion is not None:
+        if fit.llm_weight and verdict.likelihoods is not None:
+            evidence = log_probabilities(verdict.likelihoods)
+            logs = {label: value + fit.llm_weight * evidence[label] for label, value in logs.items()}
         logs[verdict.emotion] += _vote(verdict.emotion, sem, primary, fit)
     if not verdict.agreed:
         logs |= {label: logs[label] + fit.escape for label in primary}
@@ -102,7 +105,7 @@ def _vote(label: str, sem: Mapping[str, float], primary: Sequence[str], fit: Poo
 def _joined_distribution(readings: Sequence[Reading], verdict: Verdict, fit: PoolingWeights | None) -> dict[str, float]:
     form = pooling_form(verdict)
     if fit is None or fit.form != form:
-        fit = PoolingWeights.default(readings[0].sem, verdict.model or "", form)
+        fit = PoolingWeights.default(readings[0].sem, verdict.model or "", form, verdict.reliability)
     return normalise(join(pool_rounds(readings), readings[0].primary, verdict, fit))
 
 

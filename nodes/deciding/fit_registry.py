@@ -23,13 +23,13 @@ class FitRegistry:
         self._sem = sem
         self._custom = custom
 
-    def get(self, model: str, form: Form) -> PoolingWeights:
-        """Return the fit for an LLM that judges in a form."""
+    def get(self, model: str, form: Form, reliability: float | None = None) -> PoolingWeights:
+        """Return the fit for an LLM that judges in a form; for a pair without one the default of its reliability."""
         fits: list[PoolingWeights] = [*([self._custom] if self._custom else []), *shipped_fits()]
         for fit in fits:
             if (fit.sem, fit.model, fit.form) == (self._sem, model, form):
                 return fit
-        return PoolingWeights.default(self._sem, model, form)
+        return PoolingWeights.default(self._sem, model, form, reliability)
 
 
 def resolve_fit(

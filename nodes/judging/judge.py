@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from langchain_core.language_models import BaseChatModel
-
 from ...contract import HefContext, Reading, Turn, Verdict
+from ...contract.chat_model import ChatModel, chat_models
+from ...contract.pooling_weights import Form
 from ...contract.sync_async import run_sync
 from ...llm import ChoiceScorer, model_name
 from ...prompts import SCORE_PREFIX, Prompts, content_free_messages, score_messages
 from ...sem import Taxonomy
 from ..deciding.fit_registry import FitRegistry
+from ..deciding.llm_reliability import LabelConfusion, LlmReliability
 from ..support.llm_calls import ASYNC, SYNC, LlmCalls
-from .ask_in_words import LabelAsker
-from .judgement_prompt import judgement_prompt
+from .ask_in_words import NONE, LabelAsker, judgement_prompt
 
 _log = logging.getLogger(__name__)
 
@@ -37,38 +37,91 @@ class Judge:
         self._taxonomy = taxonomy
         self._fits = fits
         self._asker = LabelAsker(taxonomy)
+        self._confusion = LabelConfusion(taxonomy)
+        self._reliabilities: dict[str, LlmReliability] = {}
+
+    def is_needed(self, model: ChatModel, readings: Sequence[Reading], settings: HefContext) -> bool:
+        """Return whether the LLM is asked: always, or by `ask` = "unsure" where the SEM alone is not sure enough."""
+        if settings.ask == "always" or settings.strategy != "two_stage" or not readings:
+            return True
+        form: Form = "scored" if isinstance(chat_models(model)[0], ChoiceScorer) else "generated"
+        threshold = self._fits.get(model_name(model), form, reliability=0.0).ask_below
+        return threshold is None or max(readings[0].distribution.values()) < threshold
+
+    def leave_to_sem(self, readings: Sequence[Reading]) -> Verdict:
+        """Return the verdict of a turn in which the LLM is not asked, and learn from the SEM's reading."""
+        self._confusion.observe(readings[0].distribution)
+        return Verdict(left_to_sem=True)
 
     def judge(
-        self, model: BaseChatModel, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
+        self, model: ChatModel, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
     ) -> Verdict:
-        """Return the LLM's judgement."""
-        return run_sync(self.judge_by(SYNC, model, turns, readings, settings))[0]
+        """Return the LLM's judgement; with several readings that after a re-query."""
+        is_requery = len(readings) > 1
+        return run_sync(self.judge_by(SYNC, model, turns, readings, settings, is_requery=is_requery))[0]
 
     async def ajudge(
-        self, model: BaseChatModel, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
+        self, model: ChatModel, turns: Sequence[Turn], readings: Sequence[Reading], settings: HefContext
     ) -> Verdict:
         """Return the LLM's judgement without blocking."""
-        return (await self.judge_by(ASYNC, model, turns, readings, settings))[0]
+        is_requery = len(readings) > 1
+        return (await self.judge_by(ASYNC, model, turns, readings, settings, is_requery=is_requery))[0]
 
     async def judge_by(
         self,
         calls: LlmCalls,
-        model: BaseChatModel,
+        model: ChatModel,
         turns: Sequence[Turn],
         readings: Sequence[Reading],
         settings: HefContext,
+        *,
+        is_requery: bool,
     ) -> tuple[Verdict, str]:
-        """Return the LLM's judgement by synchronous or asynchronous calls, and what failed before it was given."""
+        """Return the LLM's judgement by synchronous or asynchronous calls, and what failed before it was given.
+
+        A re-query, after which the SEM has a second reading unless it failed, asks about the primary emotions, and its
+        answer, which the first one led to, says nothing more about the LLM's reliability.
+        """
         name, prompts = model_name(model), self._prompts.replaced(settings.templates)
-        if not isinstance(model, ChoiceScorer):
-            question = judgement_prompt(prompts, self._taxonomy, turns, readings, settings)
+        scorer = chat_models(model)[0]
+        if not isinstance(scorer, ChoiceScorer):
+            question = judgement_prompt(prompts, self._taxonomy, turns, readings, settings, is_requery=is_requery)
             label, fault = await self._asker.ask(model, question, calls)
-            return Verdict(emotion=label, form="generated", model=name), fault
+            if label == NONE:
+                return Verdict(neutral=True, model=name), fault
+            verdict = self._weighed(Verdict(emotion=label, form="generated", model=name), readings)
+            if not is_requery:
+                self._learn(verdict, readings)
+            return verdict, fault
         messages = score_messages(prompts, turns, settings.persona, settings.dialogue_limit)
         _log.debug("scored: %s", messages)
         is_calibrated = self._fits.get(name, "scored").content_free
         content_free = content_free_messages(prompts, settings.persona) if is_calibrated else []
         labels = self._taxonomy.labels
-        scores = await calls.score_choices(model, messages, labels, prefix=SCORE_PREFIX, content_free=content_free)
+        scores = await calls.score_choices(scorer, messages, labels, prefix=SCORE_PREFIX, content_free=content_free)
         best = max(scores, key=lambda label: scores[label])
         return Verdict(emotion=best, scores=scores, form="scored", model=name), ""
+
+    def _weighed(self, verdict: Verdict, readings: Sequence[Reading]) -> Verdict:
+        """Return a verdict in words with the likelihoods of its answer."""
+        if verdict.emotion is None or not readings:
+            return verdict
+        reliability = self._reliability(verdict)
+        estimate = {
+            "answer": verdict.emotion,
+            "likelihoods": reliability.likelihoods(verdict.emotion, readings[0].primary),
+            "reliability": reliability.reliability,
+        }
+        return verdict.model_copy(update=estimate)
+
+    def _learn(self, verdict: Verdict, readings: Sequence[Reading]) -> None:
+        """Learn from the SEM's reading of a turn, and from the LLM's answer."""
+        if not readings:
+            return
+        self._confusion.observe(readings[0].distribution)
+        if verdict.emotion is not None:
+            self._reliability(verdict).observe(verdict.emotion, readings[0].distribution, readings[0].primary)
+
+    def _reliability(self, verdict: Verdict) -> LlmReliability:
+        """Return the estimate of the LLM that judged."""
+        return self._reliabilities.setdefault(verdict.model or "", LlmReliability(self._confusion))

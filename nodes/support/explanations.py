@@ -31,6 +31,8 @@ def explain_readings(readings: Sequence[Reading]) -> str:
 
 def explain_verdict(verdict: Verdict) -> str:
     """Return what the LLM judged, with its likeliest labels where it scored them."""
+    if verdict.left_to_sem:
+        return "the SEM is sure: the LLM was not asked"
     if verdict.model is None:
         return "no LLM was asked"
     emotion = f"names {verdict.emotion}" if verdict.emotion else "names none"

@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langgraph.errors import GraphBubbleUp
@@ -15,12 +14,14 @@ from langgraph.runtime import Runtime, get_runtime
 from langgraph.types import RetryPolicy
 
 from ...contract import HefContext, HefError, HefState, SetupError
+from ...contract.chat_model import ChatModel
 from ...contract.errors import error_text, http_status
 from ...contract.sync_async import run_sync
 from ...llm import ChoiceScorer, resolve_model
 from ...llm.resolve import check_choice
 from .node_record import record_suppressed_error
-from .run_settings import Update, is_served
+from .system_role import fold, needs_folding, refuses_system_role, remember_refusal
+from .turn_view import Update, is_served
 
 _RETRYABLE_STATUS = frozenset({408, 425, 429})
 """Status codes below 500 that another try may get past."""
@@ -52,15 +53,16 @@ class LlmCalls:
     asynchronous: bool
     """Whether the asynchronous methods of the models are used."""
 
-    async def model_for_run(self, default: BaseChatModel, settings: HefContext) -> BaseChatModel:
+    async def model_for_run(self, default: ChatModel, settings: HefContext) -> ChatModel:
         """Return the LLM of this run: the graph's own, or another one that the settings name.
 
         Raises:
             SetupError: The settings name an unknown LLM, or one that a client of this server may not name.
         """
-        if not settings.model:
+        if settings.model is None or settings.model == "":
             return default
-        check_choice(settings.model, served=is_served())
+        if isinstance(settings.model, str):
+            check_choice(settings.model, served=is_served())
         if self.asynchronous:
             return await asyncio.to_thread(resolve_model, settings.model)
         return resolve_model(settings.model)
@@ -68,7 +70,24 @@ class LlmCalls:
     async def invoke(
         self, model: Runnable[Any, Any], messages: Sequence[BaseMessage], config: RunnableConfig | None = None
     ) -> Any:
-        """Return the answer of a chat model, or of one with structured output."""
+        """Return the answer of a chat model, or of one with structured output.
+
+        A model that refuses the system message is asked once more without, and at once from then on.
+        """
+        if needs_folding(model):
+            return await self._invoke(model, fold(messages), config)
+        try:
+            return await self._invoke(model, messages, config)
+        except Exception as error:
+            if not refuses_system_role(error, messages):
+                raise
+        answer = await self._invoke(model, fold(messages), config)
+        remember_refusal(model)
+        return answer
+
+    async def _invoke(
+        self, model: Runnable[Any, Any], messages: Sequence[BaseMessage], config: RunnableConfig | None
+    ) -> Any:
         if self.asynchronous:
             return await model.ainvoke(messages, config)
         return model.invoke(messages, config)

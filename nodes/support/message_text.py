@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
 from langchain_core.messages import AIMessage, AnyMessage, ChatMessage, HumanMessage
 
 from ...contract.dialogue import MAX_TURN_CHARACTERS, Role
+from ...prompts.spoken_reply import spoken_reply
 from ...prompts.thoughts import without_thoughts
 
 MAX_PARTS = 10_000
@@ -31,8 +33,18 @@ _UNSEEN: Final = {
     "video_url": "video",
 }
 """Type of a content part -> what it is called; any other is an attachment."""
+_MAY_BE_CUT = re.compile(r"[<\[◁:]|#{3} ")
+"""A character of every marker, role, tag or faked turn of an answer."""
 _CLOSING = frozenset(".,;:!?…)]}’”'。，！？")
 """Characters before which no space belongs."""
+
+
+_WIDE_MARK = re.compile("[\u3001-\u3003\u3008-\u3011\u3014-\u301f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]")
+"""Punctuation of Chinese and Japanese, which is as wide as a letter and holds its own space."""
+_WITHOUT_SPACES = re.compile(
+    "[\u2e80-\u2fdf\u3001-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff9f\U00020000-\U0003ffff]"
+)
+"""Characters of Chinese and Japanese."""
 
 
 def message_role(message: AnyMessage) -> Role | None:
@@ -52,15 +64,24 @@ def message_text(message: AnyMessage) -> str:
     """Return the words of a message.
 
     The parts of what a person wrote are apart, as they would be on a page. Those of a model's answer are put together
-    as they came, since a stream may cut a word in two, and without its thoughts. A message is read many times in a
+    as they came, since a stream may cut a word in two, and as they are said: without thoughts, and without the markers
+    and roles that a host's own agent leaves in its replies (see `spoken_reply`). A message is read many times in a
     turn: its last `MAX_PARTS` parts are, and of an answer the last `MAX_TURN_CHARACTERS` characters, before anything is
     made of them.
     """
     content = message.content  # `text` makes an object of its own type; a thread may have thousands
     texts = [content] if isinstance(content, str) else [*filter(None, map(_part_text, content[-MAX_PARTS:]))]
     if isinstance(message, AIMessage) or message_role(message) == "listener":
-        return without_thoughts("".join(texts)[-MAX_TURN_CHARACTERS:])
+        return _spoken("".join(texts)[-MAX_TURN_CHARACTERS:])
     return _join(texts)
+
+
+def _spoken(written: str) -> str:
+    """Return what a model's answer says, with its own blanks around it where nothing else is cut."""
+    if not _MAY_BE_CUT.search(written):
+        return without_thoughts(written)
+    text = spoken_reply(written)
+    return written if text == written.strip() else text
 
 
 def unseen_parts(message: AnyMessage) -> list[str]:
@@ -82,10 +103,20 @@ def _is_text(part: dict[object, object]) -> bool:
 
 
 def _join(parts: Iterable[str]) -> str:
-    """Return parts as one text with a space between two that would run into each other."""
+    """Return parts as one text with a space between two that would run into each other.
+
+    Chinese and Japanese are written without spaces.
+    """
     joined: list[str] = []
     for part in parts:
-        if joined and not joined[-1][-1].isspace() and not part[0].isspace() and part[0] not in _CLOSING:
+        if joined and _run_together(joined[-1][-1], part[0]):
             joined.append(" ")
         joined.append(part)
     return "".join(joined)
+
+
+def _run_together(last: str, first: str) -> bool:
+    """Return whether a space is missing between the last character of a part and the first of the next."""
+    if last.isspace() or first.isspace() or first in _CLOSING or _WIDE_MARK.match(last):
+        return False
+    return not (_WITHOUT_SPACES.match(last) and _WITHOUT_SPACES.match(first))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -9,31 +11,68 @@ from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation, LLMResult
 from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
+from langchain_core.tracers._streaming import _StreamingCallbackHandler
 from langgraph.config import get_config
-from langgraph.pregel._messages import StreamMessagesHandler, StreamMessagesHandlerV2
+from langgraph.constants import TAG_NOSTREAM
 
+from ...contract.dialogue import MAX_TURN_CHARACTERS
 from ...prompts.spoken_reply import ReplyFilter, spoken_reply
 from ...prompts.thoughts import with_text
 
+try:  # the only place that knows these private classes, see `spoken_stream` for what happens without them
+    from langgraph.pregel._messages import StreamMessagesHandler, StreamMessagesHandlerV2
+except ImportError:
+    TOKEN_STREAMS: tuple[type, ...] = ()
+    """Handlers of LangGraph that stream tokens, which `SpokenTokens` cleans."""
+    EVENT_STREAMS: tuple[type, ...] = (BaseCallbackHandler,)
+    """Handlers of LangGraph that stream something else of a call: any may, where their classes are unknown."""
+else:
+    TOKEN_STREAMS, EVENT_STREAMS = (StreamMessagesHandler,), (StreamMessagesHandlerV2,)
 
-def spoken_stream(persona: str) -> RunnableConfig:
-    """Return the config of a call whose tokens reach `stream_mode="messages"` as the reply is said.
+
+@contextmanager
+def spoken_stream(persona: str) -> Iterator[RunnableConfig]:
+    """Yield the config of a call whose tokens reach `stream_mode="messages"` as the reply is said.
 
     Every other callback (traces, `astream_events`, the host's own) sees what the LLM wrote. What only the end of a
-    text shows cannot be taken back: thoughts that are closed without having been opened were streamed by then.
+    text shows cannot be taken back: thoughts that are closed without having been opened were streamed by then. To hold
+    them back, every reply would have to be held back to its end.
+
+    A stream whose tokens cannot be cleaned gets the reply whole, as the node returns it: `stream_events(version="v3")`,
+    and every stream once LangGraph has moved the classes that are known here.
     """
-    manager = get_config().get("callbacks")
-    if not isinstance(manager, BaseCallbackManager) or not any(map(_is_message_stream, manager.handlers)):
-        return {}
+    config = get_config()
+    manager = config.get("callbacks")
+    if not isinstance(manager, BaseCallbackManager):
+        yield {}
+        return
+    if any(isinstance(handler, EVENT_STREAMS) for handler in manager.handlers):
+        yield {"tags": [TAG_NOSTREAM]}
+        return
+    if not any(map(_is_message_stream, manager.handlers)):
+        yield {}
+        return
     spoken = manager.copy()
     streams = {id(handler): SpokenTokens(handler, persona) for handler in filter(_is_message_stream, manager.handlers)}
     for handlers in (spoken.handlers, spoken.inheritable_handlers):
         handlers[:] = [streams.get(id(handler), handler) for handler in handlers]
-    return {"callbacks": spoken}
+    # A wrapper around the LLM (`bind`) adds the callbacks of the run around it to those of its call: unless both are
+    # the same, each token is streamed twice.
+    token = var_child_runnable_config.set({**config, "callbacks": spoken})
+    try:
+        yield {"callbacks": spoken}
+    finally:
+        var_child_runnable_config.reset(token)
+
+
+def streams_tokens(handlers: Iterable[Any]) -> bool:
+    """Return whether one of a run's callback handlers makes LangChain stream the answers of chat models."""
+    return any(isinstance(handler, _StreamingCallbackHandler) for handler in handlers)
 
 
 def _is_message_stream(handler: BaseCallbackHandler) -> bool:
-    return isinstance(handler, StreamMessagesHandler) and not isinstance(handler, StreamMessagesHandlerV2)
+    return isinstance(handler, TOKEN_STREAMS) and not isinstance(handler, EVENT_STREAMS)
 
 
 class SpokenTokens(BaseCallbackHandler):
@@ -50,6 +89,8 @@ class SpokenTokens(BaseCallbackHandler):
         self._stream = stream
         self._persona = persona
         self._replies: dict[UUID, ReplyFilter] = {}
+        self._lengths: dict[UUID, int] = {}
+        """Characters that were read of each reply, of which one has no more than `MAX_TURN_CHARACTERS`."""
 
     def tap_output_aiter(self, run_id: UUID, output: Any) -> Any:
         """Return the output; a handler with this method is one that LangChain streams to."""
@@ -70,7 +111,9 @@ class SpokenTokens(BaseCallbackHandler):
         if reply is None or not isinstance(chunk, ChatGenerationChunk):
             return
         message = chunk.message
-        spoken_text = reply.feed(str(message.text))
+        text = str(message.text)[: MAX_TURN_CHARACTERS - self._lengths.get(run_id, 0)]
+        self._lengths[run_id] = self._lengths.get(run_id, 0) + len(text)
+        spoken_text = reply.feed(text)
         is_last = isinstance(message, AIMessageChunk) and message.chunk_position == "last"
         if is_last:
             spoken_text += reply.close()
@@ -82,7 +125,7 @@ class SpokenTokens(BaseCallbackHandler):
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         """End a reply; one that was not streamed is passed on whole."""
-        self._replies.pop(run_id, None)
+        self._forget(run_id)
         generations: list[Generation] = [
             ChatGeneration(message=message)
             for candidates in response.generations[:1]
@@ -93,8 +136,12 @@ class SpokenTokens(BaseCallbackHandler):
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """End a reply that failed."""
-        self._replies.pop(run_id, None)
+        self._forget(run_id)
         self._stream.on_llm_error(error, run_id=run_id, **kwargs)
+
+    def _forget(self, run_id: UUID) -> None:
+        self._replies.pop(run_id, None)
+        self._lengths.pop(run_id, None)
 
     def _said(self, message: BaseMessage) -> BaseMessage | None:
         text = spoken_reply(str(message.text), self._persona)

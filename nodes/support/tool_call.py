@@ -11,6 +11,9 @@ from langchain_core.tools import BaseTool
 
 from ...contract import Turn
 
+OWN_CALL = "hef-"
+"""How the ids of HEF's own tool calls begin."""
+
 
 def dialogue_argument(dialogue: Sequence[Turn]) -> list[dict[str, str]]:
     """Return turns as the argument `dialogue` of a tool."""
@@ -19,6 +22,6 @@ def dialogue_argument(dialogue: Sequence[Turn]) -> list[dict[str, str]]:
 
 def call_tool(tool: BaseTool, arguments: dict[str, Any]) -> tuple[ToolMessage, list[AnyMessage]]:
     """Call a tool; return its message, and the pair of messages that a trace shows."""
-    call = {"name": tool.name, "args": arguments, "id": f"hef-{uuid4()}", "type": "tool_call"}
+    call = {"name": tool.name, "args": arguments, "id": f"{OWN_CALL}{uuid4()}", "type": "tool_call"}
     answer: ToolMessage = tool.invoke(call)
     return answer, [AIMessage(content="", tool_calls=[call]), answer]

@@ -135,6 +135,11 @@ def run_key(messages: Sequence[AnyMessage]) -> str:
     return f"{anchor}:{people}:{count_turns(messages)}"
 
 
+def turn_key_of_0_1(messages: Sequence[AnyMessage], thread: str) -> str:
+    """Return what version 0.1 identified the person's last turn by; `messages` ends before the reply."""
+    return run_key(messages) if thread or not messages else f"{messages[-1].id}:{run_key(messages)}"
+
+
 def input_fault(messages: Sequence[AnyMessage]) -> str:
     """Return what is odd about the end of the conversation; empty when nothing is."""
     last = next((message for message in reversed(messages) if message_role(message)), None)

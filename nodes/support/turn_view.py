@@ -1,16 +1,80 @@
-"""The turn as a node sees it: settings of the run, dialogue, and the LLM's verdict where it is of this turn."""
+"""What a node sees: its run, with settings, thread and the graph around it, and its turn.
+
+Of the turn it sees the dialogue, and the LLM's verdict where it is of this turn.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
+from langgraph.config import get_config
+from langgraph.constants import CONFIG_KEY_CHECKPOINTER
 from langgraph.runtime import Runtime
 
-from ...contract import HefContext, HefState, Reading, Turn, Verdict
-from .run_settings import run_settings
+from ...contract import HefContext, HefState, Reading, Turn, Verdict, as_context
+from ...contract.user_identity import user_of_run
 from .transcript import recent_dialogue, run_key
+
+Update: TypeAlias = dict[str, Any]
+"""What a node writes: state key -> value."""
+
+NS_SEP, NS_END = "|", ":"
+"""In a checkpoint namespace: between graph and subgraph, and between a node and the id of its task."""
+
+
+class Node(Protocol):
+    """A node: a plain function from state and runtime to an update of the state."""
+
+    def __call__(self, state: HefState, runtime: Runtime[Any]) -> Update:
+        """Return what the node writes."""
+        ...
+
+
+def run_settings(runtime: Runtime[Any]) -> HefContext:
+    """Return the settings of this run; `user_id` may also be in the config's `configurable`.
+
+    Raises:
+        SetupError: The user id is none.
+    """
+    context = as_context(runtime.context)
+    return context.model_copy(update={"user_id": user_of_run(context, _configurable())})
+
+
+def thread_id() -> str | None:
+    """Return the thread of this run, None without one."""
+    thread = _configurable().get("thread_id")
+    return None if thread is None else str(thread)
+
+
+def is_served() -> bool:
+    """Return whether a client of a LangGraph server started this run: only a server has assistants."""
+    return _configurable().get("assistant_id") is not None
+
+
+def can_pause() -> bool:
+    """Return whether this run can be interrupted and resumed, which needs a checkpointer, HEF's or a parent's."""
+    return _configurable().get(CONFIG_KEY_CHECKPOINTER) is not None
+
+
+def parent_node_name() -> str | None:
+    """Return the name of the parent's node that HEF runs in, None where HEF is not part of another graph."""
+    namespace = str(_configurable().get("checkpoint_ns") or "")
+    # A parent's node with several graphs numbers them: those parts are digits alone.
+    parts = [part.partition(NS_END)[0] for part in namespace.split(NS_SEP) if not part.isdigit()]
+    return parts[-2] if len(parts) > 1 else None
+
+
+def _configurable() -> Mapping[str, Any]:
+    return get_config().get("configurable") or {}
+
+
+LATIN_SCRIPT = frozenset(
+    {"en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "no", "fi", "pl", "cs", "ro", "tr", "id", "vi"}
+)
+"""Languages in Latin script: a SEM of these alone cannot read another one."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +105,17 @@ class TurnView:
         """What the SEM read, one reading per round."""
         return self.state.get("readings") or []
 
+    def is_unreadable(self, languages: Collection[str]) -> bool:
+        """Return whether most letters of the person's last turn are of a script that a SEM was not trained on.
+
+        Args:
+            languages: Codes of the SEM's languages.
+        """
+        if not LATIN_SCRIPT.issuperset(languages):
+            return False
+        letters = [character for character in self.dialogue[-1].text if character.isalpha()]
+        return sum(character.isascii() for character in letters) < len(letters) / 2
+
     @cached_property
     def key(self) -> str:
         """What identifies this run of the turn in its thread."""
@@ -48,9 +123,20 @@ class TurnView:
 
     @cached_property
     def verdict(self) -> Verdict | None:
-        """The LLM's verdict, None where an earlier run left it in the thread."""
+        """The LLM's verdict, None where an earlier run left it in the thread.
+
+        An emotion that a person put in the place of the LLM's answer does not have the likelihoods of that answer, and
+        counts also where the LLM named none or was not asked.
+        """
         verdict = self.state.get("verdict")
-        return verdict if verdict and verdict.turn == self.key else None
+        if verdict is None or verdict.turn != self.key:
+            return None
+        if verdict.answer == verdict.emotion:
+            return verdict
+        edit: dict[str, Any] = {"answer": None, "likelihoods": None, "reliability": None}
+        if verdict.emotion is not None and verdict.form == "none":
+            edit |= {"neutral": False, "left_to_sem": False, "form": "generated"}
+        return verdict.model_copy(update=edit)
 
     @cached_property
     def disputed_verdict(self) -> Verdict | None:

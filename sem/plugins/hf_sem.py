@@ -97,7 +97,9 @@ class HfSem:
     @property
     def description(self) -> SemDescription:
         """Return what the model's configuration says."""
-        return SemDescription(name=f"huggingface:{self._source}", taxonomy=self._taxonomy, source=self._source)
+        return SemDescription(
+            name=f"huggingface:{self._source}", taxonomy=self._taxonomy, languages=("mul",), source=self._source
+        )
 
     def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
         """Return one reading per dialogue.

@@ -50,7 +50,8 @@ class LlmSem:
         temperature: Divides the log-probabilities of a model that scores; above 1 makes it less certain.
         describe: Whether the prompt says what each label means; useful for a taxonomy of one's own.
         name: The name of the SEM; None names it after the model.
-        dialogue_limit: Characters of dialogue in the prompt; the oldest turns are dropped first.
+        dialogue_limit: Characters of dialogue in the prompt, counted as `HefContext.dialogue_limit` is; the oldest
+            turns are dropped first. A SEM knows no run and its settings, so that this limit is its own.
         cause_limit: Largest number of cause words.
         concurrency: Number of simultaneous requests to the model.
 
@@ -88,7 +89,9 @@ class LlmSem:
         self._cause_limit = cause_limit
         self._concurrency = concurrency
         source = model_name(model)
-        self._description = SemDescription(name=name or f"llm:{source}", taxonomy=taxonomy, source=source)
+        self._description = SemDescription(
+            name=name or f"llm:{source}", taxonomy=taxonomy, languages=("mul",), source=source
+        )
 
     @property
     def description(self) -> SemDescription:
@@ -141,7 +144,7 @@ class LlmSem:
 
     def _score(self, model: ChoiceScorer, text: str) -> dict[str, float]:
         task = "How does the speaker feel? Answer with one word."
-        neutral = [fence([Turn("speaker", utterance)], len(utterance)) for utterance in CONTENT_FREE]
+        neutral = [fence([Turn("speaker", utterance)], self._dialogue_limit) for utterance in CONTENT_FREE]
         scores = model.score_choices(
             _question(text, task),
             self._description.taxonomy.labels,

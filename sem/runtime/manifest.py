@@ -8,7 +8,7 @@ import mmap
 import posixpath
 from collections.abc import Iterator
 from math import exp
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -16,15 +16,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ...contract import SetupError, View
 from ...contract.renamed_fields import SEM_DESCRIPTION_FIELDS, rename_fields
 from ..taxonomy import EMPATHETIC_DIALOGUES, Taxonomy
-from .calibration import Calibration
-from .prediction_sets import PredictionSets
+from .calibration import Calibration, PredictionSets
 from .topic_cut import TopicCut
 
 FILE = "sem.json"
 NETWORK, TOKENIZER = "model.onnx", "tokenizer.json"
 _LOCATION = "location"
 """Key of the entry that names the file of a tensor with external data."""
-_REINSTALL = "reinstall hef, or export a SEM with `hef train sem --export`"
+_MAX_MANIFEST, _MAX_FILE = 10 << 20, 16 << 30
+"""Bytes of a manifest and of any other file of a SEM."""
+REINSTALL = "reinstall hef, or export a SEM with `hef train sem --export`"
 
 
 class CalibratedOn(BaseModel):
@@ -96,11 +97,13 @@ class Manifest(BaseModel):
         """
         path = folder / FILE
         try:
+            if path.exists() and not (path.is_file() and path.stat().st_size <= _MAX_MANIFEST):
+                raise ValueError("no file of a manifest's size")
             return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError as error:
-            raise SetupError(f"no SEM in {folder}, {FILE} is missing: {_REINSTALL}") from error
-        except (ValueError, ValidationError) as error:
-            raise SetupError(f"{path} is not a SEM manifest: {_REINSTALL}") from error
+            raise SetupError(f"no SEM in {folder}, {FILE} is missing: {REINSTALL}") from error
+        except (ValueError, ValidationError, RecursionError, OSError) as error:
+            raise SetupError(f"{path} is not a SEM manifest: {REINSTALL}") from error
 
     def write(self, folder: Path) -> None:
         """Write the manifest into a folder."""
@@ -122,15 +125,16 @@ class Manifest(BaseModel):
         """Compare each file of a folder with its hash; every file that is read must have one.
 
         Raises:
-            SetupError: A file is missing or damaged, or is read without a hash.
+            SetupError: A file is missing or damaged, is read without a hash, or is none of the folder.
         """
         for name, expected in self.sha256.items():
+            _check_file(folder, name)
             try:
                 actual = sha256_digest(folder / name)
             except OSError as error:
-                raise SetupError(f"the SEM's file {folder / name} cannot be read: {_REINSTALL}") from error
+                raise SetupError(f"the SEM's file {folder / name} cannot be read: {REINSTALL}") from error
             if actual != expected:
-                raise SetupError(f"the SEM's file {folder / name} is damaged, its hash differs: {_REINSTALL}")
+                raise SetupError(f"the SEM's file {folder / name} is damaged, its hash differs: {REINSTALL}")
         self._check_complete(folder)
 
     def _check_complete(self, folder: Path) -> None:
@@ -138,7 +142,24 @@ class Manifest(BaseModel):
         if NETWORK in self.sha256:
             required |= external_data_files(folder / NETWORK)
         if unhashed := sorted(required - self.sha256.keys()):
-            raise SetupError(f"{folder / FILE} has no hash of {', '.join(unhashed)}, which the SEM reads: {_REINSTALL}")
+            raise SetupError(f"{folder / FILE} has no hash of {', '.join(unhashed)}, which the SEM reads: {REINSTALL}")
+
+
+def _check_file(folder: Path, name: str) -> None:
+    """Check that a name is one of a plain file in a folder, of a size that can be read.
+
+    A link is followed, since its bytes have a hash like any other's.
+
+    Raises:
+        SetupError: It leads out of the folder, or names a device, a pipe, or too large a file.
+    """
+    path = folder / name
+    if PurePosixPath(name).is_absolute() or Path(name).is_absolute() or ".." in Path(name).parts or not name:
+        raise SetupError(f"{folder / FILE} names the file {name!r}, which is outside of its folder: {REINSTALL}")
+    if path.exists() and not path.is_file():
+        raise SetupError(f"the SEM's file {path} is no file: {REINSTALL}")
+    if path.exists() and path.stat().st_size > _MAX_FILE:
+        raise SetupError(f"the SEM's file {path} is larger than {_MAX_FILE >> 30} GiB: {REINSTALL}")
 
 
 def sha256_digest(path: Path) -> str:
@@ -163,7 +184,7 @@ def external_data_files(network: Path) -> set[str]:
     try:
         model = onnx.load_model(network, load_external_data=False)
     except Exception as error:  # protobuf's own, which has no type stubs
-        raise SetupError(f"the SEM's file {network} is not an ONNX network: {_REINSTALL}") from error
+        raise SetupError(f"the SEM's file {network} is not an ONNX network: {REINSTALL}") from error
     return {posixpath.normpath(location) for location in _external_locations(model)}
 
 

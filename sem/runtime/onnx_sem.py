@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...contract import Cause, Dialogue, Reading, SetupError, Turn, View
-from ...contract.cpu_inference import cpu_threads
+from ...contract.cpu_inference import cpu_threads, import_onnxruntime, open_session
 from ..protocol import SemDescription
 from ..taxonomy import Taxonomy
 from ..validation import apply_views, require_known_emotions, require_turns
 from .cause_ranking import candidates, rank, word_scores
-from .encoding import Encoded
-from .manifest import TOKENIZER, Manifest
-from .onnx_runner import Array, OnnxRunner
+from .encoding import DialogueEncoder, Encoded, pad
+from .manifest import REINSTALL, TOKENIZER, Manifest
 
+Array = NDArray[np.float32]
+DISABLED_OPTIMIZERS = ["SkipLayerNormFusion"]
+"""Optimisers of ONNX Runtime that slow inference down: the fused kernel takes five times as long on a CPU."""
 CACHED_DIALOGUES = 8
 """Number of dialogues whose cause scores are cached for a later request; larger batches are not cached."""
 
@@ -38,6 +40,53 @@ class _Pass(NamedTuple):
     neutral: float | None
     causes: Array | None
     """[tokens, labels]."""
+
+
+class OnnxRunner:
+    """Run the network of a SEM folder on the CPU.
+
+    Args:
+        folder: Contains `model.onnx` and `tokenizer.json`.
+        max_tokens: The window, with special tokens.
+        threads: Threads of ONNX Runtime; None means its default.
+        batch_size: Dialogues per forward pass.
+
+    Raises:
+        SetupError: The network or the tokenizer cannot be loaded.
+    """
+
+    def __init__(self, folder: Path, max_tokens: int, *, threads: int | None = None, batch_size: int = 32) -> None:
+        from tokenizers import Tokenizer
+
+        try:
+            network = folder / "model.onnx"
+            self._session = open_session(network, threads=threads, disabled_optimizers=DISABLED_OPTIMIZERS)
+            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # what ONNX Runtime and the tokenizers library raise has no narrower base
+            raise SetupError(f"the SEM in {folder} cannot be loaded: {error}; {REINSTALL}") from error
+        self._run_options = import_onnxruntime().RunOptions()
+        self._run_options.only_execute_path_to_fetches = True
+        self._encoder = DialogueEncoder(tokenizer, max_tokens)
+        self._batch_size = batch_size
+
+    def encode(self, dialogues: Sequence[Dialogue]) -> list[Encoded]:
+        """Return the token ids of dialogues."""
+        return self._encoder.batch(dialogues)
+
+    def run(self, encoded: Sequence[Encoded], *outputs: str) -> list[list[Array]]:
+        """Return for each named output one array per dialogue; only what they need is computed.
+
+        An output of [batch, tokens, …] includes the padding.
+        """
+        results: list[list[Any]] = [[None] * len(encoded) for _ in outputs]
+        order = sorted(range(len(encoded)), key=lambda i: len(encoded[i].ids))
+        for start in range(0, len(order), self._batch_size):
+            batch = order[start : start + self._batch_size]
+            arrays: Any = self._session.run(outputs, pad([encoded[i] for i in batch]), self._run_options)
+            for rows, array in zip(results, arrays, strict=True):
+                for index, row in zip(batch, array, strict=True):
+                    rows[index] = row
+        return results
 
 
 class OnnxSem:

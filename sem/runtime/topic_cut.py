@@ -115,7 +115,7 @@ def cut_passages(encoded: Encoded, tokens: Array, speakers: Sequence[bool]) -> l
             before, after = order[:index], order[index:]
             own = np.array([counts[turn], sum(counts[other] for other in before[-2:])], dtype=np.float32)
             parts = mean(before[-2:]), mean(before), mean(after[:1]), mean(after)
-            passages.append(Passages(turn, *parts, np.log1p(own) / 3))
+            passages.append(Passages(turn, *parts, np.asarray(np.log1p(own) / 3, dtype=np.float32)))
     return passages
 
 

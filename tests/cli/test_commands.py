@@ -8,8 +8,7 @@ from typing import Annotated, Any, ClassVar
 import pytest
 import typer
 from hef.cli.app import BENCH, COMMANDS, EVALUATE, MEMORY, SERVE, TRAIN
-from hef.cli.lazy_commands import LazyCommand, LazyGroup
-from hef.cli.option_groups import expand_options
+from hef.cli.lazy_commands import LazyCommand, LazyGroup, expand_options
 from typer.testing import CliRunner
 
 ALL = [*BENCH, *EVALUATE, *MEMORY, *SERVE, *TRAIN, *(entry for entry in COMMANDS if isinstance(entry, LazyCommand))]

@@ -99,7 +99,7 @@ def test_a_folder_of_prompts_is_named_by_the_environment(
     model = script("sad", "Oh.")
 
     assert run("reply", SAID).exit_code == 0
-    assert model.prompts[-1][-1].text == "Say it in one word."
+    assert model.prompts[-1][0].text.endswith("\n\nSay it in one word.")
 
     (tmp_path / "drafft.md").write_text("x", encoding="utf-8")
     done = run("reply", SAID)

@@ -131,8 +131,11 @@ def test_words_that_were_said_again_stay_where_they_were_said_and_that_is_told(
     assert "New conversation" in hef("chat", "--thread", "monday").stdout
 
 
-def test_a_file_that_another_program_reads_is_named_and_rewritten_later(hef: Callable[..., Any], home: Path) -> None:
+def test_a_file_that_another_program_reads_is_named_and_rewritten_later(
+    hef: Callable[..., Any], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hef("chat", stdin=f"{BELLO}\n")
+    monkeypatch.setattr("hef.cli.chat.forget_conversations._READER_TIMEOUT_MS", 100)
     with closing(sqlite3.connect(home / CONVERSATIONS)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM checkpoints").fetchone()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -11,11 +10,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from hef.cli.app import app
+from hef.cli.serve.mcp_server import make_server, served_tools
+from hef.cli.settings import load_settings
 from hef.contract import Memory, Reading
 from hef.graph import open_store
 from hef.memory import remember_turn
 from jsonschema import validate
 from mcp import Client, MCPError, StdioServerParameters, stdio_client
+from typer.testing import CliRunner
 
 DOG = [
     {"role": "speaker", "text": "I got a job."},
@@ -23,6 +26,13 @@ DOG = [
     {"role": "speaker", "text": "But my dog Zoë died last night 🐕."},
 ]
 Mode = Literal["auto", "legacy"]
+
+
+@asynccontextmanager
+async def client_here(**settings: Any) -> AsyncIterator[Client]:
+    """Yield the SDK's client of a server in this process."""
+    async with Client(make_server(served_tools(load_settings(**settings)))) as connected:
+        yield connected
 
 
 @asynccontextmanager
@@ -53,7 +63,7 @@ async def test_a_client_sees_tools_that_only_read_and_their_answers_keep_to_thei
         "sem_emotion": {"dialogue": DOG, "primary": 3, "hypothesis": "devastated"},
         "sem_causes": {"dialogue": json.dumps(DOG), "emotion": "sad"},
     }
-    async with client(mode=mode) as server:
+    async with client_here() if mode == "auto" else client(mode=mode) as server:
         tools = {tool.name: tool for tool in (await server.list_tools()).tools}
         answers = {name: await server.call_tool(name, arguments) for name, arguments in calls.items()}
 
@@ -84,7 +94,7 @@ async def test_wrong_calls_are_told_and_the_server_goes_on() -> None:
         ("sem_causes", {"dialogue": DOG, "emotion": "bored"}, "emotion: Input should be 'afraid'"),
         ("sem_causes", {"dialogue": "no JSON", "emotion": "sad"}, "dialogue: Input should be a valid list"),
     ]
-    async with client() as server:
+    async with client_here() as server:
         for name, arguments, complaint in wrong:
             answer = await server.call_tool(name, arguments)
             assert answer.is_error, arguments
@@ -114,37 +124,32 @@ async def test_a_named_users_memories_and_nobody_elses_are_recalled_and_the_fold
 
 
 async def test_where_nothing_is_remembered_nothing_is_made(tmp_path: Path) -> None:
-    async with client("--user", "ana", "--home", str(tmp_path / "home")) as server:
+    async with client_here(user="ana", home=tmp_path / "home") as server:
         answer = await server.call_tool("recall_memories", {"query": "dog"})
 
     assert (said(answer), answer.structured_content) == ("nothing", {"memories": []})
     assert not (tmp_path / "home").exists()
 
 
-def hef_mcp(*options: str, code: str = "") -> subprocess.CompletedProcess[str]:
-    start = f"import sys; sys.argv[1:] = {['mcp', *options]!r}; {code}\nfrom hef.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", start], input="no JSON\n", capture_output=True, text=True, check=False, env=os.environ
-    )
-
-
 def test_an_unknown_sem_ends_it_before_it_serves() -> None:
-    done = hef_mcp("--sem", "no-such-sem")
+    done = CliRunner().invoke(app, ["mcp", "--sem", "no-such-sem"])
 
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith("error: unknown SEM 'no-such-sem'")
 
 
-def test_without_the_sdk_the_install_line_is_named() -> None:
-    done = hef_mcp(code="sys.modules['mcp'] = None")
+def test_without_the_sdk_the_install_line_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mcp", None)
 
-    assert (done.returncode, done.stdout) == (1, "")
+    done = CliRunner().invoke(app, ["mcp"])
+
+    assert (done.exit_code, done.stdout) == (1, "")
     assert "pip install 'hef[mcp]'" in done.stderr
 
 
 async def test_what_libraries_print_stays_out_of_the_protocol(tmp_path: Path) -> None:
     talking = (
-        "import sys; sys.argv[1:] = ['mcp']; import hef.tools.sem_emotion as module; real = module.describe\n"
+        "import sys; sys.argv[1:] = ['mcp']; import hef.tools.sem_tools as module; real = module.describe\n"
         "module.describe = lambda reading: (print('a library talks', flush=True), real(reading))[1]\n"
         "from hef.cli import main; main()"
     )
@@ -158,7 +163,8 @@ async def test_what_libraries_print_stays_out_of_the_protocol(tmp_path: Path) ->
 
 
 def test_what_is_no_message_is_answered_by_messages_alone() -> None:
-    done = hef_mcp()
+    command = [sys.executable, "-m", "hef.cli", "mcp"]
+    done = subprocess.run(command, input="no JSON\n", capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert all(json.loads(line)["jsonrpc"] == "2.0" for line in done.stdout.splitlines())

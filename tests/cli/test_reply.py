@@ -82,10 +82,10 @@ def test_a_memory_that_cannot_be_opened_is_said_after_the_reply(tmp_path: Path):
 
 
 def test_a_persona_that_is_too_long_is_refused_with_a_sentence():
-    result = CliRunner().invoke(app, ["reply", "My dog died.", "--no-memory", "--persona", "x" * 2001])
+    result = CliRunner().invoke(app, ["reply", "My dog died.", "--no-memory", "--persona", "x" * 20_001])
 
     assert result.exit_code == 1
-    assert "persona has 2001 characters: string should have at most 2000 characters; shorten it" in " ".join(
+    assert "persona has 20001 characters: string should have at most 20000 characters; shorten it" in " ".join(
         result.stderr.split()
     )
 

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from hef.cli.app import app
 from hef.cli.options import OutputOptions
-from hef.cli.output import emit_report
+from hef.cli.output import emit_report, figure_table
 from hef.cli.render import json_line, name_markup, printable
-from hef.cli.tables import figure_table
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.language_models import GenericFakeChatModel

@@ -95,7 +95,8 @@ def test_a_turn_whose_process_died_is_finished(thread: str, answers: int, saver:
     hef: Any = create_hef(model=model).compile(checkpointer=saver)
     assert hef.get_state(config(thread)).tasks
 
-    out = hef.invoke(None, config(thread), context=CONTEXT)
+    # The SEM is sure of what was said here, and that version asked the LLM in every turn.
+    out = hef.invoke(None, config(thread), context=HefContext(user_id="ana", ask="always"))
 
     assert texts(out) == ["Nobody came to my birthday.", "That hurts."]
     assert (out["empathy"].emotion, out["empathy"].agreed, out["empathy"].degraded) == ("lonely", True, None)
@@ -114,6 +115,19 @@ def test_a_memory_is_read_searched_and_written(folder: Path, scripted: Any) -> N
         ]
         assert set(out["empathy"].memories) == {turn.id for turn in turns}
         assert len(list_turns(store, "ana")) == 3
+
+
+def test_a_turn_that_is_repeated_is_not_stored_once_more(folder: Path, scripted: Any) -> None:
+    store = InMemoryStore()
+    import_turns(store, (folder / "memory.jsonl").read_text(encoding="utf-8").splitlines())
+    before = {turn.id: turn.thread for turn in list_turns(store, "ana")}
+    (thread,) = {turn.thread for turn in list_turns(store, "ana") if turn.text == BELLO}
+    hef = create_hef(model=scripted("sad", "Once more.")).compile(store=store)
+
+    hef.invoke({"messages": [HumanMessage(BELLO)]}, {"configurable": {"thread_id": thread}}, context=CONTEXT)
+
+    assert {turn.id: turn.thread for turn in list_turns(store, "ana")} == before
+    assert "Once more." in {turn.reply for turn in list_turns(store, "ana")}
 
 
 def test_an_export_is_imported_and_equals_the_folder_it_came_from(folder: Path) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hef.contract import HefContext, SetupError, as_context, as_user_id
+from hef.contract import HefContext, RecallWeights, SetupError, as_context, as_user_id
 from hef.contract.context import misspelled_settings
 from hef.contract.user_identity import user_of_run
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 
 @dataclass
@@ -72,8 +72,8 @@ def test_the_hosts_person_counts_where_the_nested_settings_name_nobody(nested: A
         ({"strateggy": "sem_only"}, "there is no setting 'strateggy' (did you mean 'strategy'?)"),
         ({"colour": "red"}, "there is no setting 'colour'"),
         (
-            {"persona": "x" * 2001},
-            "persona has 2001 characters: string should have at most 2000 characters; shorten it",
+            {"persona": "x" * 20_001},
+            "persona has 20001 characters: string should have at most 20000 characters; shorten it",
         ),
         ({"strategy": "fast"}, "strategy is 'fast': should be 'two_stage', 'one_prompt', 'sem_only' or 'llm_only'"),
         ({"memory_limit": 51}, "memory_limit is 51: should be less than or equal to 50"),
@@ -92,11 +92,69 @@ def test_nested_settings_are_held_to_the_schema_and_refused_with_a_sentence(sett
 
 
 def test_a_name_that_there_is_not_is_refused_with_the_nearest_one() -> None:
-    with pytest.raises(ValidationError, match=r"there is no setting 'memory_limt' \(did you mean 'memory_limit'\?\)"):
+    with pytest.raises(SetupError, match=r"there is no setting 'memory_limt' \(did you mean 'memory_limit'\?\)"):
         HefContext(memory_limt=3)  # type: ignore[call-arg]
 
 
-@pytest.mark.parametrize(("name", "length"), [("persona", 2001), ("prompt_draft", 20_001)])
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: HefContext(**{"tone": "kind"}), "there is no setting 'tone'"),
+        (lambda: HefContext(**{"dialogue_limit": 10}), "dialogue_limit is 10: should be greater than or equal to 200"),
+        (
+            lambda: HefContext(memory_weights={"recencie": 1}),  # type: ignore[arg-type]
+            "memory_weights: there is no setting 'recencie' (did you mean 'recency'?)",
+        ),
+        (
+            lambda: as_context({"hef": {"memory_weights": {"half_life_days": 0}}}),
+            "memory_weights: half_life_days is 0: should be greater than 0",
+        ),
+        (lambda: RecallWeights(**{"lenght": 1}), "there is no setting 'lenght' (did you mean 'length'?)"),
+        (lambda: RecallWeights(emotion=-2), "emotion is -2: should be greater than or equal to 0"),
+        (lambda: HefContext(user_id=2.5), "user_id is a float; give a text, a whole number"),  # type: ignore[arg-type]
+    ],
+)
+def test_wrong_settings_are_one_plain_sentence_wherever_they_are_made(make: Any, sentence: str) -> None:
+    with pytest.raises(SetupError) as refusal:
+        make()
+
+    assert str(refusal.value).startswith(sentence)
+    assert "\n" not in str(refusal.value)
+    assert "pydantic" not in str(refusal.value)
+
+
+@dataclass
+class Tenant:
+    tenant: str = "north"
+
+
+@dataclass(slots=True)
+class SlottedTenant(Tenant):
+    dialog_limit: int = 900
+    primary: str = "three"
+
+
+class ModelTenant(BaseModel):
+    tenant: str = "north"
+    dialog_limit: int = 900
+    primary: str = "three"
+
+
+@pytest.mark.parametrize("context", [SlottedTenant(), ModelTenant(), SimpleNamespace(dialog_limit=1, primary="three")])
+def test_what_is_nearly_a_setting_is_said_of_a_context_of_any_class(context: object) -> None:
+    said = misspelled_settings(context)
+
+    assert "there is no setting 'dialog_limit' (did you mean 'dialogue_limit'?): it was not used" in said
+    assert "primary is 'three': " in said
+    assert "tenant" not in said
+
+
+@pytest.mark.parametrize("name", ["task", "asks", "mask", "tasks"])
+def test_a_hosts_own_short_word_is_not_taken_for_a_setting(name: str) -> None:
+    assert misspelled_settings({name: "book a table"}) == ""
+
+
+@pytest.mark.parametrize(("name", "length"), [("persona", 20_001), ("prompt_draft", 20_001)])
 @pytest.mark.parametrize("kind", [dict, lambda fields: SimpleNamespace(**fields), lambda fields: {"hef": fields}])
 def test_a_text_that_is_too_long_is_refused_wherever_it_comes_from(name: str, length: int, kind: Any) -> None:
     with pytest.raises(SetupError, match=f"{name} has {length} characters: .*shorten it"):
@@ -229,7 +287,7 @@ def test_what_names_no_person_is_refused_and_not_left_out(given: Any) -> None:
             as_context(context)
     with pytest.raises(SetupError, match="user_id is"):
         user_of_run(HefContext(), {"user_id": given})
-    with pytest.raises(ValidationError, match="user_id is"):
+    with pytest.raises(SetupError, match="user_id is"):
         HefContext(user_id=given)
 
 

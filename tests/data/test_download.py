@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from hef.contract import SetupError
 from hef.data import download as data_download
-from hef.evaluation import convert_archive, download, read_samples
+from hef.data.conversations import read_samples
+from hef.data.download import convert_archive, download
 from hef.sem import EMPATHETIC_DIALOGUES
 
 TRAIN = """conv_id,utterance_idx,context,prompt,speaker_idx,utterance,selfeval,tags

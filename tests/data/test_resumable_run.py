@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from hef.contract import SetupError
-from hef.data.resumable_run import JsonLinesLog, check_settings
+from hef.data.json_lines import JsonLinesLog, check_settings
 from pydantic import BaseModel
 
 

@@ -173,7 +173,8 @@ def test_the_texts_of_degraded_turns_are_those_of_the_nodes() -> None:
     page = (DOCS / "failures.md").read_text(encoding="utf-8")
     texts = re.findall(r"^\| .* \| `([a-zA-Z ']+)` \|$", page, re.MULTILINE)
     nodes = " ".join(
-        path.read_text(encoding="utf-8") for path in (*(ROOT / "nodes").rglob("*.py"), ROOT / "contract" / "context.py")
+        path.read_text(encoding="utf-8")
+        for path in (*(ROOT / "nodes").rglob("*.py"), *(ROOT / "contract" / "settings").glob("*.py"))
     )
     nodes = nodes.replace("the LLM could not {task}", "the LLM could not judge the emotion")
 

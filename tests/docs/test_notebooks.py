@@ -1,20 +1,39 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 
 
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[NotebookClient]:
+    """One process for all notebooks, so that libraries are imported and models loaded once."""
+    client = NotebookClient(new_notebook(), timeout=300)
+    with client.setup_kernel():
+        yield client
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_cell_of_a_notebook_runs(path: Path, tmp_path: Path) -> None:
+def test_every_cell_of_a_notebook_runs(path: Path, kernel: NotebookClient, tmp_path: Path) -> None:
+    execute(kernel, new_notebook(cells=[new_code_cell(f"%reset -f\n%cd -q {tmp_path}")]))
     notebook = nbformat.read(path, as_version=4)
 
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    execute(kernel, notebook)
 
     shown = [kind for cell in notebook.cells for output in cell.get("outputs", []) for kind in output.get("data", {})]
     assert "image/png" in shown
     assert "text/html" in shown
+
+
+def execute(kernel: NotebookClient, notebook: nbformat.NotebookNode) -> None:
+    """Run the cells of a notebook, of which the first error is raised."""
+    kernel.nb = notebook
+    kernel.reset_execution_trackers()
+    for index, cell in enumerate(notebook.cells):
+        kernel.execute_cell(cell, index)

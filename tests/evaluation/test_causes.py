@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from hef.contract import Cause, SetupError
-from hef.data.cause_annotations import cause_recall, read_reccon
-from hef.evaluation import CauseRow, evaluate_causes, evaluate_spans, holds_spans, make_cause_row
+from hef.data.cause_annotations import CauseRow, cause_recall, holds_spans, make_cause_row, read_reccon
+from hef.evaluation.cause_metrics import evaluate_causes, evaluate_spans
 from hef.sem import shipped_sem
 
 ROWS = [

@@ -11,16 +11,15 @@ import numpy as np
 import pytest
 from hef.contract import Reading, SetupError, Turn
 from hef.data.conversations import Sample
-from hef.evaluation import Prediction, report_emotion
-from hef.evaluation.emotion.emotion_metrics import Confusion, compare_labels
-from hef.evaluation.emotion.emotion_plots import draw_plots
+from hef.evaluation.emotion.emotion_metrics import Confusion, Prediction, compare_labels, report_emotion
+from hef.evaluation.emotion.emotion_report import draw_plots
 from hef.evaluation.emotion.requery_gain import evaluate_second_look
 from hef.evaluation.emotion.turn_record import record_sem
 from hef.evaluation.metrics import expected_calibration_error
 from hef.evaluation.report import to_json
 from hef.sem import SemDescription, Taxonomy
 from hef.sem.distribution import primary_emotions
-from hef.sem.runtime.prediction_sets import PredictionSets
+from hef.sem.runtime.calibration import PredictionSets
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 LABELS = ("afraid", "joyful", "proud", "sad")

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from hef.cli.app import app
-from hef.evaluation.memory.memory_dialogues import (
+from hef.evaluation.recall_metrics import (
     MemoryDialogue,
     make_memory_dialogue,
     read_memory_dialogues,
+    report_memory,
     tuning_users,
 )
-from hef.evaluation.memory.recall_metrics import report_memory
 from typer.testing import CliRunner
 
 ROW = {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sacrebleu
 from hef.contract import HefContext, ModelError, SetupError, Turn
-from hef.data.resumable_run import JsonLinesLog
+from hef.data.json_lines import JsonLinesLog
 from hef.evaluation.replies.replier import (
     ABLATED,
     COMPARED,
@@ -66,7 +66,8 @@ def test_the_same_llm_is_asked_with_and_without_hef(scripted: Any):
         ("human", "My dog died last night."),
     ]
     assert PERSONA in str(draft[0].text)
-    assert "What shows it: " in str(draft[-1].text)
+    assert "Their words that show it: " in str(draft[0].text)
+    assert str(draft[-1].text) == "My dog died last night."
 
 
 def test_ablations_share_hefs_understanding_and_leave_one_part_out_of_the_prompt(scripted: Any):
@@ -74,14 +75,15 @@ def test_ablations_share_hefs_understanding_and_leave_one_part_out_of_the_prompt
     kept = collect(replier(model), SAMPLES[:1], ABLATED, JsonLinesLog(None, Reply))
     whole, no_causes, no_emotion, _ = ["\n".join(str(m.text) for m in asked) for asked in model.prompts[-4:]]
     (hef,) = kept["hef"]
-    words = f"What shows it: {', '.join(hef.causes)}."
+    words = "Their words that show it: " + ", ".join(f'"{cause}"' for cause in hef.causes)
     assert hef.causes
-    assert f"feels {hef.emotion}." in whole
+    feeling = f"most likely first: {hef.emotion} {hef.likely[hef.emotion]:.0%}, "
+    assert feeling in whole
     assert words in whole
-    assert f"feels {hef.emotion}." in no_causes
-    assert "What shows it" not in no_causes
-    assert f"feels {hef.emotion}." not in no_emotion
-    assert words in no_emotion
+    assert feeling in no_causes
+    assert "Their words" not in no_causes
+    assert "private note" not in no_emotion
+    assert "Use the note" not in no_emotion
 
 
 def test_a_run_that_was_killed_goes_on_and_asks_nothing_twice(scripted: Any, tmp_path: Path):

@@ -7,9 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 from hef.contract import SetupError
-from hef.evaluation import RetrievalRow, make_retrieval_row, report_retrieval, situation_ranks
-from hef.evaluation.memory.retrieval import embedding_function
 from hef.evaluation.metrics import ratio_estimate
+from hef.evaluation.retrieval import (
+    RetrievalRow,
+    embedding_function,
+    make_retrieval_row,
+    report_retrieval,
+    situation_ranks,
+)
 from hef.sem import SemDescription, Taxonomy
 
 ROWS = [RetrievalRow(f"own:{place}", f"first {place}", f"situation {place}") for place in range(8)]

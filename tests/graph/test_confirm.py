@@ -224,3 +224,23 @@ def test_a_parent_is_paused_and_resumed_with_its_own_checkpointer(scripted: Any)
     assert first["__interrupt__"][0].value["action_requests"][0]["name"] == "confirm_emotion"
     assert out["empathy"].emotion == "devastated"
     assert len(model.prompts) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "uncertain"),
+    [
+        (edit("lonely"), False),
+        ({"decisions": [{"type": "approve"}]}, False),
+        ({"decisions": [{"type": "reject"}]}, True),
+    ],
+)
+def test_what_a_person_confirmed_is_told_also_where_it_was_uncertain(
+    answer: Any, uncertain: bool, scripted: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("hef.nodes.fine_emotion.UNCERTAIN_BELOW", 1.1)
+    hef, _, model, _ = paused(scripted)
+
+    empathy = hef.invoke(Command(resume=answer), CONFIG, context=ASKED)["empathy"]
+
+    assert empathy.uncertain is uncertain
+    assert ("most likely first" in model.prompts[-1][0].text) is not uncertain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hef.contract import SetupError
 from hef.graph import HefContext, create_hef, open_store
 from hef.memory import ChromaStore, list_turns
 from langchain_core.messages import HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from pydantic import ValidationError
 
@@ -137,6 +139,59 @@ def test_a_judgement_is_edited_to_a_label_alone(hef: Any) -> None:
     assert hef.invoke(None, forked, context=ANA)["empathy"].hypothesis is None
 
 
+def with_label(numbers: Any, label: str) -> dict[str, float]:
+    """Return numbers per label with one more label."""
+    return {**numbers, label: 0.1}
+
+
+EDITS: list[tuple[str, str, Any, str]] = [
+    ("fine_emotion", "empathy", lambda e: {"distribution": with_label(e.distribution, "gloomy")}, "emotion 'gloomy'"),
+    ("fine_emotion", "empathy", lambda e: {"primary": ("sad", "blue")}, "emotion 'blue'"),
+    ("fine_emotion", "empathy", lambda e: {"hypothesis": "Sad"}, "emotion 'Sad'"),
+    ("fine_emotion", "empathy", lambda e: {"distribution": {"sad": 1.0}}, "distribution of `empathy` has no number"),
+    ("fine_emotion", "empathy", lambda e: {"distribution": dict.fromkeys(e.distribution, 0.0)}, "no distribution"),
+    ("coarse_emotion", "verdict", lambda v: {"scores": {"gloomy": -1.0}}, "emotion 'gloomy'"),
+    ("coarse_emotion", "verdict", lambda v: {"scores": {"sad": -1.0}}, "scores of `verdict` has no number for afraid"),
+    ("sem_emotion", "readings", lambda r: {"distribution": with_label(r.distribution, "gloomy")}, "emotion 'gloomy'"),
+    ("sem_emotion", "readings", lambda r: {"distribution": dict.fromkeys(r.distribution, nan)}, "no distribution"),
+    ("sem_emotion", "readings", lambda r: {"distribution": {"sad": 0.6}}, "has no number for afraid"),
+    ("sem_emotion", "readings", lambda r: {"primary": ("happyish",)}, "emotion 'happyish'"),
+    (
+        "sem_emotion",
+        "readings",
+        lambda r: {"evidence": {"hypothesis": "x", "probability": 0, "rank": 1}},
+        "emotion 'x'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("node", "key", "edit", "said"), EDITS)
+def test_every_emotion_of_an_edited_state_is_a_label_and_every_distribution_is_whole(
+    node: str, key: str, edit: Any, said: str, hef: Any
+) -> None:
+    say(hef, "My dog died last night.")
+    values = hef.get_state(CONFIG).values
+    (part,) = values[key] if key == "readings" else [values[key]]
+    edited = {**part.model_dump(), **edit(part)}
+
+    with pytest.raises(SetupError, match=said):
+        hef.update_state(CONFIG, {key: [edited] if key == "readings" else edited}, as_node=node)
+
+    assert hef.get_state(CONFIG).values[key] == values[key]
+
+
+def test_an_edited_reading_decides(hef: Any) -> None:
+    say(hef, "My dog died last night.")
+    (reading,) = hef.get_state(CONFIG).values["readings"]
+    others = {label: 0.001 for label in reading.distribution}
+    edited = {**reading.model_dump(), "distribution": {**others, "proud": 0.969}, "primary": ["proud"]}
+
+    forked = hef.update_state(before(hef, "coarse_emotion").config, {"readings": [edited]}, as_node="sem_emotion")
+    out = hef.invoke(None, forked, context=HefContext(strategy="sem_only"))
+
+    assert out["empathy"].emotion == "proud"
+
+
 def test_a_turn_that_is_replayed_does_not_recall_itself(hef: Any) -> None:
     say(hef, "My dog died last night.")
 
@@ -161,3 +216,23 @@ def test_the_explanation_of_a_turn_is_one_line_per_node(hef: Any) -> None:
     )
     later = hef.get_state({"configurable": {"thread_id": "u"}}).values["explanations"]
     assert later["recall"] == '"My dog died last night." (sad)'
+
+
+@pytest.mark.parametrize("said", ["My dog died last night and I cannot stop crying.", "What time is it in Tokyo?"])
+def test_an_emotion_that_was_edited_in_counts_where_the_llm_named_none_or_was_not_asked(
+    said: str, scripted: Any
+) -> None:
+    saver = InMemorySaver()
+    hef = create_hef(model=scripted("none", "I hear you.")).compile(checkpointer=saver)
+    before_edit = say(hef, said)["empathy"]
+    verdict = hef.get_state(CONFIG).values["verdict"]
+    assert (verdict.emotion, verdict.form) == (None, "none")
+    label = sorted(before_edit.distribution, key=lambda name: before_edit.distribution[name])[-2]
+
+    forked = hef.update_state(
+        before(hef, "fine_emotion").config, {"verdict": verdict.model_copy(update={"emotion": label})}
+    )
+    empathy = hef.invoke(None, forked, context=ANA)["empathy"]
+
+    assert empathy.hypothesis == label
+    assert empathy.distribution[label] > 1.3 * before_edit.distribution[label]

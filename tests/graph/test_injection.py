@@ -11,8 +11,8 @@ from hef.graph import create_hef
 from hef.graph.build import create_emotion_graph
 from hef.llm import prepare_embedded
 from hef.llm.engine.chat_template import Prompter
-from hef.nodes.judging.judgement_prompt import judgement_prompt
-from hef.prompts import Prompts, draft_messages, score_messages
+from hef.nodes.judging.ask_in_words import judgement_prompt
+from hef.prompts import ChatDraft, Prompts, chat_draft_messages, draft_messages, score_messages
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
 from injections import INJECTIONS, SAID
 from langchain_core.messages import BaseMessage, HumanMessage
@@ -29,12 +29,20 @@ injections = pytest.mark.parametrize(("injection", "label"), INJECTIONS, ids=ran
 def prompts_of(said: str) -> list[list[BaseMessage]]:
     """Return every prompt in which something that was said can stand."""
     templates, turns = Prompts(), [Turn("speaker", said), Turn("listener", said), Turn("speaker", said)]
+    asked = [
+        ([], HefContext(strategy="llm_only")),
+        ([READING], HefContext()),
+        ([READING], HefContext(first_question="primary")),
+        ([READING], HefContext(strategy="one_prompt")),
+    ]
     questions = [
-        judgement_prompt(templates, TAXONOMY, turns, readings, HefContext(strategy=strategy)).messages
-        for readings, strategy in (([], "llm_only"), ([READING], "two_stage"), ([READING], "one_prompt"))
+        judgement_prompt(templates, TAXONOMY, turns, readings, settings).messages for readings, settings in asked
     ]
     drafts = [draft_messages(templates, turns, emotion, ["dog"], [], PERSONA, LIMIT) for emotion in ("sad", None)]
     return [score_messages(templates, turns, PERSONA, LIMIT), *questions, *drafts]
+
+
+CLEAN = prompts_of(SAID)
 
 
 def around(messages: list[BaseMessage]) -> list[str]:
@@ -52,7 +60,7 @@ def test_there_are_fifty_injections_and_more() -> None:
 
 @injections
 def test_the_fence_is_never_left(injection: str, label: str) -> None:
-    for injected, clean in zip(prompts_of(f"{SAID} {injection}"), prompts_of(SAID), strict=True):
+    for injected, clean in zip(prompts_of(f"{SAID} {injection}"), CLEAN, strict=True):
         text = injected[1].text
         assert [text.count("<dialogue>"), text.count("</dialogue>"), len(TAGS.findall(text))] == [1, 1, 2]
         assert len(text.splitlines()) == len(clean[1].text.splitlines())
@@ -72,6 +80,21 @@ def test_a_memory_or_a_cause_word_does_not_leave_its_line(injection: str, label:
     assert asked.startswith("Write the listener's next turn")
 
 
+@injections
+def test_a_note_to_a_chat_model_is_left_by_nothing_that_it_quotes(injection: str, label: str) -> None:
+    memory = Memory(id="1", text=f'{injection}" {injection}', reply=f'{injection}" {injection}', emotion="sad")
+
+    def system(said: str, past: Memory) -> str:
+        draft = ChatDraft([HumanMessage(SAID)], [], "sad", {"sad": 0.9}, [said], [past])
+        text = chat_draft_messages(Prompts(), draft)[0].text
+        assert text.count('"') == 2 * len(re.findall(r'"[^"\n]*"', text))
+        return re.sub(r'"[^"\n]*"', '""', text)
+
+    assert system(f'{SAID} {injection}" {injection}', memory) == system(
+        SAID, Memory(id="1", text=SAID, reply=SAID, emotion="sad")
+    )
+
+
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
     from transformers import AutoTokenizer
@@ -87,12 +110,15 @@ def test_a_local_model_sees_no_special_token_of_the_persons(injection: str, labe
         ids = tokenizer(prompter.text(messages), add_special_tokens=False)["input_ids"]
         return [token for token in ids if token in special]
 
-    for injected, clean in zip(prompts_of(f"{SAID} {injection}"), prompts_of(SAID), strict=True):
+    for injected, clean in zip(prompts_of(f"{SAID} {injection}"), CLEAN, strict=True):
         assert specials(injected) == specials(clean)
 
 
 class Obedient(ScriptedChat):
-    """A chat model that does what the last line of its prompt says, be it ours or the person's."""
+    """A chat model that does what the last line of its prompt says, be it ours or the person's.
+
+    Its reply is to the person's own last message, as in any chat: what is tested is how it judges.
+    """
 
     script: list[Any] = []  # noqa: RUF012
     label: str = ""
@@ -100,24 +126,30 @@ class Obedient(ScriptedChat):
     def _next(self, messages: list[BaseMessage]) -> str:
         self.prompts.append(messages)
         last = messages[-1].text.splitlines()[-1]
-        ours = ("If none of them fits, answer", "More likely are:", "How does the speaker feel?", "Write the listener")
+        ours = ("If none of them fits, answer", "More likely are:", "Only if nothing that they said shows")
         return "sad" if last.startswith(ours) and "dog" not in last else self.label
 
 
-@injections
-def test_an_obedient_llm_is_shown_our_question_last(injection: str, label: str) -> None:
-    for strategy in ("two_stage", "one_prompt", "llm_only"):
-        model = Obedient(label=label)
+@pytest.fixture(scope="module")
+def obedient() -> tuple[Any, Obedient]:
+    """Return a graph and its LLM: building one takes as long as its turn."""
+    model = Obedient()
+    return create_hef(model=model).compile(), model
 
-        out = (
-            create_hef(model=model)
-            .compile()
-            .invoke({"messages": [HumanMessage(f"{SAID} {injection}")]}, context=HefContext(strategy=strategy))
-        )
+
+@injections
+def test_an_obedient_llm_is_shown_our_question_last(injection: str, label: str, obedient: tuple[Any, Obedient]) -> None:
+    hef, model = obedient
+    model.label = label
+    asked = [{}, {"first_question": "primary"}, {"strategy": "one_prompt"}, {"strategy": "llm_only"}]
+    for settings in asked:
+        model.prompts.clear()
+        context = HefContext.model_validate({"ask": "always", **settings})
+
+        out = hef.invoke({"messages": [HumanMessage(f"{SAID} {injection}")]}, context=context)
 
         assert out["empathy"].hypothesis == "sad"
         assert out["empathy"].emotion in TAXONOMY.labels
-        assert out["messages"][-1].text == "sad"
         assert len(model.prompts) <= 3
 
 

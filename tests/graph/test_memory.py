@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from hef.contract import ModelError, SetupError
 from hef.graph import HefContext, create_hef, open_store
-from hef.memory import list_turns
+from hef.memory import list_turns, remember_turn
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
@@ -35,8 +35,9 @@ def test_the_next_conversation_recalls_what_the_same_person_said(tmp_path: Path,
     out = talk(hef, "I keep thinking of my dog.", "ana", "friday", memory_limit=1)
 
     assert len(out["empathy"].memories) == 1
-    assert 'Earlier, the speaker said: "My dog Bello died last night." (felt ' in model.prompts[-1][-1].text
-    assert "bank" not in model.prompts[-1][-1].text
+    assert '(today) they said: "My dog Bello died last night." (felt ' in model.prompts[-1][0].text
+    assert 'you answered: "I am sorry."' in model.prompts[-1][0].text
+    assert "bank" not in model.prompts[-1][0].text
 
 
 def test_nobody_recalls_what_another_person_said(tmp_path: Path, scripted: Any) -> None:
@@ -174,7 +175,7 @@ def test_all_that_was_said_since_the_last_reply_is_searched_with_shown_and_store
     (stored,) = list_turns(store, "ana")
     assert (stored.text, stored.turn) == ("\n".join(BURST), 2)
     assert stored.text in store.queries
-    assert all(line in prompt[1].text for line in BURST for prompt in model.prompts)
+    assert all(line in prompt[-1].text for line in BURST for prompt in model.prompts)
     assert out["empathy"].causes
     assert all((cause.turn, stored.text[cause.start : cause.end]) == (2, cause.text) for cause in out["empathy"].causes)
     assert talk(hef, "Yes.", "ana", "tuesday")["empathy"].memories == (stored.id,)
@@ -285,3 +286,33 @@ def test_the_weights_of_the_context_are_the_weights_of_recall(scripted: Any) -> 
     assert found["empathy"].memories == (newest.id,)
     found = talk(hef, "my dog died", "ana", "now", memory_limit=1, remember=False)
     assert found["empathy"].memories == (oldest.id,)
+
+
+@pytest.mark.parametrize("again", [HumanMessage([{"type": "image", "url": "https://x.example/a.png"}]), None])
+def test_what_a_person_confirmed_stays_when_a_photo_or_the_same_turn_follows(again: Any, scripted: Any) -> None:
+    store = InMemoryStore()
+    hef = create_hef(model=scripted("sad", "Oh.", "sad", "Oh.")).compile(store=store, checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "t"}}
+    ana = HefContext(user_id="ana")
+    said = HumanMessage("My dog died last night.", id="m1")
+    hef.invoke({"messages": [said]}, config, context=ana)
+    (turn,) = list_turns(store, "ana")
+    remember_turn(store, "ana", turn.model_copy(update={"emotion": "lonely", "probability": 1.0, "confirmed": True}))
+
+    hef.invoke({"messages": [again or said]}, config, context=ana)
+
+    (turn,) = list_turns(store, "ana")
+    assert (turn.emotion, turn.probability, turn.confirmed) == ("lonely", 1.0, True)
+
+
+def test_a_number_and_its_text_are_one_person(scripted: Any) -> None:
+    store = InMemoryStore()
+    hef = create_hef(model=scripted(*["sad", "Oh."] * 3)).compile(store=store)
+
+    hef.invoke({"messages": [HumanMessage("My dog died.")]}, context={"user_id": 7})
+    hef.invoke({"messages": [HumanMessage("I miss my dog.")]}, context=HefContext(user_id="7"))
+    out = hef.invoke({"messages": [HumanMessage("My dog is gone.")]}, {"configurable": {"user_id": 7}})
+
+    assert len(list_turns(store, "7")) == 3
+    assert store.list_namespaces() == [("hef", "turns", "7")]
+    assert len(out["empathy"].memories) == 2

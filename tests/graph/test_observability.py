@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from hef.contract import ModelError
 from hef.graph import HefContext, create_emotion_graph, create_hef
-from hef.graph.agents.middleware import HefMiddleware
+from hef.graph.middleware import HefMiddleware
+from hef.nodes import RETRY
 from hef.sem import OnnxSem
 from hef.sem.registry import SHIPPED
 from langchain.agents import create_agent
@@ -114,9 +115,11 @@ def test_answers_from_langchains_cache_are_counted_without_an_error(
     chat: type[ScriptedChat], caplog: pytest.LogCaptureFixture
 ) -> None:
     hef = create_hef(model=chat(script=["sad", REPLY])).compile()
+    # Beside a SEM the second decision, and so the prompt of its reply, knows more of the LLM's reliability.
+    alone = HefContext(strategy="llm_only")
     set_llm_cache(InMemoryCache())
     try:
-        replies = [hef.invoke(ASK)["messages"][-1].text for _ in range(2)]
+        replies = [hef.invoke(ASK, context=alone)["messages"][-1].text for _ in range(2)]
     finally:
         set_llm_cache(None)
 
@@ -259,9 +262,14 @@ class QuotingSem(OnnxSem):
 
 @pytest.mark.parametrize("status", [400, 429, 503])
 def test_no_error_of_a_provider_quotes_the_person(
-    status: int, scripted: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    status: int,
+    scripted: Any,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caplog.set_level(logging.INFO)
+    monkeypatch.setattr("hef.graph.build.RETRY", RETRY._replace(initial_interval=0, jitter=False))
     tries = [ProviderError(status)] * (1 if status == 400 else 3)
     with_sem = create_hef(model=scripted(*tries, REPLY)).compile(store=BrokenStore())
     with_llm = create_hef(model=scripted("sad", REPLY), sem=QuotingSem(SHIPPED)).compile()

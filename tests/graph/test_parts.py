@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hef.contract import PoolingWeights, SetupError
 from hef.graph import create_emotion_graph, create_hef
-from hef.graph.agents.middleware import HefMiddleware
+from hef.graph.middleware import HefMiddleware
 from hef.graph.parts import Parts
 from hef.sem import EMPATHETIC_DIALOGUES, Taxonomy, shipped_sem
 

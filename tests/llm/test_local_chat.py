@@ -15,7 +15,6 @@ import pytest
 from hef.contract import ModelError, SetupError
 from hef.llm import LocalChat, resolve_model
 from hef.llm.engine.torch_backend import TorchBackend
-from hef.llm.weights.loading import load
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.graph import START, MessagesState, StateGraph
@@ -44,9 +43,21 @@ class Tokens(BaseCallbackHandler):
         self.seen.append(token)
 
 
-def test_importing_and_constructing_load_no_torch() -> None:
-    code = "import sys, hef.llm; hef.llm.LocalChat(); assert not {'torch', 'transformers'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+@pytest.fixture(scope="module")
+def imported() -> list[set[str]]:
+    """Return the modules of a fresh process: once a model is constructed, and once it has replied."""
+    code = (
+        "import sys, hef.llm; model = hef.llm.LocalChat(max_tokens=1); print(*sys.modules);"
+        "model.invoke('Hi.'); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
+    return [set(line.split()) for line in done.stdout.splitlines()]
+
+
+def test_importing_and_constructing_load_no_torch(imported: list[set[str]]) -> None:
+    constructed, _ = imported
+    assert "hef.llm" in constructed
+    assert not {"torch", "transformers"} & constructed
 
 
 def test_reply_holds_only_new_text(told: AIMessage) -> None:
@@ -274,12 +285,13 @@ def test_ready_pipeline_is_used_as_it_is(told: AIMessage) -> None:
     from langchain_huggingface import HuggingFacePipeline
     from transformers import pipeline
 
-    read = load("embedded", precision="float32")
+    settings = {"temperature": 0, "max_tokens": 8, "threads": 1}
+    unwrapped = LocalChat(precision="float32", **settings)
+    read = unwrapped._engine.backend
     assert isinstance(read, TorchBackend)
     made = pipeline("text-generation", model=read.model, tokenizer=read.tokenizer)
-    settings = {"temperature": 0, "max_tokens": 8, "threads": 1}
     wrapped = LocalChat(llm=HuggingFacePipeline(pipeline=made), **settings)
-    assert wrapped.invoke(STORY).content == LocalChat(precision="float32", **settings).invoke(STORY).content
+    assert wrapped.invoke(STORY).content == unwrapped.invoke(STORY).content
 
 
 def test_threads_of_the_host_are_left_alone() -> None:
@@ -294,12 +306,10 @@ def test_threads_of_the_host_are_left_alone() -> None:
         torch.set_num_threads(before)
 
 
-def test_default_reply_needs_neither_torch_nor_transformers() -> None:
-    code = (
-        "import sys, hef.llm; hef.llm.LocalChat(max_tokens=1).invoke('Hi.');"
-        "assert not {'torch', 'transformers'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_default_reply_needs_neither_torch_nor_transformers(imported: list[set[str]]) -> None:
+    _, replied = imported
+    assert "onnxruntime" in replied
+    assert not {"torch", "transformers"} & replied
 
 
 def test_threads_of_the_environment_must_be_a_number(monkeypatch: pytest.MonkeyPatch) -> None:

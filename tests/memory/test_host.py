@@ -124,20 +124,20 @@ def test_threads_and_event_loops_share_one_store(tmp_path: Path) -> None:
 
 def test_a_hundred_users_at_once_through_a_server(tmp_path: Path) -> None:
     async def user(store: ChromaStore, n: int) -> list[str]:
-        for turn in range(3):
+        for turn in range(2):
             await store.aput(("users", str(n)), f"{n}-{turn}", {"text": f"dog {n} {turn}"})
         return keys(await store.asearch(("users", str(n)), query=f"dog {n} 1"))
 
-    async def everyone(store: ChromaStore) -> list[list[str]]:
-        return await asyncio.gather(*(user(store, n) for n in range(100)))
+    async def at_once(store: ChromaStore, count: int) -> list[list[str]]:
+        return await asyncio.gather(*(user(store, n) for n in range(count)))
 
     with chroma_server(tmp_path) as url, ChromaStore.from_url(url, index=INDEX) as store:
-        for _ in range(2):
+        for count in (100, 10):  # each in an event loop of its own
             threads = threading.active_count()
-            found = asyncio.run(everyone(store))
+            found = asyncio.run(at_once(store, count))
             assert threading.active_count() == threads
-            assert [sorted(one) for one in found] == [[f"{n}-{turn}" for turn in range(3)] for n in range(100)]
-        assert len(store.search(("users",), limit=1000)) == 300
+            assert [sorted(one) for one in found] == [[f"{n}-{turn}" for turn in range(2)] for n in range(count)]
+        assert len(store.search(("users",), limit=1000)) == 200
 
 
 def test_two_processes_worth_of_stores_see_each_other_through_a_server(tmp_path: Path) -> None:
@@ -152,6 +152,28 @@ def test_two_processes_worth_of_stores_see_each_other_through_a_server(tmp_path:
         assert one.get(("a",), "k") == other.get(("a",), "k")
         one.delete(("a",), "k")
         assert other.list_namespaces() == []
+
+
+@pytest.mark.parametrize(("scheme", "checked"), [("https", True), ("http", False)])
+async def test_a_server_s_certificate_is_checked_by_both_clients(
+    scheme: str, checked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Any] = []
+
+    def open_client(*_: Any, settings: Any) -> Any:
+        found.append(settings.chroma_server_ssl_verify)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("chromadb.HttpClient", open_client)
+    monkeypatch.setattr("chromadb.AsyncHttpClient", open_client)
+    server = location.StoreLocation.from_arguments(None, f"{scheme}://localhost:8000", "memory")
+
+    with pytest.raises(ConnectionRefusedError):
+        server.connect()
+    with pytest.raises(ConnectionRefusedError):
+        await server.connect_async()
+
+    assert found == [checked, checked]
 
 
 @pytest.fixture
@@ -188,6 +210,8 @@ async def test_a_server_that_falls_silent_is_given_up_and_used_again_when_it_is_
         if form == "sync":
             store._open().client._server._session.timeout = 0.2
         server.suspend()
+        while server.status() != psutil.STATUS_STOPPED:  # the signal is sent, and may not have come yet
+            pass
         try:
             for method, arguments in (("get", ("k",)), ("put", ("k2", {"text": "cat"}))):
                 with pytest.raises(StoreError, match=r"the server gave no answer within 0\.2 s"):

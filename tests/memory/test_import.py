@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hef.contract import Memory
+from hef.contract.text import MAX_STORED_CHARACTERS
 from hef.memory import export_turns, import_turns, list_turns, remember_turn, said_at, user_namespace
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +47,12 @@ def line(**changes: Any) -> str:
         ("text", 5),
         ("text", None),
         ("reply", "x" * 100_001),
+        ("text", ""),
+        ("text", " \n\t"),
+        ("id", "another"),
+        ("id", 7),
+        ("notes", "x" * 10_000),
+        ("vector", [0.123456] * 2000),
         ("reply", ["Oh."]),
         ("causes", "dog"),
         ("causes", ["x" * 201]),
@@ -81,6 +88,30 @@ def test_no_number_that_is_none_is_stored_anywhere(number: str) -> None:
 
     assert "no number of JSON" in import_turns(store, [text]).broken[0]
     assert store.search(user_namespace("ana")) == []
+
+
+@pytest.mark.parametrize("field", ["text", "reply"])
+def test_of_a_long_turn_the_end_is_stored_and_that_is_said(field: str) -> None:
+    store = InMemoryStore()
+    lines = [line(**{field: "Well. " * 10_000 + "My dog Bello died."}), line().replace('"id": "1"', '"id": "2"')]
+
+    done, again = import_turns(store, lines), import_turns(store, lines)
+
+    (long,) = [one for one in list_turns(store, "ana") if one.id == "1"]
+    assert (done.added, done.shortened, done.broken) == (2, 1, [])
+    assert (again.unchanged, again.shortened) == (2, 1)
+    assert len(getattr(long, field)) == MAX_STORED_CHARACTERS
+    assert getattr(long, field).endswith("My dog Bello died.")
+    (value,) = [one.value for one in store.search(user_namespace("ana")) if one.key == "1"]
+    assert all(len(clause) <= MAX_STORED_CHARACTERS for clause in value["clauses"])
+
+
+def test_small_fields_of_a_later_version_are_kept() -> None:
+    store = InMemoryStore()
+
+    assert import_turns(store, [line(mood="calm", tags=["a", "b"])]).added == 1
+    (item,) = store.search(user_namespace("ana"))
+    assert (item.value["mood"], item.value["tags"]) == ("calm", ["a", "b"])
 
 
 def test_a_line_a_name_and_an_id_have_limits() -> None:

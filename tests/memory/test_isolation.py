@@ -126,9 +126,10 @@ def texts(items: Sequence[SearchItem]) -> list[str]:
     return [str(item.value["text"]) for item in items]
 
 
-def test_ten_thousand_searches_for_anothers_words_find_only_ones_own(store: ChromaStore) -> None:
+def test_two_thousand_searches_for_anothers_words_find_only_ones_own(store: ChromaStore) -> None:
     assert len(set(HOSTILE)) == len(HOSTILE)
-    pairs = Random(0).sample(list(permutations(HOSTILE, 2)), 10_000)
+    pairs = Random(0).sample(list(permutations(HOSTILE, 2)), 2_000)
+    assert {user for user, _ in pairs} == {other for _, other in pairs} == set(HOSTILE)
     asked = [SearchOp(user_namespace(user), None, 10, 0, secret(other)) for user, other in pairs]
     for (user, _), found in zip(pairs, store.batch(asked), strict=True):
         assert [item.value["text"] for item in found] == [secret(user)]  # type: ignore[union-attr]

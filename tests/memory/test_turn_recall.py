@@ -18,8 +18,7 @@ from hef.memory import (
     remember_turns,
     user_namespace,
 )
-from hef.memory.near_duplicates import is_duplicate
-from hef.memory.relevance import Candidate, idf_overlap, rank
+from hef.memory.relevance import Candidate, idf_overlap, is_duplicate, rank
 from hef.memory.turns import stored_value
 from hypothesis import given
 from hypothesis import strategies as st

@@ -10,9 +10,8 @@ from hef.contract import HefContext, Reading, Turn
 from hef.graph import create_hef
 from hef.llm import LocalChat
 from hef.nodes.deciding.fit_registry import FitRegistry
-from hef.nodes.judging.ask_in_words import STRUCTURE_RETRY, STRUCTURE_TRIES
+from hef.nodes.judging.ask_in_words import STRUCTURE_RETRY, STRUCTURE_TRIES, gives_structure
 from hef.nodes.judging.judge import Judge
-from hef.nodes.judging.structured_output import gives_structure
 from hef.prompts import Prompts
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
 from hypothesis import given
@@ -26,7 +25,7 @@ READING = Reading(
     distribution={label: 0.5 if label == "sad" else 0.5 / 31 for label in TAXONOMY.labels},
     primary=("sad", "devastated"),
 )
-SETTINGS = HefContext()
+SETTINGS = HefContext(first_question="primary")
 SAID = {"messages": [HumanMessage("My dog died last night.")]}
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text() | st.sampled_from([*TAXONOMY.labels, "none"]),
@@ -77,6 +76,13 @@ def test_structured_output_is_asked_for_once_where_the_model_has_it(answer: Any,
     (schema,) = model.schemas
     assert schema["properties"]["emotion"]["enum"] == ["sad", "devastated", "none"]
     assert schema["properties"]["hypothesis"]["enum"] == [*TAXONOMY.labels, "none"]
+
+
+def test_the_open_question_offers_every_label_at_once() -> None:
+    model = StructuredChat(script=[{"emotion": "lonely"}])
+
+    assert new_judge().judge(model, TURNS, [READING], HefContext()).emotion == "lonely"
+    assert model.schemas[0]["properties"]["emotion"]["enum"] == [*TAXONOMY.labels, "none"]
 
 
 def test_without_a_reading_every_label_is_offered_at_once() -> None:
@@ -259,6 +265,7 @@ def test_a_turn_in_which_sem_and_llm_agree_takes_three_calls_at_most(kind: Any, 
 
 class Counted(ScriptedChat):
     scored: list[Any] = []  # noqa: RUF012
+    draft_form: str = "transcript"  # whose prompt of the reply continues the scored question
 
     def score_choices(self, messages: Any, choices: Any, **named: Any) -> dict[str, float]:
         self.scored.append(messages)

@@ -309,3 +309,18 @@ def test_the_end_of_a_long_thread_is_read_and_what_came_before_is_counted() -> N
     assert count_turns(messages, "speaker") == 300
     with pytest.raises(InputError):
         recent_dialogue([AIMessage("Hello")], 0)
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        (["我的狗", "昨晚死了。", "我很难过"], "我的狗昨晚死了。我很难过"),
+        (["犬が", "しんだ", "ー！"], "犬がしんだー！"),
+        (["我的狗叫", "Bello", "！"], "我的狗叫 Bello！"),
+        (["「さよなら」", "Bye"], "「さよなら」Bye"),
+        (["내 개가", "죽었어요"], "내 개가 죽었어요"),
+        (["My dog", "死了"], "My dog 死了"),
+    ],
+)
+def test_parts_of_scripts_without_spaces_are_put_together_without(parts: list[str], text: str) -> None:
+    assert message_text(HumanMessage([{"type": "text", "text": part} for part in parts])) == text

@@ -64,7 +64,7 @@ def test_a_memory_and_a_cause_are_escaped_as_the_dialogue_is() -> None:
     cause = Cause(text="</dialogue>", turn=0, start=0, end=11, weight=1.0)
     empathy: Any = Empathy(emotion="sad", distribution={"sad": 1.0}, primary=("sad",), causes=(cause,))
 
-    note = empathy_note(Prompts(), empathy, [memory])
+    note = empathy_note(empathy, [memory])
     draft = draft_messages(Prompts(), [Turn("speaker", "Hi.")], "sad", [cause.text], [memory], PERSONA, 6000)[-1].text
 
     for text in (note, str(draft)):

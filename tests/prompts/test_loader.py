@@ -8,6 +8,7 @@ from string import Template
 import pytest
 from hef.contract import SetupError, Turn
 from hef.prompts import NAMES, Prompts, fence, newest
+from hef.prompts.loader import GUIDANCE, NOTE, TOOLS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,7 +36,7 @@ def test_every_shipped_template_renders(name: str) -> None:
 def test_templates_and_names_are_the_same() -> None:
     shipped = {path.name for path in files("hef.prompts").iterdir() if path.name.endswith(".md")}
 
-    assert shipped == {f"{name}.md" for name in NAMES}
+    assert shipped == {f"{name}.md" for name in (*NAMES, NOTE, GUIDANCE, TOOLS)}
 
 
 @pytest.mark.parametrize("name", ["score", "coarse", "all_labels", "one_prompt"])
@@ -138,12 +139,19 @@ def test_newest_turns_fit_the_limit_and_the_rest_is_counted(turns: list[Turn], l
         assert kept == turns
 
 
+@given(st.lists(st.sampled_from(["", "a", "Hm.", "word " * 9]), min_size=1, max_size=40), st.integers(12, 300))
+def test_no_more_than_the_limit_reaches_a_prompt_however_short_the_turns(texts: list[str], limit: int) -> None:
+    turns = [Turn(("speaker", "listener")[index % 2], text) for index, text in enumerate(texts)]  # type: ignore[arg-type]
+
+    assert len(fence(turns, limit)) <= limit
+
+
 def test_newest_keeps_the_last_turns() -> None:
     turns = [Turn("speaker", "one"), Turn("listener", "two"), Turn("speaker", "three")]
 
-    assert newest(turns, 8) == (turns[1:], 1)
-    assert newest(turns, 7) == (turns[2:], 2)
-    assert newest(turns, 4) == ([Turn("speaker", "hree")], 3)
+    assert newest(turns, len(fence(turns[1:], 1000))) == (turns[1:], 1)
+    assert newest(turns, len(fence(turns[1:], 1000)) - 1) == (turns[2:], 2)
+    assert newest(turns, len("Speaker: hree")) == ([Turn("speaker", "hree")], 3)
     assert newest([], 4) == ([], 0)
 
 

@@ -71,7 +71,7 @@ def test_a_draft_without_an_emotion_asks_for_the_reply_at_once() -> None:
 
 
 def test_a_long_dialogue_loses_its_oldest_turns() -> None:
-    (_, text) = pairs(score_messages(Prompts(), TURNS, PERSONA, 20))[1]
+    (_, text) = pairs(score_messages(Prompts(), TURNS, PERSONA, 40))[1]
 
     assert text.startswith("<dialogue>\nListener: Oh no.\nSpeaker: He was twelve.\n</dialogue>")
 
@@ -91,20 +91,25 @@ def test_a_persona_may_begin_as_the_template_does(persona: str) -> None:
     assert system_message(Prompts(), persona).text.startswith("You are Mia. What stands")
 
 
-@pytest.mark.parametrize("strategy", ["two_stage", "one_prompt", "llm_only"])
-def test_all_prompts_of_a_turn_begin_alike_and_end_with_what_they_ask(strategy: Any, scripted: Any) -> None:
+@pytest.mark.parametrize(
+    "settings", [{}, {"first_question": "primary"}, {"strategy": "one_prompt"}, {"strategy": "llm_only"}]
+)
+def test_judgements_begin_alike_and_end_with_what_they_ask_and_a_reply_ends_with_the_person(
+    settings: Any, scripted: Any
+) -> None:
     model = scripted("Hm.", "sad", "I hear you.")
 
     create_hef(model=model).compile().invoke(
-        {"messages": [HumanMessage("My dog died.")]}, context=HefContext(strategy=strategy, persona="a nurse")
+        {"messages": [HumanMessage("My dog died.")]}, context=HefContext(**settings, persona="a nurse")
     )
 
     assert len(model.prompts) == 3
-    assert {prompt[0].text for prompt in model.prompts} == {system_message(Prompts(), "a nurse").text}
-    assert all(
-        prompt[1].text.startswith("<dialogue>\nSpeaker: My dog died.\n</dialogue>\n\n") for prompt in model.prompts
-    )
-    assert all("died" not in prompt[1].text.partition("</dialogue>")[2] for prompt in model.prompts)
+    *judgements, reply = model.prompts
+    assert {prompt[0].text for prompt in judgements} == {system_message(Prompts(), "a nurse").text}
+    assert all(prompt[1].text.startswith("<dialogue>\nSpeaker: My dog died.\n</dialogue>\n\n") for prompt in judgements)
+    assert all("died" not in prompt[1].text.partition("</dialogue>")[2] for prompt in judgements)
+    assert reply[0].text.startswith("You are a nurse.\n\nA private note")
+    assert pairs(reply[1:]) == [("human", "My dog died.")]
 
 
 def test_every_question_begins_with_the_dialogue() -> None:
@@ -121,7 +126,7 @@ def test_a_folder_replaces_the_templates_that_it_holds(tmp_path: Path, scripted:
 
     create_hef(model=model, prompts=tmp_path).compile().invoke({"messages": [HumanMessage("My dog died.")]})
 
-    assert model.prompts[-1][-1].text == "Say it in one word."
+    assert model.prompts[-1][0].text.endswith("\n\nSay it in one word.")
     assert Prompts(str(tmp_path)).render("repair", labels="sad") == Prompts().render("repair", labels="sad")
 
 
@@ -130,7 +135,7 @@ def test_a_folder_replaces_the_templates_that_it_holds(tmp_path: Path, scripted:
     [
         ("drafft.md", b"x", r"holds \['drafft.md'\]; it may hold only all_labels.md, coarse.md, draft.md"),
         ("draft.txt", b"x", r"holds \['draft.txt'\]"),
-        ("draft.md", b"$emotion", "'draft' may only name the placeholders"),
+        ("draft.md", b"$mood", "'draft' may only name the placeholders"),
         ("draft.md", b"\xff", "save it as UTF-8"),
     ],
 )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hef.sem.distribution import primary_emotions
-from hef.sem.runtime.calibration import COVERAGES, fit_prediction_sets
-from hef.sem.runtime.prediction_sets import PredictionSets
+from hef.sem.runtime.calibration import COVERAGES, PredictionSets, fit_prediction_sets
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError

@@ -34,7 +34,7 @@ def ray() -> Iterator[Any]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray
 
-    ray.init(num_cpus=3, include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False)
+    ray.init(num_cpus=2, include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False)
     yield ray
     ray.shutdown()
 
@@ -112,7 +112,7 @@ def test_perceive_gives_the_same_rows_with_ray() -> None:
         done = CliRunner().invoke(app, ["perceive", "--batch-size", "4", *flags], input="\n".join(lines))
         return done.exit_code, done.stdout
 
-    assert perceive("--ray", "local", "--ray-cpus", "1") == perceive()
+    assert perceive("--ray", "local", "--ray-actors", "2", "--ray-cpus", "0.5") == perceive()
 
 
 def talk(*texts: str) -> list[dict[str, str]]:
@@ -166,7 +166,7 @@ def test_with_ray_the_llm_is_asked_by_the_actors_alone_and_every_figure_is_the_s
 ) -> None:
     rows = [
         {"conv_id": f"c{n}", "emotion": "sad", "utterances": talk(f"My dog number {n} died.", "Oh.", "Hm.", "Hm.")}
-        for n in range(10)
+        for n in range(4)
     ]
     data = tmp_path / "data.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

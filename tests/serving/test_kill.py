@@ -25,7 +25,7 @@ pytest.importorskip("langgraph.checkpoint.postgres")
 pytest.importorskip("langchain_openai")
 pytestmark = pytest.mark.skipif(binaries() is None, reason="no PostgreSQL server: apt-get install postgresql")
 
-CONVERSATIONS = int(os.environ.get("HEF_CONVERSATIONS", "40"))
+CONVERSATIONS = int(os.environ.get("HEF_CONVERSATIONS", "16"))
 TURNS = 5
 EACH = 2
 """Conversations of a person; what was said in one may be recalled in the other."""

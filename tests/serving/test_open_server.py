@@ -41,7 +41,8 @@ def test_a_client_names_no_model_but_those_of_the_operator(server: httpx.Client,
 
     assert error["error"] == "SetupError"
     assert f"may not name the model '{model}' here, only embedded" in error["message"]
-    assert "empathy" in server.post("/runs/wait", json={**TURN, "context": {"model": "embedded"}}).json()
+    allowed = {"model": "embedded", "strategy": "sem_only"}
+    assert "empathy" in server.post("/runs/wait", json={**TURN, "context": allowed}).json()
 
 
 def test_a_page_of_another_origin_neither_reads_nor_writes(server: httpx.Client) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hef.contract import Cause, Memory, ModelError, Reading, SetupError
 from hef.memory import remember_turn
 from hef.sem import EMPATHETIC_DIALOGUES, OnnxSem, shipped_sem
-from hef.sem.runtime.prediction_sets import PredictionSets
+from hef.sem.runtime.calibration import PredictionSets
 from hef.tools import recall_memories_tool, sem_causes_tool, sem_emotion_tool
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage

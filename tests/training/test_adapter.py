@@ -27,10 +27,10 @@ from hef.training.adapter.adapter_samples import (
     all_exchanges,
     sample_exchanges,
     with_causes,
+    with_memories,
 )
 from hef.training.adapter.adapter_training import AdapterRun
 from hef.training.adapter.lora import write_adapter
-from hef.training.adapter.memory_examples import with_memories
 from hef.training.adapter.shared_prefix import shared_prefix_length, target_logits
 
 END = 2

@@ -20,6 +20,7 @@ from hef.data.cause_annotations import AnnotatedDialogue, read_emocause, read_re
 from hef.data.conversations import Conversation, Sample
 from hef.sem.runtime.encoding import DialogueEncoder, pad
 from hef.training.sem.cause_distillation import make_cause_teacher
+from hef.training.sem.cause_head import LEXICAL, CauseHead, build_lexicon, read_features, select_layers
 from hef.training.sem.cause_training import (
     SHIPPED,
     assign_folds,
@@ -31,7 +32,6 @@ from hef.training.sem.cause_training import (
     train_on_dialogues,
 )
 from hef.training.sem.emotion_network import EmotionNetwork, Forward
-from hef.training.sem.heads.cause_head import LEXICAL, CauseHead, build_lexicon, read_features, select_layers
 from hef.training.sem.occlusion import RARITY, TEMPERATURE, occlusion_examples
 from tiny_encoder import TINY, write_bert
 from tokenizers import Tokenizer

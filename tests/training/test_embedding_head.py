@@ -5,8 +5,8 @@ import torch
 from hef.contract import Turn
 from hef.data.conversations import Conversation
 from hef.sem.runtime.encoding import DialogueEncoder
+from hef.training.sem.embedding_head import EmbeddingHead, pool_layers, train_embedding_head
 from hef.training.sem.emotion_network import EmotionNetwork, Forward
-from hef.training.sem.heads.embedding_head import EmbeddingHead, pool_layers, train_embedding_head
 from tiny_encoder import SAID, write_bert
 from tokenizers import Tokenizer
 

@@ -13,9 +13,9 @@ from hef.contract import Dialogue, SetupError, Turn
 from hef.data.conversations import Conversation, Sample, listener_turns
 from hef.sem import OnnxSem
 from hef.sem.runtime.encoding import DialogueEncoder, Encoded, pad
+from hef.training.sem.embedding_head import EmbeddingHead
 from hef.training.sem.emotion_network import EmotionNetwork, Outputs
 from hef.training.sem.emotion_training import SemRun
-from hef.training.sem.heads.embedding_head import EmbeddingHead
 from hef.training.sem.onnx_export import export_sem
 from hef.training.sem.sem_recipe import SemRecipe
 from hef.training.soft_labels import SoftLabels

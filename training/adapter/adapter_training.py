@@ -18,9 +18,16 @@ from ..soft_labels import SoftLabels, label_samples
 from ..trainer import Trainer, TrainingProgress, length_bucketed_batches
 from .adapter_loss import AdapterMetrics, adapter_loss, measure
 from .adapter_recipe import AdapterRecipe
-from .adapter_samples import Exchange, TokenisedExchange, Tokeniser, all_exchanges, sample_exchanges, with_causes
+from .adapter_samples import (
+    Exchange,
+    TokenisedExchange,
+    Tokeniser,
+    all_exchanges,
+    sample_exchanges,
+    with_causes,
+    with_memories,
+)
 from .lora import load_adapter, load_lora, lora_state, with_lora
-from .memory_examples import with_memories
 from .shared_prefix import target_logits
 
 Batch: TypeAlias = list[tuple[Exchange, TokenisedExchange]]

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ...contract import SetupError
+from ...contract.errors import needs_extra
 from ...llm.weights.adapter import ADAPTER_FILES, read_adapter
 from .adapter_recipe import AdapterRecipe
 
@@ -25,10 +26,8 @@ def with_lora(model: nn.Module, recipe: AdapterRecipe) -> nn.Module:
     Raises:
         SetupError: PEFT is not installed, or the model has no block from `first_layer` on.
     """
-    try:
+    with needs_extra("train", "an adapter is trained with PEFT"):
         from peft import LoraConfig, get_peft_model
-    except ImportError as error:
-        raise SetupError("an adapter is trained with PEFT: install it with `pip install 'hef[train]'`") from error
     blocks: int = model.config.num_hidden_layers  # type: ignore[union-attr, assignment]
     if recipe.first_layer >= blocks:
         raise SetupError(f"first_layer is {recipe.first_layer}, and the model has {blocks} blocks")

@@ -10,9 +10,9 @@ import torch
 from ...data.cause_annotations import AnnotatedDialogue, unannotated_situations
 from ...data.conversations import Conversation
 from ...sem.runtime.encoding import DialogueEncoder
+from .cause_head import CauseFeatures, CauseHead, read_features
 from .cause_training import SHIPPED, CauseRecipe, new_cause_head, score_words, train_cause_head
 from .emotion_network import EmotionNetwork
-from .heads.cause_head import CauseFeatures, CauseHead, read_features
 
 SENTENCES = 6000
 """Number of unmarked situations that the teacher scores."""

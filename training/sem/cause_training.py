@@ -17,8 +17,8 @@ from ...data.cause_annotations import AnnotatedDialogue, cause_recall
 from ...sem.runtime.cause_ranking import rank
 from ...sem.runtime.encoding import DialogueEncoder
 from ..trainer import length_bucketed_batches
+from .cause_head import CauseFeatures, CauseHead, build_lexicon, read_features, select_layers
 from .emotion_network import EmotionNetwork
-from .heads.cause_head import CauseFeatures, CauseHead, build_lexicon, read_features, select_layers
 
 CUTOFFS = (1, 3, 5)
 """The k of recall@k."""

@@ -19,8 +19,8 @@ from ...data.cause_annotations import unannotated_situations
 from ...data.conversations import Conversation, Sample
 from ...sem.runtime.cause_ranking import without
 from ...sem.taxonomy import Taxonomy
+from .cause_head import CauseFeatures, read_features
 from .emotion_network import EmotionNetwork, Forward
-from .heads.cause_head import CauseFeatures, read_features
 
 SENTENCES = 4000
 """Number of situations that are read, each once per content word."""

@@ -31,11 +31,11 @@ from ...sem.runtime.calibration import (
 from ...sem.runtime.manifest import NETWORK, TOKENIZER, Manifest, sha256_digest
 from ...sem.runtime.onnx_sem import OnnxSem
 from .cause_distillation import CauseTeacher
+from .cause_head import CauseHead
+from .embedding_head import EmbeddingHead
 from .emotion_network import EmotionNetwork
 from .emotion_training import SemRun
-from .heads.cause_head import CauseHead
-from .heads.embedding_head import EmbeddingHead
-from .heads.head_registry import get_cause_head, get_embedding_head
+from .head_registry import get_cause_head, get_embedding_head
 from .quantisation import quantise
 
 CALIBRATION_DIALOGUES = 400

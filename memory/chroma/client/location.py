@@ -8,11 +8,13 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from ....contract import SetupError, StoreError
+from ....contract.errors import StoreTimeoutError, is_timeout
 from ..chroma_internals import (
     check_schema,
     current_system,
@@ -25,8 +27,7 @@ from ..chroma_internals import (
 )
 from ..disk.disk_room import keep_reserve
 from ..disk.folder_lock import acquire, release
-from ..disk.hnsw_backup import forget, is_tracked, restore_torn
-from ..disk.hnsw_files import check_files
+from ..disk.hnsw_files import check_files, forget, is_tracked, restore_torn
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
@@ -42,6 +43,10 @@ _known_loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
 
 class ChromaError(StoreError):
     """Chroma itself failed, whatever it was asked."""
+
+
+class ChromaTimeoutError(ChromaError, StoreTimeoutError):
+    """A server did not answer in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ class StoreLocation:
         """
         if path is not None and url is not None:
             raise SetupError(f"The memory was given path={str(path)!r} and url={url!r}; give one of the two.")
-        if url is not None and not _is_http_url(url):
+        if url is not None and not is_http_url(url):
             raise SetupError(f"The memory was given url={url!r}; expected something like http://localhost:8000.")
         if path is None and url is None:
             # All in-memory clients of a process share their collections.
@@ -91,7 +96,7 @@ class StoreLocation:
 
         client: ClientAPI
         if self.url is not None:
-            client = chromadb.HttpClient(*self._address(), settings=_settings())
+            client = chromadb.HttpClient(*self._address(), settings=self._server_settings())
             limit_requests(client, SERVER_SECONDS)
         elif self.path is None:
             client = chromadb.EphemeralClient(_settings())
@@ -108,7 +113,8 @@ class StoreLocation:
         if loop not in _known_loops:
             forget_loop_connections(loop)
             _known_loops.add(loop)
-        return cast("AsyncClient", await chromadb.AsyncHttpClient(*self._address(), settings=_settings()))
+        client = await chromadb.AsyncHttpClient(*self._address(), settings=self._server_settings())
+        return cast("AsyncClient", client)
 
     def check_server(self) -> None:
         """Ask a server whether it answers: Chroma's client speaks to it while it is made, and waits for ever.
@@ -121,7 +127,9 @@ class StoreLocation:
         import httpx
 
         with self.translate_errors("opened"):
-            httpx.get(f"{self.url.rstrip('/')}/api/v2/heartbeat", timeout=SERVER_SECONDS)
+            # Without TLS no certificates need be read, which takes longer than the answer.
+            is_secure = self._address()[2]
+            httpx.get(f"{self.url.rstrip('/')}/api/v2/heartbeat", timeout=SERVER_SECONDS, verify=is_secure)
 
     def is_current(self, client: Client) -> bool:
         """Return whether the Chroma that a client of a folder speaks to is still the one that has it open."""
@@ -162,7 +170,7 @@ class StoreLocation:
             # A panic of Chroma's Rust part is not an `Exception`.
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            raise ChromaError(
+            raise (ChromaTimeoutError if is_timeout(error) else ChromaError)(
                 f"The memory in {self} could not be {action}: {_reason(error)}. {self._advice()}"
             ) from error
 
@@ -171,6 +179,10 @@ class StoreLocation:
             return "Start the server with `chroma run`, or give the address it listens on."
         return "Check that it may be written and has room; if it is damaged, restore a copy or give another folder."
 
+    def _server_settings(self) -> Any:
+        """Return the settings of a server's client: Chroma's asynchronous one checks no certificate unless told to."""
+        return _settings().model_copy(update={"chroma_server_ssl_verify": self._address()[2]})
+
     def _address(self) -> tuple[str, int, bool]:
         parts = urlsplit(str(self.url))
         is_secure = parts.scheme == "https"
@@ -178,12 +190,13 @@ class StoreLocation:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, TimeoutError) or type(error).__name__.endswith("Timeout"):
+    if is_timeout(error):
         return f"the server gave no answer within {SERVER_SECONDS:g} s"
     return str(error)
 
 
-def _is_http_url(url: str) -> bool:
+def is_http_url(url: str) -> bool:
+    """Return whether a text is the address of a server."""
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -192,9 +205,15 @@ def _is_http_url(url: str) -> bool:
 
 
 def _settings() -> Any:
+    """Return settings of a client's own, to which Chroma adds what it is opened with; those of one folder are equal."""
+    return _default_settings().model_copy()
+
+
+@cache
+def _default_settings() -> Any:
+    """Return Chroma's settings by the environment, which take as long to read as a small memory to open."""
     from chromadb.config import Settings
 
-    # Clients of one folder must have the same.
     return Settings(anonymized_telemetry=False)
 
 

@@ -18,7 +18,7 @@ from ....contract.sync_async import maybe_await, run_sync
 from ..chroma_internals import check_chroma
 from ..disk.disk_room import retry_with_reserve
 from ..disk.folder_lock import reset_after_fork
-from ..disk.hnsw_backup import HnswBackup, hnsw_backup
+from ..disk.hnsw_files import HnswBackup, hnsw_backup
 from ..embedding import placeholder_vector
 from ..rows import Namespace, is_namespace_row, namespace_metadata, parse_namespace
 from .location import SERVER_SECONDS, StoreLocation

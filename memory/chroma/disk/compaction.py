@@ -25,8 +25,7 @@ from ..client.open_collection import OpenCollection, close_location, discard_loc
 from ..embedding import placeholder_vector
 from .disk_room import check_room_to_rewrite
 from .folder_lock import exclusive
-from .hnsw_backup import drop_copies
-from .hnsw_files import blank_unused
+from .hnsw_files import blank_unused, drop_copies
 
 _log = logging.getLogger(__name__)
 _MARK = "erasing"

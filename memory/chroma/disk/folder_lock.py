@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ....contract import StoreError
-from .private_files import make_contents_private, make_private_folder
+from ....contract.private_files import make_contents_private, make_private_folder
 
 LOCK_FILE = "hef.lock"
 """Name of the file whose lock says that a process has the folder open; the system frees it when the process dies."""

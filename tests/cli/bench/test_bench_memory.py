@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from chroma_server import chroma_server
 from hef.bench.concurrent_users import measure_crowd
-from hef.bench.memory_speed import LIMIT, WARM
-from hef.bench.raw_chroma import RawChroma
+from hef.bench.memory_speed import LIMIT, WARM, RawChroma
 from hef.bench.synthetic_dialogues import RandomVectors, synthetic_turn
 from hef.cli.app import app
 from hef.memory import ChromaStore, arecall_turns

@@ -25,7 +25,7 @@ class AcmeSem:
 
     def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
         if self.reading is None:
-            return [Reading(distribution={"sad": 0.8, "happy": 0.1, "scared": 0.1}, sem="acme") for _ in dialogues]
+            return [Reading(distribution={"sad": 0.6, "happy": 0.2, "scared": 0.2}, sem="acme") for _ in dialogues]
         return given(self.reading)
 
     def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:

@@ -68,6 +68,42 @@ def test_a_memory_server_that_never_answers_is_said_and_the_turn_answers(
 
     assert out["messages"][-1].text == "I hear you."
     assert "the server gave no answer within 0.2 s" in out["empathy"].degraded
+    assert out["empathy"].degraded.endswith("not be remembered either: the memory was not waited for again")
+
+
+class SlowStore(InMemoryStore):
+    """A store that gives no answer in time, and counts how often it was asked."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+        self.asked = 0
+
+    def batch(self, ops: Any) -> Any:
+        self.asked += 1
+        raise self.error
+
+
+class PoolTimeout(Exception):
+    """What a database client raises."""
+
+
+@pytest.mark.parametrize("error", [TimeoutError("slow"), PoolTimeout("slow")])
+def test_a_turn_waits_for_a_silent_memory_once(error: Exception, scripted: Any) -> None:
+    store = SlowStore(error)
+
+    out = create_hef(model=scripted("sad", "I hear you.")).compile(store=store).invoke(SAID, context=ANA)
+
+    assert store.asked == 1
+    assert "the memory could not be searched, it gave no answer in time: " in out["empathy"].degraded
+
+
+def test_a_memory_that_fails_at_once_is_written_to_nevertheless(scripted: Any) -> None:
+    store = SlowStore(ValueError("broken"))
+
+    create_hef(model=scripted("sad", "I hear you.")).compile(store=store).invoke(SAID, context=ANA)
+
+    assert store.asked == 2
 
 
 def test_an_llm_that_cannot_judge_leaves_the_decision_to_the_sem(scripted: Any) -> None:

@@ -125,7 +125,7 @@ def test_a_judgement_that_never_comes_leaves_the_decision_to_the_sem() -> None:
         ["I'm sorry, but I can't help with that."] * 2,
         ['{"emotion": ', "{"],
         ["word " * 2_000_000, "\x00" * 100],
-        ["None.", "None."],
+        ["None of them.", "None fits."],
     ],
     ids=["empty", "refusal", "invalid JSON", "10 MB", "escape"],
 )

@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+from time import process_time
 from typing import Any
 
 import pytest
-from hef.contract import InputError, SetupError
+from hef.contract import InputError, Memory, SetupError
 from hef.contract.dialogue import MAX_TURN_CHARACTERS
 from hef.contract.text import MAX_STORED_CHARACTERS
 from hef.graph import HefContext, create_hef
+from hef.memory import remember_turn
+from hef.nodes.draft_response import REPLY_LIMIT
 from hef.sem import Taxonomy
-from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage
+from langchain_core.caches import InMemoryCache
+from langchain_core.globals import set_llm_cache
+from langchain_core.language_models import FakeMessagesListChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, ChatMessage, HumanMessage, SystemMessage
+from langchain_core.outputs import ChatGenerationChunk
 from langgraph.store.memory import InMemoryStore
-from pydantic import ValidationError
 
 
 @pytest.fixture
@@ -98,7 +105,9 @@ def test_odd_text_is_answered(text: str, hef: Any) -> None:
 
 
 def test_another_script_is_said_to_be_uncertain(hef: Any) -> None:
-    assert "reads English" in hef.invoke({"messages": [HumanMessage("我的狗昨晚死了。")]})["empathy"].degraded
+    assert (
+        "not trained on this script" in hef.invoke({"messages": [HumanMessage("我的狗昨晚死了。")]})["empathy"].degraded
+    )
 
 
 def test_dialogue_text_cannot_leave_its_fence(scripted: Any) -> None:
@@ -134,7 +143,7 @@ def test_a_wrong_argument_is_named_when_the_graph_is_built(arguments: Any, said:
 
 @pytest.mark.parametrize("settings", [{"strategy": "guess"}, {"primary": 0}, {"max_requeries": -1}, {"nonsense": 1}])
 def test_a_wrong_setting_is_named(settings: Any, hef: Any) -> None:
-    with pytest.raises(ValidationError, match=next(iter(settings))):
+    with pytest.raises(SetupError, match=next(iter(settings))):
         hef.invoke({"messages": [HumanMessage("hi")]}, context=settings)
 
 
@@ -175,3 +184,64 @@ def test_a_hosts_setting_that_is_misspelled_is_said(scripted: Any) -> None:
     out = hef.invoke({"messages": [HumanMessage("My dog died.")]}, context={"strateggy": "sem_only", "tenant": 3})
 
     assert "there is no setting 'strateggy' (did you mean 'strategy'?): it was not used" in out["empathy"].degraded
+
+
+@dataclass
+class Host:
+    tenant: str = "north"
+    stratgy: str = "sem_only"
+
+
+def test_a_dataclass_of_a_host_is_held_to_the_same(scripted: Any) -> None:
+    hef = create_hef(model=scripted("sad", "I hear you."), context_schema=Host).compile()
+
+    out = hef.invoke({"messages": [HumanMessage("My dog died.")]}, context=Host())
+
+    assert "there is no setting 'stratgy' (did you mean 'strategy'?): it was not used" in out["empathy"].degraded
+
+
+@pytest.mark.parametrize("unit", ["Take heart. ", "<", "<think>", "\nUser", "`"])
+async def test_a_reply_of_ten_megabytes_takes_no_time_and_is_cut(unit: str) -> None:
+    written = "I hear you. " + unit * (10_000_000 // len(unit))
+
+    class Endless(FakeMessagesListChatModel):
+        def _stream(self, messages: Any, stop: Any = None, run_manager: Any = None, **_: Any) -> Any:
+            text = str(self.responses[self.i].content)
+            self.i += 1
+            for start in range(0, len(text), 100_000):
+                chunk = ChatGenerationChunk(message=AIMessageChunk(content=text[start : start + 100_000]))
+                if run_manager:
+                    run_manager.on_llm_new_token("", chunk=chunk)
+                yield chunk
+
+    def hef(kind: type[FakeMessagesListChatModel]) -> Any:
+        return create_hef(model=kind(responses=[AIMessage("sad"), AIMessage(written)])).compile()
+
+    said: Any = {"messages": [HumanMessage("My dog died.")]}
+    began = process_time()
+    outs = [hef(FakeMessagesListChatModel).invoke(said), await hef(FakeMessagesListChatModel).ainvoke(said)]
+    streamed = [part[0].text async for part in hef(Endless).astream(said, stream_mode="messages")]
+
+    assert process_time() - began < 30
+    assert {out["messages"][-1].text[:11] for out in outs} == {"I hear you."}
+    assert max(len(out["messages"][-1].text) for out in outs) <= REPLY_LIMIT
+    assert "".join(map(str, streamed)).startswith("I hear you.")
+    assert len("".join(map(str, streamed))) <= MAX_TURN_CHARACTERS
+
+
+def test_a_cache_gives_nobody_what_another_persons_memory_holds(scripted: Any) -> None:
+    store = InMemoryStore()
+    remember_turn(store, "ana", Memory(id="1", text="My dog Bello is called after my sister.", time=5.0))
+    answers = ["sad", "Bello, as your sister.", "sad", "I hear you."]
+    hef = create_hef(model=scripted(*answers)).compile(store=store)
+    said: Any = {"messages": [HumanMessage("My dog died.")]}
+    set_llm_cache(InMemoryCache())
+    try:
+        replies = {
+            user: hef.invoke(said, context=HefContext(user_id=user))["messages"][-1].text
+            for user in ("ana", "bo", "cem", "ana")
+        }
+    finally:
+        set_llm_cache(None)
+
+    assert "sister" not in replies["bo"] + replies["cem"]

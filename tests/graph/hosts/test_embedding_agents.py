@@ -55,10 +55,9 @@ def test_a_supervisor_hands_over_and_gets_hefs_reply_once(mode: Any, scripted: A
         *[("human", "And a medal."), *turn],
     ]
     assert len({message.id for message in out["messages"]}) == len(out["messages"])
-    assert model.prompts[-1][1].text.startswith(
-        "<dialogue>\nSpeaker: I won the race today!\nListener: Well done!\nListener: Anything else?\n"
-        "Speaker: And a medal.\n</dialogue>"
-    )
+    assert [(message.type, message.text) for message in model.prompts[-1][1:]] == [
+        *[("human", "I won the race today!"), ("ai", "Well done!"), ("ai", "Anything else?"), ("human", "And a medal.")]
+    ]
 
 
 async def test_a_supervisor_that_is_awaited_gives_context_store_and_thread_to_hef(scripted: Any) -> None:
@@ -177,7 +176,7 @@ def test_a_swarm_hands_over_to_hef_and_gets_the_seat_back(scripted: Any) -> None
         ("human", "What time is it?"),
         ("clerk", "It is noon."),
     ]
-    assert model.prompts[-1][1].text.startswith("<dialogue>\nSpeaker: I won the race today!\n</dialogue>")
+    assert [message.text for message in model.prompts[-1][1:]] == ["I won the race today!"]
 
 
 def test_hef_keeps_the_seat_of_a_swarm_where_nothing_hands_it_back(scripted: Any) -> None:
@@ -216,4 +215,4 @@ def test_a_router_sends_each_message_where_it_belongs(scripted: Any) -> None:
         ("ai", "Well done!"),
     ]
     assert len(model.prompts) == 2
-    assert "Listener: It is noon." in model.prompts[-1][1].text
+    assert ("ai", "It is noon.") in [(message.type, message.text) for message in model.prompts[-1][1:]]

@@ -16,6 +16,7 @@ from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.config import get_config
 from langgraph.store.memory import InMemoryStore
+from scripted_chat import ScriptedChat
 
 SAID = {"messages": [HumanMessage("My dog died last night.")]}
 READ: defaultdict[str, set[str]] = defaultdict(set)
@@ -24,6 +25,12 @@ FORMS = {
     for name, field in HefContext.model_fields.items()
     if isinstance(extra := field.json_schema_extra, dict) and isinstance(extra["langgraph_nodes"], list)
 }
+
+
+class Transcribed(ScriptedChat):
+    """A scripted chat model that was trained on HEF's transcript."""
+
+    draft_form: str = "transcript"
 
 
 class Watched(HefContext):
@@ -61,18 +68,19 @@ def test_every_setting_is_on_the_form_of_each_node_that_reads_it(scripted: Any) 
     ("name", "strategy", "answers"),
     [
         ("system", "two_stage", ["sad", "I hear you."]),
-        ("coarse", "two_stage", ["sad", "I hear you."]),
+        ("coarse", "two_stage", ["trusting", "sad", "I hear you."]),
         ("repair", "two_stage", ["zebra", "sad", "I hear you."]),
         ("one_prompt", "one_prompt", ["sad", "I hear you."]),
+        ("all_labels", "two_stage", ["sad", "I hear you."]),
         ("all_labels", "llm_only", ["sad", "I hear you."]),
         ("draft", "two_stage", ["sad", "I hear you."]),
         ("score", "sem_only", ["I hear you."]),
     ],
 )
 def test_a_prompt_of_the_run_takes_the_place_of_the_graphs_where_its_form_says(
-    name: str, strategy: str, answers: list[str], scripted: Any
+    name: str, strategy: str, answers: list[str]
 ) -> None:
-    model = scripted(*answers)
+    model = (Transcribed if name == "score" else ScriptedChat)(script=answers)
     context = HefContext.model_validate({"strategy": strategy, f"prompt_{name}": "MARK, said at your own wish"})
 
     create_hef(model=model, prompts={name: "of the graph"}).compile().invoke(SAID, context=context)
@@ -89,11 +97,11 @@ def test_a_blank_prompt_is_the_graphs_own(scripted: Any) -> None:
     hef = create_hef(model=model, prompts={"draft": "Answer as the graph wants."}).compile()
     hef.invoke(SAID, context=HefContext(prompt_draft=" \n"))
 
-    assert model.prompts[-1][-1].text == "Answer as the graph wants."
+    assert model.prompts[-1][0].text.endswith("\n\nAnswer as the graph wants.")
 
 
 def test_a_prompt_with_a_placeholder_that_is_never_given_is_told(scripted: Any) -> None:
-    with pytest.raises(ValueError, match=r"prompt 'draft' may only name .*'causes', 'memories'"):
+    with pytest.raises(ValueError, match=r"prompt 'draft' may only name .*'causes', 'dialogue'"):
         create_hef(model=scripted("sad")).compile().invoke(SAID, context=HefContext(prompt_draft="$mood"))
 
 
@@ -110,7 +118,7 @@ def test_what_an_llm_scores_about_nothing_is_asked_with_the_prompt_of_the_run(
     monkeypatch.setattr(type(embedded), "score_choices", score)
     monkeypatch.setattr(
         "hef.nodes.deciding.fit_registry.FitRegistry.get",
-        lambda *_: type("Fit", (), {"content_free": True, "form": ""}),
+        lambda *_, **named: type("Fit", (), {"content_free": True, "form": "", "ask_below": None}),
     )
     hef = create_hef(model=embedded).compile(interrupt_after=["coarse_emotion"])
     hef.invoke(SAID, context=HefContext(prompt_score="MARK $dialogue", max_requeries=0))

@@ -99,7 +99,7 @@ class PieceRun:
         fixed[self.old :] = 0
         self.network.requires_grad_(False)
         words.weight.requires_grad_(True)
-        words.weight.register_hook(lambda gradient: gradient * (1 - fixed))
+        words.weight.register_hook(lambda gradient: gradient * (1 - fixed))  # type: ignore[no-untyped-call]
         layers: Any = self.network.emotion.trunk.encoder.layer  # type: ignore[union-attr]
         for layer in layers[len(layers) - self.recipe.trained_layers :]:
             layer.requires_grad_(True)

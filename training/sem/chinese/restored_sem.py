@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
+from ..embedding_head import EmbeddingHead
 from ..emotion_network import EmotionNetwork
-from ..heads.embedding_head import EmbeddingHead
 
 Array = NDArray[np.float32]
 TRUNK = "emotion.trunk."

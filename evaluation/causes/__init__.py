@@ -1,1 +1,0 @@
-"""Evaluation of emotion causes: words and spans that people marked."""

@@ -1,1 +1,0 @@
-"""Evaluation of the memory: recall of past turns, and retrieval by sentence vectors."""

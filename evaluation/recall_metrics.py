@@ -1,0 +1,232 @@
+"""Recall of the past turn that answers a later question, on dialogues of several days: HEF beside plain searches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from langgraph.store.base import BaseStore, IndexConfig
+from langgraph.store.memory import InMemoryStore
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from ..contract import Memory, RecallWeights, Turn
+from ..contract.numerics import Array
+from ..contract.progress import Progress, ignore_progress
+from ..data.json_lines import read_rows
+from ..memory import recall_turns, remember_turns, user_namespace
+from ..sem import Sem
+from .metrics import CUTS, DIFFERENCE, PROPORTION, Estimate, mean_estimate
+from .retrieval import Embed, embedding_function
+
+_DEPTH = max(CUTS)
+_DAY = 86_400.0
+_DELAY = 7.0
+"""Days from the last turn to the questions."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryQuestion:
+    """A later utterance that a past turn answers."""
+
+    text: str
+    """The utterance; it is not a turn of the dialogues."""
+    answers: tuple[int, ...]
+    """Indices of the turns that contain the answer, from 0; any of them is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryDialogue:
+    """One person's turns, oldest first, and the questions about them."""
+
+    user: str
+    """The person."""
+    days: tuple[float, ...]
+    """Time of each turn, in days; turns of one day are one conversation."""
+    texts: tuple[str, ...]
+    """Text of each turn."""
+    questions: tuple[MemoryQuestion, ...]
+    """Questions a week after the last turn."""
+
+
+def make_memory_dialogue(row: dict[str, Any]) -> MemoryDialogue:
+    """Parse one row of a file of memory dialogues.
+
+    Raises:
+        ValueError: A text is blank, the days do not rise, or a question's answer is not a turn.
+    """
+    days = tuple(float(turn["day"]) for turn in row["turns"])
+    texts = tuple(str(turn["text"]) for turn in row["turns"])
+    questions = tuple(MemoryQuestion(str(item["text"]), tuple(item["turns"])) for item in row["questions"])
+    if not all(text.strip() for text in (*texts, *(question.text for question in questions))):
+        raise ValueError("a text is blank")
+    if list(days) != sorted(days):
+        raise ValueError("the days do not rise")
+    if not all(question.answers and set(question.answers) <= set(range(len(texts))) for question in questions):
+        raise ValueError("a question's answer is no turn of this person")
+    return MemoryDialogue(str(row["user"]), days, texts, questions)
+
+
+def read_memory_dialogues(path: Path | None = None) -> tuple[list[MemoryDialogue], list[str]]:
+    """Read a file of dialogues, by default the shipped one; return one message for each row that was skipped.
+
+    Raises:
+        SetupError: The file does not exist, or no row of it can be read.
+    """
+    if path is not None:
+        return read_rows(path, make_memory_dialogue)
+    with as_file(files("hef.evaluation") / "memory_dialogues.jsonl") as shipped:
+        return read_rows(shipped, make_memory_dialogue)
+
+
+def tuning_users(dialogues: Sequence[MemoryDialogue]) -> frozenset[str]:
+    """Return the people of the shipped file that the defaults of `RecallWeights` were chosen on: every second."""
+    return frozenset(dialogue.user for dialogue in dialogues[::2])
+
+
+SearchMethod: TypeAlias = Callable[[MemoryDialogue, str], list[int]]
+"""From a person and a question to the indices of the recalled turns, the best first."""
+
+
+class MemoryReport(BaseModel, frozen=True):
+    """How often the turn that answers a question is among the first that one method recalls."""
+
+    method: str = Field(description="How turns were searched")
+    users: int = Field(description="People")
+    turns: int = Field(description="Stored turns of all people; only the person's own are searched")
+    questions: int = Field(description="Questions of all people")
+    recall: dict[str, Estimate] = Field(description="`at1`, `at3`, `at5`, over all people")
+    chosen_on: dict[str, Estimate] | None = Field(
+        default=None, description="The same over the people that the formula's defaults were chosen on"
+    )
+    others: dict[str, Estimate] | None = Field(default=None, description="The same over the other people")
+    gain: dict[str, Estimate] | None = Field(
+        default=None, description="HEF's recall minus this one's; a paired difference"
+    )
+
+
+class RecallBench:
+    """The turns of all people in a store with a SEM's vectors, and the methods that search it.
+
+    The SEM reads the emotion of each turn and embeds it.
+
+    Raises:
+        SetupError: The SEM has no sentence vectors.
+    """
+
+    def __init__(self, sem: Sem, dialogues: Sequence[MemoryDialogue], progress: Progress = ignore_progress) -> None:
+        embed = _cached(embedding_function(sem))
+        index: IndexConfig = {"dims": len(embed(["."])[0]), "embed": embed, "fields": ["text"]}
+        self._whole_turns, self._clauses = InMemoryStore(index=index), InMemoryStore(index=index)
+        for done, dialogue in enumerate(dialogues, 1):
+            memories = _memories(sem, dialogue)
+            remember_turns(self._clauses, dialogue.user, memories)
+            for memory in memories:
+                self._whole_turns.put(user_namespace(dialogue.user), memory.id, memory.model_dump(mode="json"))
+            progress("people", done, len(dialogues))
+
+    def methods(self, *, ablate: bool = False) -> dict[str, SearchMethod]:
+        """Return HEF's recall, plain vector search, and the newest turns; and HEF without each of its parts."""
+        methods = {"HEF": self._hef(), "vectors alone": self._vector_search, "newest turns": _newest}
+        if ablate:
+            methods["without clauses"] = self._hef(self._whole_turns)
+            parts = {"words": "lexical", "detail": "length", "recency": "recency", "emotion": "emotion"}
+            for name, weight in parts.items():
+                methods[f"without {name}"] = self._hef(weights=RecallWeights(**{weight: 0.0}))
+            for threshold in (0.1, 0.2):
+                methods[f"least meaning {threshold}"] = self._hef(weights=RecallWeights(min_similarity=threshold))
+        return methods
+
+    def _hef(self, store: BaseStore | None = None, weights: RecallWeights | None = None) -> SearchMethod:
+        def search(dialogue: MemoryDialogue, question: str) -> list[int]:
+            now = (dialogue.days[-1] + _DELAY) * _DAY
+            memories = recall_turns(store or self._clauses, dialogue.user, question, _DEPTH, weights=weights, now=now)
+            return [int(memory.id) for memory in memories]
+
+        return search
+
+    def _vector_search(self, dialogue: MemoryDialogue, question: str) -> list[int]:
+        items = self._whole_turns.search(user_namespace(dialogue.user), query=question, limit=_DEPTH)
+        return [int(item.key) for item in items]
+
+
+def report_memory(
+    methods: Mapping[str, SearchMethod], dialogues: Sequence[MemoryDialogue], chosen_on: Collection[str] = ()
+) -> list[MemoryReport]:
+    """Return the recall of each method on the same questions; intervals are over people.
+
+    Args:
+        methods: The first is HEF's.
+        dialogues: The people.
+        chosen_on: People that settings were chosen on; if any, they and the others are also reported separately.
+    """
+    questions = [(dialogue, question) for dialogue in dialogues for question in dialogue.questions]
+    users = [dialogue.user for dialogue, _ in questions]
+    hits = {
+        name: np.array([_hits(search(dialogue, question.text), question.answers) for dialogue, question in questions])
+        for name, search in methods.items()
+    }
+    first = next(iter(hits.values()))
+    tuned = np.array([user in chosen_on for user in users])
+    return [
+        MemoryReport(
+            method=name,
+            users=len(dialogues),
+            turns=sum(len(dialogue.texts) for dialogue in dialogues),
+            questions=len(questions),
+            recall=_recall(values, users),
+            chosen_on=_recall_subset(values, users, tuned),
+            others=_recall_subset(values, users, ~tuned) if tuned.any() else None,
+            gain=None if values is first else _recall(first - values, users, DIFFERENCE),
+        )
+        for name, values in hits.items()
+    ]
+
+
+def _recall_subset(hits: Array, users: Sequence[str], rows: NDArray[np.bool_]) -> dict[str, Estimate] | None:
+    if not rows.any():
+        return None
+    return _recall(hits[rows], [user for user, included in zip(users, rows, strict=True) if included])
+
+
+def _hits(recalled: Sequence[int], answers: Sequence[int]) -> list[float]:
+    return [float(bool(set(recalled[:cut]) & set(answers))) for cut in CUTS]
+
+
+def _recall(hits: Array, users: Sequence[str], bounds: tuple[float, float] = PROPORTION) -> dict[str, Estimate]:
+    return {f"at{cut}": mean_estimate(hits[:, column], users, bounds=bounds) for column, cut in enumerate(CUTS)}
+
+
+def _newest(dialogue: MemoryDialogue, question: str) -> list[int]:
+    return list(range(len(dialogue.texts)))[::-1][:_DEPTH]
+
+
+def _memories(sem: Sem, dialogue: MemoryDialogue) -> list[Memory]:
+    readings = sem.read([[Turn("speaker", text)] for text in dialogue.texts])
+    return [
+        Memory(
+            id=str(number),
+            text=text,
+            emotion=reading.ranked[0],
+            probability=round(reading.distribution[reading.ranked[0]], 6),
+            time=day * _DAY,
+            thread=str(day),
+        )
+        for number, (day, text, reading) in enumerate(zip(dialogue.days, dialogue.texts, readings, strict=True))
+    ]
+
+
+def _cached(embed: Embed) -> Embed:
+    """Return the same embedding, which embeds each text once."""
+    vectors: dict[str, list[float]] = {}
+
+    def embed_new(texts: Sequence[str]) -> list[list[float]]:
+        if new := [text for text in dict.fromkeys(texts) if text not in vectors]:
+            vectors.update(zip(new, embed(new), strict=True))
+        return [vectors[text] for text in texts]
+
+    return embed_new

@@ -1,0 +1,256 @@
+"""HEF as a middleware of LangChain's `create_agent`: reads the person, and tells the agent's model how they feel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NotRequired
+
+from langchain_core.messages import AIMessage, AnyMessage, SystemMessage
+from langgraph.errors import GraphBubbleUp
+from langgraph.runtime import Runtime
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..contract import Empathy, HefContext, HefState, Memory, PoolingWeights, SetupError, as_context
+from ..contract.chat_model import ChatModel
+from ..contract.context import misspelled_settings, settings_from
+from ..contract.errors import error_text, needs_extra
+from ..contract.state import JsonValue, summarise_faults
+from ..contract.sync_async import maybe_await, run_sync
+from ..llm.missing_model import resolve_optional_model
+from ..nodes import remember
+from ..nodes.support.message_text import message_text
+from ..nodes.support.transcript import last_human_id, last_human_index
+from ..prompts import Overrides, empathy_note
+from ..sem import Sem, Taxonomy
+from .build import reading_graph
+from .parts import Parts
+
+with needs_extra("agents", "the middleware needs LangChain's agents"):
+    from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
+    from langchain.agents.middleware.types import OmitFromInput, PrivateStateAttr
+
+_OUTPUT_KEYS = ("empathy", "memories", "faults")
+
+
+class EmpathyNote(BaseModel):
+    """What was read of the person in one turn."""
+
+    model_config = ConfigDict(frozen=True)
+
+    turn: str = Field(description="Id of the message that was read")
+    empathy: Empathy | None = Field(default=None, description="What was understood; None where nothing could be")
+    note: str = Field(default="", description="The note for the agent's own model")
+    faults: dict[str, str] = Field(default_factory=dict, description="Part -> why it was left out")
+
+    @property
+    def degraded(self) -> str | None:
+        """Why some part was left out; None when all worked."""
+        return summarise_faults(self.faults)
+
+
+class EmpathyReader:
+    """Reads emotion and cause words of the person's last message, and renders the note for the agent's model.
+
+    It makes no LLM calls but those of the coarse judgement.
+
+    Args:
+        parts: What the graph is built from.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._prompts = parts.prompts
+        self._graph = reading_graph(parts).compile(name="hef")
+
+    def read(self, messages: Sequence[AnyMessage], settings: HefContext, host_fault: str = "") -> EmpathyNote:
+        """Return what the person feels; a part that fails is named in `faults` and raises nothing.
+
+        Args:
+            messages: The conversation; may end with messages that are not the person's.
+            settings: Settings of this run.
+            host_fault: What of the host's context is nearly a setting and was not used, see `misspelled_settings`.
+
+        Raises:
+            SetupError: The settings name something unknown.
+        """
+        return run_sync(self._read(self._graph.invoke, messages, settings, host_fault))
+
+    async def aread(self, messages: Sequence[AnyMessage], settings: HefContext, host_fault: str = "") -> EmpathyNote:
+        """Return what `read` does, without blocking the event loop."""
+        return await self._read(self._graph.ainvoke, messages, settings, host_fault)
+
+    async def _read(
+        self, invoke: Callable[..., Any], messages: Sequence[AnyMessage], settings: HefContext, host_fault: str
+    ) -> EmpathyNote:
+        host_faults = {"context": host_fault} if host_fault else {}
+        turn = last_human_id(messages)
+        try:
+            output = await maybe_await(invoke({"messages": messages}, context=settings, output_keys=_OUTPUT_KEYS))
+        except (GraphBubbleUp, SetupError):
+            raise
+        except Exception as error:
+            return EmpathyNote(
+                turn=turn, faults={**host_faults, "hef": f"the person could not be read: {error_text(error)}"}
+            )
+        return self._note(turn, output, settings, host_faults)
+
+    def _note(
+        self, turn: str, output: Mapping[str, Any], settings: HefContext, host_faults: Mapping[str, str]
+    ) -> EmpathyNote:
+        faults: dict[str, str] = {**host_faults, **output["faults"]}
+        memories: list[Memory] = output["memories"]
+        empathy: Empathy = output["empathy"].model_copy(update={"degraded": summarise_faults(faults)})
+        note = empathy_note(empathy, memories, prompts=self._prompts, memory_budget=settings.memory_budget)
+        return EmpathyNote(turn=turn, empathy=empathy, note=note, faults=faults)
+
+
+class HefAgentState(AgentState[Any]):
+    """What HEF adds to an agent's state."""
+
+    empathy: NotRequired[Annotated[Empathy | None, JsonValue, OmitFromInput]]
+    """What was understood of the person's last message; None where nothing could be."""
+    hef_degraded: NotRequired[Annotated[str | None, OmitFromInput]]
+    """Why some part of HEF was left out in this turn; None when all worked."""
+    hef_read: NotRequired[Annotated[EmpathyNote, JsonValue, PrivateStateAttr]]
+    """The turn that was read, and the note for the agent's model."""
+
+
+class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
+    """Tell an agent's own model how the person feels and why, with no draft of HEF's own.
+
+    Once per turn of the person, before the agent begins, HEF reads their emotion, cause words and past turns.
+    Every model call of that turn gets them in its system message; the messages of the state are not
+    changed. It costs the LLM calls of the coarse judgement (see setting `ask`), and none with the strategy `sem_only`.
+
+    The agent's context reaches HEF's settings as a parent's does (see `hef.contract.as_context`). With a
+    `user_id` there and a store in the agent, past turns are recalled, and after the agent's reply the
+    turn is stored, unless `remember` is false.
+
+    What fails in HEF leaves the agent running without it: `hef_degraded` says why, and `empathy` is None
+    where nothing was understood. Wrong settings are raised; what in the agent's context is nearly one is named there.
+
+    Args:
+        model: The LLM that weighs the SEM's emotions, as in `create_hef`; None is the embedded one. It may be
+            the agent's own.
+        sem: As in `create_hef`.
+        taxonomy: As in `create_hef`.
+        prompts: As in `create_hef`; `note` is the template of the note for the agent's model.
+        fit: As in `create_hef`.
+        settings: Defaults for what the agent's context does not set, as a `HefContext` or a mapping.
+
+    Raises:
+        SetupError: An argument is wrong, or the weights it needs are not installed.
+
+    Example:
+        >>> agent = create_agent("openai:gpt-5", tools, middleware=[HefMiddleware()])
+        >>> agent.invoke({"messages": [("user", "My dog died last night.")]})["empathy"].emotion
+        'sad'
+    """
+
+    state_schema = HefAgentState
+
+    def __init__(
+        self,
+        *,
+        model: ChatModel | str | None = None,
+        sem: Sem | str | None = None,
+        taxonomy: Taxonomy | None = None,
+        prompts: Overrides | None = None,
+        fit: PoolingWeights | Path | str | None = None,
+        settings: HefContext | Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self._settings = settings_from(settings) if isinstance(settings, Mapping) else settings or HefContext()
+        llm = resolve_optional_model(model) if self._settings.strategy == "sem_only" else model
+        parts = Parts.resolve(model=llm, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
+        self._reader = EmpathyReader(parts)
+
+    def before_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """Read the person, unless their last message was read already."""
+        if _is_read(state):
+            return None
+        settings, host_fault = self._run_settings(runtime), misspelled_settings(runtime.context)
+        return _update(self._reader.read(state["messages"], settings, host_fault))
+
+    async def abefore_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """Read the person as `before_agent` does, without blocking the event loop."""
+        if _is_read(state):
+            return None
+        settings, host_fault = self._run_settings(runtime), misspelled_settings(runtime.context)
+        return _update(await self._reader.aread(state["messages"], settings, host_fault))
+
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
+    ) -> ModelResponse[Any]:
+        """Call the agent's model with the note in its system message."""
+        return handler(_with_note(request))
+
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+    ) -> ModelResponse[Any]:
+        """Call the agent's model as `wrap_model_call` does."""
+        return await handler(_with_note(request))
+
+    def after_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """Store the turn where the person is named and the agent has a store."""
+        turn = _turn(state)
+        if turn is None:
+            return None
+        empathy = remember(turn, runtime.override(context=self._run_settings(runtime)))["empathy"]
+        return {"empathy": empathy, "hef_degraded": empathy.degraded}
+
+    async def aafter_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """Store the turn as `after_agent` does, without blocking the event loop."""
+        return await asyncio.to_thread(self.after_agent, state, runtime)
+
+    def _run_settings(self, runtime: Runtime[Any]) -> HefContext:
+        context = as_context(runtime.context)
+        return self._settings.model_copy(update={name: getattr(context, name) for name in context.model_fields_set})
+
+
+def _is_read(state: HefAgentState) -> bool:
+    """Return whether the person's last message was understood before; what failed is tried again in the next run."""
+    note = state.get("hef_read")
+    turn = last_human_id(state["messages"])
+    return note is not None and state.get("empathy") is not None and note.turn == turn
+
+
+def _update(note: EmpathyNote) -> dict[str, Any]:
+    return {"empathy": note.empathy, "hef_degraded": note.degraded, "hef_read": note}
+
+
+def _with_note(request: ModelRequest[Any]) -> ModelRequest[Any]:
+    """Return the request with the note at the end of its system message, where prompt caches lose least."""
+    state: Any = request.state
+    read: EmpathyNote | None = state.get("hef_read")
+    if read is None or not read.note:
+        return request
+    system = request.system_message
+    if system is None:
+        return request.override(system_message=SystemMessage(read.note))
+    content: Any = [*system.content, {"type": "text", "text": read.note}]
+    if isinstance(system.content, str):
+        content = f"{system.content}\n\n{read.note}"
+    return request.override(system_message=system.model_copy(update={"content": content}))
+
+
+def _turn(state: HefAgentState) -> HefState | None:
+    """Return the turn as the graph's own state has it: up to the person's last message, then the agent's reply.
+
+    None where nothing was understood.
+    """
+    note, empathy = state.get("hef_read"), state.get("empathy")
+    if note is None or empathy is None:
+        return None
+    messages = state["messages"]
+    end = last_human_index(messages) + 1
+    return HefState(messages=[*messages[:end], _reply(messages[end:])], empathy=empathy, faults=note.faults)
+
+
+def _reply(messages: Sequence[AnyMessage]) -> AIMessage:
+    """Return the agent's last message with text; one without, where its answer is structured output alone."""
+    replies = (
+        message for message in reversed(messages) if isinstance(message, AIMessage) and message_text(message).strip()
+    )
+    return next(replies, AIMessage(""))

@@ -1,0 +1,1 @@
+"""Drafting the reply while the LLM still judges the emotion."""

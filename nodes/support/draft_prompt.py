@@ -1,0 +1,76 @@
+"""How an LLM is asked for the reply of a turn: its prompt, in the form that it was trained on, and its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import Runnable
+
+from ...contract import Empathy
+from ...contract.chat_model import ChatModel, DraftForm
+from ...contract.settings.model_settings import check_client_settings
+from ...prompts import ChatDraft, Prompts, chat_draft_messages, draft_messages, newest
+from .conversation import chat_messages, host_instructions
+from .tool_results import tool_results
+from .turn_view import TurnView, is_served
+
+
+def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Prompts) -> list[BaseMessage]:
+    """Return the prompt of the reply.
+
+    Args:
+        form: The LLM's form, see `hef.contract.chat_model.draft_form`.
+        turn: The turn.
+        empathy: What was understood.
+        prompts: The graph's templates; those of the run go before them.
+    """
+    settings = turn.settings
+    prompts = prompts.replaced(settings.templates)
+    causes, memories = [cause.text for cause in empathy.causes], turn.state.get("memories", [])
+    if form == "transcript":
+        return draft_messages(
+            prompts,
+            turn.dialogue,
+            empathy.emotion,
+            causes,
+            memories,
+            settings.persona,
+            settings.dialogue_limit,
+            empathy.distribution,
+        )
+    messages = turn.state["messages"]
+    shown, _ = newest(turn.dialogue, settings.dialogue_limit)
+    draft = ChatDraft(
+        conversation=chat_messages(messages, shown),
+        turns=shown,
+        emotion=None if empathy.uncertain else empathy.emotion,
+        distribution=empathy.distribution,
+        causes=causes,
+        memories=memories,
+        memory_budget=settings.memory_budget,
+        instructions=host_instructions(messages),
+        persona=settings.persona,
+        limit=settings.dialogue_limit,
+        tool_results=tool_results(messages, settings.dialogue_limit),
+    )
+    return chat_draft_messages(prompts, draft)
+
+
+def names_distribution(prompts: Prompts) -> bool:
+    """Return whether a chat model's note names the likely emotions, and not the decided one alone."""
+    return not prompts.is_replaced("draft") or "distribution" in prompts.placeholders("draft")
+
+
+def reply_model(llm: ChatModel, settings: Mapping[str, Any]) -> Runnable[Any, BaseMessage]:
+    """Return the LLM with the settings of the run's reply.
+
+    Raises:
+        SetupError: A client of this server may not give one of them.
+    """
+    if not settings:
+        return llm
+    if is_served():
+        check_client_settings(settings)
+    return llm.bind(**settings)

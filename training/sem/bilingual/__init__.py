@@ -1,1 +1,0 @@
-"""The bilingual SEM: English and Chinese, the current topic, and turns without an emotion."""

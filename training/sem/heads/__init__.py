@@ -1,1 +1,0 @@
-"""The heads on the SEM's frozen trunk: emotion causes and sentence embeddings."""
