@@ -11,7 +11,7 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constrai
 # uv resolves and unpacks in a fifth of pip's time; pip installs where uv cannot, for example with an index in pip.conf.
 install = $(UV) $(1) || { $(PIP) --upgrade "pip>=25.1" && $(PIP) $(1); }
 EXTRAS := train,evaluate,studio,agents,mcp,openai,postgres,ray
-PACKAGES := bench cli contract data evaluation graph llm memory nodes prompts sem tools training
+PACKAGES := bench cli contract data evaluation graph llm memory nodes prompts safety sem tools training
 
 .PHONY: help setup reply test pytest lint types studio clean
 

@@ -12,7 +12,8 @@ from .context import HefContext, as_context
 from .dialogue import Dialogue, Turn, View, apply_view
 from .empathy import Cause, Empathy, Evidence, Memory, Reading, Verdict
 from .errors import HefError, InputError, ModelError, SetupError, StoreError
-from .pooling_weights import PoolingWeights
+from .safety import Safety
+from .settings.pooling_weights import PoolingWeights
 from .settings.recall_weights import RecallWeights
 from .user_identity import as_user_id
 
@@ -35,6 +36,7 @@ __all__ = [
     "PoolingWeights",
     "Reading",
     "RecallWeights",
+    "Safety",
     "SetupError",
     "StoreError",
     "Turn",

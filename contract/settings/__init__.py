@@ -1,1 +1,1 @@
-"""What all settings of a run share: how wrong names and values are refused; and the weights of recall."""
+"""What all settings of a run share: how wrong names and values are refused; weights of recall and of pooling."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...contract import PoolingWeights, Reading, SetupError, Verdict
 from ...contract.numerics import Array, Indices, fit_conditional_logit, log_softmax
-from ...contract.pooling_weights import Form, Origin
+from ...contract.settings.pooling_weights import Form, Origin
 from ...data.conversations import Sample, conversation_folds
 from ...nodes.deciding.decision import join, pool_rounds, pooling_form
 from .turn_record import TurnRecord

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import exp
 
 from ...contract import ModelError, PoolingWeights, Reading, Verdict
-from ...contract.pooling_weights import Form
+from ...contract.settings.pooling_weights import Form
 from ...sem import Taxonomy
 from ...sem.distribution import log_probabilities, normalise, pool
 

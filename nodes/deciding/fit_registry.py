@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ...contract import PoolingWeights, SetupError
-from ...contract.pooling_weights import Form
+from ...contract.settings.pooling_weights import Form
 
 
 class FitRegistry:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ...contract import HefContext, Reading, Turn, Verdict
 from ...contract.chat_model import ChatModel, chat_models
-from ...contract.pooling_weights import Form
+from ...contract.settings.pooling_weights import Form
 from ...contract.sync_async import run_sync
 from ...llm import ChoiceScorer, model_name
 from ...prompts import SCORE_PREFIX, Prompts, content_free_messages, score_messages

@@ -13,16 +13,17 @@ ALLOWED = {
     "contract": "",
     "prompts": "contract",
     "data": "contract",
+    "safety": "contract prompts data",
     "sem": "contract prompts data",
     "llm": "contract prompts data",
     "memory": "contract prompts data",
     "tools": "contract prompts data sem llm memory",
-    "nodes": "contract prompts data sem llm memory tools",
-    "graph": "contract prompts data sem llm memory tools nodes",
+    "nodes": "contract prompts data safety sem llm memory tools",
+    "graph": "contract prompts data safety sem llm memory tools nodes",
     "training": "contract prompts data sem llm",
-    "evaluation": "contract prompts data sem llm memory tools nodes graph",
-    "bench": "contract prompts data sem llm memory tools nodes graph evaluation",
-    "cli": "contract prompts data sem llm memory tools nodes graph training evaluation bench",
+    "evaluation": "contract prompts data safety sem llm memory tools nodes graph",
+    "bench": "contract prompts data safety sem llm memory tools nodes graph evaluation",
+    "cli": "contract prompts data safety sem llm memory tools nodes graph training evaluation bench",
 }
 """What each package may import of HEF: all arrows point one way."""
 

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from .errors import SetupError
-from .renamed_fields import SEM_NAMES
+from ..errors import SetupError
+from ..renamed_fields import SEM_NAMES
 
 Form: TypeAlias = Literal["scored", "generated"]
 SHARED_EVIDENCE = 0.4
