@@ -1,32 +1,75 @@
-"""The safety of a dialogue: level, kind and the words, read from the person's last turn in its context."""
+"""The safety of a dialogue: level, kind and the words, read from the person's last turns in their context."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
-from ..contract import Dialogue
+from ..contract import Dialogue, Turn
 from ..contract.safety import Safety
+from .context import answer_to_question, is_all_clear
+from .findings import LEVELS, Finding, find_claims
+from .reading import read_turn
 
+CONTEXT_TURNS = 8
+"""Turns before the person's last ones that are read, too."""
+MAX_WORDS = 5
+"""Quotations of the person that a result holds at most."""
 _CHINESE = re.compile("[\u3400-\u9fff]")
-_DANGER = re.compile(
-    r"\b(?:kill(?:ing)? myself|end(?:ing)? my life|suicid\w*|(?:want|going) to die|took all my pills)\b"
-    r"|自杀|自殺|想死|不想活|结束生命|結束生命",
-    re.IGNORECASE,
-)
 
 
 def assess(dialogue: Dialogue) -> Safety:
-    """Return the safety of a dialogue; an empty one is safe.
+    """Return the safety of a dialogue: of all that the person said since the last reply, in its context.
 
     Args:
-        dialogue: All turns, oldest first; the person is the speaker.
+        dialogue: All turns, oldest first; the person is the speaker. One without a word of the person is safe.
     """
-    index = next((i for i in reversed(range(len(dialogue))) if dialogue[i].role == "speaker"), None)
-    if index is None:
+    start = _first_of_last_turns(dialogue)
+    if start is None:
         return Safety()
-    text = dialogue[index].text
-    language: Literal["en", "zh"] = "zh" if _CHINESE.search(text) else "en"
-    if match := _DANGER.search(text):
-        return Safety(level="danger", kind="suicide", words=(match.group(),), language=language, turn=index)
-    return Safety(language=language)
+    found = [
+        _assess_turn(dialogue, index) for index in range(start, len(dialogue)) if dialogue[index].role == "speaker"
+    ]
+    return max(found, key=lambda safety: LEVELS.index(safety.level))
+
+
+def _first_of_last_turns(dialogue: Dialogue) -> int | None:
+    """Return the index of the first turn that the person said since the last reply; None where there is none."""
+    last = next((i for i in reversed(range(len(dialogue))) if dialogue[i].role == "speaker"), None)
+    if last is None:
+        return None
+    while last and dialogue[last - 1].role == "speaker":
+        last -= 1
+    return last
+
+
+def _assess_turn(dialogue: Dialogue, index: int) -> Safety:
+    """Return the safety of one turn of the person in its context."""
+    turn = dialogue[index]
+    before = list(dialogue[max(0, index - CONTEXT_TURNS) : index])
+    language = language_of_turn(turn.text)
+    findings = _findings(turn, before)
+    if not findings:
+        return Safety(language=language)
+    gravest = findings[0]
+    same = [finding.words for finding in findings if finding.level == gravest.level]
+    words = tuple(dict.fromkeys(same))[:MAX_WORDS]
+    return Safety(level=gravest.level, kind=gravest.kind, words=words, language=language, turn=index)
+
+
+def _findings(turn: Turn, before: Sequence[Turn]) -> list[Finding]:
+    """Return the findings of a turn, the gravest first."""
+    reading = read_turn(turn.text)
+    earlier = [read_turn(other.text) for other in before if other.role == "speaker"]
+    findings = find_claims(reading, earlier)
+    if answer := answer_to_question(turn, before):
+        findings = [answer, *findings]
+    if is_all_clear(reading) and before:
+        return []
+    return sorted(findings, key=lambda finding: -LEVELS.index(finding.level))
+
+
+def language_of_turn(text: str) -> Literal["en", "zh"]:
+    """Return the language of a turn: Chinese where it has a Chinese character."""
+    return "zh" if _CHINESE.search(text) else "en"

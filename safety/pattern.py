@@ -1,0 +1,51 @@
+"""The small language that rules are written in, compiled to regular expressions that take linear time.
+
+A pattern is words and tags between blanks; `(a|b c)` is one of several, `[a]` may be left out, `~3` stands for at most
+three words that are neither a mark nor another subject nor a negation, `..3` for at most three symbols of any kind,
+`a*` for a word that begins with "a", `^` for the beginning and `$` for the end of the sentence.
+"""
+
+from __future__ import annotations
+
+import re
+
+_PART = re.compile(r"~\d+|\.\.\d+|[()\[\]|^$]|[^\s()\[\]|^$]+")
+_GAP = r"(?:(?!(?:NOT|I|HE|PERSON|YOU) )[^\W_]\S* )"
+_ANY = r"(?:\S+ )"
+_OPERATORS = {"(": "(?:", ")": ")", "[": "(?:", "]": ")?", "|": "|", "^": r"\A", "$": r"\Z"}
+
+
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """Return the regular expression of a pattern.
+
+    Raises:
+        ValueError: The brackets do not match.
+    """
+    try:
+        return re.compile(r"(?<!\S)" + "".join(map(_compile_part, _PART.findall(pattern))))
+    except re.error as error:
+        raise ValueError(f"the pattern {pattern!r} cannot be read: {error}") from error
+
+
+def required_tags(pattern: str) -> frozenset[str]:
+    """Return the tags that every match of a pattern holds: a sentence without them need not be searched."""
+    depth = 0
+    tags: set[str] = set()
+    for part in _PART.findall(pattern):
+        depth += (part in "([") - (part in ")]")
+        if depth == 0 and part.isupper():
+            tags.add(part)
+    return frozenset(tags)
+
+
+def _compile_part(part: str) -> str:
+    """Return the regular expression of a word, a tag, a gap or an operator."""
+    if part in _OPERATORS:
+        return _OPERATORS[part]
+    if part.startswith("~"):
+        return f"{_GAP}{{0,{int(part[1:])}}}?"
+    if part.startswith(".."):
+        return f"{_ANY}{{0,{int(part[2:])}}}?"
+    if part.endswith("*") and len(part) > 1:
+        return re.escape(part[:-1]) + r"\S* "
+    return re.escape(part) + " "

@@ -1,0 +1,86 @@
+"""A turn as the rules read it: normal form, disguised words revealed, tokens, tags, sentences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .english_spelling import reveal_words
+from .english_tokens import tokenize
+from .normalized_text import NormalizedText, normalize
+from .rulebook import load_rulebook
+from .tagged_text import Sentence, split_sentences
+
+MAX_CHARACTERS = 4000
+"""A turn up to this length is read whole; of a longer one the beginning, the end, and what stands around risky words."""
+_AROUND = 200
+"""Characters that are read before and after a risky word of a long turn."""
+_RISKY = re.compile(
+    r"suic|sui?c1d|kill|unaliv|\bkms\b|end(?:ing)? (?:it|my)|my ?self|myslf|\bdie\b|dying|\bdead\b|pills|tablets|noose|"
+    r"overdos|wrist|razor|goodbye|shoot|stab|rape|hits me|beats me|alive|to live|"
+    r"自[杀殺杀鲨刹尽残残]|[想要去]死|不想活|轻生|跳[楼下河江]|割腕|遗书|安眠药|上吊|烧炭|活不下去|紫砂|去世|捅死|打死|弄死"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A turn in normal form, and its sentences."""
+
+    raw: str
+    """The turn as it was written."""
+    normalized: NormalizedText
+    """Its normal form."""
+    sentences: tuple[Sentence, ...]
+    """Its sentences, with tags; of a long turn those that are read."""
+
+    def words(self, sentence: Sentence, start: int, end: int) -> str:
+        """Return the words as written of a span of a sentence's text."""
+        first, last = sentence.span(start, end)
+        begin, stop = self.normalized.raw_span(first, last)
+        return self.raw[begin:stop].strip()
+
+
+@lru_cache(maxsize=256)
+def read_turn(raw: str) -> Reading:
+    """Return a turn as the rules read it."""
+    normalized = normalize(raw)
+    if len(normalized.text) > MAX_CHARACTERS:
+        normalized = _excerpt(normalized)
+    revealed = reveal_words(normalized)
+    rulebook = load_rulebook()
+    tokens = rulebook.compounds.tag(rulebook.phrases.tag(tokenize(revealed.text)))
+    return Reading(raw, revealed, tuple(split_sentences(tokens)))
+
+
+def _excerpt(text: NormalizedText) -> NormalizedText:
+    """Return the parts of a long text that are read, as one text with a line break between."""
+    spans = [(0, MAX_CHARACTERS // 4), *_risky_spans(text.text), (len(text.text) - MAX_CHARACTERS // 4, len(text.text))]
+    pieces: list[tuple[int, int]] = []
+    for start, end in spans:
+        if pieces and start <= pieces[-1][1]:
+            pieces[-1] = (pieces[-1][0], max(end, pieces[-1][1]))
+        else:
+            pieces.append((start, end))
+    parts: list[str] = []
+    offsets: list[int] = []
+    for start, end in pieces:
+        parts += text.text[start:end], "\n"
+        offsets += [*text.offsets[start:end], text.offsets[end - 1]]
+    return NormalizedText("".join(parts), offsets)
+
+
+def _risky_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yield what stands around risky words, until it is as long as a text that is read whole."""
+    left = MAX_CHARACTERS
+    done = 0
+    for match in _RISKY.finditer(text):
+        if match.end() <= done:
+            continue
+        start, end = max(done, match.start() - _AROUND), min(len(text), match.end() + _AROUND)
+        left -= end - start
+        done = end
+        if left < 0:
+            return
+        yield start, end

@@ -1,0 +1,155 @@
+"""The lexicon and the rules of both languages, read from the files in `rules/`.
+
+A file of rules has sections: `[claim NAME LEVEL KIND]` with patterns that raise a level, and
+`[clear NAME EFFECT SCOPE: CLAIMS]` with patterns that take a claim back, in whole (`none`), in part (`concern`) or
+because it is about somebody else (`other_person`); `keep` lets it stand whatever clears it. In these patterns `@` is
+the claim.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Literal, cast, get_args
+
+from ..contract.safety import SafetyKind, SafetyLevel
+from .english_forms import verb_forms
+from .english_tokens import tokenize
+from .pattern import compile_pattern, required_tags
+from .tagged_text import Lexicon, expand_phrase
+
+Effect = Literal["none", "concern", "other_person", "keep"]
+Scope = Literal["sentence", "turn", "dialogue"]
+LANGUAGES = ("en", "zh")
+_NUMBERS = frozenset({"NUM", "FEW"})
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A pattern that raises a level."""
+
+    name: str
+    """Name of its section, by which clearing patterns choose it."""
+    level: SafetyLevel
+    """The level."""
+    kind: SafetyKind
+    """What it is about."""
+    pattern: re.Pattern[str]
+    """What is searched in a sentence."""
+    tags: frozenset[str]
+    """Tags that the sentence must hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clearing:
+    """A pattern that takes claims back."""
+
+    name: str
+    """Name of its section: negation, history, fiction."""
+    effect: Effect
+    """What is left of the claim."""
+    scope: Scope
+    """Where it is searched: the sentence of the claim, the whole turn, or the person's turns before as well."""
+    claims: frozenset[str]
+    """Names of the claims that it takes back."""
+    pattern: re.Pattern[str]
+    """What is searched, with `@` in place of the claim."""
+    tags: frozenset[str]
+    """Tags that must be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """All that the rules know."""
+
+    phrases: Lexicon
+    """Phrases of words."""
+    compounds: Lexicon
+    """Phrases that hold tags of the first lexicon."""
+    claims: tuple[Claim, ...]
+    """What raises a level."""
+    clearings: tuple[Clearing, ...]
+    """What takes a claim back."""
+
+
+@lru_cache(maxsize=1)
+def load_rulebook() -> Rulebook:
+    """Return the rules of both languages; they are read once."""
+    phrases, compounds = Lexicon(), Lexicon()
+    claims: list[Claim] = []
+    clearings: list[Clearing] = []
+    for language in LANGUAGES:
+        _read_lexicon(f"lexicon_{language}.txt", phrases, compounds)
+    for name in (f"{part}_{language}.txt" for language in LANGUAGES for part in ("claims", "clearings")):
+        for header, pattern in _sections(name):
+            try:
+                _add_rule(header, pattern, claims, clearings)
+            except ValueError as error:
+                raise ValueError(f"{name}: [{header}] {pattern}: {error}") from error
+    return Rulebook(phrases, compounds, tuple(claims), tuple(clearings))
+
+
+def _lines(name: str) -> Iterator[str]:
+    """Yield the lines of a file of the rules without blank ones and comments."""
+    for line in files(__package__).joinpath("rules", name).read_text(encoding="utf-8").splitlines():
+        if line.strip() and not line.startswith("#"):
+            yield line
+
+
+def _read_lexicon(name: str, phrases: Lexicon, compounds: Lexicon) -> None:
+    """Add the phrases of a file: a tag on a line of its own, then its phrases, indented."""
+    tag = ""
+    for line in _lines(name):
+        if not line.startswith(" "):
+            tag = line.strip()
+            continue
+        for sequence in expand_phrase(line.strip(), _symbol_options):
+            is_compound = any(symbol.isupper() and symbol not in _NUMBERS for symbol in sequence)
+            (compounds if is_compound else phrases).add(sequence, tag)
+
+
+def _symbol_options(part: str) -> list[tuple[str, ...]]:
+    """Return the tokens that a word of the lexicon stands for: all forms of `verb+`, the characters of Chinese."""
+    if part.endswith("+") and len(part) > 1:
+        return [(form,) for form in verb_forms(part[:-1])]
+    if part.isascii():
+        return [(part,)]
+    return [tuple(tokenize(part).symbols)]
+
+
+def _sections(name: str) -> Iterator[tuple[str, str]]:
+    """Yield the header of its section with each pattern of a file."""
+    header = ""
+    for line in _lines(name):
+        if line.startswith(("[claim ", "[clear ")):
+            header = line.strip().removeprefix("[").removesuffix("]")
+        else:
+            yield header, line.strip()
+
+
+def _add_rule(header: str, pattern: str, claims: list[Claim], clearings: list[Clearing]) -> None:
+    """Add a pattern under the header of its section."""
+    head, _, names = header.partition(":")
+    what, name, *rest = head.split()
+    spaced = _space_characters(pattern)
+    compiled, tags = compile_pattern(spaced), required_tags(spaced)
+    if what == "claim":
+        level, kind = rest
+        if level not in get_args(SafetyLevel) or kind not in get_args(SafetyKind):
+            raise ValueError("level or kind is unknown")
+        claims.append(Claim(name, cast(SafetyLevel, level), cast(SafetyKind, kind), compiled, tags))
+    else:
+        effect, scope = rest
+        if effect not in get_args(Effect) or scope not in get_args(Scope):
+            raise ValueError("effect or scope is unknown")
+        clearings.append(
+            Clearing(name, cast(Effect, effect), cast(Scope, scope), frozenset(names.split()), compiled, tags)
+        )
+
+
+def _space_characters(pattern: str) -> str:
+    """Return a pattern in which each Chinese character is a word."""
+    return re.sub("([\u3400-\u9fff])", r" \1 ", pattern)
