@@ -18,6 +18,7 @@ from ..validation import apply_views, require_known_emotions, require_turns
 from .cause_ranking import candidates, rank, word_scores
 from .encoding import DialogueEncoder, Encoded, pad
 from .manifest import REINSTALL, TOKENIZER, Manifest
+from .topic_cut import NO_CHANGE
 
 Array = NDArray[np.float32]
 DISABLED_OPTIMIZERS = ["SkipLayerNormFusion"]
@@ -32,9 +33,10 @@ _MAIN_READING = 0.5
 class _Pass(NamedTuple):
     """What the network says about the current topic of a dialogue."""
 
-    first_turn: int
+    turns: tuple[int, ...]
+    """Indices of the turns of the topic; empty where they are all."""
     encoded: Encoded
-    """The turns from the first one of the topic on."""
+    """These turns."""
     distribution: dict[str, float]
     """The calibrated probabilities; where a change of topic is unsure, those of both readings mixed."""
     neutral: float | None
@@ -160,9 +162,9 @@ class OnnxSem:
                 pool_weight=self._manifest.view_weights.get(view, 1.0),
                 truncated_turns=one.encoded.truncated_turns,
                 neutral=one.neutral,
-                topic_turns=tuple(range(one.first_turn, len(turns))) if one.first_turn and view == "dialogue" else None,
+                topic_turns=one.turns if one.turns and view == "dialogue" else None,
             )
-            for one, (view, turns) in zip(passes, resolved, strict=True)
+            for one, (view, _) in zip(passes, resolved, strict=True)
         ]
 
     def logits(self, dialogues: Sequence[Dialogue]) -> NDArray[np.float32]:
@@ -206,16 +208,16 @@ class OnnxSem:
         outputs = ["logits", *(["neutral"] if self._manifest.neutral else []), *(["causes"] if causes else [])]
         encoded = runner.encode(dialogues)
         found = runner.run(encoded, *outputs, *(["topic"] if topic else []))
-        shares = [(0, 0.0)] * len(encoded)
+        topics = [NO_CHANGE] * len(encoded)
         if topic:
             for index, (item, turns, tokens) in enumerate(zip(encoded, dialogues, found.pop(), strict=True)):
-                shares[index] = topic.current_topic(item, tokens, [turn.role == "speaker" for turn in turns])
+                topics[index] = topic.current_topic(item, tokens, [turn.role == "speaker" for turn in turns])
         distributions = [self._distribution(row) for row in found[0]]
-        if behind := [index for index, (_, share) in enumerate(shares) if share]:
-            again = runner.encode([dialogues[index][shares[index][0] :] for index in behind])
+        if changed := [index for index, (turns, _) in enumerate(topics) if turns]:
+            again = runner.encode([[dialogues[index][turn] for turn in topics[index].turns] for index in changed])
             results = runner.run(again, *outputs)
-            for place, index in enumerate(behind):
-                share = shares[index][1]
+            for place, index in enumerate(changed):
+                share = topics[index].share
                 distributions[index] = _mix(distributions[index], self._distribution(results[0][place]), share)
                 if share >= _MAIN_READING:
                     encoded[index] = again[place]
@@ -224,7 +226,7 @@ class OnnxSem:
         by_name = dict(zip(outputs, found, strict=True))
         passes = [
             _Pass(
-                first_turn=shares[index][0] if shares[index][1] >= _MAIN_READING else 0,
+                turns=topics[index].turns if topics[index].share >= _MAIN_READING else (),
                 encoded=item,
                 distribution=distributions[index],
                 neutral=self._neutral(by_name["neutral"][index]) if "neutral" in by_name else None,
@@ -243,10 +245,11 @@ class OnnxSem:
 
     def _rank(self, dialogue: Dialogue, one: _Pass, column: int) -> tuple[Cause, ...]:
         assert one.causes is not None
-        turns, tokens = dialogue[one.first_turn :], one.causes[:, column]
+        places = one.turns or tuple(range(len(dialogue)))
+        turns, tokens = [dialogue[place] for place in places], one.causes[:, column]
         scores = word_scores(one.encoded, candidates(turns, one.encoded, light=True), tokens.tolist())
         causes = rank(turns, list(scores), list(scores.values()), self._cause_limit)
-        return tuple(cause.model_copy(update={"turn": cause.turn + one.first_turn}) for cause in causes)
+        return tuple(cause.model_copy(update={"turn": places[cause.turn]}) for cause in causes)
 
     def _distribution(self, logits: Array) -> dict[str, float]:
         (probabilities,) = self._manifest.calibration.probabilities(logits[None])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hef.sem.runtime.encoding import Encoded
-from hef.sem.runtime.topic_cut import TopicCut, cut_passages
+from hef.sem.runtime.topic_cut import NO_CHANGE, TopicCut, cut_passages
 from pydantic import ValidationError
 
 HEADS = 2
@@ -32,17 +32,31 @@ SPEAKERS = [True, False, True, False, True]
 
 def test_the_topic_begins_where_the_features_change() -> None:
     item = encoded(5)
-    assert SIMILAR.current_topic(item, features(item, [0, 0, 0, 0, 1]), SPEAKERS) == (4, 1.0)
-    assert SIMILAR.current_topic(item, features(item, [0, 0, 1, 1, 1]), SPEAKERS) == (2, 1.0)
-    assert SIMILAR.current_topic(item, features(item, [0, 0, 0, 0, 0]), SPEAKERS) == (0, 0.0)
+    assert SIMILAR.current_topic(item, features(item, [0, 0, 0, 0, 1]), SPEAKERS) == ((4,), 1.0)
+    assert SIMILAR.current_topic(item, features(item, [0, 0, 1, 1, 1]), SPEAKERS) == ((2, 3, 4), 1.0)
+    assert SIMILAR.current_topic(item, features(item, [0, 0, 0, 0, 0]), SPEAKERS) == NO_CHANGE
+
+
+def test_an_exchange_of_an_earlier_topic_belongs_to_it_again_where_the_speaker_returns() -> None:
+    item = encoded(5)
+    rows = features(item, [1, 1, 0, 0, 1])
+    again = SIMILAR.model_copy(update={"membership": 0.5, "bias": 8.0})
+    assert again.current_topic(item, rows, SPEAKERS).turns == (0, 1, 4)
+    assert again.current_topic(item, features(item, [0, 0, 0, 0, 1]), SPEAKERS).turns == (4,)
+
+
+def test_nothing_is_cut_off_where_every_exchange_is_like_the_last_turn() -> None:
+    item = encoded(5)
+    rows = features(item, [0, 0, 0, 0, 1])
+    assert SIMILAR.model_copy(update={"membership": 1e-9}).current_topic(item, rows + 0.2, SPEAKERS) == NO_CHANGE
 
 
 def test_an_unsure_change_has_a_share() -> None:
     item = encoded(5)
     rows = features(item, [0, 0, 0, 0, 1])
     likely = sum(SIMILAR.probabilities(item, rows, SPEAKERS).values())
-    turn, share = SIMILAR.model_copy(update={"threshold": likely}).current_topic(item, rows, SPEAKERS)
-    assert turn == 4
+    turns, share = SIMILAR.model_copy(update={"threshold": likely}).current_topic(item, rows, SPEAKERS)
+    assert turns == (4,)
     assert share == pytest.approx(0.5)
 
 
@@ -54,7 +68,7 @@ def test_cuts_stand_before_turns_of_the_speaker_alone() -> None:
 def test_one_turn_has_no_cut() -> None:
     item = encoded(1)
     assert SIMILAR.probabilities(item, features(item, [0]), [True]) == {}
-    assert SIMILAR.current_topic(item, features(item, [0]), [True]) == (0, 0.0)
+    assert SIMILAR.current_topic(item, features(item, [0]), [True]) == NO_CHANGE
 
 
 def test_probabilities_of_cuts_leave_something_for_none() -> None:
