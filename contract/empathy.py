@@ -113,7 +113,7 @@ class Memory(BaseModel):
     id: str = Field(description="hash(thread, turn)")
     text: str = Field(description="What the person said since the reply before, a line for each message")
     reply: str = Field(default="", description="What was answered")
-    emotion: str | None = Field(default=None, description="The emotion decided then")
+    emotion: str | None = Field(default=None, description="The emotion decided then; None if none was read")
     probability: float | None = Field(default=None, ge=0, le=1, description="The probability of that emotion")
     confirmed: bool = Field(default=False, description="Whether a person said that it was this emotion")
     causes: tuple[str, ...] = Field(default=(), description="The cause words found then among the words of this turn")
@@ -142,6 +142,7 @@ class Empathy(BaseModel):
     uncertain: bool = Field(
         default=False, description="Whether what was said shows no emotion, or none that could be read"
     )
+    neutral: bool = Field(default=False, description="Whether it is uncertain because what was said carries no emotion")
     confirmed: bool = Field(default=False, description="Whether a person said that it is this emotion")
     requeries: int = Field(default=0, ge=0, description="How often the SEM was asked again")
     hypothesis: str | None = Field(default=None, description="The emotion the LLM itself named")

@@ -60,8 +60,9 @@ def _store_turn(store: BaseStore, user_id: str, state: HefState) -> str:
         id=memory_id,
         text=last_turn.text,
         reply=reply[0].text if reply else "",
-        emotion=empathy.emotion,
-        probability=round(empathy.distribution.get(empathy.emotion, 0.0), 6),
+        # What nobody read is not remembered as felt.
+        emotion=None if empathy.uncertain else empathy.emotion,
+        probability=None if empathy.uncertain else round(empathy.distribution.get(empathy.emotion, 0.0), 6),
         confirmed=empathy.confirmed,
         # Those of earlier turns are stored with these: what is forgotten must not live on in another turn.
         causes=tuple(cause.text for cause in empathy.causes if cause.turn == last_index),

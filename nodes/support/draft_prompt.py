@@ -29,11 +29,12 @@ def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Pro
     settings = turn.settings
     prompts = prompts.replaced(settings.templates)
     causes, memories = [cause.text for cause in empathy.causes], turn.state.get("memories", [])
+    emotion = None if empathy.uncertain else empathy.emotion
     if form == "transcript":
         return draft_messages(
             prompts,
             turn.dialogue,
-            empathy.emotion,
+            emotion,
             causes,
             memories,
             settings.persona,
@@ -45,7 +46,7 @@ def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Pro
     draft = ChatDraft(
         conversation=chat_messages(messages, shown),
         turns=shown,
-        emotion=None if empathy.uncertain else empathy.emotion,
+        emotion=emotion,
         distribution=empathy.distribution,
         causes=causes,
         memories=memories,
