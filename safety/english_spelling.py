@@ -1,4 +1,4 @@
-"""English words that are spelt so that a filter does not see them, or in haste: "k i l l", "su1cide", "k*ll", "sucide"."""
+"""English words that are spelt to pass a filter, or in haste: "k i l l", "su1cide", "k*ll", "sucide"."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _disguised_words(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _chunk(text: str, start: int, end: int) -> tuple[int, int]:
-    """Return the span of letters, digits and marks around a span, one longer than the longest that is read at most."""
+    """Return the span of letters, digits and marks around a span, at most one longer than the longest that is read."""
     first = max(0, start - MAX_CHUNK)
     while start > first and (
         (text[start - 1].isascii() and text[start - 1].isalpha()) or text[start - 1] in _CHUNK_MARKS

@@ -1,4 +1,4 @@
-"""Tokens of a text in normal form: short and contracted English words are written out, Chinese is read by characters."""
+"""Tokens of a text in normal form: English words with short forms written out, Chinese by characters."""
 
 from __future__ import annotations
 

@@ -30,18 +30,19 @@ class Finding:
     """Name of the section of the rules that found it."""
 
 
-def find_claims(reading: Reading, before: Sequence[Reading] = ()) -> list[Finding]:
+def find_claims(reading: Reading, before: Sequence[Reading] = (), *, is_about_risk: bool = False) -> list[Finding]:
     """Return the findings of a turn, the gravest first.
 
     Args:
         reading: The turn.
         before: The person's turns before it, oldest first; a story that they began goes on.
+        is_about_risk: Whether the turns before are about danger.
     """
     findings = [
         finding
         for index, sentence in enumerate(reading.sentences)
         for claim in load_rulebook().claims
-        if claim.tags <= sentence.symbols
+        if claim.tags <= sentence.symbols and (is_about_risk or not claim.needs_risk)
         for finding in _findings_of_claim(claim, reading, index, sentence, before)
     ]
     return sorted(dict.fromkeys(findings), key=lambda finding: -LEVELS.index(finding.level))

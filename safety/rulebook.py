@@ -24,6 +24,7 @@ from .tagged_text import Lexicon, expand_phrase
 Effect = Literal["none", "concern", "other_person", "keep"]
 Scope = Literal["sentence", "turn", "dialogue"]
 LANGUAGES = ("en", "zh")
+_HEADING = re.compile(r"\[((?:claim|echo|clear) [^\[\]|]*|[a-z ]+)\]")
 _NUMBERS = frozenset({"NUM", "FEW"})
 
 
@@ -41,6 +42,8 @@ class Claim:
     """What is searched in a sentence."""
     tags: frozenset[str]
     """Tags that the sentence must hold."""
+    needs_risk: bool = False
+    """Whether it counts only where the turns before are about danger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class Rulebook:
     """What raises a level."""
     clearings: tuple[Clearing, ...]
     """What takes a claim back."""
+    dialogue: dict[str, list[re.Pattern[str]]]
+    """How answers and questions are recognised, by name."""
 
 
 @lru_cache(maxsize=1)
@@ -89,7 +94,10 @@ def load_rulebook() -> Rulebook:
                 _add_rule(header, pattern, claims, clearings)
             except ValueError as error:
                 raise ValueError(f"{name}: [{header}] {pattern}: {error}") from error
-    return Rulebook(phrases, compounds, tuple(claims), tuple(clearings))
+    dialogue: dict[str, list[re.Pattern[str]]] = {}
+    for header, pattern in _sections("dialogue.txt"):
+        dialogue.setdefault(header, []).append(compile_pattern(_space_characters(pattern)))
+    return Rulebook(phrases, compounds, tuple(claims), tuple(clearings), dialogue)
 
 
 def _lines(name: str) -> Iterator[str]:
@@ -124,8 +132,8 @@ def _sections(name: str) -> Iterator[tuple[str, str]]:
     """Yield the header of its section with each pattern of a file."""
     header = ""
     for line in _lines(name):
-        if line.startswith(("[claim ", "[clear ")):
-            header = line.strip().removeprefix("[").removesuffix("]")
+        if heading := _HEADING.fullmatch(line.strip()):
+            header = heading[1]
         else:
             yield header, line.strip()
 
@@ -136,11 +144,11 @@ def _add_rule(header: str, pattern: str, claims: list[Claim], clearings: list[Cl
     what, name, *rest = head.split()
     spaced = _space_characters(pattern)
     compiled, tags = compile_pattern(spaced), required_tags(spaced)
-    if what == "claim":
+    if what in ("claim", "echo"):
         level, kind = rest
         if level not in get_args(SafetyLevel) or kind not in get_args(SafetyKind):
             raise ValueError("level or kind is unknown")
-        claims.append(Claim(name, cast(SafetyLevel, level), cast(SafetyKind, kind), compiled, tags))
+        claims.append(Claim(name, cast(SafetyLevel, level), cast(SafetyKind, kind), compiled, tags, what == "echo"))
     else:
         effect, scope = rest
         if effect not in get_args(Effect) or scope not in get_args(Scope):
