@@ -22,7 +22,7 @@ _WRITTEN_OUT = {
     "hadnt": "had not", "gonna": "going to", "gunna": "going to", "gona": "going to", "goin": "going",
     "wanna": "want to", "wana": "want to", "gotta": "got to", "tryna": "trying to", "finna": "going to",
     "imma": "i am going to", "ima": "i am going to", "lemme": "let me", "gimme": "give me", "u": "you", "ur": "your",
-    "thats": "that is", "hes": "he is", "shes": "she is", "theyre": "they are", "youre": "you are",
+    "its": "it is", "moms": "mom 's", "mums": "mom 's", "dads": "dad 's", "mum's": "mom 's", "thats": "that is", "hes": "he is", "shes": "she is", "theyre": "they are", "youre": "you are",
     "whats": "what is", "theres": "there is", "rn": "right now", "tn": "tonight", "tmrw": "tomorrow",
     "tmr": "tomorrow", "tmw": "tomorrow", "tomoro": "tomorrow", "tonite": "tonight", "bc": "because",
     "cuz": "because", "cause": "because", "coz": "because", "idk": "i do not know", "idc": "i do not care",

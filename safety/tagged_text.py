@@ -1,4 +1,4 @@
-"""Tokens of a text, and the phrases of a lexicon in it as tags: "i want to kill myself" is read as `I WANT ACT`."""
+"""Tokens of a text, and the phrases of a lexicon in it as tags: "i want to die" is read as `I:i WANT:want_to DIE:die`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Tokens:
     """Words, Chinese characters, numbers and marks of a text, or phrases under their tags, as three lists."""
 
     symbols: list[str] = field(default_factory=list)
-    """The word in normal form, or the tag of a phrase in upper case."""
+    """The word in normal form; for a phrase its tag in upper case, a colon, and its words with `_` between."""
     starts: list[int] = field(default_factory=list)
     """First character of each in the normal form of the text."""
     ends: list[int] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Sentence:
     text: str
     """All symbols with a blank after each."""
     symbols: frozenset[str]
-    """The symbols that occur."""
+    """The tags and the words without a tag that occur."""
     starts: list[int]
     """First character of each symbol in the normal form of the text."""
     ends: list[int]
@@ -65,19 +65,24 @@ class Lexicon:
         branch.setdefault("", tag)
 
     def tag(self, tokens: Tokens) -> Tokens:
-        """Return the tokens with the longest phrases from left to right replaced by their tags."""
+        """Return the tokens with the longest phrases from left to right put together under their tags."""
         tagged = Tokens()
-        index, count = 0, len(tokens.symbols)
+        heads = [symbol.partition(":")[0] or symbol for symbol in tokens.symbols]
+        index, count = 0, len(heads)
         while index < count:
-            length, symbol = self._longest(tokens.symbols, index)
+            length, tag = self._longest(heads, index)
+            symbol = tokens.symbols[index]
+            if tag:
+                words = (part.partition(":")[2] or part for part in tokens.symbols[index : index + length])
+                symbol = f"{tag}:{'_'.join(words)}"
             tagged.add(symbol, tokens.starts[index], tokens.ends[index + length - 1])
             index += length
         return tagged
 
     def _longest(self, symbols: list[str], start: int) -> tuple[int, str]:
-        """Return the length and the tag of the longest phrase that begins at a token; else the token itself."""
+        """Return the length and the tag of the longest phrase that begins at a token; else 1 and nothing."""
         branch: dict[str, Any] | None = self.tree.get(symbols[start])
-        length, name = 1, symbols[start]
+        length, name = 1, ""
         offset = start
         while branch:
             offset += 1
@@ -95,7 +100,7 @@ def split_sentences(tokens: Tokens) -> Iterator[Sentence]:
         if symbol in _SENTENCE_ENDS or index - start + 1 >= MAX_SENTENCE_TOKENS or index == last:
             symbols = tokens.symbols[start : index + 1]
             ends = tokens.ends[start : index + 1]
-            yield Sentence(" ".join(symbols) + " ", frozenset(symbols), tokens.starts[start : index + 1], ends)
+            yield Sentence(" ".join(symbols) + " ", frozenset(symbol.partition(":")[0] for symbol in symbols), tokens.starts[start : index + 1], ends)
             start = index + 1
 
 
