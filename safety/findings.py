@@ -42,7 +42,9 @@ def find_claims(reading: Reading, before: Sequence[Reading] = (), *, is_about_ri
         finding
         for index, sentence in enumerate(reading.sentences)
         for claim in load_rulebook().claims
-        if claim.tags <= sentence.symbols and (is_about_risk or not claim.needs_risk)
+        if claim.is_chinese == sentence.is_chinese
+        and claim.tags <= sentence.symbols
+        and (is_about_risk or not claim.needs_risk)
         for finding in _findings_of_claim(claim, reading, index, sentence, before)
     ]
     return sorted(dict.fromkeys(findings), key=lambda finding: -LEVELS.index(finding.level))
@@ -70,7 +72,9 @@ def _cleared(
     effects: set[Effect] = {
         clearing.effect
         for clearing in load_rulebook().clearings
-        if claim.name in clearing.claims and clearing.pattern.search(texts[clearing.scope])
+        if claim.name in clearing.claims
+        and clearing.is_chinese == claim.is_chinese
+        and clearing.pattern.search(texts[clearing.scope])
     }
     if "keep" in effects or not effects:
         return claim.level, claim.kind

@@ -42,7 +42,9 @@ class Claim:
     """What is searched in a sentence."""
     tags: frozenset[str]
     """Tags that the sentence must hold."""
-    needs_risk: bool = False
+    is_chinese: bool
+    """Whether it is for Chinese; the others are for English."""
+    needs_risk: bool
     """Whether it counts only where the turns before are about danger."""
 
 
@@ -62,6 +64,8 @@ class Clearing:
     """What is searched, with `@` in place of the claim."""
     tags: frozenset[str]
     """Tags that must be there."""
+    is_chinese: bool
+    """Whether it is for Chinese."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def load_rulebook() -> Rulebook:
     for name in (f"{part}_{language}.txt" for language in LANGUAGES for part in ("claims", "clearings")):
         for header, pattern in _sections(name):
             try:
-                _add_rule(header, pattern, claims, clearings)
+                _add_rule(header, pattern, name.endswith("zh.txt"), claims, clearings)
             except ValueError as error:
                 raise ValueError(f"{name}: [{header}] {pattern}: {error}") from error
     dialogue: dict[str, list[re.Pattern[str]]] = {}
@@ -138,24 +142,23 @@ def _sections(name: str) -> Iterator[tuple[str, str]]:
             yield header, line.strip()
 
 
-def _add_rule(header: str, pattern: str, claims: list[Claim], clearings: list[Clearing]) -> None:
+def _add_rule(header: str, pattern: str, is_chinese: bool, claims: list[Claim], clearings: list[Clearing]) -> None:
     """Add a pattern under the header of its section."""
     head, _, names = header.partition(":")
     what, name, *rest = head.split()
     spaced = _space_characters(pattern)
     compiled, tags = compile_pattern(spaced), required_tags(spaced)
-    if what in ("claim", "echo"):
-        level, kind = rest
-        if level not in get_args(SafetyLevel) or kind not in get_args(SafetyKind):
-            raise ValueError("level or kind is unknown")
-        claims.append(Claim(name, cast(SafetyLevel, level), cast(SafetyKind, kind), compiled, tags, what == "echo"))
-    else:
+    if what == "clear":
         effect, scope = rest
         if effect not in get_args(Effect) or scope not in get_args(Scope):
             raise ValueError("effect or scope is unknown")
-        clearings.append(
-            Clearing(name, cast(Effect, effect), cast(Scope, scope), frozenset(names.split()), compiled, tags)
-        )
+        chosen = frozenset(names.split())
+        clearings.append(Clearing(name, cast(Effect, effect), cast(Scope, scope), chosen, compiled, tags, is_chinese))
+        return
+    level, kind = cast("tuple[SafetyLevel, SafetyKind]", rest)
+    if level not in get_args(SafetyLevel) or kind not in get_args(SafetyKind):
+        raise ValueError("level or kind is unknown")
+    claims.append(Claim(name, level, kind, compiled, tags, is_chinese, what == "echo"))
 
 
 def _space_characters(pattern: str) -> str:

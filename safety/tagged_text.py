@@ -1,4 +1,4 @@
-"""Tokens of a text, and the phrases of a lexicon in it as tags: "i want to die" is read as `I:i WANT:want_to DIE:die`."""
+"""Tokens of a text, and phrases of a lexicon in it under tags: "i want to die" is `I:i WANT:want_to DIE:die`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 _SENTENCE_ENDS = frozenset(".!?;\n")
+_CHINESE = re.compile("[\u3400-\u9fff]")
 MAX_SENTENCE_TOKENS = 120
 """Tokens of a sentence that are read together; a longer one is read in pieces."""
 
@@ -38,6 +39,8 @@ class Sentence:
     """All symbols with a blank after each."""
     symbols: frozenset[str]
     """The tags and the words without a tag that occur."""
+    is_chinese: bool
+    """Whether there is a Chinese character."""
     starts: list[int]
     """First character of each symbol in the normal form of the text."""
     ends: list[int]
@@ -98,10 +101,16 @@ def split_sentences(tokens: Tokens) -> Iterator[Sentence]:
     last = len(tokens.symbols) - 1
     for index, symbol in enumerate(tokens.symbols):
         if symbol in _SENTENCE_ENDS or index - start + 1 >= MAX_SENTENCE_TOKENS or index == last:
-            symbols = tokens.symbols[start : index + 1]
-            ends = tokens.ends[start : index + 1]
-            yield Sentence(" ".join(symbols) + " ", frozenset(symbol.partition(":")[0] for symbol in symbols), tokens.starts[start : index + 1], ends)
+            yield _sentence(tokens, start, index + 1)
             start = index + 1
+
+
+def _sentence(tokens: Tokens, start: int, end: int) -> Sentence:
+    """Return the sentence of some tokens."""
+    symbols = tokens.symbols[start:end]
+    text = " ".join(symbols) + " "
+    tags = frozenset(symbol.partition(":")[0] for symbol in symbols)
+    return Sentence(text, tags, bool(_CHINESE.search(text)), tokens.starts[start:end], tokens.ends[start:end])
 
 
 _OPTION = re.compile(r"[()\[\]|]|[^\s()\[\]|]+")
