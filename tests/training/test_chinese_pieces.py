@@ -10,7 +10,7 @@ from hef.contract.cpu_inference import open_session
 from hef.sem.registry import SHIPPED
 from hef.sem.runtime.cause_ranking import candidates
 from hef.sem.runtime.encoding import DialogueEncoder, pad
-from hef.training.sem.chinese.chinese_pieces import extend_tokenizer, lexical_facts
+from hef.training.sem.chinese.chinese_pieces import ADDED_RANK, add_words, extend_tokenizer, lexical_facts
 from hef.training.sem.chinese.onnx_extension import extend_network
 from tokenizers import Tokenizer
 
@@ -85,3 +85,11 @@ def test_the_extended_network_reads_english_to_the_bit_as_before(
     for old, same in zip(before, after[:3], strict=True):
         assert np.array_equal(old, same)
     assert after[3].shape == (1, 1)
+
+
+def test_words_of_the_training_dialogues_that_the_pieces_lack_are_added_by_their_frequency() -> None:
+    pieces = [f"piece {rank}" for rank in range(ADDED_RANK + 5)]
+    more = add_words(pieces)
+    assert [piece for piece in more if piece in pieces] == pieces
+    assert {"难过", "恶心", "嫉妒"} <= set(more[ADDED_RANK:-5])
+    assert len(set(more)) == len(more)

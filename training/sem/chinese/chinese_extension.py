@@ -17,7 +17,7 @@ from ....data.conversations import Conversation
 from ....sem.runtime.encoding import DialogueEncoder
 from ....sem.runtime.manifest import NETWORK, TOKENIZER, Manifest, sha256_digest
 from ....sem.runtime.onnx_sem import OnnxSem
-from .chinese_pieces import CONTINUES, extend_tokenizer, is_chinese, lexical_facts, select_pieces
+from .chinese_pieces import CONTINUES, add_words, extend_tokenizer, is_chinese, lexical_facts, select_pieces
 from .onnx_extension import extend_network
 from .piece_embeddings import compose_unseen, embeddings_from_translations
 from .restored_sem import RestoredSem
@@ -34,12 +34,12 @@ class ChineseExtension:
 
     Args:
         sem: Folder of an exported English SEM with BERT's WordPiece tokenizer.
-        pieces: A `tokenizer.json` with a Unigram model whose Chinese pieces are taken.
+        pieces: A `tokenizer.json` with a Unigram model whose Chinese pieces are taken, beside `ADDED_WORDS`.
     """
 
     def __init__(self, sem: Path, pieces: Path) -> None:
         self.sem = sem
-        self.pieces = select_pieces(pieces)
+        self.pieces = add_words(select_pieces(pieces))
         definition = json.loads((sem / TOKENIZER).read_text("utf-8"))
         self._english: dict[str, int] = definition["model"]["vocab"]
         emoji: dict[str, str] = json.loads(EMOJI.read_text("utf-8"))
@@ -95,7 +95,7 @@ class ChineseExtension:
             piece for one in chinese for turn in one.turns[:-1] for piece in self._tokens(turn.text, chinese=True)
         )
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / TOKENIZER).write_text(json.dumps(self.definition, ensure_ascii=False), "utf-8")
+        (folder / TOKENIZER).write_text(json.dumps(self.definition, ensure_ascii=False, separators=(",", ":")), "utf-8")
         extend_network(
             self.sem / NETWORK,
             folder / NETWORK,
