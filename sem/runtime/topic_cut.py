@@ -38,8 +38,9 @@ class TopicCut(BaseModel):
 
     Token features are the outputs of `heads` small maps side by side. For each cut, cosines of each map compare the
     exchange before the cut with all turns behind it and with the first of them, and all turns before the cut with all
-    behind it. The scores of all cuts and 0 for "no cut" go through a softmax. An exchange before the likeliest cut
-    belongs to the current topic, too, where it is like the turns behind the cut: people return to what they spoke of.
+    behind it. The scores of all cuts and 0 for "no cut" go through a softmax. An exchange further back than the one
+    before the likeliest cut belongs to the current topic, too, where it is like the turns behind the cut: people
+    return to what they spoke of.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -83,10 +84,8 @@ class TopicCut(BaseModel):
         topic = next(part for part in passages if part.turn == turn).all_after
         members = set(range(turn, len(speakers)))
         for part in passages:
-            if part.turn <= turn and _cosines(part.exchange_before, topic, self.heads).mean() >= self.membership:
+            if part.turn < turn and _cosines(part.exchange_before, topic, self.heads).mean() >= self.membership:
                 members.update(part.exchange)
-        if members.issuperset({offset[0] for offset in encoded.offsets if offset}):
-            return NO_CHANGE
         return CurrentTopic(tuple(sorted(members)), share if share <= 1 - ONE_READING else 1.0)
 
     def probabilities(self, encoded: Encoded, tokens: Array, speakers: Sequence[bool]) -> dict[int, float]:

@@ -45,12 +45,6 @@ def test_an_exchange_of_an_earlier_topic_belongs_to_it_again_where_the_speaker_r
     assert again.current_topic(item, features(item, [0, 0, 0, 0, 1]), SPEAKERS).turns == (4,)
 
 
-def test_nothing_is_cut_off_where_every_exchange_is_like_the_last_turn() -> None:
-    item = encoded(5)
-    rows = features(item, [0, 0, 0, 0, 1])
-    assert SIMILAR.model_copy(update={"membership": 1e-9}).current_topic(item, rows + 0.2, SPEAKERS) == NO_CHANGE
-
-
 def test_an_unsure_change_has_a_share() -> None:
     item = encoded(5)
     rows = features(item, [0, 0, 0, 0, 1])
