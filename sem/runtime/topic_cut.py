@@ -36,41 +36,35 @@ NO_CHANGE = CurrentTopic((), 0.0)
 class TopicCut(BaseModel):
     """A logistic model of cuts between turns: how similar what follows a cut is to what stands before it.
 
-    Token features are the outputs of `heads` small maps side by side. For each cut, cosines of each map compare the
-    exchange before the cut with all turns behind it and with the first of them, and all turns before the cut with all
-    behind it. The scores of all cuts and 0 for "no cut" go through a softmax. An exchange further back than the one
-    before the likeliest cut belongs to the current topic, too, where it is like the turns behind the cut: people
-    return to what they spoke of.
+    Token features are the outputs of `heads` small maps side by side, and how much a token is one of a turn that opens
+    a topic. For each cut, cosines of each map compare the exchange before the cut with all turns behind it and with
+    the first of them, and all turns before the cut with all behind it; whether the first of them opens a topic is its
+    tokens' mean. The scores of all cuts and 0 for "no cut" go through a softmax.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     heads: int = Field(ge=1, description="Number of maps")
-    weights: tuple[float, ...] = Field(description="Weight of each cosine, then of each length")
+    weights: tuple[float, ...] = Field(description="Weight of each cosine, of each length, then of the opening")
     bias: float = Field(description="Score of a cut whose features are all 0")
     threshold: float = Field(gt=0, lt=1, description="Probability of a change at which both readings count equally")
     slope: float = Field(default=4.0, gt=0, description="How fast the share rises with the logit of that probability")
-    membership: float = Field(
-        default=1.0,
-        gt=0,
-        le=1,
-        description="Mean cosine with the turns behind the cut from which an earlier exchange belongs to their topic",
-    )
 
     @model_validator(mode="after")
     def _check_weights(self) -> TopicCut:
-        if len(self.weights) != self.heads * PARTS + LENGTHS:
-            raise ValueError(f"{len(self.weights)} weights; {self.heads} maps need {self.heads * PARTS + LENGTHS}")
+        count = self.heads * PARTS + LENGTHS + 1
+        if len(self.weights) != count:
+            raise ValueError(f"{len(self.weights)} weights; {self.heads} maps need {count}")
         return self
 
     def current_topic(self, encoded: Encoded, tokens: Array, speakers: Sequence[bool]) -> CurrentTopic:
-        """Return the turns behind the likeliest cut and the earlier ones that are like them, with their share.
+        """Return the turns behind the likeliest cut, with their share.
 
         A share near 0 is no change of topic, one near 1 is given as 1.
 
         Args:
             encoded: The dialogue.
-            tokens: Features of its tokens, [tokens, heads · width], with or without padding.
+            tokens: Features of its tokens, [tokens, heads · width + 1], with or without padding.
             speakers: For each turn of the dialogue whether the speaker says it.
         """
         passages = cut_passages(encoded, tokens, speakers)
@@ -81,12 +75,7 @@ class TopicCut(BaseModel):
         if share < ONE_READING:
             return NO_CHANGE
         turn = max(probabilities, key=lambda cut: probabilities[cut])
-        topic = next(part for part in passages if part.turn == turn).all_after
-        members = set(range(turn, len(speakers)))
-        for part in passages:
-            if part.turn < turn and _cosines(part.exchange_before, topic, self.heads).mean() >= self.membership:
-                members.update(part.exchange)
-        return CurrentTopic(tuple(sorted(members)), share if share <= 1 - ONE_READING else 1.0)
+        return CurrentTopic(tuple(range(turn, len(speakers))), share if share <= 1 - ONE_READING else 1.0)
 
     def probabilities(self, encoded: Encoded, tokens: Array, speakers: Sequence[bool]) -> dict[int, float]:
         """Return the probability of each cut, by the turn that follows it; what is missing to 1 is that of none."""
@@ -103,12 +92,10 @@ class TopicCut(BaseModel):
 
 
 class Passages(NamedTuple):
-    """Mean token features of the passages around a cut, each [heads · width], and their lengths in tokens."""
+    """Mean token features of the passages around a cut, each [heads · width + 1], and their lengths in tokens."""
 
     turn: int
     """Index of the turn behind the cut."""
-    exchange: tuple[int, ...]
-    """Indices of the turns of the exchange before it."""
     exchange_before: Array
     all_before: Array
     first_after: Array
@@ -136,19 +123,19 @@ def cut_passages(encoded: Encoded, tokens: Array, speakers: Sequence[bool]) -> l
             before, after = order[:index], order[index:]
             own = np.array([counts[turn], sum(counts[other] for other in before[-2:])], dtype=np.float32)
             parts = mean(before[-2:]), mean(before), mean(after[:1]), mean(after)
-            passages.append(Passages(turn, tuple(before[-2:]), *parts, np.asarray(np.log1p(own) / 3, dtype=np.float32)))
+            passages.append(Passages(turn, *parts, np.asarray(np.log1p(own) / 3, dtype=np.float32)))
     return passages
 
 
 def passage_features(part: Passages, heads: int) -> Array:
-    """Return the cosines of the passages around a cut, and the lengths."""
+    """Return the cosines of the passages around a cut, the lengths, and how much it opens a topic."""
     pairs = (
         (part.exchange_before, part.all_after),
         (part.all_before, part.all_after),
         (part.exchange_before, part.first_after),
     )
-    cosines = [_cosines(one, other, heads) for one, other in pairs]
-    return np.asarray(np.concatenate([*cosines, part.lengths]), dtype=np.float32)
+    cosines = [_cosines(one[:-1], other[:-1], heads) for one, other in pairs]
+    return np.asarray(np.concatenate([*cosines, part.lengths, part.first_after[-1:]]), dtype=np.float32)
 
 
 def _cosines(one: Array, other: Array, heads: int) -> Array:

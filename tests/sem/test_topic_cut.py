@@ -7,7 +7,7 @@ from hef.sem.runtime.topic_cut import NO_CHANGE, TopicCut, cut_passages
 from pydantic import ValidationError
 
 HEADS = 2
-SIMILAR = TopicCut(heads=HEADS, weights=(-4.0,) * (3 * HEADS) + (0.0, 0.0), bias=4.0, threshold=0.5, slope=20.0)
+SIMILAR = TopicCut(heads=HEADS, weights=(-4.0,) * (3 * HEADS) + (0.0, 0.0, 0.0), bias=4.0, threshold=0.5, slope=20.0)
 """Cuts where what follows is unlike what stands before."""
 
 
@@ -19,11 +19,11 @@ def encoded(turns: int, tokens: int = 2) -> Encoded:
 
 
 def features(item: Encoded, topics: list[int]) -> np.ndarray:
-    """Return token features that point into one direction for each topic."""
-    rows = np.zeros((len(item.ids), HEADS * 4), dtype=np.float32)
+    """Return token features that point into one direction for each topic, and no opening."""
+    rows = np.zeros((len(item.ids), HEADS * 4 + 1), dtype=np.float32)
     for place, offset in enumerate(item.offsets):
         if offset:
-            rows[place, topics[offset[0]] :: 4] = 1.0
+            rows[place, topics[offset[0]] : -1 : 4] = 1.0
     return rows
 
 
@@ -37,12 +37,13 @@ def test_the_topic_begins_where_the_features_change() -> None:
     assert SIMILAR.current_topic(item, features(item, [0, 0, 0, 0, 0]), SPEAKERS) == NO_CHANGE
 
 
-def test_an_exchange_of_an_earlier_topic_belongs_to_it_again_where_the_speaker_returns() -> None:
-    item = encoded(5)
-    rows = features(item, [1, 1, 0, 0, 1])
-    again = SIMILAR.model_copy(update={"membership": 0.5, "bias": 8.0})
-    assert again.current_topic(item, rows, SPEAKERS).turns == (0, 1, 4)
-    assert again.current_topic(item, features(item, [0, 0, 0, 0, 1]), SPEAKERS).turns == (4,)
+def test_a_turn_that_opens_a_topic_is_a_likelier_cut() -> None:
+    item = encoded(3)
+    rows = features(item, [0, 0, 0])
+    opening = SIMILAR.model_copy(update={"weights": (*SIMILAR.weights[:-1], 40.0)})
+    assert opening.current_topic(item, rows, SPEAKERS[:3]) == NO_CHANGE
+    rows[[bool(offset and offset[0] == 2) for offset in item.offsets], -1] = 1.0
+    assert opening.current_topic(item, rows, SPEAKERS[:3]).turns == (2,)
 
 
 def test_an_unsure_change_has_a_share() -> None:
@@ -80,5 +81,5 @@ def test_padding_is_not_read() -> None:
 
 
 def test_a_model_with_another_number_of_weights_is_refused() -> None:
-    with pytest.raises(ValidationError, match="3 weights; 2 maps need 8"):
+    with pytest.raises(ValidationError, match="3 weights; 2 maps need 9"):
         TopicCut(heads=2, weights=(1.0, 2.0, 3.0), bias=0, threshold=0.5)

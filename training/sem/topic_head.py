@@ -1,12 +1,13 @@
 """The head for changes of topic: a linear map of token features whose cosines tell a cut, fitted on joined dialogues.
 
-The map is fitted in closed form (linear discriminants, Fisher, 1936) on one part of the dialogues, the logistic model
-of its cosines on another one: maps trained by gradient descent learn a few thousand dialogues by heart.
+The map is fitted in closed form (linear discriminants, Fisher, 1936) on one part of the dialogues, and so is what tells
+a turn that opens a topic; the logistic model of both on another part: maps trained by gradient descent learn a few
+thousand dialogues by heart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,12 +23,46 @@ SHRINKAGE = 0.7
 """How much of the covariance within topics is replaced by a sphere."""
 
 
+OPENING_DECAY = 1e-2
+
+
 class CutExample(NamedTuple):
     """One dialogue: the passages around each of its cuts, and the turn that its current topic begins with."""
 
     passages: list[Passages]
     first_turn: int
-    """0 where the topic does not change."""
+    """0 where the topic does not change, or returns to an earlier one."""
+    openings: tuple[bool, ...]
+    """For each cut whether the turn behind it opens a topic, as the first turn of a conversation does."""
+
+
+def fit_topic_head(examples: Sequence[CutExample], dimensions: int = DIMENSIONS) -> tuple[Array, Array]:
+    """Return weights [width, dimensions + 1] and bias of the head: the map of topics, then what opens one.
+
+    Args:
+        examples: Dialogues with and without a change; `cut_passages` of their token features.
+        dimensions: Number of discriminants, strongest first.
+    """
+    (topic, topic_bias), (opening, opening_bias) = fit_topic_map(examples, dimensions), fit_opening(examples)
+    return np.column_stack([topic, opening]), np.append(topic_bias, opening_bias).astype(np.float32)
+
+
+def fit_opening(examples: Sequence[CutExample]) -> tuple[Array, float]:
+    """Return weights [width] and bias of the logistic model of turns that open a topic."""
+    rows = np.stack([part.first_after for example in examples for part in example.passages])
+    targets = torch.tensor([opens for example in examples for opens in example.openings], dtype=torch.float32)
+    centre, scale = rows.mean(axis=0), 1 / float(rows.std())
+    model = nn.Linear(rows.shape[1], 1)
+    nn.init.zeros_(model.weight)
+    points = torch.from_numpy((rows - centre) * scale)
+
+    def loss() -> torch.Tensor:
+        value = nn.functional.binary_cross_entropy_with_logits(model(points)[:, 0], targets)
+        return value + OPENING_DECAY * (model.weight**2).sum()
+
+    _minimise(model, loss)
+    weights = np.asarray(model.weight.detach()[0].numpy() * scale, dtype=np.float32)
+    return weights, float(model.bias.detach()) - float(centre @ weights)
 
 
 def fit_topic_map(examples: Sequence[CutExample], dimensions: int = DIMENSIONS) -> tuple[Array, Array]:
@@ -52,20 +87,19 @@ def fit_topic_map(examples: Sequence[CutExample], dimensions: int = DIMENSIONS) 
 
 
 def fit_topic_cut(
-    examples: Sequence[CutExample], weights: Array, bias: Array, *, threshold: float, slope: float, membership: float
+    examples: Sequence[CutExample], weights: Array, bias: Array, *, threshold: float, slope: float
 ) -> TopicCut:
-    """Return the logistic model of the mapped passages' cosines.
+    """Return the logistic model of what the head says of passages.
 
     Args:
         examples: Dialogues that the map was not fitted on.
-        weights: From `fit_topic_map`.
+        weights: From `fit_topic_head`.
         bias: The same.
         threshold: See `TopicCut`.
         slope: See `TopicCut`.
-        membership: See `TopicCut`.
     """
     examples = [example for example in examples if example.passages]
-    most, size = max(len(example.passages) for example in examples), PARTS + LENGTHS
+    most, size = max(len(example.passages) for example in examples), PARTS + LENGTHS + 1
     features, padding = torch.zeros(len(examples), most, size), torch.full((len(examples), most), -1e4)
     targets = torch.zeros(len(examples), dtype=torch.long)
     for row, example in enumerate(examples):
@@ -76,26 +110,42 @@ def fit_topic_cut(
         targets[row] = 1 + turns.index(example.first_turn) if example.first_turn in turns else 0
     model = nn.Linear(size, 1)
     nn.init.zeros_(model.weight)
-    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=200, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
-        optimizer.zero_grad()
         scores = torch.cat([torch.zeros(len(examples), 1), model(features)[..., 0] + padding], dim=1)
-        value = nn.functional.cross_entropy(scores, targets) + 1e-2 * (model.weight**2).mean()
+        return nn.functional.cross_entropy(scores, targets) + 1e-2 * (model.weight**2).mean()
+
+    _minimise(model, loss)
+    fitted = tuple(float(value) for value in model.weight.detach()[0])
+    return TopicCut(heads=1, weights=fitted, bias=float(model.bias.detach()), threshold=threshold, slope=slope)
+
+
+def _minimise(model: nn.Module, loss: Callable[[], torch.Tensor]) -> None:
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        value = loss()
         value.backward()  # type: ignore[no-untyped-call]
         return value
 
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
-    fitted = tuple(float(value) for value in model.weight.detach()[0])
-    score_bias = float(model.bias.detach())
-    return TopicCut(heads=1, weights=fitted, bias=score_bias, threshold=threshold, slope=slope, membership=membership)
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
 
 
 def map_passages(part: Passages, weights: Array, bias: Array) -> Passages:
     """Return passages whose means are mapped."""
-    means = (part.exchange_before, part.all_before, part.first_after, part.all_after)
-    mapped = [np.asarray(mean, dtype=np.float32) @ weights + bias for mean in means]
-    return Passages(part.turn, part.exchange, *mapped, part.lengths)
+
+    def mapped(mean: Array) -> Array:
+        return np.asarray(mean @ weights + bias, dtype=np.float32)
+
+    return Passages(
+        part.turn,
+        mapped(part.exchange_before),
+        mapped(part.all_before),
+        mapped(part.first_after),
+        mapped(part.all_after),
+        part.lengths,
+    )
 
 
 def _differences(example: CutExample) -> list[Array]:

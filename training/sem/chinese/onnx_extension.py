@@ -47,10 +47,7 @@ def extend_network(
     if new_rows is not None and lexical is not None:
         _append_rows(graph, new_rows, lexical)
     if rows:
-        graph.initializer.append(numpy_helper.from_array(np.array(rows, dtype=np.int64), ROW_OF_ID))
-        for node in graph.node:
-            node.input[:] = ["word_rows" if name == "input_ids" else name for name in node.input]
-        graph.node.insert(0, helper.make_node("Gather", [ROW_OF_ID, "input_ids"], ["word_rows"], name="word_rows"))
+        _set_rows(graph, numpy_helper.from_array(np.array(rows, dtype=np.int64), ROW_OF_ID))
     for name, (value, weights, bias) in (heads or {}).items():
         graph.initializer.append(numpy_helper.from_array(weights.astype(np.float32), f"{name}_weights"))
         graph.initializer.append(numpy_helper.from_array(bias.astype(np.float32), f"{name}_bias"))
@@ -61,6 +58,19 @@ def extend_network(
         graph.node.append(helper.make_node("Identity", [value], [name]))
         graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
     onnx.save(model, str(target))
+
+
+def _set_rows(graph: Any, rows: Any) -> None:
+    """Look up the row of each token id; a network that does so already gets other rows."""
+    from onnx import helper
+
+    if known := [tensor for tensor in graph.initializer if tensor.name == ROW_OF_ID]:
+        known[0].CopyFrom(rows)
+        return
+    graph.initializer.append(rows)
+    for node in graph.node:
+        node.input[:] = ["word_rows" if name == "input_ids" else name for name in node.input]
+    graph.node.insert(0, helper.make_node("Gather", [ROW_OF_ID, "input_ids"], ["word_rows"], name="word_rows"))
 
 
 def _append_rows(graph: Any, new_rows: Array, lexical: Array) -> None:
