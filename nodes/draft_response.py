@@ -17,17 +17,18 @@ from ..llm import draft_form
 from ..prompts import Prompts, newest
 from ..prompts.spoken_reply import spoken_reply
 from ..prompts.thoughts import with_text
+from ..safety import help_line
 from .drafting.early_draft import EarlyDraft, EarlyDrafts
 from .support.draft_prompt import draft_prompt, reply_model
+from .support.fixed_text import say_after
 from .support.llm_calls import LlmCalls, fault_or_raise, llm_node
 from .support.spoken_stream import spoken_stream
-from .support.turn_view import TurnView, Update, parent_node_name, turn_view
+from .support.turn_view import TurnView, Update, turn_view, with_agent_name
 
 TRIES = 2
 """How often a reply is asked for before an empty one counts as none."""
 REPLY_LIMIT = 4000
 """Maximum characters of a reply; a longer one is cut after its last complete sentence."""
-_INVALID_IN_NAME = re.compile(r"[\s<|\\/>]+")
 _SENTENCE_END = re.compile(r"[.!?…。!?][\"'”’)\]]*(?=\s)")
 _EMPTY = "the LLM could not draft a reply: what it wrote was empty, or thoughts alone"
 
@@ -55,7 +56,8 @@ def draft_response_node(model: ChatModel, prompts: Prompts, early_drafts: EarlyD
                 with spoken_stream(turn.settings.persona) as config:
                     answer = await calls.invoke(asked, prompt, config)
                 if reply := _as_said(answer, turn.settings.persona):
-                    return _update(turn, reply, len(str(answer.text)))
+                    reply, fault = _truncate_reply(reply, len(str(answer.text)))
+                    return _update(turn, await _with_help(calls, reply, turn, prompts), fault)
         except Exception as error:
             raise _no_reply_error(state, fault_or_raise(error, runtime, "draft a reply")) from None
         finally:
@@ -78,11 +80,19 @@ async def _early_try(
     return first_try
 
 
-def _update(turn: TurnView, reply: BaseMessage, written: int) -> Update:
-    reply, reply_fault = _truncate_reply(reply, written)
+async def _with_help(calls: LlmCalls, reply: BaseMessage, turn: TurnView, prompts: Prompts) -> BaseMessage:
+    """Return a reply with the line after it that says who helps, where somebody may be at risk."""
+    settings = turn.settings
+    if turn.safety.level != "concern":
+        return reply
+    line = help_line(turn.safety, settings.region, prompts=prompts.replaced(settings.templates))
+    return await say_after(calls, reply, line)
+
+
+def _update(turn: TurnView, reply: BaseMessage, reply_fault: str) -> Update:
     fault = "; ".join(filter(None, [_dialogue_fault(turn), reply_fault]))
     return {
-        "messages": [_with_agent_name(reply, parent_node_name())],
+        "messages": [with_agent_name(reply)],
         "empathy": degraded_empathy(turn.state, "draft_response", fault),
         "faults": {"draft_response": fault},
     }
@@ -124,16 +134,6 @@ def _truncate_reply(message: BaseMessage, written: int) -> tuple[BaseMessage, st
     length = written if written > MAX_TURN_CHARACTERS else len(text)
     fault = f"the reply had {length} characters: only its first {len(truncated)} were kept"
     return message.model_copy(update={"content": truncated}), fault
-
-
-def _with_agent_name(message: BaseMessage, name: str | None) -> BaseMessage:
-    """Return a reply with the name of the agent who wrote it, so that a supervisor can tell its agents apart.
-
-    Characters that providers refuse in a name (such as spaces) become `_`.
-    """
-    if not name or message.name:
-        return message
-    return message.model_copy(update={"name": _INVALID_IN_NAME.sub("_", name)})
 
 
 def _complete_sentences(text: str) -> str:

@@ -29,12 +29,14 @@ _NOT_WAITED_FOR = "the turn could not be remembered either: the memory was not w
 def remember(state: HefState, runtime: Runtime[Any]) -> Update:
     """Store what the person said, the reply, emotion, causes and time in one write, each turn once.
 
-    A memory that gave no answer in this turn is not waited for again.
+    A memory that gave no answer in this turn is not waited for again. A turn in danger is stored only where the
+    settings say so.
     """
     settings = run_settings(runtime)
     fault = ""
     recall_fault = state.get("faults", {}).get("recall", "")
-    if runtime.store is not None and settings.user_id is not None and settings.remember:
+    is_wanted = settings.remember and (settings.remember_danger or state["empathy"].safety.level != "danger")
+    if runtime.store is not None and settings.user_id is not None and is_wanted:
         try:
             is_silent = NO_ANSWER in recall_fault
             fault = _NOT_WAITED_FOR if is_silent else _store_turn(runtime.store, settings.user_id, state)
@@ -56,12 +58,13 @@ def _store_turn(store: BaseStore, user_id: str, state: HefState) -> str:
     turns, earlier_turns = recent_dialogue(before_reply, 0)
     last_turn, last_index = turns[-1], earlier_turns + len(turns) - 1
     reply = to_dialogue(state["messages"][-1:])
+    is_unread = empathy.safety.level == "danger"
     memory = Memory(
         id=memory_id,
         text=last_turn.text,
         reply=reply[0].text if reply else "",
-        emotion=empathy.emotion,
-        probability=round(empathy.distribution.get(empathy.emotion, 0.0), 6),
+        emotion=None if is_unread else empathy.emotion,
+        probability=None if is_unread else round(empathy.distribution.get(empathy.emotion, 0.0), 6),
         confirmed=empathy.confirmed,
         # Those of earlier turns are stored with these: what is forgotten must not live on in another turn.
         causes=tuple(cause.text for cause in empathy.causes if cause.turn == last_index),

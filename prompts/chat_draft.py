@@ -43,6 +43,8 @@ class ChatDraft:
     """The host's own system messages; with them the persona is told only where it was set."""
     persona: str = ""
     """Who the assistant is; blank is the default one."""
+    concern: str = ""
+    """What the LLM is told where somebody may be at risk, see `concern_note`; empty in all other turns."""
     tool_results: Sequence[str] = ()
     """What the host's tools returned, a line each, quoted."""
     limit: int = 6000
@@ -59,7 +61,7 @@ def chat_draft_messages(prompts: Prompts, draft: ChatDraft) -> list[BaseMessage]
     has_dialogue = prompts.is_replaced("draft") and "dialogue" in prompts.placeholders("draft")
     task = prompts.render("draft", **values) if prompts.is_replaced("draft") else _note_and_guidance(prompts, values)
     tools = prompts.render(TOOLS, results="\n".join(draft.tool_results)) if draft.tool_results else ""
-    system = [draft.instructions, _persona(prompts, draft), "" if has_dialogue else task, tools]
+    system = [draft.instructions, _persona(prompts, draft), "" if has_dialogue else task, draft.concern, tools]
     conversation = [HumanMessage(task)] if has_dialogue else draft.conversation
     text = "\n\n".join(filter(None, system))
     return [*([SystemMessage(text)] if text else []), *conversation]

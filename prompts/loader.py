@@ -11,9 +11,15 @@ from string import Template
 from typing import TypeAlias
 
 from ..contract import SetupError
+from ..contract.settings.danger_texts import DangerTexts, parse_danger_texts
 
-NAMES = ("system", "score", "coarse", "all_labels", "one_prompt", "repair", "draft", "note")
+NAMES = (
+    *("system", "score", "coarse", "all_labels", "one_prompt", "repair", "draft", "note"),
+    *("concern", "danger_note", "danger_en", "danger_zh"),
+)
 """Templates that a deployment may replace."""
+PAGES = ("danger_en", "danger_zh")
+"""The templates that answer somebody in danger, one per language, see `contract.settings.danger_texts`."""
 NOTE, GUIDANCE = "chat_note", "chat_guidance"
 """Templates that are together what a chat model is told for its reply; a replaced `draft` takes the place of both."""
 TOOLS = "chat_tools"
@@ -75,10 +81,19 @@ class Prompts:
 
     def render(self, name: str, **values: str) -> str:
         """Return a template with its values; a line with a placeholder whose value is empty is dropped."""
-        template = self._templates[name] if name in self._templates else _shipped()[name]
-        lines = [Template(line) for line in template.splitlines()]
-        filled = [line.substitute(values) for line in lines if all(values[key] for key in line.get_identifiers())]
-        return re.sub(r"\n{3,}", "\n\n", "\n".join(filled)).strip()
+        return fill(self._templates[name] if name in self._templates else _shipped()[name], values)
+
+    def danger_texts(self, language: str) -> DangerTexts:
+        """Return the texts for somebody in danger by heading; those that a replaced page leaves out are the shipped."""
+        page = f"danger_{language}"
+        return {**parse_danger_texts(_shipped()[page]), **parse_danger_texts(self._templates[page])}
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Return a template with its values; a line with a placeholder whose value is empty is dropped."""
+    lines = [Template(line) for line in template.splitlines()]
+    filled = [line.substitute(values) for line in lines if all(values[key] for key in line.get_identifiers())]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(filled)).strip()
 
 
 def _texts(overrides: Overrides | None) -> dict[str, str]:
@@ -122,6 +137,8 @@ def _validated(name: str, text: str) -> str:
         raise SetupError(f"prompt {name!r} is empty; write its text, or leave it out to use the shipped one")
     if not template.is_valid() or not set(template.get_identifiers()) <= allowed:
         raise SetupError(f"prompt {name!r} may only name the placeholders {sorted(allowed)}; write $$ for a dollar")
+    if name in PAGES:
+        parse_danger_texts(template.template)
     lines = [Template(line) for line in template.template.splitlines() if line.strip()]
     if name not in _MAY_VANISH and all(_MAY_BE_EMPTY & set(line.get_identifiers()) for line in lines):
         raise SetupError(

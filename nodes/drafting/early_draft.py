@@ -258,6 +258,7 @@ def _is_wanted(llm: ChatModel, turn: TurnView) -> bool:
         chosen
         and settings.strategy == "two_stage"
         and not settings.confirm_emotion
+        and turn.safety.level != "danger"
         and bool(turn.readings)
         and turn.disputed_verdict is None
         and draft_form(llm) == "chat"

@@ -11,7 +11,8 @@ from langchain_core.runnables import Runnable
 from ...contract import Empathy
 from ...contract.chat_model import ChatModel, DraftForm
 from ...contract.settings.model_settings import check_client_settings
-from ...prompts import ChatDraft, Prompts, chat_draft_messages, draft_messages, newest
+from ...prompts import ChatDraft, Prompts, chat_draft_messages, concern_note, draft_messages, newest
+from ...safety import help_line
 from .conversation import chat_messages, host_instructions
 from .tool_results import tool_results
 from .turn_view import TurnView, is_served
@@ -28,6 +29,7 @@ def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Pro
     """
     settings = turn.settings
     prompts = prompts.replaced(settings.templates)
+    concern = concern_note(prompts, turn.safety, shown=help_line(turn.safety, settings.region, prompts=prompts))
     causes, memories = [cause.text for cause in empathy.causes], turn.state.get("memories", [])
     if form == "transcript":
         return draft_messages(
@@ -39,6 +41,7 @@ def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Pro
             settings.persona,
             settings.dialogue_limit,
             empathy.distribution,
+            concern,
         )
     messages = turn.state["messages"]
     shown, _ = newest(turn.dialogue, settings.dialogue_limit)
@@ -52,6 +55,7 @@ def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Pro
         memory_budget=settings.memory_budget,
         instructions=host_instructions(messages),
         persona=settings.persona,
+        concern=concern,
         limit=settings.dialogue_limit,
         tool_results=tool_results(messages, settings.dialogue_limit),
     )
