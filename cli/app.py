@@ -52,6 +52,7 @@ TRAIN = [
 ]
 EVALUATE = [
     LazyCommand("emotion", "evaluate.evaluate_emotion:emotion", "Measure emotion accuracy of SEM, LLM and both."),
+    LazyCommand("neutral", "evaluate.evaluate_neutral:neutral", "Measure how turns without an emotion are told."),
     LazyCommand("causes", "evaluate.evaluate_sem:causes", "Measure cause words or spans."),
     LazyCommand("retrieval", "evaluate.evaluate_sem:retrieval", "Measure sentence vectors."),
     LazyCommand("memory", "evaluate.evaluate_sem:memory", "Measure recall of past turns."),

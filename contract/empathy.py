@@ -50,6 +50,12 @@ class Reading(BaseModel):
         default=1.0, ge=0, le=1, description="Its weight beside a first reading when the rounds are pooled"
     )
     truncated_turns: int = Field(default=0, ge=0, description="How many of the oldest turns did not fit its window")
+    neutral: float | None = Field(
+        default=None, ge=0, le=1, description="Probability that what was read carries no emotion; None if not known"
+    )
+    topic_turns: tuple[int, ...] | None = Field(
+        default=None, description="Indices of the turns of the current topic, which alone were read; None means all"
+    )
     primary: tuple[str, ...] = Field(default=(), description="The primary emotions, most probable first")
     evidence: Evidence | None = Field(default=None, description="On a re-query: about the LLM's hypothesis")
     round: int = Field(default=0, ge=0, description="0 for the first reading of a turn, then one more per re-query")
@@ -108,7 +114,7 @@ class Memory(BaseModel):
     id: str = Field(description="hash(thread, turn)")
     text: str = Field(description="What the person said since the reply before, a line for each message")
     reply: str = Field(default="", description="What was answered")
-    emotion: str | None = Field(default=None, description="The emotion decided then")
+    emotion: str | None = Field(default=None, description="The emotion decided then; None if none was read")
     probability: float | None = Field(default=None, ge=0, le=1, description="The probability of that emotion")
     confirmed: bool = Field(default=False, description="Whether a person said that it was this emotion")
     causes: tuple[str, ...] = Field(default=(), description="The cause words found then among the words of this turn")
@@ -139,6 +145,7 @@ class Empathy(BaseModel):
     uncertain: bool = Field(
         default=False, description="Whether what was said shows no emotion, or none that could be read"
     )
+    neutral: bool = Field(default=False, description="Whether it is uncertain because what was said carries no emotion")
     confirmed: bool = Field(default=False, description="Whether a person said that it is this emotion")
     requeries: int = Field(default=0, ge=0, description="How often the SEM was asked again")
     hypothesis: str | None = Field(default=None, description="The emotion the LLM itself named")

@@ -32,6 +32,11 @@ _STOP_WORDS = frozenset(
     through to too under until up upon us very was wasn't way we we'd we'll we're we've
     were weren't what what's when where which while who who's whom whose why will with within
     won't would wouldn't yeah yes yet you you'd you'll you're you've your yours yourself yourselves
+    的 了 我 你 他 她 它 们 我们 你们 他们 她们 自己 是 在 有 和 跟 也 都 就 还 又 才 却 吗 呢 吧 啊 嘛 呀 着 过 得
+    地 把 被 给 让 这 那 这个 那个 这样 那样 这么 那么 这些 那些 什么 怎么 怎么样 为什么 谁 哪 哪里 哪儿 个 一个
+    一下 一点 一样 很 太 真 好像 因为 所以 但是 但 可是 不过 如果 虽然 然后 而且 或者 还是 还有 就是 只是 其实 已经
+    正在 会 能 可以 应该 要 想 说 去 来 到 从 对 为 以 之 与 及 等 上 下 里 中 时 时候 后 前 以后 以前 现在 今天
+    昨天 明天 最近 一直 一定 可能 觉得 感觉 知道 真的 特别 非常 嗯 哦
     """.split()
 )
 _LIGHT_WORDS = frozenset(
@@ -95,6 +100,11 @@ def is_content_word(word: str) -> bool:
 def may_be_cause(word: str) -> bool:
     """Return whether a word may be part of a cause: "not", "myself" and "got" may, "the" and "I" may not."""
     return normalise_word(word) not in _STOP_WORDS
+
+
+def has_chinese(text: str) -> bool:
+    """Return whether a text has Chinese characters."""
+    return any("\u4e00" <= character <= "\u9fff" for character in text)
 
 
 def is_verb_form(word: str) -> bool:

@@ -92,8 +92,9 @@ def _with_score(candidate: Candidate, overlap: float, weights: RecallWeights, no
         "lexical": overlap,
         "length": min(1.0, math.log1p(distinct_words) / math.log1p(_MAX_LENGTH_WORDS)),
         "recency": 0.5 ** (age_days / weights.half_life_days),
-        "emotion": memory.probability or 0.0,
     }
+    if memory.probability is not None:
+        parts["emotion"] = memory.probability
     total = sum(getattr(weights, name) for name in parts)
     score = sum(getattr(weights, name) * part for name, part in parts.items()) / total if total else 0.0
     return memory.model_copy(update={"score": score})

@@ -23,12 +23,15 @@ from .support.turn_view import Node, TurnView, Update, turn_view
 def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
     """Return the node that calls the tool `sem_causes`.
 
-    Words are found in what the LLM is shown of the dialogue, so that what it reads of it stays within its limit.
+    Words are found in what the LLM is shown of the dialogue, so that what it reads of it stays within its limit. Of an
+    uncertain emotion there are none: they would speak for what nobody read.
     """
 
     def cause_words(state: HefState, runtime: Runtime[Any]) -> Update:
         """Find the words that speak for the decided emotion."""
         empathy, turn = state["empathy"], turn_view(state, runtime)
+        if empathy.uncertain:
+            return _update(state, runtime, ())
         shown, _ = newest(turn.dialogue, turn.settings.dialogue_limit)
         arguments = {"dialogue": dialogue_argument(shown), "emotion": empathy.emotion}
         try:
@@ -43,16 +46,19 @@ def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
                 "explanations": {"cause_words": ""},
                 "faults": {"cause_words": fault},
             }
-        causes = tuple(_in_conversation(cause, turn, shown) for cause in answer.artifact)
-        emit(runtime, "causes", causes=[cause.model_dump() for cause in causes])
-        update: Update = {
-            "empathy": degraded_empathy(state, "cause_words", "").model_copy(update={"causes": causes}),
-            "explanations": {"cause_words": explain_causes(causes)},
-            "faults": {"cause_words": ""},
-        }
+        update = _update(state, runtime, tuple(_in_conversation(cause, turn, shown) for cause in answer.artifact))
         return {**update, "messages": messages} if trace else update
 
     return cause_words
+
+
+def _update(state: HefState, runtime: Runtime[Any], causes: tuple[Cause, ...]) -> Update:
+    emit(runtime, "causes", causes=[cause.model_dump() for cause in causes])
+    return {
+        "empathy": degraded_empathy(state, "cause_words", "").model_copy(update={"causes": causes}),
+        "explanations": {"cause_words": explain_causes(causes)},
+        "faults": {"cause_words": ""},
+    }
 
 
 def _in_conversation(cause: Cause, turn: TurnView, shown: Sequence[Turn]) -> Cause:

@@ -25,6 +25,8 @@ UNCERTAIN_BELOW = 0.15
 """Probability of the decided emotion below which it is uncertain; such decisions were never right on 480 turns."""
 NEUTRAL_BELOW = 0.5
 """Probability below which it is uncertain where the LLM finds no feeling."""
+NEUTRAL_FROM = 0.5
+"""The SEM's probability that nothing is felt from which on the turn is neutral, unless the LLM names a feeling."""
 
 
 def fine_emotion_node(
@@ -41,17 +43,19 @@ def fine_emotion_node(
         settings, verdict = turn.settings, turn.verdict
         readings = turn.readings or _late_readings(tool, turn, languages)
         # Of a text that the SEM cannot read, it can be sure without reason.
-        is_guess = bool(readings) and turn.is_unreadable(languages)
+        is_guess = bool(readings) and bool(turn.unread_language(languages))
         decision_rule = decide_by_llm if settings.strategy == "one_prompt" else decide
         decision = decision_rule(readings, verdict, taxonomy, _fit(fits, verdict))
         primary = readings[0].primary if readings else ()
+        is_neutral = _is_neutral(decision, verdict, [] if is_guess else readings)
         empathy = Empathy(
             emotion=decision.emotion,
             distribution=decision.distribution,
             primary=primary,
             agreed=verdict.agreed if verdict else True,
             stage="coarse" if decision.emotion in primary or not primary else "fine",
-            uncertain=is_guess or _is_uncertain(decision, verdict),
+            uncertain=is_guess or is_neutral or decision.distribution[decision.emotion] < UNCERTAIN_BELOW,
+            neutral=is_neutral,
             requeries=verdict.requeries if verdict else 0,
             hypothesis=verdict.emotion if verdict else None,
             memories=tuple(memory.id for memory in state.get("memories", [])),
@@ -76,7 +80,7 @@ def _late_readings(tool: BaseTool, turn: TurnView, languages: Collection[str]) -
     """Return what the SEM reads where the LLM was to decide alone and named no emotion; nothing where it fails, too."""
     if turn.verdict and turn.verdict.emotion:
         return []
-    if turn.settings.strategy != "llm_only" and not turn.is_unreadable(languages):
+    if turn.settings.strategy != "llm_only" and not turn.unread_language(languages):
         return []
     arguments = {"dialogue": dialogue_argument(turn.dialogue), "primary": turn.settings.primary}
     try:
@@ -89,10 +93,17 @@ def _late_readings(tool: BaseTool, turn: TurnView, languages: Collection[str]) -
     return [reading]
 
 
-def _is_uncertain(decision: Decision, verdict: Verdict | None) -> bool:
-    """Return whether no emotion is sure enough to speak of; that the LLM finds none counts beside an unsure SEM."""
-    probability = decision.distribution[decision.emotion]
-    return probability < UNCERTAIN_BELOW or (verdict is not None and verdict.neutral and probability < NEUTRAL_BELOW)
+def _is_neutral(decision: Decision, verdict: Verdict | None, readings: list[Reading]) -> bool:
+    """Return whether what was said carries no emotion.
+
+    The SEM says so, unless an LLM that may answer "none" names a feeling; or the LLM does, beside an unsure SEM. An LLM
+    that scores the labels always has a best one, which says nothing here.
+    """
+    if verdict and verdict.neutral and decision.distribution[decision.emotion] < NEUTRAL_BELOW:
+        return True
+    names_feeling = verdict is not None and verdict.emotion is not None and verdict.scores is None
+    neutral = readings[0].neutral if readings else None
+    return neutral is not None and neutral >= NEUTRAL_FROM and not names_feeling
 
 
 def _fit(fits: FitRegistry, verdict: Verdict | None) -> PoolingWeights | None:

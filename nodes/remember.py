@@ -58,13 +58,13 @@ def _store_turn(store: BaseStore, user_id: str, state: HefState) -> str:
     turns, earlier_turns = recent_dialogue(before_reply, 0)
     last_turn, last_index = turns[-1], earlier_turns + len(turns) - 1
     reply = to_dialogue(state["messages"][-1:])
-    is_unread = empathy.safety.level == "danger"
     memory = Memory(
         id=memory_id,
         text=last_turn.text,
         reply=reply[0].text if reply else "",
-        emotion=None if is_unread else empathy.emotion,
-        probability=None if is_unread else round(empathy.distribution.get(empathy.emotion, 0.0), 6),
+        # What nobody read is not remembered as felt.
+        emotion=None if empathy.uncertain else empathy.emotion,
+        probability=None if empathy.uncertain else round(empathy.distribution.get(empathy.emotion, 0.0), 6),
         confirmed=empathy.confirmed,
         # Those of earlier turns are stored with these: what is forgotten must not live on in another turn.
         causes=tuple(cause.text for cause in empathy.causes if cause.turn == last_index),

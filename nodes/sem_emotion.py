@@ -21,11 +21,11 @@ from .support.turn_view import Node, Update, turn_view
 
 VIEWS: tuple[View, ...] = ("dialogue", "speaker", "last_turn")
 """Views of the dialogue, one per round; later rounds use the last one."""
-_SCRIPT_FAULTS = {
-    True: "the SEM was not trained on this script: the emotion is a guess",
-    False: "the SEM was not trained on this script: it was left to the LLM",
+_LANGUAGE_FAULTS = {
+    True: "the SEM was not trained on {language}: the emotion is a guess",
+    False: "the SEM was not trained on {language}: it was left to the LLM",
 }
-"""Whether the reading of such a text counts -> what is said of it."""
+"""Whether the reading of a text in such a language counts -> what is said of it."""
 
 
 def sem_emotion_node(tool: BaseTool, *, languages: Collection[str], trace: bool = False) -> Node:
@@ -66,11 +66,11 @@ def sem_emotion_node(tool: BaseTool, *, languages: Collection[str], trace: bool 
         reading = reading.model_copy(update={"round": round_number, "truncated_turns": truncated_turns})
         emit(runtime, "reading", round_number, **reading.model_dump(exclude={"round"}))
         # Beside an LLM, a guess about a text that the SEM cannot read is no evidence.
-        is_guess = turn.is_unreadable(languages)
-        is_evidence = not is_guess or turn.settings.strategy == "sem_only"
+        language = turn.unread_language(languages)
+        is_evidence = not language or turn.settings.strategy == "sem_only"
         readings = [*earlier_readings, reading] if is_evidence else []
-        script_fault = _SCRIPT_FAULTS[is_evidence] if is_guess else ""
-        update = _update(readings, *input_faults, _reading_fault(reading) or script_fault)
+        language_fault = _LANGUAGE_FAULTS[is_evidence].format(language=language) if language else ""
+        update = _update(readings, *input_faults, _reading_fault(reading) or language_fault)
         return {**update, "messages": messages} if trace else update
 
     return sem_emotion

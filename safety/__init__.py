@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from .assess import assess
-from .crisis_text import contact_text, crisis_text, help_line
-from .referral_counts import ReferralCount, ReferralCounter, referral_counts
-from .resources import Resource, all_resources, resources_for
+from .helplines.crisis_text import contact_text, crisis_text, help_line
+from .helplines.referral_counts import ReferralCount, ReferralCounter, referral_counts
+from .helplines.resources import Resource, all_resources, resources_for
 
 __all__ = [
     "ReferralCount",

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..contract import Dialogue, Turn
 from ..contract.safety import Safety
-from .context import answer_to_question, is_all_clear
+from .answers import finding_of_answer, is_about_risk, is_all_clear
 from .findings import LEVELS, Finding, find_claims
 from .reading import read_turn
 
@@ -28,9 +28,7 @@ def assess(dialogue: Dialogue) -> Safety:
     start = _first_of_last_turns(dialogue)
     if start is None:
         return Safety()
-    found = [
-        _assess_turn(dialogue, index) for index in range(start, len(dialogue)) if dialogue[index].role == "speaker"
-    ]
+    found = [_assess_turn(dialogue, index) for index in range(start, len(dialogue))]
     return max(found, key=lambda safety: LEVELS.index(safety.level))
 
 
@@ -61,12 +59,13 @@ def _assess_turn(dialogue: Dialogue, index: int) -> Safety:
 def _findings(turn: Turn, before: Sequence[Turn]) -> list[Finding]:
     """Return the findings of a turn, the gravest first."""
     reading = read_turn(turn.text)
-    earlier = [read_turn(other.text) for other in before if other.role == "speaker"]
-    findings = find_claims(reading, earlier)
-    if answer := answer_to_question(turn, before):
-        findings = [answer, *findings]
-    if is_all_clear(reading) and before:
+    theirs = [read_turn(other.text) for other in before if other.role == "speaker"]
+    earlier = [finding for index, other in enumerate(theirs) for finding in find_claims(other, theirs[:index])]
+    if before and is_all_clear(reading):
         return []
+    findings = find_claims(reading, theirs, is_about_risk=is_about_risk(before, earlier))
+    if answer := finding_of_answer(turn, before, earlier):
+        findings.append(answer)
     return sorted(findings, key=lambda finding: -LEVELS.index(finding.level))
 
 

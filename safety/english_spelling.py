@@ -1,4 +1,4 @@
-"""English words that are spelt so that a filter does not see them, or in haste: "k i l l", "su1cide", "k*ll", "sucide"."""
+"""English words that are spelt to pass a filter, or in haste: "k i l l", "su1cide", "k*ll", "sucide"."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _LONG_WORDS = """
 """Words of six letters and more (and a few of five that no other word is near) that are read with one typing error."""
 _NEIGHBOURS = frozenset(
     """
+    homeless topless hapless restless
     billing filling killings milling skilling tilling willing kissing kicking kilning pilling hulling culling
     filled billed milled skilled tilled willed killer called pulled kissed kicked
     overdone overdoes overdosed overdose overuse bridges bride brides fridge ridge bridged abridge
@@ -58,6 +59,7 @@ _MARK_INSIDE = re.compile(r"[a-z][\d@$!*#_.\-%^&|+~]{1,3}[a-z]|(?<![a-z\d])[4510
 _CHUNK_MARKS = frozenset("0123456789@$!*#_.-%^&|+~")
 _GLUED_CORE = re.compile(r"kill|die|suicid|dead|myself|wanna|cutting")
 _LONG_WORD = re.compile(r"[a-z]{3,40}")
+_SPLIT = re.compile(r"\b(?:su|sui|suic|suici|suicid) (?:icide|cide|ide|de|e|icidal|cidal|idal|dal|al)\b|\bki ?l ?l\b")
 _REPEATED = re.compile(r"([a-z])\1{2,}")
 MAX_CHUNK = 24
 """Characters of a disguised word at most."""
@@ -67,6 +69,7 @@ def reveal_words(text: NormalizedText) -> NormalizedText:
     """Return the text with disguised and mistyped words written as they are meant; all other words stay."""
     text = text.replace(_changes(text.text, _REPEATED.finditer(text.text), _shorten))
     text = text.replace(_changes(text.text, _SPACED.finditer(text.text), _join_letters))
+    text = text.replace(_changes(text.text, _SPLIT.finditer(text.text), _join_halves))
     text = text.replace(_disguised_words(text.text))
     meant = {word: new for word in set(_LONG_WORD.findall(text.text)) if (new := _split_or_correct(word))}
     if not meant:
@@ -96,7 +99,7 @@ def _disguised_words(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _chunk(text: str, start: int, end: int) -> tuple[int, int]:
-    """Return the span of letters, digits and marks around a span, one longer than the longest that is read at most."""
+    """Return the span of letters, digits and marks around a span, at most one longer than the longest that is read."""
     first = max(0, start - MAX_CHUNK)
     while start > first and (
         (text[start - 1].isascii() and text[start - 1].isalpha()) or text[start - 1] in _CHUNK_MARKS
@@ -117,6 +120,12 @@ def _join_letters(run: str) -> str | None:
     """Return the words that single letters spell."""
     letters = "".join(filter(str.isalpha, run))
     return _segment(letters) if len(letters) > 2 else None
+
+
+def _join_halves(halves: str) -> str | None:
+    """Return a word that a blank divides: "sui cidal"."""
+    word = halves.replace(" ", "")
+    return word if word in _TARGETS else None
 
 
 def _undisguise(chunk: str) -> str | None:

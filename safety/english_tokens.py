@@ -1,4 +1,4 @@
-"""Tokens of a text in normal form: short and contracted English words are written out, Chinese is read by characters."""
+"""Tokens of a text in normal form: English words with short forms written out, Chinese by characters."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ _WRITTEN_OUT = {
     "hadnt": "had not", "gonna": "going to", "gunna": "going to", "gona": "going to", "goin": "going",
     "wanna": "want to", "wana": "want to", "gotta": "got to", "tryna": "trying to", "finna": "going to",
     "imma": "i am going to", "ima": "i am going to", "lemme": "let me", "gimme": "give me", "u": "you", "ur": "your",
+    "its": "it is", "moms": "mom 's", "mums": "mom 's", "dads": "dad 's", "mum's": "mom 's",
     "thats": "that is", "hes": "he is", "shes": "she is", "theyre": "they are", "youre": "you are",
     "whats": "what is", "theres": "there is", "rn": "right now", "tn": "tonight", "tmrw": "tomorrow",
     "tmr": "tomorrow", "tmw": "tomorrow", "tomoro": "tomorrow", "tonite": "tonight", "bc": "because",

@@ -30,18 +30,21 @@ class Finding:
     """Name of the section of the rules that found it."""
 
 
-def find_claims(reading: Reading, before: Sequence[Reading] = ()) -> list[Finding]:
+def find_claims(reading: Reading, before: Sequence[Reading] = (), *, is_about_risk: bool = False) -> list[Finding]:
     """Return the findings of a turn, the gravest first.
 
     Args:
         reading: The turn.
         before: The person's turns before it, oldest first; a story that they began goes on.
+        is_about_risk: Whether the turns before are about danger.
     """
     findings = [
         finding
         for index, sentence in enumerate(reading.sentences)
         for claim in load_rulebook().claims
-        if claim.tags <= sentence.symbols
+        if claim.is_chinese == sentence.is_chinese
+        and claim.tags <= sentence.symbols
+        and (is_about_risk or not claim.needs_risk)
         for finding in _findings_of_claim(claim, reading, index, sentence, before)
     ]
     return sorted(dict.fromkeys(findings), key=lambda finding: -LEVELS.index(finding.level))
@@ -69,7 +72,9 @@ def _cleared(
     effects: set[Effect] = {
         clearing.effect
         for clearing in load_rulebook().clearings
-        if claim.name in clearing.claims and clearing.pattern.search(texts[clearing.scope])
+        if claim.name in clearing.claims
+        and clearing.is_chinese == claim.is_chinese
+        and clearing.pattern.search(texts[clearing.scope])
     }
     if "keep" in effects or not effects:
         return claim.level, claim.kind

@@ -3,6 +3,7 @@
 A pattern is words and tags between blanks; `(a|b c)` is one of several, `[a]` may be left out, `~3` stands for at most
 three words that are neither a mark nor another subject nor a negation, `..3` for at most three symbols of any kind,
 `a*` for a word that begins with "a", `^` for the beginning and `$` for the end of the sentence.
+A tag finds a phrase of the lexicon, a word finds itself also inside such a phrase.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 
 _PART = re.compile(r"~\d+|\.\.\d+|[()\[\]|^$]|[^\s()\[\]|^$]+")
-_GAP = r"(?:(?!(?:NOT|I|HE|PERSON|YOU) )[^\W_]\S* )"
+_GAP = r"(?:(?!(?:NOT|I|HE|PERSON|YOU):)[^\W_]\S* )"
 _ANY = r"(?:\S+ )"
 _OPERATORS = {"(": "(?:", ")": ")", "[": "(?:", "]": ")?", "|": "|", "^": r"\A", "$": r"\Z"}
 
@@ -22,7 +23,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         ValueError: The brackets do not match.
     """
     try:
-        return re.compile(r"(?<!\S)" + "".join(map(_compile_part, _PART.findall(pattern))))
+        return re.compile(r"(?<![^\s_:])" + "".join(map(_compile_part, _PART.findall(pattern))))
     except re.error as error:
         raise ValueError(f"the pattern {pattern!r} cannot be read: {error}") from error
 
@@ -46,6 +47,9 @@ def _compile_part(part: str) -> str:
         return f"{_GAP}{{0,{int(part[1:])}}}?"
     if part.startswith(".."):
         return f"{_ANY}{{0,{int(part[2:])}}}?"
-    if part.endswith("*") and len(part) > 1:
-        return re.escape(part[:-1]) + r"\S* "
-    return re.escape(part) + " "
+    if part == "@" or not part[0].isalnum():
+        return re.escape(part) + " "
+    if part.isupper() and part.isascii():
+        return rf"{part}:\S+ "
+    word, ending = (part[:-1], r"[^\s_]*") if part.endswith("*") else (part, "")
+    return rf"(?:[A-Z]+:)?{re.escape(word)}{ending}[ _]"

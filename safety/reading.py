@@ -14,7 +14,7 @@ from .rulebook import load_rulebook
 from .tagged_text import Sentence, split_sentences
 
 MAX_CHARACTERS = 4000
-"""A turn up to this length is read whole; of a longer one the beginning, the end, and what stands around risky words."""
+"""A turn up to this length is read whole; of a longer one its beginning, its end, and what is around risky words."""
 _AROUND = 200
 """Characters that are read before and after a risky word of a long turn."""
 _RISKY = re.compile(

@@ -24,6 +24,7 @@ from .tagged_text import Lexicon, expand_phrase
 Effect = Literal["none", "concern", "other_person", "keep"]
 Scope = Literal["sentence", "turn", "dialogue"]
 LANGUAGES = ("en", "zh")
+_HEADING = re.compile(r"\[((?:claim|echo|clear) [^\[\]|]*|[a-z ]+)\]")
 _NUMBERS = frozenset({"NUM", "FEW"})
 
 
@@ -41,6 +42,10 @@ class Claim:
     """What is searched in a sentence."""
     tags: frozenset[str]
     """Tags that the sentence must hold."""
+    is_chinese: bool
+    """Whether it is for Chinese; the others are for English."""
+    needs_risk: bool
+    """Whether it counts only where the turns before are about danger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,8 @@ class Clearing:
     """What is searched, with `@` in place of the claim."""
     tags: frozenset[str]
     """Tags that must be there."""
+    is_chinese: bool
+    """Whether it is for Chinese."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,8 @@ class Rulebook:
     """What raises a level."""
     clearings: tuple[Clearing, ...]
     """What takes a claim back."""
+    dialogue: dict[str, list[re.Pattern[str]]]
+    """How answers and questions are recognised, by name."""
 
 
 @lru_cache(maxsize=1)
@@ -86,10 +95,13 @@ def load_rulebook() -> Rulebook:
     for name in (f"{part}_{language}.txt" for language in LANGUAGES for part in ("claims", "clearings")):
         for header, pattern in _sections(name):
             try:
-                _add_rule(header, pattern, claims, clearings)
+                _add_rule(header, pattern, name.endswith("zh.txt"), claims, clearings)
             except ValueError as error:
                 raise ValueError(f"{name}: [{header}] {pattern}: {error}") from error
-    return Rulebook(phrases, compounds, tuple(claims), tuple(clearings))
+    dialogue: dict[str, list[re.Pattern[str]]] = {}
+    for header, pattern in _sections("dialogue.txt"):
+        dialogue.setdefault(header, []).append(compile_pattern(_space_characters(pattern)))
+    return Rulebook(phrases, compounds, tuple(claims), tuple(clearings), dialogue)
 
 
 def _lines(name: str) -> Iterator[str]:
@@ -124,30 +136,29 @@ def _sections(name: str) -> Iterator[tuple[str, str]]:
     """Yield the header of its section with each pattern of a file."""
     header = ""
     for line in _lines(name):
-        if line.startswith(("[claim ", "[clear ")):
-            header = line.strip().removeprefix("[").removesuffix("]")
+        if heading := _HEADING.fullmatch(line.strip()):
+            header = heading[1]
         else:
             yield header, line.strip()
 
 
-def _add_rule(header: str, pattern: str, claims: list[Claim], clearings: list[Clearing]) -> None:
+def _add_rule(header: str, pattern: str, is_chinese: bool, claims: list[Claim], clearings: list[Clearing]) -> None:
     """Add a pattern under the header of its section."""
     head, _, names = header.partition(":")
     what, name, *rest = head.split()
     spaced = _space_characters(pattern)
     compiled, tags = compile_pattern(spaced), required_tags(spaced)
-    if what == "claim":
-        level, kind = rest
-        if level not in get_args(SafetyLevel) or kind not in get_args(SafetyKind):
-            raise ValueError("level or kind is unknown")
-        claims.append(Claim(name, cast(SafetyLevel, level), cast(SafetyKind, kind), compiled, tags))
-    else:
+    if what == "clear":
         effect, scope = rest
         if effect not in get_args(Effect) or scope not in get_args(Scope):
             raise ValueError("effect or scope is unknown")
-        clearings.append(
-            Clearing(name, cast(Effect, effect), cast(Scope, scope), frozenset(names.split()), compiled, tags)
-        )
+        chosen = frozenset(names.split())
+        clearings.append(Clearing(name, cast(Effect, effect), cast(Scope, scope), chosen, compiled, tags, is_chinese))
+        return
+    level, kind = cast("tuple[SafetyLevel, SafetyKind]", rest)
+    if level not in get_args(SafetyLevel) or kind not in get_args(SafetyKind):
+        raise ValueError("level or kind is unknown")
+    claims.append(Claim(name, level, kind, compiled, tags, is_chinese, what == "echo"))
 
 
 def _space_characters(pattern: str) -> str:

@@ -1,4 +1,4 @@
-"""Tokens of a text, and the phrases of a lexicon in it as tags: "i want to kill myself" is read as `I WANT ACT`."""
+"""Tokens of a text, and phrases of a lexicon in it under tags: "i want to die" is `I:i WANT:want_to DIE:die`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 _SENTENCE_ENDS = frozenset(".!?;\n")
+_CHINESE = re.compile("[\u3400-\u9fff]")
 MAX_SENTENCE_TOKENS = 120
 """Tokens of a sentence that are read together; a longer one is read in pieces."""
 
@@ -17,7 +18,7 @@ class Tokens:
     """Words, Chinese characters, numbers and marks of a text, or phrases under their tags, as three lists."""
 
     symbols: list[str] = field(default_factory=list)
-    """The word in normal form, or the tag of a phrase in upper case."""
+    """The word in normal form; for a phrase its tag in upper case, a colon, and its words with `_` between."""
     starts: list[int] = field(default_factory=list)
     """First character of each in the normal form of the text."""
     ends: list[int] = field(default_factory=list)
@@ -37,7 +38,9 @@ class Sentence:
     text: str
     """All symbols with a blank after each."""
     symbols: frozenset[str]
-    """The symbols that occur."""
+    """The tags and the words without a tag that occur."""
+    is_chinese: bool
+    """Whether there is a Chinese character."""
     starts: list[int]
     """First character of each symbol in the normal form of the text."""
     ends: list[int]
@@ -65,19 +68,24 @@ class Lexicon:
         branch.setdefault("", tag)
 
     def tag(self, tokens: Tokens) -> Tokens:
-        """Return the tokens with the longest phrases from left to right replaced by their tags."""
+        """Return the tokens with the longest phrases from left to right put together under their tags."""
         tagged = Tokens()
-        index, count = 0, len(tokens.symbols)
+        heads = [symbol.partition(":")[0] or symbol for symbol in tokens.symbols]
+        index, count = 0, len(heads)
         while index < count:
-            length, symbol = self._longest(tokens.symbols, index)
+            length, tag = self._longest(heads, index)
+            symbol = tokens.symbols[index]
+            if tag:
+                words = (part.partition(":")[2] or part for part in tokens.symbols[index : index + length])
+                symbol = f"{tag}:{'_'.join(words)}"
             tagged.add(symbol, tokens.starts[index], tokens.ends[index + length - 1])
             index += length
         return tagged
 
     def _longest(self, symbols: list[str], start: int) -> tuple[int, str]:
-        """Return the length and the tag of the longest phrase that begins at a token; else the token itself."""
+        """Return the length and the tag of the longest phrase that begins at a token; else 1 and nothing."""
         branch: dict[str, Any] | None = self.tree.get(symbols[start])
-        length, name = 1, symbols[start]
+        length, name = 1, ""
         offset = start
         while branch:
             offset += 1
@@ -93,10 +101,16 @@ def split_sentences(tokens: Tokens) -> Iterator[Sentence]:
     last = len(tokens.symbols) - 1
     for index, symbol in enumerate(tokens.symbols):
         if symbol in _SENTENCE_ENDS or index - start + 1 >= MAX_SENTENCE_TOKENS or index == last:
-            symbols = tokens.symbols[start : index + 1]
-            ends = tokens.ends[start : index + 1]
-            yield Sentence(" ".join(symbols) + " ", frozenset(symbols), tokens.starts[start : index + 1], ends)
+            yield _sentence(tokens, start, index + 1)
             start = index + 1
+
+
+def _sentence(tokens: Tokens, start: int, end: int) -> Sentence:
+    """Return the sentence of some tokens."""
+    symbols = tokens.symbols[start:end]
+    text = " ".join(symbols) + " "
+    tags = frozenset(symbol.partition(":")[0] for symbol in symbols)
+    return Sentence(text, tags, bool(_CHINESE.search(text)), tokens.starts[start:end], tokens.ends[start:end])
 
 
 _OPTION = re.compile(r"[()\[\]|]|[^\s()\[\]|]+")

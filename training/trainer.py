@@ -83,6 +83,8 @@ class Trainer:
         checkpoint_seconds: Seconds between two checkpoints.
         log_every: Steps between two lines of the log.
         smoothing: Weight of the previous running mean of the loss.
+        heads: Parameters that are trained at another learning rate.
+        head_factor: Their learning rate, as a multiple of the others'.
     """
 
     def __init__(
@@ -98,6 +100,8 @@ class Trainer:
         checkpoint_seconds: float = 300.0,
         log_every: int = 50,
         smoothing: float = 0.99,
+        heads: Sequence[nn.Parameter] = (),
+        head_factor: float = 1.0,
     ) -> None:
         self.step = 0
         """Steps done."""
@@ -106,8 +110,16 @@ class Trainer:
         self._averaged, self._average_decay = averaged, average_decay
         self._average = self._moving_average(averaged) if averaged is not None else None
         self._parameters = [weight for weight in trained.parameters() if weight.requires_grad]
+        fast = {id(weight) for weight in heads}
+        groups: list[dict[str, Any]] = [
+            {"params": [weight for weight in self._parameters if id(weight) not in fast]},
+            {"params": list(heads), "lr": settings.learning_rate * head_factor},
+        ]
         self._optimizer = torch.optim.AdamW(
-            self._parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+            groups if heads else self._parameters,
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
         self._schedule = torch.optim.lr_scheduler.LambdaLR(
             self._optimizer, lambda step: linear_warmup_and_decay(step, steps, settings.warmup)

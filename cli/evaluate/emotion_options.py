@@ -41,6 +41,9 @@ class MeasureOptions:
     second_look: Annotated[
         bool, option("Also measure what a second look at the least certain third gains.", "--second-look")
     ] = False
+    shift: Annotated[
+        bool, option("Measure turns behind other talk instead: joined conversations, whose topic changes.", "--shift")
+    ] = False
     record: Annotated[bool, option("Write the SEM's own figures into its folder, for `hef sems`.", "--record")] = False
 
     @property
@@ -108,6 +111,8 @@ def check_options(measure: MeasureOptions, fitting: FitOptions) -> None:
     Raises:
         Misuse: They do not; the message says what is missing.
     """
+    if measure.shift and (measure.ablate or measure.second_look or measure.record or fitting.fit):
+        raise Misuse("--shift measures other contexts; leave out --ablate, --second-look, --record and --fit")
     for requested, flag in ((measure.second_look, "--second-look"), (measure.record, "--record")):
         if requested and "sem_only" not in measure.strategies:
             raise Misuse(f"{flag} is about the SEM alone; add --strategy sem_only (or all)")

@@ -52,11 +52,11 @@ def emotion(
 
     Every listener turn is one sample, its input all turns before it. Prints accuracy, calibration error and likelihood
     with 95% intervals over conversations, how the LLM's escapes and the re-queries went, and what it all cost. With
-    --fit, one part of the conversations is fitted on and the other one measured on. Figures of each emotion and all
-    confusions are in the JSON. With --ray many SEMs read at once, and as many LLMs are asked; every figure is the
-    same but the time. With --model batch:FOLDER the LLM's questions are written there as questions.jsonl, in the form
-    of the providers' batch interfaces, and the exit code is 3; put the answers beside it as answers.jsonl and run the
-    same command again, until nothing new is asked.
+    --fit, one part of the conversations is fitted on and the other one measured on. With --shift, the contexts are
+    joined conversations. Figures of each emotion and all confusions are in the JSON. With --ray many SEMs read at
+    once, and as many LLMs are asked; every figure is the same but the time. With --model batch:FOLDER the LLM's
+    questions are written there as questions.jsonl, in the form of the providers' batch interfaces, and the exit code
+    is 3; put the answers beside it as answers.jsonl and run the same command again, until nothing new is asked.
     """
     settings = load_settings(models)
     check_options(measure, fitting)
@@ -67,18 +67,22 @@ def emotion(
     from ...sem import resolve_sem
 
     sem = resolve_sem(settings.sem)
+    if measure.shift:
+        from .shift_tables import measure_shift
+
+        return measure_shift(sem, settings, samples, options.context(), measure, fitting.fitted, output)
     recorded = _sem_in_folder(sem) if measure.record else None
     readable, skipped = read_samples(samples.data, sem.description.taxonomy.labels)
     report_skipped_rows(skipped)
     fit_file = fitting.fitted or (settings.fit if not fitting.fit else None)
-    llm, context = _llm(sem, settings, measure, samples.seed), options.context()
+    llm, context = open_llm(sem, settings, measure, samples.seed), options.context()
     strategies = measure.strategies
     if isinstance(llm, RecordedJudge):
         strategies = measure.answerable(llm.strategies)
         readable = _recorded(llm, readable, strategies)
     drawn = subsample(readable, samples.limit, samples.seed)
     with ending_with_questions(llm), advancing() as advance:
-        pair = _sem_llm_pair(sem, llm, settings, output.run, advance)
+        pair = open_pair(sem, llm, settings, output.run, advance)
         if cluster := ray.cluster():
             asked = asked_settings(strategies, context, fits=fitting.fit is not None)
             pair = _on_ray(pair, settings, drawn, asked, cluster)
@@ -115,7 +119,7 @@ def emotion(
     _emit(samples.data, run, looks, details, output)
 
 
-def _llm(sem: Sem, settings: Settings, measure: MeasureOptions, seed: int) -> BaseChatModel | None:
+def open_llm(sem: Sem, settings: Settings, measure: MeasureOptions, seed: int) -> BaseChatModel | None:
     """Return the LLM, or the judge in its place; None where only the SEM is measured."""
     from ...evaluation.emotion.recorded_judge import recorded_judge
     from ...evaluation.emotion.scripted_judges import scripted_judge
@@ -137,9 +141,10 @@ def _recorded(judge: RecordedJudge, samples: Sequence[Sample], strategies: Seque
     return known
 
 
-def _sem_llm_pair(
+def open_pair(
     sem: Sem, llm: BaseChatModel | None, settings: Settings, run: Path | None, advance: Progress
 ) -> SemLlmPair:
+    """Return SEM and LLM with the cache of a run's folder."""
     from ...evaluation.caching_models import with_cache
     from ...evaluation.emotion.sem_llm_pair import SemLlmPair
 

@@ -18,7 +18,8 @@ class RecallWeights(SettingsModel):
         lexical     share of the query's words, weighted by how rare they are, that the turn contains
         length      log(1 + distinct words) / log(31), at most 1: a longer turn has more to be recalled for
         recency     0.5 ** (age / half_life_days)
-        emotion     probability of the emotion that was decided: a turn that says clearly what was felt counts more
+        emotion     probability of the emotion that was decided: a turn that says clearly what was felt counts more;
+                    left out of the mean for a turn that was stored without a feeling
 
     A turn whose similarity is below `min_similarity` does not bear on the query: it is not recalled, however new it is.
     """

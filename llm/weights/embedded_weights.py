@@ -207,24 +207,25 @@ def _convert(gguf: Path, folder: Path, adapter: Path | None) -> None:
         SetupError: The adapter cannot be used.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     from ..engine.torch_backend import silence_transformers
     from .gguf_weights import dense, read_gguf
     from .llama_graph import write_llama
 
     low_rank = read_adapter(adapter) if adapter else {}
-    weights = read_gguf(gguf)
+    config, weights = read_gguf(gguf)
     merged = merge(dense(weights), low_rank)
-    source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     with silence_transformers():
-        config = AutoConfig.from_pretrained(**source, trust_remote_code=False)
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float16)
-        model.load_state_dict({name: torch.from_numpy(weight) for name, weight in merged.items()}, strict=False)
+        with torch.device("meta"):  # nothing is drawn that the weights replace
+            model = LlamaForCausalLM(LlamaConfig(**config, dtype=torch.float16))
+        halves = {name: torch.from_numpy(weight).half() for name, weight in merged.items()}
+        model.load_state_dict(halves, strict=False, assign=True)
         model.tie_weights()
         model.save_pretrained(folder)
         _suggest_bfloat16(folder / "config.json")
-        AutoTokenizer.from_pretrained(**source, trust_remote_code=False).save_pretrained(folder)
+        # The class is named: `AutoTokenizer` would read the whole file once more to choose it.
+        PreTrainedTokenizerFast.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
     write_llama(folder / _ONNX_WEIGHTS, model.config.to_dict(), weights, low_rank)
 
 

@@ -27,6 +27,24 @@ _NAMES: Final = {
     "ffn_norm": "post_attention_layernorm",
 }
 _OUTER: Final = {"token_embd": "model.embed_tokens", "output_norm": "model.norm"}
+_CONFIG: Final = {
+    "_model_name_or_path": "general.name",
+    "vocab_size": "llama.vocab_size",
+    "max_position_embeddings": "llama.context_length",
+    "hidden_size": "llama.embedding_length",
+    "intermediate_size": "llama.feed_forward_length",
+    "num_hidden_layers": "llama.block_count",
+    "num_attention_heads": "llama.attention.head_count",
+    "num_key_value_heads": "llama.attention.head_count_kv",
+    "head_dim": "llama.rope.dimension_count",
+    "rope_theta": "llama.rope.freq_base",
+    "rms_norm_eps": "llama.attention.layer_norm_rms_epsilon",
+    "bos_token_id": "tokenizer.ggml.bos_token_id",
+    "eos_token_id": "tokenizer.ggml.eos_token_id",
+    "unk_token_id": "tokenizer.ggml.unknown_token_id",
+    "pad_token_id": "tokenizer.ggml.padding_token_id",
+}
+"""Setting of transformers' `LlamaConfig` -> field of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +70,19 @@ class Blocks:
 Weights = Mapping[str, "Blocks | Array"]
 
 
-def read_gguf(path: Path) -> Weights:
-    """Return the weights by the names that transformers gives them.
+def read_gguf(path: Path) -> tuple[dict[str, Any], Weights]:
+    """Return the settings of the model's `LlamaConfig`, and the weights by the names that transformers gives them.
 
     Matrices are `Blocks`, norms are arrays. The rows of the query and key projections come back in
-    transformers' order: GGUF interleaves the two halves that the rotary embedding pairs.
+    transformers' order: GGUF interleaves the two halves that the rotary embedding pairs. The output layer
+    is that of the embeddings.
 
     Raises:
         ValueError: The file is not a GGUF of a Llama model in the formats Q4_1, Q8_0 and F32.
     """
-    from gguf import GGUFReader
-
-    reader: Any = GGUFReader(path)
-    heads = {
-        "q_proj": reader.fields["llama.attention.head_count"].contents(),
-        "k_proj": reader.fields["llama.attention.head_count_kv"].contents(),
-    }
+    reader = _open(path)
+    config = {name: reader.fields[field].contents() for name, field in _CONFIG.items()}
+    heads = {"q_proj": config["num_attention_heads"], "k_proj": config["num_key_value_heads"]}
     weights: dict[str, Blocks | Array] = {}
     for tensor in reader.tensors:
         name = _transformers_name(tensor.name)
@@ -76,7 +91,22 @@ def read_gguf(path: Path) -> Weights:
         if head_count and isinstance(weight, Blocks):
             weight = weight.rows(_unpermute_rotary(len(weight.codes), head_count))
         weights[name] = weight
-    return weights
+    return {**config, "tie_word_embeddings": True}, weights
+
+
+def _open(path: Path) -> Any:
+    """Return the library's reader of a file.
+
+    It slices the file a million times, once for each word of the vocabulary and more, and numpy takes three times as
+    long to slice a mapped file as a plain array over the same memory.
+    """
+    from gguf import GGUFReader
+
+    class PlainReader(GGUFReader):  # type: ignore[misc]
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, np.asarray(value) if name == "data" else value)
+
+    return PlainReader(path)
 
 
 def dense(weights: Weights) -> dict[str, Array]:

@@ -31,11 +31,12 @@ def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Pro
     prompts = prompts.replaced(settings.templates)
     concern = concern_note(prompts, turn.safety, shown=help_line(turn.safety, settings.region, prompts=prompts))
     causes, memories = [cause.text for cause in empathy.causes], turn.state.get("memories", [])
+    emotion = None if empathy.uncertain else empathy.emotion
     if form == "transcript":
         return draft_messages(
             prompts,
             turn.dialogue,
-            empathy.emotion,
+            emotion,
             causes,
             memories,
             settings.persona,
@@ -48,7 +49,7 @@ def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Pro
     draft = ChatDraft(
         conversation=chat_messages(messages, shown),
         turns=shown,
-        emotion=None if empathy.uncertain else empathy.emotion,
+        emotion=emotion,
         distribution=empathy.distribution,
         causes=causes,
         memories=memories,

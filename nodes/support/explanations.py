@@ -53,6 +53,8 @@ def explain_verdict(verdict: Verdict) -> str:
 def explain_decision(empathy: Empathy) -> str:
     """Return the decision, and whether it is among the primary emotions."""
     top_labels = _top_labels(empathy.distribution)
+    if empathy.uncertain:
+        return f"{'no feeling in what was said' if empathy.neutral else 'nothing certain was read'} ({top_labels})"
     if not empathy.primary:
         return top_labels
     return f"{top_labels}; {empathy.emotion} is {'not ' * (empathy.stage == 'fine')}among the primary emotions"

@@ -101,6 +101,7 @@ def apply_review(empathy: Empathy, review: Review) -> Empathy:
             "stage": "coarse" if emotion in empathy.primary or not empathy.primary else "fine",
             "confirmed": review.kind != "reject",
             "uncertain": empathy.uncertain and review.kind == "reject",
+            "neutral": empathy.neutral and review.kind == "reject",
         }
     )
 

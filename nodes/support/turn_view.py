@@ -18,6 +18,7 @@ from langgraph.runtime import Runtime
 
 from ...contract import HefContext, HefState, Reading, Safety, Turn, Verdict, as_context
 from ...contract.user_identity import user_of_run
+from ...sem.language import unread_language
 from .transcript import recent_dialogue, run_key
 
 Update: TypeAlias = dict[str, Any]
@@ -87,12 +88,6 @@ def _configurable() -> Mapping[str, Any]:
     return get_config().get("configurable") or {}
 
 
-LATIN_SCRIPT = frozenset(
-    {"en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "no", "fi", "pl", "cs", "ro", "tr", "id", "vi"}
-)
-"""Languages in Latin script: a SEM of these alone cannot read another one."""
-
-
 @dataclass(frozen=True)
 class TurnView:
     """What a node reads of its turn; each part is computed once, when it is first asked for."""
@@ -126,16 +121,13 @@ class TurnView:
         """What the SEM read, one reading per round."""
         return self.state.get("readings") or []
 
-    def is_unreadable(self, languages: Collection[str]) -> bool:
-        """Return whether most letters of the person's last turn are of a script that a SEM was not trained on.
+    def unread_language(self, languages: Collection[str]) -> str:
+        """Return the name of the language of the person's last turn where a SEM does not read it; empty where it does.
 
         Args:
             languages: Codes of the SEM's languages.
         """
-        if not LATIN_SCRIPT.issuperset(languages):
-            return False
-        letters = [character for character in self.dialogue[-1].text if character.isalpha()]
-        return sum(character.isascii() for character in letters) < len(letters) / 2
+        return unread_language(self.dialogue, languages)
 
     @cached_property
     def key(self) -> str:

@@ -9,24 +9,37 @@ from math import exp
 
 from ...contract import Cause, Dialogue, Turn
 from ...contract.dialogue import Word
-from ...contract.text import PARTICLES, is_content_word, is_verb_form, may_be_cause, word_spans
+from ...contract.text import PARTICLES, has_chinese, is_content_word, is_verb_form, may_be_cause, word_spans
 from .encoding import Encoded
 
 
-def candidates(dialogue: Dialogue, *, light: bool = False) -> list[Word]:
+def candidates(dialogue: Dialogue, encoded: Encoded | None = None, *, light: bool = False) -> list[Word]:
     """Return the words that may be causes: content words of the speaker's turns.
 
     If there are none, all words of the speaker; without a turn of the speaker, the listener's.
 
     Args:
         dialogue: The dialogue.
+        encoded: Its tokens: a run of Chinese characters is split where they are; None leaves it whole.
         light: Also return words such as "not", "myself" and "got", for a score that was trained to decide
             where they matter.
     """
     turns = [i for i, turn in enumerate(dialogue) if turn.role == "speaker"] or list(range(len(dialogue)))
     words = [Word(i, start, end) for i in turns for start, end in word_spans(dialogue[i].text)]
+    if encoded is not None and any(has_chinese(_text(dialogue, word)) for word in words):
+        words = _split_at_tokens(dialogue, words, encoded)
     is_candidate = may_be_cause if light else is_content_word
     return [word for word in words if is_candidate(_text(dialogue, word))] or words
+
+
+def _split_at_tokens(dialogue: Dialogue, words: Sequence[Word], encoded: Encoded) -> list[Word]:
+    """Return the words, those with Chinese characters in the pieces that their tokens are."""
+    parts: list[Word] = []
+    tokens = word_tokens(encoded, [word for word in words if has_chinese(_text(dialogue, word))])
+    for word in words:
+        spans = [offset[1:] for index in tokens.get(word, ()) if (offset := encoded.offsets[index])]
+        parts += [Word(word.turn, max(start, word.start), min(end, word.end)) for start, end in spans] or [word]
+    return parts
 
 
 def without(dialogue: Dialogue, word: Word) -> list[Turn]:

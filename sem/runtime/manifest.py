@@ -7,6 +7,7 @@ import json
 import mmap
 import posixpath
 from collections.abc import Iterator
+from math import exp
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from ...contract import SetupError, View
 from ...contract.renamed_fields import SEM_DESCRIPTION_FIELDS, rename_fields
 from ..taxonomy import EMPATHETIC_DIALOGUES, Taxonomy
 from .calibration import Calibration, PredictionSets
+from .topic_cut import TopicCut
 
 FILE = "sem.json"
 NETWORK, TOKENIZER = "model.onnx", "tokenizer.json"
@@ -36,6 +38,20 @@ class CalibratedOn(BaseModel):
     date: str = Field(description="Date as YYYY-MM-DD")
 
 
+class NeutralScale(BaseModel):
+    """The map from the network's neutral score to a probability (Platt, 1999)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slope: float = Field(gt=0, description="Factor of the score")
+    offset: float = Field(description="Added to it")
+
+    def probability(self, score: float) -> float:
+        """Return the probability that what was read carries no emotion."""
+        value = min(max(self.slope * score + self.offset, -30.0), 30.0)
+        return 1 / (1 + exp(-value))
+
+
 class Manifest(BaseModel):
     """The contents of `sem.json`."""
 
@@ -53,6 +69,13 @@ class Manifest(BaseModel):
     calibrated_on: CalibratedOn | None = Field(
         default=None, description="Data that slopes and sets were fitted on by `hef train calibrate`"
     )
+    neutral: NeutralScale | None = Field(
+        default=None, description="Calibration of the network's output `neutral`; None if it has none"
+    )
+    topic: TopicCut | None = Field(
+        default=None, description="The model of topic changes that reads the output `topic`; None if there is none"
+    )
+    languages: tuple[str, ...] = Field(default=("en",), description="ISO 639-1 codes of the languages it reads")
     max_tokens: int = Field(ge=8, description="The window, with special tokens")
     dimensions: int = Field(ge=1, description="Width of the sentence vectors")
     licence: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,30 @@ from ..validation import apply_views, require_known_emotions, require_turns
 from .cause_ranking import candidates, rank, word_scores
 from .encoding import DialogueEncoder, Encoded, pad
 from .manifest import REINSTALL, TOKENIZER, Manifest
+from .topic_cut import NO_CHANGE
 
 Array = NDArray[np.float32]
 DISABLED_OPTIMIZERS = ["SkipLayerNormFusion"]
 """Optimisers of ONNX Runtime that slow inference down: the fused kernel takes five times as long on a CPU."""
 CACHED_DIALOGUES = 8
 """Number of dialogues whose cause scores are cached for a later request; larger batches are not cached."""
+
+_MAIN_READING = 0.5
+"""Share from which a reading of the current topic alone gives causes and the neutral probability."""
+
+
+class _Pass(NamedTuple):
+    """What the network says about the current topic of a dialogue."""
+
+    turns: tuple[int, ...]
+    """Indices of the turns of the topic; empty where they are all."""
+    encoded: Encoded
+    """These turns."""
+    distribution: dict[str, float]
+    """The calibrated probabilities; where a change of topic is unsure, those of both readings mixed."""
+    neutral: float | None
+    causes: Array | None
+    """[tokens, labels]."""
 
 
 class OnnxRunner:
@@ -110,7 +128,7 @@ class OnnxSem:
         self._batch_size = batch_size
         self._lock = Lock()
         self._runner: OnnxRunner | None = None
-        self._cause_scores: dict[tuple[tuple[int, ...], tuple[int, ...]], Array] = {}
+        self._passes: dict[tuple[Turn, ...], _Pass] = {}
 
     @property
     def description(self) -> SemDescription:
@@ -119,6 +137,7 @@ class OnnxSem:
         return SemDescription(
             name=self._manifest.name,
             taxonomy=self._taxonomy,
+            languages=self._manifest.languages,
             licence=self._manifest.licence,
             size_mb=round(size / 1e6, 1),
             source=self._manifest.source,
@@ -134,22 +153,18 @@ class OnnxSem:
     def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
         """Return one calibrated reading per dialogue."""
         resolved = apply_views(dialogues, views)
-        runner = self._open()
-        encoded = runner.encode([turns for _, turns in resolved])
-        if len(encoded) <= CACHED_DIALOGUES:
-            logits, tokens = runner.run(encoded, "logits", "causes")
-            self._cache(encoded, tokens)
-        else:
-            (logits,) = runner.run(encoded, "logits")
+        passes = self._read_topics([turns for _, turns in resolved], causes=len(resolved) <= CACHED_DIALOGUES)
         return [
             Reading(
-                distribution=self._distribution(row),
+                distribution=one.distribution,
                 sem=self._manifest.name,
                 view=view,
                 pool_weight=self._manifest.view_weights.get(view, 1.0),
-                truncated_turns=item.truncated_turns,
+                truncated_turns=one.encoded.truncated_turns,
+                neutral=one.neutral,
+                topic_turns=one.turns if one.turns and view == "dialogue" else None,
             )
-            for row, (view, _), item in zip(logits, resolved, encoded, strict=True)
+            for one, (view, _) in zip(passes, resolved, strict=True)
         ]
 
     def logits(self, dialogues: Sequence[Dialogue]) -> NDArray[np.float32]:
@@ -166,15 +181,14 @@ class OnnxSem:
         dialogues that were read nothing is computed again.
         """
         require_known_emotions(dialogues, emotions, self.description)
-        runner, columns = self._open(), [self._manifest.labels.index(emotion) for emotion in emotions]
-        encoded = runner.encode(dialogues)
-        cached = [self._cause_scores.get((item.ids, item.types)) for item in encoded]
-        missing = [item for item, rows in zip(encoded, cached, strict=True) if rows is None]
-        computed = iter(runner.run(missing, "causes")[0])
-        tokens = [next(computed) if rows is None else rows for rows in cached]
+        columns = [self._manifest.labels.index(emotion) for emotion in emotions]
+        with self._lock:
+            cached = [self._passes.get(_key(dialogue)) for dialogue in dialogues]
+        missing = [list(dialogue) for dialogue, one in zip(dialogues, cached, strict=True) if one is None]
+        computed = iter(self._read_topics(missing, causes=True))
+        passes = [next(computed) if one is None else one for one in cached]
         return [
-            self._rank(dialogue, item, rows[:, column])
-            for dialogue, item, rows, column in zip(dialogues, encoded, tokens, columns, strict=True)
+            self._rank(dialogue, one, column) for dialogue, one, column in zip(dialogues, passes, columns, strict=True)
         ]
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -188,15 +202,54 @@ class OnnxSem:
         self._manifest = self._manifest.model_copy(update={"metrics": dict(metrics)})
         self._manifest.write(self._folder)
 
-    def _cache(self, encoded: Sequence[Encoded], tokens: Sequence[Array]) -> None:
-        """Cache the cause scores of the newest dialogues."""
-        new = {(item.ids, item.types): rows for item, rows in zip(encoded, tokens, strict=True)}
-        with self._lock:
-            self._cause_scores = dict([*self._cause_scores.items(), *new.items()][-CACHED_DIALOGUES:])
+    def _read_topics(self, dialogues: Sequence[Sequence[Turn]], *, causes: bool) -> list[_Pass]:
+        """Read the current topic of each dialogue; with `causes`, the newest are cached."""
+        runner, topic = self._open(), self._manifest.topic
+        outputs = ["logits", *(["neutral"] if self._manifest.neutral else []), *(["causes"] if causes else [])]
+        encoded = runner.encode(dialogues)
+        found = runner.run(encoded, *outputs, *(["topic"] if topic else []))
+        topics = [NO_CHANGE] * len(encoded)
+        if topic:
+            for index, (item, turns, tokens) in enumerate(zip(encoded, dialogues, found.pop(), strict=True)):
+                topics[index] = topic.current_topic(item, tokens, [turn.role == "speaker" for turn in turns])
+        distributions = [self._distribution(row) for row in found[0]]
+        if changed := [index for index, (turns, _) in enumerate(topics) if turns]:
+            again = runner.encode([[dialogues[index][turn] for turn in topics[index].turns] for index in changed])
+            results = runner.run(again, *outputs)
+            for place, index in enumerate(changed):
+                share = topics[index].share
+                distributions[index] = _mix(distributions[index], self._distribution(results[0][place]), share)
+                if share >= _MAIN_READING:
+                    encoded[index] = again[place]
+                    for rows, new_rows in zip(found, results, strict=True):
+                        rows[index] = new_rows[place]
+        by_name = dict(zip(outputs, found, strict=True))
+        passes = [
+            _Pass(
+                turns=topics[index].turns if topics[index].share >= _MAIN_READING else (),
+                encoded=item,
+                distribution=distributions[index],
+                neutral=self._neutral(by_name["neutral"][index]) if "neutral" in by_name else None,
+                causes=by_name["causes"][index] if causes else None,
+            )
+            for index, item in enumerate(encoded)
+        ]
+        if causes:
+            new = {_key(turns): one for turns, one in zip(dialogues, passes, strict=True)}
+            with self._lock:
+                self._passes = dict([*self._passes.items(), *new.items()][-CACHED_DIALOGUES:])
+        return passes
 
-    def _rank(self, dialogue: Dialogue, encoded: Encoded, tokens: Array) -> tuple[Cause, ...]:
-        scores = word_scores(encoded, candidates(dialogue, light=True), tokens.tolist())
-        return rank(dialogue, list(scores), list(scores.values()), self._cause_limit)
+    def _neutral(self, score: Array) -> float | None:
+        return self._manifest.neutral.probability(float(score.reshape(()))) if self._manifest.neutral else None
+
+    def _rank(self, dialogue: Dialogue, one: _Pass, column: int) -> tuple[Cause, ...]:
+        assert one.causes is not None
+        places = one.turns or tuple(range(len(dialogue)))
+        turns, tokens = [dialogue[place] for place in places], one.causes[:, column]
+        scores = word_scores(one.encoded, candidates(turns, one.encoded, light=True), tokens.tolist())
+        causes = rank(turns, list(scores), list(scores.values()), self._cause_limit)
+        return tuple(cause.model_copy(update={"turn": places[cause.turn]}) for cause in causes)
 
     def _distribution(self, logits: Array) -> dict[str, float]:
         (probabilities,) = self._manifest.calibration.probabilities(logits[None])
@@ -210,3 +263,12 @@ class OnnxSem:
                     self._folder, self._manifest.max_tokens, threads=self._threads, batch_size=self._batch_size
                 )
             return self._runner
+
+
+def _key(dialogue: Sequence[Turn]) -> tuple[Turn, ...]:
+    return tuple(dialogue)
+
+
+def _mix(one: dict[str, float], other: dict[str, float], share: float) -> dict[str, float]:
+    """Return the mean of two distributions, the second one with its share."""
+    return {label: (1 - share) * value + share * other[label] for label, value in one.items()}

@@ -14,8 +14,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..contract.private_files import create_private_folder
-from ..contract.safety import SafetyEvent
+from ...contract.private_files import create_private_folder
+from ...contract.safety import SafetyEvent
 
 FILE = "safety_counts.jsonl"
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import cache
 from string import Template
 
-from ..contract.safety import Safety
-from ..contract.settings.danger_texts import AGAIN, CONCERN
-from ..prompts import Prompts, fill
+from ...contract.safety import Safety
+from ...contract.settings.danger_texts import AGAIN, CONCERN
+from ...prompts import Prompts, fill
 from .contacts import contact_lines, emergency_numbers
 
 

@@ -1,0 +1,68 @@
+"""What a turn says through the turns before it: the answer to a question about danger, and that all is well now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..contract import Turn
+from ..contract.safety import SafetyKind
+from .findings import Finding
+from .reading import Reading, read_turn
+from .rulebook import load_rulebook
+
+
+def finding_of_answer(turn: Turn, before: Sequence[Turn], earlier: Sequence[Finding]) -> Finding | None:
+    """Return the finding that lies in a turn as the answer to the assistant's question whether the person is in danger.
+
+    A yes is danger. A no leaves a concern where the person spoke of risk before, and so does any other answer after
+    danger; a no to "are you safe?" is read as one that is not safe.
+
+    Args:
+        turn: The person's turn.
+        before: The turns before it, oldest first.
+        earlier: Findings in the person's turns before it.
+    """
+    question = before[-1] if before and before[-1].role == "listener" else None
+    if question is None or not any(mark in question.text for mark in "?？"):
+        return None
+    asked, reading = read_turn(question.text), read_turn(turn.text)
+    words = turn.text.strip()[:80]
+    kind: SafetyKind = earlier[0].kind if earlier else "suicide"
+    if matches("risk question", asked):
+        if matches("no", reading):
+            return Finding("concern", kind, words, "answer no") if earlier else None
+        if matches("yes", reading):
+            return Finding("danger", kind, words, "answer yes")
+        return Finding("concern", kind, words, "no answer") if _is_danger(earlier) else None
+    if matches("danger question", asked) and matches("not safe", reading):
+        return Finding("danger" if earlier else "concern", kind, words, "not safe")
+    return None
+
+
+def is_about_risk(before: Sequence[Turn], earlier: Sequence[Finding]) -> bool:
+    """Return whether the turns before are about danger, by the person's words or by the assistant's."""
+    return bool(earlier) or any(
+        turn.role == "listener" and matches("risk talk", read_turn(turn.text)) for turn in before
+    )
+
+
+def is_all_clear(reading: Reading) -> bool:
+    """Return whether the person says that they are safe now."""
+    return matches("all clear", reading)
+
+
+def matches(name: str, reading: Reading) -> bool:
+    """Return whether a pattern of a section of `rules/dialogue.txt` matches a sentence of a turn.
+
+    Patterns of an answer (`^`) look at the first sentence alone.
+    """
+    patterns = load_rulebook().dialogue[name]
+    return any(
+        pattern.search(sentence.text)
+        for pattern in patterns
+        for sentence in (reading.sentences[:1] if pattern.pattern.startswith(r"(?<!\S)\A") else reading.sentences)
+    )
+
+
+def _is_danger(findings: Sequence[Finding]) -> bool:
+    return any(finding.level == "danger" for finding in findings)

@@ -1,0 +1,114 @@
+"""What follows from a SEM's probability that a turn carries no emotion, and from a language that it cannot read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hef.contract import Cause, Reading
+from hef.contract.text import words
+from hef.graph import HefContext, create_hef
+from hef.memory import list_turns, timeline
+from hef.sem import EMPATHETIC_DIALOGUES, SemDescription
+from langchain_core.messages import HumanMessage
+from langgraph.store.memory import InMemoryStore
+
+LABELS = EMPATHETIC_DIALOGUES.labels
+QUESTION = "What time is it there?"
+
+
+class NeutralSem:
+    """A SEM that is sure of `sad`, with a probability that nothing is felt."""
+
+    description = SemDescription("neutral", EMPATHETIC_DIALOGUES, languages=("en", "zh"))
+
+    def __init__(self, neutral: float | None) -> None:
+        self.neutral = neutral
+
+    def read(self, dialogues: Any, *, views: Any = None) -> list[Reading]:
+        distribution = {label: 0.9 if label == "sad" else 0.1 / 31 for label in LABELS}
+        return [Reading(distribution=distribution, sem="neutral", neutral=self.neutral) for _ in dialogues]
+
+    def causes(self, dialogues: Any, emotions: Any) -> list[tuple[Cause, ...]]:
+        word = [words(dialogue[-1].text)[0] for dialogue in dialogues]
+        return [
+            (Cause(text=dialogue[-1].text[: len(text)], turn=len(dialogue) - 1, start=0, end=len(text), weight=1.0),)
+            for dialogue, text in zip(dialogues, word, strict=True)
+        ]
+
+
+def run(neutral: float | None, *answers: str, scripted: Any, text: str = QUESTION, **settings: Any) -> Any:
+    model, store = scripted(*answers), InMemoryStore()
+    hef = create_hef(model=model, sem=NeutralSem(neutral)).compile(store=store)
+    context = HefContext(user_id="ana", **settings)
+    state = hef.invoke({"messages": [HumanMessage(text)]}, context=context)
+    return state["empathy"], model, store
+
+
+def test_a_turn_that_the_sem_finds_neutral_has_no_feeling_no_causes_and_no_note(scripted: Any) -> None:
+    empathy, model, store = run(0.8, "Nine in the evening.", scripted=scripted, strategy="sem_only")
+
+    assert (empathy.uncertain, empathy.neutral, empathy.causes) == (True, True, ())
+    assert [message.text for message in model.prompts[-1]] == ["You are a warm, attentive friend.", QUESTION]
+    (memory,) = list_turns(store, "ana")
+    assert (memory.emotion, memory.probability, memory.causes) == (None, None, ())
+    assert timeline([memory]) == []
+
+
+@pytest.mark.parametrize("neutral", [None, 0.1, 0.49])
+def test_without_or_below_that_probability_nothing_changes(neutral: float | None, scripted: Any) -> None:
+    empathy, model, store = run(neutral, "I am so sorry.", scripted=scripted, strategy="sem_only")
+
+    assert (empathy.uncertain, empathy.neutral) == (False, False)
+    assert "most likely first: sad 90%" in model.prompts[-1][0].text
+    (memory,) = list_turns(store, "ana")
+    assert (memory.emotion, memory.probability, memory.causes) == ("sad", 0.9, ("What",))
+
+
+def test_a_feeling_that_an_llm_names_outweighs_the_sems_neutral(scripted: Any) -> None:
+    empathy, _, store = run(0.9, "sad", "I am so sorry.", scripted=scripted, ask="always")
+
+    assert (empathy.emotion, empathy.uncertain, empathy.neutral) == ("sad", False, False)
+    assert list_turns(store, "ana")[0].emotion == "sad"
+
+
+def test_an_llm_that_may_say_none_and_says_it_leaves_a_neutral_turn_neutral(scripted: Any) -> None:
+    empathy, _, _ = run(0.9, "none", "Nine.", scripted=scripted, ask="always")
+
+    assert (empathy.uncertain, empathy.neutral) == (True, True)
+
+
+def test_what_a_person_confirms_is_remembered_as_felt_however_neutral_it_read(scripted: Any) -> None:
+    from hef.nodes.support.human_review import Review, apply_review
+
+    empathy, _, _ = run(0.9, "Nine.", scripted=scripted, strategy="sem_only")
+    review = Review("edit", "proud")
+
+    assert (apply_review(empathy, review).uncertain, apply_review(empathy, review).neutral) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Mi perro murió anoche.", "Spanish"),
+        ("Ich kann nicht schlafen.", "German"),
+        ("Mujhe neend nahi aa rahi.", "Hindi"),
+        ("Моя собака вчера умерла.", "this script"),
+    ],
+)
+def test_a_language_that_the_sem_cannot_read_is_told_and_left_to_the_llm(
+    text: str, language: str, scripted: Any
+) -> None:
+    empathy, _, store = run(0.0, "devastated", "I hear you.", scripted=scripted, text=text, ask="always")
+
+    assert (empathy.emotion, empathy.sem, empathy.uncertain) == ("devastated", None, False)
+    assert empathy.degraded == f"the SEM was not trained on {language}: it was left to the LLM"
+    assert list_turns(store, "ana")[0].emotion == "devastated"
+
+
+def test_a_guess_about_such_a_text_is_neither_neutral_nor_remembered(scripted: Any) -> None:
+    empathy, _, store = run(0.9, "I hear you.", scripted=scripted, text="Mi perro murió anoche.", strategy="sem_only")
+
+    assert (empathy.uncertain, empathy.neutral) == (True, False)
+    assert empathy.degraded == "the SEM was not trained on Spanish: the emotion is a guess"
+    assert list_turns(store, "ana")[0].emotion is None
