@@ -58,6 +58,9 @@ EVALUATE = [
     LazyCommand("memory", "evaluate.evaluate_sem:memory", "Measure recall of past turns."),
     LazyCommand("replies", "evaluate.evaluate_replies:replies", "Measure replies beside the same LLM's without HEF."),
     LazyCommand("verdicts", "evaluate.evaluate_replies:verdicts", "Count how judges decided on blind pairs."),
+    LazyCommand(
+        "safety", "evaluate.evaluate_safety:safety", "Measure how danger is noticed, and what is raised wrongly."
+    ),
     LazyCommand("download", "evaluate.download_data:download", "Get EmpatheticDialogues from its official archive."),
 ]
 BENCH = [

@@ -38,13 +38,14 @@ def find_claims(reading: Reading, before: Sequence[Reading] = (), *, is_about_ri
         before: The person's turns before it, oldest first; a story that they began goes on.
         is_about_risk: Whether the turns before are about danger.
     """
+    contexts = {"", "risk"} if is_about_risk else {""}
+    if any("FICTION" in sentence.symbols for one in (reading, *before) for sentence in one.sentences):
+        contexts.add("story")
     findings = [
         finding
         for index, sentence in enumerate(reading.sentences)
         for claim in load_rulebook().claims
-        if claim.is_chinese == sentence.is_chinese
-        and claim.tags <= sentence.symbols
-        and (is_about_risk or not claim.needs_risk)
+        if claim.is_chinese == sentence.is_chinese and claim.tags <= sentence.symbols and claim.needs in contexts
         for finding in _findings_of_claim(claim, reading, index, sentence, before)
     ]
     return sorted(dict.fromkeys(findings), key=lambda finding: -LEVELS.index(finding.level))
@@ -57,7 +58,8 @@ def _findings_of_claim(
     for number, match in enumerate(claim.pattern.finditer(sentence.text)):
         if number == MAX_MATCHES:
             return
-        marked = f"{sentence.text[: match.start()]}@ {sentence.text[match.end() :]}"
+        own = "I:i " if match.group().startswith("I:") else ""
+        marked = f"{sentence.text[: match.start()]}{own}@ {sentence.text[match.end() :]}"
         level, kind = _cleared(claim, marked, reading, index, before)
         if level != "none":
             yield Finding(level, kind, reading.words(sentence, *match.span()), claim.name)

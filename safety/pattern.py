@@ -34,7 +34,7 @@ def required_tags(pattern: str) -> frozenset[str]:
     tags: set[str] = set()
     for part in _PART.findall(pattern):
         depth += (part in "([") - (part in ")]")
-        if depth == 0 and part.isupper():
+        if depth == 0 and part.isupper() and part.isascii():
             tags.add(part)
     return frozenset(tags)
 
@@ -49,6 +49,8 @@ def _compile_part(part: str) -> str:
         return f"{_ANY}{{0,{int(part[2:])}}}?"
     if part == "@" or not part[0].isalnum():
         return re.escape(part) + " "
+    if part in ("NUM", "FEW"):
+        return part + "[ _]"
     if part.isupper() and part.isascii():
         return rf"{part}:\S+ "
     word, ending = (part[:-1], r"[^\s_]*") if part.endswith("*") else (part, "")

@@ -24,7 +24,8 @@ from .tagged_text import Lexicon, expand_phrase
 Effect = Literal["none", "concern", "other_person", "keep"]
 Scope = Literal["sentence", "turn", "dialogue"]
 LANGUAGES = ("en", "zh")
-_HEADING = re.compile(r"\[((?:claim|echo|clear) [^\[\]|]*|[a-z ]+)\]")
+_HEADING = re.compile(r"\[((?:claim|echo|story|clear) [^\[\]|]*|[a-z ]+)\]")
+_NEEDS: dict[str, Literal["", "risk", "story"]] = {"claim": "", "echo": "risk", "story": "story"}
 _NUMBERS = frozenset({"NUM", "FEW"})
 
 
@@ -44,8 +45,8 @@ class Claim:
     """Tags that the sentence must hold."""
     is_chinese: bool
     """Whether it is for Chinese; the others are for English."""
-    needs_risk: bool
-    """Whether it counts only where the turns before are about danger."""
+    needs: Literal["", "risk", "story"]
+    """Where alone it counts: where the turns before are about danger, or where the person writes a story."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ def _add_rule(header: str, pattern: str, is_chinese: bool, claims: list[Claim], 
     level, kind = cast("tuple[SafetyLevel, SafetyKind]", rest)
     if level not in get_args(SafetyLevel) or kind not in get_args(SafetyKind):
         raise ValueError("level or kind is unknown")
-    claims.append(Claim(name, level, kind, compiled, tags, is_chinese, what == "echo"))
+    claims.append(Claim(name, level, kind, compiled, tags, is_chinese, _NEEDS[what]))
 
 
 def _space_characters(pattern: str) -> str:

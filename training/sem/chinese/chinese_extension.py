@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from ....data.conversations import Conversation
+from ....sem.runtime.emoji_words import emoji_words
 from ....sem.runtime.encoding import DialogueEncoder
 from ....sem.runtime.manifest import NETWORK, TOKENIZER, Manifest, sha256_digest
 from ....sem.runtime.onnx_sem import OnnxSem
@@ -24,7 +25,6 @@ from .restored_sem import RestoredSem
 from .word_alignment import align_pieces
 
 Array = NDArray[np.float32]
-EMOJI = Path(__file__).with_name("emoji.json")
 WORDS = "emotion.trunk.embeddings.word_embeddings.weight"
 TRAINING_WINDOW = 128
 
@@ -42,8 +42,7 @@ class ChineseExtension:
         self.pieces = select_pieces(pieces)
         definition = json.loads((sem / TOKENIZER).read_text("utf-8"))
         self._english: dict[str, int] = definition["model"]["vocab"]
-        emoji: dict[str, str] = json.loads(EMOJI.read_text("utf-8"))
-        self.definition, self.rows = extend_tokenizer(definition, self.pieces, emoji)
+        self.definition, self.rows = extend_tokenizer(definition, self.pieces, emoji_words())
         self.tokenizer = Tokenizer.from_str(json.dumps(self.definition))
 
     @property
