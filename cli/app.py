@@ -42,7 +42,7 @@ MEMORY = [
     LazyCommand("forget", "memory.forget:forget", "Delete turns of a person, by default all, for good."),
     LazyCommand("compact", "memory.forget:compact", "Rewrite the memory's files without what was deleted."),
 ]
-SAFETY = [LazyCommand("report", "safety_report:report", "Count the turns in danger and of concern, by region.")]
+SAFETY = [LazyCommand("report", "referral_report:report", "Count the turns in danger and of concern, by region.")]
 SERVE = [LazyCommand("sem", "serve.serve_sem:serve_sem", "Serve a SEM to many callers with Ray Serve.")]
 TRAIN = [
     LazyCommand("sem", "train.train_sem:train_sem", "Train a SEM on conversations with an emotion label."),
