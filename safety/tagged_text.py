@@ -129,11 +129,7 @@ def expand_phrase(phrase: str, symbol_options: Callable[[str], Sequences]) -> Se
     Raises:
         ValueError: The brackets do not match.
     """
-    parts = _OPTION.findall(phrase)
-    sequences = _expand(parts, "", symbol_options)
-    if parts:
-        raise ValueError(f"the phrase {phrase!r} closes a bracket that it did not open")
-    return sequences
+    return _expand(_OPTION.findall(phrase), "", symbol_options)
 
 
 def _expand(parts: list[str], closing: str, symbol_options: Callable[[str], Sequences]) -> Sequences:
@@ -147,6 +143,8 @@ def _expand(parts: list[str], closing: str, symbol_options: Callable[[str], Sequ
         if part == "|":
             finished, current = finished + current, [()]
             continue
+        if part in ")]":
+            raise ValueError(f"a bracket {part!r} closes none that is open")
         if part in "([":
             options = _expand(parts, ")" if part == "(" else "]", symbol_options)
             options = [*options, ()] if part == "[" else options
