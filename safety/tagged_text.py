@@ -38,7 +38,7 @@ class Sentence:
     text: str
     """All symbols with a blank after each."""
     symbols: frozenset[str]
-    """The tags and the words without a tag that occur."""
+    """All tags and words that occur."""
     is_chinese: bool
     """Whether there is a Chinese character."""
     starts: list[int]
@@ -109,8 +109,8 @@ def _sentence(tokens: Tokens, start: int, end: int) -> Sentence:
     """Return the sentence of some tokens."""
     symbols = tokens.symbols[start:end]
     text = " ".join(symbols) + " "
-    tags = frozenset(symbol.partition(":")[0] for symbol in symbols)
-    return Sentence(text, tags, bool(_CHINESE.search(text)), tokens.starts[start:end], tokens.ends[start:end])
+    occurring = frozenset(text.replace(":", " ").replace("_", " ").split())
+    return Sentence(text, occurring, bool(_CHINESE.search(text)), tokens.starts[start:end], tokens.ends[start:end])
 
 
 _OPTION = re.compile(r"[()\[\]|]|[^\s()\[\]|]+")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hef.safety.pattern import compile_pattern, required_tags
+from hef.safety.pattern import compile_pattern, required_symbols
 
 
 @pytest.mark.parametrize(
@@ -30,5 +30,5 @@ def test_brackets_that_do_not_match_are_refused() -> None:
         compile_pattern("(a|b")
 
 
-def test_only_tags_outside_of_brackets_are_required() -> None:
-    assert required_tags("I [NOT] (WANT|PLAN) DIE word") == {"I", "DIE"}
+def test_what_every_match_holds_is_known() -> None:
+    assert required_symbols("I [NOT] ~2 (WANT|PLAN to) DIE word (a*|b)") == ({"I"}, {"WANT", "PLAN"}, {"DIE"}, {"word"})

@@ -5,7 +5,7 @@ import time
 import pytest
 from hef.contract import Turn
 from hef.safety import assess
-from hef.safety.reading import MAX_CHARACTERS, read_turn
+from hef.safety.reading import MAX_CHARACTERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,7 +69,3 @@ def test_of_a_long_turn_the_beginning_the_end_and_risky_words_are_read() -> None
         safety = assess([Turn("speaker", text)])
         assert safety.level == "danger"
         assert "kill myself" in safety.words[0]
-
-
-def test_a_turn_is_read_once() -> None:
-    assert read_turn("hello there") is read_turn("hello there")
