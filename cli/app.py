@@ -23,7 +23,7 @@ EPILOG = """\
 [bright_black]The SEM reads fine-grained emotion and its cause words, the LLM weighs it and writes the reply.[/]
 
 [bright_black]Settings: flags, else HEF_MODEL, HEF_SEM, HEF_PROMPTS, HEF_FIT, HEF_HOME, HEF_CHROMA_URL, HEF_USER, \
-HEF_THREADS, HEF_LOG.[/]
+HEF_REGION, HEF_THREADS, HEF_LOG.[/]
 
 [bright_black]Exit codes: 0 done, 1 failed, 2 called wrongly or set up wrongly, 130 after Ctrl-C.[/]
 """
@@ -42,6 +42,7 @@ MEMORY = [
     LazyCommand("forget", "memory.forget:forget", "Delete turns of a person, by default all, for good."),
     LazyCommand("compact", "memory.forget:compact", "Rewrite the memory's files without what was deleted."),
 ]
+SAFETY = [LazyCommand("report", "referral_report:report", "Count the turns in danger and of concern, by region.")]
 SERVE = [LazyCommand("sem", "serve.serve_sem:serve_sem", "Serve a SEM to many callers with Ray Serve.")]
 TRAIN = [
     LazyCommand("sem", "train.train_sem:train_sem", "Train a SEM on conversations with an emotion label."),
@@ -57,6 +58,9 @@ EVALUATE = [
     LazyCommand("memory", "evaluate.evaluate_sem:memory", "Measure recall of past turns."),
     LazyCommand("replies", "evaluate.evaluate_replies:replies", "Measure replies beside the same LLM's without HEF."),
     LazyCommand("verdicts", "evaluate.evaluate_replies:verdicts", "Count how judges decided on blind pairs."),
+    LazyCommand(
+        "safety", "evaluate.evaluate_safety:safety", "Measure how danger is noticed, and what is raised wrongly."
+    ),
     LazyCommand("download", "evaluate.download_data:download", "Get EmpatheticDialogues from its official archive."),
 ]
 BENCH = [
@@ -70,6 +74,9 @@ COMMANDS = [
     LazyCommand("reply", "chat.reply_command:reply", "Reply to one message, and show emotion and causes.", TALK),
     LazyCommand("chat", "chat.chat_command:chat", "Talk with HEF; with --user, it remembers.", TALK),
     _group("memory", "See, take along and delete what is remembered of a person.", TALK, MEMORY),
+    _group(
+        "safety", "Count the turns in which somebody was in danger, for the reports that laws ask for.", TALK, SAFETY
+    ),
     LazyCommand("perceive", "perceive:perceive", "Read emotion and cause words with the SEM alone.", READ),
     LazyCommand("sems", "sems:sems", "List the installed small empathetic models.", READ),
     LazyCommand("mcp", "serve.mcp_command:mcp", "Serve emotion, cause words and memories to an MCP client.", READ),

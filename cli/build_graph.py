@@ -65,11 +65,18 @@ def build_graph(
     """
     from ..contract import SetupError
     from ..graph import create_hef
+    from ..safety import ReferralCounter
     from ..sem import resolve_sem
 
     try:
         sem = resolve_sem(settings.sem)
-        builder = create_hef(model=settings.model, sem=sem, prompts=settings.prompts, fit=settings.fit)
+        builder = create_hef(
+            model=settings.model,
+            sem=sem,
+            prompts=settings.prompts,
+            fit=settings.fit,
+            on_safety=ReferralCounter(settings.home) if memory else None,
+        )
     except SetupError as error:
         raise Failure(str(error), MISUSED) from error
     store = _open_memory(settings, sem) if memory else None

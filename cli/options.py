@@ -67,6 +67,14 @@ Sem: TypeAlias = Annotated[
 Threads: TypeAlias = Annotated[
     int | None, option("CPU threads of the models.  \\[env: HEF_THREADS]", metavar="N", min=1, max=256, panel="Models")
 ]
+Region: TypeAlias = Annotated[
+    str | None,
+    option(
+        "Your country, two letters such as US or CN, whose numbers for help are given in danger.  \\[env: HEF_REGION]",
+        metavar="CODE",
+        panel="Output",
+    ),
+]
 Home: TypeAlias = Annotated[
     Path | None, option("Folder of memories and conversations.  \\[env: HEF_HOME]", metavar="FOLDER", panel="Memory")
 ]
@@ -135,6 +143,7 @@ class ReplyOptions(EmotionOptions):
     persona: Annotated[str | None, option("Who the assistant is when it replies.", metavar="TEXT", panel="Output")] = (
         None
     )
+    region: Region = None
 
     def reply_context(self, user: str | None = None, **changes: object) -> HefContext:
         """Return the settings of a run that replies; without a user nothing is remembered."""

@@ -46,8 +46,8 @@ def perceive(
 
     No LLM is loaded. From stdin each line is a JSON string, {"text": ...}, or {"messages": [...]} (also "utterances")
     with turns of "role" and "text" or "content"; other keys such as "id" pass through. Each line gives one line.
-    A broken line gives {"error": ..., "line": n}, the rest is read, and the exit code is 1. With --ray many
-    SEMs read at once; rows, their order and their numbers are the same.
+    Where somebody may be in danger, "safety" says so. A broken line gives {"error": ..., "line": n}, the rest is read,
+    and the exit code is 1. With --ray many SEMs read at once; rows, their order and their numbers are the same.
     """
     sem = load_settings(models).sem
     if text in (None, "-"):
@@ -129,14 +129,18 @@ def _perceive_each(sem: Sem, dialogues: list[Sequence[Turn]], *, causes: bool, t
 def _perceive(
     sem: Sem, dialogues: Sequence[Sequence[Turn]], *, causes: bool, top: int | None
 ) -> Iterator[dict[str, Any]]:
+    from ..safety import assess
+
     if not dialogues:
         return
     readings = sem.read(dialogues)
     emotions = [reading.ranked[0] for reading in readings]
     words = sem.causes(dialogues, emotions) if causes else [()] * len(dialogues)
-    for reading, emotion, ranked_words in zip(readings, emotions, words, strict=True):
+    for dialogue, reading, emotion, ranked_words in zip(dialogues, readings, emotions, words, strict=True):
         probabilities = {label: round(reading.distribution[label], 6) for label in reading.ranked[:top]}
         row: dict[str, Any] = {"emotion": emotion, "distribution": probabilities}
+        if (safety := assess(dialogue)).level != "none":
+            row["safety"] = safety.model_dump(mode="json")
         if causes:
             row["causes"] = [cause.model_dump() for cause in ranked_words]
         yield row
@@ -157,6 +161,9 @@ def _show(turns: Sequence[Turn], row: dict[str, Any], top: int) -> None:
     console = Console(highlight=False)
     console.print()
     field(console, "emotion", distribution(row["distribution"], top))
+    if safety := row.get("safety"):
+        words_of_danger = ", ".join(f'"{words}"' for words in safety["words"])
+        field(console, "safety", f"{safety['level']}, {safety['kind']}: {words_of_danger}")
     if words := [Cause.model_validate(cause) for cause in row.get("causes", [])]:
         marks = not console.is_terminal or console.no_color
         field(console, "causes", highlighted(turns, words, marks=marks))

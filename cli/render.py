@@ -133,7 +133,16 @@ def print_empathy(console: Console, empathy: Empathy, dialogue: Dialogue, top: i
         field(console, "causes", highlighted(dialogue, empathy.causes, marks=plain))
     if empathy.memories:
         field(console, "recalled", f"{len(empathy.memories)} earlier turn{'s' * (len(empathy.memories) > 1)}")
+    print_safety(console, empathy)
     print_degraded(console, empathy)
+
+
+def print_safety(console: Console, empathy: Empathy) -> None:
+    """Print whether somebody is in danger and which words say so; nothing when nobody is."""
+    safety = empathy.safety
+    if safety.level != "none":
+        words = ", ".join(f'"{words}"' for words in safety.words)
+        field(console, "safety", Text(printable(f"{safety.level}, {safety.kind}: {words}"), style="yellow"))
 
 
 def print_degraded(console: Console, empathy: Empathy) -> None:

@@ -30,6 +30,7 @@ class Settings(BaseSettings):
         description="Folder of memories and conversations",
     )
     chroma_url: str | None = Field(None, description="A Chroma server, where several processes share a memory")
+    region: str | None = Field(None, description="Country whose numbers for help are given in danger, two letters")
     user: str | None = Field(None, description="Whose memory is read and written")
     threads: int | None = Field(None, ge=1, le=256, description="CPU threads of the models")
     data: Path | None = Field(None, description="Folder with the training and validation data")
@@ -45,6 +46,13 @@ class Settings(BaseSettings):
         if user is not None and not user.strip():
             raise ValueError("it is blank; give a text that names one person, or leave it out")
         return user
+
+    @field_validator("region")
+    @classmethod
+    def _check_region(cls, region: str | None) -> str | None:
+        from ..contract.settings.region import read_region
+
+        return read_region(region)
 
     @field_validator("chroma_url")
     @classmethod

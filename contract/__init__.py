@@ -12,7 +12,7 @@ from .context import HefContext, as_context
 from .dialogue import Dialogue, Turn, View, apply_view
 from .empathy import Cause, Empathy, Evidence, Memory, Reading, Verdict
 from .errors import HefError, InputError, ModelError, SetupError, StoreError
-from .safety import Safety
+from .safety import Safety, SafetyEvent
 from .settings.pooling_weights import PoolingWeights
 from .settings.recall_weights import RecallWeights
 from .user_identity import as_user_id
@@ -37,6 +37,7 @@ __all__ = [
     "Reading",
     "RecallWeights",
     "Safety",
+    "SafetyEvent",
     "SetupError",
     "StoreError",
     "Turn",

@@ -11,8 +11,10 @@ from pydantic.config import JsonDict
 
 from .errors import SetupError
 from .renamed_fields import CONTEXT_FIELDS
+from .settings.danger_texts import DangerPage
 from .settings.model_settings import read_model_settings
 from .settings.recall_weights import RecallWeights
+from .settings.region import Region
 from .settings.settings_model import SettingsModel, explain_settings, nearest_setting, unknown_setting
 from .user_identity import as_user_id
 
@@ -24,6 +26,7 @@ _OF_HOST = frozenset({"model", "model_settings"})
 """Settings that belong to the host's own agents where a host's context has them beside its own fields."""
 TEMPLATE = "prompt_"
 """Prefix of the names of the settings that hold a prompt template."""
+_DANGER_NODES = ("crisis_reply", "draft_response")
 
 
 def _studio_hints(*nodes: str, prompt: bool = False) -> JsonDict:
@@ -51,7 +54,18 @@ class HefContext(SettingsModel):
         default=None,
         description="Whose memory is recalled and written: a text, a whole number or a UUID, kept as text; "
         "without it nothing is remembered",
-        json_schema_extra=_studio_hints("recall", "remember"),
+        json_schema_extra=_studio_hints("safety", "recall", "remember"),
+    )
+    region: Region = Field(
+        default=None,
+        description="Country whose numbers for help are given in danger, two letters such as US, GB or CN "
+        "(ISO 3166-1); without it the international directory",
+        json_schema_extra=_studio_hints("safety", "crisis_reply", "draft_response"),
+    )
+    safety_handoff: bool = Field(
+        default=False,
+        description="Whether to pause after the reply to somebody in danger, so that a human can take over",
+        json_schema_extra=_studio_hints("crisis_reply", "human_takeover"),
     )
     model: Annotated[str | Any | None, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})] = Field(
         default=None,
@@ -126,12 +140,26 @@ class HefContext(SettingsModel):
     remember: bool = Field(
         default=True, description="Whether this turn is stored", json_schema_extra=_studio_hints("remember")
     )
+    remember_danger: bool = Field(
+        default=False,
+        description="Whether a turn in which the person is in danger is stored, too, then without an emotion",
+        json_schema_extra=_studio_hints("remember"),
+    )
+    language: str | None = Field(
+        default=None,
+        max_length=40,
+        pattern=r"^[^\W_]+([ -][^\W_]+)*$",
+        description="Language of the reply and of the note for it, by its code or its English name, such as `zh` or "
+        "`German`; None means the person's",
+        json_schema_extra=_studio_hints("draft_response"),
+    )
     dialogue_limit: int = Field(
         default=6000,
         ge=200,
         description="Characters of dialogue shown to the LLM; the oldest turns are dropped first",
         json_schema_extra=_studio_hints(
-            "recall", "sem_emotion", "coarse_emotion", "fine_emotion", "cause_words", "draft_response"
+            *("safety", "crisis_reply", "recall", "sem_emotion", "coarse_emotion", "fine_emotion", "cause_words"),
+            "draft_response",
         ),
     )
     persona: str = Field(
@@ -165,6 +193,13 @@ class HefContext(SettingsModel):
         "$dialogue; a line whose value is empty is left out",
         "draft_response",
     )
+    prompt_concern: str = _template(
+        "What is said to the LLM about its reply where somebody may be at risk, with $words and the line $shown after "
+        "it",
+        "draft_response",
+    )
+    prompt_danger_en: DangerPage = _template("The texts that answer somebody in danger, in English", *_DANGER_NODES)
+    prompt_danger_zh: DangerPage = _template("The same in Chinese", *_DANGER_NODES)
 
     @field_validator("model", mode="before")
     @classmethod

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .dialogue import View
 from .renamed_fields import READING_FIELDS, rename_fields
+from .safety import Safety
 
 YEAR_10000 = 253_402_300_800.0
 """Unix time in seconds from which on no date can be written."""
@@ -132,7 +133,9 @@ class Empathy(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    emotion: str = Field(description="The decided emotion")
+    emotion: str = Field(
+        description="The decided emotion; in danger nothing is read: it is `uncertain`, and all are equally probable"
+    )
     distribution: dict[str, float] = Field(description="Probability of each label after joining SEM and LLM; sums to 1")
     primary: tuple[str, ...] = Field(default=(), description="The SEM's primary emotions, most probable first")
     agreed: bool = Field(default=True, description="Whether the LLM found the emotion among the primary ones")
@@ -148,6 +151,9 @@ class Empathy(BaseModel):
     hypothesis: str | None = Field(default=None, description="The emotion the LLM itself named")
     causes: tuple[Cause, ...] = Field(default=(), description="Cause words, strongest first")
     memories: tuple[str, ...] = Field(default=(), description="Ids of the past turns that were recalled")
+    safety: Safety = Field(
+        default=Safety(), description="Whether the person, or somebody they speak of, is in danger, and what says so"
+    )
     sem: str | None = Field(default=None, description="Name of the SEM; None where the strategy does without")
     model: str | None = Field(default=None, description="Name of the LLM")
     degraded: str | None = Field(default=None, description="Why some part was left out; None when all worked")

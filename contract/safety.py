@@ -41,3 +41,15 @@ class Safety(BaseModel):
     words: tuple[str, ...] = Field(default=(), description="The person's words that raised the level, as written")
     language: Literal["en", "zh"] = Field(default="en", description="Language of the person's last turn")
     turn: int | None = Field(default=None, ge=0, description="Index of the turn in the dialogue that holds the words")
+
+
+class SafetyEvent(BaseModel):
+    """What a host's hook `on_safety` is told where the level of a turn is concern or danger."""
+
+    model_config = ConfigDict(frozen=True)
+
+    safety: Safety = Field(description="Level, kind, and the words that raised it")
+    text: str = Field(description="The person's last turn")
+    region: str | None = Field(default=None, description="The run's region")
+    user_id: str | None = Field(default=None, description="Who the person is, where the run names them")
+    thread: str | None = Field(default=None, description="Id of the conversation, where there is one")

@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 
 from .empathy import Empathy, Memory, Reading, Verdict
 from .errors import SetupError
+from .safety import Safety
 
 
 def merge_faults(current: dict[str, str] | None, update: dict[str, str] | None) -> dict[str, str]:
@@ -164,6 +165,8 @@ class HefOutput(TypedDict):
 class HefState(HefInput, total=False):
     """All that nodes share; everything but `messages` and `empathy` stays inside the graph."""
 
+    safety: Annotated[Safety, JsonValue]
+    """Whether somebody is in danger, from the person's last turn in its context."""
     explanations: Annotated[dict[str, str], merge_explanations]
     """Node -> what it found in this turn, in one line."""
     readings: Annotated[list[Reading], JsonValue]

@@ -5,10 +5,11 @@ And what a synchronous caller lacks of an asynchronous one: a limit on how long 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutinefunction
 from threading import Thread
 from typing import Any, TypeVar, cast
 
@@ -32,6 +33,30 @@ def run_sync(coroutine: Coroutine[Any, Any, _T]) -> _T:
         return cast("_T", finished.value)
     coroutine.close()
     raise RuntimeError("A coroutine that awaits something pending was run without an event loop.")
+
+
+async def call_host(function: Callable[..., Any], *arguments: Any, asynchronous: bool) -> Any:
+    """Return what a host's function returns, which may be synchronous or asynchronous, as may the graph that calls it.
+
+    Args:
+        function: The function.
+        arguments: What it is called with.
+        asynchronous: Whether the caller has an event loop, which a synchronous function then does not block. Without
+            one, an asynchronous function gets an event loop and a thread of its own.
+    """
+    if asynchronous:
+        is_coroutine = iscoroutinefunction(function) or iscoroutinefunction(type(function).__call__)
+        called = function(*arguments) if is_coroutine else asyncio.to_thread(function, *arguments)
+        return await maybe_await(await called)
+    value = function(*arguments)
+    if not isawaitable(value):
+        return value
+
+    async def wait() -> Any:
+        return await value
+
+    with ThreadPoolExecutor(1, thread_name_prefix="call-host") as executor:
+        return executor.submit(copy_context().run, asyncio.run, wait()).result()
 
 
 def call_within(seconds: float, call: Callable[[], _T]) -> _T:

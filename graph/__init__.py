@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..contract import Empathy, HefContext, HefOutput, HefState
-from ..prompts import empathy_note
 from .build import create_emotion_graph, create_hef, create_reading_graph
 from .default_store import open_store
 from .history import trim_history
+from .person_note import empathy_note
 
 if TYPE_CHECKING:
     from .middleware import HefMiddleware as HefMiddleware

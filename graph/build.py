@@ -22,18 +22,22 @@ from ..nodes import (
     cause_words_node,
     coarse_emotion_node,
     confirm_emotion_node,
+    crisis_reply_node,
     draft_response_node,
     fine_emotion_node,
+    human_takeover_node,
     recall,
     remember,
+    safety_node,
     sem_emotion_node,
 )
 from ..prompts import Overrides
+from ..safety import assess
 from ..sem import Sem, Taxonomy
 from ..tools import sem_causes_tool, sem_emotion_tool
 from .node_telemetry import GraphTelemetry
-from .parts import Parts, check_state, input_output_schemas
-from .routing import after_coarse, after_fine
+from .parts import Parts, SafetyCheck, SafetyHooks, check_state, input_output_schemas
+from .routing import after_coarse, after_crisis, after_fine, after_safety
 
 OutputMode: TypeAlias = Literal["last_message", "trace"]
 
@@ -45,6 +49,8 @@ def create_hef(
     taxonomy: Taxonomy | None = None,
     prompts: Overrides | None = None,
     fit: PoolingWeights | Path | str | None = None,
+    safety: SafetyCheck | None = assess,
+    on_safety: SafetyHooks | None = None,
     state_schema: type[Any] = HefState,
     context_schema: type[Any] = HefContext,
     output_mode: OutputMode = "last_message",
@@ -59,6 +65,10 @@ def create_hef(
         prompts: Template name -> text that replaces the shipped one, or a folder of `NAME.md` files.
         fit: How the evidence of this SEM and this LLM is joined: what `hef evaluate emotion --fit`
             wrote, as its path or loaded. None takes the fit that ships for the pair, if there is one.
+        safety: What looks for danger in the dialogue before anything else: a function from a dialogue to a `Safety`, or
+            an object with such a method `assess`; None switches it off (`docs/safety.md` says what that means).
+        on_safety: A function, synchronous or asynchronous, or several, called with a `SafetyEvent` where somebody is in
+            danger or may be.
         state_schema: `HefState` or a TypedDict with all its keys and more; the additional keys enter and leave
             the graph as `messages` do.
         context_schema: `HefContext` or a class with fields of the same names.
@@ -75,14 +85,18 @@ def create_hef(
     """
     if output_mode not in ("last_message", "trace"):
         raise SetupError(f"output_mode is {output_mode!r}; expected 'last_message' or 'trace'")
-    parts = Parts.resolve(model=model, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
+    parts = Parts.resolve(
+        model=model, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit, safety=safety, on_safety=on_safety
+    )
     graph = _Graph(state_schema, context_schema, parts.taxonomy.labels, last="remember")
     causes = sem_causes_tool(parts.sem)
     early_drafts = EarlyDrafts(parts.taxonomy, parts.prompts, causes)
-    _add_emotion_nodes(graph, parts, trace=output_mode == "trace", early_drafts=early_drafts)
+    trace = output_mode == "trace"
+    _add_safety_nodes(graph, parts, crisis_reply=True, last="remember")
+    _add_emotion_nodes(graph, parts, trace=trace, early_drafts=early_drafts)
     graph.add("confirm_emotion", confirm_emotion_node(parts.taxonomy))
-    graph.add("cause_words", cause_words_node(causes, trace=output_mode == "trace"))
-    graph.add("draft_response", draft_response_node(parts.model, parts.prompts, early_drafts), RETRY)
+    graph.add("cause_words", cause_words_node(causes, trace=trace))
+    graph.add("draft_response", draft_response_node(parts.model, parts.prompts, early_drafts, parts.taxonomy), RETRY)
     graph.add("remember", remember)
     builder = graph.builder
     builder.add_conditional_edges("fine_emotion", after_fine)
@@ -100,13 +114,20 @@ def create_emotion_graph(
     taxonomy: Taxonomy | None = None,
     prompts: Overrides | None = None,
     fit: PoolingWeights | Path | str | None = None,
+    safety: SafetyCheck | None = assess,
+    on_safety: SafetyHooks | None = None,
 ) -> StateGraph[Any, Any, Any, Any]:
     """Build the first half of a turn, up to the decision: no cause words, no reply, nothing stored.
 
+    Where the person is in danger nothing is read: `empathy.safety` says so.
+
     Arguments and errors are those of `create_hef`.
     """
-    parts = Parts.resolve(model=model, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
+    parts = Parts.resolve(
+        model=model, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit, safety=safety, on_safety=on_safety
+    )
     graph = _Graph(HefState, HefContext, parts.taxonomy.labels, last="fine_emotion")
+    _add_safety_nodes(graph, parts)
     _add_emotion_nodes(graph, parts)
     graph.builder.add_edge("fine_emotion", END)
     return graph.builder
@@ -119,11 +140,14 @@ def create_reading_graph(
     taxonomy: Taxonomy | None = None,
     prompts: Overrides | None = None,
     fit: PoolingWeights | Path | str | None = None,
+    safety: SafetyCheck | None = assess,
+    on_safety: SafetyHooks | None = None,
 ) -> StateGraph[Any, Any, Any, Any]:
     """Build a turn up to its cause words, for hosts whose own agent replies: no reply, nothing stored.
 
     It returns `empathy` and `memories`, of which `empathy_note` makes a note for the agent's model. With strategy
-    `sem_only` no LLM is asked, and none needs to be installed.
+    `sem_only` no LLM is asked, and none needs to be installed. Where the person is in danger nothing is read:
+    `empathy.safety` says so, the note tells your model what to do, and `hef.safety.crisis_text` is a reply.
 
     Arguments and errors are those of `create_hef`.
 
@@ -134,13 +158,22 @@ def create_reading_graph(
         >>> empathy_note(out["empathy"], out["memories"])
         'How the person feels in their last message, most likely first: sad ...'
     """
-    parts = Parts.resolve(model=resolve_optional_model(model), sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
+    llm = resolve_optional_model(model)
+    parts = Parts.resolve(
+        model=llm, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit, safety=safety, on_safety=on_safety
+    )
     return reading_graph(parts)
 
 
-def reading_graph(parts: Parts) -> StateGraph[Any, Any, Any, Any]:
-    """Build the graph of `create_reading_graph` from resolved parts."""
+def reading_graph(parts: Parts, *, crisis_reply: bool = False) -> StateGraph[Any, Any, Any, Any]:
+    """Build the graph of `create_reading_graph` from resolved parts.
+
+    Args:
+        parts: What it is built from.
+        crisis_reply: Whether somebody in danger is answered, which is the only reply of this graph.
+    """
     graph = _Graph(HefState, HefContext, parts.taxonomy.labels, last="cause_words", output_schema=ReadingOutput)
+    _add_safety_nodes(graph, parts, crisis_reply=crisis_reply)
     _add_emotion_nodes(graph, parts)
     graph.add("cause_words", cause_words_node(sem_causes_tool(parts.sem)))
     graph.builder.add_edge("fine_emotion", "cause_words")
@@ -148,10 +181,29 @@ def reading_graph(parts: Parts) -> StateGraph[Any, Any, Any, Any]:
     return graph.builder
 
 
+def _add_safety_nodes(graph: _Graph, parts: Parts, *, crisis_reply: bool = False, last: str = END) -> None:
+    """Add the nodes that look for danger, and with `crisis_reply` those that answer it; then nobody is read.
+
+    `last` is the node after the answer.
+    """
+    graph.add("safety", safety_node(parts.assess, parts.on_safety, parts.taxonomy.labels))
+    builder = graph.builder
+    builder.add_edge(START, "safety")
+    in_danger = "crisis_reply" if crisis_reply else last
+    paths = {"recall": "recall", "sem_emotion": "sem_emotion", "crisis_reply": in_danger}
+    builder.add_conditional_edges("safety", after_safety, paths)
+    if crisis_reply:
+        graph.add("crisis_reply", crisis_reply_node(parts.prompts))
+        graph.add("human_takeover", human_takeover_node())
+        paths = {"human_takeover": "human_takeover", "remember": last}
+        builder.add_conditional_edges("crisis_reply", after_crisis, paths)
+        builder.add_edge("human_takeover", last)
+
+
 def _add_emotion_nodes(
     graph: _Graph, parts: Parts, *, trace: bool = False, early_drafts: EarlyDrafts | None = None
 ) -> None:
-    """Add the nodes up to the decision, with their edges but for those that leave `fine_emotion`."""
+    """Add the nodes from `safety` up to the decision, with their edges but for those that leave `fine_emotion`."""
     judge = Judge(parts.prompts, parts.taxonomy, parts.fits)
     graph.add("recall", recall)
     sem_emotion, languages = sem_emotion_tool(parts.sem), parts.sem.description.languages
@@ -160,8 +212,6 @@ def _add_emotion_nodes(
     fine_emotion = fine_emotion_node(parts.model, parts.taxonomy, parts.fits, sem_emotion, languages=languages)
     graph.add("fine_emotion", fine_emotion)
     builder = graph.builder
-    builder.add_edge(START, "recall")
-    builder.add_edge(START, "sem_emotion")
     builder.add_edge("recall", "coarse_emotion")
     builder.add_edge("sem_emotion", "coarse_emotion")
     builder.add_conditional_edges("coarse_emotion", after_coarse)
@@ -205,7 +255,7 @@ class _Graph:
         for name in ("empathy", "verdict", "readings"):
             if isinstance(channel := channels[name], JsonValue):
                 channels[name] = LabelledValue(channel.typ, name, labels)
-        self._telemetry = GraphTelemetry(first=("recall", "sem_emotion"), last=last)
+        self._telemetry = GraphTelemetry(first="safety", last=last)
 
     def add(self, name: str, node: Any, retry: RetryPolicy | None = None) -> None:
         """Add a node; the first line of its docstring describes it in the drawn graph and in traces."""

@@ -15,23 +15,26 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..contract import Empathy, HefContext, HefState, Memory, PoolingWeights, SetupError, as_context
 from ..contract.chat_model import ChatModel
 from ..contract.context import misspelled_settings, settings_from
+from ..contract.dialogue import TextLanguage, turn_language
 from ..contract.errors import error_text, needs_extra
 from ..contract.state import JsonValue, summarise_faults
 from ..contract.sync_async import maybe_await, run_sync
 from ..llm.missing_model import resolve_optional_model
 from ..nodes import remember
 from ..nodes.support.message_text import message_text
-from ..nodes.support.transcript import last_human_id, last_human_index
-from ..prompts import Overrides, empathy_note
+from ..nodes.support.transcript import last_human_id, last_human_index, to_dialogue
+from ..prompts import Overrides
+from ..safety import assess
 from ..sem import Sem, Taxonomy
 from .build import reading_graph
-from .parts import Parts
+from .parts import Parts, SafetyCheck, SafetyHooks
+from .person_note import empathy_note
 
 with needs_extra("agents", "the middleware needs LangChain's agents"):
-    from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
+    from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse, hook_config
     from langchain.agents.middleware.types import OmitFromInput, PrivateStateAttr
 
-_OUTPUT_KEYS = ("empathy", "memories", "faults")
+_OUTPUT_KEYS = ("messages", "empathy", "memories", "faults")
 
 
 class EmpathyNote(BaseModel):
@@ -43,6 +46,9 @@ class EmpathyNote(BaseModel):
     empathy: Empathy | None = Field(default=None, description="What was understood; None where nothing could be")
     note: str = Field(default="", description="The note for the agent's own model")
     faults: dict[str, str] = Field(default_factory=dict, description="Part -> why it was left out")
+    replies: list[AIMessage] = Field(
+        default_factory=list, exclude=True, description="In danger: what they are answered instead of by the agent"
+    )
 
     @property
     def degraded(self) -> str | None:
@@ -57,11 +63,13 @@ class EmpathyReader:
 
     Args:
         parts: What the graph is built from.
+        crisis_reply: Whether somebody in danger is answered.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, *, crisis_reply: bool) -> None:
         self._prompts = parts.prompts
-        self._graph = reading_graph(parts).compile(name="hef")
+        self._names = parts.taxonomy.names
+        self._graph = reading_graph(parts, crisis_reply=crisis_reply).compile(name="hef")
 
     def read(self, messages: Sequence[AnyMessage], settings: HefContext, host_fault: str = "") -> EmpathyNote:
         """Return what the person feels; a part that fails is named in `faults` and raises nothing.
@@ -93,15 +101,30 @@ class EmpathyReader:
             return EmpathyNote(
                 turn=turn, faults={**host_faults, "hef": f"the person could not be read: {error_text(error)}"}
             )
-        return self._note(turn, output, settings, host_faults)
+        language = turn_language(settings.language, to_dialogue(messages))
+        note = self._note(turn, output, settings, host_faults, language)
+        return note.model_copy(update={"replies": _new_replies(messages, output["messages"])})
 
     def _note(
-        self, turn: str, output: Mapping[str, Any], settings: HefContext, host_faults: Mapping[str, str]
+        self,
+        turn: str,
+        output: Mapping[str, Any],
+        settings: HefContext,
+        host_faults: Mapping[str, str],
+        language: TextLanguage,
     ) -> EmpathyNote:
         faults: dict[str, str] = {**host_faults, **output["faults"]}
         memories: list[Memory] = output["memories"]
         empathy: Empathy = output["empathy"].model_copy(update={"degraded": summarise_faults(faults)})
-        note = empathy_note(empathy, memories, prompts=self._prompts, memory_budget=settings.memory_budget)
+        note = empathy_note(
+            empathy,
+            memories,
+            prompts=self._prompts.replaced(settings.templates),
+            memory_budget=settings.memory_budget,
+            region=settings.region,
+            language=language,
+            names=self._names.get(language),
+        )
         return EmpathyNote(turn=turn, empathy=empathy, note=note, faults=faults)
 
 
@@ -137,6 +160,10 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
         taxonomy: As in `create_hef`.
         prompts: As in `create_hef`; `note` is the template of the note for the agent's model.
         fit: As in `create_hef`.
+        safety: As in `create_hef`.
+        on_safety: As in `create_hef`.
+        crisis_reply: Whether somebody in danger is answered by HEF's reviewed text, and the agent's model is not asked.
+            Otherwise the model answers, and its note says whom to name and what to leave.
         settings: Defaults for what the agent's context does not set, as a `HefContext` or a mapping.
 
     Raises:
@@ -158,27 +185,35 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
         taxonomy: Taxonomy | None = None,
         prompts: Overrides | None = None,
         fit: PoolingWeights | Path | str | None = None,
+        safety: SafetyCheck | None = assess,
+        on_safety: SafetyHooks | None = None,
+        crisis_reply: bool = True,
         settings: HefContext | Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self._settings = settings_from(settings) if isinstance(settings, Mapping) else settings or HefContext()
         llm = resolve_optional_model(model) if self._settings.strategy == "sem_only" else model
-        parts = Parts.resolve(model=llm, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit)
-        self._reader = EmpathyReader(parts)
+        parts = Parts.resolve(
+            model=llm, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit, safety=safety, on_safety=on_safety
+        )
+        self._crisis_reply = crisis_reply
+        self._reader = EmpathyReader(parts, crisis_reply=crisis_reply)
 
+    @hook_config(can_jump_to=["end"])
     def before_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Read the person, unless their last message was read already."""
         if _is_read(state):
-            return None
+            return self._jump(state.get("empathy"))
         settings, host_fault = self._run_settings(runtime), misspelled_settings(runtime.context)
-        return _update(self._reader.read(state["messages"], settings, host_fault))
+        return self._update(self._reader.read(state["messages"], settings, host_fault))
 
+    @hook_config(can_jump_to=["end"])
     async def abefore_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Read the person as `before_agent` does, without blocking the event loop."""
         if _is_read(state):
-            return None
+            return self._jump(state.get("empathy"))
         settings, host_fault = self._run_settings(runtime), misspelled_settings(runtime.context)
-        return _update(await self._reader.aread(state["messages"], settings, host_fault))
+        return self._update(await self._reader.aread(state["messages"], settings, host_fault))
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
@@ -204,6 +239,16 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
         """Store the turn as `after_agent` does, without blocking the event loop."""
         return await asyncio.to_thread(self.after_agent, state, runtime)
 
+    def _update(self, note: EmpathyNote) -> dict[str, Any]:
+        update: dict[str, Any] = {"empathy": note.empathy, "hef_degraded": note.degraded, "hef_read": note}
+        replies = {"messages": note.replies} if note.replies else {}
+        return {**update, **replies, **(self._jump(note.empathy) or {})}
+
+    def _jump(self, empathy: Empathy | None) -> dict[str, Any] | None:
+        """Return what ends the agent's turn where the person is in danger and HEF answers them."""
+        is_answered = self._crisis_reply and empathy is not None and empathy.safety.level == "danger"
+        return {"jump_to": "end"} if is_answered else None
+
     def _run_settings(self, runtime: Runtime[Any]) -> HefContext:
         context = as_context(runtime.context)
         return self._settings.model_copy(update={name: getattr(context, name) for name in context.model_fields_set})
@@ -216,8 +261,14 @@ def _is_read(state: HefAgentState) -> bool:
     return note is not None and state.get("empathy") is not None and note.turn == turn
 
 
-def _update(note: EmpathyNote) -> dict[str, Any]:
-    return {"empathy": note.empathy, "hef_degraded": note.degraded, "hef_read": note}
+def _new_replies(messages: Sequence[AnyMessage], output: Sequence[AnyMessage]) -> list[AIMessage]:
+    """Return what HEF itself said; the name of the agent's step, which it was said in, is nobody's."""
+    known = {message.id for message in messages}
+    return [
+        message.model_copy(update={"name": None})
+        for message in output
+        if isinstance(message, AIMessage) and message.id not in known
+    ]
 
 
 def _with_note(request: ModelRequest[Any]) -> ModelRequest[Any]:

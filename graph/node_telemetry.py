@@ -7,7 +7,7 @@ or asked is logged at DEBUG alone, and is in no span. Without an OpenTelemetry S
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from time import perf_counter
@@ -32,11 +32,11 @@ class GraphTelemetry:
     """Telemetry of one graph: wraps each node when it is added.
 
     Args:
-        first: Names of the nodes that a turn begins with.
+        first: Name of the node that a turn begins with.
         last: Name of the node that a turn ends with; after it the turn is logged.
     """
 
-    def __init__(self, *, first: Collection[str], last: str) -> None:
+    def __init__(self, *, first: str, last: str) -> None:
         self._first = first
         self._last = last
         self._started: dict[str, float] = {}
@@ -72,7 +72,7 @@ class GraphTelemetry:
         """Record one run of a node; yield a function that takes its update and returns it."""
         record, started = NodeRecord(), perf_counter()
         token = CURRENT_RECORD.set(record)
-        if name in self._first:
+        if name == self._first:
             self._begin_turn(state, started)
         try:
             with _span(name) as span:
@@ -108,10 +108,11 @@ class GraphTelemetry:
     def _end_turn(self, state: Any, empathy: Empathy, strategy: str, degraded: list[str]) -> None:
         started = self._started.pop(last_human_id(state["messages"]), None)
         _log.info(
-            "turn: emotion=%s stage=%s requeries=%d strategy=%s sem=%s model=%s degraded=%s ms=%s",
-            empathy.emotion,
+            "turn: emotion=%s stage=%s requeries=%d safety=%s strategy=%s sem=%s model=%s degraded=%s ms=%s",
+            "-" if empathy.safety.level == "danger" else empathy.emotion,
             empathy.stage,
             empathy.requeries,
+            empathy.safety.level,
             strategy,
             empathy.sem,
             empathy.model,
@@ -143,12 +144,13 @@ def _attributes(
     written: Mapping[str, Any], record: NodeRecord, strategy: str, *, degraded: bool
 ) -> dict[str, str | bool | int | float]:
     """Return the attributes of a node's span; `gen_ai` names are OpenTelemetry's conventions of generative AI."""
-    verdict, empathy = written.get("verdict"), written.get("empathy")
+    verdict, empathy, safety = written.get("verdict"), written.get("empathy"), written.get("safety")
     readings = written.get("readings") or []
     attributes: dict[str, Any] = {
         "hef.strategy": strategy,
         "hef.degraded": degraded,
         "hef.requeries": getattr(verdict or empathy, "requeries", None),
+        "hef.safety.level": getattr(safety, "level", None),
         "hef.sem": readings[-1].sem if readings else None,
         "error.type": record.error,
         "gen_ai.request.model": getattr(verdict, "model", None),

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NotRequired, Required, Self, get_origin, get_type_hints
+from typing import Any, NotRequired, Protocol, Required, Self, TypeAlias, cast, get_origin, get_type_hints
 
 from typing_extensions import TypedDict, is_typeddict
 
-from ..contract import HefInput, HefOutput, HefState, PoolingWeights, SetupError
+from ..contract import Dialogue, HefInput, HefOutput, HefState, PoolingWeights, Safety, SetupError
 from ..contract.chat_model import ChatModel
 from ..llm import model_name, resolve_model
-from ..nodes import FitRegistry, resolve_fit
+from ..nodes import Assess, FitRegistry, SafetyHook, resolve_fit
 from ..prompts import Overrides, Prompts
+from ..safety import assess as shipped_assess
 from ..sem import Sem, Taxonomy, resolve_sem
+
+
+class SafetyJudge(Protocol):
+    """An object that judges whether somebody is in danger."""
+
+    def assess(self, dialogue: Dialogue) -> Safety | Awaitable[Safety]:
+        """Return what is found in a dialogue, whose last turn is the person's."""
+        ...
+
+
+SafetyCheck: TypeAlias = Assess | SafetyJudge
+SafetyHooks: TypeAlias = SafetyHook | Sequence[SafetyHook]
 
 _HINT = "derive it from hef.graph.HefState: class MyState(HefState): ..."
 
@@ -32,6 +46,10 @@ class Parts:
     """The prompt templates."""
     fits: FitRegistry
     """Pooling weights of the SEM with each LLM."""
+    assess: Assess | None
+    """What judges whether somebody is in danger; None where that is switched off."""
+    on_safety: tuple[SafetyHook, ...]
+    """What is told of danger and concern."""
 
     @classmethod
     def resolve(
@@ -42,6 +60,8 @@ class Parts:
         taxonomy: Taxonomy | None = None,
         prompts: Overrides | None = None,
         fit: PoolingWeights | Path | str | None = None,
+        safety: SafetyCheck | None = shipped_assess,
+        on_safety: SafetyHooks | None = None,
     ) -> Self:
         """Resolve the arguments of `create_hef`.
 
@@ -62,7 +82,46 @@ class Parts:
                 "give a SEM for these labels, or leave taxonomy out"
             )
         fits = resolve_fit(fit, sem=description.name, model=model_name(llm), labels=description.taxonomy.labels)
-        return cls(llm, resolved_sem, taxonomy or description.taxonomy, templates, fits)
+        return cls(
+            llm,
+            resolved_sem,
+            taxonomy or description.taxonomy,
+            templates,
+            fits,
+            _resolve_judge(safety),
+            _resolve_hooks(on_safety),
+        )
+
+
+def _resolve_judge(safety: SafetyCheck | None) -> Assess | None:
+    """Return the function that judges.
+
+    Raises:
+        SetupError: It is none.
+    """
+    if safety is None:
+        return None
+    assess = getattr(safety, "assess", safety)
+    if not callable(assess):
+        raise SetupError(
+            f"safety is a {type(safety).__name__}; give a function from a dialogue to a hef.contract.Safety, an object "
+            "with such a method `assess`, or None to switch it off"
+        )
+    return cast("Assess", assess)
+
+
+def _resolve_hooks(on_safety: SafetyHooks | None) -> tuple[SafetyHook, ...]:
+    """Return the hooks.
+
+    Raises:
+        SetupError: One cannot be called.
+    """
+    if on_safety is None:
+        return ()
+    hooks = tuple(on_safety) if isinstance(on_safety, Sequence) else (on_safety,)
+    if wrong := [hook for hook in hooks if not callable(hook)]:
+        raise SetupError(f"on_safety is a {type(wrong[0]).__name__}; give a function of a hef.contract.SafetyEvent")
+    return hooks
 
 
 def check_state(schema: type[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Routers of the graph: after the coarse stage, and after the decision."""
+"""Routers of the graph: after the look for danger and its reply, after the coarse stage, and after the decision."""
 
 from __future__ import annotations
 
@@ -6,7 +6,19 @@ from typing import Any, Literal
 
 from langgraph.runtime import Runtime, get_runtime
 
-from ..contract import HefContext, HefState, Verdict, as_context
+from ..contract import HefContext, HefState, Safety, Verdict, as_context
+
+
+def after_safety(state: HefState) -> list[str]:
+    """Return the nodes after `safety`: those that read the person, in danger the fixed reply alone."""
+    safety = state.get("safety") or Safety()
+    return ["crisis_reply"] if safety.level == "danger" else ["recall", "sem_emotion"]
+
+
+def after_crisis(state: HefState, context: HefContext | None = None) -> Literal["human_takeover", "remember"]:
+    """Route from `crisis_reply`; a human may take over if the settings say so."""
+    settings = context or _settings()
+    return "human_takeover" if settings.safety_handoff else "remember"
 
 
 def after_verdict(verdict: Verdict | None, rounds: int, max_requeries: int) -> Literal["sem_emotion", "fine_emotion"]:

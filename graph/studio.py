@@ -15,6 +15,7 @@ from ..contract.chat_model import DraftForm
 from ..contract.context import TEMPLATE, HefContext
 from ..llm import draft_form, resolve_model
 from ..prompts import Prompts, shipped_chat_draft
+from ..safety import ReferralCounter
 from .build import create_hef
 from .default_store import open_store
 
@@ -38,11 +39,13 @@ def context_with(prompts: Prompts, form: DraftForm = "transcript") -> type[HefCo
 
 
 _prompts = Prompts(os.environ.get("HEF_PROMPTS") or None)
+_home = os.environ.get("HEF_HOME") or None
 _model = resolve_model(os.environ.get("HEF_MODEL") or None)
 graph = create_hef(
     model=_model,
     prompts=_prompts.templates,
     fit=os.environ.get("HEF_FIT") or None,
+    on_safety=ReferralCounter(_home) if _home else None,
     context_schema=context_with(_prompts, draft_form(_model)),
 ).compile(name="hef")
 """The graph without store or checkpointer: the server has its own. Reads `HEF_MODEL`, `HEF_PROMPTS`, `HEF_FIT`."""
@@ -51,7 +54,7 @@ graph = create_hef(
 @asynccontextmanager
 async def make_store() -> AsyncIterator[BaseStore]:
     """Yield the memory of the server: at `HEF_CHROMA_URL`, else in the folder `HEF_HOME`, else in this process."""
-    store = open_store(os.environ.get("HEF_HOME") or None, url=os.environ.get("HEF_CHROMA_URL") or None)
+    store = open_store(_home, url=os.environ.get("HEF_CHROMA_URL") or None)
     try:
         yield store
     finally:

@@ -5,30 +5,38 @@ from __future__ import annotations
 from .cause_words import cause_words_node
 from .coarse_emotion import coarse_emotion_node
 from .confirm_emotion import confirm_emotion_node
+from .crisis_reply import crisis_reply_node
 from .deciding.fit_registry import FitRegistry, resolve_fit
 from .draft_response import draft_response_node
 from .drafting.early_draft import EarlyDrafts
 from .fine_emotion import fine_emotion_node
+from .human_takeover import human_takeover_node
 from .judging.judge import Judge
 from .recall import recall
 from .remember import remember
+from .safety_check import Assess, SafetyHook, safety_node
 from .sem_emotion import sem_emotion_node
 from .support.llm_calls import RETRY
 from .support.transcript import to_dialogue
 
 __all__ = [
     "RETRY",
+    "Assess",
     "EarlyDrafts",
     "FitRegistry",
     "Judge",
+    "SafetyHook",
     "cause_words_node",
     "coarse_emotion_node",
     "confirm_emotion_node",
+    "crisis_reply_node",
     "draft_response_node",
     "fine_emotion_node",
+    "human_takeover_node",
     "recall",
     "remember",
     "resolve_fit",
+    "safety_node",
     "sem_emotion_node",
     "to_dialogue",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from langgraph.errors import GraphBubbleUp
@@ -28,7 +27,7 @@ def recall(state: HefState, runtime: Runtime[Any]) -> Update:
     turn = turn_view(state, runtime)
     settings = turn.settings
     if runtime.store is None or settings.user_id is None or settings.memory_limit == 0:
-        return {"memories": [], **_first_entries(state, "", "")}
+        return {"memories": [], "explanations": {"recall": ""}, "faults": {"recall": ""}}
     memories: list[Memory] = []
     fault = ""
     try:
@@ -42,22 +41,9 @@ def recall(state: HefState, runtime: Runtime[Any]) -> Update:
     return {
         # Plain values: where the step is cut short beside this node, its writes are stored unconverted.
         "memories": [memory.model_dump(mode="json") for memory in memories],
-        **_first_entries(state, explain_memories(memories), fault),
+        "explanations": {"recall": explain_memories(memories)},
+        "faults": {"recall": fault},
     }
-
-
-def _first_entries(state: HefState, explanation: str, fault: str) -> Update:
-    """Return this node's explanation and fault, and empty ones of the nodes after it.
-
-    A turn begins here: what the state holds of the other nodes is of the turn before, and would stay where this
-    one fails before they run. `sem_emotion` runs beside this node; LangGraph applies what it writes after this.
-    """
-
-    def entries(earlier: Mapping[str, str] | None, text: str) -> dict[str, str]:
-        return {**dict.fromkeys(earlier or {}, ""), "recall": text}
-
-    explanations = entries(state.get("explanations"), explanation)
-    return {"explanations": explanations, "faults": entries(state.get("faults"), fault)}
 
 
 def _search(store: BaseStore, user_id: str, turn: TurnView) -> list[Memory]:

@@ -29,12 +29,14 @@ _NOT_WAITED_FOR = "the turn could not be remembered either: the memory was not w
 def remember(state: HefState, runtime: Runtime[Any]) -> Update:
     """Store what the person said, the reply, emotion, causes and time in one write, each turn once.
 
-    A memory that gave no answer in this turn is not waited for again.
+    A memory that gave no answer in this turn is not waited for again. A turn in danger is stored only where the
+    settings say so.
     """
     settings = run_settings(runtime)
     fault = ""
     recall_fault = state.get("faults", {}).get("recall", "")
-    if runtime.store is not None and settings.user_id is not None and settings.remember:
+    is_wanted = settings.remember and (settings.remember_danger or state["empathy"].safety.level != "danger")
+    if runtime.store is not None and settings.user_id is not None and is_wanted:
         try:
             is_silent = NO_ANSWER in recall_fault
             fault = _NOT_WAITED_FOR if is_silent else _store_turn(runtime.store, settings.user_id, state)

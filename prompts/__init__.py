@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from .chat_draft import ChatDraft, chat_draft_messages
 from .fence import cause_words, fence, label_text, newest, one_line, quoted
-from .loader import NAMES, Overrides, Prompts, shipped_chat_draft
+from .loader import NAMES, Overrides, Prompts, fill, shipped_chat_draft
 from .messages import (
     CONTENT_FREE,
     MAX_CAUSES,
     SCORE_PREFIX,
+    concern_note,
     content_free_messages,
+    danger_note,
     draft_messages,
     empathy_note,
     question_messages,
@@ -29,11 +31,14 @@ __all__ = [
     "Prompts",
     "cause_words",
     "chat_draft_messages",
+    "concern_note",
     "content_free_messages",
+    "danger_note",
     "draft_messages",
     "empathy_note",
     "felt",
     "fence",
+    "fill",
     "label_text",
     "newest",
     "one_line",

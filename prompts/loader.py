@@ -11,11 +11,22 @@ from string import Template
 from typing import TypeAlias
 
 from ..contract import SetupError
+from ..contract.dialogue import TextLanguage
+from ..contract.settings.danger_texts import DangerTexts, parse_danger_texts
 
-NAMES = ("system", "score", "coarse", "all_labels", "one_prompt", "repair", "draft", "note")
+NAMES = (
+    *("system", "score", "coarse", "all_labels", "one_prompt", "repair", "draft", "note"),
+    *("concern", "danger_note", "danger_en", "danger_zh"),
+)
 """Templates that a deployment may replace."""
+PAGES = ("danger_en", "danger_zh")
+"""The templates that answer somebody in danger, one per language, see `contract.settings.danger_texts`."""
 NOTE, GUIDANCE = "chat_note", "chat_guidance"
 """Templates that are together what a chat model is told for its reply; a replaced `draft` takes the place of both."""
+LANGUAGE = "chat_language"
+"""Template of what a chat model is told where a language is set for its reply."""
+CHINESE = "_zh"
+"""End of the name of a template's Chinese text, which stands in its place until a deployment replaces it."""
 TOOLS = "chat_tools"
 """Template of what a chat model is told of the host's tools."""
 DRAFT_PLACEHOLDERS = frozenset({"persona", "emotion", "distribution", "causes", "memories", "dialogue"})
@@ -73,12 +84,26 @@ class Prompts:
         """Return the placeholders that a template names."""
         return frozenset(Template(self._templates[name]).get_identifiers())
 
+    def in_language(self, name: str, language: TextLanguage) -> str:
+        """Return the name of a template's text in a language: a replaced one is the same in each."""
+        is_own = name in self._templates and self.is_replaced(name)
+        return f"{name}{CHINESE}" if language == "zh" and not is_own else name
+
     def render(self, name: str, **values: str) -> str:
         """Return a template with its values; a line with a placeholder whose value is empty is dropped."""
-        template = self._templates[name] if name in self._templates else _shipped()[name]
-        lines = [Template(line) for line in template.splitlines()]
-        filled = [line.substitute(values) for line in lines if all(values[key] for key in line.get_identifiers())]
-        return re.sub(r"\n{3,}", "\n\n", "\n".join(filled)).strip()
+        return fill(self._templates[name] if name in self._templates else _shipped()[name], values)
+
+    def danger_texts(self, language: str) -> DangerTexts:
+        """Return the texts for somebody in danger by heading; those that a replaced page leaves out are the shipped."""
+        page = f"danger_{language}"
+        return {**parse_danger_texts(_shipped()[page]), **parse_danger_texts(self._templates[page])}
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Return a template with its values; a line with a placeholder whose value is empty is dropped."""
+    lines = [Template(line) for line in template.splitlines()]
+    filled = [line.substitute(values) for line in lines if all(values[key] for key in line.get_identifiers())]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(filled)).strip()
 
 
 def _texts(overrides: Overrides | None) -> dict[str, str]:
@@ -105,7 +130,7 @@ def shipped_chat_draft() -> str:
 
 @cache
 def _shipped() -> Mapping[str, str]:
-    names = (*NAMES, NOTE, GUIDANCE, TOOLS)
+    names = (*NAMES, NOTE, GUIDANCE, LANGUAGE, TOOLS, *(f"{name}{CHINESE}" for name in ("note", NOTE, GUIDANCE)))
     return {name: (files("hef.prompts") / f"{name}.md").read_text(encoding="utf-8") for name in names}
 
 
@@ -122,6 +147,8 @@ def _validated(name: str, text: str) -> str:
         raise SetupError(f"prompt {name!r} is empty; write its text, or leave it out to use the shipped one")
     if not template.is_valid() or not set(template.get_identifiers()) <= allowed:
         raise SetupError(f"prompt {name!r} may only name the placeholders {sorted(allowed)}; write $$ for a dollar")
+    if name in PAGES:
+        parse_danger_texts(template.template)
     lines = [Template(line) for line in template.template.splitlines() if line.strip()]
     if name not in _MAY_VANISH and all(_MAY_BE_EMPTY & set(line.get_identifiers()) for line in lines):
         raise SetupError(

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from ..contract import Empathy, HefContext, Memory, Turn
+from ..contract import Empathy, HefContext, Memory, Safety, Turn
+from ..contract.dialogue import TextLanguage
 from .fence import MAX_CAUSE_CHARACTERS, cause_words, fence, label_text, line_length, quoted
 from .loader import Prompts
 from .recalled_turns import recalled_lines, remembered
@@ -73,6 +74,7 @@ def draft_messages(
     persona: str,
     limit: int,
     distribution: Mapping[str, float] | None = None,
+    concern: str = "",
 ) -> list[BaseMessage]:
     """Return the prompt of the reply for a model that was trained on it; it continues the judgement.
 
@@ -87,6 +89,7 @@ def draft_messages(
         persona: Who the assistant is.
         limit: Characters of dialogue at most; the oldest turns are dropped first.
         distribution: Probability of each emotion, for a template that places it.
+        concern: What is said before the task where somebody may be at risk, see `concern_note`.
     """
     task = prompts.render(
         "draft",
@@ -97,6 +100,7 @@ def draft_messages(
         distribution=likely_emotions(emotion, distribution or {}),
         dialogue=fence(turns, limit),
     )
+    task = f"{concern}\n\n{task}" if concern else task
     if "dialogue" in prompts.placeholders("draft"):
         return [system_message(prompts, persona), HumanMessage(task)]
     if emotion is None:
@@ -113,12 +117,16 @@ def empathy_note(
     prompts: Prompts | None = None,
     memory_budget: int | None = None,
     now: float | None = None,
+    contact: str = "",
+    language: TextLanguage = "en",
+    names: Mapping[str, str] | None = None,
 ) -> str:
     """Return a note about the person for the system message of any agent's own model.
 
     It holds the likely emotions with their shares, the cause words, and past turns with their day, how long ago that
     was, and the reply. The person's own words are quoted and cannot leave their quotation. Of an uncertain reading past
-    turns alone are told; without any the note is empty.
+    turns alone are told; without any the note is empty. Where somebody is in danger, it says that and nothing else;
+    where somebody may be at risk, it says so first.
 
     Args:
         empathy: What was understood.
@@ -126,30 +134,80 @@ def empathy_note(
         prompts: The templates, whose `note` it is; by default the shipped ones.
         memory_budget: Tokens of past turns at most; by default that of `HefContext`.
         now: Unix time in seconds from which their age is told; by default the present.
+        contact: Who helps in the person's region, for the reply: in danger that of `hef.safety.contact_text`, else that
+            of `hef.safety.help_line`.
+        language: Language of the shipped note, `en` or `zh`; see `hef.contract.dialogue.turn_language`.
+        names: What emotions are called in it, such as `taxonomy.names["zh"]`; by default as their labels.
     """
+    templates = prompts or Prompts()
+    if empathy.safety.level == "danger":
+        return danger_note(templates, empathy.safety, contact)
+    concern = concern_note(templates, empathy.safety, contact=contact)
     budget = HefContext().memory_budget if memory_budget is None else memory_budget
-    lines = recalled_lines(memories, budget, now)
+    lines = recalled_lines(memories, budget, now, language=language, names=names)
+    feelings = _feelings_note(templates, empathy, lines, language, names)
+    return "\n\n".join(filter(None, [concern, feelings]))
+
+
+def concern_note(prompts: Prompts, safety: Safety, *, shown: str = "", contact: str = "") -> str:
+    """Return what an LLM is told where somebody may be at risk; empty where nobody is.
+
+    Args:
+        prompts: The templates.
+        safety: What was found.
+        shown: The line that follows its reply by itself.
+        contact: The line that it is to write itself.
+    """
+    if safety.level != "concern":
+        return ""
+    return prompts.render("concern", words=_safety_words(safety), shown=shown, contact=contact)
+
+
+def danger_note(prompts: Prompts, safety: Safety, contact: str) -> str:
+    """Return what an LLM is told that answers somebody in danger itself.
+
+    Args:
+        prompts: The templates.
+        safety: What was found.
+        contact: Whom it is to name, see `hef.safety.contact_text`.
+    """
+    return prompts.render("danger_note", words=_safety_words(safety), contact=contact)
+
+
+def _safety_words(safety: Safety) -> str:
+    words = [f'"{quoted(words, MAX_CAUSE_CHARACTERS)}"' for words in safety.words[:MAX_CAUSES]]
+    return ", ".join(words) or "what they said last"
+
+
+def _feelings_note(
+    prompts: Prompts, empathy: Empathy, lines: str, language: TextLanguage, names: Mapping[str, str] | None
+) -> str:
+    """Return what a note says of emotion, cause words and past turns; empty where nothing is known."""
     if empathy.uncertain and not lines:
         return ""
     causes = [] if empathy.uncertain else empathy.causes[:MAX_CAUSES]
-    return (prompts or Prompts()).render(
-        "note",
-        emotions="" if empathy.uncertain else likely_emotions(empathy.emotion, empathy.distribution),
+    return prompts.render(
+        prompts.in_language("note", language),
+        emotions="" if empathy.uncertain else likely_emotions(empathy.emotion, empathy.distribution, names),
         causes=", ".join(f'"{quoted(cause.text, MAX_CAUSE_CHARACTERS)}"' for cause in causes),
         memories=lines,
     )
 
 
-def likely_emotions(emotion: str | None, distribution: Mapping[str, float]) -> str:
+def likely_emotions(
+    emotion: str | None, distribution: Mapping[str, float], names: Mapping[str, str] | None = None
+) -> str:
     """Return the decided emotion and then the most probable others with their shares, empty without an emotion.
 
-    The decided one need not be the most probable.
+    The decided one need not be the most probable. An emotion that has a name in `names` is called so.
     """
     if emotion is None:
         return ""
+    labels = named_emotions(emotion, distribution)
+    called = [(names or {}).get(label) or label_text(label) for label in labels]
     return ", ".join(
-        f"{label_text(label)} {distribution[label]:.0%}" if label in distribution else label_text(label)
-        for label in named_emotions(emotion, distribution)
+        f"{name} {distribution[label]:.0%}" if label in distribution else name
+        for label, name in zip(labels, called, strict=True)
     )
 
 

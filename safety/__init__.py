@@ -6,5 +6,19 @@
 from __future__ import annotations
 
 from .assess import assess
+from .helplines.crisis_text import contact_text, crisis_text, help_line
+from .helplines.referral_counts import ReferralCount, ReferralCounter, referral_counts
+from .helplines.resources import Resource, all_resources, resources_for
 
-__all__ = ["assess"]
+__all__ = [
+    "ReferralCount",
+    "ReferralCounter",
+    "Resource",
+    "all_resources",
+    "assess",
+    "contact_text",
+    "crisis_text",
+    "help_line",
+    "referral_counts",
+    "resources_for",
+]

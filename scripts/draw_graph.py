@@ -19,7 +19,10 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 CENTERS = {
-    "__start__": (5.0, 9.75),
+    "__start__": (5.0, 11.25),
+    "safety": (5.0, 10.2),
+    "crisis_reply": (13.2, 8.55),
+    "human_takeover": (10.3, 5.35),
     "recall": (2.45, 8.55),
     "sem_emotion": (7.55, 8.55),
     "coarse_emotion": (5.0, 6.9),
@@ -27,13 +30,13 @@ CENTERS = {
     "confirm_emotion": (7.55, 3.8),
     "cause_words": (2.45, 3.8),
     "draft_response": (5.0, 2.2),
-    "remember": (5.0, 0.75),
-    "__end__": (5.0, -0.2),
+    "remember": (13.2, 2.2),
+    "__end__": (13.2, 1.15),
 }
 """Center of each node's box."""
 EDGE_OFFSETS = {("sem_emotion", "coarse_emotion"): -0.45, ("coarse_emotion", "sem_emotion"): 0.45}
 """Horizontal offset of an edge from the line between two centers."""
-SIZE, SMALL = (2.35, 0.5), (0.5, 0.14)
+SIZE, SMALL = (2.35, 0.57), (0.5, 0.14)
 """Half width and half height of a box, and of start and end."""
 INK, FAINT, PAPER, MARK, FORM = "#1f2933", "#9aa5b1", "#f5f7fa", "#d9480f", "#0b6e99"
 MESSAGE = "I waited for three hours and nobody came."
@@ -103,8 +106,8 @@ def edges_taken(hef: Any, nodes: list[str]) -> set[tuple[str, str]]:
 
 def draw(hef: Any, file: Path, texts: Mapping[str, str], taken: Collection[tuple[str, str]] | None = None) -> None:
     """Draw the nodes with one text each, and the edges; what a turn did not take is pale."""
-    figure, axes = pyplot.subplots(figsize=(8.2, 8.8))
-    axes.set(xlim=(0, 10), ylim=(-0.4, 9.9))
+    figure, axes = pyplot.subplots(figsize=(12.4, 8.9))
+    axes.set(xlim=(0, 15.7), ylim=(1.0, 11.4))
     axes.axis("off")
     drawn = hef.get_graph()
     for edge in drawn.edges:
@@ -112,7 +115,7 @@ def draw(hef: Any, file: Path, texts: Mapping[str, str], taken: Collection[tuple
         arrow(axes, edge.source, edge.target, dashed=edge.conditional, colour=MARK if marked else FAINT)
     for name in drawn.nodes:
         box(axes, name, texts.get(name, ""), pale=taken is not None and all(name not in edge for edge in taken))
-    figure.savefig(file, dpi=110, bbox_inches="tight", metadata={"Description": graph_as_text(hef), "Software": None})
+    figure.savefig(file, dpi=80, bbox_inches="tight", metadata={"Description": graph_as_text(hef), "Software": None})
     pyplot.close(figure)
 
 
@@ -130,16 +133,16 @@ def box(axes: Axes, name: str, text: str, *, pale: bool) -> None:
     (half, high), ink = SIZE, FAINT if pale else INK
     frame = "round,pad=0,rounding_size=0.12"
     axes.add_patch(FancyBboxPatch((x - half, y - high), 2 * half, 2 * high, frame, facecolor=PAPER, edgecolor=ink))
-    axes.text(x, y + 0.32, name, ha="center", va="center", color=ink, size=10, weight="bold")
+    axes.text(x, y + 0.4, name, ha="center", va="center", color=ink, size=10, weight="bold")
     first, _, second = text.partition("\n")
     lines = [(line, ink) for line in wrap_text(first)] + [(line, FORM) for line in wrap_text(second)]
-    for row, (line, colour) in enumerate(lines[:4]):
-        axes.text(x, y + 0.08 - 0.165 * row, line, ha="center", va="center", color=colour, size=6.8)
+    for row, (line, colour) in enumerate(lines[:5]):
+        axes.text(x, y + 0.17 - 0.155 * row, line, ha="center", va="center", color=colour, size=6.8)
 
 
 def wrap_text(text: str) -> list[str]:
     """Wrap a text to lines that fit into a box."""
-    return textwrap.wrap(text, 60)
+    return textwrap.wrap(text, 58)
 
 
 def arrow(axes: Axes, source: str, target: str, *, dashed: bool, colour: str) -> None:

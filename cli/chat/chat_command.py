@@ -42,12 +42,13 @@ def chat(
     The conversation is kept and continued after a restart; with --private nothing is written to the disk. Reads lines
     from stdin where it is not a terminal, one message per line.
     """
-    settings = load_settings(models, memory)
+    settings = load_settings(models, options, memory)
     preload_llm(settings.model)
     from .session import ChatSession
 
     person = settings.person
-    context = options.reply_context(None if memory.no_memory else person, confirm_emotion=confirm)
+    user = None if memory.no_memory else person
+    context = options.reply_context(user, region=settings.region, confirm_emotion=confirm)
     conversation_id = thread_id(person, thread)
     with ChatSession(settings, context, thread=conversation_id, private=memory.no_memory, as_json=as_json) as session:
         session.greet(person, thread)

@@ -25,13 +25,13 @@ def reply(text: Text, models: ModelOptions, options: ReplyOptions, memory: UserO
     With --user the turn is remembered, and earlier turns of that user are recalled.
     """
     text = require_text(text)
-    settings = load_settings(models, memory)
+    settings = load_settings(models, options, memory)
     preload_llm(settings.model)
     from .display import TurnDisplay
 
     with TurnDisplay(quiet=as_json, name="reply") as display:
         user = None if memory.no_memory else settings.user
-        context = options.reply_context(user)
+        context = options.reply_context(user, region=settings.region)
         hef = build_graph(settings, memory=user is not None)
         try:
             result = asyncio.run(_run_turn(hef, text, context, display))

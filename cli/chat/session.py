@@ -20,7 +20,18 @@ from ...contract import HefContext
 from ...nodes import to_dialogue
 from ..build_graph import build_graph, close_memory
 from ..error_messages import exit_code, sentence
-from ..render import FAINT, GUTTER, field, json_line, name_markup, print_degraded, print_empathy, printable, summary
+from ..render import (
+    FAINT,
+    GUTTER,
+    field,
+    json_line,
+    name_markup,
+    print_degraded,
+    print_empathy,
+    print_safety,
+    printable,
+    summary,
+)
 from ..settings import Settings
 from .chat_threads import thread_name
 from .conversation_file import open_conversations, sole_writer
@@ -136,6 +147,10 @@ class ChatSession:
         values = self._values()
         if "empathy" not in values:
             self.note("There is no message yet.")
+            return
+        if values["empathy"].safety.level == "danger":
+            print_safety(self._console, values["empathy"])
+            self._console.print()
             return
         if "fine_emotion" not in values.get("explanations", {"fine_emotion": ""}):
             self.note("The last message has not been read: the turn failed or was stopped before.")

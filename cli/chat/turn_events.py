@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
     from ...contract import Empathy, HefContext
 
-DRAFTING = "draft_response"
-"""The node whose tokens are the reply."""
+REPLYING = ("draft_response", "crisis_reply", "human_takeover")
+"""The nodes whose tokens are the reply."""
 LAST_OF_EMOTION = "cause_words"
 """The node after which emotion and causes are decided."""
 
 STATUS_AFTER_EVENT = {
+    "safety": "reading what you said",
     "memories": "remembering",
     "reading": "reading the emotion",
     "verdict": "weighing it",
@@ -87,6 +88,7 @@ async def stream_turn(
 ) -> AsyncIterator[Event]:
     """Run one turn and yield its events, in this order: steps, one `EmotionDecided`, tokens, one `Replied`.
 
+    Where the person is in danger, no emotion is read, and there is no `EmotionDecided`.
     Where the LLM fails mid-reply and is tried again, a `Restarted` separates the tokens. Where a person must confirm
     the emotion, a `Question` is the last event; a `Command` that resumes the graph continues the turn.
     """
@@ -106,6 +108,7 @@ async def stream_turn(
             question = _question(chunk) or question
             empathy = _empathy(chunk) or empathy
             reply = _reply(chunk) or reply
+            emotion_sent = emotion_sent or (empathy is not None and empathy.safety.level == "danger")
             if empathy and not emotion_sent and LAST_OF_EMOTION in chunk:
                 emotion_sent = True
                 yield EmotionDecided(empathy)
@@ -147,7 +150,7 @@ def _empathy(update: dict[str, Any]) -> Empathy | None:
 
 
 def _reply(update: dict[str, Any]) -> str:
-    messages = (update.get(DRAFTING) or {}).get("messages") or []
+    messages = [message for node in REPLYING for message in (update.get(node) or {}).get("messages") or []]
     return str(messages[-1].text) if messages else ""
 
 
@@ -155,5 +158,5 @@ def _token(message: Any, metadata: dict[str, Any]) -> str:
     """Return the text of a chunk of the reply; complete messages come again in the update."""
     from langchain_core.messages import AIMessageChunk
 
-    drafting = metadata.get("langgraph_node") == DRAFTING
-    return str(message.text) if drafting and isinstance(message, AIMessageChunk) else ""
+    is_replying = metadata.get("langgraph_node") in REPLYING
+    return str(message.text) if is_replying and isinstance(message, AIMessageChunk) else ""

@@ -10,14 +10,19 @@ from langchain_core.runnables import Runnable
 
 from ...contract import Empathy
 from ...contract.chat_model import ChatModel, DraftForm
+from ...contract.dialogue import turn_language
 from ...contract.settings.model_settings import check_client_settings
-from ...prompts import ChatDraft, Prompts, chat_draft_messages, draft_messages, newest
+from ...prompts import ChatDraft, Prompts, chat_draft_messages, concern_note, draft_messages, newest
+from ...safety import help_line
+from ...sem import Taxonomy
 from .conversation import chat_messages, host_instructions
 from .tool_results import tool_results
 from .turn_view import TurnView, is_served
 
 
-def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Prompts) -> list[BaseMessage]:
+def draft_prompt(
+    form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Prompts, taxonomy: Taxonomy
+) -> list[BaseMessage]:
     """Return the prompt of the reply.
 
     Args:
@@ -25,9 +30,11 @@ def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Pro
         turn: The turn.
         empathy: What was understood.
         prompts: The graph's templates; those of the run go before them.
+        taxonomy: The labels, with what they are called in other languages.
     """
     settings = turn.settings
     prompts = prompts.replaced(settings.templates)
+    concern = concern_note(prompts, turn.safety, shown=help_line(turn.safety, settings.region, prompts=prompts))
     causes, memories = [cause.text for cause in empathy.causes], turn.state.get("memories", [])
     emotion = None if empathy.uncertain else empathy.emotion
     if form == "transcript":
@@ -40,9 +47,11 @@ def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Pro
             settings.persona,
             settings.dialogue_limit,
             empathy.distribution,
+            concern,
         )
     messages = turn.state["messages"]
     shown, _ = newest(turn.dialogue, settings.dialogue_limit)
+    language = turn_language(settings.language, turn.dialogue)
     draft = ChatDraft(
         conversation=chat_messages(messages, shown),
         turns=shown,
@@ -53,8 +62,12 @@ def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Pro
         memory_budget=settings.memory_budget,
         instructions=host_instructions(messages),
         persona=settings.persona,
+        concern=concern,
         limit=settings.dialogue_limit,
         tool_results=tool_results(messages, settings.dialogue_limit),
+        reply_language=settings.language,
+        language=language,
+        names=taxonomy.names.get(language, {}),
     )
     return chat_draft_messages(prompts, draft)
 

@@ -9,7 +9,7 @@ from langgraph.runtime import Runtime
 from ...contract import Empathy
 
 
-def emit(runtime: Runtime[Any], kind: str, round: int = 0, **data: object) -> None:
+def emit(runtime: Runtime[Any], kind: str, /, round: int = 0, **data: object) -> None:
     """Write one event; `round` counts the re-queries before it."""
     runtime.stream_writer({"hef": kind, "round": round, **data})
 

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from math import exp
 
-from ...contract import Cause, Empathy, Memory, Reading, Verdict
+from ...contract import Cause, Empathy, Memory, Reading, Safety, Verdict
 from .human_review import Review
 
 _LABELS = 3
@@ -14,6 +14,14 @@ _LABELS = 3
 _MEMORY_CHARACTERS = 60
 """Characters of a past turn that are quoted."""
 _VIEWS = {"dialogue": "the whole dialogue", "speaker": "the person's turns alone", "last_turn": "the last turn alone"}
+
+
+def explain_safety(safety: Safety) -> str:
+    """Return level and kind, and the words that say so; empty where nobody is in danger."""
+    if safety.level == "none":
+        return ""
+    words = ", ".join(f'"{textwrap.shorten(words, _MEMORY_CHARACTERS)}"' for words in safety.words)
+    return f"{safety.level}, {safety.kind or 'of no known kind'}" + (f": {words}" if words else "")
 
 
 def explain_memories(memories: Sequence[Memory]) -> str:

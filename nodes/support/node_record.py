@@ -11,6 +11,8 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
+FIXED = "hef:fixed_text"
+"""Tag of what looks to callbacks like the call of a chat model and says a text that stands fast."""
 _log = logging.getLogger(__name__)
 
 
@@ -32,7 +34,9 @@ class NodeRecord(BaseCallbackHandler):
         """Class of the error that the node suppressed."""
 
     def on_chat_model_start(self, serialized: Any, messages: list[list[BaseMessage]], **kwargs: Any) -> None:
-        """Count the call."""
+        """Count the call, unless it is of no model."""
+        if FIXED in (kwargs.get("tags") or ()):
+            return
         self.calls += 1
         self.model = (kwargs.get("metadata") or {}).get("ls_model_name") or self.model
         _log.debug("asked: %s", messages)

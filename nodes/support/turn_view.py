@@ -5,16 +5,18 @@ Of the turn it sees the dialogue, and the LLM's verdict where it is of this turn
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
+from langchain_core.messages import BaseMessage
 from langgraph.config import get_config
 from langgraph.constants import CONFIG_KEY_CHECKPOINTER
 from langgraph.runtime import Runtime
 
-from ...contract import HefContext, HefState, Reading, Turn, Verdict, as_context
+from ...contract import HefContext, HefState, Reading, Safety, Turn, Verdict, as_context
 from ...contract.user_identity import user_of_run
 from ...sem.language import unread_language
 from .transcript import recent_dialogue, run_key
@@ -24,6 +26,9 @@ Update: TypeAlias = dict[str, Any]
 
 NS_SEP, NS_END = "|", ":"
 """In a checkpoint namespace: between graph and subgraph, and between a node and the id of its task."""
+
+
+_INVALID_IN_NAME = re.compile(r"[\s<|\\/>]+")
 
 
 class Node(Protocol):
@@ -68,6 +73,17 @@ def parent_node_name() -> str | None:
     return parts[-2] if len(parts) > 1 else None
 
 
+def with_agent_name(message: BaseMessage) -> BaseMessage:
+    """Return a reply with the name of the agent who wrote it, so that a supervisor can tell its agents apart.
+
+    Characters that providers refuse in a name (such as spaces) become `_`.
+    """
+    name = parent_node_name()
+    if not name or message.name:
+        return message
+    return message.model_copy(update={"name": _INVALID_IN_NAME.sub("_", name)})
+
+
 def _configurable() -> Mapping[str, Any]:
     return get_config().get("configurable") or {}
 
@@ -94,6 +110,11 @@ class TurnView:
     def earlier_turns(self) -> int:
         """How many turns came before `dialogue`."""
         return self._recent[1]
+
+    @property
+    def safety(self) -> Safety:
+        """Whether somebody is in danger."""
+        return self.state.get("safety") or Safety()
 
     @property
     def readings(self) -> list[Reading]:

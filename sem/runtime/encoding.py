@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from tokenizers import Encoding, Tokenizer
 
 from ...contract import SetupError
 from ...contract.dialogue import Dialogue
+from .emoji_words import has_emoji, with_emoji_words
 
 BEGIN, END = ("[CLS]", "<s>"), ("[SEP]", "</s>")
 """Names of the special token before a dialogue, and of the one after each turn."""
@@ -35,7 +37,7 @@ class Encoded:
 
 
 class DialogueEncoder:
-    """Encode dialogues for a BERT-like trunk, dropping the oldest turns first.
+    """Encode dialogues for a BERT-like trunk, dropping the oldest turns first; common emoji are read as words.
 
     Args:
         tokenizer: A tokenizer with the special tokens of BERT, or of MPNet and RoBERTa.
@@ -67,9 +69,18 @@ class DialogueEncoder:
         tails = {turn.text[-max_characters:] for turns in dialogues for turn in turns[-self.max_tokens :]}
         known = {text: encoding for text, encoding in self._cache.copy().items() if text in tails}
         missing = list(tails - known.keys())
-        known |= zip(missing, self.tokenizer.encode_batch(missing, add_special_tokens=False), strict=True)
+        known |= self._tokenize([text for text in missing if not has_emoji(text)], self.tokenizer)
+        if with_emoji := [text for text in missing if has_emoji(text)]:
+            known |= self._tokenize(with_emoji, self._emoji_tokenizer)
         self._cache = known if len(known) <= CACHED_TURNS else {}
         return [self._assemble(dialogue, known, max_characters) for dialogue in dialogues]
+
+    def _tokenize(self, texts: list[str], tokenizer: Tokenizer) -> Iterable[tuple[str, Encoding]]:
+        return zip(texts, tokenizer.encode_batch(texts, add_special_tokens=False), strict=True)
+
+    @cached_property
+    def _emoji_tokenizer(self) -> Tokenizer:
+        return with_emoji_words(self.tokenizer)
 
     def _assemble(self, dialogue: Dialogue, known: dict[str, Encoding], max_characters: int) -> Encoded:
         room = self.max_tokens - 1

@@ -62,12 +62,13 @@ async def test_a_client_sees_tools_that_only_read_and_their_answers_keep_to_thei
     calls = {
         "sem_emotion": {"dialogue": DOG, "primary": 3, "hypothesis": "devastated"},
         "sem_causes": {"dialogue": json.dumps(DOG), "emotion": "sad"},
+        "assess_safety": {"dialogue": DOG},
     }
     async with client_here() if mode == "auto" else client(mode=mode) as server:
         tools = {tool.name: tool for tool in (await server.list_tools()).tools}
         answers = {name: await server.call_tool(name, arguments) for name, arguments in calls.items()}
 
-    assert set(tools) == {"sem_emotion", "sem_causes"}
+    assert set(tools) == {"assess_safety", "sem_emotion", "sem_causes"}
     for name, tool in tools.items():
         assert tool.title
         assert tool.description
@@ -99,9 +100,21 @@ async def test_wrong_calls_are_told_and_the_server_goes_on() -> None:
             answer = await server.call_tool(name, arguments)
             assert answer.is_error, arguments
             assert complaint in said(answer)
-        with pytest.raises(MCPError, match="unknown tool 'sem_mood'; there are sem_emotion, sem_causes"):
+        with pytest.raises(MCPError, match="unknown tool 'sem_mood'; there are assess_safety, sem_emotion, sem_causes"):
             await server.call_tool("sem_mood", {})
         assert not (await server.call_tool("sem_emotion", {"dialogue": [{"role": "speaker", "text": ""}]})).is_error
+
+
+async def test_danger_is_told_with_the_number_of_the_region() -> None:
+    danger = [{"role": "speaker", "text": "I want to kill myself."}]
+    async with client_here(region="US") as server:
+        answer = await server.call_tool("assess_safety", {"dialogue": danger})
+        harmless = await server.call_tool("assess_safety", {"dialogue": DOG})
+
+    assert answer.structured_content["level"] == "danger"
+    assert "988" in said(answer)
+    assert "911" in said(answer)
+    assert (harmless.structured_content["level"], said(harmless)) == ("none", "No sign of danger.")
 
 
 async def test_a_named_users_memories_and_nobody_elses_are_recalled_and_the_folder_is_let_go(home: Path) -> None:
@@ -114,7 +127,7 @@ async def test_a_named_users_memories_and_nobody_elses_are_recalled_and_the_fold
             busy = await server.call_tool("recall_memories", {"query": "dog"})
         again = await server.call_tool("recall_memories", {"query": "dog"})
 
-    assert tools == ["sem_emotion", "sem_causes", "recall_memories"]
+    assert tools == ["assess_safety", "sem_emotion", "sem_causes", "recall_memories"]
     assert said(first) == "My dog Zoë is ill. (felt sad)"
     assert [one["text"] for one in first.structured_content["memories"]] == ["My dog Zoë is ill."]
     assert other.is_error

@@ -208,7 +208,8 @@ def test_every_setting_has_what_studio_shows(name: str) -> None:
 
 
 def test_settings_name_nodes_that_there_are() -> None:
-    nodes = "recall sem_emotion coarse_emotion fine_emotion confirm_emotion cause_words draft_response remember".split()
+    nodes = "safety crisis_reply human_takeover recall sem_emotion coarse_emotion fine_emotion confirm_emotion".split()
+    nodes += ["cause_words", "draft_response", "remember"]
     schema = HefContext.model_json_schema()["properties"]
 
     assert {node for setting in schema.values() for node in setting["langgraph_nodes"]} <= set(nodes)

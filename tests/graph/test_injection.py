@@ -153,10 +153,21 @@ def test_an_obedient_llm_is_shown_our_question_last(injection: str, label: str, 
         assert len(model.prompts) <= 3
 
 
+@pytest.fixture(scope="module")
+def repeating() -> list[tuple[Any, ScriptedChat]]:
+    """Return graphs and their LLMs, of which one answers in words and one by a tool."""
+    models = [ScriptedChat(script=[]), StructuredChat(script=[])]
+    return [(create_emotion_graph(model=model).compile(), model) for model in models]
+
+
 @pytest.mark.parametrize("answer", [injection for injection, _ in INJECTIONS])
-def test_an_llm_that_repeats_an_injection_still_gives_a_label(answer: str) -> None:
-    for model in (ScriptedChat(script=[answer]), StructuredChat(script=[{"emotion": answer}, answer])):
-        empathy = create_emotion_graph(model=model).compile().invoke({"messages": [HumanMessage(SAID)]})["empathy"]
+def test_an_llm_that_repeats_an_injection_still_gives_a_label(
+    answer: str, repeating: list[tuple[Any, ScriptedChat]]
+) -> None:
+    for (graph, model), script in zip(repeating, ([answer], [{"emotion": answer}, answer]), strict=True):
+        model.script = script
+        model.prompts.clear()
+        empathy = graph.invoke({"messages": [HumanMessage(SAID)]})["empathy"]
 
         assert empathy.emotion in TAXONOMY.labels
         assert empathy.hypothesis in (None, *TAXONOMY.labels)

@@ -30,7 +30,9 @@ SAID = "My grandmother Wilhelmina collapsed yesterday."
 REPLY = "Collapsing must have frightened everybody."
 ASK = {"messages": [HumanMessage(SAID)]}
 ANA = HefContext(user_id="ana")
-NODES = ["recall", "sem_emotion", "coarse_emotion", "fine_emotion", "cause_words", "draft_response", "remember"]
+NODES = [
+    *("safety", "recall", "sem_emotion", "coarse_emotion", "fine_emotion", "cause_words", "draft_response", "remember")
+]
 WORDS = {word.strip(".").lower() for word in f"{SAID} {REPLY}".split() if len(word) > 4}
 
 
@@ -135,7 +137,7 @@ def test_debug_tells_what_was_asked(scripted: Any, caplog: pytest.LogCaptureFixt
     asked = [message for message in caplog.messages if message.startswith("asked")]
     assert len(asked) == 2
     assert all("Wilhelmina" in message for message in asked)
-    assert [message.split()[0] for message in caplog.messages if " took " in message] == NODES[:2] + NODES[2:]
+    assert [message.split()[0] for message in caplog.messages if " took " in message] == NODES
 
 
 def test_perception_ends_with_the_same_line(scripted: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -156,9 +158,9 @@ async def test_the_middlewares_turn_is_logged_once_after_its_last_node(
     _ = agent.invoke(ASK) if form == "sync" else await agent.ainvoke(ASK)
 
     logged = [message for message in caplog.messages if message.startswith("turn:") or " took " in message]
-    assert {message.split()[0] for message in logged[:4]} == {"recall", "sem_emotion", "coarse_emotion", "fine_emotion"}
-    assert [message.split()[0] for message in logged[4:]] == ["turn:", "cause_words"]
-    assert {span.name for span in spans()} >= {f"hef.{node}" for node in NODES[:5]}
+    assert {message.split()[0] for message in logged[:5]} == set(NODES[:5])
+    assert [message.split()[0] for message in logged[5:]] == ["turn:", "cause_words"]
+    assert {span.name for span in spans()} >= {f"hef.{node}" for node in NODES[:6]}
 
 
 @pytest.mark.parametrize("form", ["sync", "async"])

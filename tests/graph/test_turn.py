@@ -9,7 +9,9 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, Too
 SAID = "My best friend moved abroad last week and I have nobody to talk to."
 ALWAYS = HefContext(ask="always")
 """The SEM is sure of what is said here."""
-NODES = ["recall", "sem_emotion", "coarse_emotion", "fine_emotion", "cause_words", "draft_response", "remember"]
+NODES = [
+    *("safety", "recall", "sem_emotion", "coarse_emotion", "fine_emotion", "cause_words", "draft_response", "remember")
+]
 
 
 def ask(text: str = SAID) -> dict[str, Any]:

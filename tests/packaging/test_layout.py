@@ -17,7 +17,7 @@ ALLOWED = {
     "sem": "contract prompts data",
     "llm": "contract prompts data",
     "memory": "contract prompts data",
-    "tools": "contract prompts data sem llm memory",
+    "tools": "contract prompts data safety sem llm memory",
     "nodes": "contract prompts data safety sem llm memory tools",
     "graph": "contract prompts data safety sem llm memory tools nodes",
     "training": "contract prompts data sem llm",

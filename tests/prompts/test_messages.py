@@ -133,7 +133,7 @@ def test_a_folder_replaces_the_templates_that_it_holds(tmp_path: Path, scripted:
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
-        ("drafft.md", b"x", r"holds \['drafft.md'\]; it may hold only all_labels.md, coarse.md, draft.md"),
+        ("drafft.md", b"x", r"holds \['drafft.md'\]; it may hold only all_labels.md, coarse.md, concern.md"),
         ("draft.txt", b"x", r"holds \['draft.txt'\]"),
         ("draft.md", b"$mood", "'draft' may only name the placeholders"),
         ("draft.md", b"\xff", "save it as UTF-8"),

@@ -42,7 +42,8 @@ def test_the_figures_of_a_chat_model_are_shown_and_written(
     assert "# Replies" in (tmp_path / "new" / "page.md").read_text()
 
 
-def test_a_local_model_is_scored_too_and_ablated(conversations: Path, tmp_path: Path):
+def test_a_local_model_is_scored_too_and_ablated(conversations: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("hef.llm.resolve._MAX_REPLY_TOKENS", 24)  # random weights end no reply by themselves
     local = f"huggingface:{tiny_llm(tmp_path / 'tiny')}"
     done = replies("--data", conversations, "--model", local, "--limit", 2, "--ablate", "--json")
     assert done.exit_code == 0, done.stderr

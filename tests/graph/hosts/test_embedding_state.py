@@ -188,7 +188,7 @@ def test_extra_keys_are_shared_with_a_parent_that_has_them(scripted: Any) -> Non
     assert (out["place"], out["ticket"]) == ("the track", "T-1")
 
 
-class WithoutTwo(MessagesState):
+class WithoutThree(MessagesState):
     readings: list[Any]
     memories: list[Any]
     faults: dict[str, str]
@@ -201,6 +201,7 @@ class Class(BaseModel):
     verdict: Any = None
     memories: Any = None
     empathy: Any = None
+    safety: Any = None
     faults: Any = None
     explanations: Any = None
 
@@ -212,7 +213,7 @@ class Forgetful(HefState):
 @pytest.mark.parametrize(
     ("schema", "said"),
     [
-        (WithoutTwo, r"WithoutTwo lacks \['empathy', 'verdict'\]; derive it from hef.graph.HefState"),
+        (WithoutThree, r"WithoutThree lacks \['empathy', 'safety', 'verdict'\]; derive it from hef.graph.HefState"),
         (Class, "Class is not a TypedDict"),
         (Forgetful, "Forgetful has `messages` without a reducer"),
     ],

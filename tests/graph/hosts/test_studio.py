@@ -48,8 +48,13 @@ def test_the_edges_are_those_of_the_design_and_none_goes_everywhere(server: str)
     drawn: Any = client.assistants.get_graph(assistant["assistant_id"])
 
     assert {(edge["source"], edge["target"]) for edge in drawn["edges"]} == {
-        ("__start__", "recall"),
-        ("__start__", "sem_emotion"),
+        ("__start__", "safety"),
+        ("safety", "crisis_reply"),
+        ("safety", "recall"),
+        ("safety", "sem_emotion"),
+        ("crisis_reply", "human_takeover"),
+        ("crisis_reply", "remember"),
+        ("human_takeover", "remember"),
         ("recall", "coarse_emotion"),
         ("sem_emotion", "coarse_emotion"),
         ("coarse_emotion", "sem_emotion"),

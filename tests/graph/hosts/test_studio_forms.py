@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
+from hef.contract import Safety
 from hef.contract.chat_model import ChoiceScorer
 from hef.contract.context import TEMPLATE
 from hef.graph import HefContext, create_hef
@@ -58,9 +59,14 @@ def test_every_setting_is_on_the_form_of_each_node_that_reads_it(scripted: Any) 
         hef.invoke(
             SAID, {"configurable": {"thread_id": "u"}}, context=context.model_copy(update={"confirm_emotion": False})
         )
+    for level in ("danger", "concern"):
+        found = Safety(level=level, kind="suicide")  # type: ignore[arg-type]
+        hef = create_hef(model=scripted("sad"), safety=lambda _, found=found: found).compile(store=InMemoryStore())
+        hef.invoke(SAID, context=Watched(user_id="ana", strategy="sem_only"))
 
     # The pause is decided on the way to the node that pauses.
     READ["confirm_emotion"].add("confirm_emotion")
+    READ["safety_handoff"].add("human_takeover")
     assert {name: nodes for name, nodes in FORMS.items() if not name.startswith(TEMPLATE)} == dict(READ)
 
 
@@ -132,7 +138,7 @@ def test_what_an_llm_scores_about_nothing_is_asked_with_the_prompt_of_the_run(
 def test_each_template_is_a_setting_and_a_form_shows_its_text() -> None:
     schema = context_with(Prompts({"draft": "Answer at length."}))().model_dump()
 
-    sent = set(NAMES) - {"note"}  # which the middleware gives to an agent's own model
+    sent = set(NAMES) - {"note", "danger_note"}  # which the middleware gives to an agent's own model
     assert HefContext().templates == dict.fromkeys(sent, "")
     assert {name for name in schema if name.startswith(TEMPLATE)} == {f"{TEMPLATE}{name}" for name in sent}
     assert schema["prompt_draft"] == "Answer at length."

@@ -153,9 +153,10 @@ def test_a_server_of_something_else_is_no_sem(serve: Any) -> None:
         resolve_sem(serve(lambda path, asked: (200, "{}")))
 
 
-@pytest.mark.parametrize("body", [b"a" * 3_000_000, gzip.compress(b"a" * 300_000_000)], ids=["long", "compressed"])
-def test_an_answer_that_is_too_long_is_not_read(raw_server: Any, body: bytes) -> None:
-    encoding = b"content-encoding: gzip\r\n" if body[:1] != b"a" else b""
+@pytest.mark.parametrize("compressed", [False, True], ids=["long", "compressed"])
+def test_an_answer_that_is_too_long_is_not_read(raw_server: Any, compressed: bool) -> None:
+    body = gzip.compress(b"a" * 300_000_000) if compressed else b"a" * 3_000_000
+    encoding = b"content-encoding: gzip\r\n" if compressed else b""
     url = raw_server(lambda peer: peer.sendall(b"HTTP/1.1 200 OK\r\n" + encoding + b"\r\n" + body))
 
     with pytest.raises(SetupError, match="sent more than 1,048,576 bytes"):

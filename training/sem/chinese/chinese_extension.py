@@ -24,7 +24,6 @@ from .restored_sem import RestoredSem
 from .word_alignment import align_pieces
 
 Array = NDArray[np.float32]
-EMOJI = Path(__file__).with_name("emoji.json")
 WORDS = "emotion.trunk.embeddings.word_embeddings.weight"
 TRAINING_WINDOW = 128
 
@@ -42,8 +41,7 @@ class ChineseExtension:
         self.pieces = add_words(select_pieces(pieces))
         definition = json.loads((sem / TOKENIZER).read_text("utf-8"))
         self._english: dict[str, int] = definition["model"]["vocab"]
-        emoji: dict[str, str] = json.loads(EMOJI.read_text("utf-8"))
-        self.definition, self.rows = extend_tokenizer(definition, self.pieces, emoji)
+        self.definition, self.rows = extend_tokenizer(definition, self.pieces)
         self.tokenizer = Tokenizer.from_str(json.dumps(self.definition))
 
     @property

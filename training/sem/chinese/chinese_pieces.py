@@ -1,4 +1,4 @@
-"""Chinese pieces for the WordPiece tokenizer of an English SEM, and emoji as words."""
+"""Chinese pieces for the WordPiece tokenizer of an English SEM."""
 
 from __future__ import annotations
 
@@ -61,10 +61,8 @@ def _is_word(piece: str) -> bool:
     return len(piece) <= LONGEST_PIECE and piece[0] not in PARTICLES and piece[-1] not in PARTICLES
 
 
-def extend_tokenizer(
-    definition: dict[str, Any], pieces: Iterable[str], emoji: dict[str, str]
-) -> tuple[dict[str, Any], list[int]]:
-    """Return a WordPiece tokenizer that also knows Chinese pieces and emoji, and the embedding row of each id.
+def extend_tokenizer(definition: dict[str, Any], pieces: Iterable[str]) -> tuple[dict[str, Any], list[int]]:
+    """Return a WordPiece tokenizer that also knows Chinese pieces, and the embedding row of each id.
 
     A run of Chinese characters is one word to WordPiece, which takes the longest piece that it knows from the left:
     forward maximum matching. A piece has one id at the beginning of a run and another one within it, and one embedding.
@@ -72,7 +70,6 @@ def extend_tokenizer(
     Args:
         definition: A `tokenizer.json` with BERT's normalizer, uncased.
         pieces: Chinese pieces, each with a new embedding; characters that the tokenizer knows already keep their ids.
-        emoji: What the tokenizer reads instead of an emoji.
     """
     vocabulary = dict(definition["model"]["vocab"])
     rows = list(range(len(vocabulary)))
@@ -85,10 +82,6 @@ def extend_tokenizer(
                 rows.append(row)
     known = "".join(sorted({character for piece in vocabulary for character in piece if is_chinese(character)}))
     normalizers = [
-        *(
-            {"type": "Replace", "pattern": {"String": old}, "content": f" {new} " if new else ""}
-            for old, new in emoji.items()
-        ),
         *({"type": "Replace", "pattern": {"String": old}, "content": new} for old, new in PUNCTUATION.items()),
         definition["normalizer"] | {"handle_chinese_chars": False},
     ]

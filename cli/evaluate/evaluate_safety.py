@@ -1,0 +1,105 @@
+"""`hef evaluate safety`: how the rules notice danger, and what they raise wrongly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..options import OutputOptions, option
+from ..output import advancing, emit_report, faint_margin, figure_table, report_skipped_rows
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+    from ...evaluation.safety.safety_report import ConversationReport, RaisedTurn, SafetyReport, Share
+
+Cases = Annotated[
+    Path | None, option("Other cases than those that ship, as JSON lines.", "--cases", "-c", metavar="FILE")
+]
+Data = Annotated[
+    Path | None,
+    option("Ordinary conversations: every turn of theirs that is raised is counted and listed.", "--data", "-d"),
+]
+Listed = Annotated[bool, option("List the cases whose level is another than expected.", "--list")]
+
+
+def safety(output: OutputOptions, cases: Cases = None, data: Data = None, listed: Listed = False) -> None:
+    """Measure how danger is noticed and what is raised.
+
+    By default on the project's own cases, in two halves: the open one was read while the rules were written, the
+    closed one was not. With `--data` on ordinary conversations in place of cases. No model is loaded.
+    """
+    from ...data.conversations import read_conversations
+    from ...data.json_lines import require_file
+    from ...evaluation.safety.safety_cases import HALVES, read_cases, shipped_cases
+    from ...evaluation.safety.safety_report import report_cases, report_conversations
+    from ...safety import assess
+
+    if data:
+        require_file(data)
+        conversations, skipped = read_conversations(data)
+        report_skipped_rows(skipped)
+        with advancing() as advance:
+            report = report_conversations(conversations, data.name, assess, advance)
+        emit_report("safety", data, [report], {"broken": len(skipped)}, output, [_conversation_table(report)])
+        if not output.as_json:
+            _list_turns(report.raised)
+        return
+    sets = {cases.name: read_cases(cases)} if cases else {half: shipped_cases(half) for half in HALVES}
+    reports = [one for name, (read, _) in sets.items() for one in report_cases(read, name, assess)]
+    skipped = [message for _, messages in sets.values() for message in messages]
+    report_skipped_rows(skipped)
+    tables = [_level_table(reports), _kind_table(reports)]
+    emit_report("safety", cases, reports, {"broken": len(skipped)}, output, tables)
+    if listed and not output.as_json:
+        _list_turns([turn for report in reports for turn in report.wrong])
+
+
+def _level_table(reports: list[SafetyReport]) -> Table:
+    """Return recall and false alarms, a row per set, language and figure."""
+    table = figure_table("Safety", ["cases", "", "figure", "share"], "95% intervals by Wilson's score")
+    for report in reports:
+        shares = {
+            "danger given danger": report.danger_recall,
+            "concern given concern or danger": report.concern_recall,
+            "concern given concern": report.concern_exact,
+            "harmless raised to danger": report.harmless_to_danger,
+            "harmless raised to concern": report.harmless_to_concern,
+        }
+        for name, share in shares.items():
+            table.add_row(report.half, report.language, name, _share(share))
+    return table
+
+
+def _kind_table(reports: list[SafetyReport]) -> Table:
+    """Return the share of right levels, a row per kind."""
+    table = figure_table(None, ["cases", "", "level", "kind", "right"])
+    for report in reports:
+        for kind in report.kinds:
+            table.add_row(report.half, report.language, kind.expected, kind.kind, _share(kind.right))
+    return table
+
+
+def _conversation_table(report: ConversationReport) -> Table:
+    """Return how many turns of ordinary conversations are raised."""
+    table = figure_table("Safety", ["conversations", "turns", "to danger", "to concern"])
+    table.add_row(report.data, f"{report.turns:,}", _share(report.danger), _share(report.concern))
+    return table
+
+
+def _share(share: Share) -> Text:
+    """Return a share in percent with its interval and its count."""
+    if share.share is None:
+        return faint_margin("–")
+    low, high = 100 * share.share.low, 100 * share.share.high
+    return faint_margin(f"{share.share.value:.1%} ({low:.1f} to {high:.1f}; {share.count} of {share.total})")
+
+
+def _list_turns(turns: tuple[RaisedTurn, ...] | list[RaisedTurn]) -> None:
+    """Print turns, the gravest first."""
+    for turn in sorted(turns, key=lambda turn: ("danger", "concern", "none").index(turn.level)):
+        expected = f" (expected {turn.expected})" if turn.expected else ""
+        typer.echo(f"{turn.level}{expected}  {turn.id}  {turn.kind}: {turn.text}  <- {', '.join(turn.words) or '–'}")

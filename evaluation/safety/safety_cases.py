@@ -1,0 +1,78 @@
+"""Test cases of the safety rules: the project's own, which ship, and the turns of files of conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from ...contract import Turn
+from ...contract.safety import SafetyLevel
+from ...data.conversations import Conversation
+from ...data.json_lines import read_rows
+
+HALVES = ("open", "closed")
+"""The open half may be read while rules are written, the closed one is held back."""
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyCase:
+    """A dialogue and the level of the person's last turn."""
+
+    id: str
+    """Identifier in its file."""
+    language: Literal["en", "zh"]
+    """Language of the dialogue."""
+    kind: str
+    """What it tests: plan_preparation, idiom, third_person; free text of its writer."""
+    level: SafetyLevel
+    """The level that a reader gave it."""
+    turns: tuple[Turn, ...]
+    """All turns, the last one the person's."""
+
+
+def shipped_cases(half: str) -> tuple[list[SafetyCase], list[str]]:
+    """Return the project's cases of a half in both languages, and a message for each row that could not be read.
+
+    The list is empty where a half does not ship.
+    """
+    cases: list[SafetyCase] = []
+    broken: list[str] = []
+    for language in ("en", "zh"):
+        with as_file(files(__package__).joinpath(f"cases/{half}_{language}.jsonl")) as path:
+            if path.is_file():
+                more, unread = read_cases(path)
+                cases += more
+                broken += unread
+    return cases, broken
+
+
+def read_cases(path: Path) -> tuple[list[SafetyCase], list[str]]:
+    """Return the cases of a file of JSON lines, and a message for each row that could not be read.
+
+    A row has `id`, `language`, `kind`, `level` and `turns`, each of these with `role` (`user` or `assistant`) and
+    `text`.
+
+    Raises:
+        SetupError: The file does not exist, or no row of it can be read.
+    """
+    return read_rows(path, _parse_case)
+
+
+def speaker_turns(conversation: Conversation) -> Iterator[tuple[Turn, ...]]:
+    """Yield each turn of the speaker with all turns before it."""
+    for index, turn in enumerate(conversation.turns):
+        if turn.role == "speaker":
+            yield conversation.turns[: index + 1]
+
+
+def _parse_case(row: dict[str, Any]) -> SafetyCase:
+    if row["language"] not in ("en", "zh") or row["level"] not in get_args(SafetyLevel):
+        raise ValueError("`language` is neither en nor zh, or `level` is none of none, concern and danger")
+    roles: dict[str, Literal["speaker", "listener"]] = {"user": "speaker", "assistant": "listener"}
+    turns = tuple(Turn(roles[turn["role"]], str(turn["text"])) for turn in row["turns"])
+    if not turns or turns[-1].role != "speaker":
+        raise ValueError("the last turn is not the user's")
+    return SafetyCase(str(row["id"]), row["language"], str(row["kind"]), row["level"], turns)

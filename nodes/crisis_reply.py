@@ -1,0 +1,37 @@
+"""Node `crisis_reply`: reads `messages` and `safety`, writes `messages` (one AIMessage)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_core.runnables import Runnable
+from langgraph.runtime import Runtime
+
+from ..contract import HefState
+from ..contract.state import degraded_empathy
+from ..prompts import Prompts
+from ..safety import crisis_text
+from .support.fixed_text import say
+from .support.llm_calls import LlmCalls, llm_node
+from .support.turn_view import Update, turn_view, with_agent_name
+
+
+def crisis_reply_node(prompts: Prompts) -> Runnable[HefState, Update]:
+    """Return the node that answers somebody in danger: a text of the templates `danger_…`, streamed as any reply."""
+
+    async def crisis_reply(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
+        """Answer somebody in danger with a reviewed text and the number to call, without any model."""
+        turn = turn_view(state, runtime)
+        text = crisis_text(
+            turn.safety,
+            turn.settings.region,
+            prompts=prompts.replaced(turn.settings.templates),
+            earlier=[said.text for said in turn.dialogue if said.role == "listener"],
+        )
+        return {
+            "messages": [with_agent_name(await say(calls, text))],
+            "empathy": degraded_empathy(state, "crisis_reply", ""),
+            "faults": {"crisis_reply": ""},
+        }
+
+    return llm_node(crisis_reply)

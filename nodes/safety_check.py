@@ -1,0 +1,127 @@
+"""Node `safety`: reads `messages`, writes `safety`, and in danger `empathy` and `memories`; a turn begins here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from langchain_core.runnables import Runnable
+from langgraph.errors import GraphBubbleUp
+from langgraph.runtime import Runtime
+from opentelemetry import trace
+
+from ..contract import Dialogue, Empathy, HefState, Safety, SafetyEvent
+from ..contract.errors import error_text
+from ..contract.sync_async import call_host
+from ..safety import assess as shipped_assess
+from .support.events import emit
+from .support.explanations import explain_safety
+from .support.llm_calls import LlmCalls, llm_node
+from .support.node_record import record_suppressed_error
+from .support.turn_view import TurnView, Update, thread_id, turn_view
+
+Assess: TypeAlias = Callable[[Dialogue], Safety | Awaitable[Safety]]
+"""What judges a dialogue, as `hef.safety.assess` does."""
+SafetyHook: TypeAlias = Callable[[SafetyEvent], Any]
+"""What a host is told of by HEF; synchronous or asynchronous, what it returns is not used."""
+
+
+def safety_node(
+    assess: Assess | None, hooks: Sequence[SafetyHook], labels: Sequence[str]
+) -> Runnable[HefState, Update]:
+    """Return the node that looks for danger in the person's turn in its context.
+
+    What it finds is told to the hooks, in a custom event, and without any words in an event of the OpenTelemetry span.
+    Neither a hook nor another judge than HEF's own can end a turn: where it fails, HEF's own rules judge, and `faults`
+    says so.
+
+    Args:
+        assess: What judges; None switches it off.
+        hooks: Called where the level is concern or danger.
+        labels: The emotions.
+    """
+
+    async def safety(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
+        """Look whether somebody is in danger, before any model is asked."""
+        turn = turn_view(state, runtime)
+        found, faults = await _judge(assess, turn.dialogue, calls)
+        if found.turn is not None:
+            found = found.model_copy(update={"turn": found.turn + turn.earlier_turns})
+        if found.level != "none":
+            emit(runtime, "safety", **found.model_dump())
+            _add_span_event(found, turn.settings.region)
+            faults += await _tell(hooks, _event(found, turn), calls)
+        update: Update = {
+            "safety": found,
+            "explanations": _first_entries(state.get("explanations"), explain_safety(found)),
+            "faults": _first_entries(state.get("faults"), "; ".join(faults)),
+        }
+        return update | ({"empathy": unread(found, labels), "memories": []} if found.level == "danger" else {})
+
+    return llm_node(safety)
+
+
+def unread(safety: Safety, labels: Sequence[str]) -> Empathy:
+    """Return what is known of a person in danger, whose emotion nobody reads: every one is equally probable."""
+    distribution = dict.fromkeys(labels, 1 / len(labels))
+    return Empathy(emotion=labels[0], distribution=distribution, uncertain=True, safety=safety)
+
+
+def _first_entries(earlier: Mapping[str, str] | None, text: str) -> dict[str, str]:
+    """Return this node's entry, and empty ones of the nodes after it.
+
+    What the state holds of the other nodes is of the turn before, and would stay where this one fails before they run.
+    """
+    return {**dict.fromkeys(earlier or {}, ""), "safety": text}
+
+
+async def _judge(assess: Assess | None, dialogue: Dialogue, calls: LlmCalls) -> tuple[Safety, list[str]]:
+    """Return what is found in a dialogue, and what failed on the way."""
+    faults: list[str] = []
+    for judge in dict.fromkeys(filter(None, [assess, assess and shipped_assess])):
+        try:
+            if judge is shipped_assess:
+                return shipped_assess(dialogue), faults
+            return Safety.model_validate(await call_host(judge, dialogue, asynchronous=calls.asynchronous)), faults
+        except GraphBubbleUp:
+            raise
+        except Exception as error:
+            record_suppressed_error(error)
+            who = "HEF's own rules" if judge is shipped_assess else "the check `safety` of this graph"
+            faults.append(f"{who} could not look for danger: {error_text(error)}")
+    return Safety(), faults
+
+
+async def _tell(hooks: Sequence[SafetyHook], event: SafetyEvent, calls: LlmCalls) -> list[str]:
+    """Call the hooks one after the other; return what failed."""
+    faults = []
+    for hook in hooks:
+        try:
+            await call_host(hook, event, asynchronous=calls.asynchronous)
+        except GraphBubbleUp:
+            raise
+        except Exception as error:
+            record_suppressed_error(error)
+            faults.append(f"the hook `on_safety` failed: {error_text(error)}")
+    return faults
+
+
+def _event(safety: Safety, turn: TurnView) -> SafetyEvent:
+    settings = turn.settings
+    return SafetyEvent(
+        safety=safety,
+        text=turn.dialogue[-1].text,
+        region=settings.region,
+        user_id=settings.user_id,
+        thread=thread_id(),
+    )
+
+
+def _add_span_event(safety: Safety, region: str | None) -> None:
+    attributes = {
+        "hef.safety.level": safety.level,
+        "hef.safety.kind": safety.kind,
+        "hef.safety.language": safety.language,
+        "hef.safety.region": region or "",
+    }
+    trace.get_current_span().add_event("hef.safety", attributes)

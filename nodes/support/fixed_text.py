@@ -1,0 +1,90 @@
+"""A text that stands fast, said as a chat model's answer, so that every kind of stream carries it as any reply.
+
+No model is asked. Callbacks see a call with the tag `FIXED`, which counts as none in the telemetry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langgraph.config import get_config
+from langgraph.constants import TAG_NOSTREAM
+
+from .llm_calls import LlmCalls
+from .node_record import FIXED
+from .spoken_stream import EVENT_STREAMS
+
+_PIECE = re.compile(r"[^\s\u2e80-\uffef]+\s*|[\u2e80-\uffef]\s*|\s+")
+"""A word or one character of Chinese, with the space after it."""
+
+
+class FixedText(BaseChatModel):
+    """A chat model that says one text, a word at a time where it is streamed."""
+
+    cache: bool | Any = False
+    reply: str
+    """The text."""
+    message_id: str | None = None
+    """Id of the message that the text is a part of; None makes it one of its own."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "hef-fixed-text"
+
+    def _generate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
+        message = AIMessage(self.reply, id=self.message_id)
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    async def _agenerate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
+        return self._generate(messages)
+
+    def _stream(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> Iterator[ChatGenerationChunk]:
+        for chunk in self._chunks():
+            if run_manager:
+                run_manager.on_llm_new_token(str(chunk.message.content), chunk=chunk)
+            yield chunk
+
+    async def _astream(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        for chunk in self._chunks():
+            if run_manager:
+                await run_manager.on_llm_new_token(str(chunk.message.content), chunk=chunk)
+            yield chunk
+
+    def _chunks(self) -> Iterator[ChatGenerationChunk]:
+        pieces = _PIECE.findall(self.reply)
+        for number, piece in enumerate(pieces, start=1):
+            # Without it LangChain adds a last chunk, under the id of the call.
+            position: Any = "last" if number == len(pieces) else None
+            yield ChatGenerationChunk(message=AIMessageChunk(piece, id=self.message_id, chunk_position=position))
+
+
+async def say(calls: LlmCalls, text: str) -> BaseMessage:
+    """Return a text as a message, streamed as a reply."""
+    answer: BaseMessage = await calls.invoke(FixedText(reply=text), [], {"tags": [FIXED]})
+    return answer
+
+
+async def say_after(calls: LlmCalls, reply: BaseMessage, text: str) -> BaseMessage:
+    """Return a reply with a text at its end, which is streamed as the rest of it.
+
+    A stream that gets the reply whole (see `spoken_stream`) gets it with the text.
+    """
+    added = f"\n\n{text}"
+    manager = get_config().get("callbacks")
+    handlers = manager.handlers if isinstance(manager, BaseCallbackManager) else []
+    is_whole = any(isinstance(handler, EVENT_STREAMS) for handler in handlers)
+    tags = [FIXED, *([TAG_NOSTREAM] if is_whole else [])]
+    await calls.invoke(FixedText(reply=added, message_id=reply.id), [], {"tags": tags})
+    content: Any = reply.content
+    content = f"{content}{added}" if isinstance(content, str) else [*content, {"type": "text", "text": added}]
+    return reply.model_copy(update={"content": content})

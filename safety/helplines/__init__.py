@@ -1,0 +1,1 @@
+"""Who helps in which country, what is said to somebody in danger, and how often that was needed."""

@@ -1,0 +1,137 @@
+"""Resources for help as a person reads them: who answers, by which number, when, and in which language."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from .resources import Resource, resources_for
+
+Language: TypeAlias = Literal["en", "zh"]
+
+MAX_LINES = 2
+"""Contacts that are shown at most: a choice of more is one more thing to decide."""
+_MAX_NUMBERS = 2
+"""Emergency numbers that are shown at most."""
+_HELP: dict[str, tuple[Literal["suicide", "child", "violence", "poison"], ...]] = {
+    "suicide": ("suicide",),
+    "self_harm": ("suicide",),
+    "overdose": ("poison",),
+    "violence": ("suicide",),
+    "abuse": ("child", "violence"),
+    "other_person": ("suicide",),
+    "medical": (),
+}
+"""Kind of danger -> kinds of resources beside the emergency number; who may hurt others is heard by crisis lines."""
+_POLICE_FIRST = frozenset({"violence", "abuse"})
+"""Kinds of danger in which the police are named before the ambulance."""
+_ANY_EMERGENCY = {
+    "en": "your local emergency number (112 works in many countries)",
+    "zh": "当地的急救电话（许多国家是112，中国大陆是120或110）",
+}
+"""The emergency number where the country is not known."""
+_DIRECTORY = {"en": "helplines of many countries", "zh": "许多国家的援助热线"}
+_MAINLAND = "CN"
+_NOT_SAID = "not read"
+"""Hours that nobody has read in a source."""
+_HOURS: dict[Language, dict[str, str]] = {
+    "en": {
+        "24/7": "day and night",
+        "varies by city; at least 18 h a day required, 24/7 in many places": "at least 18 hours a day, in many places "
+        "day and night",
+        "varies by place; 24/7 in some": "hours vary by place",
+    },
+    "zh": {
+        "24/7": "24小时",
+        "varies by city; at least 18 h a day required, 24/7 in many places": "每天至少18小时，许多地方24小时",
+        "varies by place; 24/7 in some": "各地时间不同",
+    },
+}
+"""Hours of a record as they are said; in English others stand as they are, in Chinese they are left out."""
+_SPOKEN: dict[Language, dict[str, str]] = {
+    "en": {"de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "nl": "Dutch", "pt": "Portuguese"}
+    | {"ja": "Japanese", "ko": "Korean", "hi": "Hindi", "zh": "Chinese", "yue": "Cantonese"},
+    "zh": {"de": "德语", "fr": "法语", "es": "西班牙语", "it": "意大利语", "nl": "荷兰语", "pt": "葡萄牙语"}
+    | {"ja": "日语", "ko": "韩语", "hi": "印地语", "en": "英语"},
+}
+"""Code of a language -> its name, told where the person's own is not spoken."""
+
+
+def contact_lines(kind: str, region: str | None, language: Language) -> list[str]:
+    """Return who helps with a kind of danger in a region beside the emergency number, a line each; maybe none.
+
+    Where the region is not known, that is the international directory, and for a Chinese turn also the line of mainland
+    China, where most who write Chinese live.
+
+    Args:
+        kind: Kind of danger, see `hef.contract.Safety`.
+        region: Two letters of a country; None is anywhere.
+        language: Of the lines.
+    """
+    if not _HELP[kind]:
+        return []
+    if not _is_known(region):
+        mainland = _records(kind, _MAINLAND, language)[:1] if language == "zh" else []
+        directory = [_contact_line(record, language) for record in resources_for(None, "directory")]
+        return [*(_contact_line(record, language, "（中国大陆）") for record in mainland), *directory]
+    return [_contact_line(record, language) for record in _records(kind, region, language)]
+
+
+def emergency_numbers(kind: str, region: str | None, language: Language) -> str:
+    """Return the numbers for an emergency in a region, with who comes; arguments as in `contact_lines`."""
+    if not _is_known(region):
+        return _ANY_EMERGENCY[language]
+    records = [record for record in resources_for(region, "emergency") if not _is_fire_alone(record)]
+    records.sort(key=lambda record: _is_police_alone(record) != (kind in _POLICE_FIRST))
+    numbers = [_number(record, language) for record in records[:_MAX_NUMBERS]]
+    return (" or " if language == "en" else "或").join(numbers)
+
+
+def _is_known(region: str | None) -> bool:
+    """Return whether there are records of a country."""
+    return region is not None and bool(resources_for(region, "emergency"))
+
+
+def _records(kind: str, region: str | None, language: Language) -> list[Resource]:
+    """Return the first resource of each kind of help, then others, each number once."""
+    groups = [resources_for(region, help_kind, language) for help_kind in _HELP[kind]]
+    ranked = [*(group[0] for group in groups if group), *(record for group in groups for record in group[1:])]
+    by_number = {record.contact: record for record in reversed(ranked)}
+    return [record for record in ranked if by_number[record.contact] is record][:MAX_LINES]
+
+
+def _contact_line(record: Resource, language: Language, where: str = "") -> str:
+    hours = "" if record.hours == _NOT_SAID else _HOURS[language].get(record.hours, record.hours)
+    if language == "zh":
+        name, details = record.name_zh or record.name, [_HOURS["zh"].get(record.hours, ""), _spoken(record, "zh")]
+    else:
+        name, details = record.name, [record.text or "", hours, _spoken(record, "en")]
+    if record.kind == "directory":
+        details = [_DIRECTORY[language]]
+    remark = ("; " if language == "en" else "，").join(filter(None, details))
+    if language == "zh":
+        return f"{name}{where}：{record.contact}" + (f"（{remark}）" if remark else "")
+    return f"{name}: {record.contact}" + (f" ({remark})" if remark else "")
+
+
+def _number(record: Resource, language: Language) -> str:
+    """Return an emergency number with who comes: `999 (police, fire, ambulance)`."""
+    if language == "zh":
+        return record.contact + (f"（{record.name_zh}）" if record.name_zh else "")
+    _, _, services = record.name.partition("(")
+    return f"{record.contact} ({services.rstrip(')') or record.name})"
+
+
+def _spoken(record: Resource, language: Language) -> str:
+    """Return the language that is spoken there, where it is not the person's."""
+    codes = {"zh", "yue"} if language == "zh" else {language}
+    return "" if codes.intersection(record.languages) else _SPOKEN[language].get(record.languages[0], "")
+
+
+def _is_police_alone(record: Resource) -> bool:
+    name = record.name.casefold()
+    return any(word in name for word in ("polic", "polizei", "polícia")) and "ambulance" not in name
+
+
+def _is_fire_alone(record: Resource) -> bool:
+    name = record.name.casefold()
+    return "fire" in name and "ambulance" not in name and "police" not in name

@@ -1,0 +1,74 @@
+"""What is said to somebody in danger, and the line after a reply to somebody who may be: texts, never a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from string import Template
+
+from ...contract.safety import Safety
+from ...contract.settings.danger_texts import AGAIN, CONCERN
+from ...prompts import Prompts, fill
+from .contacts import contact_lines, emergency_numbers
+
+
+def crisis_text(
+    safety: Safety, region: str | None = None, *, prompts: Prompts | None = None, earlier: Sequence[str] = ()
+) -> str:
+    """Return the reply to somebody in danger, in the language of their turn.
+
+    Args:
+        safety: What was found.
+        region: Two letters of the person's country; None gives the international directory.
+        prompts: The templates; by default the shipped ones.
+        earlier: What was answered before in this conversation, oldest first: no text of these is said again, unless
+            all were, and then the one that was said longest ago.
+    """
+    texts = (prompts or _shipped()).danger_texts(safety.language)
+    kind = safety.kind or "suicide"
+    lines, emergency = contact_lines(kind, region, safety.language), emergency_numbers(kind, region, safety.language)
+    candidates = [_filled(text, lines, emergency) for text in (*texts[kind], *texts[f"{kind}{AGAIN}"])]
+    last_said = {" ".join(text.split()): place for place, text in enumerate(earlier)}
+    return min(candidates, key=lambda text: last_said.get(" ".join(text.split()), -1))
+
+
+def help_line(safety: Safety, region: str | None = None, *, prompts: Prompts | None = None) -> str:
+    """Return the line that follows the reply where somebody may be at risk; empty where nobody is.
+
+    Args:
+        safety: What was found.
+        region: As in `crisis_text`.
+        prompts: As in `crisis_text`.
+    """
+    if safety.level != "concern":
+        return ""
+    texts = (prompts or _shipped()).danger_texts(safety.language)
+    heading = f"{CONCERN} {safety.kind}"
+    kind = safety.kind or "suicide"
+    emergency = emergency_numbers(kind, region, safety.language)
+    contact = next(iter(contact_lines(kind, region, safety.language)), emergency)
+    return " ".join(fill(texts.get(heading, texts[CONCERN])[0], {"help": contact, "emergency": emergency}).split())
+
+
+def contact_text(safety: Safety, region: str | None = None) -> str:
+    """Return whom somebody in danger can call, in one line, the emergency number last.
+
+    Args:
+        safety: What was found.
+        region: As in `crisis_text`.
+    """
+    kind, language = safety.kind or "suicide", safety.language
+    parts = [*contact_lines(kind, region, language), emergency_numbers(kind, region, language)]
+    return ("; " if language == "en" else "；").join(parts)
+
+
+def _filled(text: str, lines: Sequence[str], emergency: str) -> str:
+    """Return a text with its contacts; one that names no emergency number gets it where nobody else is known."""
+    if not lines and "emergency" not in Template(text).get_identifiers():
+        lines = [emergency]
+    return fill(text, {"help": "\n".join(f"- {line}" for line in lines), "emergency": emergency})
+
+
+@cache
+def _shipped() -> Prompts:
+    return Prompts()

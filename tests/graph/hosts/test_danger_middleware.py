@@ -1,0 +1,127 @@
+"""Danger and concern in an agent: answered by HEF's text, or told to the agent's model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hef.graph import HefContext, HefMiddleware
+from hef.memory import list_turns
+from hef.safety import help_line
+from langchain.agents import create_agent
+from langchain_core.messages import HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.store.memory import InMemoryStore
+from langgraph.types import Command
+from safety_judges import CONCERN, DANGER, FOUND, judge
+from scripted_chat import AgentChat
+
+US = HefContext(region="US", user_id="ana")
+THREAD: Any = {"configurable": {"thread_id": "t"}}
+MODES = ["sync", "async"]
+
+
+def said(text: str) -> Any:
+    return {"messages": [HumanMessage(text)]}
+
+
+def built(model: AgentChat, *, checkpointer: Any = None, store: Any = None, **arguments: Any) -> Any:
+    middleware = HefMiddleware(model=model, safety=judge, settings=HefContext(strategy="sem_only"), **arguments)
+    return create_agent(
+        model, middleware=[middleware], context_schema=HefContext, checkpointer=checkpointer, store=store
+    )
+
+
+async def invoke(mode: str, agent: Any, *arguments: Any, **named: Any) -> Any:
+    return agent.invoke(*arguments, **named) if mode == "sync" else await agent.ainvoke(*arguments, **named)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_danger_is_answered_without_the_agents_model_and_the_next_turn_is_ordinary(mode: str) -> None:
+    model, store = AgentChat(script=["I am the agent."]), InMemoryStore()
+    agent = built(model, checkpointer=InMemorySaver(), store=store)
+
+    out = await invoke(mode, agent, said(DANGER), THREAD, context=US)
+    assert model.prompts == []
+    assert "988" in out["messages"][-1].text
+    assert out["messages"][-1].name is None
+    assert out["empathy"].safety.level == "danger"
+    assert list_turns(store, "ana") == []
+
+    again = await invoke(mode, agent, said(DANGER), THREAD, context=US)
+    assert again["messages"][-1].text != out["messages"][-1].text
+    later = await invoke(mode, agent, said("I bought a bicycle."), THREAD, context=US)
+    assert later["messages"][-1].text == "I am the agent."
+    assert [turn.text for turn in list_turns(store, "ana")] == ["I bought a bicycle."]
+
+
+def test_a_run_without_a_new_message_does_not_ask_the_model_after_all() -> None:
+    model = AgentChat(script=["I am the agent."])
+    agent = built(model, checkpointer=InMemorySaver())
+    out = agent.invoke(said(DANGER), THREAD, context=US)
+
+    agent.invoke({"messages": []}, THREAD, context=US)
+
+    assert model.prompts == []
+    assert len(agent.get_state(THREAD).values["messages"]) == len(out["messages"])
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_the_text_is_streamed(mode: str) -> None:
+    agent = built(AgentChat(script=["I am the agent."]))
+
+    if mode == "sync":
+        parts = list(agent.stream(said(DANGER), context=US, stream_mode="messages"))
+    else:
+        parts = [part async for part in agent.astream(said(DANGER), context=US, stream_mode="messages")]
+
+    assert "988" in "".join(message.text for message, _ in parts)
+
+
+def test_a_human_takes_over_in_an_agent_as_in_the_graph() -> None:
+    model = AgentChat(script=["I am the agent."])
+    agent = built(model, checkpointer=InMemorySaver())
+    context = US.model_copy(update={"safety_handoff": True})
+
+    (pause,) = agent.invoke(said(DANGER), THREAD, context=context)["__interrupt__"]
+    out = agent.invoke(Command(resume="This is Ben."), THREAD, context=context)
+
+    assert "988" in pause.value["action_requests"][0]["args"]["text"]
+    texts = [message.text for message in out["messages"]]
+    assert texts[0] == DANGER
+    assert "988" in texts[1]
+    assert texts[2:] == ["This is Ben."]
+    assert model.prompts == []
+
+
+def test_a_host_may_let_its_model_answer_and_the_note_says_whom_to_name() -> None:
+    model = AgentChat(script=["I am the agent."])
+
+    out = built(model, crisis_reply=False).invoke(said(DANGER), context=US)
+
+    assert out["messages"][-1].text == "I am the agent."
+    note = model.prompts[-1][0].text
+    assert "988" in note
+    assert '"end my life"' in note
+    assert "most likely first" not in note
+
+
+def test_a_concern_is_told_with_the_line_to_end_with() -> None:
+    model = AgentChat(script=["I am the agent."])
+
+    out = built(model).invoke(said(CONCERN), context=US)
+
+    assert out["messages"][-1].text == "I am the agent."
+    note = model.prompts[-1][0].text
+    assert help_line(FOUND[CONCERN], "US") in note
+    assert "most likely first" in note
+
+
+def test_hooks_are_told_and_the_check_can_be_switched_off() -> None:
+    told: list[Any] = []
+    built(AgentChat(script=["x"]), on_safety=told.append).invoke(said(DANGER), context=US)
+    middleware = HefMiddleware(model=AgentChat(script=["sad"]), safety=None)
+    agent = create_agent(AgentChat(script=["I am the agent."]), middleware=[middleware])
+
+    assert [event.safety.level for event in told] == ["danger"]
+    assert agent.invoke(said(DANGER))["messages"][-1].text == "I am the agent."
