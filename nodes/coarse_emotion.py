@@ -10,7 +10,7 @@ from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
 from ..contract import HefState, Reading, Verdict
-from ..contract.chat_model import ChatModel
+from ..contract.chat_model import ChatModel, written_languages
 from ..sem.distribution import primary_emotions
 from .deciding.decision import pool_rounds
 from .drafting.early_draft import EarlyDraft, EarlyDrafts
@@ -53,13 +53,19 @@ async def _judge(
 ) -> tuple[Verdict, str, EarlyDraft | None]:
     """Return the LLM's judgement, or that of a sure SEM, what failed before it was given, and the draft beside it."""
     is_requery = turn.disputed_verdict is not None
-    if not is_requery and not judge.is_needed(llm, turn.readings, turn.settings):
+    if not is_requery and not (_reads(llm, turn) and judge.is_needed(llm, turn.readings, turn.settings)):
         return judge.leave_to_sem(turn.readings), "", None
     async with nullcontext() if early_drafts is None else early_drafts.beside(calls, llm, turn) as draft:
         verdict, fault = await judge.judge_by(
             calls, llm, turn.dialogue, turn.readings, turn.settings, is_requery=is_requery
         )
     return verdict, fault, draft
+
+
+def _reads(llm: ChatModel, turn: TurnView) -> bool:
+    """Return whether the LLM reads the turn, or has to since the SEM does not."""
+    is_read_by_sem = turn.settings.strategy == "two_stage" and bool(turn.readings)
+    return not (is_read_by_sem and turn.unread_language(written_languages(llm)))
 
 
 def _known_judgement(turn: TurnView) -> Verdict | None:

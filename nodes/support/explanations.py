@@ -40,7 +40,7 @@ def explain_readings(readings: Sequence[Reading]) -> str:
 def explain_verdict(verdict: Verdict) -> str:
     """Return what the LLM judged, with its likeliest labels where it scored them."""
     if verdict.left_to_sem:
-        return "the SEM is sure: the LLM was not asked"
+        return "the LLM was not asked: the SEM is sure, or reads a language that the LLM does not"
     if verdict.model is None:
         return "no LLM was asked"
     emotion = f"names {verdict.emotion}" if verdict.emotion else "names none"

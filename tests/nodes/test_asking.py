@@ -111,6 +111,19 @@ def test_an_llm_that_scores_is_asked_always_unless_its_fit_says_otherwise(ask_be
         assert len(model.asked) == calls
 
 
+@pytest.mark.parametrize(("text", "calls"), [("我的狗昨晚死了。", 0), ("My dog died.", 1)])
+def test_an_llm_is_not_asked_about_a_language_that_it_does_not_write_and_the_sem_reads(text: str, calls: int) -> None:
+    class English(Scoring):
+        written_languages: tuple[str, ...] = ("en",)
+
+    sem, model = FixedSem(0.4), English(asked=[])
+    sem.description = SemDescription("fixed", TAXONOMY, languages=("en", "zh"))
+    out = create_emotion_graph(model=model, sem=sem).compile().invoke({"messages": [HumanMessage(text)]})
+
+    assert len(model.asked) == calls
+    assert (out["empathy"].emotion, out["empathy"].degraded) == ("sad", None)
+
+
 def test_a_turn_without_the_llm_says_so_and_is_not_degraded(scripted: Any, tmp_path: Path) -> None:
     model = scripted("I am sorry.")
     with SqliteSaver.from_conn_string(str(tmp_path / "threads.db")) as saver:
@@ -118,7 +131,9 @@ def test_a_turn_without_the_llm_says_so_and_is_not_degraded(scripted: Any, tmp_p
         out = hef.invoke(SAID, CONFIG)
         values = hef.get_state(CONFIG).values
 
-    assert values["explanations"]["coarse_emotion"] == "the SEM is sure: the LLM was not asked"
+    assert values["explanations"]["coarse_emotion"] == (
+        "the LLM was not asked: the SEM is sure, or reads a language that the LLM does not"
+    )
     assert (values["verdict"].left_to_sem, values["verdict"].form, values["verdict"].model) == (True, "none", None)
     assert (out["empathy"].agreed, out["empathy"].hypothesis, out["empathy"].degraded) == (True, None, None)
     assert out["empathy"].distribution == pytest.approx(probabilities(0.9))
