@@ -65,7 +65,7 @@ def test_what_hardly_anything_speaks_for_is_uncertain(scripted: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("我的狗昨晚死了。", "最可能的排在前面：悲痛"),
+        ("내 개가 어젯밤에 죽었어.", "most likely first: devastated"),
         ("Моя собака вчера умерла.", "most likely first: devastated"),
         ("昨日、犬が死んだ。", "most likely first: devastated"),
     ],
@@ -78,6 +78,17 @@ def test_a_text_in_another_script_is_read_by_the_llm_alone(text: str, told: str,
     assert (empathy.emotion, empathy.sem, empathy.uncertain) == ("devastated", None, False)
     assert empathy.degraded == "the SEM was not trained on this script: it was left to the LLM"
     assert told in model.prompts[-1][0].text
+
+
+def test_the_shipped_sem_reads_chinese_and_the_note_is_in_chinese(scripted: Any) -> None:
+    model = scripted("devastated", "我在听。")
+
+    empathy = turn(model, "我的狗昨晚死了。")
+
+    assert (empathy.sem, empathy.uncertain, empathy.degraded) == ("minilm", False, None)
+    assert empathy.emotion in ("sad", "devastated")
+    assert [cause.text for cause in empathy.causes[:2]] == ["狗", "死"]
+    assert "最可能的排在前面" in model.prompts[-1][0].text
 
 
 def test_where_the_llm_cannot_read_it_either_the_sem_guesses_and_nobody_is_told(scripted: Any) -> None:
@@ -98,6 +109,7 @@ def test_the_note_for_an_agent_tells_no_uncertain_feeling(scripted: Any) -> None
 def test_of_such_a_guess_nobody_is_told_however_sure_the_sem_is(scripted: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("hef.nodes.fine_emotion.NEUTRAL_BELOW", 0.0)
     monkeypatch.setattr("hef.nodes.fine_emotion.UNCERTAIN_BELOW", 0.0)
+    monkeypatch.setattr("hef.nodes.fine_emotion.NEUTRAL_FROM", 1.1)
 
     assert not turn(scripted("none", "Nine.")).uncertain
     assert turn(scripted("none", "I hear you."), "Моя собака вчера умерла.").uncertain
