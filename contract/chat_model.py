@@ -110,6 +110,14 @@ def is_hosted(model: Any) -> bool:
     return all(getattr(inner, "lc_secrets", None) for inner in chat_models(model))
 
 
+def written_languages(model: Any) -> tuple[str, ...]:
+    """Return the codes of the languages that a chat model writes, as it says itself.
+
+    Of one that does not say it, these are Chinese and many others (`mul`).
+    """
+    return tuple(getattr(chat_models(model)[0], "written_languages", ("mul", "zh")))
+
+
 def draft_form(model: Any) -> DraftForm:
     """Return how a chat model is asked for the reply: the form that it was trained on (`draft_form`), else `chat`."""
     return "transcript" if getattr(chat_models(model)[0], "draft_form", "chat") == "transcript" else "chat"

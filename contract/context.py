@@ -145,6 +145,14 @@ class HefContext(SettingsModel):
         description="Whether a turn in which the person is in danger is stored, too, then without an emotion",
         json_schema_extra=_studio_hints("remember"),
     )
+    language: str | None = Field(
+        default=None,
+        max_length=40,
+        pattern=r"^[^\W_]+([ -][^\W_]+)*$",
+        description="Language of the reply and of the note for it, by its code or its English name, such as `zh` or "
+        "`German`; None means the person's",
+        json_schema_extra=_studio_hints("draft_response"),
+    )
     dialogue_limit: int = Field(
         default=6000,
         ge=200,

@@ -7,12 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from .text import is_chinese
+
 Role: TypeAlias = Literal["speaker", "listener"]
+TextLanguage: TypeAlias = Literal["en", "zh"]
+"""Language of what HEF itself says about a turn."""
 View: TypeAlias = Literal["dialogue", "speaker", "last_turn"]
 
 MAX_TURN_CHARACTERS = 250_000
 """Characters of a turn that are read; of a longer text its end is, which every SEM and every prompt reads first."""
 
+_CHINESE = ("zh", "chinese", "mandarin", "中文", "汉语", "普通话", "简体中文")
+"""Beginnings of what names Chinese as a language."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -44,6 +50,24 @@ class Word:
 
 Dialogue: TypeAlias = Sequence[Turn]
 """The dialogue context: all turns before the listener's next one, oldest first."""
+
+
+def speaks_chinese(dialogue: Dialogue) -> bool:
+    """Return whether the speaker writes Chinese: in their last turn that has letters."""
+    turns = reversed([turn for turn in dialogue if turn.role == "speaker"])
+    return next((is_chinese(turn.text) for turn in turns if any(map(str.isalpha, turn.text))), False)
+
+
+def turn_language(setting: str | None, dialogue: Dialogue) -> TextLanguage:
+    """Return the language of what HEF says about a turn: Chinese where it is set or the speaker's, else English.
+
+    Args:
+        setting: The setting `language`.
+        dialogue: The dialogue context.
+    """
+    if setting is None:
+        return "zh" if speaks_chinese(dialogue) else "en"
+    return "zh" if setting.lower().startswith(_CHINESE) else "en"
 
 
 def apply_view(dialogue: Dialogue, view: View) -> list[Turn]:

@@ -107,6 +107,13 @@ def has_chinese(text: str) -> bool:
     return any("\u4e00" <= character <= "\u9fff" for character in text)
 
 
+def is_chinese(text: str) -> bool:
+    """Return whether a text is written in Chinese: a third of its letters are Chinese characters, and none is kana."""
+    letters = [character for character in text if character.isalpha()]
+    chinese = sum("\u4e00" <= letter <= "\u9fff" for letter in letters)
+    return 3 * chinese >= len(letters) > 0 and not any("\u3040" <= letter <= "\u30ff" for letter in letters)
+
+
 def is_verb_form(word: str) -> bool:
     """Return whether a word looks like a verb that may take a particle: "passed", "broke"."""
     normalised = normalise_word(word)

@@ -15,13 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..contract import Empathy, HefContext, HefState, Memory, PoolingWeights, SetupError, as_context
 from ..contract.chat_model import ChatModel
 from ..contract.context import misspelled_settings, settings_from
+from ..contract.dialogue import TextLanguage, turn_language
 from ..contract.errors import error_text, needs_extra
 from ..contract.state import JsonValue, summarise_faults
 from ..contract.sync_async import maybe_await, run_sync
 from ..llm.missing_model import resolve_optional_model
 from ..nodes import remember
 from ..nodes.support.message_text import message_text
-from ..nodes.support.transcript import last_human_id, last_human_index
+from ..nodes.support.transcript import last_human_id, last_human_index, to_dialogue
 from ..prompts import Overrides
 from ..safety import assess
 from ..sem import Sem, Taxonomy
@@ -67,6 +68,7 @@ class EmpathyReader:
 
     def __init__(self, parts: Parts, *, crisis_reply: bool) -> None:
         self._prompts = parts.prompts
+        self._names = parts.taxonomy.names
         self._graph = reading_graph(parts, crisis_reply=crisis_reply).compile(name="hef")
 
     def read(self, messages: Sequence[AnyMessage], settings: HefContext, host_fault: str = "") -> EmpathyNote:
@@ -99,11 +101,17 @@ class EmpathyReader:
             return EmpathyNote(
                 turn=turn, faults={**host_faults, "hef": f"the person could not be read: {error_text(error)}"}
             )
-        note = self._note(turn, output, settings, host_faults)
+        language = turn_language(settings.language, to_dialogue(messages))
+        note = self._note(turn, output, settings, host_faults, language)
         return note.model_copy(update={"replies": _new_replies(messages, output["messages"])})
 
     def _note(
-        self, turn: str, output: Mapping[str, Any], settings: HefContext, host_faults: Mapping[str, str]
+        self,
+        turn: str,
+        output: Mapping[str, Any],
+        settings: HefContext,
+        host_faults: Mapping[str, str],
+        language: TextLanguage,
     ) -> EmpathyNote:
         faults: dict[str, str] = {**host_faults, **output["faults"]}
         memories: list[Memory] = output["memories"]
@@ -114,6 +122,8 @@ class EmpathyReader:
             prompts=self._prompts.replaced(settings.templates),
             memory_budget=settings.memory_budget,
             region=settings.region,
+            language=language,
+            names=self._names.get(language),
         )
         return EmpathyNote(turn=turn, empathy=empathy, note=note, faults=faults)
 

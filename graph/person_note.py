@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .. import prompts as templates
 from ..contract import Empathy, Memory
+from ..contract.dialogue import TextLanguage
 from ..prompts import Prompts
 from ..safety import contact_text, help_line
 
@@ -18,6 +19,8 @@ def empathy_note(
     memory_budget: int | None = None,
     now: float | None = None,
     region: str | None = None,
+    language: TextLanguage = "en",
+    names: Mapping[str, str] | None = None,
 ) -> str:
     """Return a note about the person for the system message of any agent's own model.
 
@@ -31,9 +34,18 @@ def empathy_note(
         memory_budget: Tokens of past turns at most; by default that of `HefContext`.
         now: Unix time in seconds from which their age is told; by default the present.
         region: Two letters of the person's country; None gives the international directory.
+        language: Language of the shipped note, `en` or `zh`; see `hef.contract.dialogue.turn_language`.
+        names: What emotions are called in it, such as `taxonomy.names["zh"]`; by default as their labels.
     """
     safety = empathy.safety
     contact = contact_text(safety, region) if safety.level == "danger" else help_line(safety, region, prompts=prompts)
     return templates.empathy_note(
-        empathy, memories, prompts=prompts, memory_budget=memory_budget, now=now, contact=contact
+        empathy,
+        memories,
+        prompts=prompts,
+        memory_budget=memory_budget,
+        now=now,
+        contact=contact,
+        language=language,
+        names=names,
     )

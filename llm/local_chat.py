@@ -136,6 +136,11 @@ class LocalChat(ChatHuggingFace):
         return embedded_name(model_id) if is_embedded(model_id) else Path(model_id).name
 
     @property
+    def written_languages(self) -> tuple[str, ...]:
+        """Codes of the languages that it writes: the embedded model English alone; `mul` where that is not known."""
+        return ("en",) if is_embedded(str(self.model_id)) else ("mul", "zh")
+
+    @property
     def draft_form(self) -> DraftForm:
         """Which form of HEF's prompt for a reply the weights were trained on: HEF's adapter on the transcript."""
         return "transcript" if is_adapted(str(self.model_id)) else "chat"

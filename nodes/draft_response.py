@@ -10,14 +10,15 @@ from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
 from ..contract import Empathy, HefState, ModelError
-from ..contract.chat_model import ChatModel
-from ..contract.dialogue import MAX_TURN_CHARACTERS
+from ..contract.chat_model import ChatModel, model_name, written_languages
+from ..contract.dialogue import MAX_TURN_CHARACTERS, turn_language
 from ..contract.state import degraded_empathy
 from ..llm import draft_form
 from ..prompts import Prompts, newest
 from ..prompts.spoken_reply import spoken_reply
 from ..prompts.thoughts import with_text
 from ..safety import help_line
+from ..sem import Taxonomy
 from .drafting.early_draft import EarlyDraft, EarlyDrafts
 from .support.draft_prompt import draft_prompt, reply_model
 from .support.fixed_text import say_after
@@ -30,10 +31,20 @@ TRIES = 2
 REPLY_LIMIT = 4000
 """Maximum characters of a reply; a longer one is cut after its last complete sentence."""
 _SENTENCE_END = re.compile(r"[.!?…。!?][\"'”’)\]]*(?=\s)")
+_NO_CHINESE = (
+    "模型 {model} 只会写英文，所以回复不是中文：请用 --model、HEF_MODEL 或 HefContext.model 指定一个会中文的模型，"
+    "例如 huggingface:Qwen/Qwen2.5-1.5B-Instruct，或者 <服务商>:<模型名>"
+)
+_NO_SUCH_LANGUAGE = (
+    "the LLM {model} writes English alone, and the person wrote in {language}: name one that writes it by --model, "
+    "HEF_MODEL or HefContext.model"
+)
 _EMPTY = "the LLM could not draft a reply: what it wrote was empty, or thoughts alone"
 
 
-def draft_response_node(model: ChatModel, prompts: Prompts, early_drafts: EarlyDrafts) -> Runnable[HefState, Update]:
+def draft_response_node(
+    model: ChatModel, prompts: Prompts, early_drafts: EarlyDrafts, taxonomy: Taxonomy
+) -> Runnable[HefState, Update]:
     """Return the node in which the LLM writes the reply, token by token.
 
     Thoughts, markers of chat templates and a role before the reply are left out, of the stream as well. A draft that
@@ -49,14 +60,15 @@ def draft_response_node(model: ChatModel, prompts: Prompts, early_drafts: EarlyD
         early = early_drafts.take(turn.verdict)
         try:
             llm = await calls.model_for_run(model, turn.settings)
-            messages = draft_prompt(draft_form(llm), turn, state["empathy"], prompts)
+            messages = draft_prompt(draft_form(llm), turn, state["empathy"], prompts, taxonomy)
             llm_of_run = reply_model(llm, turn.settings.model_settings)
             first_try = await _early_try(early, llm_of_run, state["empathy"])
             for asked, prompt in [first_try or (llm_of_run, messages), *[(llm_of_run, messages)] * (TRIES - 1)]:
                 with spoken_stream(turn.settings.persona) as config:
                     answer = await calls.invoke(asked, prompt, config)
                 if reply := _as_said(answer, turn.settings.persona):
-                    reply, fault = _truncate_reply(reply, len(str(answer.text)))
+                    reply, reply_fault = _truncate_reply(reply, len(str(answer.text)))
+                    fault = "; ".join(filter(None, [_language_fault(llm, turn), reply_fault]))
                     return _update(turn, await _with_help(calls, reply, turn, prompts), fault)
         except Exception as error:
             raise _no_reply_error(state, fault_or_raise(error, runtime, "draft a reply")) from None
@@ -96,6 +108,16 @@ def _update(turn: TurnView, reply: BaseMessage, reply_fault: str) -> Update:
         "empathy": degraded_empathy(turn.state, "draft_response", fault),
         "faults": {"draft_response": fault},
     }
+
+
+def _language_fault(llm: ChatModel, turn: TurnView) -> str:
+    """Return that the LLM does not write the reply's language, in Chinese where it is Chinese; empty where it may."""
+    languages = written_languages(llm)
+    if "zh" not in languages and turn_language(turn.settings.language, turn.dialogue) == "zh":
+        return _NO_CHINESE.format(model=model_name(llm))
+    if turn.settings.language is None and (language := turn.unread_language(languages)):
+        return _NO_SUCH_LANGUAGE.format(model=model_name(llm), language=language)
+    return ""
 
 
 def _dialogue_fault(turn: TurnView) -> str:

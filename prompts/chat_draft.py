@@ -12,12 +12,33 @@ from dataclasses import dataclass, field
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from ..contract import HefContext, Memory, Turn
+from ..contract.dialogue import TextLanguage
 from .fence import MAX_CAUSE_CHARACTERS, fence, quoted
-from .loader import GUIDANCE, NOTE, TOOLS, Prompts
+from .loader import GUIDANCE, LANGUAGE, NOTE, TOOLS, Prompts
 from .messages import MAX_CAUSES, likely_emotions
 from .recalled_turns import recalled_lines
 from .spoken_reply import described_persona
 
+_NAMES = {
+    "ar": "Arabic",
+    "de": "German",
+    "en": "English",
+    "es": "Spanish",
+    "fr": "French",
+    "hi": "Hindi",
+    "id": "Indonesian",
+    "it": "Italian",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "nl": "Dutch",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "ru": "Russian",
+    "tr": "Turkish",
+    "vi": "Vietnamese",
+    "zh": "Chinese",
+}
+"""Code of a language -> its name."""
 _ENDS = (".", "!", "?", "…", "。", "！", "？")
 
 
@@ -49,6 +70,12 @@ class ChatDraft:
     """What the host's tools returned, a line each, quoted."""
     limit: int = 6000
     """Characters of dialogue at most where a template places it."""
+    reply_language: str | None = None
+    """The language that is set for the reply; None is the person's."""
+    language: TextLanguage = "en"
+    """Language of the shipped note and guidance."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What emotions are called in it, where they have a name beside their label."""
 
 
 def chat_draft_messages(prompts: Prompts, draft: ChatDraft) -> list[BaseMessage]:
@@ -59,19 +86,31 @@ def chat_draft_messages(prompts: Prompts, draft: ChatDraft) -> list[BaseMessage]
     """
     values = _values(draft)
     has_dialogue = prompts.is_replaced("draft") and "dialogue" in prompts.placeholders("draft")
-    task = prompts.render("draft", **values) if prompts.is_replaced("draft") else _note_and_guidance(prompts, values)
+    task = (
+        prompts.render("draft", **values)
+        if prompts.is_replaced("draft")
+        else _note_and_guidance(prompts, draft, values)
+    )
+    language = prompts.render(LANGUAGE, language=_language_name(draft.reply_language or ""))
     tools = prompts.render(TOOLS, results="\n".join(draft.tool_results)) if draft.tool_results else ""
-    system = [draft.instructions, _persona(prompts, draft), "" if has_dialogue else task, draft.concern, tools]
+    shown_task = "" if has_dialogue else task
+    system = [draft.instructions, _persona(prompts, draft), shown_task, draft.concern, tools, language]
     conversation = [HumanMessage(task)] if has_dialogue else draft.conversation
     text = "\n\n".join(filter(None, system))
     return [*([SystemMessage(text)] if text else []), *conversation]
 
 
-def _note_and_guidance(prompts: Prompts, values: Mapping[str, str]) -> str:
+def _note_and_guidance(prompts: Prompts, draft: ChatDraft, values: Mapping[str, str]) -> str:
     """Return note and guidance; without an emotion nothing was read, and past turns alone are noted."""
+    note, guidance = (prompts.in_language(name, draft.language) for name in (NOTE, GUIDANCE))
     if values["emotion"]:
-        return f"{prompts.render(NOTE, **values)}\n\n{prompts.render(GUIDANCE, **values)}"
-    return prompts.render(NOTE, **{**values, "distribution": "", "causes": ""}) if values["memories"] else ""
+        return f"{prompts.render(note, **values)}\n\n{prompts.render(guidance, **values)}"
+    return prompts.render(note, **{**values, "distribution": "", "causes": ""}) if values["memories"] else ""
+
+
+def _language_name(language: str) -> str:
+    """Return how a language is named in a prompt: of a common code its English name, else as it was set."""
+    return _NAMES.get(language.lower(), language)
 
 
 def _values(draft: ChatDraft) -> dict[str, str]:
@@ -79,9 +118,9 @@ def _values(draft: ChatDraft) -> dict[str, str]:
     return {
         "persona": described_persona(draft.persona),
         "emotion": draft.emotion or "",
-        "distribution": likely_emotions(draft.emotion, draft.distribution),
+        "distribution": likely_emotions(draft.emotion, draft.distribution, draft.names),
         "causes": ", ".join(f'"{quoted(cause, MAX_CAUSE_CHARACTERS)}"' for cause in draft.causes[:MAX_CAUSES]),
-        "memories": recalled_lines(draft.memories, draft.memory_budget),
+        "memories": recalled_lines(draft.memories, draft.memory_budget, language=draft.language, names=draft.names),
         "dialogue": fence(draft.turns, draft.limit),
     }
 

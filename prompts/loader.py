@@ -11,6 +11,7 @@ from string import Template
 from typing import TypeAlias
 
 from ..contract import SetupError
+from ..contract.dialogue import TextLanguage
 from ..contract.settings.danger_texts import DangerTexts, parse_danger_texts
 
 NAMES = (
@@ -22,6 +23,10 @@ PAGES = ("danger_en", "danger_zh")
 """The templates that answer somebody in danger, one per language, see `contract.settings.danger_texts`."""
 NOTE, GUIDANCE = "chat_note", "chat_guidance"
 """Templates that are together what a chat model is told for its reply; a replaced `draft` takes the place of both."""
+LANGUAGE = "chat_language"
+"""Template of what a chat model is told where a language is set for its reply."""
+CHINESE = "_zh"
+"""End of the name of a template's Chinese text, which stands in its place until a deployment replaces it."""
 TOOLS = "chat_tools"
 """Template of what a chat model is told of the host's tools."""
 DRAFT_PLACEHOLDERS = frozenset({"persona", "emotion", "distribution", "causes", "memories", "dialogue"})
@@ -79,6 +84,11 @@ class Prompts:
         """Return the placeholders that a template names."""
         return frozenset(Template(self._templates[name]).get_identifiers())
 
+    def in_language(self, name: str, language: TextLanguage) -> str:
+        """Return the name of a template's text in a language: a replaced one is the same in each."""
+        is_own = name in self._templates and self.is_replaced(name)
+        return f"{name}{CHINESE}" if language == "zh" and not is_own else name
+
     def render(self, name: str, **values: str) -> str:
         """Return a template with its values; a line with a placeholder whose value is empty is dropped."""
         return fill(self._templates[name] if name in self._templates else _shipped()[name], values)
@@ -120,7 +130,7 @@ def shipped_chat_draft() -> str:
 
 @cache
 def _shipped() -> Mapping[str, str]:
-    names = (*NAMES, NOTE, GUIDANCE, TOOLS)
+    names = (*NAMES, NOTE, GUIDANCE, LANGUAGE, TOOLS, *(f"{name}{CHINESE}" for name in ("note", NOTE, GUIDANCE)))
     return {name: (files("hef.prompts") / f"{name}.md").read_text(encoding="utf-8") for name in names}
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from ..contract import Empathy, HefContext, Memory, Safety, Turn
+from ..contract.dialogue import TextLanguage
 from .fence import MAX_CAUSE_CHARACTERS, cause_words, fence, label_text, line_length, quoted
 from .loader import Prompts
 from .recalled_turns import recalled_lines, remembered
@@ -117,6 +118,8 @@ def empathy_note(
     memory_budget: int | None = None,
     now: float | None = None,
     contact: str = "",
+    language: TextLanguage = "en",
+    names: Mapping[str, str] | None = None,
 ) -> str:
     """Return a note about the person for the system message of any agent's own model.
 
@@ -133,12 +136,16 @@ def empathy_note(
         now: Unix time in seconds from which their age is told; by default the present.
         contact: Who helps in the person's region, for the reply: in danger that of `hef.safety.contact_text`, else that
             of `hef.safety.help_line`.
+        language: Language of the shipped note, `en` or `zh`; see `hef.contract.dialogue.turn_language`.
+        names: What emotions are called in it, such as `taxonomy.names["zh"]`; by default as their labels.
     """
     templates = prompts or Prompts()
     if empathy.safety.level == "danger":
         return danger_note(templates, empathy.safety, contact)
     concern = concern_note(templates, empathy.safety, contact=contact)
-    feelings = _feelings_note(templates, empathy, memories, memory_budget, now)
+    budget = HefContext().memory_budget if memory_budget is None else memory_budget
+    lines = recalled_lines(memories, budget, now, language=language, names=names)
+    feelings = _feelings_note(templates, empathy, lines, language, names)
     return "\n\n".join(filter(None, [concern, feelings]))
 
 
@@ -173,32 +180,34 @@ def _safety_words(safety: Safety) -> str:
 
 
 def _feelings_note(
-    prompts: Prompts, empathy: Empathy, memories: Sequence[Memory], memory_budget: int | None, now: float | None
+    prompts: Prompts, empathy: Empathy, lines: str, language: TextLanguage, names: Mapping[str, str] | None
 ) -> str:
     """Return what a note says of emotion, cause words and past turns; empty where nothing is known."""
-    budget = HefContext().memory_budget if memory_budget is None else memory_budget
-    lines = recalled_lines(memories, budget, now)
     if empathy.uncertain and not lines:
         return ""
     causes = [] if empathy.uncertain else empathy.causes[:MAX_CAUSES]
     return prompts.render(
-        "note",
-        emotions="" if empathy.uncertain else likely_emotions(empathy.emotion, empathy.distribution),
+        prompts.in_language("note", language),
+        emotions="" if empathy.uncertain else likely_emotions(empathy.emotion, empathy.distribution, names),
         causes=", ".join(f'"{quoted(cause.text, MAX_CAUSE_CHARACTERS)}"' for cause in causes),
         memories=lines,
     )
 
 
-def likely_emotions(emotion: str | None, distribution: Mapping[str, float]) -> str:
+def likely_emotions(
+    emotion: str | None, distribution: Mapping[str, float], names: Mapping[str, str] | None = None
+) -> str:
     """Return the decided emotion and then the most probable others with their shares, empty without an emotion.
 
-    The decided one need not be the most probable.
+    The decided one need not be the most probable. An emotion that has a name in `names` is called so.
     """
     if emotion is None:
         return ""
+    labels = named_emotions(emotion, distribution)
+    called = [(names or {}).get(label) or label_text(label) for label in labels]
     return ", ".join(
-        f"{label_text(label)} {distribution[label]:.0%}" if label in distribution else label_text(label)
-        for label in named_emotions(emotion, distribution)
+        f"{name} {distribution[label]:.0%}" if label in distribution else name
+        for label, name in zip(labels, called, strict=True)
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from ..contract import Memory
+from ..contract.dialogue import TextLanguage
 from .fence import label_text, quoted
 
 CHARACTERS_PER_TOKEN = 4
@@ -15,19 +17,73 @@ MAX_REPLY_CHARACTERS = 200
 """Characters of a past reply in a note."""
 
 
-def recalled_lines(memories: Sequence[Memory], budget: int, now: float | None = None) -> str:
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """What is said about past turns, in one language."""
+
+    on: str
+    """When it was said."""
+    earlier: str
+    """The same where the day is not known."""
+    said: str
+    felt: str
+    answered: str
+    today: str
+    yesterday: str
+    ago: str
+    units: tuple[str, str, str, str]
+    """Days, weeks, months, years."""
+
+
+PHRASES: Mapping[TextLanguage, Phrases] = {
+    "en": Phrases(
+        on="On {day} ({ago})",
+        earlier="Earlier",
+        said=" they said: ",
+        felt=" (felt {label})",
+        answered="; you answered: ",
+        today="today",
+        yesterday="yesterday",
+        ago="{count} {unit} ago",
+        units=("days", "weeks", "months", "years"),
+    ),
+    "zh": Phrases(
+        on="{day}（{ago}）",
+        earlier="以前",
+        said="对方说：",
+        felt="（当时感到{label}）",
+        answered="；你回答：",
+        today="今天",
+        yesterday="昨天",
+        ago="{count}{unit}前",
+        units=("天", "周", "个月", "年"),
+    ),
+}
+
+
+def recalled_lines(
+    memories: Sequence[Memory],
+    budget: int,
+    now: float | None = None,
+    *,
+    language: TextLanguage = "en",
+    names: Mapping[str, str] | None = None,
+) -> str:
     """Return a line for each past turn; what was answered is told while the budget lasts, of the first turns first.
 
     Args:
         memories: Past turns, the most relevant first; their words fit the budget (`recall`).
         budget: Tokens of all lines, counted as four characters each.
         now: Unix time in seconds; by default the present.
+        language: Language of what is said about them.
+        names: What emotions are called in it.
     """
+    phrases = PHRASES[language]
     today = _day(time.time() if now is None else now) or date.today()
-    lines = [_said(memory, today) for memory in memories]
+    lines = [_said(memory, today, phrases, names or {}) for memory in memories]
     remaining = budget * CHARACTERS_PER_TOKEN - sum(map(len, lines))
     for index, memory in enumerate(memories):
-        answer = _answer(memory)
+        answer = _answer(memory, phrases)
         if answer and len(answer) <= remaining:
             lines[index] += answer
             remaining -= len(answer)
@@ -45,28 +101,31 @@ def felt(emotion: str | None) -> str:
     return f" (felt {label})" if label else ""
 
 
-def time_ago(then: date, today: date) -> str:
+def time_ago(then: date, today: date, phrases: Phrases | None = None) -> str:
     """Return in words how long ago a day was."""
+    phrases = phrases or PHRASES["en"]
     days = (today - then).days
     if days < 1:
-        return "today"
+        return phrases.today
     if days == 1:
-        return "yesterday"
-    for unit, length, longest in (("days", 1, 14), ("weeks", 7, 61), ("months", 30.44, 730)):
+        return phrases.yesterday
+    for unit, length, longest in zip(phrases.units, (1, 7, 30.44), (14, 61, 730), strict=False):
         if days < longest:
-            return f"{round(days / length)} {unit} ago"
-    return f"{round(days / 365.25)} years ago"
+            return phrases.ago.format(count=round(days / length), unit=unit)
+    return phrases.ago.format(count=round(days / 365.25), unit=phrases.units[-1])
 
 
-def _said(memory: Memory, today: date) -> str:
+def _said(memory: Memory, today: date, phrases: Phrases, names: Mapping[str, str]) -> str:
     then = _day(memory.time) if memory.time else None
-    when = f"On {then.isoformat()} ({time_ago(then, today)})" if then else "Earlier"
-    return f'{when} they said: "{quoted(memory.text)}"{felt(memory.emotion)}'
+    when = phrases.on.format(day=then.isoformat(), ago=time_ago(then, today, phrases)) if then else phrases.earlier
+    label = label_text(memory.emotion or "")
+    feeling = phrases.felt.format(label=names.get(label, label)) if label else ""
+    return f'{when}{phrases.said}"{quoted(memory.text)}"{feeling}'
 
 
-def _answer(memory: Memory) -> str:
+def _answer(memory: Memory, phrases: Phrases) -> str:
     reply = quoted(memory.reply, MAX_REPLY_CHARACTERS)
-    return f'; you answered: "{reply}"' if reply else ""
+    return f'{phrases.answered}"{reply}"' if reply else ""
 
 
 def _day(timestamp: float) -> date | None:

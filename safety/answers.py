@@ -4,46 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..contract import Turn
 from ..contract.safety import SafetyKind
 from .findings import Finding
-from .reading import Reading, read_turn
+from .reading import Reading
 from .rulebook import load_rulebook
 
+MAX_ANSWER = 80
+"""Characters of an answer that a result quotes."""
 
-def finding_of_answer(turn: Turn, before: Sequence[Turn], earlier: Sequence[Finding]) -> Finding | None:
+
+def finding_of_answer(reading: Reading, question: Reading, earlier: Sequence[Finding]) -> Finding | None:
     """Return the finding that lies in a turn as the answer to the assistant's question whether the person is in danger.
 
     A yes is danger. A no leaves a concern where the person spoke of risk before, and so does any other answer after
     danger; a no to "are you safe?" is read as one that is not safe.
 
     Args:
-        turn: The person's turn.
-        before: The turns before it, oldest first.
+        reading: The person's turn.
+        question: The assistant's turn before it.
         earlier: Findings in the person's turns before it.
     """
-    question = before[-1] if before and before[-1].role == "listener" else None
-    if question is None or not any(mark in question.text for mark in "?？"):
+    if not any(mark in question.raw for mark in "?？"):
         return None
-    asked, reading = read_turn(question.text), read_turn(turn.text)
-    words = turn.text.strip()[:80]
+    words = reading.raw.strip()[:MAX_ANSWER]
     kind: SafetyKind = earlier[0].kind if earlier else "suicide"
-    if matches("risk question", asked):
+    if matches("risk question", question):
         if matches("no", reading):
             return Finding("concern", kind, words, "answer no") if earlier else None
         if matches("yes", reading):
             return Finding("danger", kind, words, "answer yes")
         return Finding("concern", kind, words, "no answer") if _is_danger(earlier) else None
-    if matches("danger question", asked) and matches("not safe", reading):
-        return Finding("danger" if earlier else "concern", kind, words, "not safe")
+    if earlier and matches("danger question", question) and matches("not safe", reading):
+        return Finding("danger", kind, words, "not safe")
     return None
 
 
-def is_about_risk(before: Sequence[Turn], earlier: Sequence[Finding]) -> bool:
-    """Return whether the turns before are about danger, by the person's words or by the assistant's."""
-    return bool(earlier) or any(
-        turn.role == "listener" and matches("risk talk", read_turn(turn.text)) for turn in before
-    )
+def is_about_risk(replies: Sequence[Reading], earlier: Sequence[Finding]) -> bool:
+    """Return whether the turns before are about danger, by the person's words or by the assistant's replies."""
+    return bool(earlier) or any(matches("risk talk", reply) for reply in replies)
 
 
 def is_all_clear(reading: Reading) -> bool:

@@ -10,7 +10,7 @@ from ..contract import Dialogue, Turn
 from ..contract.safety import Safety
 from .answers import finding_of_answer, is_about_risk, is_all_clear
 from .findings import LEVELS, Finding, find_claims
-from .reading import read_turn
+from .reading import Reading, read_turn
 
 CONTEXT_TURNS = 8
 """Turns before the person's last ones that are read, too."""
@@ -44,10 +44,9 @@ def _first_of_last_turns(dialogue: Dialogue) -> int | None:
 
 def _assess_turn(dialogue: Dialogue, index: int) -> Safety:
     """Return the safety of one turn of the person in its context."""
-    turn = dialogue[index]
-    before = list(dialogue[max(0, index - CONTEXT_TURNS) : index])
-    language = language_of_turn(turn.text)
-    findings = _findings(turn, before)
+    text = dialogue[index].text
+    language = language_of_turn(text)
+    findings = _findings(read_turn(text), dialogue[max(0, index - CONTEXT_TURNS) : index])
     if not findings:
         return Safety(language=language)
     gravest = findings[0]
@@ -56,15 +55,15 @@ def _assess_turn(dialogue: Dialogue, index: int) -> Safety:
     return Safety(level=gravest.level, kind=gravest.kind, words=words, language=language, turn=index)
 
 
-def _findings(turn: Turn, before: Sequence[Turn]) -> list[Finding]:
+def _findings(reading: Reading, before: Sequence[Turn]) -> list[Finding]:
     """Return the findings of a turn, the gravest first."""
-    reading = read_turn(turn.text)
-    theirs = [read_turn(other.text) for other in before if other.role == "speaker"]
-    earlier = [finding for index, other in enumerate(theirs) for finding in find_claims(other, theirs[:index])]
+    said = [read_turn(turn.text) for turn in before if turn.role == "speaker"]
+    replies = [read_turn(turn.text) for turn in before if turn.role == "listener"]
     if before and is_all_clear(reading):
         return []
-    findings = find_claims(reading, theirs, is_about_risk=is_about_risk(before, earlier))
-    if answer := finding_of_answer(turn, before, earlier):
+    earlier = [finding for number, other in enumerate(said) for finding in find_claims(other, said[:number])]
+    findings = find_claims(reading, said, is_about_risk=is_about_risk(replies, earlier))
+    if before and before[-1].role == "listener" and (answer := finding_of_answer(reading, replies[-1], earlier)):
         findings.append(answer)
     return sorted(findings, key=lambda finding: -LEVELS.index(finding.level))
 

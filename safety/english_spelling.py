@@ -140,7 +140,6 @@ def _undisguise(chunk: str) -> str | None:
     return None
 
 
-@lru_cache(maxsize=4096)
 def _read_disguise(chunk: str) -> str | None:
     """Return the word or words of the vocabulary that a chunk can be read as."""
     bare = "".join(character for character in chunk if character not in _MASKS)
@@ -178,7 +177,6 @@ def _split_or_correct(word: str) -> str | None:
     return corrected or (_segment(word) if _GLUED_CORE.search(word) else None)
 
 
-@lru_cache(maxsize=4096)
 def _segment(letters: str) -> str | None:
     """Return words of the vocabulary that letters consist of, with a blank between; None where letters are left."""
     best: list[list[str] | None] = [[]] + [None] * len(letters)

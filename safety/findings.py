@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from ..contract.safety import SafetyKind, SafetyLevel
 from .reading import Reading
 from .rulebook import Claim, Effect, load_rulebook
-from .tagged_text import Sentence
 
 LEVELS: tuple[SafetyLevel, ...] = ("none", "concern", "danger")
 """From harmless to grave."""
-MAX_MATCHES = 4
+MAX_MATCHES = 3
 """Places of a sentence at which one pattern is looked at."""
+ENOUGH = 8
+"""Findings of danger after which a turn is read no further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +42,20 @@ def find_claims(reading: Reading, before: Sequence[Reading] = (), *, is_about_ri
     contexts = {"", "risk"} if is_about_risk else {""}
     if any("FICTION" in sentence.symbols for one in (reading, *before) for sentence in one.sentences):
         contexts.add("story")
-    findings = [
-        finding
-        for index, sentence in enumerate(reading.sentences)
-        for claim in load_rulebook().claims
-        if claim.is_chinese == sentence.is_chinese and claim.tags <= sentence.symbols and claim.needs in contexts
-        for finding in _findings_of_claim(claim, reading, index, sentence, before)
-    ]
-    return sorted(dict.fromkeys(findings), key=lambda finding: -LEVELS.index(finding.level))
+    findings: dict[Finding, None] = {}
+    for index, sentence in enumerate(reading.sentences):
+        for claim in load_rulebook().claims:
+            if claim.is_chinese == sentence.is_chinese and claim.needs in contexts:
+                if all(not group.isdisjoint(sentence.symbols) for group in claim.required):
+                    findings |= dict.fromkeys(_findings_of_claim(claim, reading, index, before))
+        if sum(finding.level == "danger" for finding in findings) >= ENOUGH:
+            break
+    return sorted(findings, key=lambda finding: -LEVELS.index(finding.level))
 
 
-def _findings_of_claim(
-    claim: Claim, reading: Reading, index: int, sentence: Sentence, before: Sequence[Reading]
-) -> Iterator[Finding]:
+def _findings_of_claim(claim: Claim, reading: Reading, index: int, before: Sequence[Reading]) -> Iterator[Finding]:
     """Yield what is left of a claim at each place of a sentence that it is found at."""
+    sentence = reading.sentences[index]
     for number, match in enumerate(claim.pattern.finditer(sentence.text)):
         if number == MAX_MATCHES:
             return
@@ -69,22 +70,22 @@ def _cleared(
     claim: Claim, marked: str, reading: Reading, index: int, before: Sequence[Reading]
 ) -> tuple[SafetyLevel, SafetyKind]:
     """Return the level and the kind that the words around leave to a claim."""
-    turn = "".join(marked if i == index else sentence.text for i, sentence in enumerate(reading.sentences))
-    texts = {"sentence": marked, "turn": turn, "dialogue": _dialogue_text(turn, before)}
-    effects: set[Effect] = {
-        clearing.effect
-        for clearing in load_rulebook().clearings
-        if claim.name in clearing.claims
-        and clearing.is_chinese == claim.is_chinese
-        and clearing.pattern.search(texts[clearing.scope])
+    scopes = {
+        "sentence": (marked, reading.sentences[index].symbols),
+        "turn": (reading.text_with(index, marked), reading.symbols),
     }
+    scopes["dialogue"] = (
+        "".join([*(other.text for other in before), scopes["turn"][0]]),
+        reading.symbols.union(*(other.symbols for other in before)),
+    )
+    effects: set[Effect] = set()
+    for clearing in load_rulebook().clearings:
+        if claim.name in clearing.claims and clearing.is_chinese == claim.is_chinese:
+            text, symbols = scopes[clearing.scope]
+            if all(not group.isdisjoint(symbols) for group in clearing.required) and clearing.pattern.search(text):
+                effects.add(clearing.effect)
     if "keep" in effects or not effects:
         return claim.level, claim.kind
     if "none" in effects:
         return "none", ""
     return "concern", "other_person" if "other_person" in effects else claim.kind
-
-
-def _dialogue_text(turn: str, before: Sequence[Reading]) -> str:
-    """Return the turns before and a turn as one text."""
-    return "".join([*(sentence.text for reading in before for sentence in reading.sentences), turn])

@@ -9,6 +9,7 @@ A tag finds a phrase of the lexicon, a word finds itself also inside such a phra
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _PART = re.compile(r"~\d+|\.\.\d+|[()\[\]|^$]|[^\s()\[\]|^$]+")
 _GAP = r"(?:(?!(?:NOT|I|HE|PERSON|YOU):)[^\W_]\S* )"
@@ -28,15 +29,38 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         raise ValueError(f"the pattern {pattern!r} cannot be read: {error}") from error
 
 
-def required_tags(pattern: str) -> frozenset[str]:
-    """Return the tags that every match of a pattern holds: a sentence without them need not be searched."""
-    depth = 0
-    tags: set[str] = set()
-    for part in _PART.findall(pattern):
+def required_symbols(pattern: str) -> tuple[frozenset[str], ...]:
+    """Return sets of words and tags of which every match holds one each: a sentence without need not be searched."""
+    required: list[frozenset[str]] = []
+    parts = iter(_PART.findall(pattern))
+    for part in parts:
+        if part == "[":
+            _read_alternatives(parts)
+        elif part == "(":
+            required.append(_read_alternatives(parts))
+        elif _is_symbol(part):
+            required.append(frozenset({part}))
+    return tuple(group for group in required if group)
+
+
+def _read_alternatives(parts: Iterator[str]) -> frozenset[str]:
+    """Take the parts of a bracket, and return a symbol of each alternative; none where one has no plain symbol."""
+    found: list[str] = [""]
+    depth = 1
+    for part in parts:
         depth += (part in "([") - (part in ")]")
-        if depth == 0 and part.isupper() and part.isascii():
-            tags.add(part)
-    return frozenset(tags)
+        if depth == 0:
+            break
+        if depth == 1 and part == "|":
+            found.append("")
+        elif depth == 1 and not found[-1] and _is_symbol(part):
+            found[-1] = part
+    return frozenset(found) if all(found) else frozenset()
+
+
+def _is_symbol(part: str) -> bool:
+    """Return whether a part is a word or a tag as a whole."""
+    return part[0].isalnum() and not part.endswith("*")
 
 
 def _compile_part(part: str) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from .english_spelling import reveal_words
 from .english_tokens import tokenize
@@ -13,15 +11,20 @@ from .normalized_text import NormalizedText, normalize
 from .rulebook import load_rulebook
 from .tagged_text import Sentence, split_sentences
 
-MAX_CHARACTERS = 4000
+MAX_CHARACTERS = 3000
 """A turn up to this length is read whole; of a longer one its beginning, its end, and what is around risky words."""
 _AROUND = 200
 """Characters that are read before and after a risky word of a long turn."""
-_RISKY = re.compile(
-    r"suic|sui?c1d|kill|unaliv|\bkms\b|end(?:ing)? (?:it|my)|my ?self|myslf|\bdie\b|dying|\bdead\b|pills|tablets|noose|"
-    r"overdos|wrist|razor|goodbye|shoot|stab|rape|hits me|beats me|alive|to live|"
-    r"自[杀殺杀鲨刹尽残残]|[想要去]死|不想活|轻生|跳[楼下河江]|割腕|遗书|安眠药|上吊|烧炭|活不下去|紫砂|去世|捅死|打死|弄死"
+_RISKY = tuple(
+    """
+    suic|su1c|kill|k1ll|unaliv|kms|end it|end my|myself|want to die|dead|pills|tablets|noose|overdos|wrist|razor|goodbye
+    |shoot|stab|rape|hits me|beats me|alive|to live|自杀|自鲨|自尽|自残|想死|要死|去死|不想活|轻生|跳楼|跳下|跳河|割腕
+    |遗书|安眠药|上吊|烧炭|活不下去|紫砂|捅死|打死|弄死|结束生命
+    """.replace("\n    ", "")
+    .strip()
+    .split("|")
 )
+"""What is looked for in a long turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,15 @@ class Reading:
     """Its normal form."""
     sentences: tuple[Sentence, ...]
     """Its sentences, with tags; of a long turn those that are read."""
+    text: str
+    """All sentences."""
+    symbols: frozenset[str]
+    """All tags and words that occur."""
+
+    def text_with(self, index: int, sentence: str) -> str:
+        """Return all sentences with another text in place of one."""
+        texts = [sentence if number == index else one.text for number, one in enumerate(self.sentences)]
+        return "".join(texts)
 
     def words(self, sentence: Sentence, start: int, end: int) -> str:
         """Return the words as written of a span of a sentence's text."""
@@ -42,7 +54,6 @@ class Reading:
         return self.raw[begin:stop].strip()
 
 
-@lru_cache(maxsize=256)
 def read_turn(raw: str) -> Reading:
     """Return a turn as the rules read it."""
     normalized = normalize(raw)
@@ -51,7 +62,9 @@ def read_turn(raw: str) -> Reading:
     revealed = reveal_words(normalized)
     rulebook = load_rulebook()
     tokens = rulebook.compounds.tag(rulebook.phrases.tag(tokenize(revealed.text)))
-    return Reading(raw, revealed, tuple(split_sentences(tokens)))
+    sentences = tuple(split_sentences(tokens))
+    symbols = frozenset[str]().union(*(sentence.symbols for sentence in sentences))
+    return Reading(raw, revealed, sentences, "".join(sentence.text for sentence in sentences), symbols)
 
 
 def _excerpt(text: NormalizedText) -> NormalizedText:
@@ -75,12 +88,22 @@ def _risky_spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield what stands around risky words, until it is as long as a text that is read whole."""
     left = MAX_CHARACTERS
     done = 0
-    for match in _RISKY.finditer(text):
-        if match.end() <= done:
+    for place in sorted(place for word in _RISKY for place in _places(text, word)):
+        if place < done:
             continue
-        start, end = max(done, match.start() - _AROUND), min(len(text), match.end() + _AROUND)
+        start, end = max(done, place - _AROUND), min(len(text), place + _AROUND)
         left -= end - start
         done = end
         if left < 0:
             return
         yield start, end
+
+
+def _places(text: str, word: str) -> Iterator[int]:
+    """Yield where a word stands, at distances that leave room for what is read around."""
+    place = text.find(word)
+    for _ in range(MAX_CHARACTERS // _AROUND):
+        if place < 0:
+            return
+        yield place
+        place = text.find(word, place + _AROUND)

@@ -18,7 +18,7 @@ from typing import Literal, cast, get_args
 from ..contract.safety import SafetyKind, SafetyLevel
 from .english_forms import verb_forms
 from .english_tokens import tokenize
-from .pattern import compile_pattern, required_tags
+from .pattern import compile_pattern, required_symbols
 from .tagged_text import Lexicon, expand_phrase
 
 Effect = Literal["none", "concern", "other_person", "keep"]
@@ -41,8 +41,8 @@ class Claim:
     """What it is about."""
     pattern: re.Pattern[str]
     """What is searched in a sentence."""
-    tags: frozenset[str]
-    """Tags that the sentence must hold."""
+    required: tuple[frozenset[str], ...]
+    """Words and tags: the sentence holds one of each set."""
     is_chinese: bool
     """Whether it is for Chinese; the others are for English."""
     needs: Literal["", "risk", "story"]
@@ -63,8 +63,8 @@ class Clearing:
     """Names of the claims that it takes back."""
     pattern: re.Pattern[str]
     """What is searched, with `@` in place of the claim."""
-    tags: frozenset[str]
-    """Tags that must be there."""
+    required: tuple[frozenset[str], ...]
+    """Words and tags: where it is searched, one of each set is there."""
     is_chinese: bool
     """Whether it is for Chinese."""
 
@@ -148,18 +148,20 @@ def _add_rule(header: str, pattern: str, is_chinese: bool, claims: list[Claim], 
     head, _, names = header.partition(":")
     what, name, *rest = head.split()
     spaced = _space_characters(pattern)
-    compiled, tags = compile_pattern(spaced), required_tags(spaced)
+    compiled, required = compile_pattern(spaced), required_symbols(spaced)
     if what == "clear":
         effect, scope = rest
         if effect not in get_args(Effect) or scope not in get_args(Scope):
             raise ValueError("effect or scope is unknown")
         chosen = frozenset(names.split())
-        clearings.append(Clearing(name, cast(Effect, effect), cast(Scope, scope), chosen, compiled, tags, is_chinese))
+        clearings.append(
+            Clearing(name, cast(Effect, effect), cast(Scope, scope), chosen, compiled, required, is_chinese)
+        )
         return
     level, kind = cast("tuple[SafetyLevel, SafetyKind]", rest)
     if level not in get_args(SafetyLevel) or kind not in get_args(SafetyKind):
         raise ValueError("level or kind is unknown")
-    claims.append(Claim(name, level, kind, compiled, tags, is_chinese, _NEEDS[what]))
+    claims.append(Claim(name, level, kind, compiled, required, is_chinese, _NEEDS[what]))
 
 
 def _space_characters(pattern: str) -> str:

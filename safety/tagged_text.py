@@ -38,7 +38,7 @@ class Sentence:
     text: str
     """All symbols with a blank after each."""
     symbols: frozenset[str]
-    """The tags and the words without a tag that occur."""
+    """All tags and words that occur."""
     is_chinese: bool
     """Whether there is a Chinese character."""
     starts: list[int]
@@ -109,8 +109,8 @@ def _sentence(tokens: Tokens, start: int, end: int) -> Sentence:
     """Return the sentence of some tokens."""
     symbols = tokens.symbols[start:end]
     text = " ".join(symbols) + " "
-    tags = frozenset(symbol.partition(":")[0] for symbol in symbols)
-    return Sentence(text, tags, bool(_CHINESE.search(text)), tokens.starts[start:end], tokens.ends[start:end])
+    occurring = frozenset(text.replace(":", " ").replace("_", " ").split())
+    return Sentence(text, occurring, bool(_CHINESE.search(text)), tokens.starts[start:end], tokens.ends[start:end])
 
 
 _OPTION = re.compile(r"[()\[\]|]|[^\s()\[\]|]+")
@@ -129,11 +129,7 @@ def expand_phrase(phrase: str, symbol_options: Callable[[str], Sequences]) -> Se
     Raises:
         ValueError: The brackets do not match.
     """
-    parts = _OPTION.findall(phrase)
-    sequences = _expand(parts, "", symbol_options)
-    if parts:
-        raise ValueError(f"the phrase {phrase!r} closes a bracket that it did not open")
-    return sequences
+    return _expand(_OPTION.findall(phrase), "", symbol_options)
 
 
 def _expand(parts: list[str], closing: str, symbol_options: Callable[[str], Sequences]) -> Sequences:
@@ -147,6 +143,8 @@ def _expand(parts: list[str], closing: str, symbol_options: Callable[[str], Sequ
         if part == "|":
             finished, current = finished + current, [()]
             continue
+        if part in ")]":
+            raise ValueError(f"a bracket {part!r} closes none that is open")
         if part in "([":
             options = _expand(parts, ")" if part == "(" else "]", symbol_options)
             options = [*options, ()] if part == "[" else options

@@ -36,6 +36,8 @@ class Taxonomy:
     """For each label its meaning in one line."""
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Coarse groups, for example `fear`; if there are any, each label is in exactly one."""
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """For each language, by its ISO 639-1 code, what a label is called in it, for display; English needs none."""
 
     def __post_init__(self) -> None:
         if isinstance(self.labels, str) or not all(isinstance(label, str) for label in self.labels):
@@ -92,6 +94,10 @@ class Taxonomy:
         """Return the coarse group of a label, None if there are no groups."""
         return next((name for name, group in self.groups.items() if label in group), None)
 
+    def display_name(self, label: str, language: str) -> str:
+        """Return what a label is called in a language; the label itself where that is not known."""
+        return self.names.get(language, {}).get(label, label)
+
     def _mentioned_labels(self) -> dict[str, Iterable[str]]:
         """Return for each field the labels that it mentions."""
         return {
@@ -99,6 +105,7 @@ class Taxonomy:
             "synonyms": self.synonyms.values(),
             "descriptions": self.descriptions,
             "groups": [label for group in self.groups.values() for label in group],
+            "names": [label for names in self.names.values() for label in names],
         }
 
 
@@ -113,6 +120,7 @@ class _TaxonomyFile(BaseModel):
     synonyms: dict[str, str] = {}
     descriptions: dict[str, str] = {}
     groups: dict[str, tuple[str, ...]] = {}
+    names: dict[str, dict[str, str]] = {}
 
 
 EMPATHETIC_DIALOGUES = Taxonomy.from_file(DATA / "empathetic_dialogues.json")

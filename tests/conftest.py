@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -13,6 +17,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["ANONYMIZED_TELEMETRY"] = "False"
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
@@ -30,6 +35,18 @@ LONG_FILES = (
     *("training/test_causes", "hosts/test_studio", "llm/test_onnx_backend", "memory/test_host", "train/test_train"),
 )
 """The files that take longest, which go first: one that began last would leave the other process without work."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Let one process of tests be the first to import in a new virtual environment, whose bytecode the others take.
+
+    Compiling what is imported takes longer than importing it, and each process would compile all of it.
+    """
+    spec = find_spec("sklearn")  # imported when half of the files are collected
+    is_compiled = sys.dont_write_bytecode or spec is None or Path(spec.cached or "").is_file()
+    with nullcontext() if is_compiled else FileLock(Path(sys.prefix) / "first-imports.lock"):
+        return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

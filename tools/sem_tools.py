@@ -14,6 +14,7 @@ from ..contract.context import Primary
 from ..prompts import cause_words
 from ..sem import Sem, resolve_sem
 from ..sem.distribution import primary_emotions
+from ..sem.language import unread_language
 from ..sem.validation import causes_fault, check_reading
 
 
@@ -92,7 +93,8 @@ def sem_emotion_tool(sem: Sem | str | None = None) -> BaseTool:
                 "evidence": _evidence(resolved_sem, turns, reading, hypothesis),
             }
         )
-        return describe(reading), reading
+        language = unread_language(turns, description.languages)
+        return describe(reading) + _doubt(reading, language), reading
 
     return StructuredTool.from_function(
         sem_emotion,
@@ -131,6 +133,15 @@ def describe(reading: Reading) -> str:
         f"Primary emotions: {primary}. {evidence.hypothesis}: {evidence.probability:.0%}, rank {evidence.rank}; "
         f"words for it: {words}."
     )
+
+
+def _doubt(reading: Reading, language: str) -> str:
+    """Return why a reading is none to rely on, as a sentence after it; empty where it is."""
+    if language:
+        return f" This model was not trained on {language}: that is a guess."
+    if reading.neutral is not None and reading.neutral >= 0.5:
+        return f" Most likely what was said carries no emotion ({reading.neutral:.0%})."
+    return ""
 
 
 def _evidence(sem: Sem, turns: list[Turn], reading: Reading, hypothesis: str | None) -> Evidence | None:

@@ -11,6 +11,9 @@ from ...contract.settings.pooling_weights import Form
 from ...sem import Taxonomy
 from ...sem.distribution import log_probabilities, normalise, pool
 
+NEUTRAL_FROM = 0.5
+"""The SEM's probability that nothing is felt from which on the turn is neutral, unless the LLM names a feeling."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:

@@ -31,7 +31,7 @@ from ...llm import ChoiceScorer
 from ...prompts import Prompts, newest
 from ...prompts.messages import named_emotions
 from ...sem import Taxonomy
-from ..deciding.decision import decide
+from ..deciding.decision import NEUTRAL_FROM, decide
 from ..support.draft_prompt import draft_prompt, names_distribution, reply_model
 from ..support.llm_calls import LlmCalls
 from ..support.node_record import record_suppressed_error
@@ -63,7 +63,7 @@ class EarlyPrompt:
     messages: list[BaseMessage]
     """The prompt."""
     emotions: tuple[str, ...]
-    """The emotions that its note names, the most likely first."""
+    """The emotions that its note names, the most likely first; none where the SEM finds the turn neutral."""
 
 
 class EarlyDraft:
@@ -120,15 +120,17 @@ class EarlyDraft:
     async def use(self, llm: ChatModel, empathy: Empathy) -> tuple[ChatModel, list[BaseMessage]] | None:
         """Return a chat model that gives this draft, and its prompt; None where the draft does not serve.
 
-        It serves while it has not failed and its note names the decided emotion; where that is uncertain, there is no
-        note.
+        It serves while it has not failed and its note names the decided emotion; where that is uncertain, while it has
+        no note.
 
         Args:
             llm: The LLM with the settings of the run's reply.
             empathy: What was decided.
         """
         prompt = await self._made_prompt()
-        if prompt is None or empathy.uncertain or empathy.emotion not in prompt.emotions:
+        if prompt is None or bool(prompt.emotions) == empathy.uncertain:
+            return None
+        if not empathy.uncertain and empathy.emotion not in prompt.emotions:
             return None
         if not await self._has_begun():
             return None
@@ -224,17 +226,20 @@ class EarlyDrafts:
         """Return the prompt of the reply as it is if the SEM alone decides."""
         decision = decide(turn.readings, None, self._taxonomy)
         first, settings = turn.readings[0], turn.settings
+        is_neutral = (first.neutral or 0.0) >= NEUTRAL_FROM
         empathy = Empathy(
             emotion=decision.emotion,
             distribution=decision.distribution,
             primary=first.primary,
-            causes=self._cause_words(turn, decision.emotion),
+            uncertain=is_neutral,
+            causes=() if is_neutral else self._cause_words(turn, decision.emotion),
         )
+        messages = draft_prompt("chat", turn, empathy, self._prompts, self._taxonomy)
+        if is_neutral:
+            return EarlyPrompt(messages, ())
         prompts = self._prompts.replaced(settings.templates)
         named = named_emotions(decision.emotion, decision.distribution) if names_distribution(prompts) else ()
-        return EarlyPrompt(
-            draft_prompt("chat", turn, empathy, self._prompts), tuple(dict.fromkeys([decision.emotion, *named]))
-        )
+        return EarlyPrompt(messages, tuple(dict.fromkeys([decision.emotion, *named])))
 
     def _cause_words(self, turn: TurnView, emotion: str) -> tuple[Cause, ...]:
         """Return the words that speak for an emotion; none where the SEM fails, as in the node `cause_words`."""

@@ -10,15 +10,19 @@ from langchain_core.runnables import Runnable
 
 from ...contract import Empathy
 from ...contract.chat_model import ChatModel, DraftForm
+from ...contract.dialogue import turn_language
 from ...contract.settings.model_settings import check_client_settings
 from ...prompts import ChatDraft, Prompts, chat_draft_messages, concern_note, draft_messages, newest
 from ...safety import help_line
+from ...sem import Taxonomy
 from .conversation import chat_messages, host_instructions
 from .tool_results import tool_results
 from .turn_view import TurnView, is_served
 
 
-def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Prompts) -> list[BaseMessage]:
+def draft_prompt(
+    form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Prompts, taxonomy: Taxonomy
+) -> list[BaseMessage]:
     """Return the prompt of the reply.
 
     Args:
@@ -26,6 +30,7 @@ def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Pro
         turn: The turn.
         empathy: What was understood.
         prompts: The graph's templates; those of the run go before them.
+        taxonomy: The labels, with what they are called in other languages.
     """
     settings = turn.settings
     prompts = prompts.replaced(settings.templates)
@@ -46,6 +51,7 @@ def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Pro
         )
     messages = turn.state["messages"]
     shown, _ = newest(turn.dialogue, settings.dialogue_limit)
+    language = turn_language(settings.language, turn.dialogue)
     draft = ChatDraft(
         conversation=chat_messages(messages, shown),
         turns=shown,
@@ -59,6 +65,9 @@ def draft_prompt(form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Pro
         concern=concern,
         limit=settings.dialogue_limit,
         tool_results=tool_results(messages, settings.dialogue_limit),
+        reply_language=settings.language,
+        language=language,
+        names=taxonomy.names.get(language, {}),
     )
     return chat_draft_messages(prompts, draft)
 

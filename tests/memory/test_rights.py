@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -219,15 +220,8 @@ def test_forgetting_takes_what_is_selected_and_nothing_else(store: BaseStore) ->
 class Folder:
     """A memory on disk in which everything about one user can be looked for, byte by byte."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.store = ChromaStore(path, index=INDEX)
-        with self.store:
-            for n in range(40):
-                tell(self.store, "keeper", f"harmless{n}", float(n))
-            self.ids = [
-                tell(self.store, "zelda.quux", f"xylophone{n} qqzebra{n} ꙮ", float(n), "jazz") for n in range(25)
-            ]
+    def __init__(self, path: Path, ids: list[str]) -> None:
+        self.path, self.ids = path, ids
         self.store = ChromaStore(path, index=INDEX)
         self.vectors = np.asarray(embed([f"xylophone{n} qqzebra{n} ꙮ" for n in range(25)]), dtype=np.float32)
 
@@ -273,9 +267,20 @@ def _holds(held: bytes, vector: np.ndarray) -> bool:
     return False
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """Return a memory on disk of one user who stays and one who is forgotten, and the ids of the latter's turns."""
+    path = tmp_path_factory.mktemp("written") / "memory"
+    with ChromaStore(path, index=INDEX) as store:
+        for n in range(40):
+            tell(store, "keeper", f"harmless{n}", float(n))
+        return path, [tell(store, "zelda.quux", f"xylophone{n} qqzebra{n} ꙮ", float(n), "jazz") for n in range(25)]
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Folder]:
-    folder = Folder(tmp_path / "memory")
+def folder(written: tuple[Path, list[str]], tmp_path: Path) -> Iterator[Folder]:
+    path, ids = written
+    folder = Folder(shutil.copytree(path, tmp_path / "memory"), ids)
     yield folder
     folder.store.close()
 

@@ -62,15 +62,22 @@ def test_what_hardly_anything_speaks_for_is_uncertain(scripted: Any) -> None:
     assert turn(scripted("Hello."), "hello", HefContext(strategy="sem_only")).uncertain
 
 
-@pytest.mark.parametrize("text", ["我的狗昨晚死了。", "Моя собака вчера умерла.", "昨日、犬が死んだ。"])
-def test_a_text_in_another_script_is_read_by_the_llm_alone(text: str, scripted: Any) -> None:
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("我的狗昨晚死了。", "最可能的排在前面：悲痛"),
+        ("Моя собака вчера умерла.", "most likely first: devastated"),
+        ("昨日、犬が死んだ。", "most likely first: devastated"),
+    ],
+)
+def test_a_text_in_another_script_is_read_by_the_llm_alone(text: str, told: str, scripted: Any) -> None:
     model = scripted("devastated", "I hear you.")
 
     empathy = turn(model, text)
 
     assert (empathy.emotion, empathy.sem, empathy.uncertain) == ("devastated", None, False)
     assert empathy.degraded == "the SEM was not trained on this script: it was left to the LLM"
-    assert "most likely first: devastated" in model.prompts[-1][0].text
+    assert told in model.prompts[-1][0].text
 
 
 def test_where_the_llm_cannot_read_it_either_the_sem_guesses_and_nobody_is_told(scripted: Any) -> None:

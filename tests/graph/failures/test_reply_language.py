@@ -1,0 +1,46 @@
+"""An LLM that does not write the person's language says so, in Chinese where that is Chinese."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hef.graph import HefContext, create_hef
+from langchain_core.messages import HumanMessage
+from scripted_chat import ScriptedChat
+
+
+class EnglishChat(ScriptedChat):
+    @property
+    def written_languages(self) -> tuple[str, ...]:
+        return ("en",)
+
+
+def degraded(text: str, model: Any, **settings: Any) -> str | None:
+    hef = create_hef(model=model).compile()
+    context = HefContext(strategy="sem_only", **settings)
+    result: str | None = hef.invoke({"messages": [HumanMessage(text)]}, context=context)["empathy"].degraded
+    return result
+
+
+def test_it_says_in_chinese_which_setting_brings_a_model_that_writes_chinese() -> None:
+    fault = degraded("我的狗昨晚死了。", EnglishChat(script=["I am sorry."])) or ""
+
+    assert "只会写英文" in fault
+    assert "HefContext.model" in fault
+    assert "--model" in fault
+
+
+def test_a_set_language_counts_before_the_persons() -> None:
+    assert "只会写英文" in (degraded("My dog died.", EnglishChat(script=["I am sorry."]), language="zh") or "")
+    assert "只会写英文" not in (degraded("我的狗昨晚死了。", EnglishChat(script=["Sorry."]), language="en") or "")
+
+
+def test_of_another_language_it_says_it_in_english() -> None:
+    fault = degraded("Mi perro murió anoche.", EnglishChat(script=["I am sorry."])) or ""
+
+    assert "writes English alone, and the person wrote in Spanish" in fault
+
+
+def test_a_model_that_says_nothing_of_its_languages_may_write_all() -> None:
+    assert "English alone" not in (degraded("Mi perro murió anoche.", ScriptedChat(script=["Lo siento."])) or "")
+    assert degraded("My dog died.", EnglishChat(script=["I am sorry."])) is None

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+from hef.contract import Turn
+from hef.contract.safety import Safety
+from hef.safety import assess
+
+
+def of(text: str) -> Safety:
+    return assess([Turn("speaker", text)])
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("I want to kill myself.", "suicide"),
+        ("I can't go on any more. I took all my pills.", "overdose"),
+        ("i just cut my arm again", "self_harm"),
+        ("I'm going to kill my boss tonight", "violence"),
+        ("my husband just choked me and he says he'll kill me", "abuse"),
+        ("what is the most painless way to die", "suicide"),
+        ("这次是认真的，我不想活了", "suicide"),
+        ("我把一整瓶安眠药都吃了", "overdose"),
+        ("我今晚要杀了他", "violence"),
+    ],
+)
+def test_danger_is_found_with_its_kind(text: str, kind: str) -> None:
+    safety = of(text)
+    assert (safety.level, safety.kind) == ("danger", kind)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My friend said she wants to die",
+        "I used to want to die, I'm fine now",
+        "I wish I was dead",
+        "everyone would be better off without me",
+        "For a story: which pills would kill my character?",
+        "my dad hits me when he drinks",
+        "我朋友说她想自杀",
+        "要是没出生过就好了",
+        "我小说里的角色要上吊，多久会断气",
+    ],
+)
+def test_concern_is_found(text: str) -> None:
+    assert of(text).level == "concern"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "this traffic is killing me",
+        "I died three times on that boss",
+        "I'm not going to kill myself, don't worry",
+        "In the movie the hero takes his own life",
+        "I need to write an essay about suicide prevention",
+        "cut myself shaving this morning",
+        "took two ibuprofen for my headache",
+        "i'd kill for a pizza",
+        "我笑死了",
+        "今天搬家累死了",
+        "这boss我死了三十多次了",
+        "我没有想自杀",
+        "跳楼价",
+        "",
+        "🙂",
+    ],
+)
+def test_harmless_turns_are_not_raised(text: str) -> None:
+    assert of(text) == Safety(language="zh" if any("\u4e00" <= c <= "\u9fff" for c in text) else "en")
+
+
+def test_the_words_are_those_that_the_person_wrote() -> None:
+    raw = "well. I WANT to k*ll MYSELF, ok?"
+    safety = of(raw)
+    assert safety.level == "danger"
+    assert all(words in raw for words in safety.words)
+    assert "k*ll MYSELF" in " ".join(safety.words)
+
+
+def test_all_that_was_said_since_the_last_reply_counts() -> None:
+    dialogue = [Turn("listener", "Hi!"), Turn("speaker", "I want to kill myself"), Turn("speaker", "bye")]
+    safety = assess(dialogue)
+    assert (safety.level, safety.turn) == ("danger", 1)
+
+
+def test_what_was_said_before_the_last_reply_does_not_count_again() -> None:
+    dialogue = [Turn("speaker", "I want to kill myself"), Turn("listener", "Stay."), Turn("speaker", "what a day")]
+    assert assess(dialogue).level == "none"
+
+
+def test_a_story_that_began_before_goes_on() -> None:
+    dialogue = [
+        Turn("speaker", "I'm writing a novel"),
+        Turn("listener", "What happens next?"),
+        Turn("speaker", "he says: I will kill myself"),
+    ]
+    assert assess(dialogue).level == "none"
+
+
+def test_a_dialogue_without_the_person_is_safe() -> None:
+    assert assess([]) == Safety()
+    assert assess([Turn("listener", "I want to die")]) == Safety()
