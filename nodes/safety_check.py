@@ -103,7 +103,7 @@ async def _tell(hooks: Sequence[SafetyHook], event: SafetyEvent, calls: LlmCalls
             raise
         except Exception as error:
             record_suppressed_error(error)
-            faults.append(f"the hook on_safety failed: {error_text(error)}")
+            faults.append(f"a hook of this graph failed: {error_text(error)}")
     return faults
 
 

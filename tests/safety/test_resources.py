@@ -40,7 +40,9 @@ def test_what_counts_as_verified_was_seen_in_two_sources() -> None:
 def test_what_a_person_reads_holds_no_remark_of_whoever_collected_it() -> None:
     shown = [f"{record.name}, {record.text}, {record.hours}" for record in all_resources()]
 
-    assert [line for line in shown if re.search(r"source|as of|reported|recheck|seen|not read|since|assumed", line)] == []
+    assert [
+        line for line in shown if re.search(r"source|as of|reported|recheck|seen|not read|since|assumed", line)
+    ] == []
 
 
 def test_those_who_speak_the_language_come_first() -> None:
