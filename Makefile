@@ -57,10 +57,11 @@ lint: $(VENV)/ready-to-check ## Check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+# Beside the tests, types are checked with what the processes of the tests leave: these wait for servers now and then.
 types: $(VENV)/ready-to-check ## Check types
 	@mkdir -p .typecheck && ln -sfn .. .typecheck/hef
-	MYPYPATH=.typecheck $(BIN)/mypy --namespace-packages --explicit-package-bases $(PACKAGES:%=-p hef.%)
-	$(BIN)/pyright
+	MYPYPATH=.typecheck nice -n 5 $(BIN)/mypy --namespace-packages --explicit-package-bases $(PACKAGES:%=-p hef.%)
+	nice -n 5 $(BIN)/pyright
 
 studio: $(VENV)/ready-to-test ## Serve the graph for LangGraph Studio
 	LANGGRAPH_CLI_NO_ANALYTICS=1 $(BIN)/langgraph dev

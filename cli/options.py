@@ -143,12 +143,17 @@ class ReplyOptions(EmotionOptions):
     persona: Annotated[str | None, option("Who the assistant is when it replies.", metavar="TEXT", panel="Output")] = (
         None
     )
+    language: Annotated[
+        str | None,
+        option("Language of the reply, such as zh or German; otherwise yours.", metavar="NAME", panel="Output"),
+    ] = None
     region: Region = None
 
     def reply_context(self, user: str | None = None, **changes: object) -> HefContext:
         """Return the settings of a run that replies; without a user nothing is remembered."""
-        persona = {"persona": self.persona} if self.persona else {}
-        return self.context(strategy=self.strategy, user_id=user, remember=user is not None, **persona, **changes)
+        set_texts = {"persona": self.persona, "language": self.language}
+        texts = {name: text for name, text in set_texts.items() if text}
+        return self.context(strategy=self.strategy, user_id=user, remember=user is not None, **texts, **changes)
 
 
 @dataclass(frozen=True, slots=True)

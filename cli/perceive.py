@@ -30,6 +30,8 @@ Causes = Annotated[bool, option("Whether to look for cause words.", "--causes/--
 Top = Annotated[
     int | None, option("How many emotions; all in JSON, 5 bars otherwise.", metavar="K", min=1, show_default=False)
 ]
+NEUTRAL_FROM = 0.5
+"""The SEM's probability that nothing is felt from which on that is said in the place of emotions."""
 Rows: TypeAlias = list[dict[str, Any]]
 
 
@@ -130,6 +132,7 @@ def _perceive(
     sem: Sem, dialogues: Sequence[Sequence[Turn]], *, causes: bool, top: int | None
 ) -> Iterator[dict[str, Any]]:
     from ..safety import assess
+    from ..sem.language import unread_language
 
     if not dialogues:
         return
@@ -139,6 +142,10 @@ def _perceive(
     for dialogue, reading, emotion, ranked_words in zip(dialogues, readings, emotions, words, strict=True):
         probabilities = {label: round(reading.distribution[label], 6) for label in reading.ranked[:top]}
         row: dict[str, Any] = {"emotion": emotion, "distribution": probabilities}
+        if reading.neutral is not None:
+            row["neutral"] = round(reading.neutral, 6)
+        if language := unread_language(dialogue, sem.description.languages):
+            row["unread_language"] = language
         if (safety := assess(dialogue)).level != "none":
             row["safety"] = safety.model_dump(mode="json")
         if causes:
@@ -156,15 +163,23 @@ def _show(turns: Sequence[Turn], row: dict[str, Any], top: int) -> None:
     from rich.console import Console
 
     from ..contract import Cause
+    from ..contract.dialogue import turn_language
     from .render import distribution, field, highlighted
+    from .turn_words import WORDS
 
-    console = Console(highlight=False)
+    console, language = Console(highlight=False), turn_language(None, turns)
+    words_of_turn = WORDS[language]
     console.print()
-    field(console, "emotion", distribution(row["distribution"], top))
+    if row.get("neutral", 0.0) >= NEUTRAL_FROM and "unread_language" not in row:
+        field(console, words_of_turn.emotion, f"{words_of_turn.neutral} ({row['neutral']:.0%})")
+    else:
+        field(console, words_of_turn.emotion, distribution(row["distribution"], top, language=language))
+    if unread := row.get("unread_language"):
+        field(console, words_of_turn.left_out, words_of_turn.guess.format(language=unread))
     if safety := row.get("safety"):
         words_of_danger = ", ".join(f'"{words}"' for words in safety["words"])
-        field(console, "safety", f"{safety['level']}, {safety['kind']}: {words_of_danger}")
+        field(console, words_of_turn.safety, f"{safety['level']}, {safety['kind']}: {words_of_danger}")
     if words := [Cause.model_validate(cause) for cause in row.get("causes", [])]:
         marks = not console.is_terminal or console.no_color
-        field(console, "causes", highlighted(turns, words, marks=marks))
+        field(console, words_of_turn.causes, highlighted(turns, words, marks=marks))
     console.print()

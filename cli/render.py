@@ -14,8 +14,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from .turn_words import WORDS, emotion_name, llm_opinion, nothing_read
+
 if TYPE_CHECKING:
     from ..contract import Cause, Dialogue, Empathy
+    from ..contract.dialogue import TextLanguage
 
 ACCENT = "magenta"
 CAUSE = "bold black on yellow"
@@ -64,7 +67,9 @@ def bar(fraction: float, width: int = BAR) -> str:
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
-def distribution(probabilities: Mapping[str, float], top: int, primary: Sequence[str] = ()) -> Table:
+def distribution(
+    probabilities: Mapping[str, float], top: int, primary: Sequence[str] = (), language: TextLanguage = "en"
+) -> Table:
     """Return the most probable emotions as bars, the primary ones highlighted."""
     ranked = sorted(probabilities, key=lambda label: (-probabilities[label], label))[:top]
     highest = max((probabilities[label] for label in ranked), default=1.0)
@@ -72,23 +77,9 @@ def distribution(probabilities: Mapping[str, float], top: int, primary: Sequence
     for rank, label in enumerate(ranked):
         style = f"bold {ACCENT}" if rank == 0 else "" if label in primary or not primary else FAINT
         fill = Text(bar(probabilities[label] / highest), style=ACCENT if rank == 0 else FAINT)
-        table.add_row(Text(printable(label), style=style), fill, Text(f"{probabilities[label]:4.0%}", style=style))
+        name = printable(emotion_name(label, language))
+        table.add_row(Text(name, style=style), fill, Text(f"{probabilities[label]:4.0%}", style=style))
     return table
-
-
-def llm_opinion(empathy: Empathy) -> str:
-    """Return a sentence on what the LLM thought of the SEM's reading."""
-    label = empathy.hypothesis
-    if label is None:
-        return "decided by the SEM alone" if empathy.sem else "the LLM named no emotion"
-    if empathy.sem is None:
-        return f"decided by the LLM alone: {label}"
-    requeries = {0: "", 1: " after 1 re-query"}.get(empathy.requeries, f" after {empathy.requeries} re-queries")
-    if not empathy.agreed:
-        return f"the LLM thinks of {label}{requeries}; decided among the other emotions"
-    if label == empathy.emotion:
-        return f"the LLM agrees{requeries}"
-    return f"the LLM leans to {label}{requeries}, also a primary emotion"
 
 
 def highlighted(dialogue: Dialogue, causes: Sequence[Cause], *, marks: bool) -> Text:
@@ -124,37 +115,52 @@ def field(console: Console, name: str, content: Table | Text | str) -> None:
     console.print(Padding(row, (0, 0, 0, 2), expand=False))
 
 
-def print_empathy(console: Console, empathy: Empathy, dialogue: Dialogue, top: int = 5) -> None:
-    """Print emotion, opinion and cause words of one turn."""
-    field(console, "emotion", distribution(empathy.distribution, top, empathy.primary))
-    field(console, "judged", llm_opinion(empathy))
+def print_empathy(
+    console: Console, empathy: Empathy, dialogue: Dialogue, top: int = 5, *, language: TextLanguage = "en"
+) -> None:
+    """Print emotion, opinion and cause words of one turn; where none is certain, that and why."""
+    words = WORDS[language]
+    if nothing := nothing_read(empathy, language):
+        field(console, words.emotion, nothing)
+    else:
+        field(console, words.emotion, distribution(empathy.distribution, top, empathy.primary, language))
+        field(console, words.judged, llm_opinion(empathy, language))
     if empathy.causes:
         plain = not console.is_terminal or console.no_color
-        field(console, "causes", highlighted(dialogue, empathy.causes, marks=plain))
-    if empathy.memories:
-        field(console, "recalled", f"{len(empathy.memories)} earlier turn{'s' * (len(empathy.memories) > 1)}")
-    print_safety(console, empathy)
-    print_degraded(console, empathy)
+        field(console, words.causes, highlighted(dialogue, empathy.causes, marks=plain))
+    if count := len(empathy.memories):
+        field(
+            console, words.recalled, words.one_earlier_turn if count == 1 else words.earlier_turns.format(count=count)
+        )
+    print_safety(console, empathy, language)
+    print_degraded(console, empathy, language)
 
 
-def print_safety(console: Console, empathy: Empathy) -> None:
+def print_safety(console: Console, empathy: Empathy, language: TextLanguage = "en") -> None:
     """Print whether somebody is in danger and which words say so; nothing when nobody is."""
     safety = empathy.safety
     if safety.level != "none":
         words = ", ".join(f'"{words}"' for words in safety.words)
-        field(console, "safety", Text(printable(f"{safety.level}, {safety.kind}: {words}"), style="yellow"))
+        field(
+            console, WORDS[language].safety, Text(printable(f"{safety.level}, {safety.kind}: {words}"), style="yellow")
+        )
 
 
-def print_degraded(console: Console, empathy: Empathy) -> None:
+def print_degraded(console: Console, empathy: Empathy, language: TextLanguage = "en") -> None:
     """Print what could not be done in a turn; nothing when all worked."""
     if empathy.degraded:
-        field(console, "left out", Text(printable(empathy.degraded), style="yellow"))
+        field(console, WORDS[language].left_out, Text(printable(empathy.degraded), style="yellow"))
 
 
-def summary(empathy: Empathy) -> Text:
-    """Return one faint line: emotion, its probability, and the cause words."""
+def summary(empathy: Empathy, language: TextLanguage = "en") -> Text:
+    """Return one faint line: emotion, its probability, and the cause words; where none is certain, that."""
+    if nothing := nothing_read(empathy, language):
+        return Text(nothing, style=FAINT)
     probability = empathy.distribution.get(empathy.emotion, 0.0)
-    words = printable(", ".join(cause.text for cause in empathy.causes[:3]))
-    line = Text.assemble((printable(empathy.emotion), ACCENT), f" {probability:.0%}", style=FAINT)
+    words = printable(WORDS[language].comma.join(cause.text for cause in empathy.causes[:3]))
+    line = Text.assemble(
+        (printable(emotion_name(empathy.emotion, language)), ACCENT), f" {probability:.0%}", style=FAINT
+    )
     line.append(f" · {words}" if words else "")
-    return line.append("" if empathy.agreed else f" · the LLM thought of {printable(str(empathy.hypothesis))}")
+    thought = WORDS[language].llm_thought.format(label=emotion_name(str(empathy.hypothesis), language))
+    return line.append("" if empathy.agreed else printable(thought))

@@ -13,7 +13,7 @@ from ..contract import Empathy, HefContext, HefState, PoolingWeights, Reading, S
 from ..contract.chat_model import ChatModel
 from ..llm import model_name
 from ..sem import Taxonomy
-from .deciding.decision import NEUTRAL_FROM, Decision, decide, decide_by_llm, pooling_form
+from .deciding.decision import NEUTRAL_FROM, UNCERTAIN_BELOW, Decision, decide, decide_by_llm, pooling_form
 from .deciding.fit_registry import FitRegistry
 from .support.events import emit_decision
 from .support.explanations import explain_decision
@@ -21,8 +21,6 @@ from .support.node_record import record_suppressed_error
 from .support.tool_call import call_tool, dialogue_argument
 from .support.turn_view import Node, TurnView, Update, turn_view
 
-UNCERTAIN_BELOW = 0.15
-"""Probability of the decided emotion below which it is uncertain; such decisions were never right on 480 turns."""
 NEUTRAL_BELOW = 0.5
 """Probability below which it is uncertain where the LLM finds no feeling."""
 

@@ -87,8 +87,9 @@ async def _judge(assess: Assess | None, dialogue: Dialogue, calls: LlmCalls) -> 
             raise
         except Exception as error:
             record_suppressed_error(error)
-            who = "HEF's own rules" if judge is shipped_assess else "the check `safety` of this graph"
-            faults.append(f"{who} could not look for danger: {error_text(error)}")
+            own = "the check of this graph could not look for danger"
+            fault = "HEF's rules could not look for danger" if judge is shipped_assess else own
+            faults.append(f"{fault}: {error_text(error)}")
     return Safety(), faults
 
 
@@ -102,7 +103,7 @@ async def _tell(hooks: Sequence[SafetyHook], event: SafetyEvent, calls: LlmCalls
             raise
         except Exception as error:
             record_suppressed_error(error)
-            faults.append(f"the hook `on_safety` failed: {error_text(error)}")
+            faults.append(f"a hook of this graph failed: {error_text(error)}")
     return faults
 
 

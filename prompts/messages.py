@@ -160,7 +160,8 @@ def concern_note(prompts: Prompts, safety: Safety, *, shown: str = "", contact: 
     """
     if safety.level != "concern":
         return ""
-    return prompts.render("concern", words=_safety_words(safety), shown=shown, contact=contact)
+    name = prompts.in_language("concern", safety.language)
+    return prompts.render(name, words=_safety_words(safety), shown=shown, contact=contact)
 
 
 def danger_note(prompts: Prompts, safety: Safety, contact: str) -> str:
@@ -171,7 +172,8 @@ def danger_note(prompts: Prompts, safety: Safety, contact: str) -> str:
         safety: What was found.
         contact: Whom it is to name, see `hef.safety.contact_text`.
     """
-    return prompts.render("danger_note", words=_safety_words(safety), contact=contact)
+    name = prompts.in_language("danger_note", safety.language)
+    return prompts.render(name, words=_safety_words(safety), contact=contact)
 
 
 def _safety_words(safety: Safety) -> str:

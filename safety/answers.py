@@ -28,14 +28,14 @@ def finding_of_answer(reading: Reading, question: Reading, earlier: Sequence[Fin
         return None
     words = reading.raw.strip()[:MAX_ANSWER]
     kind: SafetyKind = earlier[0].kind if earlier else "suicide"
-    if matches("risk question", question):
+    if earlier and matches("danger question", question) and matches("not safe", reading):
+        return Finding("danger", kind, words, "not safe")
+    if matches("risk question", question) or (_is_danger(earlier) and matches("further question", question)):
         if matches("no", reading):
             return Finding("concern", kind, words, "answer no") if earlier else None
         if matches("yes", reading):
             return Finding("danger", kind, words, "answer yes")
         return Finding("concern", kind, words, "no answer") if _is_danger(earlier) else None
-    if earlier and matches("danger question", question) and matches("not safe", reading):
-        return Finding("danger", kind, words, "not safe")
     return None
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -13,6 +17,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["ANONYMIZED_TELEMETRY"] = "False"
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
@@ -24,12 +29,29 @@ settings.load_profile("shared-machine")
 
 
 LONG_FILES = (
-    *("sem/test_ray", "memory/test_store_contract", "graph/test_injection", "docs/test_notebooks", "serving/test_kill"),
-    *("llm/test_scoring", "evaluation/test_fitting", "memory/test_durability", "llm/test_local_chat", "cli/test_mcp"),
-    *("docs/test_studio", "llm/test_serve", "evaluate/test_evaluate", "memory/test_rights", "training/test_sem_run"),
-    *("training/test_causes", "hosts/test_studio", "llm/test_onnx_backend", "memory/test_host", "train/test_train"),
+    *("sem/test_ray", "docs/test_notebooks", "graph/test_injection", "evaluation/test_fitting", "serving/test_kill"),
+    *("training/test_sem_run", "memory/test_store_contract", "llm/test_scoring", "llm/test_local_chat"),
+    *("llm/test_serve", "hosts/test_studio", "cli/test_mcp", "bench/test_bench_memory", "llm/test_onnx_backend"),
+    *("memory/test_durability", "evaluate/test_evaluate", "training/test_causes", "memory/test_rights"),
+    *("packaging/test_regular_expressions", "serving/test_open_server", "memory/test_host", "training/test_adapter"),
+    *("train/test_train", "docs/test_studio", "hosts/test_middleware", "cli/test_memory", "docs/test_documents"),
+    *("cli/test_chat", "evaluate/test_evaluate_replies", "docs/test_serving", "graph/test_checkpoint"),
+    *("evaluation/test_batch_chat", "cli/test_terminal_text", "serving/test_auth", "memory/test_differential"),
+    *("memory/test_isolation", "sem/test_registry", "cli/test_conversations"),
 )
 """The files that take longest, which go first: one that began last would leave the other process without work."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Let one process of tests be the first to import in a new virtual environment, whose bytecode the others take.
+
+    Compiling what is imported takes longer than importing it, and each process would compile all of it.
+    """
+    spec = find_spec("sklearn")  # imported when half of the files are collected
+    is_compiled = sys.dont_write_bytecode or spec is None or Path(spec.cached or "").is_file()
+    with nullcontext() if is_compiled else FileLock(Path(sys.prefix) / "first-imports.lock"):
+        return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

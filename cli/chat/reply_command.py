@@ -46,9 +46,11 @@ def reply(text: Text, models: ModelOptions, options: ReplyOptions, memory: UserO
     if as_json:
         typer.echo(turn_json(result))
         return
+    from ...contract import Turn
+    from ...contract.dialogue import turn_language
     from ..render import print_degraded
 
-    print_degraded(display.console, result.empathy)
+    print_degraded(display.console, result.empathy, turn_language(context.language, [Turn("speaker", text)]))
 
 
 def turn_json(result: Replied) -> str:
@@ -67,6 +69,7 @@ def failed_turn_json(error: Exception) -> dict[str, Any]:
 async def _run_turn(hef: Any, text: str, context: Any, display: TurnDisplay) -> Replied:
     from langchain_core.messages import HumanMessage
 
+    from ...contract.dialogue import turn_language
     from ...nodes import to_dialogue
     from ..render import print_empathy
     from .turn_events import EmotionDecided, stream_turn
@@ -76,7 +79,9 @@ async def _run_turn(hef: Any, text: str, context: Any, display: TurnDisplay) -> 
         if isinstance(event, EmotionDecided):
             display.pause()
             display.console.print()
-            print_empathy(display.console, event.empathy, to_dialogue(messages))
+            dialogue = to_dialogue(messages)
+            language = turn_language(context.language, dialogue)
+            print_empathy(display.console, event.empathy, dialogue, language=language)
             display.console.print()
         display.show(event)
     return display.result

@@ -17,6 +17,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ...contract import HefContext
+from ...contract.dialogue import TextLanguage, turn_language
 from ...nodes import to_dialogue
 from ..build_graph import build_graph, close_memory
 from ..error_messages import exit_code, sentence
@@ -69,6 +70,7 @@ class ChatSession:
         self._resources = ExitStack()
         self._hef: Any = None
         self._question: Question | None = None
+        self._language: TextLanguage = turn_language(context.language, [])
         self.exit_code = 0
         """Of the command: 0, or that of the first turn that could not be answered."""
         self.interrupted = False
@@ -122,6 +124,8 @@ class ChatSession:
     def answer(self, message: str) -> None:
         """Reply to a message, or take it as the answer to a question; Ctrl-C stops the reply, not the conversation."""
         new_messages: list[AnyMessage] = [] if self._question else [HumanMessage(message, id=str(uuid4()))]
+        if new_messages and any(map(str.isalpha, message)):
+            self._language = turn_language(self._context.language, to_dialogue(new_messages))
         try:
             with TurnDisplay(name="hef", quiet=self._json) as display:
                 result = self._runner.run(self._run_turn(new_messages or _decision(message), display))
@@ -137,7 +141,7 @@ class ChatSession:
             if isinstance(result, Question):
                 self._ask(result)
                 return
-            print_degraded(self._console, result.empathy)
+            print_degraded(self._console, result.empathy, self._language)
             if self._json:
                 print(turn_json(result), flush=True)
         self._console.print()
@@ -149,7 +153,7 @@ class ChatSession:
             self.note("There is no message yet.")
             return
         if values["empathy"].safety.level == "danger":
-            print_safety(self._console, values["empathy"])
+            print_safety(self._console, values["empathy"], self._language)
             self._console.print()
             return
         if "fine_emotion" not in values.get("explanations", {"fine_emotion": ""}):
@@ -158,7 +162,9 @@ class ChatSession:
         messages = list(values["messages"])
         while messages and messages[-1].type == "ai":
             messages.pop()
-        print_empathy(self._console, values["empathy"], to_dialogue(messages))
+        dialogue = to_dialogue(messages)
+        language = turn_language(self._context.language, dialogue)
+        print_empathy(self._console, values["empathy"], dialogue, language=language)
         self._console.print()
 
     def note(self, markup: str) -> None:
@@ -181,7 +187,7 @@ class ChatSession:
         async for event in stream_turn(self._hef, turn, self._context, self._thread):
             if isinstance(event, EmotionDecided):
                 display.pause()
-                self._console.print(Text(" " * (GUTTER + 2)).append(summary(event.empathy)))
+                self._console.print(Text(" " * (GUTTER + 2)).append(summary(event.empathy, self._language)))
             display.show(event)
         return display.question or display.result
 

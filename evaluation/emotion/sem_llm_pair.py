@@ -130,7 +130,9 @@ class SemLlmPair:
         return fit_join(pooling_examples(records, samples, labels), labels, **names, date=date, seed=seed)
 
     def _graph(self, fit: PoolingWeights | None) -> Any:
-        return create_emotion_graph(model=self.model, sem=self.sem, prompts=self.prompts, fit=fit).compile()
+        # Every turn is to be read: in danger HEF reads none.
+        builder = create_emotion_graph(model=self.model, sem=self.sem, prompts=self.prompts, fit=fit, safety=None)
+        return builder.compile()
 
     def report(self, strategy: Strategy, records: Sequence[TurnRecord], samples: Sequence[Sample]) -> EmotionReport:
         """Return the metrics of one strategy's turns."""

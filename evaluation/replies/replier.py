@@ -120,7 +120,8 @@ class Replier:
         self._model = model
         self._sem = sem
         self._settings = settings
-        self._hef = create_hef(model=model, sem=sem, prompts=prompts, fit=fit).compile()
+        # The model's replies are measured: in danger HEF answers with a text of its own.
+        self._hef = create_hef(model=model, sem=sem, prompts=prompts, fit=fit, safety=None).compile()
         self._fit = PoolingWeights.from_file(fit) if fit else None
         self._prompts = Prompts(prompts)
 

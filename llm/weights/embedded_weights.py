@@ -225,7 +225,8 @@ def _convert(gguf: Path, folder: Path, adapter: Path | None) -> None:
         model.save_pretrained(folder)
         _suggest_bfloat16(folder / "config.json")
         # The class is named: `AutoTokenizer` would read the whole file once more to choose it.
-        PreTrainedTokenizerFast.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
+        tokenizer.save_pretrained(folder)
     write_llama(folder / _ONNX_WEIGHTS, model.config.to_dict(), weights, low_rank)
 
 

@@ -15,9 +15,13 @@ from ...contract.settings.model_settings import check_client_settings
 from ...prompts import ChatDraft, Prompts, chat_draft_messages, concern_note, draft_messages, newest
 from ...safety import help_line
 from ...sem import Taxonomy
+from ..deciding.decision import UNCERTAIN_BELOW
 from .conversation import chat_messages, host_instructions
 from .tool_results import tool_results
 from .turn_view import TurnView, is_served
+
+MILDEST = "content"
+"""The label that a model for the transcript is told where nothing is felt."""
 
 
 def draft_prompt(
@@ -41,7 +45,7 @@ def draft_prompt(
         return draft_messages(
             prompts,
             turn.dialogue,
-            emotion,
+            _transcript_emotion(empathy, taxonomy),
             causes,
             memories,
             settings.persona,
@@ -70,6 +74,18 @@ def draft_prompt(
         names=taxonomy.names.get(language, {}),
     )
     return chat_draft_messages(prompts, draft)
+
+
+def _transcript_emotion(empathy: Empathy, taxonomy: Taxonomy) -> str | None:
+    """Return what the embedded model is told that the speaker feels.
+
+    Its adapter never saw a turn without a feeling, and condoles where it is told none: on 14 of 18 neutral turns, on 8
+    where it is told the mildest label.
+    """
+    if not empathy.uncertain:
+        return empathy.emotion
+    is_flat = empathy.neutral or empathy.distribution[empathy.emotion] < UNCERTAIN_BELOW
+    return MILDEST if is_flat and MILDEST in taxonomy else None
 
 
 def names_distribution(prompts: Prompts) -> bool:

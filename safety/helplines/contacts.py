@@ -31,22 +31,13 @@ _ANY_EMERGENCY = {
 """The emergency number where the country is not known."""
 _DIRECTORY = {"en": "helplines of many countries", "zh": "许多国家的援助热线"}
 _MAINLAND = "CN"
-_NOT_SAID = "not read"
-"""Hours that nobody has read in a source."""
-_HOURS: dict[Language, dict[str, str]] = {
-    "en": {
-        "24/7": "day and night",
-        "varies by city; at least 18 h a day required, 24/7 in many places": "at least 18 hours a day, in many places "
-        "day and night",
-        "varies by place; 24/7 in some": "hours vary by place",
-    },
-    "zh": {
-        "24/7": "24小时",
-        "varies by city; at least 18 h a day required, 24/7 in many places": "每天至少18小时，许多地方24小时",
-        "varies by place; 24/7 in some": "各地时间不同",
-    },
+_HOURS_ZH = {
+    "24/7": "24小时",
+    "at least 18 hours a day, in many places 24/7": "每天至少18小时，许多地方24小时",
+    "hours vary by place": "各地时间不同",
+    "office hours, which vary by place": "工作时间，各地不同",
 }
-"""Hours of a record as they are said; in English others stand as they are, in Chinese they are left out."""
+"""Hours of a record in Chinese; others are left out there."""
 _SPOKEN: dict[Language, dict[str, str]] = {
     "en": {"de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "nl": "Dutch", "pt": "Portuguese"}
     | {"ja": "Japanese", "ko": "Korean", "hi": "Hindi", "zh": "Chinese", "yue": "Cantonese"},
@@ -100,10 +91,10 @@ def _records(kind: str, region: str | None, language: Language) -> list[Resource
 
 
 def _contact_line(record: Resource, language: Language, where: str = "") -> str:
-    hours = "" if record.hours == _NOT_SAID else _HOURS[language].get(record.hours, record.hours)
     if language == "zh":
-        name, details = record.name_zh or record.name, [_HOURS["zh"].get(record.hours, ""), _spoken(record, "zh")]
+        name, details = record.name_zh or record.name, [_HOURS_ZH.get(record.hours, ""), _spoken(record, "zh")]
     else:
+        hours = record.hours.replace("24/7", "day and night")
         name, details = record.name, [record.text or "", hours, _spoken(record, "en")]
     if record.kind == "directory":
         details = [_DIRECTORY[language]]

@@ -41,7 +41,7 @@ class Resource(BaseModel):
     name_zh: str | None = Field(default=None, description="Their name in Chinese")
     contact: str = Field(description="The number to call, or the address of a page")
     text: str | None = Field(default=None, description="How else they are reached: text message, chat")
-    hours: str = Field(description="When; `24/7` is day and night")
+    hours: str = Field(description="When; `24/7` is day and night, and empty is not known")
     languages: tuple[str, ...] = Field(description="Codes of the languages that are spoken there")
     verified: bool = Field(description="Whether two sources agree")
     checked: date = Field(description="Day on which the sources were read")

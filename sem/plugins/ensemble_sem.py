@@ -79,6 +79,7 @@ class EnsembleSem:
                 view=view,
                 pool_weight=sum(part.pool_weight for part in parts) / len(parts),
                 truncated_turns=max(part.truncated_turns for part in parts),
+                neutral=_mean([part.neutral for part in parts if part.neutral is not None]),
             )
             for view, *parts in zip(resolved, *readings, strict=True)
         ]
@@ -149,3 +150,7 @@ def _check_members(sems: Sequence[Sem]) -> None:
                 f"SEM {other.name!r} has the labels of {other.taxonomy.name!r}, SEM {first.name!r} those of "
                 f"{first.taxonomy.name!r}; an ensemble needs SEMs of the same labels"
             )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return fsum(values) / len(values) if values else None

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from hef.cli.app import app
 from hef.cli.chat.display import WrappedWriter
-from hef.cli.render import bar, highlighted, llm_opinion, print_empathy
+from hef.cli.render import bar, highlighted, print_empathy
+from hef.cli.turn_words import llm_opinion
 from hef.contract import Cause, Empathy, Turn
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage

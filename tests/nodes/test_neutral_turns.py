@@ -12,6 +12,7 @@ from hef.memory import list_turns, timeline
 from hef.sem import EMPATHETIC_DIALOGUES, SemDescription
 from langchain_core.messages import HumanMessage
 from langgraph.store.memory import InMemoryStore
+from scripted_chat import ScriptedChat
 
 LABELS = EMPATHETIC_DIALOGUES.labels
 QUESTION = "What time is it there?"
@@ -112,3 +113,27 @@ def test_a_guess_about_such_a_text_is_neither_neutral_nor_remembered(scripted: A
     assert (empathy.uncertain, empathy.neutral) == (True, False)
     assert empathy.degraded == "the SEM was not trained on Spanish: the emotion is a guess"
     assert list_turns(store, "ana")[0].emotion is None
+
+
+class TranscriptChat(ScriptedChat):
+    draft_form: str = "transcript"
+
+
+@pytest.mark.parametrize(
+    ("text", "neutral", "told"),
+    [
+        (QUESTION, 0.9, "The speaker feels content."),
+        (QUESTION, 0.1, "The speaker feels sad."),
+        ("Mi perro murió anoche.", 0.9, None),
+    ],
+)
+def test_a_model_for_the_transcript_is_told_the_mildest_label_where_nothing_is_felt(
+    text: str, neutral: float, told: str | None
+) -> None:
+    model = TranscriptChat(script=["Nine."])
+    hef = create_hef(model=model, sem=NeutralSem(neutral)).compile()
+    hef.invoke({"messages": [HumanMessage(text)]}, context=HefContext(strategy="sem_only"))
+
+    said = [message.text for message in model.prompts[-1] if message.type == "ai"]
+    assert said == ([told] if told else [])
+    assert ("What shows it" in model.prompts[-1][-1].text) == (told == "The speaker feels sad.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -33,6 +34,14 @@ def test_what_counts_as_verified_was_seen_in_two_sources() -> None:
         f"{record.region} {record.contact}"
         for record in all_resources()
         if record.verified and len({source.url for source in record.sources}) < 2
+    ] == []
+
+
+def test_what_a_person_reads_holds_no_remark_of_whoever_collected_it() -> None:
+    shown = [f"{record.name}, {record.text}, {record.hours}" for record in all_resources()]
+
+    assert [
+        line for line in shown if re.search(r"source|as of|reported|recheck|seen|not read|since|assumed", line)
     ] == []
 
 
