@@ -106,7 +106,8 @@ def test_odd_text_is_answered(text: str, hef: Any) -> None:
 
 def test_another_script_is_said_to_be_uncertain(hef: Any) -> None:
     assert (
-        "not trained on this script" in hef.invoke({"messages": [HumanMessage("我的狗昨晚死了。")]})["empathy"].degraded
+        "not trained on this script"
+        in hef.invoke({"messages": [HumanMessage("Моя собака умерла.")]})["empathy"].degraded
     )
 
 
