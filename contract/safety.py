@@ -41,6 +41,9 @@ class Safety(BaseModel):
     words: tuple[str, ...] = Field(default=(), description="The person's words that raised the level, as written")
     language: Literal["en", "zh"] = Field(default="en", description="Language of the person's last turn")
     turn: int | None = Field(default=None, ge=0, description="Index of the turn in the dialogue that holds the words")
+    after_danger: bool = Field(
+        default=False, description="Whether the person's turn before was in danger, and this one is of no level itself"
+    )
 
 
 class SafetyEvent(BaseModel):

@@ -25,7 +25,9 @@ NOTE, GUIDANCE = "chat_note", "chat_guidance"
 """Templates that are together what a chat model is told for its reply; a replaced `draft` takes the place of both."""
 LANGUAGE = "chat_language"
 """Template of what a chat model is told where a language is set for its reply."""
-IN_CHINESE = ("note", "concern", "danger_note", NOTE, GUIDANCE)
+AFTER_DANGER = "after_danger"
+"""Template of what an LLM is told in the turn after one in danger."""
+IN_CHINESE = ("note", "concern", "danger_note", AFTER_DANGER, NOTE, GUIDANCE)
 """Templates that ship in Chinese, too."""
 CHINESE = "_zh"
 """End of the name of a template's Chinese text, which stands in its place until a deployment replaces it."""
@@ -132,7 +134,7 @@ def shipped_chat_draft() -> str:
 
 @cache
 def _shipped() -> Mapping[str, str]:
-    names = (*NAMES, NOTE, GUIDANCE, LANGUAGE, TOOLS, *(f"{name}{CHINESE}" for name in IN_CHINESE))
+    names = (*NAMES, NOTE, GUIDANCE, LANGUAGE, TOOLS, AFTER_DANGER, *(f"{name}{CHINESE}" for name in IN_CHINESE))
     return {name: (files("hef.prompts") / f"{name}.md").read_text(encoding="utf-8") for name in names}
 
 

@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from ..contract import Empathy, HefContext, Memory, Safety, Turn
 from ..contract.dialogue import TextLanguage
 from .fence import MAX_CAUSE_CHARACTERS, cause_words, fence, label_text, line_length, quoted
-from .loader import Prompts
+from .loader import AFTER_DANGER, Prompts
 from .recalled_turns import recalled_lines, remembered
 from .spoken_reply import described_persona
 
@@ -150,7 +150,7 @@ def empathy_note(
 
 
 def concern_note(prompts: Prompts, safety: Safety, *, shown: str = "", contact: str = "") -> str:
-    """Return what an LLM is told where somebody may be at risk; empty where nobody is.
+    """Return what an LLM is told where somebody may be at risk, or was a turn ago; empty where nobody is.
 
     Args:
         prompts: The templates.
@@ -158,6 +158,8 @@ def concern_note(prompts: Prompts, safety: Safety, *, shown: str = "", contact: 
         shown: The line that follows its reply by itself.
         contact: The line that it is to write itself.
     """
+    if safety.after_danger:
+        return prompts.render(prompts.in_language(AFTER_DANGER, safety.language))
     if safety.level != "concern":
         return ""
     name = prompts.in_language("concern", safety.language)

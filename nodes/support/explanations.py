@@ -19,7 +19,7 @@ _VIEWS = {"dialogue": "the whole dialogue", "speaker": "the person's turns alone
 def explain_safety(safety: Safety) -> str:
     """Return level and kind, and the words that say so; empty where nobody is in danger."""
     if safety.level == "none":
-        return ""
+        return "the person was in danger a turn ago" if safety.after_danger else ""
     words = ", ".join(f'"{textwrap.shorten(words, _MEMORY_CHARACTERS)}"' for words in safety.words)
     return f"{safety.level}, {safety.kind or 'of no known kind'}" + (f": {words}" if words else "")
 

@@ -115,9 +115,25 @@ def test_a_second_turn_in_danger_is_another_text_and_then_the_conversation_goes_
     assert first != second
     assert "988" in second
     assert out["messages"][-1].text == "I am glad that you are safe."
-    assert out["empathy"].safety == Safety()
+    assert out["empathy"].safety == Safety(after_danger=True)
     assert [message.text for message in model.prompts[-1][1:]][1] == first
     assert set(hef.get_state(THREAD).values["explanations"]) >= {"sem_emotion", "fine_emotion"}
+
+
+def test_in_the_turn_after_danger_the_llm_is_told_so_and_in_the_next_no_more(
+    scripted: Any,
+) -> None:
+    model = scripted("I hear you.")
+    hef = built(model).compile(checkpointer=InMemorySaver())
+    context = HefContext(strategy="sem_only")
+
+    hef.invoke(said(DANGER), THREAD, context=context)
+    outs = [hef.invoke(said(text), THREAD, context=context) for text in ("Ok.", "I bought a bicycle.")]
+
+    told = ["whether they could reach somebody" in prompt[0].text for prompt in model.prompts]
+    assert told == [True, False]
+    assert [out["messages"][-1].text for out in outs] == ["I hear you.", "I hear you."]
+    assert [out["empathy"].safety.level for out in outs] == ["none", "none"]
 
 
 def test_a_client_that_sends_the_conversation_anew_is_not_told_the_same_twice() -> None:

@@ -10,9 +10,11 @@ from hef.contract.text import words
 from hef.graph import HefContext, create_hef
 from hef.memory import list_turns, timeline
 from hef.sem import EMPATHETIC_DIALOGUES, SemDescription
+from hef.tools import sem_emotion_tool
 from langchain_core.messages import HumanMessage
 from langgraph.store.memory import InMemoryStore
 from scripted_chat import ScriptedChat
+from two_calls import TwoCallChat
 
 LABELS = EMPATHETIC_DIALOGUES.labels
 QUESTION = "What time is it there?"
@@ -137,3 +139,34 @@ def test_a_model_for_the_transcript_is_told_the_mildest_label_where_nothing_is_f
     said = [message.text for message in model.prompts[-1] if message.type == "ai"]
     assert said == ([told] if told else [])
     assert ("What shows it" in model.prompts[-1][-1].text) == (told == "The speaker feels sad.")
+
+
+@pytest.mark.parametrize(("neutral", "doubt"), [(0.8, "carries no emotion (80%)"), (0.1, ""), (None, "")])
+def test_an_agents_tool_tells_a_neutral_turn(neutral: float | None, doubt: str) -> None:
+    tool = sem_emotion_tool(NeutralSem(neutral))
+    text = tool.invoke({"dialogue": [{"role": "speaker", "text": QUESTION}]})
+
+    assert text.startswith("Primary emotions: sad 90%")
+    assert ("carries no emotion" in text) == bool(doubt)
+    assert doubt in text
+
+
+def test_an_agents_tool_tells_a_language_that_the_sem_cannot_read() -> None:
+    tool = sem_emotion_tool(NeutralSem(0.9))
+    text = tool.invoke({"dialogue": [{"role": "speaker", "text": "Ich kann nicht schlafen."}]})
+
+    assert text.endswith("This model was not trained on German: that is a guess.")
+
+
+@pytest.mark.parametrize(("judgement", "prompts"), [("none", [False]), ("sad", [False, True])])
+def test_the_early_draft_of_a_neutral_turn_has_no_note_and_serves_unless_the_llm_names_a_feeling(
+    judgement: str, prompts: list[bool]
+) -> None:
+    model = TwoCallChat(judgement=judgement)
+    model.judging = model.began
+    hef = create_hef(model=model, sem=NeutralSem(0.9)).compile()
+    context = HefContext(early_draft=True, ask="always")
+    empathy = hef.invoke({"messages": [HumanMessage(QUESTION)]}, context=context)["empathy"]
+
+    assert empathy.neutral == (judgement == "none")
+    assert ["A private note" in prompt[0].text for prompt in model.prompts] == prompts
