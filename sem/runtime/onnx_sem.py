@@ -37,6 +37,8 @@ class _Pass(NamedTuple):
     """Indices of the turns of the topic; empty where they are all."""
     encoded: Encoded
     """These turns."""
+    truncated_turns: int
+    """How many of the oldest turns of the dialogue did not fit the window."""
     distribution: dict[str, float]
     """The calibrated probabilities; where a change of topic is unsure, those of both readings mixed."""
     neutral: float | None
@@ -160,7 +162,7 @@ class OnnxSem:
                 sem=self._manifest.name,
                 view=view,
                 pool_weight=self._manifest.view_weights.get(view, 1.0),
-                truncated_turns=one.encoded.truncated_turns,
+                truncated_turns=one.truncated_turns,
                 neutral=one.neutral,
                 topic_turns=one.turns if one.turns and view == "dialogue" else None,
             )
@@ -207,6 +209,7 @@ class OnnxSem:
         runner, topic = self._open(), self._manifest.topic
         outputs = ["logits", *(["neutral"] if self._manifest.neutral else []), *(["causes"] if causes else [])]
         encoded = runner.encode(dialogues)
+        truncated = [item.truncated_turns for item in encoded]
         found = runner.run(encoded, *outputs, *(["topic"] if topic else []))
         topics = [NO_CHANGE] * len(encoded)
         if topic:
@@ -228,6 +231,7 @@ class OnnxSem:
             _Pass(
                 turns=topics[index].turns if topics[index].share >= _MAIN_READING else (),
                 encoded=item,
+                truncated_turns=truncated[index],
                 distribution=distributions[index],
                 neutral=self._neutral(by_name["neutral"][index]) if "neutral" in by_name else None,
                 causes=by_name["causes"][index] if causes else None,
