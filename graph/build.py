@@ -190,13 +190,15 @@ def _add_safety_nodes(graph: _Graph, parts: Parts, *, crisis_reply: bool = False
     builder = graph.builder
     builder.add_edge(START, "safety")
     in_danger = "crisis_reply" if crisis_reply else last
-    paths = {"recall": "recall", "sem_emotion": "sem_emotion", "crisis_reply": in_danger}
-    builder.add_conditional_edges("safety", after_safety, paths)
+    builder.add_conditional_edges(
+        "safety", after_safety, {"recall": "recall", "sem_emotion": "sem_emotion", "crisis_reply": in_danger}
+    )
     if crisis_reply:
         graph.add("crisis_reply", crisis_reply_node(parts.prompts))
         graph.add("human_takeover", human_takeover_node())
-        paths = {"human_takeover": "human_takeover", "remember": last}
-        builder.add_conditional_edges("crisis_reply", after_crisis, paths)
+        builder.add_conditional_edges(
+            "crisis_reply", after_crisis, {"human_takeover": "human_takeover", "remember": last}
+        )
         builder.add_edge("human_takeover", last)
 
 

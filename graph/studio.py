@@ -54,7 +54,7 @@ graph = create_hef(
 @asynccontextmanager
 async def make_store() -> AsyncIterator[BaseStore]:
     """Yield the memory of the server: at `HEF_CHROMA_URL`, else in the folder `HEF_HOME`, else in this process."""
-    store = open_store(_home, url=os.environ.get("HEF_CHROMA_URL") or None)
+    store = open_store(os.environ.get("HEF_HOME") or None, url=os.environ.get("HEF_CHROMA_URL") or None)
     try:
         yield store
     finally:

@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 from ..contract import HefState
 from ..contract.state import degraded_empathy
 from ..prompts import Prompts
-from ..safety import crisis_text
+from ..safety import all_resources, crisis_text
 from .support.fixed_text import say
 from .support.llm_calls import LlmCalls, llm_node
 from .support.turn_view import Update, turn_view, with_agent_name
@@ -18,6 +18,7 @@ from .support.turn_view import Update, turn_view, with_agent_name
 
 def crisis_reply_node(prompts: Prompts) -> Runnable[HefState, Update]:
     """Return the node that answers somebody in danger: a text of the templates `danger_…`, streamed as any reply."""
+    all_resources()  # read now: the event loop of a server is not to wait for a file
 
     async def crisis_reply(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
         """Answer somebody in danger with a reviewed text and the number to call, without any model."""

@@ -65,7 +65,9 @@ class FixedText(BaseChatModel):
         for number, piece in enumerate(pieces, start=1):
             # Without it LangChain adds a last chunk, under the id of the call.
             position: Any = "last" if number == len(pieces) else None
-            yield ChatGenerationChunk(message=AIMessageChunk(piece, id=self.message_id, chunk_position=position))
+            yield ChatGenerationChunk(
+                message=AIMessageChunk(content=piece, id=self.message_id, chunk_position=position)
+            )
 
 
 async def say(calls: LlmCalls, text: str) -> BaseMessage:
