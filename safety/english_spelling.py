@@ -194,7 +194,7 @@ def _segment(letters: str) -> str | None:
 @lru_cache(maxsize=1)
 def _misspellings() -> dict[str, str]:
     """Return misspelling -> long word, for all spellings within one edit that are no words of their own."""
-    found = {}
+    found: dict[str, str] = {}
     for word in _LONG_WORDS:
         cuts = [(word[:i], word[i:]) for i in range(1, len(word) + 1)]
         edits = {left + right[1:] for left, right in cuts if right}
