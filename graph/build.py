@@ -92,13 +92,16 @@ def create_hef(
     causes = sem_causes_tool(parts.sem)
     early_drafts = EarlyDrafts(parts.taxonomy, parts.prompts, causes)
     trace = output_mode == "trace"
-    _add_safety_nodes(graph, parts, crisis_reply=True, last="remember")
+    _add_safety_nodes(graph, parts, crisis_reply=True)
+    graph.add("human_takeover", human_takeover_node())
     _add_emotion_nodes(graph, parts, trace=trace, early_drafts=early_drafts)
     graph.add("confirm_emotion", confirm_emotion_node(parts.taxonomy))
     graph.add("cause_words", cause_words_node(causes, trace=trace))
     graph.add("draft_response", draft_response_node(parts.model, parts.prompts, early_drafts, parts.taxonomy), RETRY)
     graph.add("remember", remember)
     builder = graph.builder
+    builder.add_conditional_edges("crisis_reply", after_crisis)
+    builder.add_edge("human_takeover", "remember")
     builder.add_conditional_edges("fine_emotion", after_fine)
     builder.add_edge("confirm_emotion", "cause_words")
     builder.add_edge("cause_words", "draft_response")
@@ -174,6 +177,8 @@ def reading_graph(parts: Parts, *, crisis_reply: bool = False) -> StateGraph[Any
     """
     graph = _Graph(HefState, HefContext, parts.taxonomy.labels, last="cause_words", output_schema=ReadingOutput)
     _add_safety_nodes(graph, parts, crisis_reply=crisis_reply)
+    if crisis_reply:
+        graph.builder.add_edge("crisis_reply", END)
     _add_emotion_nodes(graph, parts)
     graph.add("cause_words", cause_words_node(sem_causes_tool(parts.sem)))
     graph.builder.add_edge("fine_emotion", "cause_words")
@@ -181,25 +186,26 @@ def reading_graph(parts: Parts, *, crisis_reply: bool = False) -> StateGraph[Any
     return graph.builder
 
 
-def _add_safety_nodes(graph: _Graph, parts: Parts, *, crisis_reply: bool = False, last: str = END) -> None:
-    """Add the nodes that look for danger, and with `crisis_reply` those that answer it; then nobody is read.
+def takeover_graph() -> StateGraph[Any, Any, Any, Any]:
+    """Build the graph in which a human may take over, for hosts that hold the reply to somebody in danger already."""
+    builder: StateGraph[Any, Any, Any, Any] = StateGraph(HefState, HefContext)
+    builder.add_node("human_takeover", human_takeover_node())
+    builder.add_edge(START, "human_takeover")
+    builder.add_edge("human_takeover", END)
+    return builder
 
-    `last` is the node after the answer.
-    """
+
+def _add_safety_nodes(graph: _Graph, parts: Parts, *, crisis_reply: bool = False) -> None:
+    """Add the node that looks for danger, and with `crisis_reply` the one that answers it; then nobody is read."""
     graph.add("safety", safety_node(parts.assess, parts.on_safety, parts.taxonomy.labels))
     builder = graph.builder
     builder.add_edge(START, "safety")
-    in_danger = "crisis_reply" if crisis_reply else last
+    in_danger = "crisis_reply" if crisis_reply else END
     builder.add_conditional_edges(
         "safety", after_safety, {"recall": "recall", "sem_emotion": "sem_emotion", "crisis_reply": in_danger}
     )
     if crisis_reply:
         graph.add("crisis_reply", crisis_reply_node(parts.prompts))
-        graph.add("human_takeover", human_takeover_node())
-        builder.add_conditional_edges(
-            "crisis_reply", after_crisis, {"human_takeover": "human_takeover", "remember": last}
-        )
-        builder.add_edge("human_takeover", last)
 
 
 def _add_emotion_nodes(

@@ -26,7 +26,7 @@ from ..nodes.support.transcript import last_human_id, last_human_index, to_dialo
 from ..prompts import Overrides
 from ..safety import assess
 from ..sem import Sem, Taxonomy
-from .build import reading_graph
+from .build import reading_graph, takeover_graph
 from .parts import Parts, SafetyCheck, SafetyHooks
 from .person_note import empathy_note
 
@@ -49,6 +49,7 @@ class EmpathyNote(BaseModel):
     replies: list[AIMessage] = Field(
         default_factory=list, exclude=True, description="In danger: what they are answered instead of by the agent"
     )
+    handed_over: bool = Field(default=False, description="In danger: whether a human was asked to take over")
 
     @property
     def degraded(self) -> str | None:
@@ -198,6 +199,8 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
         )
         self._crisis_reply = crisis_reply
         self._reader = EmpathyReader(parts, crisis_reply=crisis_reply)
+        # After the agent's turn, whose messages hold the reply then: whoever writes on in the pause was answered.
+        self._takeover = takeover_graph().compile(name="hef")
 
     @hook_config(can_jump_to=["end"])
     def before_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
@@ -228,16 +231,39 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
         return await handler(_with_note(request))
 
     def after_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
-        """Store the turn where the person is named and the agent has a store."""
+        """Let a human take over in danger, and store the turn where the person is named and the agent has a store."""
+        settings = self._run_settings(runtime)
+        asked = self._handover(state, settings)
+        output = self._takeover.invoke(asked, context=settings) if asked else None
+        return self._end_turn(state, runtime.override(context=settings), output)
+
+    async def aafter_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """End the turn as `after_agent` does, without blocking the event loop."""
+        settings = self._run_settings(runtime)
+        asked = self._handover(state, settings)
+        output = await self._takeover.ainvoke(asked, context=settings) if asked else None
+        return await asyncio.to_thread(self._end_turn, state, runtime.override(context=settings), output)
+
+    def _handover(self, state: HefAgentState, settings: HefContext) -> HefState | None:
+        """Return what a human who may take over is asked about; None where none is asked, or was already."""
+        note, empathy = state.get("hef_read"), state.get("empathy")
+        is_due = settings.safety_handoff and note is not None and not note.handed_over and self._jump(empathy)
+        return HefState(messages=state["messages"], safety=empathy.safety) if is_due and empathy else None
+
+    def _end_turn(
+        self, state: HefAgentState, runtime: Runtime[Any], takeover: Mapping[str, Any] | None
+    ) -> dict[str, Any] | None:
+        """Return the update after the agent's turn, with what a human said who took over."""
+        note, update = state.get("hef_read"), {}
+        if takeover is not None and note is not None:
+            note = note.model_copy(update={"faults": {**note.faults, **takeover["faults"]}, "handed_over": True})
+            update = {"messages": _new_replies(state["messages"], takeover["messages"]), "hef_read": note}
+            state = {**state, "messages": takeover["messages"], "hef_read": note}
         turn = _turn(state)
         if turn is None:
             return None
-        empathy = remember(turn, runtime.override(context=self._run_settings(runtime)))["empathy"]
-        return {"empathy": empathy, "hef_degraded": empathy.degraded}
-
-    async def aafter_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
-        """Store the turn as `after_agent` does, without blocking the event loop."""
-        return await asyncio.to_thread(self.after_agent, state, runtime)
+        empathy = remember(turn, runtime)["empathy"]
+        return {**update, "empathy": empathy, "hef_degraded": empathy.degraded}
 
     def _update(self, note: EmpathyNote) -> dict[str, Any]:
         update: dict[str, Any] = {"empathy": note.empathy, "hef_degraded": note.degraded, "hef_read": note}
@@ -264,11 +290,8 @@ def _is_read(state: HefAgentState) -> bool:
 def _new_replies(messages: Sequence[AnyMessage], output: Sequence[AnyMessage]) -> list[AIMessage]:
     """Return what HEF itself said; the name of the agent's step, which it was said in, is nobody's."""
     known = {message.id for message in messages}
-    return [
-        message.model_copy(update={"name": None})
-        for message in output
-        if isinstance(message, AIMessage) and message.id not in known
-    ]
+    new = [message for message in output if isinstance(message, AIMessage) and message.id not in known]
+    return [message.model_copy(update={"name": None}) for message in new]
 
 
 def _with_note(request: ModelRequest[Any]) -> ModelRequest[Any]:

@@ -102,9 +102,10 @@ def _resolve_judge(safety: SafetyCheck | None) -> Assess | None:
     if safety is None:
         return None
     assess = getattr(safety, "assess", safety)
-    if not callable(assess):
+    if isinstance(safety, type) or not callable(assess):
+        given = f"the class {safety.__name__}" if isinstance(safety, type) else f"a {type(safety).__name__}"
         raise SetupError(
-            f"safety is a {type(safety).__name__}; give a function from a dialogue to a hef.contract.Safety, an object "
+            f"safety is {given}; give a function from a dialogue to a hef.contract.Safety, an object "
             "with such a method `assess`, or None to switch it off"
         )
     return cast("Assess", assess)
@@ -119,8 +120,9 @@ def _resolve_hooks(on_safety: SafetyHooks | None) -> tuple[SafetyHook, ...]:
     if on_safety is None:
         return ()
     hooks = tuple(on_safety) if isinstance(on_safety, Sequence) else (on_safety,)
-    if wrong := [hook for hook in hooks if not callable(hook)]:
-        raise SetupError(f"on_safety is a {type(wrong[0]).__name__}; give a function of a hef.contract.SafetyEvent")
+    if wrong := [hook for hook in hooks if isinstance(hook, type) or not callable(hook)]:
+        given = f"the class {wrong[0].__name__}" if isinstance(wrong[0], type) else f"a {type(wrong[0]).__name__}"
+        raise SetupError(f"on_safety is {given}; give a function of a hef.contract.SafetyEvent, or a list of them")
     return hooks
 
 

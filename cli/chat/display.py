@@ -15,6 +15,11 @@ from .turn_events import EmotionDecided, Event, Question, Replied, Restarted, St
 
 MAX_COLUMNS = 88
 """Longer lines are hard to read."""
+_WORD = re.compile(
+    r"(\s*+)([（“《「]*+[\u2e80-\uffef][，。、：；！？）”》」]*+(?=.)|[^\s\u2e80-\uffef]++(?=[\s\u2e80-\uffef]))",
+    re.DOTALL,
+)
+"""A word with the space before it, or a character of Chinese with its punctuation, once it is known where it ends."""
 
 
 class TurnDisplay:
@@ -119,27 +124,30 @@ class WrappedWriter:
         self._pending = ""
 
     def write(self, token: str) -> None:
-        """Take the next piece of text; a word appears as soon as the space behind it is there."""
+        """Take the next piece of text; a word appears as soon as what stands behind it is there."""
         self._pending += token
-        while match := re.match(r"\A(\s*+)(\S++)(?=\s)", self._pending):
-            self._pending = self._pending[match.end() :]
-            self._print_word(*match.groups())
+        placed, end = [], 0
+        while match := _WORD.match(self._pending, end):
+            end = match.end()
+            placed.append(self._placed(*match.groups()))
+        self._pending = self._pending[end:]
+        self._print("".join(placed))
 
     def close(self) -> None:
         """Write what is pending and end the line."""
-        if word := self._pending.strip():
-            self._print_word(self._pending[: self._pending.index(word)], word)
-        self._print("\n")
+        word = self._pending.strip()
+        self._print((self._placed(self._pending[: self._pending.index(word)], word) if word else "") + "\n")
 
-    def _print_word(self, space: str, word: str) -> None:
+    def _placed(self, space: str, word: str) -> str:
+        """Return a word with what goes before it: a space, a new line, or nothing."""
         word = printable(word)
-        columns = cell_len(word)
-        if self._column and ("\n" in space or self._column + 1 + columns > self._width):
-            separator, self._column = "\n" + " " * self._indent, 0
+        columns, gap = cell_len(word), " " if space and self._column else ""
+        if self._column and ("\n" in space or self._column + len(gap) + columns > self._width):
+            gap = ("\n\n" if space.count("\n") > 1 else "\n") + " " * self._indent
+            self._column = columns
         else:
-            separator = " " if self._column else ""
-        self._print(separator + word)
-        self._column += columns + (separator == " ")
+            self._column += len(gap) + columns
+        return gap + word
 
     def _print(self, text: str) -> None:
         self._console.out(text, end="", highlight=False)

@@ -24,7 +24,12 @@ def read_region(value: object) -> str | None:
         return None
     if not isinstance(value, str) or not _CODE.fullmatch(value.strip()):
         raise SetupError(f"region is {value!r}; give the two letters of a country (ISO 3166-1), such as US or CN")
-    code = value.strip().upper()
+    return region_code(value)
+
+
+def region_code(text: str) -> str:
+    """Return a code as HEF's records have it: in capitals, and that of ISO 3166 where another is written."""
+    code = text.strip().upper()
     return _OTHER_CODES.get(code, code)
 
 

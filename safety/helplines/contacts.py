@@ -31,13 +31,29 @@ _ANY_EMERGENCY = {
 """The emergency number where the country is not known."""
 _DIRECTORY = {"en": "helplines of many countries", "zh": "许多国家的援助热线"}
 _MAINLAND = "CN"
+_SERVICES_ZH = {"police": "警察", "fire": "消防", "ambulance": "急救"}
+"""Who comes, as the name of a record says it -> in Chinese."""
 _HOURS_ZH = {
     "24/7": "24小时",
     "at least 18 hours a day, in many places 24/7": "每天至少18小时，许多地方24小时",
     "hours vary by place": "各地时间不同",
     "office hours, which vary by place": "工作时间，各地不同",
+    "hours vary by country": "各国时间不同",
+    "each line has its own hours": "各热线时间不同",
+    "the centre's own hours": "该中心的工作时间",
+    "on weekdays": "工作日",
+    "08:00-22:00 daily": "每天08:00-22:00",
+    "09:00-23:00 daily": "每天09:00-23:00",
+    "09:00-24:00 daily": "每天09:00-24:00",
+    "12:00-23:00, at weekends from 15:00": "12:00-23:00，周末从15:00开始",
+    "16:00-21:00 daily; 24 h on the 10th of each month": "每天16:00-21:00，每月10日24小时",
+    "16:00-21:00 daily; closed 29 Dec-3 Jan": "每天16:00-21:00，12月29日至1月3日休息",
+    "Mon-Sat 14:00-20:00; Mon, Wed, Thu also 10:00-12:00": "周一至周六14:00-20:00，周一、周三、周四另有10:00-12:00",
+    "social workers Mon-Fri 09:00-17:00 and Sat 09:00-12:00; transferred to Tung Wah outside these hours": (
+        "社工周一至周五09:00-17:00、周六09:00-12:00，其他时间转接东华三院"
+    ),
 }
-"""Hours of a record in Chinese; others are left out there."""
+"""Hours of a record in Chinese."""
 _SPOKEN: dict[Language, dict[str, str]] = {
     "en": {"de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "nl": "Dutch", "pt": "Portuguese"}
     | {"ja": "Japanese", "ko": "Korean", "hi": "Hindi", "zh": "Chinese", "yue": "Cantonese"},
@@ -58,13 +74,12 @@ def contact_lines(kind: str, region: str | None, language: Language) -> list[str
         region: Two letters of a country; None is anywhere.
         language: Of the lines.
     """
-    if not _HELP[kind]:
-        return []
-    if not _is_known(region):
-        mainland = _records(kind, _MAINLAND, language)[:1] if language == "zh" else []
-        directory = [_contact_line(record, language) for record in resources_for(None, "directory")]
-        return [*(_contact_line(record, language, "（中国大陆）") for record in mainland), *directory]
-    return [_contact_line(record, language) for record in _records(kind, region, language)]
+    lines = [_contact_line(record, language) for record in _records(kind, region, language)]
+    if lines or not _HELP[kind] or resources_for(region, "suicide"):
+        return lines
+    mainland = _records(kind, _MAINLAND, language)[:1] if language == "zh" and not _is_known(region) else []
+    directory = [_contact_line(record, language) for record in resources_for(None, "directory")]
+    return [*(_contact_line(record, language, "（中国大陆）") for record in mainland), *directory]
 
 
 def emergency_numbers(kind: str, region: str | None, language: Language) -> str:
@@ -73,7 +88,8 @@ def emergency_numbers(kind: str, region: str | None, language: Language) -> str:
         return _ANY_EMERGENCY[language]
     records = [record for record in resources_for(region, "emergency") if not _is_fire_alone(record)]
     records.sort(key=lambda record: _is_police_alone(record) != (kind in _POLICE_FIRST))
-    numbers = [_number(record, language) for record in records[:_MAX_NUMBERS]]
+    one_of_each = {_services(record): record for record in reversed(records)}
+    numbers = [_number(record, language) for record in records if record in one_of_each.values()][:_MAX_NUMBERS]
     return (" or " if language == "en" else "或").join(numbers)
 
 
@@ -106,10 +122,18 @@ def _contact_line(record: Resource, language: Language, where: str = "") -> str:
 
 def _number(record: Resource, language: Language) -> str:
     """Return an emergency number with who comes: `999 (police, fire, ambulance)`."""
+    services = _services(record)
     if language == "zh":
-        return record.contact + (f"（{record.name_zh}）" if record.name_zh else "")
-    _, _, services = record.name.partition("(")
-    return f"{record.contact} ({services.rstrip(')') or record.name})"
+        who = record.name_zh or "、".join(_SERVICES_ZH[service] for service in services if service in _SERVICES_ZH)
+        return record.contact + (f"（{who}）" if who else "")
+    return f"{record.contact} ({', '.join(services)})"
+
+
+def _services(record: Resource) -> tuple[str, ...]:
+    """Return who comes, in the order of the record's name; the name itself where it does not say."""
+    name = record.name.casefold()
+    found = sorted((service for service in _SERVICES_ZH if service in name), key=name.index)
+    return tuple(found) or (record.name,)
 
 
 def _spoken(record: Resource, language: Language) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from string import Template
@@ -10,6 +11,9 @@ from ...contract.safety import Safety
 from ...contract.settings.danger_texts import AGAIN, CONCERN
 from ...prompts import Prompts, fill
 from .contacts import contact_lines, emergency_numbers
+
+_GAP = re.compile(r"\n{3,}")
+"""What is left where a text has no line for a region."""
 
 
 def crisis_text(
@@ -66,7 +70,8 @@ def _filled(text: str, lines: Sequence[str], emergency: str) -> str:
     """Return a text with its contacts; one that names no emergency number gets it where nobody else is known."""
     if not lines and "emergency" not in Template(text).get_identifiers():
         lines = [emergency]
-    return fill(text, {"help": "\n".join(f"- {line}" for line in lines), "emergency": emergency})
+    filled = fill(text, {"help": "\n".join(f"- {line}" for line in lines), "emergency": emergency})
+    return _GAP.sub("\n\n", filled)
 
 
 @cache

@@ -9,6 +9,8 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from ...contract.settings.region import region_code
+
 ResourceKind: TypeAlias = Literal["suicide", "emergency", "child", "violence", "poison", "directory"]
 """What a resource is for.
 
@@ -64,5 +66,6 @@ def resources_for(region: str | None, kind: ResourceKind, language: str | None =
         kind: What they are for.
         language: Code of the person's language.
     """
-    records = [record for record in all_resources() if record.region == (region or ANYWHERE) and record.kind == kind]
+    code = region_code(region or "") or ANYWHERE
+    records = [record for record in all_resources() if record.region == code and record.kind == kind]
     return tuple(sorted(records, key=lambda record: language is not None and language not in record.languages))

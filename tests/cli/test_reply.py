@@ -14,6 +14,7 @@ from hef.cli.turn_words import llm_opinion
 from hef.contract import Cause, Empathy, Turn
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
+from rich.cells import cell_len
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -158,5 +159,21 @@ def test_a_flow_wraps_between_words_whatever_the_tokens(size: int):
     lines = console.file.getvalue().splitlines()
     assert max(len(line) for line in lines[1:]) <= 30
     assert len(lines[0]) <= 26
-    assert all(line == line.rstrip() and line.startswith("    ") for line in lines[1:])
+    assert all(line == line.rstrip() and line.startswith("    ") for line in lines[1:] if line)
     assert " ".join(" ".join(lines).split()) == " ".join(text.split())
+    assert lines.count("") == 1
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_a_flow_wraps_chinese_between_characters_and_keeps_punctuation_with_them(size: int) -> None:
+    text = "在做任何事之前，请先和一个人说说话：\n- 全国统一心理援助热线：12356（每天至少18小时）\n“请来陪我。”"
+    console = Console(file=io.StringIO(), width=30)
+    flow = WrappedWriter(console, indent=4)
+    for start in range(0, len(text), size):
+        flow.write(text[start : start + size])
+    flow.close()
+    lines = console.file.getvalue().splitlines()
+    assert max(map(cell_len, lines)) <= 30
+    assert not [line for line in lines if line.strip()[0] in "，。：）”"]
+    assert "    - 全国统一" in [line[:10] for line in lines]
+    assert "".join(line.strip() for line in lines) == text.replace("\n", "")

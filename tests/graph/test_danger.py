@@ -9,6 +9,7 @@ import pytest
 from hef.contract import Safety, SafetyEvent, SetupError
 from hef.graph import HefContext, create_emotion_graph, create_hef, create_reading_graph, empathy_note
 from hef.memory import list_turns, timeline
+from hef.safety import ReferralCounter
 from hef.sem import shipped_sem
 from hosts import parent_graph
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
@@ -290,6 +291,9 @@ def test_switched_off_nothing_is_found(scripted: Any) -> None:
     ("arguments", "complaint"),
     [
         ({"safety": 3}, "safety is a int"),
+        ({"safety": Safety}, "safety is the class Safety"),
+        ({"on_safety": ReferralCounter}, "on_safety is the class ReferralCounter"),
+        ({"on_safety": {print}}, "a list of them"),
         ({"on_safety": 3}, "on_safety is a int"),
         ({"on_safety": [print, "x"]}, "on_safety is a str"),
     ],

@@ -11,6 +11,7 @@ from hef.contract.safety import SafetyKind
 from hef.graph import create_hef
 from hef.prompts import Prompts
 from hef.safety import all_resources, contact_text, crisis_text, help_line, resources_for
+from hef.safety.helplines.contacts import _contact_line
 
 KINDS = [kind for kind in get_args(SafetyKind) if kind]
 LANGUAGES = ["en", "zh"]
@@ -149,3 +150,43 @@ def test_a_page_that_would_leave_somebody_alone_is_refused_in_words(page: str, c
 @pytest.mark.parametrize("page", ["Call 988.", "Call 0800 1110 111", "See https://example.org/help", "Ask $help"])
 def test_any_contact_will_do(page: str) -> None:
     assert HefContext(prompt_danger_zh=page).prompt_danger_zh == page
+
+
+def test_a_region_is_read_as_the_settings_read_it() -> None:
+    assert crisis_text(danger(), " us ") == crisis_text(danger(), "US")
+    assert crisis_text(danger(), "uk") == crisis_text(danger(), "GB")
+    assert crisis_text(danger(), "") == crisis_text(danger())
+
+
+def test_europe_has_no_crisis_line_of_its_own_and_names_the_directory_beside_its_number() -> None:
+    text = crisis_text(danger(), "EU")
+
+    assert "findahelpline.com" in text
+    assert "112" in text
+    assert "116 111" in crisis_text(danger("abuse"), "EU")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_lines_to_call_are_a_list_that_no_sentence_runs_into(kind: str, language: str) -> None:
+    for region in ("US", "DE", None):
+        said: list[str] = []
+        for _ in range(3):
+            said.append(crisis_text(danger(kind, language), region, earlier=said))
+            for line, below in itertools.pairwise([*said[-1].split("\n"), ""]):
+                assert not line.startswith("- ") or not below or below.startswith("- "), said[-1]
+            assert "\n\n\n" not in said[-1]
+
+
+def test_an_emergency_number_says_who_comes_in_the_persons_language_and_each_service_once() -> None:
+    assert "995 (ambulance, fire) or 999 (police)" in crisis_text(danger("medical"), "SG")
+    assert "119（急救、消防）或110（警察）" in crisis_text(danger("medical", "zh"), "JP")
+    assert "112 (police, fire, ambulance)." in crisis_text(danger("overdose"), "IE")
+    assert "999" not in crisis_text(danger("overdose"), "IE")
+
+
+def test_the_hours_of_every_line_are_told_in_chinese_too() -> None:
+    for record in all_resources():
+        if record.hours and record.kind not in ("emergency", "directory"):
+            line = _contact_line(record, "zh")
+            assert "小时" in line or "时间" in line or "工作日" in line or ":00" in line, (record.name, record.hours)

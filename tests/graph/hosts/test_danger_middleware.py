@@ -125,3 +125,37 @@ def test_hooks_are_told_and_the_check_can_be_switched_off() -> None:
 
     assert [event.safety.level for event in told] == ["danger"]
     assert agent.invoke(said(DANGER))["messages"][-1].text == "I am the agent."
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_whoever_writes_on_instead_of_waiting_for_the_human_was_answered_and_is_again(mode: str) -> None:
+    model = AgentChat(script=["I am the agent."])
+    agent = built(model, checkpointer=InMemorySaver())
+    context = US.model_copy(update={"safety_handoff": True})
+
+    paused = await invoke(mode, agent, said(DANGER), THREAD, context=context)
+    assert "988" in paused["messages"][-1].text
+    out = await invoke(mode, agent, said("I'm safe now."), THREAD, context=context)
+
+    assert [message.type for message in out["messages"]] == ["human", "ai", "human", "ai"]
+    assert out["messages"][-1].text == "I am the agent."
+    assert "__interrupt__" not in out
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_human_is_asked_once_for_each_turn_in_danger(mode: str) -> None:
+    agent = built(AgentChat(script=["I am the agent."]), checkpointer=InMemorySaver())
+    context = US.model_copy(update={"safety_handoff": True})
+
+    await invoke(mode, agent, said(DANGER), THREAD, context=context)
+    done = await invoke(mode, agent, Command(resume="This is Ben."), THREAD, context=context)
+    assert (done["messages"][-1].text, done["messages"][-1].name) == ("This is Ben.", None)
+    assert "__interrupt__" not in await invoke(mode, agent, {"messages": []}, THREAD, context=context)
+    assert "__interrupt__" in await invoke(mode, agent, said(DANGER), THREAD, context=context)
+
+
+def test_an_agent_without_a_checkpointer_says_that_no_human_was_asked() -> None:
+    out = built(AgentChat(script=["x"])).invoke(said(DANGER), context=US.model_copy(update={"safety_handoff": True}))
+
+    assert "988" in out["messages"][-1].text
+    assert out["hef_degraded"] == "no human was asked to take over: a pause needs a checkpointer"
