@@ -45,7 +45,7 @@ def safety_node(
         """Look whether somebody is in danger, before any model is asked."""
         turn = turn_view(state, runtime)
         found, faults = await _judge(assess, turn.dialogue, calls)
-        if assess is not None and found.level == "none" and await _was_in_danger(turn.dialogue, calls):
+        if assess is not None and found.level == "none" and await _was_in_danger(assess, turn.dialogue, calls):
             found = found.model_copy(update={"after_danger": True})
         if found.turn is not None:
             found = found.model_copy(update={"turn": found.turn + turn.earlier_turns})
@@ -95,12 +95,12 @@ async def _judge(assess: Assess | None, dialogue: Dialogue, calls: LlmCalls) -> 
     return Safety(), faults
 
 
-async def _was_in_danger(dialogue: Dialogue, calls: LlmCalls) -> bool:
-    """Return whether HEF's own rules find danger in the person's turn before the last one."""
+async def _was_in_danger(assess: Assess, dialogue: Dialogue, calls: LlmCalls) -> bool:
+    """Return whether the same check finds danger in the person's turn before the last one."""
     before = next((index for index in range(len(dialogue) - 2, -1, -1) if dialogue[index].role == "speaker"), None)
     if before is None:
         return False
-    found, _ = await _judge(shipped_assess, dialogue[: before + 1], calls)
+    found, _ = await _judge(assess, dialogue[: before + 1], calls)
     return found.level == "danger"
 
 

@@ -137,6 +137,19 @@ def test_in_the_turn_after_danger_the_llm_is_told_so_and_in_the_next_no_more(
     assert [out["empathy"].safety.level for out in outs] == ["none", "none"]
 
 
+@pytest.mark.parametrize(("earlier", "after"), [("Meet me at the bridge.", True), ("I want to kill myself.", False)])
+def test_whether_the_turn_before_was_in_danger_is_for_the_same_check_to_say(earlier: str, after: bool) -> None:
+    def only_bridges(dialogue: Any) -> Safety:
+        return Safety(level="danger", kind="suicide") if "bridge" in dialogue[-1].text else Safety()
+
+    hef = create_hef(model=ScriptedChat(script=["I hear you."]), safety=only_bridges).compile()
+    conversation = [HumanMessage(earlier), AIMessage("Yes."), HumanMessage("I bought a bicycle.")]
+
+    out = hef.invoke({"messages": conversation}, context=HefContext(strategy="sem_only"))
+
+    assert out["empathy"].safety.after_danger is after
+
+
 def test_a_client_that_sends_the_conversation_anew_is_not_told_the_same_twice() -> None:
     hef = built().compile()
     first = hef.invoke(said(DANGER), context=US)["messages"][-1].text
