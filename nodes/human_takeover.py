@@ -19,7 +19,7 @@ from .support.turn_view import Update, can_pause, turn_view, with_agent_name
 
 ACTION = "human_takeover"
 """Name of the action that a human decides on."""
-_APPROVE: tuple[object, ...] = ("", "approve", {"type": "approve"})
+_APPROVE = "approve"
 
 
 def human_takeover_node() -> Runnable[HefState, Update]:
@@ -74,6 +74,6 @@ def _text(answer: object) -> str:
     match answer:
         case {"type": "edit", "edited_action": {"args": {"text": str(text)}}} | {"message": str(text)}:
             return text.strip()
-        case {"text": str(text)} | str(text) if answer not in _APPROVE:
+        case {"text": str(text)} | str(text) if text.strip().casefold() != _APPROVE:
             return text.strip()
     return ""

@@ -335,7 +335,7 @@ async def test_a_human_takes_over_after_the_reply(mode: str) -> None:
     assert texts == [DANGER, paused["messages"][-1].text, "This is Ben. I am here."]
 
 
-APPROVED = [{"decisions": [{"type": "approve"}]}, "approve", "", {"text": " "}]
+APPROVED = [{"decisions": [{"type": "approve"}]}, "approve", " Approve\n", "", {"text": " "}, {"text": "approve"}]
 EDIT = {"type": "edit", "edited_action": {"name": "human_takeover", "args": {"text": "I am here."}}}
 WRITTEN = [
     {"decisions": [EDIT]},
