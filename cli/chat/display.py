@@ -16,7 +16,7 @@ from .turn_events import EmotionDecided, Event, Question, Replied, Restarted, St
 MAX_COLUMNS = 88
 """Longer lines are hard to read."""
 _WORD = re.compile(
-    r"(\s*+)([（“《「]*+[\u2e80-\uffef][，。、：；！？）”》」]*+(?=.)|[^\s\u2e80-\uffef]++(?=[\s\u2e80-\uffef]))",
+    r"\A(\s*+)([（“《「]*+[\u2e80-\uffef][，。、：；！？）”》」]*+(?=.)|[^\s\u2e80-\uffef]++(?=[\s\u2e80-\uffef]))",
     re.DOTALL,
 )
 """A word with the space before it, or a character of Chinese with its punctuation, once it is known where it ends."""
@@ -126,11 +126,10 @@ class WrappedWriter:
     def write(self, token: str) -> None:
         """Take the next piece of text; a word appears as soon as what stands behind it is there."""
         self._pending += token
-        placed, end = [], 0
-        while match := _WORD.match(self._pending, end):
-            end = match.end()
+        placed = []
+        while match := _WORD.match(self._pending):
             placed.append(self._placed(*match.groups()))
-        self._pending = self._pending[end:]
+            self._pending = self._pending[match.end() :]
         self._print("".join(placed))
 
     def close(self) -> None:
