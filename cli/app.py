@@ -48,6 +48,9 @@ TRAIN = [
     LazyCommand("sem", "train.train_sem:train_sem", "Train a SEM on conversations with an emotion label."),
     LazyCommand("adapter", "train.train_adapter:train_adapter", "Train the LoRA adapter of the embedded LLM."),
     LazyCommand("calibrate", "train.calibrate:calibrate", "Calibrate a SEM's probabilities and prediction sets."),
+    LazyCommand(
+        "safety", "train.train_safety:train_safety", "Train the model that may raise a turn's level of danger."
+    ),
     LazyCommand("feedback", "memory.export_import:feedback", "Write the emotions that people confirmed as data."),
 ]
 EVALUATE = [

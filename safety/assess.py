@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from ..contract import Dialogue, Turn
-from ..contract.safety import Safety
+from ..contract import Dialogue
+from ..contract.safety import Safety, SafetyLevel
 from .answers import finding_of_answer, is_about_risk, is_all_clear
-from .findings import LEVELS, Finding, find_claims
-from .reading import Reading, read_turn
+from .findings import LEVELS, find_claims
+from .reading import read_turn
+from .risk_features import Evidence
+from .risk_model import load_risk_model
 
 CONTEXT_TURNS = 8
 """Turns before the person's last ones that are read, too."""
@@ -43,29 +45,54 @@ def _first_of_last_turns(dialogue: Dialogue) -> int | None:
 
 
 def _assess_turn(dialogue: Dialogue, index: int) -> Safety:
-    """Return the safety of one turn of the person in its context."""
-    text = dialogue[index].text
-    language = language_of_turn(text)
-    findings = _findings(read_turn(text), dialogue[max(0, index - CONTEXT_TURNS) : index])
-    if not findings:
+    """Return the safety of one turn of the person in its context: what the rules found, or more by the model."""
+    rules = read_rules(dialogue, index)
+    language = language_of_turn(dialogue[index].text)
+    if rules.is_all_clear:
         return Safety(language=language)
-    gravest = findings[0]
-    same = [finding.words for finding in findings if finding.level == gravest.level]
+    findings = rules.evidence.findings
+    if rules.level != "danger":
+        risk = load_risk_model().read(rules.evidence)
+        if LEVELS.index(risk.level) > LEVELS.index(rules.level):
+            words = tuple(words for sentence in risk.sentences if (words := rules.evidence.reading.quote(sentence)))
+            return Safety(level=risk.level, kind=risk.kind, words=words[:MAX_WORDS], language=language, turn=index)
+    if rules.level == "none":
+        return Safety(language=language)
+    same = [finding.words for finding in findings if finding.level == rules.level]
     words = tuple(dict.fromkeys(same))[:MAX_WORDS]
-    return Safety(level=gravest.level, kind=gravest.kind, words=words, language=language, turn=index)
+    return Safety(level=rules.level, kind=findings[0].kind, words=words, language=language, turn=index)
 
 
-def _findings(reading: Reading, before: Sequence[Turn]) -> list[Finding]:
-    """Return the findings of a turn, the gravest first."""
+@dataclass(frozen=True, slots=True)
+class RulesOfTurn:
+    """What the rules make of a turn."""
+
+    evidence: Evidence
+    """The turn and what the rules found in and before it."""
+    is_all_clear: bool
+    """Whether the person says that they are safe now."""
+
+    @property
+    def level(self) -> SafetyLevel:
+        """The level of the gravest finding."""
+        return self.evidence.findings[0].level if self.evidence.findings else "none"
+
+
+def read_rules(dialogue: Dialogue, index: int) -> RulesOfTurn:
+    """Return what the rules make of a turn of the person."""
+    reading = read_turn(dialogue[index].text)
+    before = dialogue[max(0, index - CONTEXT_TURNS) : index]
     said = [read_turn(turn.text) for turn in before if turn.role == "speaker"]
     replies = [read_turn(turn.text) for turn in before if turn.role == "listener"]
+    question = replies[-1] if before and before[-1].role == "listener" else None
     if before and is_all_clear(reading):
-        return []
+        return RulesOfTurn(Evidence(reading, question=question), is_all_clear=True)
     earlier = [finding for number, other in enumerate(said) for finding in find_claims(other, said[:number])]
     findings = find_claims(reading, said, is_about_risk=is_about_risk(replies, earlier))
-    if before and before[-1].role == "listener" and (answer := finding_of_answer(reading, replies[-1], earlier)):
+    if question and (answer := finding_of_answer(reading, question, earlier)):
         findings.append(answer)
-    return sorted(findings, key=lambda finding: -LEVELS.index(finding.level))
+    findings = sorted(findings, key=lambda finding: -LEVELS.index(finding.level))
+    return RulesOfTurn(Evidence(reading, tuple(findings), question, tuple(earlier)), is_all_clear=False)
 
 
 def language_of_turn(text: str) -> Literal["en", "zh"]:

@@ -47,6 +47,10 @@ class Reading:
         texts = [sentence if number == index else one.text for number, one in enumerate(self.sentences)]
         return "".join(texts)
 
+    def quote(self, sentence: Sentence) -> str:
+        """Return a sentence as it was written."""
+        return self.words(sentence, 0, len(sentence.text))
+
     def words(self, sentence: Sentence, start: int, end: int) -> str:
         """Return the words as written of a span of a sentence's text."""
         first, last = sentence.span(start, end)

@@ -20,7 +20,7 @@ ALLOWED = {
     "tools": "contract prompts data safety sem llm memory",
     "nodes": "contract prompts data safety sem llm memory tools",
     "graph": "contract prompts data safety sem llm memory tools nodes",
-    "training": "contract prompts data sem llm",
+    "training": "contract prompts data safety sem llm",
     "evaluation": "contract prompts data safety sem llm memory tools nodes graph",
     "bench": "contract prompts data safety sem llm memory tools nodes graph evaluation",
     "cli": "contract prompts data safety sem llm memory tools nodes graph training evaluation bench",

@@ -1,0 +1,102 @@
+"""Features of a turn for the risk model: sequences of words, tags and letters, each as the number of a bucket."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .findings import Finding
+from .reading import Reading
+from .tagged_text import Sentence
+
+BUCKETS = 1 << 17
+"""Features share a bucket where their hashes do; the weights of a bucket are one row of the model."""
+MAX_TOKENS = 600
+"""Tokens of a turn that are looked at, from its end."""
+QUESTION_TOKENS = 60
+"""Tokens of the assistant's turn before it, from its end."""
+_LETTERS = range(3, 6)
+"""Lengths of the letter sequences of a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the risk of a turn is read from."""
+
+    reading: Reading
+    """The turn."""
+    findings: Sequence[Finding] = ()
+    """What the rules found in it, the gravest first."""
+    question: Reading | None = None
+    """The assistant's turn before it."""
+    earlier: Sequence[Finding] = ()
+    """What the rules found in the person's turns before it."""
+
+
+def turn_features(evidence: Evidence, sentences: Sequence[Sentence]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the buckets of a turn's features and their values, a vector of length 1.
+
+    Args:
+        evidence: The turn.
+        sentences: All of its sentences, or some; of some, the turns before it are left out.
+    """
+    counts = Counter(crc32(name.encode("utf-8", "replace")) % BUCKETS for name in _names(evidence, sentences))
+    buckets = np.fromiter(counts, np.int64, len(counts))
+    values = 1 + np.log(np.fromiter(counts.values(), np.float32, len(counts)))
+    return buckets, (values / max(float(np.linalg.norm(values)), 1e-9)).astype(np.float32)
+
+
+def _names(evidence: Evidence, sentences: Sequence[Sentence]) -> Iterator[str]:
+    """Yield the names of all features, one as often as it occurs."""
+    symbols = [symbol for sentence in sentences for symbol in sentence.text.split()][-MAX_TOKENS:]
+    words = [word for symbol in symbols for word in _words(symbol)]
+    tags = [_tag(symbol) for symbol in symbols]
+    yield from _sequences("w", words, 4)
+    yield from _pairs("p", words, 4)
+    yield from _sequences("t", tags, 4)
+    yield from _pairs("q", tags, 5)
+    for word in words:
+        if len(word) > 3 and word.isascii():
+            marked = f"<{word}>"
+            yield from (f"c{marked[i : i + n]}" for n in _LETTERS for i in range(len(marked) - n + 1))
+    for finding in evidence.findings:
+        yield from (f"f{finding.level}", f"f{finding.claim}")
+    if sentences is not evidence.reading.sentences:
+        return
+    yield from (f"e{finding.level}" for finding in evidence.earlier)
+    if evidence.question is not None:
+        asked = [_tag(symbol) for symbol in evidence.question.text.split()][-QUESTION_TOKENS:]
+        yield from _sequences("a", asked, 3)
+        yield from (f"b{tags[0] if tags else ''} {tag}" for tag in set(asked) if tag.isupper())
+
+
+def _words(symbol: str) -> list[str]:
+    """Return the words of a symbol: of one with a tag those it stands for."""
+    tag, _, words = symbol.partition(":")
+    return words.split("_") if words and tag.isupper() else [symbol]
+
+
+def _tag(symbol: str) -> str:
+    """Return the tag of a symbol, or the word where it has none."""
+    tag = symbol.partition(":")[0]
+    return tag if tag.isupper() else symbol
+
+
+def _sequences(prefix: str, items: Sequence[str], longest: int) -> Iterator[str]:
+    """Yield all sequences of 1 to `longest` items, with marks at both ends."""
+    marked = ["^", *items, "$"]
+    for length in range(1, longest + 1):
+        for start in range(len(marked) - length + 1):
+            yield prefix + " ".join(marked[start : start + length])
+
+
+def _pairs(prefix: str, items: Sequence[str], distance: int) -> Iterator[str]:
+    """Yield all pairs of items with one or more between them, at most `distance` apart."""
+    for start, item in enumerate(items):
+        for other in items[start + 2 : start + 1 + distance]:
+            yield f"{prefix}{item} {other}"

@@ -1,0 +1,91 @@
+"""A linear model that may raise the level that the rules give to a turn, and never lowers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from io import BytesIO
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..contract.safety import SafetyKind, SafetyLevel
+from .reading import Reading
+from .risk_features import Evidence, turn_features
+from .tagged_text import Sentence
+
+KINDS: tuple[SafetyKind, ...] = get_args(SafetyKind)[1:]
+"""What a risk can be about, in the order of the model's columns after the levels."""
+LEVEL_COLUMNS = 3
+"""Columns of the levels: none, concern, danger."""
+WINDOW = 2
+"""Sentences of a long turn that are also read by themselves, so that the rest does not drown them."""
+LONG_TURN = 4
+"""Sentences from which on a turn is read in windows, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """What the model reads in a turn."""
+
+    level: SafetyLevel
+    """The level that the probabilities stand for."""
+    concern: float
+    """Probability of concern or danger, 0 to 1."""
+    danger: float
+    """Probability of danger, 0 to 1."""
+    kind: SafetyKind
+    """What it is most likely about."""
+    sentences: tuple[Sentence, ...]
+    """The sentences that speak for it most."""
+
+
+@dataclass(frozen=True, slots=True)
+class RiskModel:
+    """Weights of the features of a turn, and the probabilities from which on a level is raised."""
+
+    weights: NDArray[np.float32]
+    """Shape (buckets, levels and kinds)."""
+    bias: NDArray[np.float32]
+    """One for each column."""
+    concern_from: float
+    """Probability of concern or danger from which on a turn is a concern."""
+    danger_from: float
+    """Probability of danger from which on a turn is danger."""
+
+    def read(self, evidence: Evidence) -> Risk:
+        """Return the risk of a turn: of the whole, or of the part of a long turn in which it is highest."""
+        risks = [self._risk(evidence, part) for part in _parts(evidence.reading)]
+        return max(risks, key=lambda risk: (risk.danger, risk.concern))
+
+    def _risk(self, evidence: Evidence, part: tuple[Sentence, ...]) -> Risk:
+        buckets, values = turn_features(evidence, part)
+        scores = values @ self.weights[buckets] + self.bias
+        odds = np.exp(scores[:LEVEL_COLUMNS] - scores[:LEVEL_COLUMNS].max())
+        none, _, danger = (odds / odds.sum()).tolist()
+        level: SafetyLevel = "none"
+        if danger >= self.danger_from:
+            level = "danger"
+        elif 1 - none >= self.concern_from:
+            level = "concern"
+        return Risk(level, 1 - none, danger, KINDS[int(scores[LEVEL_COLUMNS:].argmax())], part)
+
+
+def _parts(reading: Reading) -> Iterator[tuple[Sentence, ...]]:
+    """Yield the sentences of a turn, and of a long one each few that follow one another."""
+    yield reading.sentences
+    if len(reading.sentences) >= LONG_TURN:
+        for start in range(len(reading.sentences) - WINDOW + 1):
+            yield reading.sentences[start : start + WINDOW]
+
+
+@lru_cache(maxsize=1)
+def load_risk_model() -> RiskModel:
+    """Return the model that ships."""
+    with np.load(BytesIO(files(__package__).joinpath("risk_model.npz").read_bytes()), allow_pickle=False) as stored:
+        weights = stored["weights"].astype(np.float32) * stored["scale"]
+        concern_from, danger_from = stored["thresholds"].tolist()
+        return RiskModel(weights, stored["bias"], concern_from, danger_from)

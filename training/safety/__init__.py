@@ -1,0 +1,1 @@
+"""Training of the linear model that may raise the level of a turn."""

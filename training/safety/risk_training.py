@@ -1,0 +1,194 @@
+"""Training of the risk model: logistic regressions over hashed features, thresholds by cross-validation over files."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+from scipy.sparse import csr_matrix
+from sklearn.linear_model import LogisticRegression
+
+from ...contract import Dialogue, Turn
+from ...contract.progress import Progress, ignore_progress
+from ...contract.safety import SafetyKind, SafetyLevel
+from ...data.conversations import Conversation
+from ...safety.assess import read_rules
+from ...safety.risk_features import BUCKETS, turn_features
+from ...safety.risk_model import KINDS, RiskModel
+
+LEVELS: tuple[SafetyLevel, ...] = get_args(SafetyLevel)
+CONCERN, DANGER = 1, 2
+"""Places of the levels."""
+_KINDS: tuple[tuple[SafetyKind, str], ...] = (
+    ("overdose", r"overdose|pills_taken"),
+    ("self_harm", r"self_injury|self_harm|scars|urges"),
+    ("violence", r"violence|harm_others|attack|infant_harm"),
+    ("abuse", r"abuse|stepdad|dv_|family_abuse|controlling|trafficking|stalking|bull"),
+    ("other_person", r"third|other_person|friend|teacher|worry"),
+    (
+        "suicide",
+        r"suicid|death_wish|plan|intent|decision|goodbye|farewell|letter|note|means|timing|hopeless|burden|attempt",
+    ),
+)
+"""What the writers of cases called a kind -> the kind of a result; the first that matches counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class RiskSample:
+    """A dialogue whose last turn has a known level."""
+
+    turns: tuple[Turn, ...]
+    """All turns, the last one the person's."""
+    level: SafetyLevel
+    """The level of the last turn."""
+    kind: str = ""
+    """What its writer called it; empty where nothing is known."""
+    group: str = ""
+    """Who wrote it: samples of a group are left out together."""
+    weight: float = 1.0
+    """How much it counts."""
+
+
+class GroupReport(BaseModel):
+    """What rules and a model that has not seen a group find together in it."""
+
+    group: str = Field(description="Name of the group: the file of a writer, or the ordinary conversations")
+    danger_found: float | None = Field(description="Share of danger that is given danger; None without such a case")
+    concern_found: float | None = Field(description="Share of concern that is given concern or danger")
+    raised_to_danger: float | None = Field(description="Share of harmless turns that are given danger")
+    raised_to_concern: float | None = Field(description="Share of harmless turns that are given concern")
+    danger_by_rules: float | None = Field(description="Share of danger that the rules alone give danger")
+    raised_by_rules: float | None = Field(description="Share of harmless turns that the rules alone give danger")
+
+
+def result_kind(kind: str) -> SafetyKind:
+    """Return the kind of a result that a writer's kind stands for; empty where none is meant."""
+    return next((name for name, pattern in _KINDS if re.search(pattern, kind)), "")
+
+
+def train_risk_model(
+    samples: Sequence[RiskSample], *, inverse_penalty: float, thresholds: tuple[float, float]
+) -> RiskModel:
+    """Return a model fitted on samples.
+
+    Args:
+        samples: Of all levels.
+        inverse_penalty: C of the logistic regressions.
+        thresholds: Probabilities from which on a turn is a concern, and danger.
+    """
+    return _train(samples, _matrix(samples), inverse_penalty, thresholds)
+
+
+def _train(
+    samples: Sequence[RiskSample], matrix: csr_matrix, inverse_penalty: float, thresholds: tuple[float, float]
+) -> RiskModel:
+    """Return a model fitted on samples and their features, shape (samples, buckets)."""
+    weight = np.array([sample.weight for sample in samples])
+    levels = _fit(matrix, np.array([LEVELS.index(sample.level) for sample in samples]), weight, inverse_penalty)
+    named = [i for i, sample in enumerate(samples) if sample.level != "none" and result_kind(sample.kind)]
+    labels = np.array([KINDS.index(result_kind(samples[i].kind)) for i in named])
+    kinds = _fit(matrix[named], labels, weight[named], inverse_penalty)
+    weights = np.zeros((BUCKETS, len(LEVELS) + len(KINDS)), np.float32)
+    bias = np.full(len(LEVELS) + len(KINDS), -1e3, np.float32)
+    for model, first in ((levels, 0), (kinds, len(LEVELS))):
+        columns = first + model.classes_
+        weights[:, columns], bias[columns] = model.coef_.T, model.intercept_
+    return RiskModel(weights, bias, *thresholds)
+
+
+def cross_validate(
+    samples: Sequence[RiskSample],
+    *,
+    inverse_penalty: float,
+    thresholds: tuple[float, float],
+    progress: Progress = ignore_progress,
+) -> list[GroupReport]:
+    """Return what is found in each group by the rules with a model that was fitted on the other groups."""
+    reports = []
+    matrix = _matrix(samples)
+    groups = sorted({sample.group for sample in samples})
+    for number, group in enumerate(groups):
+        rest = [i for i, sample in enumerate(samples) if sample.group != group]
+        model = _train([samples[i] for i in rest], matrix[rest], inverse_penalty, thresholds)
+        reports.append(_report(group, [sample for sample in samples if sample.group == group], model))
+        progress("cross-validation", number + 1, len(groups))
+    return reports
+
+
+def _report(group: str, samples: Sequence[RiskSample], model: RiskModel) -> GroupReport:
+    """Return the shares of the turns of a group that are given each level."""
+    given: dict[SafetyLevel, list[tuple[int, int]]] = {level: [] for level in LEVELS}
+    for sample in samples:
+        rules = read_rules(sample.turns, len(sample.turns) - 1)
+        by_rules = LEVELS.index(rules.level)
+        by_model = 0 if rules.is_all_clear else LEVELS.index(model.read(rules.evidence).level)
+        given[sample.level].append((max(by_rules, by_model), by_rules))
+    return GroupReport(
+        group=group,
+        danger_found=_share(level == DANGER for level, _ in given["danger"]),
+        concern_found=_share(level > 0 for level, _ in given["concern"]),
+        raised_to_danger=_share(level == DANGER for level, _ in given["none"]),
+        raised_to_concern=_share(level == CONCERN for level, _ in given["none"]),
+        danger_by_rules=_share(rules == DANGER for _, rules in given["danger"]),
+        raised_by_rules=_share(rules == DANGER for _, rules in given["none"]),
+    )
+
+
+def _share(conditions: Iterable[bool]) -> float | None:
+    """Return the share of conditions that are true; None where there are none."""
+    values = list(conditions)
+    return sum(values) / len(values) if values else None
+
+
+def draw_ordinary(conversations: Sequence[Conversation], limit: int, seed: int) -> list[Dialogue]:
+    """Return turns of the speaker with two turns before each, at most one of a conversation, drawn at random."""
+    rng = random.Random(seed)
+    dialogues = []
+    for conversation in conversations:
+        spoken = [index for index, turn in enumerate(conversation.turns) if turn.role == "speaker"]
+        if spoken:
+            index = rng.choice(spoken)
+            dialogues.append(conversation.turns[max(0, index - 2) : index + 1])
+    return rng.sample(dialogues, min(limit, len(dialogues)))
+
+
+def save_risk_model(model: RiskModel, path: Path) -> None:
+    """Write a model, its weights in one byte each."""
+    scale = np.abs(model.weights).max(axis=0, keepdims=True) / 127
+    scale[scale == 0] = 1
+    with path.open("wb") as file:
+        np.savez_compressed(
+            file,
+            weights=np.rint(model.weights / scale).astype(np.int8),
+            scale=scale.astype(np.float32),
+            bias=model.bias,
+            thresholds=np.array([model.concern_from, model.danger_from]),
+        )
+
+
+def _fit(
+    matrix: csr_matrix, labels: NDArray[np.int64], weight: NDArray[np.float64], inverse_penalty: float
+) -> LogisticRegression:
+    return LogisticRegression(C=inverse_penalty, max_iter=300).fit(matrix, labels, sample_weight=weight)
+
+
+def _matrix(samples: Sequence[RiskSample]) -> csr_matrix:
+    """Return the features of the last turns, shape (samples, buckets)."""
+    rows = list(_features(samples))
+    starts = np.cumsum([0, *(len(buckets) for buckets, _ in rows)])
+    buckets = np.concatenate([buckets for buckets, _ in rows])
+    values = np.concatenate([values for _, values in rows])
+    return csr_matrix((values, buckets, starts), shape=(len(rows), BUCKETS))
+
+
+def _features(samples: Sequence[RiskSample]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    for sample in samples:
+        rules = read_rules(sample.turns, len(sample.turns) - 1)
+        yield turn_features(rules.evidence, rules.evidence.reading.sentences)
