@@ -163,7 +163,7 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
         fit: As in `create_hef`.
         safety: As in `create_hef`.
         on_safety: As in `create_hef`.
-        crisis_reply: Whether somebody in danger is answered by HEF's reviewed text, and the agent's model is not asked.
+        crisis_reply: Whether somebody in danger is answered by HEF's fixed text, and the agent's model is not asked.
             Otherwise the model answers, and its note says whom to name and what to leave.
         settings: Defaults for what the agent's context does not set, as a `HefContext` or a mapping.
 

@@ -24,6 +24,8 @@ from ...safety.risk_features import BUCKETS, turn_features
 from ...safety.risk_model import KINDS, RiskModel
 
 LEVELS: tuple[SafetyLevel, ...] = get_args(SafetyLevel)
+FOLDS = 5
+"""Parts of the groups, each left out once."""
 CONCERN, DANGER = 1, 2
 """Places of the levels."""
 _KINDS: tuple[tuple[SafetyKind, str], ...] = (
@@ -110,16 +112,21 @@ def cross_validate(
     thresholds: tuple[float, float],
     progress: Progress = ignore_progress,
 ) -> list[GroupReport]:
-    """Return what is found in each group by the rules with a model that was fitted on the other groups."""
-    reports = []
+    """Return what is found in each group by the rules with a model that was fitted without it.
+
+    The groups are left out in `FOLDS` folds.
+    """
     matrix = _matrix(samples)
     groups = sorted({sample.group for sample in samples})
-    for number, group in enumerate(groups):
-        rest = [i for i, sample in enumerate(samples) if sample.group != group]
+    reports: list[GroupReport] = []
+    for fold in range(min(FOLDS, len(groups))):
+        left_out = groups[fold::FOLDS]
+        rest = [i for i, sample in enumerate(samples) if sample.group not in left_out]
         model = _train([samples[i] for i in rest], matrix[rest], inverse_penalty, thresholds)
-        reports.append(_report(group, [sample for sample in samples if sample.group == group], model))
-        progress("cross-validation", number + 1, len(groups))
-    return reports
+        for group in left_out:
+            reports.append(_report(group, [sample for sample in samples if sample.group == group], model))
+            progress("cross-validation", len(reports), len(groups))
+    return sorted(reports, key=lambda report: report.group)
 
 
 def _report(group: str, samples: Sequence[RiskSample], model: RiskModel) -> GroupReport:
