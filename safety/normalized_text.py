@@ -89,5 +89,5 @@ def _normal_form(character: str) -> str:
 @lru_cache(maxsize=1)
 def _simplified_characters() -> dict[str, str]:
     """Return traditional character -> simplified character, for those that the rules use."""
-    pairs = files(__package__).joinpath("rules/traditional.txt").read_text(encoding="utf-8").split()
+    pairs = files("hef.safety").joinpath("rules/traditional.txt").read_text(encoding="utf-8").split()
     return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}

@@ -85,7 +85,7 @@ def _parts(reading: Reading) -> Iterator[tuple[Sentence, ...]]:
 @lru_cache(maxsize=1)
 def load_risk_model() -> RiskModel:
     """Return the model that ships."""
-    with np.load(BytesIO(files(__package__).joinpath("risk_model.npz").read_bytes()), allow_pickle=False) as stored:
+    with np.load(BytesIO(files("hef.safety").joinpath("risk_model.npz").read_bytes()), allow_pickle=False) as stored:
         weights = stored["weights"].astype(np.float32) * stored["scale"]
         concern_from, danger_from = stored["thresholds"].tolist()
         return RiskModel(weights, stored["bias"], concern_from, danger_from)

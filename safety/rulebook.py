@@ -107,7 +107,7 @@ def load_rulebook() -> Rulebook:
 
 def _lines(name: str) -> Iterator[str]:
     """Yield the lines of a file of the rules without blank ones and comments."""
-    for line in files(__package__).joinpath("rules", name).read_text(encoding="utf-8").splitlines():
+    for line in files("hef.safety").joinpath("rules", name).read_text(encoding="utf-8").splitlines():
         if line.strip() and not line.startswith("#"):
             yield line
 

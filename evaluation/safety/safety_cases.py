@@ -13,8 +13,8 @@ from ...contract.safety import SafetyLevel
 from ...data.conversations import Conversation
 from ...data.json_lines import read_rows
 
-HALVES = ("open", "closed")
-"""The open half may be read while rules are written, the closed one is held back."""
+HALVES = ("open", "closed", "outside")
+"""The open half may be read while rules are written; the closed one, and turns by somebody who saw neither, may not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def shipped_cases(half: str) -> tuple[list[SafetyCase], list[str]]:
     cases: list[SafetyCase] = []
     broken: list[str] = []
     for language in ("en", "zh"):
-        with as_file(files(__package__).joinpath(f"cases/{half}_{language}.jsonl")) as path:
+        with as_file(files("hef.evaluation.safety").joinpath(f"cases/{half}_{language}.jsonl")) as path:
             if path.is_file():
                 more, unread = read_cases(path)
                 cases += more

@@ -113,7 +113,7 @@ def _report_language(half: str, language: str, results: Sequence[tuple[SafetyCas
         level: [safety.level for case, safety in results if case.level == level]
         for level in ("none", "concern", "danger")
     }
-    kinds = sorted({(case.level, case.kind) for case, _ in results})
+    kinds: list[tuple[SafetyLevel, str]] = sorted({(case.level, case.kind) for case, _ in results})
     return SafetyReport(
         half=half,
         language=language,
@@ -133,7 +133,9 @@ def _report_language(half: str, language: str, results: Sequence[tuple[SafetyCas
 
 def _report_kind(expected: SafetyLevel, kind: str, results: Sequence[tuple[SafetyCase, Safety]]) -> KindReport:
     """Return the figures of one kind of case."""
-    levels = [safety.level for case, safety in results if (case.level, case.kind) == (expected, kind)]
+    levels: list[SafetyLevel] = [
+        safety.level for case, safety in results if (case.level, case.kind) == (expected, kind)
+    ]
     return KindReport(kind=kind, expected=expected, right=_share(_is_right(expected, level) for level in levels))
 
 

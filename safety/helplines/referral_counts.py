@@ -50,7 +50,10 @@ class ReferralCounter:
         Raises:
             OSError: The file cannot be written.
         """
-        count = ReferralCount(day=datetime.now(UTC).date(), level=event.safety.level, region=event.region)
+        level = event.safety.level
+        if level == "none":
+            return
+        count = ReferralCount(day=datetime.now(UTC).date(), level=level, region=event.region)
         create_private_folder(self._folder)
         file = os.open(self._folder / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
@@ -66,13 +69,9 @@ def referral_counts(folder: Path | str, since: date | None = None) -> list[Refer
         folder: As in `ReferralCounter`.
         since: First day.
     """
-    turns = Counter((count.day, count.level, count.region) for count in _read(Path(folder) / FILE))
-    keys = sorted(turns, key=lambda key: (key[0], key[1], key[2] or ""))
-    return [
-        ReferralCount(day=day, level=level, region=region, turns=turns[day, level, region])
-        for day, level, region in keys
-        if since is None or day >= since
-    ]
+    turns = Counter(_read(Path(folder) / FILE))
+    counts = sorted(turns, key=lambda count: (count.day, count.level, count.region or ""))
+    return [count.model_copy(update={"turns": turns[count]}) for count in counts if since is None or count.day >= since]
 
 
 def _read(file: Path) -> Iterator[ReferralCount]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from ...contract import Dialogue, Turn
+from ...contract import Turn
 from ...contract.progress import Progress, ignore_progress
 from ...contract.safety import SafetyKind, SafetyLevel
 from ...data.conversations import Conversation
@@ -72,7 +72,10 @@ class GroupReport(BaseModel):
 
 def result_kind(kind: str) -> SafetyKind:
     """Return the kind of a result that a writer's kind stands for; empty where none is meant."""
-    return next((name for name, pattern in _KINDS if re.search(pattern, kind)), "")
+    for name, pattern in _KINDS:
+        if re.search(pattern, kind):
+            return name
+    return ""
 
 
 def train_risk_model(
@@ -154,10 +157,10 @@ def _share(conditions: Iterable[bool]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def draw_ordinary(conversations: Sequence[Conversation], limit: int, seed: int) -> list[Dialogue]:
+def draw_ordinary(conversations: Sequence[Conversation], limit: int, seed: int) -> list[tuple[Turn, ...]]:
     """Return turns of the speaker with two turns before each, at most one of a conversation, drawn at random."""
     rng = random.Random(seed)
-    dialogues = []
+    dialogues: list[tuple[Turn, ...]] = []
     for conversation in conversations:
         spoken = [index for index, turn in enumerate(conversation.turns) if turn.role == "speaker"]
         if spoken:
