@@ -11,6 +11,8 @@ from .rulebook import load_rulebook
 
 MAX_ANSWER = 80
 """Characters of an answer that a result quotes."""
+PLAIN_ANSWER = 8
+"""Words and marks that a plain yes or no has at most."""
 
 
 def finding_of_answer(reading: Reading, question: Reading, earlier: Sequence[Finding]) -> Finding | None:
@@ -37,6 +39,13 @@ def finding_of_answer(reading: Reading, question: Reading, earlier: Sequence[Fin
             return Finding("danger", kind, words, "answer yes")
         return Finding("concern", kind, words, "no answer") if _is_danger(earlier) else None
     return None
+
+
+def is_plain_answer(reading: Reading, question: Reading) -> bool:
+    """Return whether a turn is no more than a yes or a no to the assistant's question about danger."""
+    is_short = len(reading.text.split()) <= PLAIN_ANSWER
+    about_danger = any(matches(name, question) for name in ("risk question", "danger question", "further question"))
+    return is_short and about_danger and (matches("yes", reading) or matches("no", reading))
 
 
 def is_about_risk(replies: Sequence[Reading], earlier: Sequence[Finding]) -> bool:

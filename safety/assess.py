@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..contract import Dialogue
 from ..contract.safety import Safety, SafetyLevel
-from .answers import finding_of_answer, is_about_risk, is_all_clear
+from .answers import finding_of_answer, is_about_risk, is_all_clear, is_plain_answer
 from .findings import LEVELS, find_claims
 from .reading import read_turn
 from .risk_features import Evidence
@@ -51,7 +51,7 @@ def _assess_turn(dialogue: Dialogue, index: int) -> Safety:
     if rules.is_all_clear:
         return Safety(language=language)
     findings = rules.evidence.findings
-    if rules.level != "danger":
+    if rules.level != "danger" and not rules.is_answer:
         risk = load_risk_model().read(rules.evidence)
         if LEVELS.index(risk.level) > LEVELS.index(rules.level):
             words = tuple(words for sentence in risk.sentences if (words := rules.evidence.reading.quote(sentence)))
@@ -69,8 +69,10 @@ class RulesOfTurn:
 
     evidence: Evidence
     """The turn and what the rules found in and before it."""
-    is_all_clear: bool
+    is_all_clear: bool = False
     """Whether the person says that they are safe now."""
+    is_answer: bool = False
+    """Whether it is the answer to a question about danger, of which the rules alone know what it means."""
 
     @property
     def level(self) -> SafetyLevel:
@@ -89,10 +91,10 @@ def read_rules(dialogue: Dialogue, index: int) -> RulesOfTurn:
         return RulesOfTurn(Evidence(reading, question=question), is_all_clear=True)
     earlier = [finding for number, other in enumerate(said) for finding in find_claims(other, said[:number])]
     findings = find_claims(reading, said, is_about_risk=is_about_risk(replies, earlier))
-    if question and (answer := finding_of_answer(reading, question, earlier)):
-        findings.append(answer)
-    findings = sorted(findings, key=lambda finding: -LEVELS.index(finding.level))
-    return RulesOfTurn(Evidence(reading, tuple(findings), question, tuple(earlier)), is_all_clear=False)
+    answer = finding_of_answer(reading, question, earlier) if question else None
+    findings = sorted([*findings, *filter(None, [answer])], key=lambda finding: -LEVELS.index(finding.level))
+    is_answer = question is not None and (answer is not None or is_plain_answer(reading, question))
+    return RulesOfTurn(Evidence(reading, tuple(findings), question, tuple(earlier)), is_answer=is_answer)
 
 
 def language_of_turn(text: str) -> Literal["en", "zh"]:

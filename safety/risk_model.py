@@ -21,10 +21,10 @@ KINDS: tuple[SafetyKind, ...] = get_args(SafetyKind)[1:]
 """What a risk can be about, in the order of the model's columns after the levels."""
 LEVEL_COLUMNS = 3
 """Columns of the levels: none, concern, danger."""
-WINDOW = 2
-"""Sentences of a long turn that are also read by themselves, so that the rest does not drown them."""
 LONG_TURN = 4
-"""Sentences from which on a turn is read in windows, too."""
+"""Sentences from which on each two of a turn are also read by themselves, so that the rest does not drown them."""
+MAX_WINDOWS = 40
+"""Windows of a turn, about; with more sentences they are longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,13 @@ class RiskModel:
 
 
 def _parts(reading: Reading) -> Iterator[tuple[Sentence, ...]]:
-    """Yield the sentences of a turn, and of a long one each few that follow one another."""
+    """Yield the sentences of a turn, and of a long one each two or more that follow one another."""
     yield reading.sentences
-    if len(reading.sentences) >= LONG_TURN:
-        for start in range(len(reading.sentences) - WINDOW + 1):
-            yield reading.sentences[start : start + WINDOW]
+    count = len(reading.sentences)
+    if count >= LONG_TURN:
+        step = max(1, count // MAX_WINDOWS)
+        for start in range(0, count - 1, step):
+            yield reading.sentences[start : start + step + 1]
 
 
 @lru_cache(maxsize=1)

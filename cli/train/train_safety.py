@@ -27,7 +27,7 @@ Limit = Annotated[int, option("Turns of each file of conversations at most, draw
 Seed = Annotated[int, option("Of the draw.", metavar="N")]
 Penalty = Annotated[float, option("Inverse penalty of the weights.", metavar="C")]
 Threshold = Annotated[float, option("Probability from which on a turn is raised.", metavar="P", min=0, max=1)]
-ORDINARY_WEIGHT = 0.5
+ORDINARY_WEIGHT = 1.0
 """What a turn of an ordinary conversation counts beside a labelled one."""
 
 
@@ -36,11 +36,11 @@ def train_safety(
     data: Ordinary,
     model_file: Model,
     output: OutputOptions,
-    limit: Limit = 20_000,
+    limit: Limit = 18_000,
     seed: Seed = 0,
     inverse_penalty: Penalty = 50.0,
     concern_from: Threshold = 0.6,
-    danger_from: Threshold = 0.5,
+    danger_from: Threshold = 0.6,
 ) -> None:
     """Train the model that may raise a turn to concern or danger.
 

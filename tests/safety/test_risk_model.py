@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def model_that_knows(text: str, level: int, kind: str = "violence") -> RiskModel
     """Return a model that gives a level to every turn with the words of a text, and none to others."""
     weights = np.zeros((BUCKETS, LEVEL_COLUMNS + len(KINDS)), np.float32)
     buckets, _ = turn_features(evidence(text), evidence(text).reading.sentences)
-    weights[buckets, level] = 40
+    weights[buckets, level] = 5
     bias = np.zeros(LEVEL_COLUMNS + len(KINDS), np.float32)
     bias[0], bias[LEVEL_COLUMNS + KINDS.index(kind)] = 20, 1  # type: ignore[arg-type]
     return RiskModel(weights, bias, concern_from=0.5, danger_from=0.5)
@@ -34,13 +35,13 @@ def model_that_knows(text: str, level: int, kind: str = "violence") -> RiskModel
 
 def test_a_turn_that_no_rule_knows_is_raised_by_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     model = model_that_knows("the heron left the pond at noon", level=2)
-    monkeypatch.setattr("hef.safety.assess.load_risk_model", lambda: model)
+    monkeypatch.setattr(import_module("hef.safety.assess"), "load_risk_model", lambda: model)
 
     safety = assess(said("The heron left the pond at noon"))
 
     assert (safety.level, safety.kind) == ("danger", "violence")
     assert safety.words == ("The heron left the pond at noon",)
-    assert assess(said("We had soup.")).level == "none"
+    assert assess(said("My brother called twice today.")).level == "none"
 
 
 def test_the_model_never_lowers_what_the_rules_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,14 +51,14 @@ def test_the_model_never_lowers_what_the_rules_found(monkeypatch: pytest.MonkeyP
         concern_from=0.5,
         danger_from=0.5,
     )
-    monkeypatch.setattr("hef.safety.assess.load_risk_model", lambda: silent)
+    monkeypatch.setattr(import_module("hef.safety.assess"), "load_risk_model", lambda: silent)
 
     assert assess(said("I want to kill myself.")).level == "danger"
 
 
 def test_the_model_does_not_raise_who_says_that_they_are_safe_now(monkeypatch: pytest.MonkeyPatch) -> None:
     model = model_that_knows("I'm safe now, my sister is with me.", level=2)
-    monkeypatch.setattr("hef.safety.assess.load_risk_model", lambda: model)
+    monkeypatch.setattr(import_module("hef.safety.assess"), "load_risk_model", lambda: model)
     before = (("speaker", "I want to kill myself."), ("listener", "Are you safe right now?"))
 
     assert assess(said("I'm safe now, my sister is with me.", *before)).level != "danger"

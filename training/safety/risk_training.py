@@ -104,7 +104,9 @@ def _train(
     bias = np.full(len(LEVELS) + len(KINDS), -1e3, np.float32)
     for model, first in ((levels, 0), (kinds, len(LEVELS))):
         columns = first + model.classes_
-        weights[:, columns], bias[columns] = model.coef_.T, model.intercept_
+        is_binary = len(columns) == len(model.coef_) + 1
+        sides = np.array([[-0.5], [0.5]]) if is_binary else np.ones((len(columns), 1))
+        weights[:, columns], bias[columns] = (sides * model.coef_).T, sides[:, 0] * model.intercept_
     return RiskModel(weights, bias, *thresholds)
 
 
@@ -138,7 +140,7 @@ def _report(group: str, samples: Sequence[RiskSample], model: RiskModel) -> Grou
     for sample in samples:
         rules = read_rules(sample.turns, len(sample.turns) - 1)
         by_rules = LEVELS.index(rules.level)
-        by_model = 0 if rules.is_all_clear else LEVELS.index(model.read(rules.evidence).level)
+        by_model = 0 if rules.is_all_clear or rules.is_answer else LEVELS.index(model.read(rules.evidence).level)
         given[sample.level].append((max(by_rules, by_model), by_rules))
     return GroupReport(
         group=group,
