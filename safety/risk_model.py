@@ -23,7 +23,7 @@ LEVEL_COLUMNS = 3
 """Columns of the levels: none, concern, danger."""
 LONG_TURN = 4
 """Sentences from which on each two of a turn are also read by themselves, so that the rest does not drown them."""
-MAX_WINDOWS = 40
+MAX_WINDOWS = 20
 """Windows of a turn, about; with more sentences they are longer."""
 
 
