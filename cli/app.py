@@ -48,9 +48,7 @@ TRAIN = [
     LazyCommand("sem", "train.train_sem:train_sem", "Train a SEM on conversations with an emotion label."),
     LazyCommand("adapter", "train.train_adapter:train_adapter", "Train the LoRA adapter of the embedded LLM."),
     LazyCommand("calibrate", "train.calibrate:calibrate", "Calibrate a SEM's probabilities and prediction sets."),
-    LazyCommand(
-        "safety", "train.train_safety:train_safety", "Train the model that may raise a turn's level of danger."
-    ),
+    LazyCommand("safety", "train.train_safety:train_safety", "Train the model that may raise a turn."),
     LazyCommand("feedback", "memory.export_import:feedback", "Write the emotions that people confirmed as data."),
 ]
 EVALUATE = [
@@ -61,9 +59,7 @@ EVALUATE = [
     LazyCommand("memory", "evaluate.evaluate_sem:memory", "Measure recall of past turns."),
     LazyCommand("replies", "evaluate.evaluate_replies:replies", "Measure replies beside the same LLM's without HEF."),
     LazyCommand("verdicts", "evaluate.evaluate_replies:verdicts", "Count how judges decided on blind pairs."),
-    LazyCommand(
-        "safety", "evaluate.evaluate_safety:safety", "Measure how danger is noticed, and what is raised wrongly."
-    ),
+    LazyCommand("safety", "evaluate.evaluate_safety:safety", "Measure how danger is noticed and what is raised."),
     LazyCommand("download", "evaluate.download_data:download", "Get EmpatheticDialogues from its official archive."),
 ]
 BENCH = [

@@ -38,12 +38,14 @@ class Evidence:
     """What the rules found in the person's turns before it."""
 
 
-def turn_features(evidence: Evidence, sentences: Sequence[Sentence]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def turn_features(
+    evidence: Evidence, sentences: Sequence[Sentence] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the buckets of a turn's features and their values, a vector of length 1.
 
     Args:
         evidence: The turn.
-        sentences: All of its sentences, or some; of some, the turns before it are left out.
+        sentences: Some of its sentences, read without the turns before it; None reads all, each once.
     """
     counts = Counter(crc32(name.encode("utf-8", "replace")) % BUCKETS for name in _names(evidence, sentences))
     buckets = np.fromiter(counts, np.int64, len(counts))
@@ -51,9 +53,10 @@ def turn_features(evidence: Evidence, sentences: Sequence[Sentence]) -> tuple[ND
     return buckets, (values / max(float(np.linalg.norm(values)), 1e-9)).astype(np.float32)
 
 
-def _names(evidence: Evidence, sentences: Sequence[Sentence]) -> Iterator[str]:
+def _names(evidence: Evidence, sentences: Sequence[Sentence] | None) -> Iterator[str]:
     """Yield the names of all features, one as often as it occurs."""
-    symbols = [symbol for sentence in sentences for symbol in sentence.text.split()][-MAX_TOKENS:]
+    texts = dict.fromkeys(sentence.text for sentence in sentences or evidence.reading.sentences)
+    symbols = [symbol for text in texts for symbol in text.split()][-MAX_TOKENS:]
     words = [word for symbol in symbols for word in _words(symbol)]
     tags = [_tag(symbol) for symbol in symbols]
     yield from _sequences("w", words, 4)
@@ -66,7 +69,7 @@ def _names(evidence: Evidence, sentences: Sequence[Sentence]) -> Iterator[str]:
             yield from (f"c{marked[i : i + n]}" for n in _LETTERS for i in range(len(marked) - n + 1))
     for finding in evidence.findings:
         yield from (f"f{finding.level}", f"f{finding.claim}")
-    if sentences is not evidence.reading.sentences:
+    if sentences is not None:
         return
     yield from (f"e{finding.level}" for finding in evidence.earlier)
     if evidence.question is not None:

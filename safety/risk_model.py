@@ -58,11 +58,11 @@ class RiskModel:
 
     def read(self, evidence: Evidence) -> Risk:
         """Return the risk of a turn: of the whole, or of the part of a long turn in which it is highest."""
-        risks = [self._risk(evidence, part) for part in _parts(evidence.reading)]
+        risks = [self._risk(evidence, None), *(self._risk(evidence, window) for window in _windows(evidence.reading))]
         return max(risks, key=lambda risk: (risk.danger, risk.concern))
 
-    def _risk(self, evidence: Evidence, part: tuple[Sentence, ...]) -> Risk:
-        buckets, values = turn_features(evidence, part)
+    def _risk(self, evidence: Evidence, window: tuple[Sentence, ...] | None) -> Risk:
+        buckets, values = turn_features(evidence, window)
         scores = values @ self.weights[buckets] + self.bias
         odds = np.exp(scores[:LEVEL_COLUMNS] - scores[:LEVEL_COLUMNS].max())
         none, _, danger = (odds / odds.sum()).tolist()
@@ -71,12 +71,13 @@ class RiskModel:
             level = "danger"
         elif 1 - none >= self.concern_from:
             level = "concern"
-        return Risk(level, 1 - none, danger, KINDS[int(scores[LEVEL_COLUMNS:].argmax())], part)
+        return Risk(
+            level, 1 - none, danger, KINDS[int(scores[LEVEL_COLUMNS:].argmax())], window or evidence.reading.sentences
+        )
 
 
-def _parts(reading: Reading) -> Iterator[tuple[Sentence, ...]]:
-    """Yield the sentences of a turn, and of a long one each two or more that follow one another."""
-    yield reading.sentences
+def _windows(reading: Reading) -> Iterator[tuple[Sentence, ...]]:
+    """Yield of a long turn each two sentences, or a few, that follow one another."""
     count = len(reading.sentences)
     if count >= LONG_TURN:
         step = max(1, count // MAX_WINDOWS)

@@ -115,7 +115,7 @@ def draw(hef: Any, file: Path, texts: Mapping[str, str], taken: Collection[tuple
         arrow(axes, edge.source, edge.target, dashed=edge.conditional, colour=MARK if marked else FAINT)
     for name in drawn.nodes:
         box(axes, name, texts.get(name, ""), pale=taken is not None and all(name not in edge for edge in taken))
-    figure.savefig(file, dpi=80, bbox_inches="tight", metadata={"Description": graph_as_text(hef), "Software": None})
+    figure.savefig(file, dpi=78, bbox_inches="tight", metadata={"Description": graph_as_text(hef), "Software": None})
     pyplot.close(figure)
 
 

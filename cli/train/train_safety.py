@@ -24,7 +24,6 @@ Ordinary = Annotated[
 ]
 Model = Annotated[Path, option("Write the model to this file.", "--model-file", metavar="FILE")]
 Limit = Annotated[int, option("Turns of each file of conversations at most, drawn at random.", metavar="N", min=1)]
-Seed = Annotated[int, option("Of the draw.", metavar="N")]
 Penalty = Annotated[float, option("Inverse penalty of the weights.", metavar="C")]
 Threshold = Annotated[float, option("Probability from which on a turn is raised.", metavar="P", min=0, max=1)]
 ORDINARY_WEIGHT = 1.0
@@ -37,12 +36,13 @@ def train_safety(
     model_file: Model,
     output: OutputOptions,
     limit: Limit = 18_000,
-    seed: Seed = 0,
     inverse_penalty: Penalty = 50.0,
     concern_from: Threshold = 0.6,
     danger_from: Threshold = 0.6,
 ) -> None:
-    """Train the model that may raise a turn to concern or danger.
+    """Train the model that may raise a turn.
+
+    It raises a turn to concern or danger where the rules do not.
 
     Prints what rules and model find together in each file of cases by a model that has not seen that file, and how
     many turns of the conversations they raise. Needs the extra `train`.
@@ -65,7 +65,7 @@ def train_safety(
     for path in data:
         conversations, broken = read_conversations(path)
         report_skipped_rows(broken)
-        turns = draw_ordinary(conversations, limit, seed)
+        turns = draw_ordinary(conversations, limit, seed=0)
         half = len(turns) // 2
         samples += [
             RiskSample(dialogue, "none", group=f"{path.name}, {name}", weight=ORDINARY_WEIGHT)

@@ -26,7 +26,7 @@ def evidence(text: str) -> Evidence:
 def model_that_knows(text: str, level: int, kind: str = "violence") -> RiskModel:
     """Return a model that gives a level to every turn with the words of a text, and none to others."""
     weights = np.zeros((BUCKETS, LEVEL_COLUMNS + len(KINDS)), np.float32)
-    buckets, _ = turn_features(evidence(text), evidence(text).reading.sentences)
+    buckets, _ = turn_features(evidence(text))
     weights[buckets, level] = 5
     bias = np.zeros(LEVEL_COLUMNS + len(KINDS), np.float32)
     bias[0], bias[LEVEL_COLUMNS + KINDS.index(kind)] = 20, 1  # type: ignore[arg-type]
@@ -72,6 +72,11 @@ def test_a_sentence_in_a_long_turn_is_read_by_itself() -> None:
 
     assert risk.level == "danger"
     assert any("heron" in sentence.text for sentence in risk.sentences)
+
+
+@pytest.mark.parametrize("text", ["Hm. " * 1000, "ha " * 500, "哈哈哈。" * 300, "No! " * 200])
+def test_the_same_said_again_and_again_is_not_raised(text: str) -> None:
+    assert assess(said(text)).level == "none"
 
 
 def test_the_shipped_model_has_a_row_for_each_bucket_and_a_column_for_each_level_and_kind() -> None:

@@ -203,4 +203,4 @@ def _matrix(samples: Sequence[RiskSample]) -> csr_matrix:
 def _features(samples: Sequence[RiskSample]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     for sample in samples:
         rules = read_rules(sample.turns, len(sample.turns) - 1)
-        yield turn_features(rules.evidence, rules.evidence.reading.sentences)
+        yield turn_features(rules.evidence)

@@ -263,7 +263,7 @@ def test_an_error_of_a_turn_does_not_name_what_an_earlier_one_left_out() -> None
     graph.update_state(THREAD, {"faults": faults}, as_node="remember")
 
     with pytest.raises(ModelError) as caught:
-        graph.invoke({"messages": [HumanMessage("Nobody is here.")]}, THREAD)
+        graph.invoke({"messages": [HumanMessage("My cat died, too.")]}, THREAD)
 
     assert caught.value.empathy is not None
     assert caught.value.empathy.degraded == f"the LLM could not draft a reply: {type(DOWN).__name__}"

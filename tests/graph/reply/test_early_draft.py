@@ -149,7 +149,7 @@ async def test_a_decision_that_the_note_does_not_name_is_drafted_anew_and_the_ea
 async def test_where_nothing_is_felt_the_reply_is_drafted_anew_without_a_note() -> None:
     model = TwoCallChat(judgement="none", replies=[["Oh ", "no."], ["All ", "right."]])
     model.judging = model.began
-    said: Any = {"messages": [HumanMessage("The meeting is on Tuesday at ten.")]}
+    said: Any = {"messages": [HumanMessage("She came back after a year.")]}
 
     turn = await create_hef(model=model).compile().ainvoke(said, context=EARLY_ON.model_copy(update={"ask": "always"}))
 

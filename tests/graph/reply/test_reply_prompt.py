@@ -68,7 +68,7 @@ def test_the_hosts_text_is_told_once_and_outlives_a_trimmed_thread() -> None:
         hef.invoke(turn, {"configurable": {"thread_id": "1"}}, context=HefContext(strategy="sem_only"))
 
     assert model.prompts[-1][0].text.count("Answer in French.") == 1
-    create = {"messages": [HumanMessage("And now?")]}
+    create = {"messages": [HumanMessage("I miss him so much.")]}
     hef.invoke(create, {"configurable": {"thread_id": "1"}}, context=HefContext(strategy="sem_only"))  # type: ignore[arg-type]
     assert model.prompts[-1][0].text.startswith("Answer in French.\n\nA private note")
 
