@@ -43,7 +43,11 @@ def find_claims(reading: Reading, before: Sequence[Reading] = (), *, is_about_ri
     if any("FICTION" in sentence.symbols for one in (reading, *before) for sentence in one.sentences):
         contexts.add("story")
     findings: dict[Finding, None] = {}
+    read: set[str] = set()
     for index, sentence in enumerate(reading.sentences):
+        if sentence.text in read:
+            continue
+        read.add(sentence.text)
         for claim in load_rulebook().claims:
             if claim.is_chinese == sentence.is_chinese and claim.needs in contexts:
                 if all(not group.isdisjoint(sentence.symbols) for group in claim.required):
