@@ -30,8 +30,6 @@ Causes = Annotated[bool, option("Whether to look for cause words.", "--causes/--
 Top = Annotated[
     int | None, option("How many emotions; all in JSON, 5 bars otherwise.", metavar="K", min=1, show_default=False)
 ]
-NEUTRAL_FROM = 0.5
-"""The SEM's probability that nothing is felt from which on that is said in the place of emotions."""
 Rows: TypeAlias = list[dict[str, Any]]
 
 
@@ -164,6 +162,7 @@ def _show(turns: Sequence[Turn], row: dict[str, Any], top: int) -> None:
 
     from ..contract import Cause
     from ..contract.dialogue import turn_language
+    from ..contract.empathy import NEUTRAL_FROM
     from .render import distribution, field, highlighted
     from .turn_words import WORDS
 

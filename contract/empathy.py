@@ -10,6 +10,8 @@ from .dialogue import View
 from .renamed_fields import READING_FIELDS, rename_fields
 from .safety import Safety
 
+NEUTRAL_FROM = 0.5
+"""Probability of no emotion from which on a reading is neutral."""
 YEAR_10000 = 253_402_300_800.0
 """Unix time in seconds from which on no date can be written."""
 
@@ -64,6 +66,11 @@ class Reading(BaseModel):
     @classmethod
     def _read_old_names(cls, value: Any) -> Any:
         return rename_fields(value, READING_FIELDS)
+
+    @property
+    def is_neutral(self) -> bool:
+        """Whether most likely nothing is felt; false where that is not known."""
+        return self.neutral is not None and self.neutral >= NEUTRAL_FROM
 
     @property
     def ranked(self) -> list[str]:

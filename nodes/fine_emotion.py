@@ -13,7 +13,7 @@ from ..contract import Empathy, HefContext, HefState, PoolingWeights, Reading, S
 from ..contract.chat_model import ChatModel
 from ..llm import model_name
 from ..sem import Taxonomy
-from .deciding.decision import NEUTRAL_FROM, UNCERTAIN_BELOW, Decision, decide, decide_by_llm, pooling_form
+from .deciding.decision import UNCERTAIN_BELOW, Decision, decide, decide_by_llm, pooling_form
 from .deciding.fit_registry import FitRegistry
 from .support.events import emit_decision
 from .support.explanations import explain_decision
@@ -98,8 +98,7 @@ def _is_neutral(decision: Decision, verdict: Verdict | None, readings: list[Read
     if verdict and verdict.neutral and decision.distribution[decision.emotion] < NEUTRAL_BELOW:
         return True
     names_feeling = verdict is not None and verdict.emotion is not None and verdict.scores is None
-    neutral = readings[0].neutral if readings else None
-    return neutral is not None and neutral >= NEUTRAL_FROM and not names_feeling
+    return bool(readings) and readings[0].is_neutral and not names_feeling
 
 
 def _fit(fits: FitRegistry, verdict: Verdict | None) -> PoolingWeights | None:

@@ -44,21 +44,21 @@ def safety_node(
     async def safety(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
         """Look whether somebody is in danger, before any model is asked."""
         turn = turn_view(state, runtime)
-        found, faults = await _judge(assess, turn.dialogue, calls)
-        if assess is not None and found.level == "none" and await _was_in_danger(assess, turn.dialogue, calls):
-            found = found.model_copy(update={"after_danger": True})
-        if found.turn is not None:
-            found = found.model_copy(update={"turn": found.turn + turn.earlier_turns})
-        if found.level != "none":
-            emit(runtime, "safety", **found.model_dump())
-            _add_span_event(found, turn.settings.region)
-            faults += await _tell(hooks, _event(found, turn), calls)
+        finding, faults = await _judge(assess, turn.dialogue, calls)
+        if assess is not None and finding.level == "none" and await _was_in_danger(assess, turn.dialogue, calls):
+            finding = finding.model_copy(update={"after_danger": True})
+        if finding.turn is not None:
+            finding = finding.model_copy(update={"turn": finding.turn + turn.earlier_turns})
+        if finding.level != "none":
+            emit(runtime, "safety", **finding.model_dump())
+            _add_span_event(finding, turn.settings.region)
+            faults += await _tell(hooks, _event(finding, turn), calls)
         update: Update = {
-            "safety": found,
-            "explanations": _first_entries(state.get("explanations"), explain_safety(found)),
+            "safety": finding,
+            "explanations": _first_entries(state.get("explanations"), explain_safety(finding)),
             "faults": _first_entries(state.get("faults"), "; ".join(faults)),
         }
-        return update | ({"empathy": unread(found, labels), "memories": []} if found.level == "danger" else {})
+        return update | ({"empathy": unread(finding, labels), "memories": []} if finding.level == "danger" else {})
 
     return llm_node(safety)
 
@@ -100,8 +100,8 @@ async def _was_in_danger(assess: Assess, dialogue: Dialogue, calls: LlmCalls) ->
     before = next((index for index in range(len(dialogue) - 2, -1, -1) if dialogue[index].role == "speaker"), None)
     if before is None:
         return False
-    found, _ = await _judge(assess, dialogue[: before + 1], calls)
-    return found.level == "danger"
+    finding, _ = await _judge(assess, dialogue[: before + 1], calls)
+    return finding.level == "danger"
 
 
 async def _tell(hooks: Sequence[SafetyHook], event: SafetyEvent, calls: LlmCalls) -> list[str]:

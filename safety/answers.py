@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from ..contract.safety import SafetyKind
 from .findings import Finding
-from .reading import Reading
 from .rulebook import load_rulebook
+from .turn_reading import TurnReading
 
 MAX_ANSWER = 80
 """Characters of an answer that a result quotes."""
@@ -15,7 +15,7 @@ PLAIN_ANSWER = 8
 """Words and marks that a plain yes or no has at most."""
 
 
-def finding_of_answer(reading: Reading, question: Reading, earlier: Sequence[Finding]) -> Finding | None:
+def read_answer(reading: TurnReading, question: TurnReading, earlier: Sequence[Finding]) -> Finding | None:
     """Return the finding that lies in a turn as the answer to the assistant's question whether the person is in danger.
 
     A yes is danger. A no leaves a concern where the person spoke of risk before, and so does any other answer after
@@ -41,24 +41,24 @@ def finding_of_answer(reading: Reading, question: Reading, earlier: Sequence[Fin
     return None
 
 
-def is_plain_answer(reading: Reading, question: Reading) -> bool:
+def is_plain_answer(reading: TurnReading, question: TurnReading) -> bool:
     """Return whether a turn is no more than a yes or a no to the assistant's question about danger."""
     is_short = len(reading.text.split()) <= PLAIN_ANSWER
     about_danger = any(matches(name, question) for name in ("risk question", "danger question", "further question"))
     return is_short and about_danger and (matches("yes", reading) or matches("no", reading))
 
 
-def is_about_risk(replies: Sequence[Reading], earlier: Sequence[Finding]) -> bool:
+def is_about_risk(replies: Sequence[TurnReading], earlier: Sequence[Finding]) -> bool:
     """Return whether the turns before are about danger, by the person's words or by the assistant's replies."""
     return bool(earlier) or any(matches("risk talk", reply) for reply in replies)
 
 
-def is_all_clear(reading: Reading) -> bool:
+def is_all_clear(reading: TurnReading) -> bool:
     """Return whether the person says that they are safe now."""
     return matches("all clear", reading)
 
 
-def matches(name: str, reading: Reading) -> bool:
+def matches(name: str, reading: TurnReading) -> bool:
     """Return whether a pattern of a section of `rules/dialogue.txt` matches a sentence of a turn.
 
     Patterns of an answer (`^`) look at the first sentence alone.

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import Literal
 
 from ..contract import Dialogue
+from ..contract.dialogue import turn_language
 from ..contract.safety import Safety, SafetyLevel
-from .answers import finding_of_answer, is_about_risk, is_all_clear, is_plain_answer
+from .answers import is_about_risk, is_all_clear, is_plain_answer, read_answer
 from .findings import LEVELS, find_claims
-from .reading import read_turn
-from .risk_features import Evidence
+from .risk_features import RiskEvidence
 from .risk_model import load_risk_model
+from .turn_reading import read_turn
 
 CONTEXT_TURNS = 8
 """Turns before the person's last ones that are read, too."""
 MAX_WORDS = 5
 """Quotations of the person that a result holds at most."""
-_CHINESE = re.compile("[\u3400-\u9fff]")
 
 
 def assess(dialogue: Dialogue) -> Safety:
@@ -30,8 +28,8 @@ def assess(dialogue: Dialogue) -> Safety:
     start = _first_of_last_turns(dialogue)
     if start is None:
         return Safety()
-    found = [_assess_turn(dialogue, index) for index in range(start, len(dialogue))]
-    return max(found, key=lambda safety: LEVELS.index(safety.level))
+    findings = [_assess_turn(dialogue, index) for index in range(start, len(dialogue))]
+    return max(findings, key=lambda safety: LEVELS.index(safety.level))
 
 
 def _first_of_last_turns(dialogue: Dialogue) -> int | None:
@@ -47,7 +45,7 @@ def _first_of_last_turns(dialogue: Dialogue) -> int | None:
 def _assess_turn(dialogue: Dialogue, index: int) -> Safety:
     """Return the safety of one turn of the person in its context: what the rules found, or more by the model."""
     rules = read_rules(dialogue, index)
-    language = language_of_turn(dialogue[index].text)
+    language = turn_language(None, dialogue[: index + 1])
     if rules.is_all_clear:
         return Safety(language=language)
     findings = rules.evidence.findings
@@ -64,10 +62,10 @@ def _assess_turn(dialogue: Dialogue, index: int) -> Safety:
 
 
 @dataclass(frozen=True, slots=True)
-class RulesOfTurn:
+class RuleResult:
     """What the rules make of a turn."""
 
-    evidence: Evidence
+    evidence: RiskEvidence
     """The turn and what the rules found in and before it."""
     is_all_clear: bool = False
     """Whether the person says that they are safe now."""
@@ -80,23 +78,18 @@ class RulesOfTurn:
         return self.evidence.findings[0].level if self.evidence.findings else "none"
 
 
-def read_rules(dialogue: Dialogue, index: int) -> RulesOfTurn:
+def read_rules(dialogue: Dialogue, index: int) -> RuleResult:
     """Return what the rules make of a turn of the person."""
     reading = read_turn(dialogue[index].text)
     before = dialogue[max(0, index - CONTEXT_TURNS) : index]
-    said = [read_turn(turn.text) for turn in before if turn.role == "speaker"]
+    spoken = [read_turn(turn.text) for turn in before if turn.role == "speaker"]
     replies = [read_turn(turn.text) for turn in before if turn.role == "listener"]
     question = replies[-1] if before and before[-1].role == "listener" else None
     if before and is_all_clear(reading):
-        return RulesOfTurn(Evidence(reading, question=question), is_all_clear=True)
-    earlier = [finding for number, other in enumerate(said) for finding in find_claims(other, said[:number])]
-    findings = find_claims(reading, said, is_about_risk=is_about_risk(replies, earlier))
-    answer = finding_of_answer(reading, question, earlier) if question else None
+        return RuleResult(RiskEvidence(reading, question=question), is_all_clear=True)
+    earlier = [finding for number, other in enumerate(spoken) for finding in find_claims(other, spoken[:number])]
+    findings = find_claims(reading, spoken, is_about_risk=is_about_risk(replies, earlier))
+    answer = read_answer(reading, question, earlier) if question else None
     findings = sorted([*findings, *filter(None, [answer])], key=lambda finding: -LEVELS.index(finding.level))
     is_answer = question is not None and (answer is not None or is_plain_answer(reading, question))
-    return RulesOfTurn(Evidence(reading, tuple(findings), question, tuple(earlier)), is_answer=is_answer)
-
-
-def language_of_turn(text: str) -> Literal["en", "zh"]:
-    """Return the language of a turn: Chinese where it has a Chinese character."""
-    return "zh" if _CHINESE.search(text) else "en"
+    return RuleResult(RiskEvidence(reading, tuple(findings), question, tuple(earlier)), is_answer=is_answer)

@@ -16,7 +16,7 @@ _IRREGULAR = {
     "tell": "tells telling told", "think": "thinks thinking thought", "throw": "throws throwing threw thrown",
     "try": "tries trying tried", "whip": "whips whipping whipped", "write": "writes writing wrote written",
     "bite": "bites biting bit bitten", "overdose": "overdoses overdosing overdosed", "beg": "begs begging begged",
-    "gulp": "gulps gulping gulped", "hit_": "hit", "wear": "wears wearing wore worn",
+    "gulp": "gulps gulping gulped", "wear": "wears wearing wore worn",
     "say": "says saying said", "hear": "hears hearing heard", "see": "sees seeing saw seen",
     "strangle": "strangles strangling strangled", "come": "comes coming came", "have": "has having had",
 }  # fmt: skip

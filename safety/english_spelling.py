@@ -39,11 +39,10 @@ _SHORT_WORDS = """
     noose od kms kys murder him her you them
 """.split()
 _ALIASES = {
-    "kil": "kill", "kll": "kill", "klil": "kill", "kiil": "kill", "kell": "kill", "killl": "kill", "kils": "kills",
-    "dye": "die", "dia": "die", "dy": "die", "dieing": "dying", "deid": "died", "dpressed": "depressed",
-    "sewerslide": "suicide", "sewercide": "suicide", "toaster bath": "suicide", "commit sudoku": "commit suicide",
-    "unliving": "unaliving", "sui": "suicide", "kermit": "kermit", "sucide": "suicide", "suiside": "suicide",
-    "suicde": "suicide", "mself": "myself", "myslf": "myself", "mysef": "myself", "mysekf": "myself", "liv": "live",
+    "kil": "kill", "kll": "kill", "klil": "kill", "kiil": "kill", "killl": "kill", "kils": "kills",
+    "dieing": "dying", "deid": "died", "dpressed": "depressed", "sewerslide": "suicide", "sewercide": "suicide",
+    "unliving": "unaliving", "sucide": "suicide", "suiside": "suicide", "suicde": "suicide", "mself": "myself",
+    "myslf": "myself", "mysef": "myself", "mysekf": "myself",
 }  # fmt: skip
 _TARGETS = frozenset([*_LONG_WORDS, *_SHORT_WORDS, "suicides", "killed", "killing", "dying", "died"])
 _READINGS = {
@@ -194,12 +193,12 @@ def _segment(letters: str) -> str | None:
 @lru_cache(maxsize=1)
 def _misspellings() -> dict[str, str]:
     """Return misspelling -> long word, for all spellings within one edit that are no words of their own."""
-    found: dict[str, str] = {}
+    misspellings: dict[str, str] = {}
     for word in _LONG_WORDS:
         cuts = [(word[:i], word[i:]) for i in range(1, len(word) + 1)]
         edits = {left + right[1:] for left, right in cuts if right}
         edits |= {left + right[1] + right[0] + right[2:] for left, right in cuts if len(right) > 1}
         edits |= {left + letter + right[1:] for left, right in cuts if right for letter in _LETTERS}
         edits |= {left + letter + right for left, right in cuts for letter in _LETTERS}
-        found |= dict.fromkeys(edits - _NEIGHBOURS - _TARGETS, word)
-    return found | {alias: word for alias, word in _ALIASES.items() if alias.isalpha()}
+        misspellings |= dict.fromkeys(edits - _NEIGHBOURS - _TARGETS, word)
+    return misspellings | _ALIASES

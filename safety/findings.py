@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..contract.safety import SafetyKind, SafetyLevel
-from .reading import Reading
 from .rulebook import Claim, Effect, load_rulebook
+from .turn_reading import TurnReading
 
 LEVELS: tuple[SafetyLevel, ...] = ("none", "concern", "danger")
 """From harmless to grave."""
@@ -31,7 +31,9 @@ class Finding:
     """Name of the section of the rules that found it."""
 
 
-def find_claims(reading: Reading, before: Sequence[Reading] = (), *, is_about_risk: bool = False) -> list[Finding]:
+def find_claims(
+    reading: TurnReading, before: Sequence[TurnReading] = (), *, is_about_risk: bool = False
+) -> list[Finding]:
     """Return the findings of a turn, the gravest first.
 
     Args:
@@ -43,11 +45,11 @@ def find_claims(reading: Reading, before: Sequence[Reading] = (), *, is_about_ri
     if any("FICTION" in sentence.symbols for one in (reading, *before) for sentence in one.sentences):
         contexts.add("story")
     findings: dict[Finding, None] = {}
-    read: set[str] = set()
+    seen: set[str] = set()
     for index, sentence in enumerate(reading.sentences):
-        if sentence.text in read:
+        if sentence.text in seen:
             continue
-        read.add(sentence.text)
+        seen.add(sentence.text)
         for claim in load_rulebook().claims:
             if claim.is_chinese == sentence.is_chinese and claim.needs in contexts:
                 if all(not group.isdisjoint(sentence.symbols) for group in claim.required):
@@ -57,7 +59,9 @@ def find_claims(reading: Reading, before: Sequence[Reading] = (), *, is_about_ri
     return sorted(findings, key=lambda finding: -LEVELS.index(finding.level))
 
 
-def _findings_of_claim(claim: Claim, reading: Reading, index: int, before: Sequence[Reading]) -> Iterator[Finding]:
+def _findings_of_claim(
+    claim: Claim, reading: TurnReading, index: int, before: Sequence[TurnReading]
+) -> Iterator[Finding]:
     """Yield what is left of a claim at each place of a sentence that it is found at."""
     sentence = reading.sentences[index]
     for number, match in enumerate(claim.pattern.finditer(sentence.text)):
@@ -71,7 +75,7 @@ def _findings_of_claim(claim: Claim, reading: Reading, index: int, before: Seque
 
 
 def _cleared(
-    claim: Claim, marked: str, reading: Reading, index: int, before: Sequence[Reading]
+    claim: Claim, marked: str, reading: TurnReading, index: int, before: Sequence[TurnReading]
 ) -> tuple[SafetyLevel, SafetyKind]:
     """Return the level and the kind that the words around leave to a claim."""
     scopes = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 _PART = re.compile(r"~\d+|\.\.\d+|[()\[\]|^$]|[^\s()\[\]|^$]+")
 _GAP = r"(?:(?!(?:NOT|I|HE|PERSON|YOU):)[^\W_]\S* )"
@@ -17,8 +18,9 @@ _ANY = r"(?:\S+ )"
 _OPERATORS = {"(": "(?:", ")": ")", "[": "(?:", "]": ")?", "|": "|", "^": r"\A", "$": r"\Z"}
 
 
+@cache
 def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """Return the regular expression of a pattern.
+    """Return the regular expression of a pattern, compiled when it is first asked for: all of them take half a second.
 
     Raises:
         ValueError: The brackets do not match.
@@ -45,17 +47,17 @@ def required_symbols(pattern: str) -> tuple[frozenset[str], ...]:
 
 def _read_alternatives(parts: Iterator[str]) -> frozenset[str]:
     """Take the parts of a bracket, and return a symbol of each alternative; none where one has no plain symbol."""
-    found: list[str] = [""]
+    symbols: list[str] = [""]
     depth = 1
     for part in parts:
         depth += (part in "([") - (part in ")]")
         if depth == 0:
             break
         if depth == 1 and part == "|":
-            found.append("")
-        elif depth == 1 and not found[-1] and _is_symbol(part):
-            found[-1] = part
-    return frozenset(found) if all(found) else frozenset()
+            symbols.append("")
+        elif depth == 1 and not symbols[-1] and _is_symbol(part):
+            symbols[-1] = part
+    return frozenset(symbols) if all(symbols) else frozenset()
 
 
 def _is_symbol(part: str) -> bool:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .findings import Finding
-from .reading import Reading
 from .tagged_text import Sentence
+from .turn_reading import TurnReading
 
 BUCKETS = 1 << 17
 """Features share a bucket where their hashes do; the weights of a bucket are one row of the model."""
@@ -25,21 +25,21 @@ _LETTERS = range(3, 6)
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class RiskEvidence:
     """What the risk of a turn is read from."""
 
-    reading: Reading
+    reading: TurnReading
     """The turn."""
     findings: Sequence[Finding] = ()
     """What the rules found in it, the gravest first."""
-    question: Reading | None = None
+    question: TurnReading | None = None
     """The assistant's turn before it."""
     earlier: Sequence[Finding] = ()
     """What the rules found in the person's turns before it."""
 
 
 def turn_features(
-    evidence: Evidence, sentences: Sequence[Sentence] | None = None
+    evidence: RiskEvidence, sentences: Sequence[Sentence] | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the buckets of a turn's features and their values, a vector of length 1.
 
@@ -53,7 +53,7 @@ def turn_features(
     return buckets, (values / max(float(np.linalg.norm(values)), 1e-9)).astype(np.float32)
 
 
-def _names(evidence: Evidence, sentences: Sequence[Sentence] | None) -> Iterator[str]:
+def _names(evidence: RiskEvidence, sentences: Sequence[Sentence] | None) -> Iterator[str]:
     """Yield the names of all features, one as often as it occurs."""
     texts = dict.fromkeys(sentence.text for sentence in sentences or evidence.reading.sentences)
     symbols = [symbol for text in texts for symbol in text.split()][-MAX_TOKENS:]

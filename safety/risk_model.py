@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contract.safety import SafetyKind, SafetyLevel
-from .reading import Reading
-from .risk_features import Evidence, turn_features
+from .risk_features import RiskEvidence, turn_features
 from .tagged_text import Sentence
+from .turn_reading import TurnReading
 
 KINDS: tuple[SafetyKind, ...] = get_args(SafetyKind)[1:]
 """What a risk can be about, in the order of the model's columns after the levels."""
@@ -56,12 +56,12 @@ class RiskModel:
     danger_from: float
     """Probability of danger from which on a turn is danger."""
 
-    def read(self, evidence: Evidence) -> Risk:
+    def read(self, evidence: RiskEvidence) -> Risk:
         """Return the risk of a turn: of the whole, or of the part of a long turn in which it is highest."""
         risks = [self._risk(evidence, None), *(self._risk(evidence, window) for window in _windows(evidence.reading))]
         return max(risks, key=lambda risk: (risk.danger, risk.concern))
 
-    def _risk(self, evidence: Evidence, window: tuple[Sentence, ...] | None) -> Risk:
+    def _risk(self, evidence: RiskEvidence, window: tuple[Sentence, ...] | None) -> Risk:
         buckets, values = turn_features(evidence, window)
         scores = values @ self.weights[buckets] + self.bias
         odds = np.exp(scores[:LEVEL_COLUMNS] - scores[:LEVEL_COLUMNS].max())
@@ -76,7 +76,7 @@ class RiskModel:
         )
 
 
-def _windows(reading: Reading) -> Iterator[tuple[Sentence, ...]]:
+def _windows(reading: TurnReading) -> Iterator[tuple[Sentence, ...]]:
     """Yield of a long turn each two sentences, or a few, that follow one another."""
     count = len(reading.sentences)
     if count >= LONG_TURN:

@@ -39,14 +39,19 @@ class Claim:
     """The level."""
     kind: SafetyKind
     """What it is about."""
-    pattern: re.Pattern[str]
-    """What is searched in a sentence."""
+    source: str
+    """The pattern that is searched in a sentence."""
     required: tuple[frozenset[str], ...]
     """Words and tags: the sentence holds one of each set."""
     is_chinese: bool
     """Whether it is for Chinese; the others are for English."""
     needs: Literal["", "risk", "story"]
     """Where alone it counts: where the turns before are about danger, or where the person writes a story."""
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """The pattern as a regular expression."""
+        return compile_pattern(self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +66,17 @@ class Clearing:
     """Where it is searched: the sentence of the claim, the whole turn, or the person's turns before as well."""
     claims: frozenset[str]
     """Names of the claims that it takes back."""
-    pattern: re.Pattern[str]
-    """What is searched, with `@` in place of the claim."""
+    source: str
+    """The pattern that is searched, with `@` in place of the claim."""
     required: tuple[frozenset[str], ...]
     """Words and tags: where it is searched, one of each set is there."""
     is_chinese: bool
     """Whether it is for Chinese."""
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """The pattern as a regular expression."""
+        return compile_pattern(self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,20 +158,18 @@ def _add_rule(header: str, pattern: str, is_chinese: bool, claims: list[Claim], 
     head, _, names = header.partition(":")
     what, name, *rest = head.split()
     spaced = _space_characters(pattern)
-    compiled, required = compile_pattern(spaced), required_symbols(spaced)
+    required = required_symbols(spaced)
     if what == "clear":
         effect, scope = rest
         if effect not in get_args(Effect) or scope not in get_args(Scope):
             raise ValueError("effect or scope is unknown")
         chosen = frozenset(names.split())
-        clearings.append(
-            Clearing(name, cast(Effect, effect), cast(Scope, scope), chosen, compiled, required, is_chinese)
-        )
+        clearings.append(Clearing(name, cast(Effect, effect), cast(Scope, scope), chosen, spaced, required, is_chinese))
         return
     level, kind = cast("tuple[SafetyLevel, SafetyKind]", rest)
     if level not in get_args(SafetyLevel) or kind not in get_args(SafetyKind):
         raise ValueError("level or kind is unknown")
-    claims.append(Claim(name, level, kind, compiled, required, is_chinese, _NEEDS[what]))
+    claims.append(Claim(name, level, kind, spaced, required, is_chinese, _NEEDS[what]))
 
 
 def _space_characters(pattern: str) -> str:

@@ -139,7 +139,7 @@ def _doubt(reading: Reading, language: str) -> str:
     """Return why a reading is none to rely on, as a sentence after it; empty where it is."""
     if language:
         return f" This model was not trained on {language}: that is a guess."
-    if reading.neutral is not None and reading.neutral >= 0.5:
+    if reading.is_neutral:
         return f" Most likely what was said carries no emotion ({reading.neutral:.0%})."
     return ""
 

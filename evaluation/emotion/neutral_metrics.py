@@ -8,14 +8,13 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from ...contract import Dialogue, SetupError
+from ...contract.empathy import NEUTRAL_FROM
 from ...contract.numerics import Array
 from ...contract.progress import Progress, ignore_progress
 from ...sem import Sem
 
 BATCH = 64
 """Dialogues that are read at once."""
-NEUTRAL_FROM = 0.5
-"""The probability from which a turn is called neutral."""
 
 
 class NeutralReport(BaseModel, frozen=True):
@@ -84,14 +83,15 @@ def report_neutral(source: str, plain: Array, emotional: Array) -> NeutralReport
         source=source,
         plain=len(plain),
         emotional=len(emotional),
-        auc=area_under_curve(plain, emotional) if len(plain) and len(emotional) else None,
+        auc=_area_under_curve(plain, emotional) if len(plain) and len(emotional) else None,
         plain_called=float((plain >= NEUTRAL_FROM).mean()) if len(plain) else None,
         emotional_called=float((emotional >= NEUTRAL_FROM).mean()) if len(emotional) else None,
     )
 
 
-def area_under_curve(positive: Array, negative: Array) -> float:
-    """Return how often a positive has the higher value of a random pair, half for equals (Mann and Whitney, 1947)."""
-    ordered = np.sort(negative)
-    below, up_to = np.searchsorted(ordered, positive, "left"), np.searchsorted(ordered, positive, "right")
-    return float(((below + up_to) / 2).mean() / len(negative))
+def _area_under_curve(plain: Array, emotional: Array) -> float:
+    """Return how often a turn without an emotion has the higher value of a random pair."""
+    from sklearn.metrics import roc_auc_score
+
+    is_plain = np.repeat([1, 0], [len(plain), len(emotional)])
+    return float(roc_auc_score(is_plain, np.concatenate([plain, emotional])))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from math import sqrt
 
 from pydantic import BaseModel, Field
 
@@ -15,8 +14,6 @@ from ..metrics import Estimate
 from .safety_cases import SafetyCase, speaker_turns
 
 Assess = Callable[[Dialogue], Safety]
-_Z = 1.959964
-"""Standard normal quantile of a two-sided 95% interval."""
 
 
 class Share(BaseModel):
@@ -72,10 +69,10 @@ class ConversationReport(BaseModel):
 
 def wilson(count: int, total: int) -> Estimate:
     """Return a share with its 95% interval by Wilson's score; it is within 0 and 1 for few cases, too."""
-    share = count / total
-    centre = (share + _Z * _Z / (2 * total)) / (1 + _Z * _Z / total)
-    half = _Z * sqrt(share * (1 - share) / total + _Z * _Z / (4 * total * total)) / (1 + _Z * _Z / total)
-    return Estimate(value=share, low=max(0.0, centre - half), high=min(1.0, centre + half))
+    from scipy.stats import binomtest
+
+    interval = binomtest(count, total).proportion_ci(method="wilson")
+    return Estimate(value=count / total, low=float(interval.low), high=float(interval.high))
 
 
 def report_cases(cases: Sequence[SafetyCase], half: str, assess: Assess) -> list[SafetyReport]:

@@ -13,8 +13,6 @@ from ...sem.distribution import log_probabilities, normalise, pool
 
 UNCERTAIN_BELOW = 0.15
 """Probability of the decided emotion below which it is uncertain; such decisions were never right on 480 turns."""
-NEUTRAL_FROM = 0.5
-"""The SEM's probability that nothing is felt from which on the turn is neutral, unless the LLM names a feeling."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from ...llm import ChoiceScorer
 from ...prompts import Prompts, newest
 from ...prompts.messages import named_emotions
 from ...sem import Taxonomy
-from ..deciding.decision import NEUTRAL_FROM, decide
+from ..deciding.decision import decide
 from ..support.draft_prompt import draft_prompt, names_distribution, reply_model
 from ..support.llm_calls import LlmCalls
 from ..support.node_record import record_suppressed_error
@@ -226,16 +226,15 @@ class EarlyDrafts:
         """Return the prompt of the reply as it is if the SEM alone decides."""
         decision = decide(turn.readings, None, self._taxonomy)
         first, settings = turn.readings[0], turn.settings
-        is_neutral = (first.neutral or 0.0) >= NEUTRAL_FROM
         empathy = Empathy(
             emotion=decision.emotion,
             distribution=decision.distribution,
             primary=first.primary,
-            uncertain=is_neutral,
-            causes=() if is_neutral else self._cause_words(turn, decision.emotion),
+            uncertain=first.is_neutral,
+            causes=() if first.is_neutral else self._cause_words(turn, decision.emotion),
         )
         messages = draft_prompt("chat", turn, empathy, self._prompts, self._taxonomy)
-        if is_neutral:
+        if first.is_neutral:
             return EarlyPrompt(messages, ())
         prompts = self._prompts.replaced(settings.templates)
         named = named_emotions(decision.emotion, decision.distribution) if names_distribution(prompts) else ()

@@ -132,8 +132,8 @@ def _number(record: Resource, language: Language) -> str:
 def _services(record: Resource) -> tuple[str, ...]:
     """Return who comes, in the order of the record's name; the name itself where it does not say."""
     name = record.name.casefold()
-    found = sorted((service for service in _SERVICES_ZH if service in name), key=name.index)
-    return tuple(found) or (record.name,)
+    services = sorted((service for service in _SERVICES_ZH if service in name), key=name.index)
+    return tuple(services) or (record.name,)
 
 
 def _spoken(record: Resource, language: Language) -> str:

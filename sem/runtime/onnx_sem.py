@@ -210,23 +210,23 @@ class OnnxSem:
         outputs = ["logits", *(["neutral"] if self._manifest.neutral else []), *(["causes"] if causes else [])]
         encoded = runner.encode(dialogues)
         truncated = [item.truncated_turns for item in encoded]
-        found = runner.run(encoded, *outputs, *(["topic"] if topic else []))
+        values = runner.run(encoded, *outputs, *(["topic"] if topic else []))
         topics = [NO_CHANGE] * len(encoded)
         if topic:
-            for index, (item, turns, tokens) in enumerate(zip(encoded, dialogues, found.pop(), strict=True)):
+            for index, (item, turns, tokens) in enumerate(zip(encoded, dialogues, values.pop(), strict=True)):
                 topics[index] = topic.current_topic(item, tokens, [turn.role == "speaker" for turn in turns])
-        distributions = [self._distribution(row) for row in found[0]]
+        distributions = [self._distribution(row) for row in values[0]]
         if changed := [index for index, (turns, _) in enumerate(topics) if turns]:
             again = runner.encode([[dialogues[index][turn] for turn in topics[index].turns] for index in changed])
             results = runner.run(again, *outputs)
-            for place, index in enumerate(changed):
+            for row, index in enumerate(changed):
                 share = topics[index].share
-                distributions[index] = _mix(distributions[index], self._distribution(results[0][place]), share)
+                distributions[index] = _mix(distributions[index], self._distribution(results[0][row]), share)
                 if share >= _MAIN_READING:
-                    encoded[index] = again[place]
-                    for rows, new_rows in zip(found, results, strict=True):
-                        rows[index] = new_rows[place]
-        by_name = dict(zip(outputs, found, strict=True))
+                    encoded[index] = again[row]
+                    for rows, new_rows in zip(values, results, strict=True):
+                        rows[index] = new_rows[row]
+        by_name = dict(zip(outputs, values, strict=True))
         passes = [
             _Pass(
                 turns=topics[index].turns if topics[index].share >= _MAIN_READING else (),
@@ -249,11 +249,11 @@ class OnnxSem:
 
     def _rank(self, dialogue: Dialogue, one: _Pass, column: int) -> tuple[Cause, ...]:
         assert one.causes is not None
-        places = one.turns or tuple(range(len(dialogue)))
-        turns, tokens = [dialogue[place] for place in places], one.causes[:, column]
+        indices = one.turns or tuple(range(len(dialogue)))
+        turns, tokens = [dialogue[index] for index in indices], one.causes[:, column]
         scores = word_scores(one.encoded, candidates(turns, one.encoded, light=True), tokens.tolist())
         causes = rank(turns, list(scores), list(scores.values()), self._cause_limit)
-        return tuple(cause.model_copy(update={"turn": places[cause.turn]}) for cause in causes)
+        return tuple(cause.model_copy(update={"turn": indices[cause.turn]}) for cause in causes)
 
     def _distribution(self, logits: Array) -> dict[str, float]:
         (probabilities,) = self._manifest.calibration.probabilities(logits[None])

@@ -4,7 +4,7 @@ import numpy as np
 from hef.contract import Turn
 from hef.data.conversations import Conversation
 from hef.evaluation.emotion.emotion_metrics import Prediction
-from hef.evaluation.emotion.neutral_metrics import area_under_curve, report_neutral
+from hef.evaluation.emotion.neutral_metrics import report_neutral
 from hef.evaluation.emotion.topic_shift import SMALL_TALK, report_shift, shift_samples
 from hef.evaluation.emotion.turn_record import TurnRecord
 from hef.evaluation.llm_cache import Usage
@@ -57,8 +57,8 @@ def test_the_earlier_emotion_is_counted_where_there_is_one() -> None:
 
 
 def test_the_area_counts_pairs_in_the_right_order() -> None:
-    assert area_under_curve(np.array([0.9, 0.4]), np.array([0.1, 0.5])) == 0.75
-    assert area_under_curve(np.array([0.5]), np.array([0.5])) == 0.5
+    assert report_neutral("x", np.array([0.9, 0.4]), np.array([0.1, 0.5])).auc == 0.75
+    assert report_neutral("x", np.array([0.5]), np.array([0.5])).auc == 0.5
 
 
 def test_a_source_of_one_kind_has_no_area() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hef.contract import Turn
 from hef.safety import assess
 from hef.safety.assess import read_rules
-from hef.safety.risk_features import BUCKETS, Evidence, turn_features
+from hef.safety.risk_features import BUCKETS, RiskEvidence, turn_features
 from hef.safety.risk_model import KINDS, LEVEL_COLUMNS, RiskModel, load_risk_model
 
 
@@ -19,7 +19,7 @@ def said(text: str, *before: tuple[str, str]) -> tuple[Turn, ...]:
     return (*(Turn(role, words) for role, words in before), Turn("speaker", text))  # type: ignore[arg-type]
 
 
-def evidence(text: str) -> Evidence:
+def evidence(text: str) -> RiskEvidence:
     return read_rules(said(text), 0).evidence
 
 

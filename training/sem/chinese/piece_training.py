@@ -209,8 +209,8 @@ def _samples(
     yield Translated(turns, source, conversation.emotion)
     if len(turns) > 1:
         if rng.random() < recipe.last_turn_view:
-            place = rng.randrange(len(turns))
-            yield Translated(turns[place : place + 1], source[place : place + 1], conversation.emotion)
+            index = rng.randrange(len(turns))
+            yield Translated(turns[index : index + 1], source[index : index + 1], conversation.emotion)
         else:
-            place = rng.choice(range(1, len(turns), 2)) if len(turns) > 2 else 1
-            yield Translated(turns[:place], source[:place], conversation.emotion)
+            count = rng.choice(range(1, len(turns), 2)) if len(turns) > 2 else 1
+            yield Translated(turns[:count], source[:count], conversation.emotion)

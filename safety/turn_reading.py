@@ -28,7 +28,7 @@ _RISKY = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class TurnReading:
     """A turn in normal form, and its sentences."""
 
     raw: str
@@ -58,7 +58,7 @@ class Reading:
         return self.raw[begin:stop].strip()
 
 
-def read_turn(raw: str) -> Reading:
+def read_turn(raw: str) -> TurnReading:
     """Return a turn as the rules read it."""
     normalized = normalize(raw)
     if len(normalized.text) > MAX_CHARACTERS:
@@ -68,7 +68,7 @@ def read_turn(raw: str) -> Reading:
     tokens = rulebook.compounds.tag(rulebook.phrases.tag(tokenize(revealed.text)))
     sentences = tuple(split_sentences(tokens))
     symbols = frozenset[str]().union(*(sentence.symbols for sentence in sentences))
-    return Reading(raw, revealed, sentences, "".join(sentence.text for sentence in sentences), symbols)
+    return TurnReading(raw, revealed, sentences, "".join(sentence.text for sentence in sentences), symbols)
 
 
 def _excerpt(text: NormalizedText) -> NormalizedText:
@@ -92,10 +92,10 @@ def _risky_spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield what stands around risky words, until it is as long as a text that is read whole."""
     left = MAX_CHARACTERS
     done = 0
-    for place in sorted(place for word in _RISKY for place in _places(text, word)):
-        if place < done:
+    for offset in sorted(offset for word in _RISKY for offset in _offsets(text, word)):
+        if offset < done:
             continue
-        start, end = max(done, place - _AROUND), min(len(text), place + _AROUND)
+        start, end = max(done, offset - _AROUND), min(len(text), offset + _AROUND)
         left -= end - start
         done = end
         if left < 0:
@@ -103,11 +103,11 @@ def _risky_spans(text: str) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _places(text: str, word: str) -> Iterator[int]:
+def _offsets(text: str, word: str) -> Iterator[int]:
     """Yield where a word stands, at distances that leave room for what is read around."""
-    place = text.find(word)
+    offset = text.find(word)
     for _ in range(MAX_CHARACTERS // _AROUND):
-        if place < 0:
+        if offset < 0:
             return
-        yield place
-        place = text.find(word, place + _AROUND)
+        yield offset
+        offset = text.find(word, offset + _AROUND)

@@ -5,7 +5,7 @@ import time
 import pytest
 from hef.contract import Turn
 from hef.safety import assess
-from hef.safety.reading import MAX_CHARACTERS
+from hef.safety.turn_reading import MAX_CHARACTERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
