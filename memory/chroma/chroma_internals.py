@@ -2,7 +2,7 @@
 
 Chroma has no public way to drop a client whose folder has failed, to rename two collections at once, or to see how
 far the index on disk is behind the database. Everything that reaches past its public interface is in this module,
-as read in chromadb 1.5; `tests/memory/test_chroma_internals.py` checks each part on the installed version.
+as read in chromadb 1.5; `tests/memory/chroma/test_chroma_internals.py` checks each part on the installed version.
 """
 
 from __future__ import annotations

@@ -35,3 +35,8 @@ def test_disguised_and_mistyped_words_are_revealed(written: str, meant: str) -> 
 )
 def test_other_words_stay_as_they_are(text: str) -> None:
     assert revealed(text) == text
+
+
+@pytest.mark.parametrize("text", ["i want to dye my hair tonight", "i want sui mai", "kell and liv are here"])
+def test_words_of_their_own_are_no_misspellings(text: str) -> None:
+    assert reveal_words(normalize(text)).text == text

@@ -3,16 +3,21 @@ from __future__ import annotations
 from hef.safety.rulebook import load_rulebook
 
 
-def tags_of(tree: dict[str, object]) -> set[str]:
-    found = set()
+def lexicon_tags(tree: dict[str, object]) -> set[str]:
+    tags = set()
     for symbol, branch in tree.items():
-        found |= {str(branch)} if symbol == "" else tags_of(branch)  # type: ignore[arg-type]
-    return found
+        tags |= {str(branch)} if symbol == "" else lexicon_tags(branch)  # type: ignore[arg-type]
+    return tags
+
+
+def test_every_pattern_that_ships_can_be_compiled() -> None:
+    rulebook = load_rulebook()
+    assert all(rule.pattern.pattern for rule in (*rulebook.claims, *rulebook.clearings))
 
 
 def test_every_tag_of_a_rule_is_in_the_lexicon() -> None:
     rulebook = load_rulebook()
-    known = tags_of(rulebook.phrases.tree) | tags_of(rulebook.compounds.tree)
+    known = lexicon_tags(rulebook.phrases.tree) | lexicon_tags(rulebook.compounds.tree)
     rules = (*rulebook.claims, *rulebook.clearings)
     used = {symbol for rule in rules for group in rule.required for symbol in group if symbol.isupper()}
     assert {tag for tag in used if tag.isascii()} - known - {"NUM", "FEW"} == set()

@@ -1,6 +1,6 @@
 """A writer killed at any moment loses nothing that it acknowledged.
 
-`HEF_KILLS=200 python -m pytest -s tests/memory/test_kill.py` kills two hundred times; the suite does it a few times.
+`HEF_KILLS=200 python -m pytest -s tests/memory/chroma/test_kill.py` kills two hundred times, the suite a few times.
 """
 
 from __future__ import annotations
