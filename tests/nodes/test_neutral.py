@@ -109,7 +109,7 @@ def test_the_note_for_an_agent_tells_no_uncertain_feeling(scripted: Any) -> None
 def test_of_such_a_guess_nobody_is_told_however_sure_the_sem_is(scripted: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("hef.nodes.fine_emotion.NEUTRAL_BELOW", 0.0)
     monkeypatch.setattr("hef.nodes.fine_emotion.UNCERTAIN_BELOW", 0.0)
-    monkeypatch.setattr("hef.nodes.fine_emotion.NEUTRAL_FROM", 1.1)
+    monkeypatch.setattr("hef.contract.empathy.NEUTRAL_FROM", 1.1)
 
     assert not turn(scripted("none", "Nine.")).uncertain
     assert turn(scripted("none", "I hear you."), "Моя собака вчера умерла.").uncertain
