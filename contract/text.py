@@ -54,6 +54,32 @@ _VERB_FORMS = frozenset(
     shut sold stood threw throw thrown took tore torn turn wake walk woke woken
     """.split()
 )
+LANGUAGE_NAMES = {
+    "ar": "Arabic",
+    "da": "Danish",
+    "de": "German",
+    "en": "English",
+    "es": "Spanish",
+    "fi": "Finnish",
+    "fr": "French",
+    "hi": "Hindi",
+    "id": "Indonesian",
+    "it": "Italian",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "nl": "Dutch",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "ro": "Romanian",
+    "ru": "Russian",
+    "sv": "Swedish",
+    "tl": "Tagalog",
+    "tr": "Turkish",
+    "vi": "Vietnamese",
+    "yue": "Cantonese",
+    "zh": "Chinese",
+}
+"""ISO 639 code of a language -> its English name."""
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:

@@ -13,32 +13,13 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from ..contract import HefContext, Memory, Turn
 from ..contract.dialogue import TextLanguage
+from ..contract.text import LANGUAGE_NAMES
 from .fence import MAX_CAUSE_CHARACTERS, fence, quoted
 from .loader import GUIDANCE, LANGUAGE, NOTE, TOOLS, Prompts
 from .messages import MAX_CAUSES, likely_emotions
 from .recalled_turns import recalled_lines
 from .spoken_reply import described_persona
 
-_NAMES = {
-    "ar": "Arabic",
-    "de": "German",
-    "en": "English",
-    "es": "Spanish",
-    "fr": "French",
-    "hi": "Hindi",
-    "id": "Indonesian",
-    "it": "Italian",
-    "ja": "Japanese",
-    "ko": "Korean",
-    "nl": "Dutch",
-    "pl": "Polish",
-    "pt": "Portuguese",
-    "ru": "Russian",
-    "tr": "Turkish",
-    "vi": "Vietnamese",
-    "zh": "Chinese",
-}
-"""Code of a language -> its name."""
 _ENDS = (".", "!", "?", "…", "。", "！", "？")
 
 
@@ -110,7 +91,7 @@ def _note_and_guidance(prompts: Prompts, draft: ChatDraft, values: Mapping[str, 
 
 def _language_name(language: str) -> str:
     """Return how a language is named in a prompt: of a common code its English name, else as it was set."""
-    return _NAMES.get(language.lower(), language)
+    return LANGUAGE_NAMES.get(language.lower(), language)
 
 
 def _values(draft: ChatDraft) -> dict[str, str]:

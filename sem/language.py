@@ -14,28 +14,13 @@ from collections.abc import Collection, Mapping
 from functools import cache
 
 from ..contract import Dialogue
+from ..contract.text import LANGUAGE_NAMES
 from .taxonomy import DATA
 
 WORDS = DATA / "common_words.json"
 """Common words of languages in Latin script; of all but English those that are rare in English chats."""
-NAMES = {
-    "da": "Danish or Norwegian",
-    "de": "German",
-    "en": "English",
-    "es": "Spanish",
-    "fi": "Finnish",
-    "fr": "French",
-    "hi": "Hindi",
-    "id": "Indonesian",
-    "it": "Italian",
-    "nl": "Dutch",
-    "pl": "Polish",
-    "pt": "Portuguese",
-    "ro": "Romanian",
-    "sv": "Swedish",
-    "tl": "Tagalog",
-    "tr": "Turkish",
-    "vi": "Vietnamese",
+NAMES = {code: LANGUAGE_NAMES[code] for code in "de en es fi fr hi id it nl pl pt ro sv tl tr vi".split()} | {
+    "da": "Danish or Norwegian"
 }
 """Code of a language whose words are known -> its name."""
 OTHER_SCRIPT, OTHER_LANGUAGE = "this script", "this language"
@@ -171,4 +156,4 @@ def _languages_by_word() -> Mapping[str, frozenset[str]]:
     for code, words in by_language.items():
         for word in words.split():
             codes.setdefault(word, set()).add(code)
-    return {word: frozenset(found) for word, found in codes.items()}
+    return {word: frozenset(of_word) for word, of_word in codes.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from ...contract.text import LANGUAGE_NAMES
 from .resources import Resource, resources_for
 
 Language: TypeAlias = Literal["en", "zh"]
@@ -54,13 +55,13 @@ _HOURS_ZH = {
     ),
 }
 """Hours of a record in Chinese."""
-_SPOKEN: dict[Language, dict[str, str]] = {
-    "en": {"de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "nl": "Dutch", "pt": "Portuguese"}
-    | {"ja": "Japanese", "ko": "Korean", "hi": "Hindi", "zh": "Chinese", "yue": "Cantonese"},
-    "zh": {"de": "德语", "fr": "法语", "es": "西班牙语", "it": "意大利语", "nl": "荷兰语", "pt": "葡萄牙语"}
-    | {"ja": "日语", "ko": "韩语", "hi": "印地语", "en": "英语"},
+_SPOKEN_ZH = {"de": "德语", "fr": "法语", "es": "西班牙语", "it": "意大利语", "nl": "荷兰语", "pt": "葡萄牙语"} | {
+    "ja": "日语",
+    "ko": "韩语",
+    "hi": "印地语",
+    "en": "英语",
 }
-"""Code of a language -> its name, told where the person's own is not spoken."""
+"""Code of a language -> its Chinese name."""
 
 
 def contact_lines(kind: str, region: str | None, language: Language) -> list[str]:
@@ -137,9 +138,10 @@ def _services(record: Resource) -> tuple[str, ...]:
 
 
 def _spoken(record: Resource, language: Language) -> str:
-    """Return the language that is spoken there, where it is not the person's."""
+    """Return the language that is spoken there; empty where it is the person's, or has no name here."""
     codes = {"zh", "yue"} if language == "zh" else {language}
-    return "" if codes.intersection(record.languages) else _SPOKEN[language].get(record.languages[0], "")
+    names = LANGUAGE_NAMES if language == "en" else _SPOKEN_ZH
+    return "" if codes.intersection(record.languages) else names.get(record.languages[0], "")
 
 
 def _is_police_alone(record: Resource) -> bool:
