@@ -1,4 +1,4 @@
-"""`hef evaluate safety`: how the rules notice danger, and what they raise wrongly."""
+"""`hef evaluate safety`: how danger is noticed, and what is raised wrongly."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ Listed = Annotated[bool, option("List the cases whose level is another than expe
 def safety(output: OutputOptions, cases: Cases = None, data: Data = None, listed: Listed = False) -> None:
     """Measure how danger is noticed and what is raised.
 
-    By default on the project's own cases, in two halves: the open one was read while the rules were written, the
-    closed one was not. With `--data` on ordinary conversations in place of cases. No model is loaded.
+    By default on the project's own cases: the open half was read while the rules were written, the closed half and the
+    outside cases, by another writer, were not. With `--data` on ordinary conversations in place of cases. No SEM and no
+    LLM is loaded.
     """
     from ...data.conversations import read_conversations
     from ...data.json_lines import require_file

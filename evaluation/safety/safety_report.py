@@ -1,4 +1,4 @@
-"""Figures of the safety rules with 95% intervals, by language, level and kind, and what was missed or raised."""
+"""Figures of what notices danger with 95% intervals, by language, level and kind, and what was missed or raised."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class KindReport(BaseModel):
 class SafetyReport(BaseModel):
     """Figures on cases of one half and one language."""
 
-    half: str = Field(description="`open`, `closed`, or the name of a file")
+    half: str = Field(description="`open`, `closed`, `outside`, or the name of a file")
     language: str = Field(description="`en` or `zh`")
     danger_recall: Share = Field(description="Cases of danger that were given danger")
     concern_recall: Share = Field(description="Cases of concern that were given concern or danger")
