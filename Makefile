@@ -10,8 +10,8 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 # uv resolves and unpacks in a fifth of pip's time; pip installs where uv cannot, for example with an index in pip.conf.
 install = $(UV) $(1) || { $(PIP) --upgrade "pip>=25.1" && $(PIP) $(1); }
-EXTRAS := train,evaluate,studio,agents,mcp,openai,postgres,ray
-PACKAGES := bench cli contract data evaluation graph llm memory nodes prompts safety sem tools training
+EXTRAS := train,evaluate,studio,agents,mcp,openai,postgres,ray,serve,ui
+PACKAGES := bench characters cli contract data evaluation graph llm memory nodes prompts safety sem serving tools training ui
 
 .PHONY: help setup reply test pytest lint types studio clean
 

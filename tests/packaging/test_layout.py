@@ -17,13 +17,17 @@ ALLOWED = {
     "sem": "contract prompts data",
     "llm": "contract prompts data",
     "memory": "contract prompts data",
+    "characters": "contract prompts data memory",
     "tools": "contract prompts data safety sem llm memory",
     "nodes": "contract prompts data safety sem llm memory tools",
     "graph": "contract prompts data safety sem llm memory tools nodes",
     "training": "contract prompts data safety sem llm",
     "evaluation": "contract prompts data safety sem llm memory tools nodes graph",
-    "bench": "contract prompts data safety sem llm memory tools nodes graph evaluation",
-    "cli": "contract prompts data safety sem llm memory tools nodes graph training evaluation bench",
+    "bench": "contract prompts data safety sem llm memory characters tools nodes graph evaluation serving",
+    "serving": "contract prompts data safety sem llm memory characters tools nodes graph",
+    "ui": "contract prompts data safety sem llm memory characters tools nodes graph",
+    "cli": "contract prompts data safety sem llm memory characters tools nodes graph training evaluation bench "
+    "serving ui",
 }
 """What each package may import of HEF: all arrows point one way."""
 

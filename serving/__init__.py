@@ -1,0 +1,1 @@
+"""HEF behind the chat completions interface that most front ends speak (extra `serve`)."""
