@@ -163,8 +163,8 @@ def _show(turns: Sequence[Turn], row: dict[str, Any], top: int) -> None:
     from ..contract import Cause
     from ..contract.dialogue import turn_language
     from ..contract.empathy import NEUTRAL_FROM
+    from ..ui.turn_words import WORDS
     from .render import distribution, field, highlighted
-    from .turn_words import WORDS
 
     console, language = Console(highlight=False), turn_language(None, turns)
     words_of_turn = WORDS[language]

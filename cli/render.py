@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from .turn_words import WORDS, emotion_name, llm_opinion, nothing_read
+from ..ui.turn_words import WORDS, emotion_name, llm_opinion, nothing_read
 
 if TYPE_CHECKING:
     from ..contract import Cause, Dialogue, Empathy

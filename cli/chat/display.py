@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from ...graph.turn_events import EmotionDecided, Event, Question, Replied, Restarted, Step, Token
 from ..render import ACCENT, FAINT, GUTTER, printable
-from .turn_events import EmotionDecided, Event, Question, Replied, Restarted, Step, Token
 
 MAX_COLUMNS = 88
 """Longer lines are hard to read."""

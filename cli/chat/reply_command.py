@@ -13,8 +13,8 @@ from ..options import Json, ModelOptions, ReplyOptions, UserOptions
 from ..settings import load_settings
 
 if TYPE_CHECKING:
+    from ...graph.turn_events import Replied
     from .display import TurnDisplay
-    from .turn_events import Replied
 
 Text = Annotated[str, typer.Argument(help="What the person says.", metavar="TEXT", show_default=False)]
 
@@ -70,9 +70,9 @@ async def _run_turn(hef: Any, text: str, context: Any, display: TurnDisplay) -> 
     from langchain_core.messages import HumanMessage
 
     from ...contract.dialogue import turn_language
+    from ...graph.turn_events import EmotionDecided, stream_turn
     from ...nodes import to_dialogue
     from ..render import print_empathy
-    from .turn_events import EmotionDecided, stream_turn
 
     messages: list[Any] = [HumanMessage(text)]
     async for event in stream_turn(hef, messages, context):

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from ...contract import HefContext
 from ...contract.dialogue import TextLanguage, turn_language
+from ...graph.turn_events import EmotionDecided, Question, Replied, stream_turn
 from ...nodes import to_dialogue
 from ..build_graph import build_graph, close_memory
 from ..error_messages import exit_code, sentence
@@ -38,7 +39,6 @@ from .chat_threads import thread_name
 from .conversation_file import open_conversations, sole_writer
 from .display import TurnDisplay
 from .reply_command import failed_turn_json, turn_json
-from .turn_events import EmotionDecided, Question, Replied, stream_turn
 
 ANSWERS = {"yes": "approve", "y": "approve", "no": "reject", "n": "reject"}
 """Short answers to the question about the emotion, and the decisions they stand for."""

@@ -21,8 +21,8 @@ from hef.cli.build_graph import LOADER
 from hef.cli.chat import session
 from hef.cli.chat.chat_threads import CONVERSATIONS, thread_id
 from hef.cli.chat.conversation_file import open_conversations, sole_writer
-from hef.cli.chat.turn_events import EmotionDecided, Step, Token
 from hef.contract import HefState
+from hef.graph.turn_events import EmotionDecided, Step, Token
 from hef.nodes import remember
 from langchain_core.messages import AnyMessage
 from langgraph.graph import StateGraph

@@ -10,8 +10,8 @@ import pytest
 from hef.cli.app import app
 from hef.cli.chat.display import WrappedWriter
 from hef.cli.render import bar, highlighted, print_empathy
-from hef.cli.turn_words import llm_opinion
 from hef.contract import Cause, Empathy, Turn
+from hef.ui.turn_words import llm_opinion
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 from rich.cells import cell_len

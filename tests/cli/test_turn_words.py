@@ -8,9 +8,9 @@ from typing import Any
 
 from hef.cli.perceive import _perceive, _show
 from hef.cli.render import print_empathy, summary
-from hef.cli.turn_words import WORDS, TurnWords, llm_opinion
 from hef.contract import Cause, Empathy, Reading, Turn
 from hef.sem import EMPATHETIC_DIALOGUES, SemDescription
+from hef.ui.turn_words import WORDS, TurnWords, llm_opinion
 from rich.console import Console
 
 EMPATHY = Empathy(

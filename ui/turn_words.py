@@ -1,4 +1,4 @@
-"""What a terminal says about a turn, in English and Chinese."""
+"""What HEF itself says about a turn, in English and Chinese."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
     from langgraph.types import Command, StreamMode
 
-    from ...contract import Empathy, HefContext
+    from ..contract import Empathy, HefContext
 
 REPLYING = ("draft_response", "crisis_reply", "human_takeover")
 """The nodes whose tokens are the reply."""
