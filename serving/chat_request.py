@@ -1,0 +1,150 @@
+"""A request for a chat completion, read liberally: what is unknown is ignored, what is wrong is said in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from ..contract import SetupError
+from ..contract.settings.model_settings import read_model_settings
+from .api_errors import ApiError
+
+MessageRole: TypeAlias = Literal["system", "user", "assistant"]
+
+_ROLES: Mapping[str, MessageRole | None] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "ai": "assistant",
+    "model": "assistant",
+    "tool": None,
+    "function": None,
+}
+"""Role of a message as it is sent -> whose words it holds; what tools returned are nobody's."""
+_TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
+_SETTINGS = ("temperature", "top_p", "max_tokens", "stop", "seed", "presence_penalty", "frequency_penalty")
+"""Settings of the reply that a request may give, by the names that LangChain's models know."""
+_IGNORED = ("tools", "functions", "response_format", "logprobs", "modalities", "audio", "web_search_options")
+"""Fields that ask for something which HEF does not do; the answer says so in a header."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message of the transcript that a client sends."""
+
+    role: MessageRole
+    """Whose words they are: the host's (`system`), the person's or the assistant's."""
+    text: str
+    """The words of all its parts."""
+    name: str | None = None
+    """Who of several people says it."""
+    images: int = 0
+    """Parts beside words, such as images, which nobody sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A request for a chat completion."""
+
+    model: str
+    """Id of the model: `hef` or a character."""
+    messages: tuple[ChatMessage, ...]
+    """The transcript, oldest first."""
+    stream: bool = False
+    """Whether the reply is wanted while it is written."""
+    include_usage: bool = False
+    """Whether a stream ends with a chunk that counts tokens."""
+    model_settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the LLM's call that writes the reply."""
+    user: str | None = None
+    """Who the client says that the person is."""
+    ignored: tuple[str, ...] = ()
+    """Fields that ask for something which HEF does not do."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """The request as it was sent."""
+
+
+def parse_request(body: object) -> ChatRequest:
+    """Return the request of a body.
+
+    Raises:
+        ApiError: It is none, has no message, asks for several replies, or a setting has a value that it cannot have.
+    """
+    if not isinstance(body, Mapping):
+        raise ApiError(400, "the body is no JSON object; send one with `messages`", "invalid_json")
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise ApiError(400, "`messages` is no list with a message in it", "invalid_messages", "messages")
+    if body.get("n") not in (None, 1):
+        raise ApiError(400, f"n is {_shown(body['n'])}; one reply is given to a request", "invalid_n", "n")
+    options, user = body.get("stream_options"), body.get("user")
+    return ChatRequest(
+        model=str(body.get("model") or ""),
+        messages=tuple(message for one in messages if (message := _read_message(one)) is not None),
+        stream=body.get("stream") is True,
+        include_usage=isinstance(options, Mapping) and options.get("include_usage") is True,
+        model_settings=_read_settings(body),
+        user=user.strip() or None if isinstance(user, str) else None,
+        ignored=tuple(name for name in _IGNORED if _is_asked(body.get(name))),
+        fields=body,
+    )
+
+
+def _read_message(message: object) -> ChatMessage | None:
+    """Return a message; None where nobody says it."""
+    if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
+        raise ApiError(400, "a message of `messages` is no object with a `role`", "invalid_messages", "messages")
+    name = message["role"].strip().lower()
+    if name not in _ROLES:
+        known = ", ".join(_ROLES)
+        raise ApiError(400, f"the role {_shown(name)} is unknown; known are {known}", "invalid_messages", "messages")
+    role = _ROLES[name]
+    texts, images = _read_content(message.get("content"))
+    if role is None or (role == "assistant" and not texts and not images):
+        return None
+    speaker = message.get("name")
+    speaker = speaker.strip() or None if isinstance(speaker, str) else None
+    return ChatMessage(role, "\n".join(texts), speaker, images)
+
+
+def _read_content(content: object) -> tuple[list[str], int]:
+    """Return the texts of a message's content, and the number of its parts without words."""
+    texts, others = [], 0
+    for part in content if isinstance(content, list) else [content]:
+        if isinstance(part, Mapping) and part.get("type", "text") in _TEXT_TYPES:
+            part = part.get("text")
+        if isinstance(part, str):
+            texts += [part] if part else []
+        elif part is not None:
+            others += 1
+    return texts, others
+
+
+def _read_settings(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the settings of the reply; values by which clients say "as you like" are left out."""
+    given = {name: body[name] for name in _SETTINGS if body.get(name) is not None}
+    if (limit := body.get("max_completion_tokens")) is not None:
+        given["max_tokens"] = limit
+    for name, lowest in (("max_tokens", 1), ("seed", 0)):
+        if isinstance(value := given.get(name), int | float) and value < lowest:
+            del given[name]
+    if isinstance(stop := given.get("stop"), list):
+        given["stop"] = [text for text in stop if text != ""]
+    if not given.get("stop", True):
+        del given["stop"]
+    try:
+        return read_model_settings(given)
+    except SetupError as error:
+        raise ApiError(400, str(error), "invalid_setting", str(error).partition(" ")[0]) from None
+
+
+def _is_asked(value: object) -> bool:
+    """Return whether a field asks for something: it is neither empty nor what is done anyway."""
+    return bool(value) and value not in ({"type": "text"}, ["text"])
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:60]
