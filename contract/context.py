@@ -7,7 +7,6 @@ from inspect import get_annotations
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter, ValidationError, WithJsonSchema, field_validator
-from pydantic.config import JsonDict
 
 from .errors import SetupError
 from .renamed_fields import CONTEXT_FIELDS
@@ -16,7 +15,9 @@ from .settings.model_settings import read_model_settings
 from .settings.recall_weights import RecallWeights
 from .settings.region import Region
 from .settings.settings_model import SettingsModel, explain_settings, nearest_setting, unknown_setting
-from .user_identity import as_user_id
+from .settings.studio_form import studio_hints as _studio_hints
+from .settings.studio_form import template_field as _template
+from .user_identity import CharacterId, as_user_id
 
 Strategy: TypeAlias = Literal["two_stage", "one_prompt", "sem_only", "llm_only"]
 Primary: TypeAlias = Annotated[int, Field(ge=1, le=32)] | Annotated[float, Field(gt=0, lt=1)]
@@ -29,22 +30,6 @@ TEMPLATE = "prompt_"
 _DANGER_NODES = ("crisis_reply", "draft_response")
 
 
-def _studio_hints(*nodes: str, prompt: bool = False) -> JsonDict:
-    """Return the hints that show a setting on its nodes in LangGraph Studio."""
-    hints: JsonDict = {"langgraph_nodes": list(nodes)}
-    return {**hints, "langgraph_type": "prompt"} if prompt else hints
-
-
-def _template(description: str, *nodes: str) -> Any:
-    """Return the field of a prompt template."""
-    return Field(
-        default="",
-        max_length=20_000,
-        description=f"{description}; blank means the graph's own",
-        json_schema_extra=_studio_hints(*nodes, prompt=True),
-    )
-
-
 class HefContext(SettingsModel):
     """Settings of one run; each has a default, so that an empty context works."""
 
@@ -55,6 +40,12 @@ class HefContext(SettingsModel):
         description="Whose memory is recalled and written: a text, a whole number or a UUID, kept as text; "
         "without it nothing is remembered",
         json_schema_extra=_studio_hints("safety", "recall", "remember"),
+    )
+    character: CharacterId = Field(
+        default=None,
+        description="The character that the person talks with, whose memories are kept apart from those of others; "
+        "None, or a blank text, for none",
+        json_schema_extra=_studio_hints("recall", "remember"),
     )
     region: Region = Field(
         default=None,

@@ -1,10 +1,12 @@
-"""Who a run is for: the id of a person, and whose memory a run uses."""
+"""Who a run is for: the id of a person, whose memory a run uses, and which character it is with."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from uuid import UUID
+
+from pydantic import BeforeValidator, Field
 
 from .errors import SetupError
 
@@ -27,6 +29,15 @@ def as_user_id(value: object) -> str:
     if not text.strip():
         raise SetupError("user_id is blank; give a text that names one person, or leave it out")
     return text
+
+
+def read_character(value: object) -> object:
+    """Return the id of a character as it is written; None, and a blank text, is none."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+CharacterId: TypeAlias = Annotated[Annotated[str, Field(max_length=200)] | None, BeforeValidator(read_character)]
+"""Which character a run is with: the memory is this character's alone, below that of the person."""
 
 
 def user_of_run(context: HefContext, configurable: Mapping[str, Any]) -> str | None:
