@@ -62,6 +62,8 @@ class Replied:
 
     empathy: Empathy
     reply: str
+    message: AnyMessage | None = None
+    """The reply as its node wrote it, with what the LLM said of it, such as why it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ async def stream_turn(
     """
     empathy: Empathy | None = None
     question: Question | None = None
-    reply, emotion_sent = "", False
+    reply: AnyMessage | None = None
+    emotion_sent = False
     message_id: str | None = None
     config: Any = {"configurable": {"thread_id": thread}} if thread else {}
     modes: list[StreamMode] = ["custom", "updates", "messages"]
@@ -125,7 +128,7 @@ async def stream_turn(
 
 
 def _last_events(
-    question: Question | None, empathy: Empathy | None, reply: str, *, emotion_sent: bool
+    question: Question | None, empathy: Empathy | None, reply: AnyMessage | None, *, emotion_sent: bool
 ) -> Iterator[Event]:
     if question:
         yield question
@@ -134,7 +137,7 @@ def _last_events(
         raise RuntimeError("the graph ended without an emotion")
     if not emotion_sent:
         yield EmotionDecided(empathy)
-    yield Replied(empathy, reply)
+    yield Replied(empathy, str(reply.text) if reply else "", reply)
 
 
 def _question(update: dict[str, Any]) -> Question | None:
@@ -149,9 +152,9 @@ def _empathy(update: dict[str, Any]) -> Empathy | None:
     return values[-1] if values else None
 
 
-def _reply(update: dict[str, Any]) -> str:
+def _reply(update: dict[str, Any]) -> AnyMessage | None:
     messages = [message for node in REPLYING for message in (update.get(node) or {}).get("messages") or []]
-    return str(messages[-1].text) if messages else ""
+    return messages[-1] if messages else None
 
 
 def _token(message: Any, metadata: dict[str, Any]) -> str:

@@ -1,0 +1,115 @@
+"""The application: routes, and errors as clients read them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.store.base import BaseStore
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..contract.chat_model import ChatModel
+from ..contract.errors import error_text
+from ..sem import Sem
+from .api_errors import ApiError, as_api_error
+from .background_run import finish_runs
+from .completions import MODEL, ChatCompletions
+from .conversations import Conversations
+from .identity import Identities
+from .server_settings import ServerSettings
+
+_log = logging.getLogger(__name__)
+
+
+def create_app(
+    graph: CompiledStateGraph[Any, Any, Any, Any],
+    *,
+    model: ChatModel,
+    sem: Sem,
+    store: BaseStore | None = None,
+    settings: ServerSettings | None = None,
+    identities: Identities | None = None,
+    conversations: Conversations | None = None,
+    characters: Mapping[str, Any] | None = None,
+) -> Starlette:
+    """Return the ASGI application that answers chat completions with a graph.
+
+    Args:
+        graph: HEF, compiled with its checkpointer and store.
+        model: Answers what front ends ask for themselves, such as titles.
+        sem: Answers what they ask of expressions.
+        store: The graph's memory.
+        settings: How the server answers.
+        identities: Says who asks.
+        conversations: Says which conversation is continued.
+        characters: Characters by their ids.
+    """
+    chat = ChatCompletions(
+        graph=graph,
+        settings=settings or ServerSettings(),
+        identities=identities or Identities(),
+        conversations=conversations or Conversations(),
+        model=model,
+        sem=sem,
+        characters=characters or {},
+    )
+    models = _Models(chat)
+    routes = [
+        route
+        for prefix in ("/v1", "")
+        for route in (
+            Route(f"{prefix}/chat/completions", chat.answer, methods=["POST"]),
+            Route(f"{prefix}/models", models.list),
+            Route(f"{prefix}/models/{{name}}", models.show),
+        )
+    ]
+    handlers: Any = {ApiError: _answer_error, HTTPException: _answer_error, ClientDisconnect: _answer_nobody}
+    return Starlette(routes=routes, exception_handlers={**handlers, Exception: _answer_error}, lifespan=_lifespan)
+
+
+class _Models:
+    """The list of models that a client may name."""
+
+    def __init__(self, chat: ChatCompletions) -> None:
+        self._chat = chat
+        self._created = int(time.time())
+
+    async def list(self, request: Request) -> Response:
+        self._chat.identities.identify(request.headers, None)
+        return JSONResponse({"object": "list", "data": [*map(self._model, [MODEL, *self._chat.characters])]})
+
+    async def show(self, request: Request) -> Response:
+        self._chat.identities.identify(request.headers, None)
+        name = request.path_params["name"]
+        self._chat.check_model(name)
+        return JSONResponse(self._model(name))
+
+    def _model(self, name: str) -> dict[str, Any]:
+        return {"id": name, "object": "model", "created": self._created, "owned_by": "hef"}
+
+
+@asynccontextmanager
+async def _lifespan(_: Starlette) -> AsyncIterator[None]:
+    yield
+    await finish_runs()
+
+
+async def _answer_error(_: Request, error: Exception) -> Response:
+    answer = as_api_error(error)
+    if answer.status >= 500:
+        _log.warning("a request failed: %s", error_text(error))
+        _log.debug("what failed", exc_info=error)
+    return answer.response
+
+
+async def _answer_nobody(_: Request, __: Exception) -> Response:
+    """Return what is sent to nobody: the client has hung up."""
+    return Response(status_code=499)

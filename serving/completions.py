@@ -1,0 +1,223 @@
+"""`POST /v1/chat/completions`: from the request to the reply, whole or streamed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.graph.state import CompiledStateGraph
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from ..contract import HefContext
+from ..contract.chat_model import ChatModel
+from ..sem import Sem
+from .api_errors import ApiError, as_api_error
+from .background_run import BackgroundRun
+from .chat_chunks import Completion, Delta, ReplyEnd, ReplyEvent, to_json
+from .chat_request import ChatRequest, parse_request
+from .conversations import Conversations
+from .identity import Identities, Identity
+from .run_turn import run_turn
+from .server_settings import ServerSettings
+from .tasks import Task, answer_task, recognize_task
+
+MODEL = "hef"
+"""Id of the model that is no character."""
+IGNORED = "x-hef-ignored"
+"""Header that lists what a request asked for in vain."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatCompletions:
+    """Answers requests with a graph."""
+
+    graph: CompiledStateGraph[Any, Any, Any, Any]
+    """HEF, compiled with its checkpointer and store."""
+    settings: ServerSettings
+    """How the server answers."""
+    identities: Identities
+    """Says who asks."""
+    conversations: Conversations
+    """Says which conversation is continued."""
+    model: ChatModel
+    """Answers tasks of front ends."""
+    sem: Sem
+    """Answers tasks that ask for an expression."""
+    characters: Mapping[str, Any]
+    """Characters by their ids."""
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a request.
+
+        Raises:
+            ApiError: It is not answered; see `as_api_error` for what other errors become.
+        """
+        chat = parse_request(await read_json(request, self.settings.max_body))
+        identity = self.identities.identify(request.headers, chat.user)
+        self.check_model(chat.model)
+        task = recognize_task(chat, request.headers)
+        events = self._task_events(task, chat) if task else self._turn_events(chat, identity)
+        run = BackgroundRun(events)
+        completion = Completion(chat.model or MODEL, sum(len(message.text) for message in chat.messages))
+        try:
+            respond = _streamed if chat.stream else _whole
+            response = await respond(run, completion, chat, request, self.settings)
+        except BaseException:
+            run.stop()
+            raise
+        if chat.ignored:
+            response.headers[IGNORED] = ", ".join(chat.ignored)
+        return response
+
+    def check_model(self, name: str) -> None:
+        """Check that there is a model.
+
+        Raises:
+            ApiError: There is none of this id.
+        """
+        if name not in ("", MODEL, *self.characters):
+            known = ", ".join([MODEL, *self.characters])
+            raise ApiError(404, f"there is no model {name[:60]!r}; there are {known}", "model_not_found", "model")
+
+    async def _turn_events(self, chat: ChatRequest, identity: Identity) -> AsyncIterator[ReplyEvent]:
+        """Answer the person's last turn in its conversation, which nobody else continues meanwhile."""
+        character = self.characters.get(chat.model)
+        context = self._context(chat, identity, character)
+        plan = await self.conversations.open(
+            person=identity.person,
+            character=chat.model if character else None,
+            chat_id=identity.chat_id,
+            messages=chat.messages,
+        )
+        async with plan:
+            if plan.answered is not None:
+                yield Delta(plan.answered)
+                yield ReplyEnd(plan.answered, empathy=plan.empathy)
+                return
+            async with aclosing(run_turn(self.graph, plan.messages, context, plan.thread_id)) as events:
+                async for event in events:
+                    yield event
+
+    async def _task_events(self, task: Task, chat: ChatRequest) -> AsyncIterator[ReplyEvent]:
+        """Answer what a front end asks for itself."""
+        pieces: list[str] = []
+        async with aclosing(answer_task(task, chat, model=self.model, sem=self.sem)) as answer:  # type: ignore[type-var]
+            async for piece in answer:
+                pieces.append(piece)
+                yield Delta(piece)
+        yield ReplyEnd("".join(pieces))
+
+    def _context(self, chat: ChatRequest, identity: Identity, character: Any) -> HefContext:
+        """Return the settings of a turn: the server's, then the character's, then the request's."""
+        context = self.settings.context
+        if character is not None:
+            context = character.context(context)
+        changes = {
+            "user_id": identity.person,
+            "remember": context.remember and identity.person is not None,
+            "model_settings": {**context.model_settings, **chat.model_settings},
+        }
+        return context.model_copy(update=changes)
+
+
+async def read_json(request: Request, limit: int) -> object:
+    """Return the JSON of a body.
+
+    Raises:
+        ApiError: It is none, or longer than the limit, which is not read to its end.
+    """
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > limit:
+            raise ApiError(413, f"the request has more than {limit} bytes", "request_too_large")
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise ApiError(400, "the body is no JSON; send an object with `messages`", "invalid_json") from None
+
+
+async def _whole(
+    run: BackgroundRun[ReplyEvent], completion: Completion, chat: ChatRequest, request: Request, _: ServerSettings
+) -> Response:
+    end = await _unless_hung_up(request, _last(run))
+    return Response(to_json(completion.whole(end)), media_type="application/json")
+
+
+async def _last(run: BackgroundRun[ReplyEvent]) -> ReplyEnd:
+    end: ReplyEnd | None = None
+    async for event in run:
+        end = event if isinstance(event, ReplyEnd) else end
+    if end is None:
+        raise RuntimeError("the turn ended without a reply")
+    return end
+
+
+async def _streamed(
+    run: BackgroundRun[ReplyEvent],
+    completion: Completion,
+    chat: ChatRequest,
+    request: Request,
+    settings: ServerSettings,
+) -> Response:
+    """Return the stream once something is there to be sent, so that what fails before it is told by a status."""
+    await _unless_hung_up(request, run.wait(settings.keep_alive))
+    return EventSourceResponse(
+        _chunks(run, completion, chat),
+        sep="\n",
+        ping=settings.keep_alive,
+        ping_message_factory=lambda: ServerSentEvent(comment="keep-alive", sep="\n"),
+        shutdown_grace_period=settings.shutdown_seconds,
+    )
+
+
+async def _chunks(
+    run: BackgroundRun[ReplyEvent], completion: Completion, chat: ChatRequest
+) -> AsyncIterator[dict[str, str]]:
+    """Yield the events of a stream; closing it, as where the client hangs up, ends the turn."""
+    try:
+        yield _event(completion.first_chunk())
+        async for event in run:
+            if isinstance(event, Delta):
+                yield _event(completion.content_chunk(event.text))
+                continue
+            yield _event(completion.last_chunk(event))
+            if chat.include_usage:
+                yield _event(completion.usage_chunk(event))
+    except Exception as error:
+        yield _event(as_api_error(error).envelope)
+    finally:
+        run.stop()
+    yield {"data": "[DONE]"}
+
+
+def _event(value: object) -> dict[str, str]:
+    return {"data": to_json(value)}
+
+
+async def _unless_hung_up(request: Request, work: Any) -> Any:
+    """Return the result of some work, which is given up where the client hangs up.
+
+    Raises:
+        ClientDisconnect: It did.
+    """
+    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(_hang_up(request))]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if not tasks[0].done():
+            raise ClientDisconnect
+        return tasks[0].result()
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _hang_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

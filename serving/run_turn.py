@@ -1,0 +1,89 @@
+"""One turn of the graph as the reply that a client gets: its pieces, and its end with what was understood."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from langchain_core.messages import AIMessage, AnyMessage
+from langgraph.graph.state import CompiledStateGraph
+
+from ..contract import HefContext
+from ..graph.turn_events import Replied, Restarted, Token, stream_turn
+from .chat_chunks import Delta, FinishReason, ReplyEnd, ReplyEvent
+
+_CUT = frozenset({"length", "max_tokens", "MAX_TOKENS", "model_length"})
+"""What providers call the end of a reply that was too long for `max_tokens`."""
+
+
+async def run_turn(
+    graph: CompiledStateGraph[Any, Any, Any, Any], messages: list[AnyMessage], context: HefContext, thread: str | None
+) -> AsyncIterator[ReplyEvent]:
+    """Run a turn; yield the reply in pieces, then its end.
+
+    Args:
+        graph: HEF, compiled.
+        messages: What is new in the conversation.
+        context: Settings of the turn.
+        thread: Id of the conversation; None for one that is kept nowhere.
+    """
+    streamed = StreamedReply()
+    async for event in stream_turn(graph, messages, context, thread):
+        match event:
+            case Token(text) if piece := streamed.feed(text):
+                yield Delta(piece)
+            case Restarted():
+                streamed.restart()
+            case Replied(empathy, reply, message):
+                if piece := streamed.finish(reply):
+                    yield Delta(piece)
+                yield ReplyEnd(reply, _finish_reason(message), _usage(message), empathy)
+
+
+class StreamedReply:
+    """What was sent of a reply, which cannot be taken back where the LLM fails in its middle and begins anew."""
+
+    def __init__(self) -> None:
+        self._earlier = ""
+        """What was sent of tries before, as far as the present one may repeat it."""
+        self._text = ""
+        """The present try."""
+
+    def feed(self, text: str) -> str:
+        """Return what is sent for a token: what an earlier try has sent is not sent again."""
+        before = self._text
+        self._text += text
+        if not self._earlier:
+            return text
+        if self._earlier.startswith(self._text):
+            return ""
+        if self._text.startswith(self._earlier):
+            return self._text[max(len(before), len(self._earlier)) :]
+        self._earlier = ""
+        return f"\n\n{self._text}"
+
+    def restart(self) -> None:
+        """Begin another try."""
+        self._earlier = self._earlier if len(self._earlier) > len(self._text) else self._text
+        self._text = ""
+
+    def finish(self, reply: str) -> str:
+        """Return what is missing of the reply: all where it was not streamed, nothing where other words were sent."""
+        for sent in (self._text, self._text.rstrip()):
+            if reply.startswith(sent):
+                return self.feed(reply[len(sent) :]) if sent == self._text else reply[len(sent) :]
+        return ""
+
+
+def _finish_reason(message: AnyMessage | None) -> FinishReason:
+    """Return why a reply ended; what providers call it beside these is a normal end."""
+    metadata = message.response_metadata if message else {}
+    reason = metadata.get("finish_reason") or metadata.get("stop_reason") or metadata.get("done_reason")
+    if reason in _CUT:
+        return "length"
+    return "content_filter" if reason == "content_filter" else "stop"
+
+
+def _usage(message: AnyMessage | None) -> tuple[int, int] | None:
+    counts = message.usage_metadata if isinstance(message, AIMessage) else None
+    return (counts["input_tokens"], counts["output_tokens"]) if counts else None
