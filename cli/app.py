@@ -37,6 +37,8 @@ MEMORY = [
     LazyCommand("list", "memory.list_turns:list_turns", "List the turns that are stored, newest first."),
     LazyCommand("search", "memory.list_turns:search", "Search the turns that are stored, most similar first."),
     LazyCommand("timeline", "memory.timeline_command:timeline", "Show what was felt over time."),
+    LazyCommand("pin", "memory.mark_turns:pin", "Always recall a turn, and keep it beyond its time."),
+    LazyCommand("hide", "memory.mark_turns:hide", "Never recall a turn; it stays listed."),
     LazyCommand("export", "memory.export_import:export", "Write all that is stored of a person as JSON lines."),
     LazyCommand("import", "memory.export_import:import_turns", "Store turns that were exported."),
     LazyCommand("forget", "memory.forget:forget", "Delete turns of a person, by default all, for good."),

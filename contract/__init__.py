@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .context import HefContext, as_context
 from .dialogue import Dialogue, Turn, View, apply_view
-from .empathy import Cause, Empathy, Evidence, Memory, Reading, Verdict
+from .empathy import Cause, Empathy, Evidence, Memory, Reading, Verdict, Why
 from .errors import HefError, InputError, ModelError, SetupError, StoreError
 from .safety import Safety, SafetyEvent
 from .settings.pooling_weights import PoolingWeights
@@ -43,6 +43,7 @@ __all__ = [
     "Turn",
     "Verdict",
     "View",
+    "Why",
     "apply_view",
     "as_context",
     "as_user_id",

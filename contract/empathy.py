@@ -113,6 +113,22 @@ class Verdict(BaseModel):
     requeries: int = Field(default=0, ge=0, description="Re-queries of the SEM before this judgement")
 
 
+class Why(BaseModel):
+    """Why a past turn was recalled: the share of each part in its relevance; all are 0 where nothing was compared."""
+
+    model_config = ConfigDict(frozen=True)
+
+    meaning: float = Field(default=0.0, ge=0, le=1, description="Share of the similarity of meaning")
+    words: float = Field(default=0.0, ge=0, le=1, description="Share of the words that are shared")
+    length: float = Field(default=0.0, ge=0, le=1, description="Share of how much the turn tells")
+    recency: float = Field(default=0.0, ge=0, le=1, description="Share of how new the turn is")
+    emotion: float = Field(default=0.0, ge=0, le=1, description="Share of how clear its emotion was")
+    by: Literal["relevance", "pinned", "broad_question"] = Field(
+        default="relevance",
+        description="What it was chosen by: its relevance, its pin, or a question after all that is remembered",
+    )
+
+
 class Memory(BaseModel):
     """A past turn of the same person."""
 
@@ -133,6 +149,9 @@ class Memory(BaseModel):
     score: float | None = Field(
         default=None, description="Relevance to the query, at most 1; None where nothing was compared"
     )
+    pinned: bool = Field(default=False, description="Whether it is always recalled, and kept beyond its time")
+    never_recall: bool = Field(default=False, description="Whether it is listed and exported, but never recalled")
+    why: Why | None = Field(default=None, description="Why it was recalled; None for a turn that was only listed")
 
 
 class Empathy(BaseModel):

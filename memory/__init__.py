@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .chroma.store import ChromaStore
 from .feedback import feedback_rows
+from .marks import amark_turn, mark_turn
 from .selection import Selection, erase_turns, said_at, search_items, select_items
 from .timeline import Period, PeriodName, Point, by_period, emotion_shares, timeline
 from .transfer import ImportReport, dumps, export_turns, import_turns, to_record
@@ -30,6 +31,7 @@ __all__ = [
     "Selection",
     "aforget_turns",
     "alist_turns",
+    "amark_turn",
     "arecall_turns",
     "aremember_turn",
     "by_period",
@@ -42,6 +44,7 @@ __all__ = [
     "forget_turns",
     "import_turns",
     "list_turns",
+    "mark_turn",
     "memories_from_items",
     "recall_turns",
     "remember_turn",

@@ -30,6 +30,9 @@ _EXPECTED = {
     "thread": "a text of at most 1,000 characters",
     "turn": "a whole number from 0",
     "score": "a number, or null",
+    "pinned": "true or false",
+    "never_recall": "true or false",
+    "why": "null",
     "clauses": f"a list of at most 100 texts of at most {MAX_TEXT:,} characters",
 }
 _MAX_QUOTE = 60

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..contract import Memory, RecallWeights
+from ..contract import Memory, RecallWeights, Why
 from ..contract.text import NEGATIONS, matching_words
 
 _SECONDS_PER_DAY = 86_400.0
@@ -20,6 +20,14 @@ _NEGATIONS = NEGATIONS | set(
     "nobody cant dont doesnt didnt isnt arent wasnt werent hasnt havent hadnt wont wouldnt couldnt shouldnt".split()
 )
 """Words that reverse the meaning of a sentence."""
+_SHARES = {
+    "similarity": "meaning",
+    "lexical": "words",
+    "length": "length",
+    "recency": "recency",
+    "emotion": "emotion",
+}
+"""What the share of each part is called in `Why`."""
 _STOP_WORDS = frozenset(
     "a again also and at but i im in is it just much my of oh ok really so still the to too very was".split()
 )
@@ -49,7 +57,8 @@ def rank(candidates: Sequence[Candidate], query: str, weights: RecallWeights, no
         now: Unix time in seconds that a turn's age is measured from.
     """
     if not query.strip():
-        return sorted(candidates, key=lambda candidate: candidate.memory.time, reverse=True)
+        newest_first = sorted(candidates, key=lambda candidate: candidate.memory.time, reverse=True)
+        return [Candidate(it.memory.model_copy(update={"why": Why()}), it.similarity) for it in newest_first]
     candidates = [
         candidate
         for candidate in candidates
@@ -96,8 +105,10 @@ def _with_score(candidate: Candidate, overlap: float, weights: RecallWeights, no
     if memory.probability is not None:
         parts["emotion"] = memory.probability
     total = sum(getattr(weights, name) for name in parts)
-    score = sum(getattr(weights, name) * part for name, part in parts.items()) / total if total else 0.0
-    return memory.model_copy(update={"score": score})
+    weighted = {_SHARES[name]: getattr(weights, name) * part for name, part in parts.items()}
+    relevance = sum(weighted.values())
+    shares = {name: part / relevance for name, part in weighted.items()} if relevance else {}
+    return memory.model_copy(update={"score": relevance / total if total else 0.0, "why": Why(**shares)})
 
 
 def _rank_key(candidate: Candidate) -> tuple[float, float]:

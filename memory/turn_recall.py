@@ -45,7 +45,9 @@ class RecallQuery:
         candidates = [
             Candidate(memory, item.score)
             for item in items
-            if (memory := memory_from_item(item)) is not None and not self._is_in_prompt(memory)
+            if (memory := memory_from_item(item)) is not None
+            and not memory.never_recall
+            and not self._is_in_prompt(memory)
         ]
         ranked = rank(candidates, self.text, self.weights, self.now)
         return drop_duplicates((candidate.memory for candidate in ranked), self.limit)
@@ -69,7 +71,8 @@ def recall_turns(
 
     The most similar turns are fetched from the store and ranked by similarity, shared words, length, recency and
     emotion (see `RecallWeights`); of near-duplicates the best is kept. No more than the 500 most similar are ranked, so
-    what was said more often than that in the same words leaves fewer turns than `limit`. In a store without an index,
+    what was said more often than that in the same words leaves fewer turns than `limit`. What is marked
+    `never_recall` is left out. In a store without an index,
     and where similarity has no weight, all turns are ranked by the rest; for a blank text the newest come first.
 
     Args:

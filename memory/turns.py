@@ -27,6 +27,8 @@ INDEXED = ["text", "clauses[*]"]
 """JSON paths that are embedded: the person's entire text, and each clause of it; never the reply."""
 _MAX_LABEL_LENGTH = 200
 """Characters of a namespace label beyond which a hash is the label."""
+_MARKS = frozenset({"pinned", "never_recall"})
+"""Fields that are stored where they say something: each stored field is one more that a store can filter by."""
 _PAGE = 1000
 """Items that are listed at once."""
 _log = logging.getLogger(__name__)
@@ -67,7 +69,8 @@ def turn_id(thread: str, turn: str) -> str:
 
 def stored_value(user_id: str, memory: Memory) -> dict[str, Any]:
     """Return the value that is stored of a turn: of a long text or reply its last `MAX_STORED_CHARACTERS`."""
-    fields = memory.model_dump(mode="json", exclude={"score"})
+    fields = memory.model_dump(mode="json", exclude={"score", "why"})
+    fields = {name: field for name, field in fields.items() if name not in _MARKS or field}
     texts = {name: fields[name][-MAX_STORED_CHARACTERS:] for name in ("text", "reply")}
     return {**fields, **texts, "clauses": split_clauses(texts["text"]), "user_id": user_id}
 

@@ -74,6 +74,8 @@ def _store_turn(store: BaseStore, user_id: str, state: HefState) -> str:
     )
     if known and _is_confirmed(known, memory.text) and not memory.confirmed:
         memory = memory.model_copy(update={name: known.value.get(name) for name in _CONFIRMED})
+    if known:
+        memory = memory.model_copy(update={name: known.value.get(name) is True for name in ("pinned", "never_recall")})
     remember_turn(store, user_id, memory)
     if (length := len(memory.text)) <= MAX_STORED_CHARACTERS:
         return ""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SHORT_ID = 8
 """Letters of an id that are shown; `--id` takes them."""
 _MAX_TEXT = 240
+_MARKS = {"pinned": "pinned", "never_recall": "never recalled"}
 
 Query = Annotated[str, typer.Argument(help="What the turns should be about.", metavar="TEXT")]
 
@@ -94,7 +95,9 @@ def _row(item: SearchItem, person: str, scored: bool) -> list[Text]:
     from ...memory import said_at
 
     value = item.value
-    text = Text(_shorten(value.get("text", "")))
+    marks = (words for mark, words in _MARKS.items() if value.get(mark) is True)
+    text = Text("".join(f"({words}) " for words in marks), style=ACCENT)
+    text.append(_shorten(value.get("text", "")), style="default")
     if value.get("reply"):
         text.append(f"\n{_shorten(value['reply'])}", style=FAINT)
     return [

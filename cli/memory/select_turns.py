@@ -72,7 +72,7 @@ class TurnIdOptions(TurnOptions):
         from ...memory import select_items
 
         keys = [item.key for item in select_items(store, person)]
-        return replace(selection, ids=tuple(_complete_id(keys, prefix, person) for prefix in self.ids))
+        return replace(selection, ids=tuple(complete_id(keys, prefix, person, "--id") for prefix in self.ids))
 
 
 def open_memory(
@@ -101,11 +101,16 @@ def open_memory(
     return closing(open_store(settings.home, settings.sem, url=settings.chroma_url))
 
 
-def _complete_id(keys: list[str], prefix: str, person: str) -> str:
+def complete_id(keys: list[str], prefix: str, person: str, option: str = "ID") -> str:
+    """Return the id that some letters begin.
+
+    Raises:
+        Misuse: They begin none of a person's ids, or several.
+    """
     matches = [prefix] if prefix in keys else [key for key in keys if prefix and key.startswith(prefix)]
     if len(matches) != 1:
         count = "no turn" if not matches else f"{len(matches)} turns"
-        raise Misuse(f"--id {prefix!r} begins the id of {count} of {person}; `hef memory list` shows them")
+        raise Misuse(f"{option} {prefix!r} begins the id of {count} of {person}; `hef memory list` shows them")
     return matches[0]
 
 

@@ -117,6 +117,21 @@ def test_a_conversation_or_a_time_range_is_selected(filled, options: tuple[str, 
     assert texts(filled("list", "--user", "ana", "--json", *options)) == [TOLD[number][3] for number in found]
 
 
+def test_a_turn_is_pinned_or_hidden_and_both_are_undone(filled):
+    assert filled("pin", "1", "--user", "ana").stdout == "10123456 is always recalled.\n"
+    assert "(pinned) I cannot" in filled("list", "--user", "ana").stdout
+    done = filled("hide", "1", "--user", "ana", "--json")
+    id = exported(1, *TOLD[1])["id"]
+    assert json.loads(done.stdout) == {"user": "ana", "id": id, "pinned": False, "never_recall": True}
+    assert "(never recalled) I" in filled("list", "--user", "ana").stdout
+    assert (
+        filled("hide", "1", "--undo", "--user", "ana").stdout
+        == "10123456 is recalled again where it bears on what is said.\n"
+    )
+    done = filled("pin", "3", "--user", "ana")
+    assert (done.exit_code, "ID '3' begins the id of no turn of ana" in done.stderr) == (2, True)
+
+
 def test_search_ranks_by_meaning_within_what_is_selected(filled):
     found = json.loads(filled("search", "my pet is dead", "--user", "ana", "--json").stdout)
     assert found[0]["turn"]["text"] == TOLD[0][3]
