@@ -15,20 +15,31 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-ALLOWED = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?|https://(eu\.)?smith\.langchain\.com"
+LOCAL = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+"""Regular expression of the origins of this machine."""
+ALLOWED = rf"{LOCAL}|https://(eu\.)?smith\.langchain\.com"
 """Regular expression of the origins that are always allowed, as in `langgraph.json`."""
+
+
+def named_origins() -> set[str]:
+    """Return the origins that `CORS_ALLOW_ORIGINS` names; `*` is every one."""
+    return {origin.strip() for origin in os.environ.get("CORS_ALLOW_ORIGINS", "").split(",")} - {""}
 
 
 class OriginCheck:
     """Refuse the requests that a browser sends for a page of another origin; other clients send no `Origin`.
 
     More origins are named by `CORS_ALLOW_ORIGINS`, LangGraph's own variable, separated by commas.
+
+    Args:
+        app: The application behind it.
+        allowed: Regular expression of the origins that are always allowed.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, allowed: str = ALLOWED) -> None:
         self._app = app
-        named = os.environ.get("CORS_ALLOW_ORIGINS", "").split(",")
-        self._named = {origin.strip() for origin in named} - {""}
+        self._allowed = allowed
+        self._named = named_origins()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request with 403, or pass it on."""
@@ -40,7 +51,7 @@ class OriginCheck:
         await PlainTextResponse(text, status_code=403)(scope, receive, send)
 
     def _is_allowed(self, origin: str) -> bool:
-        return bool(re.fullmatch(ALLOWED, origin)) or origin in self._named or "*" in self._named
+        return bool(re.fullmatch(self._allowed, origin)) or origin in self._named or "*" in self._named
 
 
 app = Starlette(middleware=[Middleware(OriginCheck)])

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import wraps
+from typing import Any, TypeAlias
 
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.base import BaseStore
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ..characters import Character
 from ..contract.chat_model import ChatModel
 from ..contract.errors import error_text
+from ..graph.browser_origins import LOCAL, OriginCheck, named_origins
 from ..sem import Sem
-from .api_errors import ApiError, as_api_error
+from .api_errors import as_api_error
 from .background_run import finish_runs
-from .completions import MODEL, ChatCompletions
+from .completions import IGNORED, MODEL, ChatCompletions
 from .conversations import Conversations
 from .identity import Identities
 from .server_settings import ServerSettings
+
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +45,7 @@ def create_app(
     settings: ServerSettings | None = None,
     identities: Identities | None = None,
     conversations: Conversations | None = None,
-    characters: Mapping[str, Any] | None = None,
+    characters: Mapping[str, Character] | None = None,
 ) -> Starlette:
     """Return the ASGI application that answers chat completions with a graph.
 
@@ -66,13 +73,24 @@ def create_app(
         route
         for prefix in ("/v1", "")
         for route in (
-            Route(f"{prefix}/chat/completions", chat.answer, methods=["POST"]),
-            Route(f"{prefix}/models", models.list),
-            Route(f"{prefix}/models/{{name}}", models.show),
+            Route(f"{prefix}/chat/completions", _guarded(chat.answer), methods=["POST"]),
+            Route(f"{prefix}/models", _guarded(models.list)),
+            Route(f"{prefix}/models/{{name:path}}", _guarded(models.show)),
         )
     ]
-    handlers: Any = {ApiError: _answer_error, HTTPException: _answer_error, ClientDisconnect: _answer_nobody}
-    return Starlette(routes=routes, exception_handlers={**handlers, Exception: _answer_error}, lifespan=_lifespan)
+    middleware = [
+        Middleware(OriginCheck, allowed=LOCAL),
+        Middleware(
+            CORSMiddleware,
+            allow_origins=sorted(named_origins()),
+            allow_origin_regex=LOCAL,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=[IGNORED],
+        ),
+    ]
+    handlers: Any = {HTTPException: _answer_error}
+    return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers, lifespan=_lifespan)
 
 
 class _Models:
@@ -102,14 +120,24 @@ async def _lifespan(_: Starlette) -> AsyncIterator[None]:
     await finish_runs()
 
 
+def _guarded(endpoint: Endpoint) -> Endpoint:
+    """Return an endpoint whose errors are answers: Starlette raises what it answers, and servers log its text."""
+
+    @wraps(endpoint)
+    async def guarded(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except ClientDisconnect:
+            return Response(status_code=499)  # sent to nobody
+        except Exception as error:
+            return await _answer_error(request, error)
+
+    return guarded
+
+
 async def _answer_error(_: Request, error: Exception) -> Response:
     answer = as_api_error(error)
     if answer.status >= 500:
         _log.warning("a request failed: %s", error_text(error))
         _log.debug("what failed", exc_info=error)
     return answer.response
-
-
-async def _answer_nobody(_: Request, __: Exception) -> Response:
-    """Return what is sent to nobody: the client has hung up."""
-    return Response(status_code=499)

@@ -117,10 +117,17 @@ def _read_content(content: object) -> tuple[list[str], int]:
         if isinstance(part, Mapping) and part.get("type", "text") in _TEXT_TYPES:
             part = part.get("text")
         if isinstance(part, str):
-            texts += [part] if part else []
+            texts += [_whole_characters(part)] if part else []
         elif part is not None:
             others += 1
     return texts, others
+
+
+def _whole_characters(text: str) -> str:
+    """Return a text whose half characters, as broken escapes leave them, are joined in pairs or replaced."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _read_settings(body: Mapping[str, Any]) -> Mapping[str, Any]:

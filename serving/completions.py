@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langgraph.graph.state import CompiledStateGraph
@@ -14,14 +13,16 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from ..characters import Character
 from ..contract import HefContext
 from ..contract.chat_model import ChatModel
 from ..sem import Sem
 from .api_errors import ApiError, as_api_error
 from .background_run import BackgroundRun
 from .chat_chunks import Completion, Delta, ReplyEnd, ReplyEvent, to_json
-from .chat_request import ChatRequest, parse_request
+from .chat_request import ChatMessage, ChatRequest, parse_request
 from .conversations import Conversations
+from .emotion_tags import EmotionTags
 from .identity import Identities, Identity
 from .run_turn import run_turn
 from .server_settings import ServerSettings
@@ -29,6 +30,8 @@ from .tasks import Task, answer_task, recognize_task
 
 MODEL = "hef"
 """Id of the model that is no character."""
+DRAINED = 10
+"""How many times the limit of a body is read before the connection is given up."""
 IGNORED = "x-hef-ignored"
 """Header that lists what a request asked for in vain."""
 
@@ -49,8 +52,13 @@ class ChatCompletions:
     """Answers tasks of front ends."""
     sem: Sem
     """Answers tasks that ask for an expression."""
-    characters: Mapping[str, Any]
+    characters: Mapping[str, Character]
     """Characters by their ids."""
+    tags: EmotionTags = field(init=False)
+    """What replies begin with."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tags", EmotionTags(self.settings.emotion_tags))
 
     async def answer(self, request: Request) -> Response:
         """Answer a request.
@@ -87,40 +95,43 @@ class ChatCompletions:
 
     async def _turn_events(self, chat: ChatRequest, identity: Identity) -> AsyncIterator[ReplyEvent]:
         """Answer the person's last turn in its conversation, which nobody else continues meanwhile."""
-        character = self.characters.get(chat.model)
-        context = self._context(chat, identity, character)
+        context = self._context(chat, identity)
         plan = await self.conversations.open(
-            person=identity.person,
-            character=chat.model if character else None,
+            person=context.user_id,
+            character=chat.model if chat.model in self.characters else None,
             chat_id=identity.chat_id,
-            messages=chat.messages,
+            messages=[*map(self._as_said, chat.messages)],
         )
         async with plan:
             if plan.answered is not None:
-                yield Delta(plan.answered)
-                yield ReplyEnd(plan.answered, empathy=plan.empathy)
+                text = f"{self.tags.tag(plan.empathy)}{plan.answered}"
+                yield Delta(text)
+                yield ReplyEnd(text, empathy=plan.empathy)
                 return
-            async with aclosing(run_turn(self.graph, plan.messages, context, plan.thread_id)) as events:
-                async for event in events:
-                    yield event
+            async for event in run_turn(self.graph, plan.messages, context, thread=plan.thread_id, tags=self.tags):
+                yield event
+
+    def _as_said(self, message: ChatMessage) -> ChatMessage:
+        """Return a message of a transcript without the tag that the server put before a reply."""
+        return replace(message, text=self.tags.strip(message.text)) if message.role == "assistant" else message
 
     async def _task_events(self, task: Task, chat: ChatRequest) -> AsyncIterator[ReplyEvent]:
         """Answer what a front end asks for itself."""
         pieces: list[str] = []
-        async with aclosing(answer_task(task, chat, model=self.model, sem=self.sem)) as answer:  # type: ignore[type-var]
-            async for piece in answer:
-                pieces.append(piece)
-                yield Delta(piece)
+        async for piece in answer_task(task, chat, model=self.model, sem=self.sem):
+            pieces.append(piece)
+            yield Delta(piece)
         yield ReplyEnd("".join(pieces))
 
-    def _context(self, chat: ChatRequest, identity: Identity, character: Any) -> HefContext:
+    def _context(self, chat: ChatRequest, identity: Identity) -> HefContext:
         """Return the settings of a turn: the server's, then the character's, then the request's."""
         context = self.settings.context
-        if character is not None:
-            context = character.context(context)
+        if chat.model in self.characters:
+            context = self.characters[chat.model].context(context)
+        person = self.settings.person if identity.person is None else identity.person
         changes = {
-            "user_id": identity.person,
-            "remember": context.remember and identity.person is not None,
+            "user_id": person,
+            "remember": context.remember and person is not None,
             "model_settings": {**context.model_settings, **chat.model_settings},
         }
         return context.model_copy(update=changes)
@@ -130,13 +141,18 @@ async def read_json(request: Request, limit: int) -> object:
     """Return the JSON of a body.
 
     Raises:
-        ApiError: It is none, or longer than the limit, which is not read to its end.
+        ApiError: It is none, or longer than the limit. Such a body is dropped as it comes: many clients read an answer
+            only when they have sent all.
     """
-    body = bytearray()
+    body, size = bytearray(), 0
     async for part in request.stream():
-        body += part
-        if len(body) > limit:
-            raise ApiError(413, f"the request has more than {limit} bytes", "request_too_large")
+        size += len(part)
+        if size <= limit:
+            body += part
+        elif size > DRAINED * limit:
+            break
+    if size > limit:
+        raise ApiError(413, f"the request has more than {limit} bytes: send fewer or smaller images", "too_large")
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

@@ -8,16 +8,22 @@ from typing import Any
 from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.graph.state import CompiledStateGraph
 
-from ..contract import HefContext
-from ..graph.turn_events import Replied, Restarted, Token, stream_turn
+from ..contract import Empathy, HefContext
+from ..graph.turn_events import EmotionDecided, Replied, Restarted, Token, stream_turn
 from .chat_chunks import Delta, FinishReason, ReplyEnd, ReplyEvent
+from .emotion_tags import EmotionTags
 
 _CUT = frozenset({"length", "max_tokens", "MAX_TOKENS", "model_length"})
 """What providers call the end of a reply that was too long for `max_tokens`."""
 
 
 async def run_turn(
-    graph: CompiledStateGraph[Any, Any, Any, Any], messages: list[AnyMessage], context: HefContext, thread: str | None
+    graph: CompiledStateGraph[Any, Any, Any, Any],
+    messages: list[AnyMessage],
+    context: HefContext,
+    *,
+    thread: str | None,
+    tags: EmotionTags,
 ) -> AsyncIterator[ReplyEvent]:
     """Run a turn; yield the reply in pieces, then its end.
 
@@ -26,18 +32,27 @@ async def run_turn(
         messages: What is new in the conversation.
         context: Settings of the turn.
         thread: Id of the conversation; None for one that is kept nowhere.
+        tags: What the reply begins with.
     """
     streamed = StreamedReply()
+    tag: str | None = None
+    decided: Empathy | None = None
     async for event in stream_turn(graph, messages, context, thread):
         match event:
+            case EmotionDecided(empathy):
+                decided = empathy
             case Token(text) if piece := streamed.feed(text):
+                if tag is None and (tag := tags.tag(decided)):
+                    yield Delta(tag)
                 yield Delta(piece)
             case Restarted():
                 streamed.restart()
             case Replied(empathy, reply, message):
+                if tag is None and (tag := tags.tag(empathy)):
+                    yield Delta(tag)
                 if piece := streamed.finish(reply):
                     yield Delta(piece)
-                yield ReplyEnd(reply, _finish_reason(message), _usage(message), empathy)
+                yield ReplyEnd(f"{tag}{reply}", _finish_reason(message), _usage(message), empathy)
 
 
 class StreamedReply:
