@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LOADER = "load-llm"
 """Name of the thread that loads the LLM."""
+MEMORY_SECONDS = 20.0
+"""Time that a command waits for another process to leave the memory; `hef chat` has it open only while it works."""
 
 
 def preload_llm(model: str | None) -> None:
@@ -96,7 +98,7 @@ def _open_memory(settings: Settings, sem: Any) -> Any:
 
     if settings.chroma_url is None:
         _close_to_others(settings.home)
-    return open_store(settings.home, sem, url=settings.chroma_url)
+    return open_store(settings.home, sem, url=settings.chroma_url, wait=MEMORY_SECONDS, hold=False)
 
 
 def _close_to_others(home: Path) -> None:

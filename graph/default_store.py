@@ -11,13 +11,22 @@ from ..memory import ChromaStore
 from ..sem import EmbeddingSem, Sem, resolve_sem
 
 
-def open_store(home: Path | str | None = None, sem: Sem | str | None = None, *, url: str | None = None) -> ChromaStore:
+def open_store(
+    home: Path | str | None = None,
+    sem: Sem | str | None = None,
+    *,
+    url: str | None = None,
+    wait: float = 0.0,
+    hold: bool = True,
+) -> ChromaStore:
     """Return a Chroma store whose vectors come from a SEM, so that nothing is downloaded.
 
     Args:
         home: Folder for `memory/`; None (and no url) keeps it in this process only.
         sem: A SEM that embeds; None means the shipped one.
         url: A `chroma run` server instead of a folder, for more than one process.
+        wait: Seconds that an operation waits for another process that has the folder open.
+        hold: Whether the folder stays open between operations, see `ChromaStore`.
 
     Raises:
         SetupError: The SEM gives no sentence vectors.
@@ -31,5 +40,5 @@ def open_store(home: Path | str | None = None, sem: Sem | str | None = None, *, 
     if url is not None:
         return ChromaStore.from_url(url, index=index)
     if home is not None:
-        return ChromaStore.from_path(Path(home) / "memory", index=index)
+        return ChromaStore(Path(home) / "memory", index=index, wait=wait, hold=hold)
     return ChromaStore.ephemeral(index=index)

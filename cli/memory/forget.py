@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..build_graph import MEMORY_SECONDS
 from ..chat.forget_conversations import (
     CleanedConversations,
     dev_server_traces,
@@ -92,7 +93,7 @@ def compact(home: Home = None, as_json: Json = False) -> None:
     from ..render import json_line
 
     before, started = stored_bytes(path), time.monotonic()
-    with ChromaStore(path) as store, advancing() as advance:
+    with ChromaStore(path, wait=MEMORY_SECONDS) as store, advancing() as advance:
         store.erase(report=advance)
     if left := rewrite_conversations(settings.home):
         raise Failure(left[0])

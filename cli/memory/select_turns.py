@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias
 
+from ..build_graph import MEMORY_SECONDS
 from ..chat.chat_threads import thread_id
 from ..error_messages import Misuse
 from ..options import Home, option
@@ -95,10 +96,10 @@ def open_memory(
     if settings.chroma_url is None:
         make_home(settings.home)
     if not embeds:
-        return ChromaStore(None if settings.chroma_url else path, url=settings.chroma_url)
+        return ChromaStore(None if settings.chroma_url else path, url=settings.chroma_url, wait=MEMORY_SECONDS)
     from ...graph import open_store
 
-    return closing(open_store(settings.home, settings.sem, url=settings.chroma_url))
+    return closing(open_store(settings.home, settings.sem, url=settings.chroma_url, wait=MEMORY_SECONDS))
 
 
 def complete_id(keys: list[str], prefix: str, person: str, option: str = "ID") -> str:

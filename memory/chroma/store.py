@@ -26,7 +26,7 @@ from .embedding import Index, Vectors
 from .ops import NO_TIMES, Batch, ItemTimes, read_items, write_items
 from .rows import Namespace
 from .ttl import Sweeper, delete_ops
-from .writer_queue import WRITERS, Slot
+from .writer_queue import WRITERS, Slot, WriteTasks
 
 _T = TypeVar("_T")
 
@@ -50,7 +50,8 @@ class ChromaStore(BaseStore):
 
     Threads and tasks may share a store, and a process may open a folder more than once. A folder belongs to one
     process at a time: another gets a `StoreError`, and so does one that was forked from a process in which the
-    embedded Chroma was at work. Processes share a memory through a server (`chroma run`, then `from_url`).
+    embedded Chroma was at work. Processes share a memory through a server (`chroma run`, then `from_url`), or take
+    turns with a folder: with `wait`, and with `hold=False` in those that live long.
     """
 
     supports_ttl = True
@@ -63,6 +64,8 @@ class ChromaStore(BaseStore):
         index: IndexConfig | None = None,
         ttl: TTLConfig | None = None,
         collection: str = "hef",
+        wait: float = 0.0,
+        hold: bool = True,
     ) -> None:
         """Describe a store without opening it.
 
@@ -74,17 +77,21 @@ class ChromaStore(BaseStore):
             ttl: How long items live unless a put says otherwise (`default_ttl`, minutes), whether reading
                 them restarts that time, and how often expired ones are swept.
             collection: Name of the Chroma collection, 3 to 512 of `a-zA-Z0-9._-`.
+            wait: Seconds that an operation waits for another process that has the folder open.
+            hold: Whether the folder stays open between operations; otherwise other processes may open it there.
 
         Raises:
             SetupError: If both path and URL are given, the URL is invalid, or the index is incomplete.
         """
         self.ttl_config = ttl
-        self._location = StoreLocation.from_arguments(path, url, collection)
+        self._location = StoreLocation.from_arguments(path, url, collection, wait)
+        self._hold = hold or self._location.is_ephemeral
+        self._operations = 0
         self._index = Index.from_config(index)
         self._dims = self._index.dims if self._index else None
         self._opened: OpenCollection | None = None
         self._loop_collections = LoopCollections(self._location, self._dims)
-        self._write_tasks: set[asyncio.Task[None]] = set()
+        self._write_tasks = WriteTasks()
         self._closed = False
         self._opening = threading.Lock()
         self._writing = threading.Lock()
@@ -107,10 +114,7 @@ class ChromaStore(BaseStore):
     def from_url(
         cls, url: str, *, index: IndexConfig | None = None, ttl: TTLConfig | None = None, collection: str = "hef"
     ) -> Self:
-        """Return a store on a `chroma run` server, such as `http://localhost:8000`; see `ChromaStore`.
-
-        Its async methods use Chroma's asynchronous client, so that no user waits for a thread.
-        """
+        """Return a store on a `chroma run` server, such as `http://localhost:8000`; see `ChromaStore`."""
         return cls(url=url, index=index, ttl=ttl, collection=collection)
 
     @classmethod
@@ -237,7 +241,7 @@ class ChromaStore(BaseStore):
             raise
         if slot is not None:
             write = self._write(slot, batch.puts, vectors, times, blocking)
-            await (write if blocking else self._uncancelled(write))
+            await (write if blocking else self._write_tasks.finish(write))
         return results
 
     async def _write(
@@ -250,18 +254,8 @@ class ChromaStore(BaseStore):
         finally:
             WRITERS.leave(slot)
 
-    async def _uncancelled(self, write: Coroutine[Any, Any, None]) -> None:
-        """Write in a task of its own, which a cancelled caller does not interrupt."""
-        task = asyncio.ensure_future(write)
-        self._write_tasks.add(task)
-        task.add_done_callback(self._write_tasks.discard)
-        await asyncio.shield(task)
-
     async def _on_table(
-        self,
-        work: Callable[[Table], Coroutine[Any, Any, _T]],
-        blocking: bool,
-        lock: threading.Lock | None = None,
+        self, work: Callable[[Table], Coroutine[Any, Any, _T]], blocking: bool, lock: threading.Lock | None = None
     ) -> _T:
         """Run work on the table: in this thread, in another one or, for a server, with the asynchronous client.
 
@@ -289,7 +283,7 @@ class ChromaStore(BaseStore):
     @contextmanager
     def _table(self) -> Iterator[Table]:
         """Yield the open table; if Chroma fails meanwhile, the next op opens the folder anew."""
-        opened = self._open()
+        opened = self._open(operations=1)
         try:
             yield Table(self._location, opened)
         except ChromaError:
@@ -298,8 +292,13 @@ class ChromaStore(BaseStore):
                     self._opened = None
                     discard_location(self._location, opened)
             raise
+        finally:
+            with self._opening:
+                self._operations -= 1
+                if not (self._hold or self._operations):
+                    self._release()
 
-    def _open(self) -> OpenCollection:
+    def _open(self, operations: int = 0) -> OpenCollection:
         self._check_process()
         if self._opened is None and not self._closed:
             self._location.check_server()  # without the lock: waiting for a silent server holds up nobody else
@@ -312,6 +311,7 @@ class ChromaStore(BaseStore):
             if self._opened is None:
                 resume_compaction(self._location)
                 self._opened = open_location(self._location, self._dims)
+            self._operations += operations
             return self._opened
 
     def _check_open(self) -> None:

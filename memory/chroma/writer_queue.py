@@ -6,8 +6,9 @@ import asyncio
 import os
 import threading
 from collections import deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Coroutine, Hashable, Iterable
 from concurrent.futures import Future
+from typing import Any
 
 
 class Slot:
@@ -69,3 +70,17 @@ WRITERS = WriterQueue()
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=WRITERS.reset_after_fork)
+
+
+class WriteTasks:
+    """Writes that a cancelled caller does not interrupt."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def finish(self, write: Coroutine[Any, Any, None]) -> None:
+        """Write in a task of its own, and wait for it."""
+        task = asyncio.ensure_future(write)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.shield(task)

@@ -7,7 +7,7 @@ import uuid
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -59,9 +59,13 @@ class StoreLocation:
     """Address of a `chroma run` server, for a memory that several processes share."""
     collection: str
     """Name of the collection."""
+    wait: float = field(default=0.0, compare=False)
+    """Seconds to wait for another process that has the folder open."""
 
     @classmethod
-    def from_arguments(cls, path: Path | str | None, url: str | None, collection: str) -> StoreLocation:
+    def from_arguments(
+        cls, path: Path | str | None, url: str | None, collection: str, wait: float = 0.0
+    ) -> StoreLocation:
         """Return the location that the arguments of a store describe.
 
         Raises:
@@ -75,7 +79,7 @@ class StoreLocation:
             # All in-memory clients of a process share their collections.
             collection = f"{collection}-{uuid.uuid4().hex}"
         # One folder under two names would be opened twice by Chroma.
-        return cls(None if path is None else Path(path).expanduser().resolve(), url, collection)
+        return cls(None if path is None else Path(path).expanduser().resolve(), url, collection, wait)
 
     def __str__(self) -> str:
         return str(self.path or self.url or "this process")
@@ -101,7 +105,7 @@ class StoreLocation:
         elif self.path is None:
             client = chromadb.EphemeralClient(_settings())
         else:
-            client = _open_folder(self.path)
+            client = _open_folder(self.path, self.wait)
         # Chroma annotates the interface, which lacks `close`.
         return cast("Client", client)
 
@@ -217,10 +221,10 @@ def _default_settings() -> Any:
     return Settings(anonymized_telemetry=False)
 
 
-def _open_folder(path: Path) -> ClientAPI:
+def _open_folder(path: Path, wait: float) -> ClientAPI:
     import chromadb
 
-    acquire(path)
+    acquire(path, wait)
     try:
         if not has_clients(path):
             check_schema(path)

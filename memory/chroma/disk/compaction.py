@@ -75,7 +75,7 @@ def compact(location: StoreLocation, report: Progress | None = None) -> None:
     path = location.path
     if path is None:
         return
-    with location.translate_errors("compacted"), exclusive(path):
+    with location.translate_errors("compacted"), exclusive(path, location.wait):
         check_room_to_rewrite(path)
         with _open(location) as opened:
             _drop(opened, _copy_name(location), _retired_name(location))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +12,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ....contract import StoreError
+from ....contract.errors import StoreTimeoutError
 from ....contract.private_files import make_contents_private, make_private_folder
 
 LOCK_FILE = "hef.lock"
 """Name of the file whose lock says that a process has the folder open; the system frees it when the process dies."""
+
+_RETRY_SECONDS = 0.02
+"""Time between two attempts to lock a folder that another process has open."""
 
 _locks: dict[Path, FileLock] = {}
 _lock_counts: dict[Path, int] = {}
@@ -22,21 +27,38 @@ _exclusive_threads: dict[Path, int] = {}
 _guard = threading.Lock()
 
 
-def acquire(path: Path) -> None:
+def acquire(path: Path, wait: float = 0.0) -> None:
     """Acquire the process lock of a folder, which is made if missing; `release` it as often as it was acquired.
 
     Chroma answers a second process from what it read at its opening, and two that write tear its HNSW index apart.
 
+    Args:
+        path: The folder.
+        wait: Seconds to wait for another process that has it open.
+
     Raises:
-        StoreError: If the folder cannot be made or written, or another process has it open.
+        StoreError: If the folder cannot be made or written, or another process has it open all the time.
     """
     _prepare(path)
+    deadline = time.monotonic() + wait
+    while not _try_acquire(path):
+        if time.monotonic() >= deadline:
+            raise _in_use(path, wait)
+        time.sleep(_RETRY_SECONDS)
+
+
+def _try_acquire(path: Path) -> bool:
+    """Acquire the lock of a folder, or return False where another process has it."""
     with _guard:
         if _exclusive_threads.get(path, threading.get_ident()) != threading.get_ident():
             raise StoreError(f"The memory in {path} is being rewritten by another thread. Try again when that is done.")
         if path not in _locks:
-            _locks[path] = _acquire_lock(path)
+            lock = _lock(path)
+            if lock is None:
+                return False
+            _locks[path] = lock
         _lock_counts[path] = _lock_counts.get(path, 0) + 1
+        return True
 
 
 def release(path: Path) -> None:
@@ -50,13 +72,17 @@ def release(path: Path) -> None:
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
+def exclusive(path: Path, wait: float = 0.0) -> Iterator[None]:
     """Acquire a folder for this thread alone; it may open it within.
+
+    Args:
+        path: The folder.
+        wait: Seconds to wait for another process that has it open.
 
     Raises:
         StoreError: If another process or another store of this one has it open.
     """
-    acquire(path)
+    acquire(path, wait)
     try:
         with _guard:
             if _lock_counts[path] > 1:
@@ -82,15 +108,21 @@ def reset_after_fork() -> None:
     _lock_counts.clear()
 
 
-def _acquire_lock(path: Path) -> FileLock:
+def _in_use(path: Path, wait: float) -> StoreError:
+    error = StoreTimeoutError if wait else StoreError
+    return error(
+        f"The memory in {path} is open in another process. Close it there, or let both use one server: "
+        f"`chroma run --path {path}`, and its address as url."
+    )
+
+
+def _lock(path: Path) -> FileLock | None:
+    """Return the lock of a folder, None where another process has it."""
     lock = FileLock(path / LOCK_FILE, blocking=False, thread_local=False)
     try:
         lock.acquire()
     except Timeout:
-        raise StoreError(
-            f"The memory in {path} is open in another process. Close it there, or let both use one server: "
-            f"`chroma run --path {path}`, and its address as url."
-        ) from None
+        return None
     except OSError as error:
         raise StoreError(
             f"The memory folder {path} cannot be locked: {error.strerror}. Change the permissions of "
