@@ -1,10 +1,31 @@
-"""Who asks: a person by a key, by what a trusted front end says of them, or by the `user` field; else nobody."""
+"""Who asks: a person by a key, by what a trusted front end says of them, or by the `user` field; else nobody.
+
+Ids are kept apart by who vouches for them. A key's person is the one of `hef chat --user` with the same name. A person
+whom a front end names is `FRONT_END/ID`, with the name of the front end's key, or without keys of the header: whoever
+runs one front end reaches neither another's people nor those with keys, unless its key says that they are the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
+
+from ..contract import SetupError
+from .api_errors import ApiError
+from .front_ends.trusted_headers import (
+    SignedPerson,
+    TrustedHeader,
+    check_id,
+    is_temporary,
+    read_chat,
+    read_person,
+)
+from .keys import Key, KeyFile
+
+Voucher: TypeAlias = Literal["key", "header", "jwt", "user", "nobody"]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +36,7 @@ class Identity:
     """Whose memory and conversations are meant; None is nobody, for whom nothing is stored."""
     chat_id: str | None
     """What the client calls the conversation, unique for this person alone; None where it does not say so."""
-    by: Literal["key", "header", "jwt", "user", "nobody"]
+    by: Voucher
     """What says so."""
 
 
@@ -23,11 +44,32 @@ class Identities:
     """Says who asks.
 
     Args:
+        keys: The keys; without them, or their file, no key is asked for.
+        trusted: Headers that are believed: with keys from front ends' alone, without keys from everybody.
+        jwt_secret: Secret of the signed header, which then stands for all of these headers.
         user_field: Whether the `user` field of a request names the person where nothing else does.
+        person: Who asks without keys where nothing says so, on a machine that one person uses.
+
+    Raises:
+        SetupError: The secret is too short to be one.
     """
 
-    def __init__(self, *, user_field: bool = True) -> None:
-        self._user_field = user_field
+    def __init__(
+        self,
+        *,
+        keys: KeyFile | None = None,
+        trusted: Sequence[TrustedHeader] = (),
+        jwt_secret: str | None = None,
+        user_field: bool = True,
+        person: str | None = None,
+    ) -> None:
+        self._keys, self._trusted, self._user_field, self._person = keys, tuple(trusted), user_field, person
+        self._signed = SignedPerson(jwt_secret) if jwt_secret is not None else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everybody who reaches the server is answered, as whoever they say they are."""
+        return self._signed is None and (self._keys is None or self._keys.keys is None)
 
     def identify(self, headers: Mapping[str, str], user_field: str | None) -> Identity:
         """Return who asks.
@@ -37,7 +79,66 @@ class Identities:
             user_field: The `user` field of the request.
 
         Raises:
-            ApiError: With 401, there is no key or a wrong one; with 400, an id is not one.
+            ApiError: With 401, there is no key or a wrong one; with 400, an id is not one; with 503, the keys cannot
+                be read.
         """
-        person = user_field if self._user_field and user_field and user_field.strip() else None
-        return Identity(person, None, "user" if person else "nobody")
+        key = self._find_key(headers)
+        person: str | None
+        voucher: Voucher
+        if key is not None and not key.front_end:
+            person, voucher = key.person, "key"
+        else:
+            person, voucher = self._person_of(key, headers, user_field)
+        # Of a temporary chat nothing shall remain, whoever has it.
+        if person is None or is_temporary(headers):
+            return Identity(None, None, "nobody")
+        return Identity(person, read_chat(headers), voucher)
+
+    def _person_of(
+        self, key: Key | None, headers: Mapping[str, str], user_field: str | None
+    ) -> tuple[str | None, Voucher]:
+        """Return for whom a front end, or without keys anybody, says to ask, and what says so."""
+        named = self._named(headers, user_field)
+        if named is None and key is None:
+            if self._signed is not None:
+                raise ApiError(401, "send the signed header of the front end", "invalid_token")
+            return self._person, "user"
+        if named is None:
+            return None, "nobody"
+        source, person, voucher = named
+        if key is not None and key.same_people and "/" in person:
+            # Else a front end whose people are its own would share them with this one.
+            raise ApiError(
+                400, "the id of a person has no slash where the people of all keys are the same", "invalid_id"
+            )
+        space = source if key is None else "" if key.same_people else key.person
+        return (f"{space}/{person}" if space else person), voucher
+
+    def _named(self, headers: Mapping[str, str], user_field: str | None) -> tuple[str, str, Voucher] | None:
+        """Return who is said to ask: the source whose people they are, their id, and what says so."""
+        if self._signed is not None:
+            signed = self._signed.read(headers)
+            return signed and (signed[0].source, signed[1], "jwt")
+        if (said := read_person(headers, self._trusted)) is not None:
+            return said[0].source, said[1], "header"
+        if self._user_field and user_field and user_field.strip():
+            return "", check_id(user_field.strip(), "user"), "user"
+        return None
+
+    def _find_key(self, headers: Mapping[str, str]) -> Key | None:
+        """Return the key of a request, None where no key is asked for."""
+        try:
+            if self._keys is None or self._keys.keys is None:
+                return None
+            scheme, _, token = headers.get("authorization", "").partition(" ")
+            key = self._keys.find(token.strip()) if scheme.lower() == "bearer" else None
+        except SetupError as error:
+            _log.error("%s", error)
+            raise ApiError(503, "the server cannot read its keys; its log says more", "keys_unreadable") from None
+        if key is None:
+            raise ApiError(
+                401,
+                "there is no such key: send `Authorization: Bearer KEY` with one of `hef serve key add`",
+                "invalid_api_key",
+            )
+        return key
