@@ -146,6 +146,7 @@ class Memory(BaseModel):
     )
     thread: str = Field(default="", description="Id of the conversation; empty without one")
     turn: int = Field(default=0, ge=0, description="Number of the person's turn there, from 1; 0 where unknown")
+    character: str = Field(default="", description="Id of the character that they talked with; empty for none")
     score: float | None = Field(
         default=None, description="Relevance to the query, at most 1; None where nothing was compared"
     )

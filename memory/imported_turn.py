@@ -29,6 +29,7 @@ _EXPECTED = {
     "time": "Unix time in seconds, from 1970 to 9999",
     "thread": "a text of at most 1,000 characters",
     "turn": "a whole number from 0",
+    "character": "a text of at most 200 characters",
     "score": "a number, or null",
     "pinned": "true or false",
     "never_recall": "true or false",
@@ -52,6 +53,7 @@ class ImportedTurn(Memory):
     causes: tuple[Annotated[str, Field(max_length=200)], ...] = Field(default=(), max_length=100)
     thread: str = Field(default="", max_length=_MAX_NAME)
     turn: int = Field(default=0, ge=0, le=2**31)
+    character: str = Field(default="", max_length=200)
     score: float | None = Field(default=None, allow_inf_nan=False)
     clauses: tuple[Annotated[str, Field(max_length=MAX_TEXT)], ...] = Field(default=(), max_length=100)
 

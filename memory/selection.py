@@ -10,7 +10,7 @@ from ..contract.empathy import YEAR_10000
 from ..contract.progress import Progress
 from ..contract.sync_async import run_sync
 from .chroma.store import ChromaStore
-from .turns import TURNS, list_items, user_namespace
+from .turns import TURNS, is_with_character, list_items, user_namespace
 
 _GROWTH = 4
 """Factor by which more items are searched when too few of them are selected."""
@@ -28,6 +28,8 @@ class Selection:
     """Time before which it was said, Unix time in seconds."""
     ids: tuple[str, ...] | None = None
     """Ids it has one of."""
+    character: str | None = None
+    """The character it was said to; an empty text for none."""
 
     def includes(self, item: Item) -> bool:
         """Return whether an item is selected."""
@@ -36,6 +38,7 @@ class Selection:
             and (self.since is None or said_at(item) >= self.since)
             and (self.until is None or said_at(item) < self.until)
             and (self.ids is None or item.key in self.ids)
+            and (self.character is None or is_with_character(item.namespace, self.character))
         )
 
 
@@ -63,7 +66,7 @@ def search_items(
     """Return the selected stored items of a user, most similar to a text first, by similarity alone."""
     size = limit
     while True:
-        items = store.search(user_namespace(user_id), query=query, limit=size)
+        items = store.search(user_namespace(user_id, selection.character), query=query, limit=size)
         selected = [item for item in items if selection.includes(item)]
         if len(selected) >= limit or len(items) < size:
             return selected[:limit]

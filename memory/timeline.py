@@ -25,6 +25,8 @@ class Point:
     """Its probability; 1 where the turn was stored without one."""
     id: str
     """Id of the turn."""
+    character: str = ""
+    """The character it was said to, empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,13 @@ class Period:
 def timeline(memories: Iterable[Memory]) -> list[Point]:
     """Return the emotions of a person's turns, oldest first; turns without one are left out."""
     points = [
-        Point(memory.time, memory.emotion, 1.0 if memory.probability is None else memory.probability, memory.id)
+        Point(
+            memory.time,
+            memory.emotion,
+            1.0 if memory.probability is None else memory.probability,
+            memory.id,
+            memory.character,
+        )
         for memory in memories
         if memory.emotion
     ]

@@ -21,7 +21,7 @@ from .chroma.rows import Times
 from .chroma.store import ChromaStore
 from .imported_turn import check_name, check_turn, parse_json
 from .selection import EVERYTHING, Selection, select_items
-from .turns import INDEXED, user_namespace
+from .turns import INDEXED, TURNS, user_namespace
 
 _BATCH = 256
 """Lines that are stored, and embedded, at once."""
@@ -53,7 +53,7 @@ class _Line:
 
     @property
     def item_key(self) -> tuple[tuple[str, ...], str]:
-        return user_namespace(self.user), self.id
+        return user_namespace(self.user, self.turn.get("character")), self.id
 
 
 def export_turns(store: BaseStore, user_id: str | None, selection: Selection = EVERYTHING) -> Iterator[str]:
@@ -90,9 +90,10 @@ def dumps(value: object) -> str:
 
 def _user_id(item: SearchItem) -> str:
     user = item.value.get("user_id")
-    if isinstance(user, str) and user and user_namespace(user) == item.namespace:
+    own = item.namespace[: len(TURNS) + 1]
+    if isinstance(user, str) and user and user_namespace(user) == own:
         return user
-    return unquote(item.namespace[-1], errors="surrogatepass")
+    return unquote(own[-1], errors="surrogatepass")
 
 
 def import_turns(

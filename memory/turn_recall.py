@@ -66,6 +66,7 @@ def recall_turns(
     thread: str | None = None,
     already_in_prompt: Collection[str] = (),
     now: float | None = None,
+    character: str | None = None,
 ) -> list[Memory]:
     """Return a user's past turns that bear on a text, the most relevant first.
 
@@ -84,9 +85,10 @@ def recall_turns(
         thread: The present conversation.
         already_in_prompt: Texts of it that the prompt has already; these turns of the thread are left out.
         now: Unix time in seconds that ages are measured from; by default the present.
+        character: The character whose memories of the user they are; None for those of talks without one.
     """
     arguments = _recall_query(query, limit, weights, thread, already_in_prompt, now)
-    return run_sync(_recall(store.search, user_namespace(user_id), arguments))
+    return run_sync(_recall(store.search, user_namespace(user_id, character), arguments))
 
 
 async def arecall_turns(
@@ -99,10 +101,11 @@ async def arecall_turns(
     thread: str | None = None,
     already_in_prompt: Collection[str] = (),
     now: float | None = None,
+    character: str | None = None,
 ) -> list[Memory]:
     """Return past turns as `recall_turns` does, without blocking the event loop."""
     arguments = _recall_query(query, limit, weights, thread, already_in_prompt, now)
-    return await _recall(store.asearch, user_namespace(user_id), arguments)
+    return await _recall(store.asearch, user_namespace(user_id, character), arguments)
 
 
 def fit_token_budget(memories: Sequence[Memory], budget: int, tokens: Callable[[Memory], int]) -> list[Memory]:
@@ -144,11 +147,13 @@ async def _recall(search: Search, namespace: tuple[str, ...], query: RecallQuery
         items = await maybe_await(search(namespace, query=query.text, limit=size))
         if not any(item.score is not None for item in items):
             break
-        best = query.best(item for item in items if item.namespace == namespace)
-        is_last = len(items) < size or size == max_size or _is_below_threshold(items[-1], query)
+        own = [item for item in items if item.namespace == namespace]
+        best = query.best(own)
+        is_last = len(items) < size or len(own) >= max_size or _is_below_threshold(items[-1], query)
         if is_last or _is_top_k_stable(items, best, query):
             return best
-        size = min(size * _GROWTH, max_size)
+        # What lies below the namespace, as a user's turns with characters do, takes no room of what may be ranked.
+        size = min(size * _GROWTH, max_size) if len(own) == len(items) else size * _GROWTH
     return query.best(await list_items(search, namespace))
 
 

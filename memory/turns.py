@@ -25,6 +25,8 @@ TURNS = ("hef", "turns")
 """Namespace under which each user has one of their own."""
 INDEXED = ["text", "clauses[*]"]
 """JSON paths that are embedded: the person's entire text, and each clause of it; never the reply."""
+_CHARACTERS = "characters"
+"""Label below a user's namespace under which each character has one of its own."""
 _MAX_LABEL_LENGTH = 200
 """Characters of a namespace label beyond which a hash is the label."""
 _MARKS = frozenset({"pinned", "never_recall"})
@@ -38,23 +40,52 @@ Search: TypeAlias = Callable[..., list[SearchItem] | Awaitable[list[SearchItem]]
 _Batch: TypeAlias = Callable[[Iterable[Op]], list[Result] | Awaitable[list[Result]]]
 
 
-def user_namespace(user_id: str) -> tuple[str, ...]:
+def user_namespace(user_id: str, character: str | None = None) -> tuple[str, ...]:
     """Return the namespace of a user's turns: `("hef", "turns", <label>)`.
+
+    Turns with a character are below it, in `("hef", "turns", <label>, "characters", <label of the character>)`: what
+    searches or deletes all that is under a user's namespace finds them, too.
 
     Any text is an id: namespace labels may hold neither dots nor NUL, so all but letters, digits, `-`,
     `_` and `~` is percent-encoded, and an id that becomes too long for a label is hashed. No two ids share a
     label; the id itself is in each stored turn.
+
+    Args:
+        user_id: Whose turns.
+        character: With which character; None or an empty text for those with none.
 
     Raises:
         SetupError: If the id is empty or not a text.
     """
     if not isinstance(user_id, str) or not user_id:
         raise SetupError(f"The user id is {user_id!r}; give a text that names one person.")
-    label = quote(user_id, safe="", errors="surrogatepass").replace(".", "%2E")
+    return (*TURNS, _label(user_id), *_character_labels(character))
+
+
+def is_with_character(namespace: tuple[str, ...], character: str | None) -> bool:
+    """Return whether a namespace is that of a user's turns with a character.
+
+    Args:
+        namespace: The namespace of an item.
+        character: The character; an empty text for turns with none, None for turns with any or none.
+    """
+    labels = namespace[len(TURNS) + 1 :]
+    if character is None:
+        return not labels or (len(labels) == 2 and labels[0] == _CHARACTERS)
+    return labels == _character_labels(character)
+
+
+def _character_labels(character: str | None) -> tuple[str, ...]:
+    return (_CHARACTERS, _label(character)) if character else ()
+
+
+def _label(id: str) -> str:
+    """Return the label of an id in a namespace."""
+    label = quote(id, safe="", errors="surrogatepass").replace(".", "%2E")
     if len(label) > _MAX_LABEL_LENGTH:
         # Percent-encoding never writes `%sha`, so no other id has this label.
         label = f"%sha256-{hashlib.sha256(label.encode()).hexdigest()}"
-    return (*TURNS, label)
+    return label
 
 
 def turn_id(thread: str, turn: str) -> str:
@@ -99,41 +130,62 @@ def remember_turn(store: BaseStore, user_id: str, memory: Memory) -> None:
     Args:
         store: Any LangGraph store; with an index, the person's text is embedded, entire and by clause.
         user_id: Whose turn it is.
-        memory: The turn; its `id` is the key, see `turn_id`. Of a text or reply of more than 20,000 characters
-            (`MAX_STORED_CHARACTERS`) the end is stored.
+        memory: The turn; its `id` is the key, see `turn_id`, and it is stored among those with its `character`. Of a
+            text or reply of more than 20,000 characters (`MAX_STORED_CHARACTERS`) the end is stored.
     """
-    store.put(user_namespace(user_id), memory.id, stored_value(user_id, memory), index=INDEXED)
+    store.put(user_namespace(user_id, memory.character), memory.id, stored_value(user_id, memory), index=INDEXED)
 
 
 async def aremember_turn(store: BaseStore, user_id: str, memory: Memory) -> None:
     """Store a turn as `remember_turn` does, without blocking the event loop."""
-    await store.aput(user_namespace(user_id), memory.id, stored_value(user_id, memory), index=INDEXED)
+    await store.aput(user_namespace(user_id, memory.character), memory.id, stored_value(user_id, memory), index=INDEXED)
 
 
 def remember_turns(store: BaseStore, user_id: str, memories: Iterable[Memory]) -> None:
     """Store several turns of a user in one batch, so that they are embedded together."""
-    namespace = user_namespace(user_id)
-    store.batch([PutOp(namespace, memory.id, stored_value(user_id, memory), index=INDEXED) for memory in memories])
+    store.batch(
+        [
+            PutOp(user_namespace(user_id, memory.character), memory.id, stored_value(user_id, memory), index=INDEXED)
+            for memory in memories
+        ]
+    )
 
 
-def list_turns(store: BaseStore, user_id: str) -> list[Memory]:
-    """Return all turns of a user, newest first."""
-    return _newest_first(run_sync(list_items(store.search, user_namespace(user_id))))
+def list_turns(store: BaseStore, user_id: str, *, character: str | None = None) -> list[Memory]:
+    """Return all turns of a user, newest first.
+
+    Args:
+        store: Any LangGraph store.
+        user_id: Whose turns.
+        character: Those with this character alone; an empty text for those with none, None for all.
+    """
+    return _newest_first(run_sync(_items(store.search, user_id, character)))
 
 
-async def alist_turns(store: BaseStore, user_id: str) -> list[Memory]:
-    """Return all turns of a user, newest first, without blocking the event loop."""
-    return _newest_first(await list_items(store.asearch, user_namespace(user_id)))
+async def alist_turns(store: BaseStore, user_id: str, *, character: str | None = None) -> list[Memory]:
+    """Return turns as `list_turns` does, without blocking the event loop."""
+    return _newest_first(await _items(store.asearch, user_id, character))
 
 
-def forget_turns(store: BaseStore, user_id: str, ids: Iterable[str] | None = None) -> int:
-    """Delete turns of a user, by default all, and return how many there were."""
-    return run_sync(_forget(store.search, store.batch, user_id, ids))
+def forget_turns(
+    store: BaseStore, user_id: str, ids: Iterable[str] | None = None, *, character: str | None = None
+) -> int:
+    """Delete turns of a user, by default all, and return how many there were.
+
+    Args:
+        store: Any LangGraph store.
+        user_id: Whose turns.
+        ids: Which of them; None for all.
+        character: Those with this character alone; an empty text for those with none, None for all.
+    """
+    return run_sync(_forget(store.search, store.batch, user_id, ids, character))
 
 
-async def aforget_turns(store: BaseStore, user_id: str, ids: Iterable[str] | None = None) -> int:
+async def aforget_turns(
+    store: BaseStore, user_id: str, ids: Iterable[str] | None = None, *, character: str | None = None
+) -> int:
     """Delete turns as `forget_turns` does, without blocking the event loop."""
-    return await _forget(store.asearch, store.abatch, user_id, ids)
+    return await _forget(store.asearch, store.abatch, user_id, ids, character)
 
 
 async def list_items(search: Search, namespace: tuple[str, ...], *, below: bool = False) -> list[SearchItem]:
@@ -153,8 +205,14 @@ async def list_items(search: Search, namespace: tuple[str, ...], *, below: bool 
     return list(items.values())
 
 
-async def _forget(search: Search, batch: _Batch, user_id: str, ids: Iterable[str] | None) -> int:
-    items = await list_items(search, user_namespace(user_id))
+async def _items(search: Search, user_id: str, character: str | None) -> list[SearchItem]:
+    """Return the items of a user's turns with a character, see `is_with_character`."""
+    items = await list_items(search, user_namespace(user_id, character), below=not character)
+    return [item for item in items if is_with_character(item.namespace, character)]
+
+
+async def _forget(search: Search, batch: _Batch, user_id: str, ids: Iterable[str] | None, character: str | None) -> int:
+    items = await _items(search, user_id, character)
     selected_ids = None if ids is None else set(ids)
     deletes = [
         PutOp(item.namespace, item.key, None) for item in items if selected_ids is None or item.key in selected_ids

@@ -61,6 +61,7 @@ def _search(store: BaseStore, user_id: str, turn: TurnView) -> list[Memory]:
         weights=settings.memory_weights,
         thread=thread_id() or "",
         already_in_prompt=already_in_prompt,
+        character=settings.character,
     )
     return fit_token_budget(memories, settings.memory_budget, _count_tokens)
 

@@ -39,7 +39,11 @@ def remember(state: HefState, runtime: Runtime[Any]) -> Update:
     if runtime.store is not None and settings.user_id is not None and is_wanted:
         try:
             is_silent = NO_ANSWER in recall_fault
-            fault = _NOT_WAITED_FOR if is_silent else _store_turn(runtime.store, settings.user_id, state)
+            fault = (
+                _NOT_WAITED_FOR
+                if is_silent
+                else _store_turn(runtime.store, settings.user_id, settings.character, state)
+            )
         except GraphBubbleUp:
             raise
         except Exception as error:
@@ -49,11 +53,11 @@ def remember(state: HefState, runtime: Runtime[Any]) -> Update:
     return {"empathy": degraded_empathy(state, "remember", fault), "faults": {"remember": fault}}
 
 
-def _store_turn(store: BaseStore, user_id: str, state: HefState) -> str:
+def _store_turn(store: BaseStore, user_id: str, character: str | None, state: HefState) -> str:
     """Store the turn; return the fault of one that is too long to be stored whole."""
     empathy, thread = state["empathy"], thread_id() or ""
     before_reply = state["messages"][:-1]
-    memory_id, known = _stored_before(store, user_id, before_reply, thread)
+    memory_id, known = _stored_before(store, user_namespace(user_id, character), before_reply, thread)
     now = time.time()
     turns, earlier_turns = recent_dialogue(before_reply, 0)
     last_turn, last_index = turns[-1], earlier_turns + len(turns) - 1
@@ -71,6 +75,7 @@ def _store_turn(store: BaseStore, user_id: str, state: HefState) -> str:
         time=min(now, said_at(known) or now) if known else now,
         thread=thread,
         turn=count_turns(before_reply, "speaker"),
+        character=character or "",
     )
     if known and _is_confirmed(known, memory.text) and not memory.confirmed:
         memory = memory.model_copy(update={name: known.value.get(name) for name in _CONFIRMED})
@@ -83,10 +88,9 @@ def _store_turn(store: BaseStore, user_id: str, state: HefState) -> str:
 
 
 def _stored_before(
-    store: BaseStore, user_id: str, messages: Sequence[AnyMessage], thread: str
+    store: BaseStore, namespace: tuple[str, ...], messages: Sequence[AnyMessage], thread: str
 ) -> tuple[str, Item | None]:
     """Return the id of a turn, and what is stored of it; one that version 0.1 stored keeps the id that it has."""
-    namespace = user_namespace(user_id)
     keys = turn_key(messages, thread), turn_key_of_0_1(messages, thread)
     ids = [turn_id(thread, key) for key in keys]
     items: list[Any] = store.batch([GetOp(namespace, memory_id) for memory_id in ids])

@@ -47,7 +47,8 @@ def recall_memories_tool(store: BaseStore | None = None, user_id: str | int | UU
 
     The user is not an argument of the tool: an LLM cannot ask for another person's memories. What is not given here
     comes from the agent that runs the tool: its store, and the `user_id` of its context (see
-    `hef.contract.as_context`) or of its config's `configurable`. Where a run names nobody, nothing is found.
+    `hef.contract.as_context`) or of its config's `configurable`. Where a run names nobody, nothing is found. Where its
+    context names a `character`, the memories are those with this character.
 
     Its content has one line per memory, cut to 300 characters; its artifact is the list of `Memory`. An agent without
     a store is a `SetupError`.
@@ -61,12 +62,18 @@ def recall_memories_tool(store: BaseStore | None = None, user_id: str | int | UU
         return _result(await arecall_turns(_require_store(store), str(given_user), query, limit))
 
     def recall_injected(query: str, runtime: ToolRuntime[Any, Any], limit: int = 3) -> tuple[str, list[Memory]]:
-        user = given_user or _user(runtime)
-        return _result(recall_turns(_require_store(store or runtime.store), user, query, limit) if user else [])
+        user, character = given_user or _user(runtime), as_context(runtime.context).character
+        if not user:
+            return _result([])
+        used_store = _require_store(store or runtime.store)
+        return _result(recall_turns(used_store, user, query, limit, character=character))
 
     async def arecall_injected(query: str, runtime: ToolRuntime[Any, Any], limit: int = 3) -> tuple[str, list[Memory]]:
-        user = given_user or _user(runtime)
-        return _result(await arecall_turns(_require_store(store or runtime.store), user, query, limit) if user else [])
+        user, character = given_user or _user(runtime), as_context(runtime.context).character
+        if not user:
+            return _result([])
+        used_store = _require_store(store or runtime.store)
+        return _result(await arecall_turns(used_store, user, query, limit, character=character))
 
     is_bound = store is not None and given_user is not None
     return StructuredTool.from_function(
