@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -87,19 +87,27 @@ async def stream_turn(
     turn_input: list[AnyMessage] | Command[Any],
     context: HefContext,
     thread: str | None = None,
+    configurable: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Event]:
     """Run one turn and yield its events, in this order: steps, one `EmotionDecided`, tokens, one `Replied`.
 
     Where the person is in danger, no emotion is read, and there is no `EmotionDecided`.
     Where the LLM fails mid-reply and is tried again, a `Restarted` separates the tokens. Where a person must confirm
     the emotion, a `Question` is the last event; a `Command` that resumes the graph continues the turn.
+
+    Args:
+        hef: The compiled graph.
+        turn_input: What is new in the conversation.
+        context: Settings of the turn.
+        thread: Id of the conversation; None for one that is kept nowhere.
+        configurable: What else the config of the run says, such as `turn_key` and `turn_number`.
     """
     empathy: Empathy | None = None
     question: Question | None = None
     reply: AnyMessage | None = None
     emotion_sent = False
     message_id: str | None = None
-    config: Any = {"configurable": {"thread_id": thread}} if thread else {}
+    config: Any = {"configurable": {**({"thread_id": thread} if thread else {}), **(configurable or {})}}
     modes: list[StreamMode] = ["custom", "updates", "messages"]
     graph_input: Any = {"messages": turn_input} if isinstance(turn_input, list) else turn_input
     events: AsyncIterator[Any] = hef.astream(graph_input, config, context=context, stream_mode=modes)

@@ -19,7 +19,7 @@ from ..memory import remember_turn, said_at, turn_id, user_namespace
 from .recall import NO_ANSWER
 from .support.node_record import record_suppressed_error
 from .support.transcript import count_turns, recent_dialogue, to_dialogue, turn_key, turn_key_of_0_1
-from .support.turn_view import Update, run_settings, thread_id
+from .support.turn_view import Update, run_settings, thread_id, turn_of_host
 
 _CONFIRMED = ("emotion", "probability", "confirmed")
 """What a person's confirmation settles: a photo after the words, or the same words again, does not undo it."""
@@ -74,7 +74,7 @@ def _store_turn(store: BaseStore, user_id: str, character: str | None, state: He
         causes=tuple(cause.text for cause in empathy.causes if cause.turn == last_index),
         time=min(now, said_at(known) or now) if known else now,
         thread=thread,
-        turn=count_turns(before_reply, "speaker"),
+        turn=turn_of_host()[1] or count_turns(before_reply, "speaker"),
         character=character or "",
     )
     if known and _is_confirmed(known, memory.text) and not memory.confirmed:
@@ -91,7 +91,8 @@ def _stored_before(
     store: BaseStore, namespace: tuple[str, ...], messages: Sequence[AnyMessage], thread: str
 ) -> tuple[str, Item | None]:
     """Return the id of a turn, and what is stored of it; one that version 0.1 stored keeps the id that it has."""
-    keys = turn_key(messages, thread), turn_key_of_0_1(messages, thread)
+    own_key, _ = turn_of_host()
+    keys = [own_key] if own_key else [turn_key(messages, thread), turn_key_of_0_1(messages, thread)]
     ids = [turn_id(thread, key) for key in keys]
     items: list[Any] = store.batch([GetOp(namespace, memory_id) for memory_id in ids])
     return next(((memory_id, item) for memory_id, item in zip(ids, items, strict=True) if item), (ids[0], None))

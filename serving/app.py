@@ -26,8 +26,8 @@ from ..graph.browser_origins import LOCAL, OriginCheck, named_origins
 from ..sem import Sem
 from .api_errors import as_api_error
 from .background_run import finish_runs
+from .chat_conversations import Conversations
 from .completions import IGNORED, MODEL, ChatCompletions
-from .conversations import Conversations
 from .identity import Identities
 from .server_settings import ServerSettings
 
@@ -50,7 +50,7 @@ def create_app(
     """Return the ASGI application that answers chat completions with a graph.
 
     Args:
-        graph: HEF, compiled with its checkpointer and store.
+        graph: HEF, compiled with its store. A checkpointer is not used: what was said is in each request.
         model: Answers what front ends ask for themselves, such as titles.
         sem: Answers what they ask of expressions.
         store: The graph's memory.
@@ -60,10 +60,10 @@ def create_app(
         characters: Characters by their ids.
     """
     chat = ChatCompletions(
-        graph=graph,
+        graph=graph.copy(update={"checkpointer": None}),
         settings=settings or ServerSettings(),
         identities=identities or Identities(),
-        conversations=conversations or Conversations(),
+        conversations=conversations or Conversations(store=store),
         model=model,
         sem=sem,
         characters=characters or {},

@@ -10,6 +10,7 @@ from typing import Any
 
 from langgraph.graph.state import CompiledStateGraph
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -20,8 +21,8 @@ from ..sem import Sem
 from .api_errors import ApiError, as_api_error
 from .background_run import BackgroundRun
 from .chat_chunks import Completion, Delta, ReplyEnd, ReplyEvent, to_json
+from .chat_conversations import Conversations, TurnPlan
 from .chat_request import ChatMessage, ChatRequest, parse_request
-from .conversations import Conversations
 from .emotion_tags import EmotionTags
 from .identity import Identities, Identity
 from .run_turn import run_turn
@@ -32,6 +33,8 @@ MODEL = "hef"
 """Id of the model that is no character."""
 DRAINED = 10
 """How many times the limit of a body is read before the connection is given up."""
+_RETRIES = "x-stainless-retry-count"
+"""Header in which OpenAI's clients count how often they sent a request before."""
 IGNORED = "x-hef-ignored"
 """Header that lists what a request asked for in vain."""
 
@@ -41,7 +44,7 @@ class ChatCompletions:
     """Answers requests with a graph."""
 
     graph: CompiledStateGraph[Any, Any, Any, Any]
-    """HEF, compiled with its checkpointer and store."""
+    """HEF, compiled with its store."""
     settings: ServerSettings
     """How the server answers."""
     identities: Identities
@@ -70,12 +73,13 @@ class ChatCompletions:
         identity = self.identities.identify(request.headers, chat.user)
         self.check_model(chat.model)
         task = recognize_task(chat, request.headers)
-        events = self._task_events(task, chat) if task else self._turn_events(chat, identity)
+        receipt = Receipt(is_retry=request.headers.get(_RETRIES, "0") != "0")
+        events = self._task_events(task, chat) if task else self._turn_events(chat, identity, receipt)
         run = BackgroundRun(events)
         completion = Completion(chat.model or MODEL, sum(len(message.text) for message in chat.messages))
         try:
             respond = _streamed if chat.stream else _whole
-            response = await respond(run, completion, chat, request, self.settings)
+            response = await respond(run, completion, chat, request, self.settings, receipt)
         except BaseException:
             run.stop()
             raise
@@ -93,7 +97,7 @@ class ChatCompletions:
             known = ", ".join([MODEL, *self.characters])
             raise ApiError(404, f"there is no model {name[:60]!r}; there are {known}", "model_not_found", "model")
 
-    async def _turn_events(self, chat: ChatRequest, identity: Identity) -> AsyncIterator[ReplyEvent]:
+    async def _turn_events(self, chat: ChatRequest, identity: Identity, receipt: Receipt) -> AsyncIterator[ReplyEvent]:
         """Answer the person's last turn in its conversation, which nobody else continues meanwhile."""
         context = self._context(chat, identity)
         plan = await self.conversations.open(
@@ -101,14 +105,17 @@ class ChatCompletions:
             character=chat.model if chat.model in self.characters else None,
             chat_id=identity.chat_id,
             messages=[*map(self._as_said, chat.messages)],
+            retried=receipt.is_retry,
         )
         async with plan:
+            receipt.plan = plan
             if plan.answered is not None:
-                text = f"{self.tags.tag(plan.empathy)}{plan.answered}"
-                yield Delta(text)
-                yield ReplyEnd(text, empathy=plan.empathy)
+                yield Delta(plan.answered.text)
+                yield plan.answered
                 return
-            async for event in run_turn(self.graph, plan.messages, context, thread=plan.thread_id, tags=self.tags):
+            async for event in run_turn(self.graph, plan, context, tags=self.tags):
+                if isinstance(event, ReplyEnd):
+                    await plan.finish(event)
                 yield event
 
     def _as_said(self, message: ChatMessage) -> ChatMessage:
@@ -137,6 +144,21 @@ class ChatCompletions:
         return context.model_copy(update=changes)
 
 
+@dataclass(slots=True)
+class Receipt:
+    """What is known of how a reply reaches its client."""
+
+    is_retry: bool
+    """Whether the client says that it sends the request again because no answer came."""
+    plan: TurnPlan | None = None
+    """The turn, once it is known."""
+
+    async def confirm(self) -> None:
+        """Note that the client was still there when all was sent: the same request, later, wants another reply."""
+        if self.plan is not None:
+            await self.plan.delivered()
+
+
 async def read_json(request: Request, limit: int) -> object:
     """Return the JSON of a body.
 
@@ -160,10 +182,16 @@ async def read_json(request: Request, limit: int) -> object:
 
 
 async def _whole(
-    run: BackgroundRun[ReplyEvent], completion: Completion, chat: ChatRequest, request: Request, _: ServerSettings
+    run: BackgroundRun[ReplyEvent],
+    completion: Completion,
+    chat: ChatRequest,
+    request: Request,
+    _: ServerSettings,
+    receipt: Receipt,
 ) -> Response:
     end = await _unless_hung_up(request, _last(run))
-    return Response(to_json(completion.whole(end)), media_type="application/json")
+    confirm = BackgroundTask(receipt.confirm)
+    return Response(to_json(completion.whole(end)), media_type="application/json", background=confirm)
 
 
 async def _last(run: BackgroundRun[ReplyEvent]) -> ReplyEnd:
@@ -181,11 +209,12 @@ async def _streamed(
     chat: ChatRequest,
     request: Request,
     settings: ServerSettings,
+    receipt: Receipt,
 ) -> Response:
     """Return the stream once something is there to be sent, so that what fails before it is told by a status."""
     await _unless_hung_up(request, run.wait(settings.keep_alive))
     return EventSourceResponse(
-        _chunks(run, completion, chat),
+        _chunks(run, completion, chat, receipt),
         sep="\n",
         ping=settings.keep_alive,
         ping_message_factory=lambda: ServerSentEvent(comment="keep-alive", sep="\n"),
@@ -194,7 +223,7 @@ async def _streamed(
 
 
 async def _chunks(
-    run: BackgroundRun[ReplyEvent], completion: Completion, chat: ChatRequest
+    run: BackgroundRun[ReplyEvent], completion: Completion, chat: ChatRequest, receipt: Receipt
 ) -> AsyncIterator[dict[str, str]]:
     """Yield the events of a stream; closing it, as where the client hangs up, ends the turn."""
     try:
@@ -206,6 +235,7 @@ async def _chunks(
             yield _event(completion.last_chunk(event))
             if chat.include_usage:
                 yield _event(completion.usage_chunk(event))
+            await receipt.confirm()
     except Exception as error:
         yield _event(as_api_error(error).envelope)
     finally:

@@ -11,6 +11,7 @@ from langgraph.graph.state import CompiledStateGraph
 from ..contract import Empathy, HefContext
 from ..graph.turn_events import EmotionDecided, Replied, Restarted, Token, stream_turn
 from .chat_chunks import Delta, FinishReason, ReplyEnd, ReplyEvent
+from .chat_conversations import TurnPlan
 from .emotion_tags import EmotionTags
 
 _CUT = frozenset({"length", "max_tokens", "MAX_TOKENS", "model_length"})
@@ -19,25 +20,23 @@ _CUT = frozenset({"length", "max_tokens", "MAX_TOKENS", "model_length"})
 
 async def run_turn(
     graph: CompiledStateGraph[Any, Any, Any, Any],
-    messages: list[AnyMessage],
+    plan: TurnPlan,
     context: HefContext,
     *,
-    thread: str | None,
     tags: EmotionTags,
 ) -> AsyncIterator[ReplyEvent]:
     """Run a turn; yield the reply in pieces, then its end.
 
     Args:
         graph: HEF, compiled.
-        messages: What is new in the conversation.
+        plan: The conversation, and which turn of it.
         context: Settings of the turn.
-        thread: Id of the conversation; None for one that is kept nowhere.
         tags: What the reply begins with.
     """
     streamed = StreamedReply()
     tag: str | None = None
     decided: Empathy | None = None
-    async for event in stream_turn(graph, messages, context, thread):
+    async for event in stream_turn(graph, plan.messages, context, plan.thread_id, plan.configurable):
         match event:
             case EmotionDecided(empathy):
                 decided = empathy

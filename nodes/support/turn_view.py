@@ -55,6 +55,15 @@ def thread_id() -> str | None:
     return None if thread is None else str(thread)
 
 
+def turn_of_host() -> tuple[str | None, int | None]:
+    """Return what identifies the turn of this run and which turn it is, where the host keeps count of them itself.
+
+    They are `turn_key` and `turn_number` of the config's `configurable`.
+    """
+    key, number = _configurable().get("turn_key"), _configurable().get("turn_number")
+    return key if isinstance(key, str) and key else None, number if isinstance(number, int) and number > 0 else None
+
+
 def is_served() -> bool:
     """Return whether a client of a LangGraph server started this run: only a server has assistants."""
     return _configurable().get("assistant_id") is not None

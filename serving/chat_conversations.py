@@ -1,0 +1,252 @@
+"""Which conversation and which turn a request is, told by the transcript that a client sends each time.
+
+The transcript is what was said. The same request sent twice is one turn; a reply that is asked for again replaces the
+earlier one; a turn that was edited begins a new branch, and what the abandoned branch said leaves the memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
+from langgraph.store.base import BaseStore, PutOp
+from pydantic import TypeAdapter
+
+from ..contract.errors import error_text
+from ..memory import turn_id, user_namespace
+from .chat_chunks import ReplyEnd
+from .chat_request import ChatMessage
+from .threads.placing import FRESH_SECONDS, find_place, find_thread
+from .threads.sqlite_turns import SqliteTurns
+from .threads.transcript_prints import TranscriptPrints, digest, read_prints, reply_prints
+from .threads.turn_table import Database, TurnRow, TurnTable
+
+REPEAT_SECONDS = 2.0
+"""Time after a reply was delivered in which the same request is the same turn, sent twice; later the reply is wanted
+anew."""
+_PURGE_SECONDS = 1.0
+"""Time between two purges of answers that need not be given again."""
+_ANSWER = TypeAdapter(ReplyEnd)
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class TurnPlan:
+    """A request's turn, and the lock of its conversation while it is entered.
+
+    Example:
+        >>> async with await conversations.open(person="ana", character=None, chat_id=None, messages=messages) as turn:
+        ...     answer = turn.answered
+        ...     if answer is None:
+        ...         config = {"configurable": turn.configurable}
+        ...         out = await hef.ainvoke({"messages": turn.messages}, config, context=context)
+        ...         answer = ReplyEnd(out["messages"][-1].text, empathy=out["empathy"])
+        ...         await turn.finish(answer)
+        ...     await send(answer)
+        ...     await turn.delivered()
+    """
+
+    messages: list[AnyMessage]
+    """The transcript as the graph's input, with the same ids each time it is sent."""
+    thread_id: str | None = None
+    """The conversation; None where nobody is known, so that nothing is stored."""
+    configurable: dict[str, Any] = field(default_factory=dict)
+    """What the config of the run says; the graph has no checkpointer, for the transcript is its history."""
+    answered: ReplyEnd | None = None
+    """The answer to the same request, which is to be given again; None where the graph is to be run."""
+    fault: str = ""
+    """What could not be done, for `Empathy.degraded`; else empty."""
+    row: TurnRow | None = None
+    """The turn in the table."""
+    _conversations: Conversations | None = None
+    _locks: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    @property
+    def memory_id(self) -> str | None:
+        """Id under which the memory holds the turn."""
+        return None if self.row is None else turn_id(self.row.thread, self.row.key)
+
+    async def finish(self, answer: ReplyEnd) -> None:
+        """Note the complete answer, before its last words are sent: what was sent twice gets it from here."""
+        if self._conversations and self.row:
+            await self._conversations._answer(self.row, answer)
+
+    async def delivered(self) -> None:
+        """Note that the client has all of the answer, so that the same request, later, asks for another reply."""
+        if self._conversations and self.row:
+            await self._conversations._deliver(self.row)
+
+    async def __aenter__(self) -> Self:
+        """Return the turn; its conversation is locked already."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let others have the conversation."""
+        await self._locks.aclose()
+
+
+class Conversations:
+    """The conversations of all people.
+
+    Args:
+        database: Where turns are known; None keeps them in this process, until it ends.
+        store: The memory, from which abandoned turns go; None where there is none.
+        now: The clock, Unix time in seconds.
+    """
+
+    def __init__(
+        self, database: Database | None = None, store: BaseStore | None = None, now: Callable[[], float] = time.time
+    ) -> None:
+        self._table = TurnTable(database or SqliteTurns())
+        self._store, self._now, self._purged = store, now, 0.0
+
+    async def open(
+        self,
+        *,
+        person: str | None,
+        character: str | None,
+        chat_id: str | None,
+        messages: Sequence[ChatMessage],
+        retried: bool = False,
+    ) -> TurnPlan:
+        """Return the turn of a request, once nobody else answers in its conversation.
+
+        Args:
+            person: Who speaks; without one nothing is looked up or stored.
+            character: Whom they speak to.
+            chat_id: What the client calls the conversation; without one it is found by the transcript.
+            messages: The transcript.
+            retried: Whether the client says that it sends the request once more because no answer arrived.
+        """
+        plan = TurnPlan(graph_messages(messages))
+        prints = read_prints(messages)
+        if person is None or prints is None:
+            return plan
+        arrived, scope = self._now(), digest(person, character)
+        async with AsyncExitStack() as stack:
+            thread = digest(scope, chat_id) if chat_id else await self._thread(scope, prints, arrived)
+            await stack.enter_async_context(self._table.database.lock(thread))
+            row, plan.answered = await self._turn(scope, thread, prints, arrived, retried)
+            if plan.answered is None:
+                plan.fault = await self._take_branch((person, character), row)
+                await self._table.ask_again(row.id, arrived, prints.turns)
+            plan._locks = stack.pop_all()
+        plan.thread_id, plan.row, plan._conversations = thread, row, self
+        plan.configurable = {"thread_id": thread, "turn_key": row.key, "turn_number": row.number}
+        return plan
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        await self._table.database.close()
+
+    async def _thread(self, scope: str, prints: TranscriptPrints, now: float) -> str:
+        """Return the conversation that a transcript continues, or begin one."""
+        async with self._table.database.lock(scope):  # the same first words may arrive twice at once
+            thread = await find_thread(self._table, scope, prints, now)
+            if thread is None:
+                thread = uuid4().hex
+                await self._table.add(_new_row(scope, thread, prints, "", prints.turns, now))
+            return thread
+
+    async def _turn(
+        self, scope: str, thread: str, prints: TranscriptPrints, arrived: float, retried: bool
+    ) -> tuple[TurnRow, ReplyEnd | None]:
+        """Return the turn, which may be a new one, and the answer that it has if that is to be given again."""
+        place = await find_place(self._table, scope, thread, prints)
+        row = await self._table.child(thread, place.parent, prints.said)
+        if row is None:
+            row = _new_row(scope, thread, prints, place.parent, place.number, arrived)
+            await self._table.add(row)
+        is_repeated = retried or row.delivered is None or arrived <= row.delivered + REPEAT_SECONDS
+        return row, _ANSWER.validate_json(row.answer) if row.answer and is_repeated else None
+
+    async def _take_branch(self, owner: tuple[str, str | None], row: TurnRow) -> str:
+        """Make a turn the last one of its conversation, and return what could not be done.
+
+        What else was said after the turn that both branches share leaves the memory, and then the branch in use: if
+        the process dies between the two, the next request does it again.
+        """
+        branch, earlier = [row.id], await self._table.turn(row.parent)
+        while earlier is not None and not earlier.active:
+            branch.append(earlier.id)
+            earlier = await self._table.turn(earlier.parent)
+        after = await self._table.active_after(row.thread, earlier.number if earlier else 0)
+        abandoned = [other for other in after if other.id not in branch]
+        if fault := await self._forget(owner, abandoned):
+            return fault
+        await self._table.set_active([other.id for other in abandoned], False)
+        await self._table.set_active(branch, True)
+        return ""
+
+    async def _forget(self, owner: tuple[str, str | None], rows: Sequence[TurnRow]) -> str:
+        """Delete turns from the memory, and return what could not be done.
+
+        A character may share its memory, and turns are then the person's own.
+        """
+        if self._store is None or not rows:
+            return ""
+        namespaces = {user_namespace(owner[0]), user_namespace(*owner)}
+        ids = [turn_id(row.thread, row.key) for row in rows]
+        deletes = [PutOp(namespace, memory_id, None) for namespace in namespaces for memory_id in ids]
+        try:
+            await self._store.abatch(deletes)
+        except Exception as error:
+            _log.warning("Turns that were edited away stay in the memory: %s", type(error).__name__)
+            return f"what the conversation no longer holds could not be forgotten: {error_text(error)}"
+        return ""
+
+    async def _answer(self, row: TurnRow, answer: ReplyEnd) -> None:
+        await self._table.answer(row, reply_prints(answer.text), _ANSWER.dump_json(answer).decode(), self._now())
+
+    async def _deliver(self, row: TurnRow) -> None:
+        now = self._now()
+        await self._table.deliver(row.id, now)
+        if now - self._purged >= _PURGE_SECONDS:
+            self._purged = now
+            await self._table.forget_answers(now - 5 * REPEAT_SECONDS, now - FRESH_SECONDS)
+
+
+def graph_messages(messages: Sequence[ChatMessage]) -> list[AnyMessage]:
+    """Return a transcript as LangChain messages; the same transcript has the same ids."""
+    return [_graph_message(place, message) for place, message in enumerate(messages)]
+
+
+def _graph_message(place: int, message: ChatMessage) -> AnyMessage:
+    content: Any = message.text
+    if message.images:
+        part: Mapping[str, Any] = {"type": "image_url", "image_url": {"url": "data:,"}}
+        content = [{"type": "text", "text": message.text}, *[part] * message.images]
+    settings: dict[str, Any] = {"id": digest(place, message.role, message.text, message.name)}
+    match message.role:
+        case "system":
+            return SystemMessage(content, **settings)
+        case "assistant":
+            return AIMessage(content, **settings)
+        case _:
+            return HumanMessage(content, name=message.name, **settings)
+
+
+def _new_row(scope: str, thread: str, prints: TranscriptPrints, parent: str, number: int, now: float) -> TurnRow:
+    """Return a turn that nobody has answered yet."""
+    return TurnRow(
+        id=uuid4().hex,
+        scope=scope,
+        thread=thread,
+        parent=parent,
+        number=number,
+        shown=prints.turns,
+        path=prints.paths[-1],
+        said=prints.said,
+        key=prints.turn_key(number),
+        active=0,
+        asked=now,
+    )

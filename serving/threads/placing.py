@@ -1,0 +1,102 @@
+"""Where in which conversation a transcript ends: its exchanges beside those that are known.
+
+Front ends trim old messages, cut replies short, add to the person's words, drop what they showed. So an exchange is
+known by its reply or its words, the newest that is known decides, and without the name of a conversation (a chat id)
+only what is hard to mistake counts: a mistake would take turns of another conversation out of the memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from .transcript_prints import Exchange, TranscriptPrints
+from .turn_table import Candidate, TurnTable
+
+FRESH_SECONDS = 600.0
+"""Time in which an answer is given again that its client did not get, and in which the same first words, without a chat
+id, belong to the conversation that they began; later they begin another."""
+_EXCHANGES = 16
+"""How many exchanges before the last turn are looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a turn stands in its conversation."""
+
+    parent: str
+    """Id of the turn before, empty where none is known."""
+    number: int
+    """Which turn of the person's it is."""
+
+
+async def find_thread(table: TurnTable, scope: str, prints: TranscriptPrints, now: float) -> str | None:
+    """Return the conversation of a transcript that a client does not name, None for a new one."""
+    if not prints.exchanges:
+        return await _find_first_turn(table, scope, prints, now)
+    recent = prints.exchanges[-_EXCHANGES:]
+    known = await table.candidates(scope, recent, None)
+    for place in range(len(prints.exchanges) - 1, len(prints.exchanges) - 1 - len(recent), -1):
+        exchange, path = prints.exchanges[place], prints.paths[place]
+        fitting = [one for one in known if _is_surely(one, exchange)]
+        if len(fitting) > 1:
+            threads = await table.threads_with(scope, prints.said, [one.row.id for one in fitting])
+            return max(fitting, key=lambda one: (*_likeness(one, exchange, path), *_order(one, threads))).row.thread
+        if fitting:
+            return fitting[0].row.thread
+    return None
+
+
+async def find_place(table: TurnTable, scope: str, thread: str, prints: TranscriptPrints) -> Place:
+    """Return where a transcript ends in its conversation."""
+    recent = prints.exchanges[-_EXCHANGES:]
+    known = await table.candidates(scope, recent, thread) if recent else []
+    for distance, exchange in enumerate(reversed(recent), start=1):
+        path = prints.paths[-1 - distance]
+        if fitting := [one for one in known if exchange.said == one.row.said or exchange.reply in one.replies]:
+            row = max(fitting, key=lambda one: (*_likeness(one, exchange, path), one.row.active, one.row.asked)).row
+            return Place(row.id, row.number + distance)
+    return await _place_without_exchange(table, thread, prints)
+
+
+async def _place_without_exchange(table: TurnTable, thread: str, prints: TranscriptPrints) -> Place:
+    """Return where a transcript ends of which no exchange is known: at the beginning, or a client has cut it.
+
+    A client that showed all so far and shows one turn alone has gone back to the beginning.
+    """
+    tip = await table.tip(thread)
+    is_cut = tip is not None and tip.number > 1 and (prints.exchanges or tip.shown < tip.number)
+    if tip is None or not is_cut:
+        return Place("", prints.turns)
+    return Place(tip.parent, tip.number) if tip.said == prints.said else Place(tip.id, tip.number + 1)
+
+
+async def _find_first_turn(table: TurnTable, scope: str, prints: TranscriptPrints, now: float) -> str | None:
+    """Return the conversation that the same first words began not long ago, and that has not gone on since.
+
+    Also one that the person began with a part of these words, if they went on before they had a reply.
+    """
+    for one in await table.first_turns(scope, [prints.said, *prints.beginnings], now - FRESH_SECONDS):
+        if one.last <= 1 and (one.row.said == prints.said or one.row.delivered is None):
+            return one.row.thread
+    return None
+
+
+def _is_surely(one: Candidate, exchange: Exchange) -> bool:
+    """Return whether a turn is an exchange, whatever conversation it may be in.
+
+    The client may have cut a reply short, of which the opening tells; where it hung up, it may show no more than that.
+    """
+    if one.row.said == exchange.said:
+        return exchange.reply in one.replies or exchange.opening in one.openings or one.row.delivered is None
+    return bool(exchange.opening) and exchange.reply in one.replies
+
+
+def _likeness(one: Candidate, exchange: Exchange, path: str) -> tuple[bool, bool, bool]:
+    """Return what a turn and an exchange have in common, the most telling first."""
+    return exchange.reply in one.replies, one.row.said == exchange.said, one.row.path == path
+
+
+def _order(one: Candidate, threads: Collection[str]) -> tuple[bool, bool, float]:
+    """Return what tells turns apart that are equally alike: what followed them, where nothing did yet, the newest."""
+    return one.row.thread in threads, one.row.number == one.last, one.row.asked

@@ -1,0 +1,101 @@
+"""Fingerprints of a transcript: its exchanges, and the person's last turn, which is to be answered.
+
+Words of the host (system messages) are left out, as front ends change or drop them, and so is a greeting before the
+person's first words. What the person says since the last reply is one turn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..chat_request import ChatMessage
+
+_OPENING = 24
+"""Letters by which a reply is known of which a client shows only the beginning, such as what a voice had spoken."""
+_TAG = re.compile(r"\[[\w-]{1,32}\]")
+"""An expression of an avatar, which some clients send back and others do not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A turn of the person and the reply to it, as hashes."""
+
+    said: str
+    """Of the person's words, without regard to white space."""
+    reply: str
+    """Of the letters and digits of the reply; empty where a client shows none."""
+    opening: str
+    """Of the first letters of the reply; empty where there are fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptPrints:
+    """What identifies a transcript; the person's last turn is the one to answer."""
+
+    exchanges: tuple[Exchange, ...]
+    """What was said before the last turn, oldest first."""
+    said: str
+    """Hash of the last turn."""
+    beginnings: tuple[str, ...]
+    """Hashes of the last turn without its newest messages: of a person who went on before a reply came."""
+    paths: tuple[str, ...]
+    """For each exchange and for the last turn a hash of all that the person said up to it."""
+
+    @property
+    def turns(self) -> int:
+        """How many turns of the person it shows."""
+        return len(self.exchanges) + 1
+
+    def turn_key(self, number: int) -> str:
+        """Return what identifies the last turn in its conversation: its number, its words and the exchange before."""
+        before = self.exchanges[-1] if self.exchanges else Exchange("", "", "")
+        return digest(number, before.said, before.reply, self.said)
+
+
+@dataclass(slots=True)
+class _Turn:
+    said: list[str] = field(default_factory=list)
+    replies: list[str] = field(default_factory=list)
+
+
+def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
+    """Return the fingerprints of a transcript, None where the person says nothing in it."""
+    turns: list[_Turn] = []
+    for message in messages:
+        text = "".join(message.text.split())
+        if message.role == "user" and (text or message.images):
+            if not turns or turns[-1].replies:
+                turns.append(_Turn())
+            turns[-1].said.append(f"{text}\0{message.images}" if message.images else text)
+        elif message.role == "assistant" and text and turns:
+            turns[-1].replies.append(message.text)
+    if not turns:
+        return None
+    paths: list[str] = []
+    for turn in turns:
+        paths.append(digest(paths[-1] if paths else "", *turn.said))
+    last = turns[-1].said
+    return TranscriptPrints(
+        exchanges=tuple(Exchange(digest(*turn.said), *reply_prints("\n".join(turn.replies))) for turn in turns[:-1]),
+        said=digest(*last),
+        beginnings=tuple(digest(*last[:count]) for count in range(1, len(last))),
+        paths=tuple(paths),
+    )
+
+
+def reply_prints(reply: str) -> tuple[str, str]:
+    """Return the hashes of a reply and of its opening: of letters and digits alone, as front ends change the rest."""
+    text = _TAG.sub("", reply).casefold()
+    letters = "".join(filter(str.isalnum, text)) or "".join(text.split())
+    if not letters:
+        return "", ""
+    return digest(letters), digest(letters[:_OPENING]) if len(letters) >= _OPENING else ""
+
+
+def digest(*parts: object) -> str:
+    """Return a hash of values that JSON can hold."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,214 @@
+"""The table of the turns that were asked for: hashes of what was said, and an answer until its client has it.
+
+SQL that SQLite and PostgreSQL both understand; what differs is in a `Database`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+from .transcript_prints import Exchange
+
+SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS hef_chat_turns (
+        id text PRIMARY KEY, scope text NOT NULL, thread text NOT NULL, parent text NOT NULL, number integer NOT NULL,
+        shown integer NOT NULL, path text NOT NULL, said text NOT NULL, key text NOT NULL, active integer NOT NULL,
+        asked double precision NOT NULL, answered double precision, delivered double precision, answer text
+    )""",
+    "CREATE INDEX IF NOT EXISTS hef_chat_turns_said ON hef_chat_turns (scope, said)",
+    "CREATE INDEX IF NOT EXISTS hef_chat_turns_thread ON hef_chat_turns (thread, active, number)",
+    "CREATE INDEX IF NOT EXISTS hef_chat_turns_answer ON hef_chat_turns (answered) WHERE answer IS NOT NULL",
+    """CREATE TABLE IF NOT EXISTS hef_chat_replies (
+        scope text NOT NULL, reply text NOT NULL, opening text NOT NULL, turn text NOT NULL, PRIMARY KEY (turn, reply)
+    )""",
+    "CREATE INDEX IF NOT EXISTS hef_chat_replies_reply ON hef_chat_replies (scope, reply)",
+)
+_CANDIDATES = 64
+"""Rows that are weighed at most; the newest."""
+
+
+class Database(Protocol):
+    """What a table of turns is kept in."""
+
+    async def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a statement whose values stand at its question marks, durably, and return its rows."""
+        ...
+
+    def lock(self, key: str) -> AbstractAsyncContextManager[None]:
+        """Hold a lock that one task of all processes on the database holds at a time; it ends with its process."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRow:
+    """A turn that was asked for."""
+
+    id: str
+    """Its key in the table."""
+    scope: str
+    """Hash of the person and the character."""
+    thread: str
+    """Id of the conversation."""
+    parent: str
+    """Id of the turn before, empty for the first one known."""
+    number: int
+    """Which turn of the person's it is, counted from 1."""
+    shown: int
+    """How many turns of the person the newest request for it showed; fewer than `number` where a client trims."""
+    path: str
+    """Hash of all that the person said up to it, as far as it was shown."""
+    said: str
+    """Hash of the person's words."""
+    key: str
+    """What identifies it in its conversation, for the memory."""
+    active: int
+    """1 where it belongs to the branch that the newest request shows, 0 where it was abandoned."""
+    asked: float
+    """When it was asked for, Unix time in seconds."""
+    answered: float | None = None
+    """When the reply was complete; None while it is not."""
+    delivered: float | None = None
+    """When the client had all of the reply; None where nobody knows that it had."""
+    answer: str | None = None
+    """The answer, as long as it may have to be given again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A turn that an exchange of a transcript may be."""
+
+    row: TurnRow
+    """The turn."""
+    replies: frozenset[str]
+    """Hashes of the replies that it had; a reply that was asked for again does not take the earlier one away."""
+    openings: frozenset[str]
+    """Hashes of their openings."""
+    last: int
+    """Number of the last turn of its conversation."""
+
+
+_NAMES = tuple(one.name for one in fields(TurnRow))
+_COLUMNS = ", ".join(f"t.{name}" for name in _NAMES)
+_LAST = "(SELECT max(other.number) FROM hef_chat_turns AS other WHERE other.thread = t.thread AND other.active = 1)"
+
+
+class TurnTable:
+    """Reads and writes the turns.
+
+    Args:
+        database: Where they are.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def candidates(self, scope: str, exchanges: Iterable[Exchange], thread: str | None) -> list[Candidate]:
+        """Return turns of a person, in all conversations or one, whose words or reply are those of an exchange."""
+        exchanges = list(exchanges)
+        said = list(dict.fromkeys(one.said for one in exchanges))
+        replies = list(dict.fromkeys(one.reply for one in exchanges if one.reply))
+        replied = f"SELECT turn FROM hef_chat_replies WHERE scope = ? AND reply IN ({_marks(replies)})"
+        values: list[Any] = [scope, *said, scope, *replies]
+        where = f"t.scope = ? AND (t.said IN ({_marks(said)}) OR t.id IN ({replied}))"
+        if thread is not None:
+            where, values = f"{where} AND t.thread = ?", [*values, thread]
+        # Words may be said a thousand times; a reply tells more.
+        order = f"CASE WHEN t.id IN ({replied}) THEN 0 ELSE 1 END, t.asked DESC"
+        return await self._candidates(where, f"{order} LIMIT {_CANDIDATES}", [*values, scope, *replies])
+
+    async def first_turns(self, scope: str, said: Sequence[str], since: float) -> list[Candidate]:
+        """Return turns with which conversations of a person began not long ago, newest first."""
+        where = f"t.scope = ? AND t.parent = '' AND t.number = 1 AND t.said IN ({_marks(said)}) AND t.asked >= ?"
+        return await self._candidates(where, f"t.asked DESC LIMIT {_CANDIDATES}", [scope, *said, since])
+
+    async def threads_with(self, scope: str, said: str, parents: Sequence[str]) -> set[str]:
+        """Return the conversations in which a turn followed one of several."""
+        sql = f"SELECT thread FROM hef_chat_turns WHERE scope = ? AND said = ? AND parent IN ({_marks(parents)})"
+        return {row[0] for row in await self.database.run(sql, [scope, said, *parents])}
+
+    async def child(self, thread: str, parent: str, said: str) -> TurnRow | None:
+        """Return the turn that follows another with the given words."""
+        return await self._one("t.thread = ? AND t.parent = ? AND t.said = ?", [thread, parent, said])
+
+    async def tip(self, thread: str) -> TurnRow | None:
+        """Return the last turn of a conversation."""
+        return await self._one("t.thread = ? AND t.active = 1", [thread])
+
+    async def turn(self, turn: str) -> TurnRow | None:
+        """Return a turn by its id."""
+        return await self._one("t.id = ?", [turn])
+
+    async def active_after(self, thread: str, number: int) -> list[TurnRow]:
+        """Return the turns of the branch in use after a number."""
+        return await self._rows("t.thread = ? AND t.active = 1 AND t.number > ?", "t.number", [thread, number])
+
+    async def add(self, row: TurnRow) -> None:
+        """Add a turn."""
+        sql = f"INSERT INTO hef_chat_turns ({', '.join(_NAMES)}) VALUES ({_marks(_NAMES)})"
+        await self.database.run(sql, [getattr(row, name) for name in _NAMES])
+
+    async def ask_again(self, turn: str, now: float, shown: int) -> None:
+        """Note that a turn is being answered anew; until then it has no answer."""
+        sql = "UPDATE hef_chat_turns SET asked = ?, shown = ?, answered = NULL, delivered = NULL, answer = NULL"
+        await self.database.run(f"{sql} WHERE id = ?", [now, shown, turn])
+
+    async def set_active(self, turns: Sequence[str], active: bool) -> None:
+        """Take turns into the branch in use, or out of it."""
+        if turns:
+            sql = f"UPDATE hef_chat_turns SET active = ? WHERE id IN ({_marks(turns)})"
+            await self.database.run(sql, [int(active), *turns])
+
+    async def answer(self, row: TurnRow, reply: tuple[str, str], answer: str, now: float) -> None:
+        """Note the answer to a turn, and the hashes of its reply."""
+        sql = "INSERT INTO hef_chat_replies (scope, reply, opening, turn) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        await self.database.run(sql, [row.scope, *reply, row.id])
+        sql = "UPDATE hef_chat_turns SET answer = ?, answered = ?, delivered = NULL WHERE id = ?"
+        await self.database.run(sql, [answer, now, row.id])
+
+    async def deliver(self, turn: str, now: float) -> None:
+        """Note that the client has all of the reply."""
+        sql = "UPDATE hef_chat_turns SET delivered = ? WHERE id = ? AND delivered IS NULL"
+        await self.database.run(sql, [now, turn])
+
+    async def forget_answers(self, delivered_before: float, answered_before: float) -> None:
+        """Take the words of answers away that need not be given again."""
+        sql = "UPDATE hef_chat_turns SET answer = NULL WHERE answer IS NOT NULL AND (delivered < ? OR answered < ?)"
+        await self.database.run(sql, [delivered_before, answered_before])
+
+    async def _candidates(self, where: str, order: str, values: Sequence[Any]) -> list[Candidate]:
+        sql = f"SELECT {_COLUMNS}, {_LAST} FROM hef_chat_turns AS t WHERE {where} ORDER BY {order}"
+        rows = await self.database.run(sql, values)
+        if not rows:
+            return []
+        ids = [row[0] for row in rows]
+        sql = f"SELECT turn, reply, opening FROM hef_chat_replies WHERE turn IN ({_marks(ids)})"
+        replies = await self.database.run(sql, ids)
+        return [
+            Candidate(
+                row=TurnRow(*row[:-1]),
+                replies=frozenset(reply for turn, reply, _ in replies if turn == row[0] and reply),
+                openings=frozenset(opening for turn, _, opening in replies if turn == row[0] and opening),
+                last=row[-1] or 0,
+            )
+            for row in rows
+        ]
+
+    async def _one(self, where: str, values: Sequence[Any]) -> TurnRow | None:
+        rows = await self._rows(where, "t.number DESC, t.asked DESC LIMIT 1", values)
+        return rows[0] if rows else None
+
+    async def _rows(self, where: str, order: str, values: Sequence[Any]) -> list[TurnRow]:
+        sql = f"SELECT {_COLUMNS} FROM hef_chat_turns AS t WHERE {where} ORDER BY {order}"
+        return [TurnRow(*row) for row in await self.database.run(sql, values)]
+
+
+def _marks(values: Sequence[Any]) -> str:
+    """Return question marks for values; for none a value that equals nothing."""
+    return ", ".join("?" for _ in values) or "NULL"
