@@ -135,10 +135,9 @@ class ChatCompletions:
         context = self.settings.context
         if chat.model in self.characters:
             context = self.characters[chat.model].context(context)
-        person = self.settings.person if identity.person is None else identity.person
         changes = {
-            "user_id": person,
-            "remember": context.remember and person is not None,
+            "user_id": identity.person,
+            "remember": context.remember and identity.person is not None,
             "model_settings": {**context.model_settings, **chat.model_settings},
         }
         return context.model_copy(update=changes)
@@ -174,7 +173,9 @@ async def read_json(request: Request, limit: int) -> object:
         elif size > DRAINED * limit:
             break
     if size > limit:
-        raise ApiError(413, f"the request has more than {limit} bytes: send fewer or smaller images", "too_large")
+        raise ApiError(
+            413, f"the request has more than {limit} bytes: send fewer or smaller images", "request_too_large"
+        )
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

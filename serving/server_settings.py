@@ -17,9 +17,6 @@ class ServerSettings(BaseModel):
         description="Settings of each turn, such as strategy, persona and region; the person, the character and the "
         "request's own settings are added to them",
     )
-    person: str | None = Field(
-        default=None, description="Whose memory is meant where a request names nobody; None: nothing is remembered"
-    )
     max_body: int = Field(default=20_000_000, ge=1_000, description="Bytes of a request at most")
     keep_alive: float = Field(
         default=10.0,
