@@ -14,7 +14,7 @@ from hef.characters import Character
 from hef.contract import HefContext
 from hef.graph import create_hef
 from hef.sem import resolve_sem
-from hef.serving.app import create_app
+from hef.serving.chat_app import create_app
 from hef.serving.server_settings import ServerSettings
 from talking_chat import TalkingChat
 

@@ -15,7 +15,7 @@ from chat_server import chat_server
 from hef.contract import HefContext
 from hef.graph import create_hef
 from hef.sem import resolve_sem
-from hef.serving.app import create_app
+from hef.serving.chat_app import create_app
 from hef.serving.server_settings import ServerSettings
 from talking_chat import TalkingChat
 
@@ -93,11 +93,10 @@ def test_what_is_no_json_or_no_address_is_answered_in_the_same_envelope(url: str
 
 
 def test_a_failure_after_the_first_words_is_an_error_in_the_stream(client: openai.OpenAI) -> None:
-    words = []
+    stream = client.chat.completions.create(**says("please break"), stream=True)
+    assert [next(stream).choices[0].delta.content for _ in range(3)] == ["", "I ", "hear "]
     with pytest.raises(openai.APIError) as error:
-        for chunk in client.chat.completions.create(**says("please break"), stream=True):
-            words.append(chunk.choices[0].delta.content)
-    assert words == ["", "I ", "hear "]
+        next(stream)
     assert error.value.code == "model_unavailable"
 
 
