@@ -23,7 +23,7 @@ EPILOG = """\
 [bright_black]The SEM reads fine-grained emotion and its cause words, the LLM weighs it and writes the reply.[/]
 
 [bright_black]Settings: flags, else HEF_MODEL, HEF_SEM, HEF_PROMPTS, HEF_FIT, HEF_HOME, HEF_CHROMA_URL, HEF_USER, \
-HEF_REGION, HEF_THREADS, HEF_LOG.[/]
+HEF_CHARACTERS, HEF_REGION, HEF_THREADS, HEF_LOG.[/]
 
 [bright_black]Exit codes: 0 done, 1 failed, 2 called wrongly or set up wrongly, 130 after Ctrl-C.[/]
 """
@@ -74,6 +74,7 @@ BENCH = [
 COMMANDS = [
     LazyCommand("reply", "chat.reply_command:reply", "Reply to one message, and show emotion and causes.", TALK),
     LazyCommand("chat", "chat.chat_command:chat", "Talk with HEF; with --user, it remembers.", TALK),
+    LazyCommand("characters", "characters_list:characters", "List the characters that you can talk with.", TALK),
     _group("memory", "See, take along and delete what is remembered of a person.", TALK, MEMORY),
     _group(
         "safety", "Count the turns in which somebody was in danger, for the reports that laws ask for.", TALK, SAFETY

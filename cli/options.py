@@ -11,6 +11,7 @@ import typer
 from .error_messages import Misuse
 
 if TYPE_CHECKING:
+    from ..characters import Character
     from ..contract import HefContext
     from ..sem.ray.cluster import Cluster
 
@@ -149,11 +150,22 @@ class ReplyOptions(EmotionOptions):
     ] = None
     region: Region = None
 
-    def reply_context(self, user: str | None = None, **changes: object) -> HefContext:
-        """Return the settings of a run that replies; without a user nothing is remembered."""
+    def reply_context(
+        self, user: str | None = None, character: Character | None = None, **changes: object
+    ) -> HefContext:
+        """Return the settings of a run that replies; without a user nothing is remembered.
+
+        Args:
+            user: Whose memory takes part.
+            character: Who replies, but for what the options say; its models are those of the graph.
+            changes: Further settings.
+        """
         set_texts = {"persona": self.persona, "language": self.language}
         texts = {name: text for name, text in set_texts.items() if text}
-        return self.context(strategy=self.strategy, user_id=user, remember=user is not None, **texts, **changes)
+        context = self.context(strategy=self.strategy, user_id=user, remember=user is not None, **texts, **changes)
+        if character is None:
+            return context
+        return character.model_copy(update={"model": None}).context(context).model_copy(update=texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +178,15 @@ class UserOptions:
         False
     )
     home: Home = None
+    character: Annotated[
+        str | None,
+        option(
+            "The character to talk with, which has memories of its own; `hef characters` lists them.",
+            "--character",
+            "-c",
+            metavar="NAME",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

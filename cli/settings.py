@@ -29,13 +29,14 @@ class Settings(BaseSettings):
         default_factory=lambda: user_data_path("hef", appauthor=False),
         description="Folder of memories and conversations",
     )
+    characters: Path | None = Field(None, description="Folder of characters; None is `characters` in the home folder")
     chroma_url: str | None = Field(None, description="A Chroma server, where several processes share a memory")
     region: str | None = Field(None, description="Country whose numbers for help are given in danger, two letters")
     user: str | None = Field(None, description="Whose memory is read and written")
     threads: int | None = Field(None, ge=1, le=256, description="CPU threads of the models")
     data: Path | None = Field(None, description="Folder with the training and validation data")
 
-    @field_validator("home", "data", "prompts", "fit")
+    @field_validator("home", "data", "prompts", "fit", "characters")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path else None
@@ -64,6 +65,11 @@ class Settings(BaseSettings):
         if not is_http_url(url):
             raise ValueError("give the address of a server such as http://localhost:8000")
         return url
+
+    @property
+    def characters_folder(self) -> Path:
+        """Return the folder of characters, which need not exist."""
+        return self.characters or self.home / "characters"
 
     @property
     def person(self) -> str:

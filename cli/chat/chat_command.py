@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..build_graph import preload_llm
+from ..characters_list import chosen_character, with_models
 from ..options import Json, ModelOptions, ReplyOptions, UserOptions, option
 from ..render import name_markup
 from ..settings import load_settings
-from .chat_threads import thread_id
+from .chat_threads import thread_id, thread_with
 
 if TYPE_CHECKING:
     from .session import ChatSession
@@ -43,14 +44,17 @@ def chat(
     from stdin where it is not a terminal, one message per line.
     """
     settings = load_settings(models, options, memory)
+    character = chosen_character(settings, memory.character)
+    settings = with_models(settings, character, models)
     preload_llm(settings.model)
     from .session import ChatSession
 
     person = settings.person
     user = None if memory.no_memory else person
-    context = options.reply_context(user, region=settings.region, confirm_emotion=confirm)
-    conversation_id = thread_id(person, thread)
-    with ChatSession(settings, context, thread=conversation_id, private=memory.no_memory, as_json=as_json) as session:
+    context = options.reply_context(user, character, region=settings.region, confirm_emotion=confirm)
+    thread = thread_with(character.id if character else None, thread)
+    flags = {"private": memory.no_memory, "as_json": as_json}
+    with ChatSession(settings, context, thread=thread_id(person, thread), character=character, **flags) as session:
         session.greet(person, thread)
         for line in _typed_lines(session) if sys.stdin.isatty() else _piped_lines():
             if not _handle_line(session, line):

@@ -23,6 +23,11 @@ def belongs_to(person: str, thread_id: str) -> bool:
     return thread_id.startswith(_prefix(person))
 
 
+def thread_with(character: str | None, thread: str) -> str:
+    """Return the name of a person's conversation with a character: each character has conversations of its own."""
+    return thread if character is None else f"{character}/{thread}"
+
+
 def _prefix(person: str) -> str:
     return _encodable(person.replace("%", "%25").replace("/", "%2F")) + "/"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from types import TracebackType
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.status import Status
 from rich.text import Text
@@ -102,7 +102,7 @@ class TurnDisplay:
     def _write(self, text: str) -> None:
         self.pause()
         if not self._writer:
-            self.console.print(Text("  " + self._name.ljust(GUTTER), style=FAINT), end="")
+            self.console.print(Text("  " + set_cell_size(self._name, GUTTER - 1) + " ", style=FAINT), end="")
             self._writer = WrappedWriter(self.console, indent=GUTTER + 2)
         self.reply += text
         self._writer.write(text)

@@ -8,14 +8,16 @@ from types import TracebackType
 from typing import Any
 from uuid import uuid4
 
-from langchain_core.messages import AnyMessage, HumanMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
+from rich.cells import set_cell_size
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from ...characters import Character
 from ...contract import HefContext
 from ...contract.dialogue import TextLanguage, turn_language
 from ...graph.turn_events import EmotionDecided, Question, Replied, stream_turn
@@ -53,18 +55,28 @@ class ChatSession:
         settings: LLM and SEM, and the folder where conversations are kept.
         context: The settings of each turn.
         thread: Identifier of the conversation.
+        character: Who replies; greets in a new conversation.
         private: Write nothing to the disk: the conversation ends with the session.
         as_json: Print one JSON object per turn and nothing else.
     """
 
     def __init__(
-        self, settings: Settings, context: HefContext, *, thread: str, private: bool = False, as_json: bool = False
+        self,
+        settings: Settings,
+        context: HefContext,
+        *,
+        thread: str,
+        character: Character | None = None,
+        private: bool = False,
+        as_json: bool = False,
     ) -> None:
         self._settings = settings
         self._context = context
         self._thread = thread
         self._private = private
         self._json = as_json
+        self._name = set_cell_size(printable(character.name), GUTTER - 1).rstrip() if character else "hef"
+        self._greeting = character.greeting if character else ""
         self._console = Console(highlight=False, quiet=as_json)
         self._runner = asyncio.Runner()
         self._resources = ExitStack()
@@ -109,13 +121,18 @@ class ChatSession:
         conversation = f"conversation [bold]{name_markup(thread)}[/] of [bold]{name_markup(person)}[/]"
         if not messages:
             self.note(f"New {conversation}. /help lists the commands.")
+            if self._greeting:
+                field(self._console, self._name, self._greeting)
+                self._console.print()
             return
         turns = sum(message.type == "human" for message in messages)
         count = f"{turns} turn{'s' * (turns > 1)}"
         self.note(f"Resumed {conversation}, {count} so far. It ended:")
         for message in messages[-2:]:
             field(
-                self._console, "you" if message.type == "human" else "hef", Text(printable(message.text), style=FAINT)
+                self._console,
+                "you" if message.type == "human" else self._name,
+                Text(printable(message.text), style=FAINT),
             )
         self._console.print()
         if self._question:
@@ -123,11 +140,11 @@ class ChatSession:
 
     def answer(self, message: str) -> None:
         """Reply to a message, or take it as the answer to a question; Ctrl-C stops the reply, not the conversation."""
-        new_messages: list[AnyMessage] = [] if self._question else [HumanMessage(message, id=str(uuid4()))]
+        new_messages = [] if self._question else [*self._opening(), HumanMessage(message, id=str(uuid4()))]
         if new_messages and any(map(str.isalpha, message)):
-            self._language = turn_language(self._context.language, to_dialogue(new_messages))
+            self._language = turn_language(self._context.language, to_dialogue(new_messages[-1:]))
         try:
-            with TurnDisplay(name="hef", quiet=self._json) as display:
+            with TurnDisplay(name=self._name, quiet=self._json) as display:
                 result = self._runner.run(self._run_turn(new_messages or _decision(message), display))
         except KeyboardInterrupt:
             self.interrupted = True
@@ -145,6 +162,11 @@ class ChatSession:
             if self._json:
                 print(turn_json(result), flush=True)
         self._console.print()
+
+    def _opening(self) -> list[AnyMessage]:
+        """Return the greeting as the first message of a new conversation; elsewhere it was said, or there is none."""
+        is_new = bool(self._greeting) and not self._values().get("messages")
+        return [AIMessage(self._greeting, id=str(uuid4()))] if is_new else []
 
     def explain(self) -> None:
         """Show emotion and causes of the last message."""

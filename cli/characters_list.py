@@ -1,0 +1,97 @@
+"""`hef characters`, and the character that a conversation is with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .error_messages import FAILED, Misuse
+from .options import Json, ModelOptions, option
+from .settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from ..characters import Character
+
+Folder = Annotated[
+    Path | None, option("Folder of characters.  \\[env: HEF_CHARACTERS]", "--characters", metavar="FOLDER")
+]
+
+
+def characters(folder: Folder = None, as_json: Json = False) -> None:
+    """List the characters that you can talk with.
+
+    They are the files of a folder, NAME.toml or character cards NAME.png and NAME.json, and two examples. A file that
+    is no character is named on stderr with what was expected, and the exit code is 1.
+    """
+    settings = load_settings(characters=folder)
+    from ..characters import example_characters, read_characters
+    from .render import json_line, printable
+
+    found, faults = read_characters(settings.characters_folder)
+    rows = [(character, True) for character in found.values()]
+    rows += [(character, False) for id, character in example_characters().items() if id not in found]
+    for fault in faults.values():
+        typer.echo(printable(f"error: {fault}"), err=True)
+    if as_json:
+        typer.echo(json_line([_row(character) for character, _ in rows]))
+    else:
+        _print(rows, settings.characters_folder)
+    if faults:
+        raise typer.Exit(FAILED)
+
+
+def chosen_character(settings: Settings, name: str | None) -> Character | None:
+    """Return the character of a name, None without one.
+
+    Raises:
+        Misuse: There is none of this name, or its file is no character.
+    """
+    if name is None:
+        return None
+    from ..characters import find_character
+    from ..contract import SetupError
+
+    try:
+        return find_character(name, settings.characters_folder)
+    except SetupError as error:
+        raise Misuse(str(error)) from None
+
+
+def with_models(settings: Settings, character: Character | None, models: ModelOptions) -> Settings:
+    """Return the settings with a character's LLM and SEM; flags come before them, the environment after."""
+    stated = {} if character is None else {"model": character.model, "sem": character.sem}
+    changes = {name: value for name, value in stated.items() if value and getattr(models, name) is None}
+    return settings.model_copy(update=changes)
+
+
+def _print(rows: list[tuple[Character, bool]], folder: Path) -> None:
+    """Print one row per character, what of its file is not used, and where the folder is."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from .output import figure_table
+    from .render import ACCENT, FAINT, printable, printable_name
+
+    console = Console(highlight=False)
+    console.print()
+    table = figure_table(None, ("character", "name", "language", "LLM", "memory", "file"))
+    for character, is_own in rows:
+        cells = (character.name, character.language or "", character.model or "")
+        memory = "the person's own" if character.shared_memory else "its own"
+        file = Path(character.source).name if is_own else "an example"
+        table.add_row(
+            Text(printable_name(character.id), style=f"bold {ACCENT}"),
+            *(Text(printable_name(cell)) for cell in (*cells, memory, file)),
+        )
+    console.print(table)
+    for character, _ in rows:
+        for phrase in character.left_out:
+            console.print(Text(printable(f"  {character.id}: {phrase} is left out"), style=FAINT))
+    console.print(Text(printable(f"  Yours are in {folder}: NAME.toml, or character cards NAME.png and NAME.json\n")))
+
+
+def _row(character: Character) -> dict[str, Any]:
+    fields = ("id", "name", "language", "model", "sem", "shared_memory", "source", "left_out")
+    return character.model_dump(mode="json", include=set(fields))
