@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
 
-if TYPE_CHECKING:
-    from ..contract.chat_model import ChatModel
-    from ..sem import Sem
-    from .chat_request import ChatRequest
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-TaskKind: TypeAlias = Literal[
-    "title", "tags", "follow_ups", "queries", "emoji", "autocomplete", "summary", "expression", "other"
-]
+from ..contract import ModelError
+from ..contract.chat_model import ChatModel
+from ..contract.errors import error_text
+from ..sem import Sem
+from .chat_request import ChatMessage, ChatRequest
+from .front_ends.expressions import best_expression
+from .front_ends.task_prompts import TaskKind, asked_about_before, prompt_kind
+
+TASK_HEADER = "x-hef-task"
+"""Header in which a front end may name its task, as Open WebUI does in a connection's header with `{{TASK}}`."""
+_NAMED: Mapping[str, TaskKind] = {
+    "title_generation": "title",
+    "tags_generation": "tags",
+    "follow_up_generation": "follow_ups",
+    "query_generation": "queries",
+    "image_prompt_generation": "image_prompt",
+    "emoji_generation": "emoji",
+    "autocomplete_generation": "autocomplete",
+    "function_calling": "tools",
+    "moa_response_generation": "merge",
+    "task": "other",
+}
+"""What that header says -> the task. Anything else is none, so that a wrong header silences nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +38,7 @@ class Task:
     """A request that no person made."""
 
     kind: TaskKind
-    """What is asked for."""
+    """What is asked for; `prompted` where the host asks for words though the person said nothing."""
 
 
 def recognize_task(request: ChatRequest, headers: Mapping[str, str]) -> Task | None:
@@ -31,7 +48,8 @@ def recognize_task(request: ChatRequest, headers: Mapping[str, str]) -> Task | N
         request: What the client sent.
         headers: Its headers; names are lower-case, or the mapping ignores case.
     """
-    return None
+    kind = _NAMED.get(headers.get(TASK_HEADER, "").strip().lower()) or prompt_kind(request.messages)
+    return Task(kind) if kind else None
 
 
 async def answer_task(task: Task, request: ChatRequest, *, model: ChatModel, sem: Sem) -> AsyncIterator[str]:
@@ -42,5 +60,41 @@ async def answer_task(task: Task, request: ChatRequest, *, model: ChatModel, sem
     Raises:
         ModelError: The LLM failed.
     """
-    raise NotImplementedError
-    yield ""
+    if task.kind == "expression" and (label := await _expression(request.messages, sem)):
+        yield label
+        return
+    llm = model.bind(**request.model_settings) if request.model_settings else model
+    try:
+        async for chunk in llm.astream(_prompt(request.messages)):
+            if text := str(chunk.text):
+                yield text
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"the LLM did not do the task {task.kind}: {error_text(error)}") from None
+
+
+async def _expression(messages: Sequence[ChatMessage], sem: Sem) -> str | None:
+    """Return which of the labels in a prompt fits the message that it is about; None where the SEM knows none."""
+    *before, last = messages
+    asks = asked_about_before(last.text) == "expression"
+    prompt, texts = (last, before) if asks else (messages[0], messages[1:])
+    said = next((message.text for message in reversed(texts) if message.role != "system" and message.text.strip()), "")
+    return await asyncio.to_thread(best_expression, sem, said, prompt.text)
+
+
+def _prompt(messages: Sequence[ChatMessage]) -> list[BaseMessage]:
+    """Return the messages in the order that every chat template takes: the system's first, then in turns.
+
+    What a host says later on stands as the person's: many templates refuse a system message there.
+    """
+    head = next((place for place, message in enumerate(messages) if message.role != "system"), 0)
+    merged: list[tuple[type[BaseMessage], list[str]]] = []
+    kinds: Mapping[str, type[BaseMessage]] = {"user": HumanMessage, "assistant": AIMessage, "system": HumanMessage}
+    for place, message in enumerate(messages):
+        kind = SystemMessage if place < head else kinds[message.role]
+        if merged and merged[-1][0] is kind:
+            merged[-1][1].append(message.text)
+        else:
+            merged.append((kind, [message.text]))
+    return [kind(content="\n\n".join(texts)) for kind, texts in merged]

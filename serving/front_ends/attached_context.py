@@ -1,0 +1,38 @@
+"""Documents that a front end puts before what a person says, as Open WebUI does, and the person's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..chat_request import ChatMessage
+
+_HEADING, _OPEN, _CLOSE = "### Task:", "<context>", "</context>"
+_QUERY = ("<user_query>", "</user_query>")
+
+
+def split_contexts(messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
+    """Return a transcript in which the person's messages hold their own words alone.
+
+    What a front end put before them, instructions and documents, becomes a message of the host. The front end sends the
+    same message without it in its next request: only so is it the same one.
+    """
+    split: list[ChatMessage] = []
+    for message in messages:
+        parts = _split(message.text) if message.role == "user" else None
+        if parts is None:
+            split.append(message)
+        else:
+            split += [ChatMessage("system", parts[0]), replace(message, text=parts[1])]
+    return tuple(split)
+
+
+def _split(text: str) -> tuple[str, str] | None:
+    """Return what the front end put before a person's words, and these; None where it put nothing there."""
+    start, end = text.find(_OPEN), text.rfind(_CLOSE)
+    if not text.startswith(_HEADING) or not 0 <= start < end:
+        return None
+    context, words = text[: end + len(_CLOSE)], text[end + len(_CLOSE) :].strip()
+    if words.startswith(_QUERY[0]) and (after := words.partition(_QUERY[1])[2].strip()):
+        words = after
+    return (context, words) if words else None
