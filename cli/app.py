@@ -45,7 +45,10 @@ MEMORY = [
     LazyCommand("compact", "memory.forget:compact", "Rewrite the memory's files without what was deleted."),
 ]
 SAFETY = [LazyCommand("report", "referral_report:report", "Count the turns in danger and of concern, by region.")]
-SERVE = [LazyCommand("sem", "serve.serve_sem:serve_sem", "Serve a SEM to many callers with Ray Serve.")]
+SERVE = [
+    LazyCommand("chat", "serve.serve_chat:serve_chat", "Serve HEF to front ends that speak OpenAI's chat completions."),
+    LazyCommand("sem", "serve.serve_sem:serve_sem", "Serve a SEM to many callers with Ray Serve."),
+]
 TRAIN = [
     LazyCommand("sem", "train.train_sem:train_sem", "Train a SEM on conversations with an emotion label."),
     LazyCommand("adapter", "train.train_adapter:train_adapter", "Train the LoRA adapter of the embedded LLM."),
@@ -82,7 +85,7 @@ COMMANDS = [
     LazyCommand("perceive", "perceive:perceive", "Read emotion and cause words with the SEM alone.", READ),
     LazyCommand("sems", "sems:sems", "List the installed small empathetic models.", READ),
     LazyCommand("mcp", "serve.mcp_command:mcp", "Serve emotion, cause words and memories to an MCP client.", READ),
-    _group("serve", "Serve a part of HEF to other processes and machines.", READ, SERVE),
+    _group("serve", "Serve HEF, or its SEM, to other programs and machines.", READ, SERVE),
     _group("train", "Train and calibrate a SEM, train the embedded LLM's adapter, export feedback.", BUILD, TRAIN),
     _group(
         "evaluate", "Measure emotion, cause words, replies, sentence vectors and recall of past turns.", BUILD, EVALUATE

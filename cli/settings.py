@@ -31,12 +31,16 @@ class Settings(BaseSettings):
     )
     characters: Path | None = Field(None, description="Folder of characters; None is `characters` in the home folder")
     chroma_url: str | None = Field(None, description="A Chroma server, where several processes share a memory")
+    keys: Path | None = Field(
+        None, description="File of the chat server's keys; None is `keys.toml` in the home folder"
+    )
+    postgres_url: str | None = Field(None, description="PostgreSQL, where several chat servers share conversations")
     region: str | None = Field(None, description="Country whose numbers for help are given in danger, two letters")
     user: str | None = Field(None, description="Whose memory is read and written")
     threads: int | None = Field(None, ge=1, le=256, description="CPU threads of the models")
     data: Path | None = Field(None, description="Folder with the training and validation data")
 
-    @field_validator("home", "data", "prompts", "fit", "characters")
+    @field_validator("home", "data", "prompts", "fit", "characters", "keys")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path else None
@@ -67,10 +71,7 @@ class Settings(BaseSettings):
         return url
 
     @property
-    def characters_folder(self) -> Path:
-        """Return the folder of characters, which need not exist."""
-        return self.characters or self.home / "characters"
-
+    @field_validator("home", "data", "prompts", "fit", "characters", "keys")
     @property
     def person(self) -> str:
         """Return whose memory is meant: the user, or `me` where none is named."""
