@@ -71,7 +71,15 @@ class Settings(BaseSettings):
         return url
 
     @property
-    @field_validator("home", "data", "prompts", "fit", "characters", "keys")
+    def characters_folder(self) -> Path:
+        """Return the folder of characters, which need not exist."""
+        return self.characters or self.home / "characters"
+
+    @property
+    def keys_file(self) -> Path:
+        """Return the file of the chat server's keys, which need not exist."""
+        return self.keys or self.home / "keys.toml"
+
     @property
     def person(self) -> str:
         """Return whose memory is meant: the user, or `me` where none is named."""
