@@ -9,7 +9,7 @@ from langgraph.store.base import BaseStore, Item
 
 from ..contract import Memory, SetupError
 from ..contract.sync_async import maybe_await, run_sync
-from .turns import INDEXED, memory_from_item, user_namespace
+from .turns import INDEXED, Search, memory_from_item, user_items, user_namespace
 
 _Get: TypeAlias = Callable[..., Item | Awaitable[Item | None] | None]
 _Put: TypeAlias = Callable[..., Awaitable[None] | None]
@@ -32,14 +32,14 @@ def mark_turn(
     Raises:
         SetupError: No turn of this user has the id, or both marks are to be set.
     """
-    return run_sync(_mark(store.get, store.put, user_id, id, _marks(pinned, never_recall)))
+    return run_sync(_mark(store.get, store.search, store.put, user_id, id, _marks(pinned, never_recall)))
 
 
 async def amark_turn(
     store: BaseStore, user_id: str, id: str, *, pinned: bool | None = None, never_recall: bool | None = None
 ) -> Memory:
     """Mark a stored turn as `mark_turn` does, without blocking the event loop."""
-    return await _mark(store.aget, store.aput, user_id, id, _marks(pinned, never_recall))
+    return await _mark(store.aget, store.asearch, store.aput, user_id, id, _marks(pinned, never_recall))
 
 
 def _marks(pinned: bool | None, never_recall: bool | None) -> dict[str, bool]:
@@ -50,9 +50,10 @@ def _marks(pinned: bool | None, never_recall: bool | None) -> dict[str, bool]:
     return {name: False for name, mark in (("pinned", pinned), ("never_recall", never_recall)) if mark is False}
 
 
-async def _mark(get: _Get, put: _Put, user_id: str, id: str, marks: dict[str, bool]) -> Memory:
-    namespace = user_namespace(user_id)
-    item = await maybe_await(get(namespace, id))
+async def _mark(get: _Get, search: Search, put: _Put, user_id: str, id: str, marks: dict[str, bool]) -> Memory:
+    item: Item | None = await maybe_await(get(user_namespace(user_id), id))
+    if item is None:  # then it was said to a character
+        item = next((item for item in await user_items(search, user_id, None) if item.key == id), None)
     turn = None if item is None else memory_from_item(item)
     if item is None or turn is None:
         raise SetupError(f"no turn of this user has the id {id!r}; `hef memory list` shows those that are stored")
@@ -62,5 +63,5 @@ async def _mark(get: _Get, put: _Put, user_id: str, id: str, marks: dict[str, bo
     value |= {name: mark for name, mark in marks.items() if mark}
     if value != item.value:
         value |= {"time": turn.time} if "time" in value else {}
-        await maybe_await(put(namespace, id, value, index=INDEXED))
+        await maybe_await(put(item.namespace, id, value, index=INDEXED))
     return turn.model_copy(update=marks)

@@ -159,12 +159,12 @@ def list_turns(store: BaseStore, user_id: str, *, character: str | None = None) 
         user_id: Whose turns.
         character: Those with this character alone; an empty text for those with none, None for all.
     """
-    return _newest_first(run_sync(_items(store.search, user_id, character)))
+    return _newest_first(run_sync(user_items(store.search, user_id, character)))
 
 
 async def alist_turns(store: BaseStore, user_id: str, *, character: str | None = None) -> list[Memory]:
     """Return turns as `list_turns` does, without blocking the event loop."""
-    return _newest_first(await _items(store.asearch, user_id, character))
+    return _newest_first(await user_items(store.asearch, user_id, character))
 
 
 def forget_turns(
@@ -205,14 +205,14 @@ async def list_items(search: Search, namespace: tuple[str, ...], *, below: bool 
     return list(items.values())
 
 
-async def _items(search: Search, user_id: str, character: str | None) -> list[SearchItem]:
+async def user_items(search: Search, user_id: str, character: str | None) -> list[SearchItem]:
     """Return the items of a user's turns with a character, see `is_with_character`."""
     items = await list_items(search, user_namespace(user_id, character), below=not character)
     return [item for item in items if is_with_character(item.namespace, character)]
 
 
 async def _forget(search: Search, batch: _Batch, user_id: str, ids: Iterable[str] | None, character: str | None) -> int:
-    items = await _items(search, user_id, character)
+    items = await user_items(search, user_id, character)
     selected_ids = None if ids is None else set(ids)
     deletes = [
         PutOp(item.namespace, item.key, None) for item in items if selected_ids is None or item.key in selected_ids

@@ -28,6 +28,11 @@ def thread_with(character: str | None, thread: str) -> str:
     return thread if character is None else f"{character}/{thread}"
 
 
+def is_with(character: str, thread: str) -> bool:
+    """Return whether a conversation is with a character, by its name."""
+    return thread.startswith(thread_with(character, ""))
+
+
 def _prefix(person: str) -> str:
     return _encodable(person.replace("%", "%25").replace("/", "%2F")) + "/"
 

@@ -140,7 +140,7 @@ def _clean(
     state = saver.get_tuple({"configurable": {"thread_id": thread, "checkpoint_ns": ""}})
     messages: list[AnyMessage] = list(state.checkpoint["channel_values"].get("messages", [])) if state else []
     kept = None if delete else without_turns(messages, own)
-    if kept is None or (own and not kept):
+    if kept is None or (own and not any(message.type == "human" for message in kept)):
         result.sayings.update(line for message in messages if message.type == "human" for line in _lines(message.text))
         saver.delete_thread(thread)
         result.deleted += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..build_graph import MEMORY_SECONDS
+from ..chat.chat_threads import is_with, thread_name
 from ..chat.forget_conversations import (
     CleanedConversations,
     dev_server_traces,
@@ -26,6 +27,8 @@ from .select_turns import TurnIdOptions, open_memory
 
 if TYPE_CHECKING:
     from langgraph.store.base import SearchItem
+
+    from ...memory import Selection
 
 Yes = Annotated[bool, option("Do not ask.", "--yes", "-y")]
 _SHOWN = 5
@@ -54,12 +57,14 @@ def forget(which: TurnIdOptions, yes: Yes = False, as_json: Json = False) -> Non
         selection = which.with_ids(selection, store, person)
         items = select_items(store, person, selection)
         everything = selection == Selection()
-        whole = (selection.threads or ()) if selection == Selection(threads=selection.threads) else ()
+        is_whole = selection == Selection(threads=selection.threads, character=selection.character)
+        emptied = _emptied_threads(items, select_items(store, person)) if is_whole else set()
+        deletes = partial(_is_deleted, person, selection, emptied) if is_whole else lambda thread: False
         if not yes and items:
-            _confirm(items, person, everything=everything, conversations=bool(everything or whole))
+            _confirm(items, person, everything=everything, conversations=is_whole)
         # The conversations first: what was in which is known from the memory alone.
         turns = [{**item.value, "id": item.key} for item in items]
-        clean = partial(forget_conversations, settings.home, person, turns, lambda it: everything or it in whole)
+        clean = partial(forget_conversations, settings.home, person, turns, deletes)
         cleaned = retry_with_reserve(settings.home / "memory", clean)
         cleaned.left += dev_server_traces((settings.home, Path.cwd()), cleaned.sayings)
         with advancing() as advance:
@@ -102,6 +107,23 @@ def compact(home: Home = None, as_json: Json = False) -> None:
         typer.echo(json_line({"folder": str(path), "bytes_before": before, "bytes": after, "seconds": seconds}))
     else:
         typer.echo(f"{path}: {before / 1e6:.1f} MB before, {after / 1e6:.1f} MB now, in {seconds:g} s")
+
+
+def _emptied_threads(items: Sequence[SearchItem], stored: Sequence[SearchItem]) -> set[str]:
+    """Return the conversations of forgotten turns of which nothing else is remembered."""
+    keys = {(item.namespace, item.key) for item in items}
+    others = {item.value.get("thread") for item in stored if (item.namespace, item.key) not in keys}
+    return {str(item.value.get("thread")) for item in items} - others
+
+
+def _is_deleted(person: str, selection: Selection, emptied: Container[str], thread: str) -> bool:
+    """Return whether a conversation is forgotten entirely, where neither ids nor a time are selected."""
+    if selection.threads is not None:
+        return thread in selection.threads
+    character = selection.character
+    return (
+        character is None or thread in emptied or (character != "" and is_with(character, thread_name(person, thread)))
+    )
 
 
 def _is_interactive() -> bool:

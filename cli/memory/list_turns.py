@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..build_graph import require_text
-from ..chat.chat_threads import thread_name
+from ..chat.chat_threads import is_with, thread_name, thread_with
 from ..options import Json, Sem
 from ..render import ACCENT, FAINT, json_line, printable, printable_name
 from ..settings import load_settings
@@ -103,11 +103,17 @@ def _row(item: SearchItem, person: str, scored: bool) -> list[Text]:
     return [
         Text(f"  {printable(item.key[:SHORT_ID])}", style=FAINT),
         Text(_local_time(said_at(item)), style=FAINT),
-        Text(_shorten(thread_name(person, str(value.get("thread", "")))), style=FAINT),
+        Text(_shorten(_conversation(person, value)), style=FAINT),
         Text(_shorten(value.get("emotion") or ""), style=ACCENT),
         *([Text("" if item.score is None else f"{item.score:.2f}")] if scored else []),
         text,
     ]
+
+
+def _conversation(person: str, value: Mapping[str, Any]) -> str:
+    """Return the name of a turn's conversation, with the character that it is with."""
+    name, character = thread_name(person, str(value.get("thread", ""))), str(value.get("character") or "")
+    return name if not character or is_with(character, name) else thread_with(character, name)
 
 
 def _local_time(time: float) -> str:

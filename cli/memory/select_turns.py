@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias
 
 from ..build_graph import MEMORY_SECONDS
-from ..chat.chat_threads import thread_id
+from ..chat.chat_threads import thread_id, thread_with
 from ..error_messages import Misuse
 from ..options import Home, option
 from ..settings import make_home
@@ -26,11 +26,15 @@ Limit: TypeAlias = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class TurnOptions:
-    """Whose turns, of which conversation, and of which time."""
+    """Whose turns, with which character, of which conversation, and of which time."""
 
     panel: ClassVar = "Which turns"
     user: Annotated[
         str | None, option("Whose memory; else `me`.  \\[env: HEF_USER]", "--user", "-u", metavar="NAME")
+    ] = None
+    character: Annotated[
+        str | None,
+        option("Turns with this character, by its id; '' for those with none.", "--character", "-c", metavar="NAME"),
     ] = None
     thread: Annotated[str | None, option("Turns of this conversation.", "--thread", "-t", metavar="NAME")] = None
     since: Annotated[str | None, option("From this day (2026-11-24) or moment on.", metavar="DATE")] = None
@@ -49,9 +53,15 @@ class TurnOptions:
         last = None if self.until is None else _timestamp("--until", self.until, end_of_day=True)
         if first is not None and last is not None and first >= last:
             raise Misuse(f"--since {self.since} is not before --until {self.until}")
+        return Selection(self._threads(person), first, last, character=self.character)
+
+    def _threads(self, person: str) -> tuple[str, ...] | None:
+        """Return the ids that the conversation may have; with a character its name is that beside the character's."""
+        if self.thread is None:
+            return None
+        names = dict.fromkeys((self.thread, thread_with(self.character or None, self.thread)))
         # A turn that another host stored names its conversation without the person.
-        threads = None if self.thread is None else (thread_id(person, self.thread), self.thread)
-        return Selection(threads, first, last)
+        return tuple(id for name in names for id in (thread_id(person, name), name))
 
 
 @dataclass(frozen=True, slots=True)

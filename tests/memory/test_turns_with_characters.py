@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hef.contract import Memory
+from hef.contract import Memory, SetupError
 from hef.memory import (
     ChromaStore,
     Selection,
@@ -18,6 +18,7 @@ from hef.memory import (
     forget_turns,
     import_turns,
     list_turns,
+    mark_turn,
     recall_turns,
     remember_turn,
     remember_turns,
@@ -141,3 +142,11 @@ def test_a_thousand_talks_with_a_character_hide_none_of_the_others() -> None:
     remember_turn(store, "ana", told("own", "The weather was nice and the lake was quiet."))
     remember_turns(store, "ana", [told(str(n), f"My dog has number {n}.", "mia") for n in range(1000)])
     assert ids(recall_turns(store, "ana", "My dog has number 7.", 3)) == ["own"]
+
+
+def test_a_turn_with_a_character_can_be_marked(filled: BaseStore) -> None:
+    assert mark_turn(filled, "ana", "2", never_recall=True).never_recall
+    assert recall_turns(filled, "ana", "my dog", 5, character="mia") == []
+    assert ids(list_turns(filled, "ana", character="mia")) == ["2"]
+    with pytest.raises(SetupError, match="no turn of this user"):
+        mark_turn(filled, "ana", "4", pinned=True)
