@@ -6,7 +6,6 @@ earlier one; a turn that was edited begins a new branch, and what the abandoned 
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -16,25 +15,26 @@ from typing import Any, Self
 from uuid import uuid4
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
-from langgraph.store.base import BaseStore, PutOp
+from langgraph.store.base import BaseStore
 from pydantic import TypeAdapter
 
-from ..contract.errors import error_text
-from ..memory import turn_id, user_namespace
+from ..memory import turn_id
 from .chat_chunks import ReplyEnd
 from .chat_request import ChatMessage
 from .threads.placing import FRESH_SECONDS, find_place, find_thread
 from .threads.sqlite_turns import SqliteTurns
 from .threads.transcript_prints import TranscriptPrints, digest, read_prints, reply_prints
+from .threads.turn_memory import TurnMemory
 from .threads.turn_table import Database, TurnRow, TurnTable
 
 REPEAT_SECONDS = 2.0
 """Time after a reply was delivered in which the same request is the same turn, sent twice; later the reply is wanted
 anew."""
+_KEEP_SECONDS = 10.0
+"""Time for which an answer is kept that was delivered: for requests that were sent before, and wait."""
 _PURGE_SECONDS = 1.0
 """Time between two purges of answers that need not be given again."""
 _ANSWER = TypeAdapter(ReplyEnd)
-_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -131,13 +131,15 @@ class Conversations:
         prints = read_prints(messages)
         if person is None or prints is None:
             return plan
-        arrived, scope = self._now(), digest(person, character)
+        arrived, scope = self._now(), digest(person, character, chat_id)
+        await self._purge()
         async with AsyncExitStack() as stack:
-            thread = digest(scope, chat_id) if chat_id else await self._thread(scope, prints, arrived)
+            thread = scope if chat_id else await self._thread(scope, prints, arrived)
             await stack.enter_async_context(self._table.database.lock(thread))
             row, plan.answered = await self._turn(scope, thread, prints, arrived, retried)
             if plan.answered is None:
-                plan.fault = await self._take_branch((person, character), row)
+                memory = TurnMemory(self._store, person, character)
+                plan.fault = await self._take_branch(memory, row, prints)
                 await self._table.ask_again(row.id, arrived, prints.turns)
             plan._locks = stack.pop_all()
         plan.thread_id, plan.row, plan._conversations = thread, row, self
@@ -146,6 +148,8 @@ class Conversations:
 
     async def close(self) -> None:
         """Let go of the database."""
+        self._purged = 0.0
+        await self._purge()
         await self._table.database.close()
 
     async def _thread(self, scope: str, prints: TranscriptPrints, now: float) -> str:
@@ -169,50 +173,47 @@ class Conversations:
         is_repeated = retried or row.delivered is None or arrived <= row.delivered + REPEAT_SECONDS
         return row, _ANSWER.validate_json(row.answer) if row.answer and is_repeated else None
 
-    async def _take_branch(self, owner: tuple[str, str | None], row: TurnRow) -> str:
+    async def _take_branch(self, memory: TurnMemory, row: TurnRow, prints: TranscriptPrints) -> str:
         """Make a turn the last one of its conversation, and return what could not be done.
 
         What else was said after the turn that both branches share leaves the memory, and then the branch in use: if
         the process dies between the two, the next request does it again.
         """
-        branch, earlier = [row.id], await self._table.turn(row.parent)
+        before = earlier = await self._table.turn(row.parent)
+        branch = [row.id]
         while earlier is not None and not earlier.active:
             branch.append(earlier.id)
             earlier = await self._table.turn(earlier.parent)
         after = await self._table.active_after(row.thread, earlier.number if earlier else 0)
         abandoned = [other for other in after if other.id not in branch]
-        if fault := await self._forget(owner, abandoned):
+        if fault := await memory.forget(abandoned):
             return fault
         await self._table.set_active([other.id for other in abandoned], False)
         await self._table.set_active(branch, True)
-        return ""
+        return await self._take_reply(memory, before, row, prints) if before else ""
 
-    async def _forget(self, owner: tuple[str, str | None], rows: Sequence[TurnRow]) -> str:
-        """Delete turns from the memory, and return what could not be done.
-
-        A character may share its memory, and turns are then the person's own.
-        """
-        if self._store is None or not rows:
+    async def _take_reply(self, memory: TurnMemory, before: TurnRow, row: TurnRow, prints: TranscriptPrints) -> str:
+        """Remember the reply to the turn before as the transcript shows it, and return what could not be done."""
+        shown = prints.exchanges[-1].reply if prints.exchanges and before.number == row.number - 1 else ""
+        if not shown or shown == before.reply or before.answered is None:
             return ""
-        namespaces = {user_namespace(owner[0]), user_namespace(*owner)}
-        ids = [turn_id(row.thread, row.key) for row in rows]
-        deletes = [PutOp(namespace, memory_id, None) for namespace in namespaces for memory_id in ids]
-        try:
-            await self._store.abatch(deletes)
-        except Exception as error:
-            _log.warning("Turns that were edited away stay in the memory: %s", type(error).__name__)
-            return f"what the conversation no longer holds could not be forgotten: {error_text(error)}"
+        if fault := await memory.correct_reply(before, prints.last_reply):
+            return fault
+        await self._table.set_reply(before.id, shown)
         return ""
 
     async def _answer(self, row: TurnRow, answer: ReplyEnd) -> None:
         await self._table.answer(row, reply_prints(answer.text), _ANSWER.dump_json(answer).decode(), self._now())
 
     async def _deliver(self, row: TurnRow) -> None:
+        await self._table.deliver(row.id, self._now())
+
+    async def _purge(self) -> None:
+        """Take the words of answers away that need not be given again."""
         now = self._now()
-        await self._table.deliver(row.id, now)
         if now - self._purged >= _PURGE_SECONDS:
             self._purged = now
-            await self._table.forget_answers(now - 5 * REPEAT_SECONDS, now - FRESH_SECONDS)
+            await self._table.forget_answers(now - _KEEP_SECONDS, now - FRESH_SECONDS)
 
 
 def graph_messages(messages: Sequence[ChatMessage]) -> list[AnyMessage]:

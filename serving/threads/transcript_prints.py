@@ -44,6 +44,8 @@ class TranscriptPrints:
     """Hashes of the last turn without its newest messages: of a person who went on before a reply came."""
     paths: tuple[str, ...]
     """For each exchange and for the last turn a hash of all that the person said up to it."""
+    last_reply: str
+    """The words of the last reply before the last turn."""
 
     @property
     def turns(self) -> int:
@@ -79,11 +81,15 @@ def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
     for turn in turns:
         paths.append(digest(paths[-1] if paths else "", *turn.said))
     last = turns[-1].said
+    replies = ["\n".join(turn.replies) for turn in turns[:-1]]
     return TranscriptPrints(
-        exchanges=tuple(Exchange(digest(*turn.said), *reply_prints("\n".join(turn.replies))) for turn in turns[:-1]),
+        exchanges=tuple(
+            Exchange(digest(*turn.said), *reply_prints(reply)) for turn, reply in zip(turns, replies, strict=False)
+        ),
         said=digest(*last),
         beginnings=tuple(digest(*last[:count]) for count in range(1, len(last))),
         paths=tuple(paths),
+        last_reply=replies[-1] if replies else "",
     )
 
 

@@ -16,7 +16,8 @@ SCHEMA = (
     """CREATE TABLE IF NOT EXISTS hef_chat_turns (
         id text PRIMARY KEY, scope text NOT NULL, thread text NOT NULL, parent text NOT NULL, number integer NOT NULL,
         shown integer NOT NULL, path text NOT NULL, said text NOT NULL, key text NOT NULL, active integer NOT NULL,
-        asked double precision NOT NULL, answered double precision, delivered double precision, answer text
+        asked double precision NOT NULL, answered double precision, delivered double precision, answer text,
+        reply text NOT NULL
     )""",
     "CREATE INDEX IF NOT EXISTS hef_chat_turns_said ON hef_chat_turns (scope, said)",
     "CREATE INDEX IF NOT EXISTS hef_chat_turns_thread ON hef_chat_turns (thread, active, number)",
@@ -53,7 +54,7 @@ class TurnRow:
     id: str
     """Its key in the table."""
     scope: str
-    """Hash of the person and the character."""
+    """Hash of the person, the character and what the client calls the conversation, if it does."""
     thread: str
     """Id of the conversation."""
     parent: str
@@ -78,6 +79,8 @@ class TurnRow:
     """When the client had all of the reply; None where nobody knows that it had."""
     answer: str | None = None
     """The answer, as long as it may have to be given again."""
+    reply: str = ""
+    """Hash of the reply that the memory holds; empty where there was none yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +172,12 @@ class TurnTable:
         """Note the answer to a turn, and the hashes of its reply."""
         sql = "INSERT INTO hef_chat_replies (scope, reply, opening, turn) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
         await self.database.run(sql, [row.scope, *reply, row.id])
-        sql = "UPDATE hef_chat_turns SET answer = ?, answered = ?, delivered = NULL WHERE id = ?"
-        await self.database.run(sql, [answer, now, row.id])
+        sql = "UPDATE hef_chat_turns SET answer = ?, reply = ?, answered = ?, delivered = NULL WHERE id = ?"
+        await self.database.run(sql, [answer, reply[0], now, row.id])
+
+    async def set_reply(self, turn: str, reply: str) -> None:
+        """Note the hash of the reply that the memory holds of a turn."""
+        await self.database.run("UPDATE hef_chat_turns SET reply = ? WHERE id = ?", [reply, turn])
 
     async def deliver(self, turn: str, now: float) -> None:
         """Note that the client has all of the reply."""

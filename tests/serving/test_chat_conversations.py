@@ -2,102 +2,353 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
 
 import pytest
-from hef.contract import Memory
 from hef.memory import list_turns
-from hef.serving.chat_chunks import ReplyEnd
-from hef.serving.chat_conversations import Conversations, TurnPlan
+from hef.serving.chat_conversations import REPEAT_SECONDS, Conversations
 from hef.serving.chat_request import ChatMessage
+from hef.serving.threads.sqlite_turns import SqliteTurns
+from langgraph.store.base import Op, Result
 from langgraph.store.memory import InMemoryStore
-
-LATER = 3600.0
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.time
-
-
-def spoken(*texts: str, system: str = "") -> list[ChatMessage]:
-    """Return a transcript that begins with the person."""
-    said = [ChatMessage("user" if place % 2 == 0 else "assistant", text) for place, text in enumerate(texts)]
-    return [ChatMessage("system", system), *said] if system else said
-
-
-class Client:
-    """A front end of one person, whose replies are numbered so that no two are the same."""
-
-    def __init__(self, conversations: Conversations, store: InMemoryStore, clock: Clock) -> None:
-        self.conversations, self.store, self.clock, self.runs = conversations, store, clock, 0
-
-    async def ask(
-        self,
-        messages: Sequence[ChatMessage],
-        *,
-        chat_id: str | None = None,
-        person: str = "ana",
-        character: str | None = None,
-        is_delivered: bool = True,
-        retried: bool = False,
-    ) -> str:
-        """Send a transcript, and return the reply; a second passes."""
-        plan = await self.conversations.open(
-            person=person, character=character, chat_id=chat_id, messages=messages, retried=retried
-        )
-        async with plan:
-            self.plan = plan
-            answer = plan.answered
-            if answer is None:
-                answer = ReplyEnd(await self.run(plan, person))
-                await plan.finish(answer)
-            self.clock.time += 1
-            if is_delivered:
-                await plan.delivered()
-        return answer.text
-
-    async def run(self, plan: TurnPlan, person: str) -> str:
-        self.runs += 1
-        reply = f"This is the reply number {self.runs} to all that was said."
-        assert plan.memory_id
-        assert plan.row
-        said = str(plan.messages[-1].text)
-        memory = Memory(id=plan.memory_id, text=said, reply=reply, turn=plan.row.number, thread=plan.row.thread, time=1)
-        from hef.memory import aremember_turn
-
-        await aremember_turn(self.store, person, memory)
-        return reply
-
-    def remembered(self, person: str = "ana") -> list[tuple[int, str]]:
-        return sorted((turn.turn or 0, turn.text) for turn in list_turns(self.store, person))
-
-    async def talk(self, *said: str, **options: Any) -> list[str]:
-        """Say one thing after the other, and return the transcript."""
-        transcript: list[str] = []
-        for text in said:
-            transcript.append(text)
-            transcript.append(await self.ask(spoken(*transcript), **options))
-            self.clock.time += LATER
-        return transcript
-
-
-@pytest.fixture
-def client() -> Client:
-    store, clock = InMemoryStore(), Clock()
-    return Client(Conversations(store=store, now=clock), store, clock)
-
+from transcript_client import LATER, Clock, TranscriptClient, spoken
 
 CHAT_IDS = pytest.mark.parametrize("chat_id", [None, "chat"])
 
 
+@pytest.fixture
+async def client() -> AsyncIterator[TranscriptClient]:
+    store, clock = InMemoryStore(), Clock()
+    conversations = Conversations(store=store, now=clock)
+    yield TranscriptClient(conversations, store, clock)
+    await conversations.close()
+
+
+def threads(client: TranscriptClient, person: str = "ana") -> set[str]:
+    return {turn.thread for turn in list_turns(client.store, person)}
+
+
 @CHAT_IDS
-async def test_a_conversation_goes_on_and_its_turns_are_counted(client: Client, chat_id: str | None) -> None:
+async def test_a_conversation_goes_on_and_its_turns_are_counted(client: TranscriptClient, chat_id: str | None) -> None:
     await client.talk("One.", "Two.", "Three.", chat_id=chat_id)
 
     assert client.remembered() == [(1, "One."), (2, "Two."), (3, "Three.")]
-    assert len({turn.thread for turn in list_turns(client.store, "ana")}) == 1
+    assert len(threads(client)) == 1
+
+
+@CHAT_IDS
+async def test_the_same_request_at_once_is_one_turn(client: TranscriptClient, chat_id: str | None) -> None:
+    client.gate = asyncio.Event()
+    asked = [asyncio.create_task(client.ask("One.", chat_id=chat_id)) for _ in range(3)]
+    while not client.runs:
+        await asyncio.sleep(0)
+    client.gate.set()
+
+    assert len(set(await asyncio.gather(*asked))) == 1
+    assert client.runs == 1
+
+
+@CHAT_IDS
+async def test_an_answer_that_did_not_arrive_is_given_again(client: TranscriptClient, chat_id: str | None) -> None:
+    lost = await client.ask("One.", chat_id=chat_id, is_delivered=False)
+    client.clock.time += 60
+
+    assert await client.ask("One.", chat_id=chat_id) == lost
+    assert client.runs == 1
+
+
+@CHAT_IDS
+async def test_a_reply_that_arrived_and_is_asked_for_again_replaces_the_remembered_one(
+    client: TranscriptClient, chat_id: str | None
+) -> None:
+    said = await client.talk("One.", chat_id=chat_id)
+    first = await client.ask(*said, "Two.", chat_id=chat_id)
+
+    client.clock.time += REPEAT_SECONDS
+    assert await client.ask(*said, "Two.", chat_id=chat_id) == first
+    client.clock.time += REPEAT_SECONDS
+    second = await client.ask(*said, "Two.", chat_id=chat_id)
+
+    assert second != first
+    assert client.remembered() == [(1, "One."), (2, "Two.")]
+    assert client.replies() == [said[1], second]
+    client.clock.time += LATER
+    await client.ask(*said, "Two.", second, "Three.", chat_id=chat_id)
+    assert client.remembered() == [(1, "One."), (2, "Two."), (3, "Three.")]
+
+
+async def test_a_client_that_says_that_it_sends_again_gets_the_answer_that_it_had(client: TranscriptClient) -> None:
+    first = await client.ask("One.")
+    client.clock.time += 2 * REPEAT_SECONDS
+
+    assert await client.ask("One.", retried=True) == first
+    assert await client.ask("One.") != first
+
+
+@CHAT_IDS
+async def test_an_edited_turn_and_all_after_it_leave_the_memory(client: TranscriptClient, chat_id: str | None) -> None:
+    said = await client.talk("One.", "Two.", "Three.", chat_id=chat_id)
+    thread = threads(client)
+
+    reply = await client.ask(*said[:2], "Two, edited.", chat_id=chat_id)
+
+    assert client.remembered() == [(1, "One."), (2, "Two, edited.")]
+    await client.ask(*said[:2], "Two, edited.", reply, "Three again.", chat_id=chat_id)
+    assert client.remembered() == [(1, "One."), (2, "Two, edited."), (3, "Three again.")]
+    assert threads(client) == thread
+
+
+async def test_the_first_turn_edited_is_the_same_chat_by_its_id_and_another_without(client: TranscriptClient) -> None:
+    await client.talk("One.", "Two.", chat_id="chat")
+    await client.ask("One, edited.", chat_id="chat")
+    assert client.remembered() == [(1, "One, edited.")]
+
+    await client.ask("One, edited again.")
+    assert len(threads(client)) == 2
+
+
+async def test_the_same_first_words_another_day_begin_another_conversation(client: TranscriptClient) -> None:
+    await client.talk("Hi.", "I slept badly.")
+    await client.talk("Hi.", "I slept well.")
+
+    assert client.remembered() == [(1, "Hi."), (1, "Hi."), (2, "I slept badly."), (2, "I slept well.")]
+
+
+async def test_two_conversations_that_begin_alike_stay_apart(client: TranscriptClient) -> None:
+    one = await client.talk("Hi.", "One.")
+    two = await client.talk("Hi.", "Two.")
+    await client.ask(*one, "More of one.")
+    await client.ask(*two, "More of two.")
+
+    by_thread = {
+        tuple(turn.text for turn in reversed(list_turns(client.store, "ana")) if turn.thread == thread)
+        for thread in threads(client)
+    }
+    assert {tuple(sorted(texts)) for texts in by_thread} == {
+        ("Hi.", "More of one.", "One."),
+        ("Hi.", "More of two.", "Two."),
+    }
+
+
+@CHAT_IDS
+async def test_turns_keep_their_numbers_where_a_client_trims(client: TranscriptClient, chat_id: str | None) -> None:
+    said = await client.talk("One.", "Two.", "Three.", "Four.", chat_id=chat_id)
+
+    reply = await client.ask(*said[4:], "Five.", chat_id=chat_id)  # begins with the third turn
+    trimmed = [ChatMessage("assistant", said[7]), *spoken("Five.", reply, "Six.", system="Be brief.")]
+    await client.ask(messages=trimmed, chat_id=chat_id)
+
+    assert client.remembered() == [*enumerate(("One.", "Two.", "Three.", "Four.", "Five.", "Six."), start=1)]
+    assert len(threads(client)) == 1
+
+
+async def test_a_chat_of_which_a_client_shows_only_the_last_message_goes_on(client: TranscriptClient) -> None:
+    said = await client.talk("One.", "Two.", "Three.", chat_id="chat")
+    await client.ask(*said[4:], "Four.", chat_id="chat")
+    for text in ("Five.", "Six.", "Six."):
+        await client.ask(text, chat_id="chat")
+
+    assert client.remembered() == [*enumerate(("One.", "Two.", "Three.", "Four.", "Five.", "Six."), start=1)]
+
+
+@CHAT_IDS
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "{}",
+        "  {}\n\n",
+        "[sad] *{}*",
+        "{}\nAnd you?",  # changed at its end
+    ],
+)
+async def test_a_reply_is_known_as_front_ends_send_it_back(
+    client: TranscriptClient, chat_id: str | None, shown: str
+) -> None:
+    first, reply = await client.talk("My dog   died.", chat_id=chat_id)
+    await client.ask(f" {first}\n".replace("   ", " "), shown.format(reply), "Two.", chat_id=chat_id)
+
+    assert [number for number, _ in client.remembered()] == [1, 2]
+    assert len(threads(client)) == 1
+
+
+async def test_a_reply_of_which_only_the_beginning_was_heard_is_remembered_so(client: TranscriptClient) -> None:
+    said = await client.talk("One.", "Two.")
+    await client.ask(*said[:3], "This is reply number 2 to…", "Three.")
+
+    assert client.replies()[1] == "This is reply number 2 to…"
+    assert client.remembered() == [(1, "One."), (2, "Two."), (3, "Three.")]
+
+
+async def test_an_earlier_reply_that_the_person_goes_on_with_is_the_remembered_one(client: TranscriptClient) -> None:
+    (_, first) = await client.talk("One.")
+    client.clock.time -= LATER - 60
+    second = await client.ask("One.")
+    assert client.replies() == [second]
+    client.clock.time += LATER
+
+    third = await client.ask("One.", first, "Two.")
+
+    assert client.replies() == [first, third]
+
+
+async def test_a_client_that_adds_to_the_persons_words_is_known_by_the_reply(client: TranscriptClient) -> None:
+    found = "Answer with these documents: <doc>…</doc>\nOne."
+    reply = await client.ask(found)
+    await client.ask("One.", reply, "Two.")
+
+    assert [number for number, _ in client.remembered()] == [1, 2]
+    assert len(threads(client)) == 1
+
+
+async def test_a_person_who_goes_on_before_a_reply_came_says_one_turn(client: TranscriptClient) -> None:
+    said = await client.talk("One.")
+    for before in ([], spoken(*said)):
+        plan = await client.conversations.open(
+            person="ana", character=None, chat_id=None, messages=[*before, ChatMessage("user", "Wait.")]
+        )
+        async with plan:
+            pass  # the client hangs up
+        both = [*before, ChatMessage("user", "Wait."), ChatMessage("user", "Listen.")]
+        await client.ask(messages=both)
+        assert client.plan
+        assert client.plan.thread_id == plan.thread_id
+
+    assert client.remembered() == [(1, "Listen."), (1, "One."), (2, "Listen.")]
+
+
+async def test_an_abandoned_branch_that_the_person_returns_to_goes_on(client: TranscriptClient) -> None:
+    said = await client.talk("One.", "Two.", "Three.", chat_id="chat")
+    await client.ask(*said[:2], "Two, edited.", chat_id="chat")
+
+    await client.ask(*said, "Four.", chat_id="chat")
+
+    assert client.remembered() == [(1, "One."), (4, "Four.")]
+
+
+async def test_nothing_is_stored_or_looked_up_for_nobody(client: TranscriptClient) -> None:
+    first = await client.ask("One.", person=None, chat_id="chat")
+    assert await client.ask("One.", person=None, chat_id="chat", is_delivered=False) != first
+    assert client.plan
+    assert (client.plan.thread_id, client.plan.configurable, client.plan.memory_id) == (None, {}, None)
+    assert [type(one).__name__ for one in client.plan.messages] == ["HumanMessage"]
+    assert client.remembered() == []
+
+
+async def test_people_and_characters_have_conversations_of_their_own(client: TranscriptClient) -> None:
+    plans = []
+    for person, character in (("ana", None), ("bo", None), ("ana", "mira"), ("ana", "tom")):
+        for chat_id in ("chat", None):
+            await client.ask("Hi.", person=person, character=character, chat_id=chat_id)
+            assert client.plan
+            plans.append(client.plan.thread_id)
+    assert len(set(plans)) == client.runs == 8
+
+
+async def test_turns_with_a_character_leave_its_memory(client: TranscriptClient) -> None:
+    reply = await client.ask("One.", character="mira")
+    client.clock.time += LATER
+    await client.ask("One.", reply, "Two.", character="mira")
+    await client.ask("One.", reply, "Two, edited.", character="mira")
+
+    assert client.remembered() == [(1, "One."), (2, "Two, edited.")]
+
+
+async def test_a_turn_that_failed_is_run_by_who_waits(client: TranscriptClient) -> None:
+    entered, gate = asyncio.Event(), asyncio.Event()
+
+    async def fail() -> None:
+        plan = await client.conversations.open(person="ana", character=None, chat_id=None, messages=spoken("One."))
+        async with plan:
+            entered.set()
+            await gate.wait()
+            raise ConnectionError
+
+    failing = asyncio.create_task(fail())
+    await entered.wait()
+    waiting = asyncio.create_task(client.ask("One."))
+    await asyncio.sleep(0)
+    gate.set()
+    with pytest.raises(ConnectionError):
+        await failing
+
+    assert (await waiting, client.runs) == ("This is reply number 1 to all that was said.", 1)
+
+
+async def test_who_no_longer_waits_leaves_the_conversation_to_others(client: TranscriptClient) -> None:
+    client.gate = asyncio.Event()
+    running = asyncio.create_task(client.ask("One."))
+    while not client.runs:
+        await asyncio.sleep(0)
+    waiting = asyncio.create_task(client.ask("One."))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    running.cancel()
+    await asyncio.gather(waiting, running, return_exceptions=True)
+    client.gate = None
+
+    assert await asyncio.wait_for(client.ask("One."), 5) == "This is reply number 2 to all that was said."
+
+
+async def test_what_could_not_be_forgotten_is_said_and_forgotten_with_the_next_turn() -> None:
+    class Store(InMemoryStore):
+        is_out_of_reach = False
+
+        async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+            if self.is_out_of_reach:
+                raise ConnectionError("Two. is out of reach")
+            return await super().abatch(ops)
+
+    store, clock = Store(), Clock()
+    client = TranscriptClient(Conversations(store=store, now=clock), store, clock)
+    said = await client.talk("One.", "Two.")
+    store.is_out_of_reach = True
+    plan = await client.conversations.open(
+        person="ana", character=None, chat_id=None, messages=spoken(*said[:2], "Two, edited.")
+    )
+    async with plan:
+        assert "could not be forgotten: ConnectionError" in plan.fault
+    store.is_out_of_reach = False
+    await client.ask(*said[:2], "Two, edited.")
+
+    assert client.remembered() == [(1, "One."), (2, "Two, edited.")]
+
+
+async def test_a_file_knows_conversations_after_a_restart_and_keeps_no_words(tmp_path: Path) -> None:
+    path = tmp_path / "home" / "turns.sqlite"
+    store, clock = InMemoryStore(), Clock()
+    reply = ""
+    for text in ("My dog Bello died.", "Two."):
+        conversations = Conversations(SqliteTurns(path), store, clock)
+        client = TranscriptClient(conversations, store, clock)
+        reply = await client.ask(*(["My dog Bello died.", reply] if reply else []), text)
+        clock.time += LATER
+        await conversations.close()
+
+    assert client.remembered() == [(1, "My dog Bello died."), (2, "Two.")]
+    assert path.stat().st_mode & 0o077 == 0
+    written = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    assert b"hef_chat_turns" in written
+    assert b"Bello" not in written
+    assert b"reply number" not in written
+    assert b"ana" not in written
+
+
+async def test_a_transcript_without_the_persons_words_is_no_turn(client: TranscriptClient) -> None:
+    plan = await client.conversations.open(
+        person="ana", character=None, chat_id="chat", messages=[ChatMessage("assistant", "Hello."), *spoken(" ")]
+    )
+    assert plan.thread_id is None
+
+
+async def test_images_are_part_of_a_turn_and_are_shown_to_the_graph_as_unseen(client: TranscriptClient) -> None:
+    await client.ask(messages=[ChatMessage("user", "Look.", name="Ana", images=2)])
+    assert client.plan
+    (message,) = client.plan.messages
+    assert message.name == "Ana"
+    assert [part["type"] for part in message.content if isinstance(part, dict)] == ["text", "image_url", "image_url"]
+    known = client.plan.thread_id
+
+    await client.ask(messages=[ChatMessage("user", "Look.", name="Ana", images=1)])
+    assert client.plan.thread_id != known

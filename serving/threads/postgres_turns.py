@@ -1,0 +1,159 @@
+"""The turns of all processes, in PostgreSQL (extra `postgres`); locks are advisory and end with their process."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from ...contract import SetupError
+from .sqlite_turns import KeyedLocks
+from .turn_table import SCHEMA
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+    from psycopg_pool import AsyncConnectionPool
+
+_CONNECTIONS = 4
+"""Connections for statements; one more holds the locks."""
+_FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.25
+"""Seconds between two tries for a lock that another process holds."""
+_log = logging.getLogger(__name__)
+
+
+class PostgresTurns(KeyedLocks):
+    """A database of any number of processes; connections are made when the first request comes.
+
+    The locks belong to one connection, which must be PostgreSQL's own: a pooler that shares connections between
+    transactions loses them.
+
+    Args:
+        url: Address of the database, as libpq reads it.
+
+    Raises:
+        SetupError: The client is not installed.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        try:
+            import psycopg
+            import psycopg_pool  # noqa: F401
+        except ImportError as error:
+            raise SetupError(
+                "conversations in PostgreSQL need its client: install it with `pip install 'hef[postgres]'`"
+            ) from error
+        self._url, self._errors = url, (psycopg.OperationalError, psycopg.InterfaceError)
+        self._opening = asyncio.Lock()
+        self._pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]] | None = None
+        self._locker: AsyncConnection[tuple[Any, ...]] | None = None
+
+    async def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a statement, and return its rows."""
+        pool = await self._open_pool()
+        async with pool.connection() as connection:
+            cursor = await connection.execute(_placeholders(sql), values)
+            return await cursor.fetchall() if cursor.description else []
+
+    @asynccontextmanager
+    async def lock(self, key: str) -> AsyncIterator[None]:
+        """Hold the lock of a key, in this process and in the database."""
+        async with super().lock(key):
+            number = _number(key)
+            wait = _FIRST_WAIT
+            while not await self._finish(self._try_lock(number), number):
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, _LONGEST_WAIT)
+            try:
+                yield
+            finally:
+                await self._finish(self._unlock(number))
+
+    async def close(self) -> None:
+        """Close the connections; locks end with them."""
+        if self._pool is not None:
+            await self._pool.close()
+        if self._locker is not None:
+            await self._locker.close()
+        self._pool = self._locker = None
+
+    async def _finish(self, work: Any, number: int | None = None) -> Any:
+        """Return the result of some work with the locks, which is not cut short: nobody would know who holds them.
+
+        Args:
+            work: The work.
+            number: The lock that it may take, to be given back where the caller has been cancelled meanwhile.
+        """
+        task = asyncio.ensure_future(work)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            with suppress(*self._errors):
+                if await task and number is not None:
+                    await self._unlock(number)
+            raise
+
+    async def _try_lock(self, number: int) -> bool:
+        rows = await self._ask("SELECT pg_try_advisory_lock(%s)", number)
+        return bool(rows[0][0])
+
+    async def _unlock(self, number: int) -> None:
+        try:
+            await self._ask("SELECT pg_advisory_unlock(%s)", number)
+        except self._errors as error:
+            _log.warning("the connection that held the locks is lost: %s", type(error).__name__)
+
+    async def _ask(self, sql: str, number: int) -> list[tuple[Any, ...]]:
+        """Run a statement on the connection of the locks, on a new one where that is lost."""
+        connection = await self._open_locker()
+        try:
+            return await (await connection.execute(sql, [number])).fetchall()
+        except self._errors:
+            await connection.close()
+        connection = await self._open_locker()
+        return await (await connection.execute(sql, [number])).fetchall()
+
+    async def _open_locker(self) -> AsyncConnection[tuple[Any, ...]]:
+        from psycopg import AsyncConnection
+
+        async with self._opening:
+            if self._locker is None or self._locker.closed:
+                self._locker = await AsyncConnection.connect(self._url, autocommit=True)
+            return self._locker
+
+    async def _open_pool(self) -> AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]:
+        from psycopg_pool import AsyncConnectionPool
+
+        async with self._opening:
+            if self._pool is None:
+                # Statements differ in how many values they have: preparing them would fill the server's memory.
+                options: dict[str, Any] = {"autocommit": True, "prepare_threshold": None}
+                pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]] = AsyncConnectionPool(
+                    self._url,
+                    min_size=1,
+                    max_size=_CONNECTIONS,
+                    kwargs=options,
+                    check=AsyncConnectionPool.check_connection,
+                    open=False,
+                )
+                await pool.open()
+                async with pool.connection() as connection, connection.transaction():
+                    # Two processes that create a table at once would fail.
+                    await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_number("schema")])
+                    for statement in SCHEMA:
+                        await connection.execute(_placeholders(statement))
+                self._pool = pool
+            return self._pool
+
+
+def _placeholders(sql: str) -> bytes:
+    """Return a statement with psycopg's placeholders; no value stands in its text."""
+    return sql.replace("?", "%s").encode()
+
+
+def _number(key: str) -> int:
+    """Return the number of a lock in PostgreSQL."""
+    return int.from_bytes(hashlib.sha256(f"hef chat turns {key}".encode()).digest()[:8], signed=True)

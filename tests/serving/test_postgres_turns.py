@@ -1,0 +1,103 @@
+"""Two processes with one PostgreSQL: a turn is answered by one of them, and a lock ends with its holder."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from hef.contract import SetupError
+from hef.serving.chat_conversations import Conversations
+from hef.serving.threads.postgres_turns import PostgresTurns
+from langgraph.store.memory import InMemoryStore
+from postgres_server import binaries, postgres_server
+from transcript_client import LATER, Clock, TranscriptClient, spoken
+
+psycopg = pytest.importorskip("psycopg")
+pytest.importorskip("psycopg_pool")
+pytestmark = pytest.mark.skipif(binaries() is None, reason="no PostgreSQL server: apt-get install postgresql")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture
+async def clients(server: str) -> AsyncIterator[list[TranscriptClient]]:
+    """Two processes that answer, with one memory."""
+    store, clock = InMemoryStore(), Clock()
+    both = [TranscriptClient(Conversations(PostgresTurns(server), store, clock), store, clock) for _ in range(2)]
+    yield both
+    for client in both:
+        await client.conversations.close()
+    with psycopg.connect(server) as connection:
+        connection.execute("TRUNCATE hef_chat_turns, hef_chat_replies")
+
+
+async def test_tables_are_created_by_whoever_comes_first(clients: list[TranscriptClient]) -> None:
+    replies = await asyncio.gather(*(client.ask("One.", person=f"p{n}") for n, client in enumerate(clients)))
+    assert len(replies) == 2
+
+
+async def test_a_turn_that_two_processes_get_is_answered_by_one(clients: list[TranscriptClient]) -> None:
+    asked = [client.ask("One.", chat_id=chat_id) for client in clients for chat_id in ("chat", None) for _ in range(3)]
+    replies = await asyncio.gather(*asked)
+
+    assert sum(client.runs for client in clients) == 2
+    assert len(set(replies[:3] + replies[6:9])) == 1
+    assert len(set(replies[3:6] + replies[9:])) == 1
+
+
+async def test_a_conversation_goes_on_in_another_process(clients: list[TranscriptClient]) -> None:
+    one, other = clients
+    said = await one.talk("One.", "Two.")
+    reply = await other.ask(*said[:2], "Two, edited.")
+    one.clock.time += LATER
+    await one.ask(*said[:2], "Two, edited.", reply, "Three.")
+
+    assert one.remembered() == [(1, "One."), (2, "Two, edited."), (3, "Three.")]
+
+
+async def test_a_turn_of_a_process_that_died_is_run_by_the_other(clients: list[TranscriptClient]) -> None:
+    one, other = clients
+    plan = await one.conversations.open(person="ana", character=None, chat_id=None, messages=spoken("One."))
+    waiting = asyncio.create_task(other.ask("One."))
+    done, _ = await asyncio.wait([waiting], timeout=0.1)
+    assert not done
+
+    await one.conversations.close()  # as its death would, this ends its connections
+
+    await asyncio.wait_for(waiting, 10)
+    assert other.plan
+    assert other.plan.thread_id == plan.thread_id
+    assert other.remembered() == [(1, "One.")]
+
+
+async def test_a_lock_that_nobody_waits_for_any_more_is_free(clients: list[TranscriptClient]) -> None:
+    one, other = clients
+    for place in range(20):  # cancelled at many places
+        task = asyncio.create_task(one.ask("One.", chat_id="chat"))
+        await asyncio.sleep(place / 1000)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    await asyncio.wait_for(other.ask("One.", "A.", "Two.", chat_id="chat"), 5)
+
+
+async def test_a_connection_that_broke_is_made_anew(clients: list[TranscriptClient], server: str) -> None:
+    client = clients[0]
+    said = await client.talk("One.")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+
+    await client.ask(*said, "Two.")
+    assert client.remembered() == [(1, "One."), (2, "Two.")]
+
+
+def test_without_its_client_the_install_line_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(SetupError, match=r"pip install 'hef\[postgres\]'"):
+        PostgresTurns("postgresql://nobody")
