@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeAlias
 
 from langgraph.graph.state import CompiledStateGraph
@@ -27,13 +27,17 @@ from ..sem import Sem
 from .api_errors import as_api_error
 from .background_run import finish_runs
 from .chat_conversations import Conversations
-from .completions import IGNORED, MODEL, ChatCompletions
+from .completions import IGNORED, MODEL, ChatCompletions, read_json
+from .front_ends.expressions import expression_endpoints
 from .identity import Identities
+from .metrics import CountResponses, Health, Metrics
 from .server_settings import ServerSettings
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 _log = logging.getLogger(__name__)
+_NOTHING = (("hef", "turns", "nobody"), "nothing")
+"""Where a memory that can be reached finds nothing."""
 
 
 def create_app(
@@ -67,18 +71,10 @@ def create_app(
         model=model,
         sem=sem,
         characters=characters or {},
+        metrics=Metrics(),
     )
-    models = _Models(chat)
-    routes = [
-        route
-        for prefix in ("/v1", "")
-        for route in (
-            Route(f"{prefix}/chat/completions", _guarded(chat.answer), methods=["POST"]),
-            Route(f"{prefix}/models", _guarded(models.list)),
-            Route(f"{prefix}/models/{{name:path}}", _guarded(models.show)),
-        )
-    ]
     middleware = [
+        Middleware(CountResponses, metrics=chat.metrics),
         Middleware(OriginCheck, allowed=LOCAL),
         Middleware(
             CORSMiddleware,
@@ -90,7 +86,38 @@ def create_app(
         ),
     ]
     handlers: Any = {HTTPException: _answer_error}
-    return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers, lifespan=_lifespan)
+    return Starlette(
+        routes=_routes(chat, store), middleware=middleware, exception_handlers=handlers, lifespan=_lifespan
+    )
+
+
+def _routes(chat: ChatCompletions, store: BaseStore | None) -> list[Route]:
+    """Return the addresses of the server; those of OpenAI's interface with and without `/v1`."""
+    models, health = _Models(chat), Health({"memory": partial(store.aget, *_NOTHING)} if store is not None else {})
+
+    def admitted(endpoint: Endpoint) -> Endpoint:
+        """Return an endpoint for whoever may ask the server."""
+
+        async def checked(request: Request) -> Response:
+            chat.identities.identify(request.headers, None)
+            return await endpoint(request)
+
+        return _guarded(checked)
+
+    interface = [
+        ("/chat/completions", "POST", _guarded(chat.answer)),
+        ("/models", "GET", _guarded(models.list)),
+        ("/models/{name:path}", "GET", _guarded(models.show)),
+    ]
+    faces = expression_endpoints(chat.sem, partial(read_json, limit=chat.settings.max_body))
+    return [
+        *(Route(prefix + path, endpoint, methods=[how]) for prefix in ("/v1", "") for path, how, endpoint in interface),
+        *(Route(path, admitted(endpoint), methods=[how]) for path, how, endpoint in faces),
+        Route("/metrics", admitted(chat.metrics.show)),
+        Route("/health", health.ready),
+        Route("/health/ready", health.ready),
+        Route("/health/live", health.live),
+    ]
 
 
 class _Models:

@@ -24,7 +24,9 @@ from .chat_chunks import Completion, Delta, ReplyEnd, ReplyEvent, to_json
 from .chat_conversations import Conversations, TurnPlan
 from .chat_request import ChatMessage, ChatRequest, parse_request
 from .emotion_tags import EmotionTags
+from .front_ends.attached_context import split_contexts
 from .identity import Identities, Identity
+from .metrics import Metrics
 from .run_turn import run_turn
 from .server_settings import ServerSettings
 from .tasks import Task, answer_task, recognize_task
@@ -57,6 +59,8 @@ class ChatCompletions:
     """Answers tasks that ask for an expression."""
     characters: Mapping[str, Character]
     """Characters by their ids."""
+    metrics: Metrics
+    """Counts replies."""
     tags: EmotionTags = field(init=False)
     """What replies begin with."""
 
@@ -69,13 +73,14 @@ class ChatCompletions:
         Raises:
             ApiError: It is not answered; see `as_api_error` for what other errors become.
         """
+        self.identities.identify(request.headers, None)  # whoever may not ask sends no body
         chat = parse_request(await read_json(request, self.settings.max_body))
         identity = self.identities.identify(request.headers, chat.user)
         self.check_model(chat.model)
         task = recognize_task(chat, request.headers)
         receipt = Receipt(is_retry=request.headers.get(_RETRIES, "0") != "0")
         events = self._task_events(task, chat) if task else self._turn_events(chat, identity, receipt)
-        run = BackgroundRun(events)
+        run = BackgroundRun(self.metrics.measure(task.kind if task else "turn", events))
         completion = Completion(chat.model or MODEL, sum(len(message.text) for message in chat.messages))
         try:
             respond = _streamed if chat.stream else _whole
@@ -104,7 +109,7 @@ class ChatCompletions:
             person=context.user_id,
             character=chat.model if chat.model in self.characters else None,
             chat_id=identity.chat_id,
-            messages=[*map(self._as_said, chat.messages)],
+            messages=[*map(self._as_said, split_contexts(chat.messages))],
             retried=receipt.is_retry,
         )
         async with plan:
