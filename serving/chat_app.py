@@ -30,7 +30,7 @@ from .chat_conversations import Conversations
 from .completions import IGNORED, MODEL, ChatCompletions, read_json
 from .front_ends.expressions import expression_endpoints
 from .identity import Identities
-from .metrics import CountResponses, Health, Metrics
+from .server_metrics import CountResponses, Health, Metrics
 from .server_settings import ServerSettings
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]

@@ -26,8 +26,8 @@ from .chat_request import ChatMessage, ChatRequest, parse_request
 from .emotion_tags import EmotionTags
 from .front_ends.attached_context import split_contexts
 from .identity import Identities, Identity
-from .metrics import Metrics
 from .run_turn import run_turn
+from .server_metrics import Metrics
 from .server_settings import ServerSettings
 from .tasks import Task, answer_task, recognize_task
 

@@ -17,7 +17,7 @@ from hef.serving.chat_chunks import Delta, ReplyEnd
 from hef.serving.front_ends.expressions import EXPRESSIONS, expression_scores
 from hef.serving.identity import Identities
 from hef.serving.keys import KeyFile
-from hef.serving.metrics import Health, Metrics
+from hef.serving.server_metrics import Health, Metrics
 from hef.serving.server_settings import ServerSettings
 from langgraph.store.memory import InMemoryStore
 from prometheus_client.parser import text_string_to_metric_families
@@ -160,7 +160,7 @@ async def test_health_needs_no_key_and_says_what_is_out_of_reach(app: Any, memor
 async def test_a_part_that_does_not_answer_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     import asyncio
 
-    monkeypatch.setattr("hef.serving.metrics._PATIENCE", 0.01)
+    monkeypatch.setattr("hef.serving.server_metrics._PATIENCE", 0.01)
     answer = await Health({"memory": asyncio.Event().wait}).ready(None)  # type: ignore[arg-type]
     assert answer.status_code == 503
 
