@@ -78,6 +78,9 @@ COMMANDS = [
     LazyCommand("reply", "chat.reply_command:reply", "Reply to one message, and show emotion and causes.", TALK),
     LazyCommand("chat", "chat.chat_command:chat", "Talk with HEF; with --user, it remembers.", TALK),
     LazyCommand("characters", "characters_list:characters", "List the characters that you can talk with.", TALK),
+    LazyCommand(
+        "ui", "page.ui_command:ui", "Open a page to talk and to see what was understood and is remembered.", TALK
+    ),
     _group("memory", "See, take along and delete what is remembered of a person.", TALK, MEMORY),
     _group(
         "safety", "Count the turns in which somebody was in danger, for the reports that laws ask for.", TALK, SAFETY

@@ -35,6 +35,8 @@ class Step:
 
     status: str
     """What is being done now."""
+    after: str = ""
+    """Kind of the graph's event that it begins after: a key of `STATUS_AFTER_EVENT`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ async def stream_turn(
     events: AsyncIterator[Any] = hef.astream(graph_input, config, context=context, stream_mode=modes)
     async for mode, chunk in events:
         if mode == "custom":
-            yield Step(STATUS_AFTER_EVENT.get(chunk.get("hef", ""), "working"))
+            kind = str(chunk.get("hef", ""))
+            yield Step(STATUS_AFTER_EVENT.get(kind, "working"), kind)
         elif mode == "updates":
             # The stream is read to its end: the checkpointer saves later updates only then.
             question = _question(chunk) or question

@@ -17,7 +17,7 @@ HEAVY = (
     "torch transformers langgraph langchain_core chromadb onnxruntime pydantic numpy asyncio importlib.metadata".split()
 )
 
-COMMANDS = "reply chat characters memory perceive sems mcp serve train evaluate bench".split()
+COMMANDS = "reply chat ui characters memory perceive sems mcp serve train evaluate bench".split()
 
 
 def run(*arguments: str, stdin: str | None = None):

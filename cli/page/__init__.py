@@ -1,0 +1,1 @@
+"""`hef ui`: the page, its address and its conversations."""

@@ -1,0 +1,108 @@
+"""The conversation as HTML: messages with what was understood of them, and the buttons to change them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .page_words import WORDS, PageWords
+from .safe_html import escaped, marked_html, reply_html
+from .turn_words import emotion_name, nothing_read
+
+if TYPE_CHECKING:
+    from ..contract.dialogue import TextLanguage
+    from .page_conversation import Conversation
+    from .page_turns import LiveTurn, PageTurn, Understanding
+
+
+def history_html(conversation: Conversation, shown: str, language: TextLanguage) -> str:
+    """Return all turns but the running one; of an empty conversation a greeting.
+
+    Args:
+        conversation: The conversation.
+        shown: Key of the turn that the panel shows.
+        language: Language of the page.
+    """
+    words = WORDS[language]
+    if not conversation.turns and conversation.live is None:
+        return (
+            f'<div class="hef-greeting"><p class="hef-greeting-line">{words.greeting}</p>'
+            f"<p>{words.greeting_more}</p></div>"
+        )
+    is_last_open = conversation.live is None and conversation.outcome != ""
+    turns = [
+        _turn_html(turn, number, words, language, is_shown=turn.key == shown, is_busy=conversation.live is not None)
+        for number, turn in enumerate(conversation.turns)
+    ]
+    return f'<div class="hef-turns">{"".join(turns)}{_outcome_html(conversation, words) if is_last_open else ""}</div>'
+
+
+def live_html(live: LiveTurn | None, language: TextLanguage) -> str:
+    """Return the running turn: what the person said, and the reply as far as it is written."""
+    if live is None:
+        return ""
+    words = WORDS[language]
+    status = "" if live.turn.reply else f'<p class="hef-status">{escaped(status_text(live, language))} …</p>'
+    reply = _reply_html(live.turn, words) if live.turn.reply else ""
+    return f'<div class="hef-turns hef-live">{_said_html(live.turn, words, "")}{reply}{status}</div>'
+
+
+def status_text(live: LiveTurn, language: TextLanguage) -> str:
+    """Return what is being done in the running turn."""
+    return str(getattr(WORDS[language], f"status_{live.status or 'begin'}", WORDS[language].status_begin))
+
+
+def emotion_line(understanding: Understanding, language: TextLanguage) -> str:
+    """Return the emotion and its share in a few words."""
+    empathy = understanding.empathy
+    if empathy.safety.level == "danger":
+        return WORDS[language].safety
+    if nothing := nothing_read(empathy, language):
+        return nothing
+    return f"{emotion_name(empathy.emotion, language)} {empathy.distribution.get(empathy.emotion, 0.0):.0%}"
+
+
+def _turn_html(
+    turn: PageTurn, number: int, words: PageWords, language: TextLanguage, *, is_shown: bool, is_busy: bool
+) -> str:
+    disabled = " disabled" * is_busy
+    buttons = ""
+    if turn.understanding:
+        emotion = escaped(emotion_line(turn.understanding, language))
+        title = escaped(words.understood_here.format(emotion=emotion_line(turn.understanding, language)))
+        buttons = (
+            f'<button type="button" class="hef-chip" data-act="show" data-turn="{number}" '
+            f'aria-pressed="{str(is_shown).lower()}" aria-label="{title}">{emotion}</button>'
+        )
+    buttons += (
+        f'<button type="button" class="hef-quiet" data-act="edit" data-turn="{number}"{disabled}>{words.edit}</button>'
+    )
+    again = words.regenerate if turn.reply else words.try_again
+    below = (
+        f'<div class="hef-row"><button type="button" class="hef-quiet" data-act="regenerate" data-turn="{number}"'
+        f"{disabled}>{again}</button></div>"
+    )
+    reply = _reply_html(turn, words, below) if turn.reply else below
+    return _said_html(turn, words, f'<div class="hef-row">{buttons}</div>') + reply
+
+
+def _said_html(turn: PageTurn, words: PageWords, below: str) -> str:
+    causes = turn.understanding.empathy.causes if turn.understanding else ()
+    text = marked_html(turn.text, [cause for cause in causes if cause.turn == turn.index])
+    return (
+        f'<article class="hef-said"><h3 class="hef-sr">{words.you}</h3>'
+        f'<p class="hef-bubble" dir="auto">{text}</p>{below}</article>'
+    )
+
+
+def _reply_html(turn: PageTurn, words: PageWords, below: str = "") -> str:
+    is_danger = turn.understanding is not None and turn.understanding.empathy.safety.level == "danger"
+    heading = f'<p class="hef-danger-title">{words.danger}</p>' if is_danger else ""
+    return (
+        f'<article class="hef-reply{" hef-danger" * is_danger}"><h3 class="hef-sr">{words.hef}</h3>'
+        f'<div class="hef-bubble" dir="auto">{heading}{reply_html(turn.reply)}</div>{below}</article>'
+    )
+
+
+def _outcome_html(conversation: Conversation, words: PageWords) -> str:
+    text = words.stopped if conversation.outcome == "stopped" else words.failed.format(error=conversation.error)
+    return f'<p class="hef-outcome">{escaped(text)}</p>'

@@ -1,0 +1,304 @@
+"""One conversation on the page: it runs the graph, streams, stops, says a turn again, and takes turns back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from uuid import uuid4
+
+from langchain_core.messages import AnyMessage, HumanMessage, RemoveMessage
+
+from ..contract import HefError, Memory, Verdict
+from ..contract.state import HefState
+from ..graph.turn_events import Event, Token, stream_turn
+from ..memory import turn_id, user_namespace
+from ..nodes.support.transcript import turn_key
+from .page_turns import LiveTurn, PageTurn, Understanding, after_event, page_turn
+from .spoken_turns import Segment, split_turns
+
+if TYPE_CHECKING:
+    from ..contract import HefContext
+    from .page_host import Graph, PageHost
+
+LAST_NODE = "remember"
+"""The node after which a turn is over."""
+Outcome: TypeAlias = Literal["", "stopped", "failed"]
+
+
+@dataclass
+class Conversation:
+    """A conversation of one visitor of the page.
+
+    Its coroutines that run a turn are generators: each item says that something changed and is to be shown again.
+    """
+
+    host: PageHost
+    """Graphs and settings."""
+    name: str
+    """What the person calls it."""
+    context: HefContext
+    """Settings of the next turn."""
+    is_private: bool = False
+    """Whether nothing is written down."""
+    turns: list[PageTurn] = field(default_factory=list)
+    """What was said, oldest first, without the running turn."""
+    live: LiveTurn | None = None
+    """The running turn."""
+    outcome: Outcome = ""
+    """How the last turn ended, where it was not answered."""
+    error: str = ""
+    """Why the last turn failed."""
+    _understood: dict[str, Understanding] = field(default_factory=dict)
+    _private_thread: str = ""
+    _is_stopping: bool = False
+    _task: asyncio.Task[None] | None = None
+    _turn_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def thread(self) -> str:
+        """Id of the conversation in the checkpointer and in the memory."""
+        return self._private_thread if self.is_private else self.host.conversations.thread_id(self.name)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a turn is running."""
+        return self._turn_lock.locked()
+
+    async def load(self) -> None:
+        """Read from the checkpointer what was said."""
+        self._show(await self._values())
+
+    def say(self, text: str) -> AsyncGenerator[None]:
+        """Answer what the person says."""
+        return self._run([_message(text)])
+
+    def regenerate(self, number: int) -> AsyncGenerator[None]:
+        """Answer a turn again; what was said after it is taken back, and the memory of what is replaced goes.
+
+        Args:
+            number: Index in `turns`.
+        """
+        return self._run(None, since=number)
+
+    def edit(self, number: int, text: str) -> AsyncGenerator[None]:
+        """Answer other words in the place of a turn; what was said after it is taken back, as in `regenerate`."""
+        return self._run([_message(text)], since=number)
+
+    def stop(self) -> None:
+        """Stop the running turn."""
+        if self._task:
+            self._is_stopping = True
+            self._task.cancel()
+
+    async def set_private(self, is_private: bool) -> None:
+        """Write nothing down from now on, or write down again.
+
+        What is said while nothing is written down continues the conversation, and is gone from it afterwards.
+        """
+        if is_private == self.is_private:
+            return
+        self.stop()
+        async with self._turn_lock:
+            values = {} if self.host.keeps_nothing else await self._values()
+            if self._private_thread:
+                await self._checkpointer(self.host.unkept).adelete_thread(self._private_thread)
+            self.is_private = is_private
+            self._private_thread = f"{self.host.conversations.thread_id(self.name)}/{uuid4()}" if is_private else ""
+            if is_private and values.get("messages"):
+                await self._update({"messages": values["messages"]})
+            self._show(await self._values())
+
+    async def forget(self, memory: Memory) -> Sequence[str]:
+        """Erase a turn from the memory and from its conversation, which goes on without it.
+
+        Returns:
+            What is left of it somewhere, in sentences.
+        """
+        async with self._turn_lock:
+            if self.is_private:
+                await self._take_back(memory)
+            left = await self.host.conversations.forget([memory])
+            self._show(await self._values())
+        return left
+
+    async def _take_back(self, memory: Memory) -> None:
+        """Take a turn out of what is not written down, where it was taken over from the conversation."""
+        messages: list[AnyMessage] = (await self._values()).get("messages", [])
+        kept_thread = self.host.conversations.thread_id(self.name)
+        removed = [
+            message
+            for segment in split_turns(messages)
+            if self._memory_id(messages, segment, kept_thread) == memory.id
+            for message in segment.messages
+        ]
+        # What a turn recalled may be what is forgotten: it does not stay in the thread.
+        await self._update({"messages": _removals(removed), "memories": []})
+
+    def _memory_id(self, messages: Sequence[AnyMessage], segment: Segment, thread: str = "") -> str:
+        """Return the id under which a turn is remembered."""
+        thread = thread or self.thread
+        return turn_id(thread, turn_key(messages[: segment.end_of_said], thread))
+
+    async def _run(self, said: Sequence[AnyMessage] | None, since: int | None = None) -> AsyncGenerator[None]:
+        """Run a turn, in the place of the turns from `since` on where that is given.
+
+        Args:
+            said: What the person says; None for what they said in the turn that is replaced.
+            since: Index of that turn.
+        """
+        async with self._turn_lock:
+            self.outcome, self.error, self._is_stopping = "", "", False
+            before: list[AnyMessage] = (await self._values()).get("messages", [])
+            replaced = [] if since is None else split_turns(before)[since:]
+            replaced_ids = {self._memory_id(before, segment) for segment in replaced}
+            dropped = [message for segment in replaced for message in segment.messages]
+            if said is None:
+                said = replaced[0].said if replaced else []
+            if not said:
+                return
+            if since is not None:
+                await self._update({"messages": _removals(dropped), "verdict": Verdict()})
+                self._show(await self._values())
+            kept = before[: len(before) - len(dropped)]
+            self.live = LiveTurn(self._pending_turn(kept, said))
+            yield
+            outcome: Outcome = "stopped"  # also where the visitor leaves, so that nobody asks for the next event
+            try:
+                async with aclosing(self._events(said)) as events:
+                    async for event in events:
+                        self.live = after_event(self.live, event)
+                        yield
+                outcome = ""
+            except asyncio.CancelledError:
+                if not self._is_stopping:
+                    raise
+            except Exception as error:
+                outcome, self.error = "failed", error_sentence(error)
+            finally:
+                self.outcome = await self._settle(outcome, kept, said, dropped)
+                if not self.outcome:
+                    await self._forget(replaced_ids)
+                self.live, self._task = None, None
+                self._show(await self._values())
+            yield
+
+    async def _events(self, said: Sequence[AnyMessage]) -> AsyncGenerator[Event]:
+        """Yield the events of a turn, which runs in a task of its own, so that it can be stopped."""
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
+
+        async def run() -> None:
+            try:
+                async for event in stream_turn(self._graph, list(said), self._settings, self.thread):
+                    events.put_nowait(event)
+            finally:
+                events.put_nowait(None)
+
+        self._task = task = asyncio.create_task(run())
+        try:
+            while (event := await events.get()) is not None:
+                tokens = ""
+                while isinstance(event, Token):  # a page need not be drawn for each of the tokens that wait
+                    tokens += event.text
+                    if events.empty():
+                        break
+                    event = events.get_nowait()
+                if tokens:
+                    yield Token(tokens)
+                if event is None:
+                    break
+                if not isinstance(event, Token):
+                    yield event
+            await task
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await task
+
+    async def _settle(
+        self, outcome: Outcome, kept: Sequence[AnyMessage], said: Sequence[AnyMessage], dropped: Sequence[AnyMessage]
+    ) -> Outcome:
+        """Leave the thread complete after a turn that was stopped or failed, and return how the turn ended.
+
+        A reply that was complete is remembered. Else what the person said is kept, and is answered together with what
+        they say next; where it was to replace something, that is put back.
+        """
+        if not outcome:
+            return ""
+        state = await self._graph.aget_state(self._config)
+        if outcome == "stopped" and state.next == (LAST_NODE,):
+            await self._graph.ainvoke(None, self._config, context=self._settings)
+            return ""
+        kept_ids = {message.id for message in kept}
+        added = [message for message in state.values.get("messages", []) if message.id not in kept_ids]
+        await self._update({"messages": _removals(added), "verdict": Verdict()})
+        await self._update({"messages": list(dropped or said)})
+        return outcome
+
+    async def _forget(self, replaced_ids: set[str]) -> None:
+        """Delete the memories of replaced turns that the new one has not overwritten."""
+        store, user = self._graph.store, self._settings.user_id
+        if not replaced_ids or store is None or user is None:
+            return
+        values = await self._values()
+        messages = values["messages"]
+        is_stored = self._settings.remember and values["empathy"].safety.level != "danger"
+        overwritten = {self._memory_id(messages, split_turns(messages)[-1])} if is_stored else set()
+        for memory_id in replaced_ids - overwritten:
+            await store.adelete(user_namespace(user), memory_id)
+
+    def _pending_turn(self, kept: Sequence[AnyMessage], said: Sequence[AnyMessage]) -> PageTurn:
+        """Return the turn that begins, together with what was said and not answered before."""
+        return page_turn(split_turns([*kept, *said])[-1], None)
+
+    def _show(self, values: HefState) -> None:
+        """Take what was said from the thread's state, and what was understood in its last turn."""
+        segments = split_turns(values.get("messages", []))
+        empathy = values.get("empathy")
+        if segments and segments[-1].reply and empathy is not None:
+            recalled = {memory.id: memory for memory in values.get("memories") or []}
+            self._understood[segments[-1].key] = Understanding(
+                empathy,
+                tuple(recalled[memory_id] for memory_id in empathy.memories if memory_id in recalled),
+                tuple(values.get("readings") or ()),
+            )
+        self.turns = [page_turn(segment, self._understood.get(segment.key)) for segment in segments]
+        self._understood = {turn.key: turn.understanding for turn in self.turns if turn.understanding}
+
+    async def _values(self) -> Any:
+        return (await self._graph.aget_state(self._config)).values
+
+    async def _update(self, values: dict[str, Any]) -> None:
+        await self._graph.aupdate_state(self._config, values, as_node=LAST_NODE)
+
+    @property
+    def _graph(self) -> Graph:
+        return self.host.unkept if self.is_private else self.host.kept
+
+    @property
+    def _settings(self) -> HefContext:
+        return self.context.model_copy(update={"remember": False}) if self.is_private else self.context
+
+    @property
+    def _config(self) -> Any:
+        return {"configurable": {"thread_id": self.thread}}
+
+    @staticmethod
+    def _checkpointer(graph: Graph) -> Any:
+        return graph.checkpointer
+
+
+def error_sentence(error: Exception) -> str:
+    """Return why a turn failed."""
+    return str(error) if isinstance(error, HefError) else f"{type(error).__name__}: {error}"
+
+
+def _message(text: str) -> HumanMessage:
+    # Half characters, which a broken script may send, can be written neither to a database nor to a model.
+    return HumanMessage(text.encode(errors="replace").decode(), id=str(uuid4()))
+
+
+def _removals(messages: Sequence[AnyMessage]) -> list[RemoveMessage]:
+    return [RemoveMessage(str(message.id)) for message in messages]

@@ -1,0 +1,64 @@
+"""What the page is given: the graphs that answer, whose page it is, and how a conversation is found and forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
+
+    from ..characters import Character
+    from ..contract import HefContext, Memory
+
+Graph: TypeAlias = "CompiledStateGraph[Any, Any, Any, Any]"
+
+
+class Conversations(Protocol):
+    """One person's conversations."""
+
+    def thread_id(self, name: str) -> str:
+        """Return the checkpointer's id of a conversation."""
+        ...
+
+    async def names(self) -> list[str]:
+        """Return the names of all conversations, the newest first."""
+        ...
+
+    async def recent(self) -> str | None:
+        """Return the name of the newest conversation, None where that was too long ago to go on with."""
+        ...
+
+    def hold(self, name: str) -> None:
+        """Keep a conversation for this process; raise an exception that says why that cannot be."""
+        ...
+
+    async def forget(self, memories: Sequence[Memory]) -> Sequence[str]:
+        """Erase turns from memory and conversations, and return what is left of them, in sentences."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PageHost:
+    """The parts of a page, which the command makes."""
+
+    kept: Graph
+    """Answers, and keeps conversations and memories."""
+    unkept: Graph
+    """Answers, and keeps its conversations in this process alone."""
+    context: HefContext
+    """The settings that a turn begins with; its `user_id` is the person, None where nothing is remembered."""
+    conversations: Conversations
+    """The person's conversations."""
+    model: str
+    """Name of the LLM, to be shown."""
+    sem: str
+    """Name of the SEM, to be shown."""
+    characters: Mapping[str, Character] = field(default_factory=dict)
+    """Who may answer, by id; empty where there is no choice."""
+
+    @property
+    def keeps_nothing(self) -> bool:
+        """Whether the page was started so that nothing is written down."""
+        return self.context.user_id is None

@@ -1,0 +1,187 @@
+"""What one visitor's page shows, and what they do with it beside talking."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ..contract.settings.region import read_region
+from ..memory import alist_turns, amark_turn, by_period, memories_from_items, search_items, timeline
+from .memory_view import MemoryList
+from .page_conversation import Conversation, error_sentence
+from .page_turns import PageTurn
+from .page_words import WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..contract import HefContext, Memory
+    from ..contract.dialogue import TextLanguage
+    from ..memory import Period, PeriodName
+    from .page_host import PageHost
+
+NAME_FORMAT = "%Y-%m-%d %H.%M.%S"
+"""How a conversation is named that begins on the page."""
+SEARCH_LIMIT = 20
+"""Turns that a search finds at most."""
+MARKS: dict[str, dict[str, bool]] = {
+    "pin": {"pinned": True},
+    "unpin": {"pinned": False},
+    "hide": {"never_recall": True},
+    "unhide": {"never_recall": False},
+}
+"""Buttons of a remembered turn, and the mark that each sets."""
+
+
+@dataclass
+class Visit:
+    """The page of one visitor, in one tab of a browser."""
+
+    host: PageHost
+    """Graphs and settings."""
+    conversation: Conversation
+    """The conversation that is open."""
+    language: TextLanguage = "en"
+    """Language of the page."""
+    shown: str = ""
+    """Key of the turn whose understanding is shown; empty for the newest."""
+    editing: int | None = None
+    """Index of the turn that the next message replaces."""
+    memories: MemoryList = field(default_factory=MemoryList)
+    """What of the memory is shown."""
+    period: PeriodName = "day"
+    """Length of the periods of the timeline."""
+    periods: Sequence[Period] = ()
+    """The timeline."""
+    names: Sequence[str] = ()
+    """Names of the person's conversations, the newest first."""
+    notice: str = ""
+    """What is to be said of the last action, beside what the page shows."""
+
+    @classmethod
+    async def begin(cls, host: PageHost, language: TextLanguage) -> Visit:
+        """Return the page of a visitor, with the newest conversation where that was a short time ago."""
+        name = await host.conversations.recent() or new_name()
+        visit = cls(host, Conversation(host, name, host.context, is_private=host.keeps_nothing), language)
+        try:
+            await visit.open(name)
+        except Exception as error:
+            visit.notice = error_sentence(error)
+            await visit.open(new_name())
+        return visit
+
+    @property
+    def shown_turn(self) -> PageTurn | None:
+        """The turn whose understanding is shown; None where nothing was said."""
+        turns = self.conversation.turns
+        if self.conversation.live is not None:
+            return self.conversation.live.turn
+        return next((turn for turn in turns if turn.key == self.shown), turns[-1] if turns else None)
+
+    def show_turn(self, number: int) -> None:
+        """Show what was understood in a turn."""
+        if number < len(self.conversation.turns):
+            self.shown = self.conversation.turns[number].key
+
+    async def open(self, name: str) -> None:
+        """Open another conversation."""
+        self.host.conversations.hold(name)
+        self.conversation.stop()
+        is_private = self.conversation.is_private
+        context = self.conversation.context
+        opened = Conversation(self.host, name, context, is_private=self.host.keeps_nothing)
+        await opened.load()
+        await opened.set_private(is_private)
+        self.conversation, self.shown, self.editing = opened, "", None
+        self.names = list(dict.fromkeys([name, *await self.host.conversations.names()]))
+        await self.refresh_memories()
+
+    def set_strategy(self, strategy: str) -> None:
+        """Set how the emotion is decided."""
+        self._set(strategy=strategy)
+
+    def set_reply_language(self, language: str) -> None:
+        """Set the language of the reply; blank is the person's own."""
+        self._set(language=language or None)
+
+    def set_region(self, region: str) -> None:
+        """Set the country whose numbers are given in danger.
+
+        Raises:
+            SetupError: It is no code of two letters.
+        """
+        self._set(region=read_region(region))
+
+    def set_character(self, name: str) -> None:
+        """Set who answers; a name that no character has is HEF itself."""
+        base = self.host.context
+        character = self.host.characters.get(name)
+        chosen = character.context(base) if character else base
+        self._set(**{key: getattr(chosen, key) for key in ("persona", "model", "model_settings", "character")})
+
+    def _set(self, **settings: Any) -> None:
+        context: HefContext = self.conversation.context.model_copy(update=settings)
+        self.conversation.context = context
+
+    async def refresh_memories(self) -> None:
+        """Read what is remembered, and the timeline."""
+        store, user = self.host.kept.store, self.host.context.user_id
+        if store is None or user is None:
+            return
+        turns = await alist_turns(store, user)
+        self.memories.total = len(turns)
+        self.periods = by_period(timeline(turns), self.period)
+        if self.memories.query.strip():
+            found = await asyncio.to_thread(search_items, store, user, self.memories.query, SEARCH_LIMIT)
+            turns = memories_from_items(found)
+        self.memories.memories = turns
+        self.memories.marked.clear()
+
+    async def search(self, query: str) -> None:
+        """List what is remembered and similar to a text; all for a blank one."""
+        self.memories = MemoryList(query=query, deleted=self.memories.deleted)
+        await self.refresh_memories()
+
+    async def act_on_memory(self, act: str, memory_id: str) -> None:
+        """Do what a button of a remembered turn says."""
+        if act == "delete":
+            self.memories.asked = memory_id
+        elif act == "keep":
+            self.memories.asked = ""
+        elif act == "erase":
+            await self._erase(memory_id)
+        elif act in MARKS:
+            store, user = self.host.kept.store, self.host.context.user_id
+            if store is not None and user is not None:
+                self.memories.marked[memory_id] = await amark_turn(store, user, memory_id, **MARKS[act])
+
+    async def _erase(self, memory_id: str) -> None:
+        """Delete a remembered turn from the memory and from its conversation, for good."""
+        memory = next((memory for memory in self._known_memories() if memory.id == memory_id), None)
+        if memory is None or memory_id != self.memories.asked:
+            return
+        left = await self.conversation.forget(memory)
+        self.notice = " ".join([WORDS[self.language].deleted, *left])
+        self.memories.asked = ""
+        self.memories.deleted.add(memory_id)
+        await self.refresh_memories()
+
+    def _known_memories(self) -> list[Memory]:
+        """Return the turns that the page shows somewhere: only they can be deleted from it."""
+        understood = [turn.understanding for turn in self.conversation.turns if turn.understanding]
+        return [*self.memories.memories, *(memory for each in understood for memory in each.memories)]
+
+
+def new_name(now: datetime | None = None) -> str:
+    """Return the name of a new conversation: when it began."""
+    return (now or datetime.now()).strftime(NAME_FORMAT)
+
+
+def name_label(name: str) -> str:
+    """Return a conversation's name as people read it: the seconds of when it began say nothing."""
+    try:
+        return f"{datetime.strptime(name, NAME_FORMAT):%Y-%m-%d %H:%M}"
+    except ValueError:
+        return name
