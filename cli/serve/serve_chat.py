@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ...contract import HefContext
     from ...serving.identity import Identities
 
+POSTGRES_URL = "HEF_POSTGRES_URL"
+"""Variable that holds the address of the database in which several processes know the same conversations."""
 JWT_SECRET = "HEF_JWT_SECRET"
 """Variable that holds the secret of signed headers."""
 
@@ -153,9 +155,14 @@ async def _serve(
 async def _conversations(settings: Settings, hef: Any, *, is_kept: bool) -> AsyncIterator[Any]:
     """Yield the conversations: in PostgreSQL, in a file of the home folder, or in this process."""
     from ...serving.chat_conversations import Conversations
+    from ...serving.threads.postgres_turns import PostgresTurns
     from ...serving.threads.sqlite_turns import SqliteTurns
 
-    conversations = Conversations(SqliteTurns(settings.home / "chat-turns.sqlite" if is_kept else None), hef.store)
+    if is_kept and (url := os.environ.get(POSTGRES_URL)):
+        database: Any = PostgresTurns(url)
+    else:
+        database = SqliteTurns(settings.home / "chat-turns.sqlite" if is_kept else None)
+    conversations = Conversations(database, hef.store)
     try:
         yield conversations
     finally:

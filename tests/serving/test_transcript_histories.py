@@ -50,7 +50,7 @@ async def _follow(steps: list[tuple[str, str, int]], chat_id: str | None) -> Non
                 is_trimmed = False
                 assert client.runs == runs + 1
             case "repeat" if said and not is_trimmed:
-                clock.time -= LATER  # at once
+                clock.time -= LATER + 1  # at once
                 assert await client.ask(*said[:-1], chat_id=chat_id) == said[-1]
                 assert client.runs == runs
             case _:
