@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import typer
@@ -29,7 +30,7 @@ HEF_CHARACTERS, HEF_REGION, HEF_THREADS, HEF_LOG.[/]
 """
 
 
-def _group(name: str, help: str, panel: str, commands: list[LazyCommand]) -> LazyGroup:
+def _group(name: str, help: str, panel: str, commands: Sequence[LazyCommand | LazyGroup]) -> LazyGroup:
     return LazyGroup(name=name, help=help, rich_help_panel=panel, commands=commands, no_args_is_help=True)
 
 
@@ -45,9 +46,15 @@ MEMORY = [
     LazyCommand("compact", "memory.forget:compact", "Rewrite the memory's files without what was deleted."),
 ]
 SAFETY = [LazyCommand("report", "referral_report:report", "Count the turns in danger and of concern, by region.")]
-SERVE = [
+KEYS = [
+    LazyCommand("add", "serve.serve_key:add", "Make a key for a person or a front end."),
+    LazyCommand("list", "serve.serve_key:list_keys", "List the keys, without what they open."),
+    LazyCommand("revoke", "serve.serve_key:revoke", "Revoke a key, or all keys of a name."),
+]
+SERVE: list[LazyCommand | LazyGroup] = [
     LazyCommand("chat", "serve.serve_chat:serve_chat", "Serve HEF to front ends that speak OpenAI's chat completions."),
     LazyCommand("sem", "serve.serve_sem:serve_sem", "Serve a SEM to many callers with Ray Serve."),
+    _group("key", "Make, list and revoke the keys of the chat server.", READ, KEYS),
 ]
 TRAIN = [
     LazyCommand("sem", "train.train_sem:train_sem", "Train a SEM on conversations with an emotion label."),
