@@ -23,8 +23,8 @@ from .background_run import BackgroundRun
 from .chat_chunks import Completion, Delta, ReplyEnd, ReplyEvent, to_json
 from .chat_conversations import Conversations, TurnPlan
 from .chat_request import ChatMessage, ChatRequest, parse_request
-from .emotion_tags import EmotionTags
 from .front_ends.attached_context import split_contexts
+from .front_ends.emotion_tags import EmotionTags
 from .identity import Identities, Identity
 from .run_turn import run_turn
 from .server_metrics import Metrics

@@ -12,7 +12,7 @@ from ..contract import Empathy, HefContext
 from ..graph.turn_events import EmotionDecided, Replied, Restarted, Token, stream_turn
 from .chat_chunks import Delta, FinishReason, ReplyEnd, ReplyEvent
 from .chat_conversations import TurnPlan
-from .emotion_tags import EmotionTags
+from .front_ends.emotion_tags import EmotionTags
 
 _CUT = frozenset({"length", "max_tokens", "MAX_TOKENS", "model_length"})
 """What providers call the end of a reply that was too long for `max_tokens`."""
