@@ -51,7 +51,9 @@ async def run_turn(
                     yield Delta(tag)
                 if piece := streamed.finish(reply):
                     yield Delta(piece)
-                yield ReplyEnd(f"{tag}{reply}", _finish_reason(message), _usage(message), empathy)
+                faults = "; ".join(filter(None, [empathy.degraded, plan.fault])) or None
+                understood = empathy.model_copy(update={"degraded": faults})
+                yield ReplyEnd(f"{tag}{reply}", _finish_reason(message), _usage(message), understood)
 
 
 class StreamedReply:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -20,10 +18,11 @@ from ..settings import Settings, load_settings
 if TYPE_CHECKING:
     from ...characters import Character
     from ...contract import HefContext
+    from ...serving.chat_conversations import Conversations
     from ...serving.identity import Identities
 
-POSTGRES_URL = "HEF_POSTGRES_URL"
-"""Variable that holds the address of the database in which several processes know the same conversations."""
+CONVERSATIONS = "chat-turns.sqlite"
+"""File of the home folder that knows the turns of conversations, by hashes of what was said."""
 JWT_SECRET = "HEF_JWT_SECRET"
 """Variable that holds the secret of signed headers."""
 
@@ -134,39 +133,34 @@ async def _serve(
         if identities.is_open:
             typer.echo("no key is asked for: this machine alone is answered, and whoever uses it is whom they name")
 
+    conversations = _conversations(settings, hef.store, is_kept=context.remember)
     try:
-        async with _conversations(settings, hef, is_kept=context.remember) as conversations:
-            app = create_app(
-                hef,
-                model=resolve_model(settings.model),
-                sem=resolve_sem(settings.sem),
-                store=hef.store,
-                settings=served,
-                identities=identities,
-                conversations=conversations,
-                characters=_characters(settings),
-            )
-            await serve_app(app, listener, shutdown_seconds=served.shutdown_seconds, on_ready=announce)
+        app = create_app(
+            hef,
+            model=resolve_model(settings.model),
+            sem=resolve_sem(settings.sem),
+            store=hef.store,
+            settings=served,
+            identities=identities,
+            conversations=conversations,
+            characters=_characters(settings),
+        )
+        await serve_app(app, listener, shutdown_seconds=served.shutdown_seconds, on_ready=announce)
     finally:
+        await conversations.close()
         close_memory(hef)
 
 
-@asynccontextmanager
-async def _conversations(settings: Settings, hef: Any, *, is_kept: bool) -> AsyncIterator[Any]:
-    """Yield the conversations: in PostgreSQL, in a file of the home folder, or in this process."""
+def _conversations(settings: Settings, store: Any, *, is_kept: bool) -> Conversations:
+    """Return the conversations: in PostgreSQL, in a file of the home folder, or in this process alone."""
     from ...serving.chat_conversations import Conversations
     from ...serving.threads.postgres_turns import PostgresTurns
     from ...serving.threads.sqlite_turns import SqliteTurns
 
-    if is_kept and (url := os.environ.get(POSTGRES_URL)):
-        database: Any = PostgresTurns(url)
-    else:
-        database = SqliteTurns(settings.home / "chat-turns.sqlite" if is_kept else None)
-    conversations = Conversations(database, hef.store)
-    try:
-        yield conversations
-    finally:
-        await conversations.close()
+    if not is_kept:
+        return Conversations(store=store)
+    url = settings.postgres_url
+    return Conversations(PostgresTurns(url) if url else SqliteTurns(settings.home / CONVERSATIONS), store)
 
 
 def _characters(settings: Settings) -> dict[str, Character]:
