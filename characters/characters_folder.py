@@ -100,7 +100,7 @@ def character_files(folder: Path) -> Mapping[str, Path]:
 
 def _unknown(name: str, known: Iterable[str], folder: Path | None) -> str:
     ids = sorted(known)
-    near = get_close_matches(name.casefold()[:60], ids, n=1, cutoff=0.7)
+    near = get_close_matches(name.casefold()[:60], ids, n=1, cutoff=0.6)
     meant = f" (did you mean {near[0]!r}?)" if near else ""
     more = f" and {len(ids) - _MAX_NAMED} more" if len(ids) > _MAX_NAMED else ""
     where = f"; write {folder / 'NAME.toml'} for another" if folder else ""

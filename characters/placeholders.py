@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 Place: TypeAlias = Literal["persona", "greeting", "example"]
 """Where a text stands: the persona is said to the LLM, a greeting to the person, an example is a transcript."""
 
-_PLACEHOLDER = re.compile(r"\{\{\s{0,5}(char|user|original)\s{0,5}\}\}|<(bot|user)>", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"\{\{\s{0,5}(char|user|original)\s{0,5}\}\}|<(bot|char|user)>", re.IGNORECASE)
 _COMMENT = re.compile(r"\{\{\s{0,5}(?://|comment\s{0,5}:)[^{}]{0,2000}\}\}", re.IGNORECASE)
 _OTHER = re.compile(r"\{\{\s{0,5}([a-z_]{1,30})[^{}]{0,500}\}\}", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"\byou['’]s\b")
@@ -25,7 +25,7 @@ def fill(text: str, name: str, place: Place) -> str:
     """Return a text with the character's name, and a word for the person; comments are taken out.
 
     Args:
-        text: The text; `<BOT>` and `<USER>`, as older cards have them, are filled alike.
+        text: The text; `<BOT>` and `<USER>`, `<char>` and the like, as some cards have them, are filled alike.
         name: The character's name.
         place: Where the text stands.
     """
@@ -37,10 +37,11 @@ def fill(text: str, name: str, place: Place) -> str:
 
 def unfilled(text: str) -> list[str]:
     """Return the names of the other placeholders of a text, which stay as they are, each once."""
-    return list(dict.fromkeys(match[1].lower() for match in _OTHER.finditer(text)))
+    others = _OTHER.finditer(_PLACEHOLDER.sub("", _COMMENT.sub("", text)))
+    return list(dict.fromkeys(match[1].lower() for match in others))
 
 
 def _is_chinese(text: str) -> bool:
-    """Return whether most letters of a text are Chinese characters."""
-    letters = [letter for letter in text if letter.isalpha()]
+    """Return whether most letters of a text are Chinese characters, not counting placeholders."""
+    letters = [letter for letter in _PLACEHOLDER.sub("", text) if letter.isalpha()]
     return sum("一" <= letter <= "鿿" for letter in letters) * 2 > len(letters)
