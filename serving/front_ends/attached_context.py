@@ -1,4 +1,4 @@
-"""Documents that a front end puts before what a person says, as Open WebUI does, and the person's own words."""
+"""What a front end puts among a person's messages, as Open WebUI's documents, and the person's own words."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from ..chat_request import ChatMessage
 
 _HEADING, _OPEN, _CLOSE = "### Task:", "<context>", "</context>"
 _QUERY = ("<user_query>", "</user_query>")
+_MARKS = frozenset({"[Interrupted by user]"})
+"""Notes that a front end (Open-LLM-VTuber) writes as if the person said them."""
 
 
 def split_contexts(messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
@@ -20,7 +22,9 @@ def split_contexts(messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
     split: list[ChatMessage] = []
     for message in messages:
         parts = _split(message.text) if message.role == "user" else None
-        if parts is None:
+        if message.role == "user" and message.text.strip() in _MARKS:
+            split.append(replace(message, role="system"))
+        elif parts is None:
             split.append(message)
         else:
             split += [ChatMessage("system", parts[0]), replace(message, text=parts[1])]
