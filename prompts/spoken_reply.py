@@ -63,6 +63,8 @@ _SENTENCE = re.compile(
 """Beginning of a persona that is a sentence, which does not continue "You are"."""
 _NAMED = re.compile(r"([^\W\d_a-z]\w{0,40})\s{1,20}(?:is|was|has|likes|loves|works)\s")
 """Beginning of a persona that is a sentence about somebody: "Mia is a nurse"."""
+_BRIEF_LENGTH = 300
+"""Characters of a persona that are told where the reply is not asked for."""
 _NAME_END = re.compile(r"[,.;:!?(\n–—]| - ")
 
 
@@ -194,6 +196,16 @@ def without_address(persona: str) -> str:
 def described_persona(persona: str) -> str:
     """Return a persona as "You are …" continues; a blank one is the default."""
     return without_address(persona) or HefContext().persona
+
+
+def brief_persona(persona: str) -> str:
+    """Return a persona for a question about what is felt: of several lines the first, of a long one its beginning.
+
+    How somebody replies is no part of that question, and an LLM that has a role to play may answer in it rather than
+    with a label.
+    """
+    line = persona.strip().partition("\n")[0].rstrip()
+    return line if len(line) <= _BRIEF_LENGTH else line[:_BRIEF_LENGTH].rpartition(" ")[0] or line[:_BRIEF_LENGTH]
 
 
 def persona_name(persona: str) -> str:

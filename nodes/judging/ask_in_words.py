@@ -21,6 +21,7 @@ from ...contract.errors import error_text
 from ...llm import model_name
 from ...prompts import Prompts, cause_words, question_messages
 from ...prompts.label_parser import parse_choice
+from ...prompts.spoken_reply import brief_persona
 from ...prompts.thoughts import answer_text
 from ...sem import Taxonomy
 from ..support.llm_calls import LlmCalls, must_propagate
@@ -88,7 +89,8 @@ def judgement_prompt(
         values["likely"] = ", ".join(readings[-1].ranked[:HINTED_LABELS])
     elif readings and (is_requery or settings.first_question == "primary"):
         name, offered, values = "coarse", readings[-1].primary, _coarse_values(readings[-1], labels)
-    messages = question_messages(prompts, name, turns, settings.persona, settings.dialogue_limit, **values)
+    persona = brief_persona(settings.persona)
+    messages = question_messages(prompts, name, turns, persona, settings.dialogue_limit, **values)
     repair = prompts.render("repair", labels=", ".join(labels))
     return JudgementPrompt(name, messages, offered, labels, allows_none=name == "all_labels", repair=repair)
 

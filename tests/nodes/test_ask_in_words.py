@@ -291,3 +291,20 @@ def test_what_is_judged_is_no_token_of_the_stream(scripted: Any) -> None:
     nodes = {about["langgraph_node"] for _, about in hef.stream(SAID, stream_mode="messages")}
 
     assert nodes == {"draft_response"}
+
+
+@pytest.mark.parametrize(
+    ("persona", "told"),
+    [
+        ("Mia, a nurse. Never leave your role.", "You are Mia, a nurse. Never leave your role."),
+        ("You are Mia.\n\nNever leave your role.", "You are Mia."),
+        ("Mia, " + "who never leaves her role, " * 200, "You are Mia, who never"),
+        ("角" * 2000, "角" * 300 + "."),
+    ],
+)
+def test_a_question_in_words_tells_the_beginning_of_a_long_persona(persona: str, told: str) -> None:
+    model = ScriptedChat(script=["sad"])
+    new_judge().judge(model, TURNS, [READING], HefContext(persona=persona))
+    system, _ = model.prompts[0]
+    assert told in system.text
+    assert len(system.text) < 700
