@@ -125,7 +125,7 @@ class ChatCompletions:
 
     def _as_said(self, message: ChatMessage) -> ChatMessage:
         """Return a message of a transcript without the tag that the server put before a reply."""
-        return replace(message, text=self.tags.strip(message.text)) if message.role == "assistant" else message
+        return replace(message, text=self.tags.untagged(message.text)) if message.role == "assistant" else message
 
     async def _task_events(self, task: Task, chat: ChatRequest) -> AsyncIterator[ReplyEvent]:
         """Answer what a front end asks for itself."""

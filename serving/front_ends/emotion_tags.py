@@ -83,7 +83,7 @@ class EmotionTags:
             expression = max(fitting, key=lambda name: fitting[name], default=None)
         return f"[{expression}] " if expression else ""
 
-    def strip(self, text: str) -> str:
+    def untagged(self, text: str) -> str:
         """Return an earlier reply as it was said, without its tag."""
         match = self._tag.match(text) if self._tag else None
         return text[match.end() :] if match else text

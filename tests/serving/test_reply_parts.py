@@ -1,0 +1,126 @@
+"""The parts of an answer without a server: tags of avatars, replies that begin anew, requests in odd shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hef.contract import Empathy
+from hef.serving.api_errors import ApiError
+from hef.serving.chat_chunks import Completion, ReplyEnd, to_json
+from hef.serving.chat_request import parse_request
+from hef.serving.front_ends.emotion_tags import EmotionTags
+from hef.serving.run_turn import StreamedReply
+
+AVATAR = ("neutral", "Joy", "sadness", "anger", "smirk")
+
+
+def felt(emotion: str, **fields: Any) -> Empathy:
+    return Empathy(emotion=emotion, distribution={emotion: 0.8, "content": 0.2}, **fields)
+
+
+@pytest.mark.parametrize(
+    ("empathy", "tag"),
+    [
+        (felt("joyful"), "[Joy] "),
+        (felt("devastated"), "[sadness] "),
+        (felt("furious"), "[anger] "),
+        (felt("proud"), "[smirk] "),
+        (felt("afraid"), "[neutral] "),
+        (felt("sad", uncertain=True), "[neutral] "),
+        (None, "[neutral] "),
+    ],
+)
+def test_the_tag_is_the_face_of_the_avatar_that_fits(empathy: Empathy | None, tag: str) -> None:
+    assert EmotionTags(AVATAR).tag(empathy) == tag
+
+
+def test_an_avatar_without_a_fitting_face_gets_no_tag() -> None:
+    assert EmotionTags(["Joy"]).tag(felt("afraid")) == ""
+    assert EmotionTags([]).tag(felt("joyful")) == ""
+
+
+def test_all_tags_with_the_emotion_itself() -> None:
+    assert EmotionTags(["all"]).tag(felt("nostalgic")) == "[nostalgic] "
+
+
+def test_a_tag_is_taken_off_a_transcript_and_nothing_else_is() -> None:
+    tags = EmotionTags(AVATAR)
+    assert tags.untagged("[joy] Well done! [Joy]") == "Well done! [Joy]"
+    assert tags.untagged("[applause] Well done!") == "[applause] Well done!"
+    assert EmotionTags([]).untagged("[joy] Well done!") == "[joy] Well done!"
+
+
+@pytest.mark.parametrize(
+    ("tries", "reply", "sent"),
+    [
+        (["I am sorry."], "I am sorry.", "I am sorry."),
+        (["I am sorry. "], "I am sorry.\n\nCall 988.", "I am sorry. \n\nCall 988."),
+        ([], "I am sorry.", "I am sorry."),
+        (["I am", "I am sorry."], "I am sorry.", "I am sorry."),
+        (["I am so", "I a", "I am sorry."], "I am sorry.", "I am sorry."),
+        (["I am sad", "I a", "I am sorry."], "I am sorry.", "I am sad\n\nI am sorry."),
+        (["I am so", "That hurts."], "That hurts.", "I am so\n\nThat hurts."),
+        (["One. Two. Three."], "One. Two.", "One. Two. Three."),
+    ],
+)
+def test_a_reply_that_begins_anew_says_nothing_twice(tries: list[str], reply: str, sent: str) -> None:
+    streamed, text = StreamedReply(), ""
+    for number, words in enumerate(tries):
+        if number:
+            streamed.restart()
+        for character in words:
+            text += streamed.feed(character)
+    assert text + streamed.finish(reply) == sent
+
+
+def test_unknown_fields_and_odd_contents_are_read() -> None:
+    request = parse_request(
+        {
+            "model": "hef",
+            "foo": 1,
+            "stream": 1,
+            "seed": -1,
+            "max_tokens": 0,
+            "stop": ["", "END"],
+            "temperature": None,
+            "user": "  ana ",
+            "messages": [
+                {"role": "developer", "content": None},
+                {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]},
+                {"role": "tool", "content": "21 degrees", "tool_call_id": "1"},
+                {"role": "User", "content": ["a", {"text": "b"}, {"type": "input_audio"}], "name": " Ana "},
+                {"role": "user", "content": "half a \ud83d face"},
+            ],
+        }
+    )
+    assert request.user == "ana"
+    assert not request.stream
+    assert request.model_settings == {"stop": ["END"]}
+    assert [message.role for message in request.messages] == ["system", "user", "user"]
+    said, broken = request.messages[1:]
+    assert (said.text, said.name, said.images) == ("a\nb", "Ana", 1)
+    assert broken.text.encode() == "half a \ufffd face".encode()
+
+
+@pytest.mark.parametrize("fields", [{"temperature": "hot"}, {"n": "2"}, {"messages": [1]}, {"messages": {}}])
+def test_what_cannot_be_read_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(ApiError) as error:
+        parse_request({"messages": [{"role": "user", "content": "x"}], **fields})
+    assert error.value.status == 400
+
+
+def test_chunks_are_one_line_of_ascii() -> None:
+    text = to_json(Completion("hef", 4).content_chunk("a\u2028b\nc 你好 \ud83d"))
+    assert text.isascii()
+    assert "\n" not in text
+
+
+def test_tokens_are_the_llm_s_where_it_counts_them() -> None:
+    completion = Completion("hef", 40)
+    assert completion.usage_chunk(ReplyEnd("x" * 9))["usage"] == {
+        "prompt_tokens": 10,
+        "completion_tokens": 3,
+        "total_tokens": 13,
+    }
+    assert completion.usage_chunk(ReplyEnd("x", usage=(5, 6)))["usage"]["total_tokens"] == 11
