@@ -42,13 +42,15 @@ class _InjectedArguments(RecallArguments):
     runtime: ToolRuntime[Any, Any]
 
 
-def recall_memories_tool(store: BaseStore | None = None, user_id: str | int | UUID | None = None) -> BaseTool:
-    """Return the tool that searches one user's memory.
+def recall_memories_tool(
+    store: BaseStore | None = None, user_id: str | int | UUID | None = None, character: str | None = None
+) -> BaseTool:
+    """Return the tool that searches one user's memory, of talks with one character or with none.
 
     The user is not an argument of the tool: an LLM cannot ask for another person's memories. What is not given here
-    comes from the agent that runs the tool: its store, and the `user_id` of its context (see
-    `hef.contract.as_context`) or of its config's `configurable`. Where a run names nobody, nothing is found. Where its
-    context names a `character`, the memories are those with this character.
+    comes from the agent that runs the tool: its store, the `character` of its context (see
+    `hef.contract.as_context`), and the `user_id` of that or of its config's `configurable`. Where a run names nobody,
+    nothing is found. With a store and a user given the run is not asked.
 
     Its content has one line per memory, cut to 300 characters; its artifact is the list of `Memory`. An agent without
     a store is a `SetupError`.
@@ -56,24 +58,24 @@ def recall_memories_tool(store: BaseStore | None = None, user_id: str | int | UU
     given_user = None if user_id is None else as_user_id(user_id)
 
     def recall_memories(query: str, limit: int = 3) -> tuple[str, list[Memory]]:
-        return _result(recall_turns(_require_store(store), str(given_user), query, limit))
+        return _result(recall_turns(_require_store(store), str(given_user), query, limit, character=character))
 
     async def arecall_memories(query: str, limit: int = 3) -> tuple[str, list[Memory]]:
-        return _result(await arecall_turns(_require_store(store), str(given_user), query, limit))
+        return _result(await arecall_turns(_require_store(store), str(given_user), query, limit, character=character))
 
     def recall_injected(query: str, runtime: ToolRuntime[Any, Any], limit: int = 3) -> tuple[str, list[Memory]]:
-        user, character = given_user or _user(runtime), as_context(runtime.context).character
+        user, whose = given_user or _user(runtime), character or as_context(runtime.context).character
         if not user:
             return _result([])
         used_store = _require_store(store or runtime.store)
-        return _result(recall_turns(used_store, user, query, limit, character=character))
+        return _result(recall_turns(used_store, user, query, limit, character=whose))
 
     async def arecall_injected(query: str, runtime: ToolRuntime[Any, Any], limit: int = 3) -> tuple[str, list[Memory]]:
-        user, character = given_user or _user(runtime), as_context(runtime.context).character
+        user, whose = given_user or _user(runtime), character or as_context(runtime.context).character
         if not user:
             return _result([])
         used_store = _require_store(store or runtime.store)
-        return _result(await arecall_turns(used_store, user, query, limit, character=character))
+        return _result(await arecall_turns(used_store, user, query, limit, character=whose))
 
     is_bound = store is not None and given_user is not None
     return StructuredTool.from_function(
