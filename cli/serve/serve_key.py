@@ -65,7 +65,8 @@ def list_keys(keys: Keys = None, home: Home = None, as_json: Json = False) -> No
     if as_json:
         _print_json([_row(key) for key in found or ()])
     elif not found:
-        typer.echo(f"no key in {file.path}; `hef serve key add NAME` makes one")
+        closed = "" if found is None else "; until then the server lets nobody in, while the file is there"
+        typer.echo(f"no key in {file.path}; `hef serve key add NAME` makes one{closed}")
     else:
         _print_table(found)
 

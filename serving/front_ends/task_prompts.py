@@ -70,7 +70,7 @@ _LIBRECHAT_TITLES = (
 def prompt_kind(messages: Sequence[ChatMessage]) -> TaskKind | None:
     """Return which task a transcript asks for, None where a person speaks in it."""
     talk = [message for message in messages if message.role != "system"]
-    if not talk:
+    if all(message.role != "user" for message in talk):
         return "prompted" if messages else None
     if kind := _quiet_kind(messages) or _instructed_kind(messages):
         return kind

@@ -53,6 +53,8 @@ def test_keys_are_listed_and_revoked_by_id_or_name() -> None:
     assert again.exit_code == 1
     assert "no key 'ana'" in again.output
     assert [row["name"] for row in json.loads(run("list", "--json").stdout)] == ["ben"]
+    run("revoke", "ben")
+    assert "lets nobody in" in " ".join(run("list").stdout.split())
 
 
 @pytest.mark.parametrize("name", ["../ana", "", "a\nb"])

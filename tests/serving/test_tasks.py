@@ -132,6 +132,7 @@ def test_instructions_after_the_persons_words_leave_them_the_persons() -> None:
 
 def test_where_the_person_said_nothing_since_the_reply_the_host_asks() -> None:
     assert kind(("system", "You are Mia."), ("developer", "Greet the user.")) == "prompted"
+    assert kind(("system", "You are Mia."), ("assistant", "Hello.")) == "prompted"
     chat = [("system", "You are Mia."), ("user", "My dog died."), ("assistant", "I am so sorry.")]
     assert kind(*chat, ("system", "[Continue your last message.]")) == "prompted"
     assert kind(*chat) is None
