@@ -10,7 +10,9 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from ..contract import ModelError
 from ..contract.chat_model import ChatModel
+from ..contract.dialogue import Turn
 from ..contract.errors import error_text
+from ..safety import assess
 from ..sem import Sem
 from .chat_request import ChatMessage, ChatRequest
 from .front_ends.expressions import best_expression
@@ -33,6 +35,10 @@ _NAMED: Mapping[str, TaskKind] = {
 """What that header says -> the task. Anything else is none, so that a wrong header silences nobody."""
 
 
+_SHOWN: frozenset[TaskKind] = frozenset({"merge", "prompted"})
+"""Tasks whose answer the person reads as a reply: in danger they get HEF's, not the LLM's alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """A request that no person made."""
@@ -49,7 +55,18 @@ def recognize_task(request: ChatRequest, headers: Mapping[str, str]) -> Task | N
         headers: Its headers; names are lower-case, or the mapping ignores case.
     """
     kind = _NAMED.get(headers.get(TASK_HEADER, "").strip().lower()) or prompt_kind(request.messages)
-    return Task(kind) if kind else None
+    if kind is None or (kind in _SHOWN and _is_in_danger(request.messages)):
+        return None
+    return Task(kind)
+
+
+def _is_in_danger(messages: Sequence[ChatMessage]) -> bool:
+    """Return whether the person's last words say that somebody is in danger."""
+    talk = [message for message in messages if message.role != "system"]
+    while talk and talk[-1].role != "user":
+        talk.pop()
+    turns = [Turn("speaker" if message.role == "user" else "listener", message.text) for message in talk]
+    return bool(turns) and assess(turns).level == "danger"
 
 
 async def answer_task(task: Task, request: ChatRequest, *, model: ChatModel, sem: Sem) -> AsyncIterator[str]:

@@ -138,6 +138,18 @@ def test_where_the_person_said_nothing_since_the_reply_the_host_asks() -> None:
     assert kind(*chat) is None
 
 
+def test_in_danger_the_host_gets_no_words_of_the_llm_alone_that_the_person_reads() -> None:
+    danger = "I want to kill myself tonight."
+    chat = [("user", danger), ("assistant", "Please call 988."), ("system", "[Write the next reply only as Ben.]")]
+    assert kind(*chat) is None
+    assert kind(("user", "My dog died."), *chat[1:]) == "prompted"
+    merge = "You have been provided with a set of responses to: {}\n\nResponses from models: a"
+    assert kind(("user", merge.format("what is love"))) == "merge"
+    assert kind(("user", merge.format(danger))) is None
+    assert kind(("user", merge.format(danger)), headers={"x-hef-task": "moa_response_generation"}) is None
+    assert kind(("user", open_webui("Write a title.").replace("My dog died.", danger))) == "title"
+
+
 def test_a_header_names_a_task_and_nothing_else_in_it_does() -> None:
     said = ("user", "My dog died.")
     assert kind(said, headers={"x-hef-task": "title_generation"}) == "title"
