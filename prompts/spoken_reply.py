@@ -65,7 +65,7 @@ _NAMED = re.compile(r"([^\W\d_a-z]\w{0,40})\s{1,20}(?:is|was|has|likes|loves|wor
 """Beginning of a persona that is a sentence about somebody: "Mia is a nurse"."""
 _BRIEF_LENGTH = 300
 """Characters of a persona that are told where the reply is not asked for."""
-_NAME_END = re.compile(r"[,.;:!?(\n–—]| - ")
+_NAME_END = re.compile(r"[,.;:!?(\n–—，。；：！？（、]| - ")
 
 
 class ReplyFilter:
@@ -212,7 +212,12 @@ def persona_name(persona: str) -> str:
     """Return the name that a persona begins with, empty where it does not: "I am Mia, a nurse" is Mia."""
     name = _NAME_END.split(without_address(persona), maxsplit=1)[0].strip()
     words = name.split()
-    return name if 0 < len(words) <= 3 and len(name) <= 40 and all(word[0].isupper() for word in words) else ""
+    return name if 0 < len(words) <= 3 and len(name) <= 40 and all(_begins_name(word) for word in words) else ""
+
+
+def _begins_name(word: str) -> bool:
+    """Return whether a word may be part of a name: with a capital, or in a script that has none."""
+    return word[0].isupper() or (word[0].isalpha() and word[0].upper() == word[0].lower())
 
 
 @lru_cache(maxsize=64)
@@ -220,6 +225,6 @@ def _lead(name: str) -> re.Pattern[str]:
     """Return the pattern of what may stand before a reply, of which a part or nothing is there."""
     named = [re.escape(name)] if name else []
     own, after_marker = "|".join((*_OWN_ROLES, *named)), "|".join((*_TEMPLATE_ROLES, *named))
-    role = rf"[*_]{{0,3}}(?:{own})(?:['’]s (?:next )?(?:turn|reply|response))?[*_]{{0,3}}\s{{0,3}}:[*_]{{0,3}}"
+    role = rf"[*_]{{0,3}}(?:{own})(?:['’]s (?:next )?(?:turn|reply|response))?[*_]{{0,3}}\s{{0,3}}[:：][*_]{{0,3}}"
     header = rf"{_MARKER}(?:\s{{0,5}}(?:{after_marker})(?=\s{{0,5}}(?:\n|<)))?"
     return re.compile(rf"(?:\s++|{header}|{role})*", re.IGNORECASE)

@@ -56,6 +56,14 @@ def test_a_reply_is_what_is_said(written: str, said: str) -> None:
     assert spoken_reply(written, "You are Mia, a nurse.") == said
 
 
+@pytest.mark.parametrize("written", ["小林：我在听。", "小林: 我在听。", "**小林：** 我在听。", "我在听。\nUser: 谢谢"])
+def test_a_name_in_chinese_before_a_reply_is_not_said(written: str) -> None:
+    persona = "You are 小林.\n\n你是小林，一个聊天伙伴。"
+    assert spoken_reply(written, persona) == "我在听。"
+    reply = ReplyFilter(persona)
+    assert "".join([*map(reply.feed, written), reply.close()]).strip() == "我在听。"
+
+
 WHOLE = [
     "The two options are:\nModel: the one you have\nBot: none",
     "Good idea. You could write:\nAssistant: hello there",
@@ -122,6 +130,8 @@ def test_an_ordinary_reply_is_streamed_word_by_word() -> None:
         ("My name is Mia. I like cats.", "Mia"),
         ("Mia is a nurse", "Mia"),
         ("I am Mia, a nurse", "Mia"),
+        ("You are 小林.\n\n你是小林，一个聊天伙伴。", "小林"),
+        ("小林，一个聊天伙伴。", "小林"),
         ("Always Answer", ""),
         ("a warm, attentive friend", ""),
         ("", ""),
