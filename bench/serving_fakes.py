@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 REPLY = "That sounds like a lot at once. How do you feel about it today?"
+_WORD = re.compile(r"\S+\s*")
 
 
 class InstantChat(BaseChatModel):
@@ -48,6 +50,17 @@ class InstantChat(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         return self._answer(messages)
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        text = str(self._answer(messages).generations[0].message.text)
+        for word in _WORD.findall(text):
+            yield ChatGenerationChunk(message=AIMessageChunk(content=word))
 
     def _answer(self, messages: Sequence[BaseMessage]) -> ChatResult:
         self.calls += 1
