@@ -45,7 +45,13 @@ MEMORY = [
     LazyCommand("forget", "memory.forget:forget", "Delete turns of a person, by default all, for good."),
     LazyCommand("compact", "memory.forget:compact", "Rewrite the memory's files without what was deleted."),
 ]
-SAFETY = [LazyCommand("report", "referral_report:report", "Count the turns in danger and of concern, by region.")]
+SAFETY = [
+    LazyCommand(
+        "report",
+        "referral_report:report",
+        "Count the turns in which somebody was in danger, or may have been, and was shown where help is.",
+    )
+]
 KEYS = [
     LazyCommand("add", "serve.serve_key:add", "Make a key for a person or a front end."),
     LazyCommand("list", "serve.serve_key:list_keys", "List the keys, without what they open."),

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import pytest
 import typer
-from hef.cli.app import BENCH, COMMANDS, EVALUATE, MEMORY, SERVE, TRAIN
+from hef.cli.app import COMMANDS
 from hef.cli.lazy_commands import LazyCommand, LazyGroup, expand_options
 from typer.testing import CliRunner
 
-ALL = [*BENCH, *EVALUATE, *MEMORY, *SERVE, *TRAIN, *(entry for entry in COMMANDS if isinstance(entry, LazyCommand))]
+
+def single_commands(entries: Iterable[Any]) -> Iterator[LazyCommand]:
+    for entry in entries:
+        if isinstance(entry, LazyCommand):
+            yield entry
+        else:
+            yield from single_commands(entry.commands.values())
+
+
+ALL = [*single_commands(COMMANDS)]
 
 
 @pytest.mark.parametrize("command", ALL, ids=lambda command: command.target)
