@@ -169,5 +169,5 @@ def _left_out(fields: Mapping[str, Any], texts: Mapping[str, str], examples: int
     if examples:
         left_out.append(f"{examples:,} of its example exchanges, which do not fit")
     if names := unfilled("\n".join(texts.values())):
-        left_out.append(f"the placeholders {', '.join(names)}, which stay as they are written")
+        left_out.append(f"what the placeholders {', '.join(names)} stand for")
     return left_out

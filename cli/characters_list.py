@@ -87,8 +87,9 @@ def _print(rows: list[tuple[Character, bool]], folder: Path) -> None:
         )
     console.print(table)
     for character, _ in rows:
-        for phrase in character.left_out:
-            console.print(Text(printable(f"  {character.id}: {phrase} is left out"), style=FAINT))
+        if character.left_out:
+            unused = "; ".join(character.left_out)
+            console.print(Text(printable(f"  Of {character.id} is not used: {unused}."), style=FAINT))
     console.print(Text(printable(f"  Yours are in {folder}: NAME.toml, or character cards NAME.png and NAME.json\n")))
 
 

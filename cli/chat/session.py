@@ -77,6 +77,7 @@ class ChatSession:
         self._json = as_json
         self._name = set_cell_size(printable(character.name), GUTTER - 1).rstrip() if character else "hef"
         self._greeting = character.greeting if character else ""
+        self._unused = "; ".join(character.left_out) if character else ""
         self._console = Console(highlight=False, quiet=as_json)
         self._runner = asyncio.Runner()
         self._resources = ExitStack()
@@ -120,7 +121,8 @@ class ChatSession:
         self._console.print()
         conversation = f"conversation [bold]{name_markup(thread)}[/] of [bold]{name_markup(person)}[/]"
         if not messages:
-            self.note(f"New {conversation}. /help lists the commands.")
+            unused = f" Not used of the character: {name_markup(self._unused)}." if self._unused else ""
+            self.note(f"New {conversation}. /help lists the commands.{unused}")
             if self._greeting:
                 field(self._console, self._name, self._greeting)
                 self._console.print()

@@ -115,7 +115,7 @@ def test_a_card_in_chinese_calls_the_person_as_chinese_does(tmp_path: Path) -> N
 def test_placeholders_that_are_not_known_stay_and_are_said(tmp_path: Path) -> None:
     read = read_card(card(tmp_path, {"name": "Haru", "description": "It is {{time}}, {{random:a,b}}, {{time}}."}))
     assert "{{random:a,b}}" in read.persona
-    assert read.left_out == ("the placeholders time, random, which stay as they are written",)
+    assert read.left_out == ("what the placeholders time, random stand for",)
 
 
 def test_examples_that_do_not_fit_are_left_out_and_counted(tmp_path: Path) -> None:

@@ -186,3 +186,11 @@ def test_a_characters_llm_comes_after_the_flag_and_before_the_environment(
 def test_a_persona_on_the_command_line_stands_before_the_characters(hef: Callable[..., Result], llm: Any) -> None:
     hef("reply", "My dog died.", "--character", "mia", "--strategy", "sem_only", "--persona", "Bob, a sailor")
     assert llm.prompts[-1][0].text.startswith("You are Bob, a sailor.")
+
+
+def test_what_of_a_card_is_not_used_is_said(hef: Callable[..., Result], tmp_path: Path) -> None:
+    card = {"data": {"name": "Haru", "description": "kind", "character_book": {"entries": [{"content": "x"}]}}}
+    (tmp_path / "characters" / "haru.json").write_text(json.dumps(card), encoding="utf-8")
+    assert "Of haru is not used: its lorebook of 1 entry." in hef("characters").stdout
+    shown = " ".join(talk(hef, character="haru").stdout.split())
+    assert "Not used of the character: its lorebook of 1 entry." in shown
