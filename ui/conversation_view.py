@@ -81,6 +81,8 @@ def _turn_html(
         f'<div class="hef-row"><button type="button" class="hef-quiet" data-act="regenerate" data-turn="{number}"'
         f"{disabled}>{again}</button></div>"
     )
+    if _is_danger(turn):
+        below = ""  # a fixed text: it would be the same again
     reply = _reply_html(turn, words, below) if turn.reply else below
     return _said_html(turn, words, f'<div class="hef-row">{buttons}</div>') + reply
 
@@ -95,7 +97,7 @@ def _said_html(turn: PageTurn, words: PageWords, below: str) -> str:
 
 
 def _reply_html(turn: PageTurn, words: PageWords, below: str = "") -> str:
-    is_danger = turn.understanding is not None and turn.understanding.empathy.safety.level == "danger"
+    is_danger = _is_danger(turn)
     heading = f'<p class="hef-danger-title">{words.danger}</p>' if is_danger else ""
     return (
         f'<article class="hef-reply{" hef-danger" * is_danger}"><h3 class="hef-sr">{words.hef}</h3>'
@@ -106,3 +108,7 @@ def _reply_html(turn: PageTurn, words: PageWords, below: str = "") -> str:
 def _outcome_html(conversation: Conversation, words: PageWords) -> str:
     text = words.stopped if conversation.outcome == "stopped" else words.failed.format(error=conversation.error)
     return f'<p class="hef-outcome">{escaped(text)}</p>'
+
+
+def _is_danger(turn: PageTurn) -> bool:
+    return turn.understanding is not None and turn.understanding.empathy.safety.level == "danger"

@@ -17,8 +17,14 @@ function reportButtons(element, report, watch) {
   const scroller = () => (getComputedStyle(box).overflowY === "auto" ? box : document.scrollingElement);
   const atEnd = () => scroller().scrollHeight - scroller().scrollTop - scroller().clientHeight < 120;
   box.addEventListener("scroll", () => { follows = atEnd(); });
-  watch("value", () => { if (follows && scroller() === box) box.scrollTop = box.scrollHeight;
-    else if (scroller() !== box && element.id === "hef-live") document.getElementById("hef-composer").scrollIntoView({ block: "end" }); });
+  watch("value", () => {
+    // What is said in danger is read from its beginning.
+    const danger = [...box.querySelectorAll(".hef-turns > :last-child")].pop();
+    if (danger && danger.classList.contains("hef-danger")) danger.scrollIntoView({ block: "start" });
+    else if (!follows) return;
+    else if (scroller() === box) box.scrollTop = box.scrollHeight;
+    else if (element.id === "hef-live") document.getElementById("hef-composer").scrollIntoView({ block: "end" });
+  });
 }
 
 // Give the regions of the page their roles and names, in the language of the page.
@@ -28,15 +34,19 @@ function followLabels(element, watch) {
     if (!labels) return;
     document.documentElement.lang = labels.dataset.language;
     document.title = labels.dataset.title;
-    for (const [id, role, name] of [["hef-talk", "main", labels.dataset.talk], ["hef-panel", "complementary", labels.dataset.panel],
-        ["hef-scroll", "region", labels.dataset.talk]]) {
+    for (const [id, role, name] of [["hef-scroll", "region", labels.dataset.talk], ["hef-panel", "region", labels.dataset.panel]]) {
       const region = document.getElementById(id);
       if (!region) continue;
       region.setAttribute("role", role);
       region.setAttribute("aria-label", name);
-      if (id === "hef-scroll") region.tabIndex = 0;
+      region.tabIndex = 0; // what scrolls is reached by the keyboard
     }
   };
   label();
   watch("value", label);
+  const head = document.getElementById("hef-head");
+  if (!head) return;
+  new ResizeObserver(() => {
+    document.documentElement.style.setProperty("--hef-head-height", `${head.offsetHeight}px`);
+  }).observe(head);
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when Gradio is imported
 
@@ -37,6 +36,7 @@ class Page:
     language: gr.Radio
     history: gr.HTML
     live: gr.HTML
+    private_note: gr.HTML
     message: gr.Textbox
     send: gr.Button
     stop: gr.Button
@@ -70,25 +70,33 @@ def lay_out(strategy: str, region: str | None, language: str | None, *, keeps_no
         visit = gr.State(None)
         with gr.Row(elem_id="hef-head"):
             head = _html(head_html(words), elem_id="hef-title")
-            conversations = gr.Dropdown([], label=words.earlier, elem_id="hef-conversations", min_width=180, scale=0)
+            conversations = gr.Dropdown(
+                [], label=words.earlier, show_label=False, container=False, elem_id="hef-conversations", scale=0
+            )
             new = gr.Button(words.new_conversation, elem_id="hef-new", size="sm", scale=0, min_width=140)
             private = gr.Checkbox(
                 keeps_nothing,
                 label=words.private,
                 interactive=not keeps_nothing,
+                container=False,
                 elem_id="hef-private",
-                min_width=150,
                 scale=0,
             )
             page_language = gr.Radio(
-                LANGUAGES, value="en", label=words.language, elem_id="hef-language", min_width=170, scale=0
+                LANGUAGES,
+                value="en",
+                label=words.language,
+                show_label=False,
+                container=False,
+                elem_id="hef-language",
+                scale=0,
             )
         with gr.Row(elem_id="hef-body", equal_height=False):
             with gr.Column(scale=3, elem_id="hef-talk", min_width=300):
                 with gr.Column(elem_id="hef-scroll"):
                     history = _html()
                     live = _html(elem_id="hef-live")
-                message, send, stop, cancel = _composer(words)
+                private_note, message, send, stop, cancel = _composer(words)
             with gr.Column(scale=2, elem_id="hef-panel", min_width=300), gr.Tabs():
                 with gr.Tab(words.understood, id="understood") as tab_understood:
                     understood = _html(elem_id="hef-understood")
@@ -113,7 +121,22 @@ def lay_out(strategy: str, region: str | None, language: str | None, *, keeps_no
         announcer = _html(elem_id="hef-announcer", script=f"{SCRIPT}\nfollowLabels(element, watch);")
     tabs = [tab_understood, tab_memory, tab_timeline, tab_settings]
     return Page(
-        *(blocks, visit, head, conversations, new, private, page_language, history, live, message, send, stop, cancel),
+        *(
+            blocks,
+            visit,
+            head,
+            conversations,
+            new,
+            private,
+            page_language,
+            history,
+            live,
+            private_note,
+            message,
+            send,
+            stop,
+            cancel,
+        ),
         *(tabs, understood, search, memories, period, timeline, strategy_choice, reply_language, region_code),
         *(character, models, announcer),
     )
@@ -156,8 +179,9 @@ def period_choices(words: PageWords) -> list[tuple[str, str]]:
     return [(words.day, "day"), (words.week, "week"), (words.month, "month")]
 
 
-def _composer(words: PageWords) -> tuple[gr.Textbox, gr.Button, gr.Button, gr.Button]:
+def _composer(words: PageWords) -> tuple[gr.HTML, gr.Textbox, gr.Button, gr.Button, gr.Button]:
     with gr.Column(elem_id="hef-composer"):
+        private_note = _html()
         message = gr.Textbox(
             label=words.your_message,
             placeholder=words.placeholder,
@@ -171,12 +195,10 @@ def _composer(words: PageWords) -> tuple[gr.Textbox, gr.Button, gr.Button, gr.Bu
             cancel = gr.Button(words.cancel, visible=False, elem_id="hef-cancel", size="sm", scale=0)
             stop = gr.Button(words.stop, visible=False, elem_id="hef-stop", size="sm", scale=0)
             send = gr.Button(words.send, variant="primary", elem_id="hef-send", size="sm", scale=0)
-    return message, send, stop, cancel
+    return private_note, message, send, stop, cancel
 
 
 def _html(value: str = "", *, elem_id: str | None = None, script: str | None = None) -> gr.HTML:
     """Return a piece of HTML whose buttons tell what they are for by an event `act`."""
-    own: Any = {"elem_id": elem_id} if elem_id else {}
-    return gr.HTML(
-        value, js_on_load=script or f"{SCRIPT}\nreportButtons(element, (data) => trigger('act', data), watch);", **own
-    )
+    buttons = f"{SCRIPT}\nreportButtons(element, (data) => trigger('act', data), watch);"
+    return gr.HTML(value, js_on_load=script or buttons, elem_id=elem_id, apply_default_css=False)

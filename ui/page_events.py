@@ -53,7 +53,17 @@ class _PageEvents:
         """Connect the handlers with the components."""
         page, visit = self._page, self._page.visit
         changing = [
-            *(page.head, page.conversations, page.new, page.private, page.history, page.live, page.message, page.send),
+            *(
+                page.head,
+                page.conversations,
+                page.new,
+                page.private,
+                page.history,
+                page.live,
+                page.private_note,
+                page.message,
+                page.send,
+            ),
             *(page.stop, page.cancel, *page.tabs, page.understood, page.search, page.memories, page.period),
             *(page.timeline, page.strategy, page.reply_language, page.region, page.character, page.models),
             *(page.announcer, page.language),
@@ -96,7 +106,7 @@ class _PageEvents:
         wanted = request.headers.get("accept-language", "") if request else ""
         language: TextLanguage = "zh" if wanted.strip().lower().startswith("zh") else "en"
         visit = await Visit.begin(self._host, language)
-        return {self._page.visit: visit, self._page.language: language, **self._everything(visit)}
+        return {self._page.visit: visit, **self._everything(visit)}
 
     async def send(self, visit: Visit, text: str) -> AsyncIterator[Updates]:
         """Answer what the person wrote, in the place of a turn where they edit one."""
@@ -224,7 +234,8 @@ class _PageEvents:
         context = visit.conversation.context
         characters = [(words.no_character, ""), *((each.name, key) for key, each in self._host.characters.items())]
         models = f"{words.llm.format(model=self._host.model)}<br>{words.sem.format(sem=self._host.sem)}"
-        private_info = words.private_always if self._host.keeps_nothing else words.private_info
+        private_note = words.private_info if visit.conversation.is_private else ""
+        private_note = words.private_always if self._host.keeps_nothing else private_note
         return {
             page.head: head_html(words),
             page.conversations: gr.update(
@@ -233,8 +244,9 @@ class _PageEvents:
                 label=words.earlier,
             ),
             page.new: gr.update(value=words.new_conversation),
-            page.private: gr.update(label=words.private, value=visit.conversation.is_private, info=private_info),
-            page.language: gr.update(label=words.language),
+            page.private: gr.update(label=words.private, value=visit.conversation.is_private),
+            page.private_note: f'<p class="hef-private-note">{private_note}</p>' if private_note else "",
+            page.language: gr.update(label=words.language, value=visit.language),
             **{tab: gr.update(label=label) for tab, label in zip(page.tabs, labels, strict=True)},
             page.message: self._message_box(visit),
             page.search: gr.update(label=words.memory_search),

@@ -21,8 +21,10 @@ class PageWords:
     new_conversation: str = "New conversation"
     earlier: str = "Conversation"
     private: str = "Write nothing down"
-    private_info: str = "What you say now is kept in neither memory nor conversation, and is gone when you switch back."
-    private_now: str = "Nothing is written down now."
+    private_info: str = (
+        "Nothing is written down now: what you say is kept in neither memory nor conversation, and is gone when you "
+        "switch back."
+    )
     private_always: str = "The page was started so that nothing is written down."
     greeting: str = "What is on your mind?"
     greeting_more: str = (
@@ -143,8 +145,7 @@ WORDS: Mapping[TextLanguage, PageWords] = {
         new_conversation="新对话",
         earlier="对话",
         private="不留记录",
-        private_info="现在说的话不会写入记忆，也不会存入对话；切换回来后就会消失。",
-        private_now="现在不留任何记录。",
+        private_info="现在不留任何记录：说的话不会写入记忆，也不会存入对话；切换回来后就会消失。",
         private_always="本页启动时已设为不留任何记录。",
         greeting="你在想什么？",
         greeting_more="每条消息旁都能看到读出的情绪和原因。记忆只保存在这台电脑上，你可以随时查看和删除。",

@@ -56,11 +56,12 @@ def understanding_html(turn: PageTurn | None, memories: MemoryList, language: Te
 
 def share_html(name: str, share: float, note: str = "", css: str = "") -> str:
     """Return one line of a list: a name, a bar that is drawn beside it, and the share as a number."""
+    number = "&lt; 1%" if 0 < share < 0.005 else f"{share:.0%}"
     extra = f' <span class="hef-tag">{note}</span>' if note else ""
     return (
         f'<li class="hef-share {css}"><span class="hef-share-name">{escaped(name)}{extra}</span>'
         f'<span class="hef-bar" aria-hidden="true"><span style="width:{min(1.0, share):.1%}"></span></span>'
-        f'<span class="hef-share-number">{share:.0%}</span></li>'
+        f'<span class="hef-share-number">{number}</span></li>'
     )
 
 
