@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .page_turns import PageTurn
 from .page_words import WORDS, PageWords
 from .safe_html import escaped, marked_html, reply_html
 from .turn_words import emotion_name, nothing_read
@@ -11,7 +12,7 @@ from .turn_words import emotion_name, nothing_read
 if TYPE_CHECKING:
     from ..contract.dialogue import TextLanguage
     from .page_conversation import Conversation
-    from .page_turns import LiveTurn, PageTurn, Understanding
+    from .page_turns import LiveTurn, Understanding
 
 
 def history_html(conversation: Conversation, shown: str, language: TextLanguage) -> str:
@@ -23,26 +24,31 @@ def history_html(conversation: Conversation, shown: str, language: TextLanguage)
         language: Language of the page.
     """
     words = WORDS[language]
-    if not conversation.turns and conversation.live is None:
+    opening = ""
+    if conversation.opening:
+        opening = _reply_html(PageTurn("", "", conversation.opening), conversation.listener, words)
+    elif not conversation.turns and conversation.live is None:
         return (
             f'<div class="hef-greeting"><p class="hef-greeting-line">{words.greeting}</p>'
             f"<p>{words.greeting_more}</p></div>"
         )
     is_last_open = conversation.live is None and conversation.outcome != ""
     turns = [
-        _turn_html(turn, number, words, language, is_shown=turn.key == shown, is_busy=conversation.live is not None)
+        _turn_html(conversation, number, language, is_shown=turn.key == shown)
         for number, turn in enumerate(conversation.turns)
     ]
-    return f'<div class="hef-turns">{"".join(turns)}{_outcome_html(conversation, words) if is_last_open else ""}</div>'
+    outcome = _outcome_html(conversation, words) if is_last_open else ""
+    return f'<div class="hef-turns">{opening}{"".join(turns)}{outcome}</div>'
 
 
-def live_html(live: LiveTurn | None, language: TextLanguage) -> str:
+def live_html(conversation: Conversation, language: TextLanguage) -> str:
     """Return the running turn: what the person said, and the reply as far as it is written."""
+    live = conversation.live
     if live is None:
         return ""
     words = WORDS[language]
     status = "" if live.turn.reply else f'<p class="hef-status">{escaped(status_text(live, language))} …</p>'
-    reply = _reply_html(live.turn, words) if live.turn.reply else ""
+    reply = _reply_html(live.turn, conversation.listener, words) if live.turn.reply else ""
     return f'<div class="hef-turns hef-live">{_said_html(live.turn, words, "")}{reply}{status}</div>'
 
 
@@ -61,10 +67,9 @@ def emotion_line(understanding: Understanding, language: TextLanguage) -> str:
     return f"{emotion_name(empathy.emotion, language)} {empathy.distribution.get(empathy.emotion, 0.0):.0%}"
 
 
-def _turn_html(
-    turn: PageTurn, number: int, words: PageWords, language: TextLanguage, *, is_shown: bool, is_busy: bool
-) -> str:
-    disabled = " disabled" * is_busy
+def _turn_html(conversation: Conversation, number: int, language: TextLanguage, *, is_shown: bool) -> str:
+    words, turn = WORDS[language], conversation.turns[number]
+    disabled = " disabled" * (conversation.live is not None)
     buttons = ""
     if turn.understanding:
         emotion = escaped(emotion_line(turn.understanding, language))
@@ -83,7 +88,7 @@ def _turn_html(
     )
     if _is_danger(turn):
         below = ""  # a fixed text: it would be the same again
-    reply = _reply_html(turn, words, below) if turn.reply else below
+    reply = _reply_html(turn, conversation.listener, words, below) if turn.reply else below
     return _said_html(turn, words, f'<div class="hef-row">{buttons}</div>') + reply
 
 
@@ -96,11 +101,11 @@ def _said_html(turn: PageTurn, words: PageWords, below: str) -> str:
     )
 
 
-def _reply_html(turn: PageTurn, words: PageWords, below: str = "") -> str:
+def _reply_html(turn: PageTurn, listener: str, words: PageWords, below: str = "") -> str:
     is_danger = _is_danger(turn)
     heading = f'<p class="hef-danger-title">{words.danger}</p>' if is_danger else ""
     return (
-        f'<article class="hef-reply{" hef-danger" * is_danger}"><h3 class="hef-sr">{words.hef}</h3>'
+        f'<article class="hef-reply{" hef-danger" * is_danger}"><h3 class="hef-sr">{escaped(listener)}</h3>'
         f'<div class="hef-bubble" dir="auto">{heading}{reply_html(turn.reply)}</div>{below}</article>'
     )
 

@@ -77,6 +77,8 @@ def memory_html(memory: Memory, memories: MemoryList, language: TextLanguage, *,
     if memory.emotion:
         share = "" if memory.probability is None else f" {memory.probability:.0%}"
         facts.append(f"<span>{escaped(emotion_name(memory.emotion, language))}{share}</span>")
+    if memory.character:
+        facts.append(f"<span>{escaped(memory.character)}</span>")
     if memory.pinned or memory.never_recall:
         facts.append(f'<span class="hef-tag">{words.pinned if memory.pinned else words.hidden}</span>')
     reply = escaped(words.replied.format(reply=_shortened(memory.reply)))

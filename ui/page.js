@@ -13,17 +13,27 @@ function reportButtons(element, report, watch) {
   const box = document.getElementById("hef-scroll");
   if (!box || !box.contains(element)) return;
   // The newest words stay in sight, unless the person has scrolled up.
+  const isWide = () => getComputedStyle(box).overflowY === "auto";
+  const talk = document.getElementById("hef-talk");
+  const rest = () => isWide()
+    ? box.scrollHeight - box.scrollTop - box.clientHeight
+    : talk.getBoundingClientRect().bottom - window.innerHeight;
+  const scroll = (distance) => (isWide() ? box : window).scrollBy(0, distance);
   let follows = true;
-  const scroller = () => (getComputedStyle(box).overflowY === "auto" ? box : document.scrollingElement);
-  const atEnd = () => scroller().scrollHeight - scroller().scrollTop - scroller().clientHeight < 120;
-  box.addEventListener("scroll", () => { follows = atEnd(); });
+  let messages = 0;
+  let wasLive = false;
+  for (const target of [box, window]) target.addEventListener("scroll", () => { follows = rest() < 120; });
   watch("value", () => {
+    const isLive = box.querySelector(".hef-live") !== null;
+    follows = follows || (isLive && !wasLive); // who sends something wants to see what becomes of it
+    wasLive = isLive;
+    const shown = box.querySelectorAll(".hef-turns > article");
+    const last = shown[shown.length - 1];
     // What is said in danger is read from its beginning.
-    const danger = [...box.querySelectorAll(".hef-turns > :last-child")].pop();
-    if (danger && danger.classList.contains("hef-danger")) danger.scrollIntoView({ block: "start" });
-    else if (!follows) return;
-    else if (scroller() === box) box.scrollTop = box.scrollHeight;
-    else if (element.id === "hef-live") document.getElementById("hef-composer").scrollIntoView({ block: "end" });
+    if (last && last.classList.contains("hef-danger")) {
+      if (shown.length !== messages) scroll(last.getBoundingClientRect().top - (isWide() ? box.getBoundingClientRect().top : 0) - 8);
+    } else if (follows && rest() > 0) scroll(rest());
+    messages = shown.length;
   });
 }
 

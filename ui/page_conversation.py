@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from uuid import uuid4
 
-from langchain_core.messages import AnyMessage, HumanMessage, RemoveMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage
 
 from ..contract import HefError, Memory, Verdict
 from ..contract.state import HefState
 from ..graph.turn_events import Event, Token, stream_turn
-from ..memory import turn_id, user_namespace
+from ..memory import aforget_turns, turn_id
 from ..nodes.support.transcript import turn_key
 from .page_turns import LiveTurn, PageTurn, Understanding, after_event, page_turn
-from .spoken_turns import Segment, split_turns
+from .spoken_turns import Segment, opening_text, split_turns
 
 if TYPE_CHECKING:
     from ..contract import HefContext
@@ -43,8 +43,14 @@ class Conversation:
     """Settings of the next turn."""
     is_private: bool = False
     """Whether nothing is written down."""
+    listener: str = "HEF"
+    """Name of who answers."""
+    greeting: str = ""
+    """What a character says first in a new conversation."""
     turns: list[PageTurn] = field(default_factory=list)
     """What was said, oldest first, without the running turn."""
+    opening: str = ""
+    """What was said before the person said anything."""
     live: LiveTurn | None = None
     """The running turn."""
     outcome: Outcome = ""
@@ -162,6 +168,8 @@ class Conversation:
             if since is not None:
                 await self._update({"messages": _removals(dropped), "verdict": Verdict()})
                 self._show(await self._values())
+            if not before and self.greeting:
+                said = [AIMessage(self.greeting, id=str(uuid4())), *said]
             kept = before[: len(before) - len(dropped)]
             self.live = LiveTurn(self._pending_turn(kept, said))
             yield
@@ -246,8 +254,8 @@ class Conversation:
         messages = values["messages"]
         is_stored = self._settings.remember and values["empathy"].safety.level != "danger"
         overwritten = {self._memory_id(messages, split_turns(messages)[-1])} if is_stored else set()
-        for memory_id in replaced_ids - overwritten:
-            await store.adelete(user_namespace(user), memory_id)
+        if stale := replaced_ids - overwritten:
+            await aforget_turns(store, user, stale)
 
     def _pending_turn(self, kept: Sequence[AnyMessage], said: Sequence[AnyMessage]) -> PageTurn:
         """Return the turn that begins, together with what was said and not answered before."""
@@ -255,7 +263,9 @@ class Conversation:
 
     def _show(self, values: HefState) -> None:
         """Take what was said from the thread's state, and what was understood in its last turn."""
-        segments = split_turns(values.get("messages", []))
+        messages = values.get("messages", [])
+        segments = split_turns(messages)
+        self.opening = opening_text(messages) if messages else self.greeting
         empathy = values.get("empathy")
         if segments and segments[-1].reply and empathy is not None:
             recalled = {memory.id: memory for memory in values.get("memories") or []}

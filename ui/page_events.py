@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from functools import wraps
+from inspect import isasyncgenfunction
 from typing import Any, TypeAlias
 
 import gradio as gr
@@ -20,12 +22,13 @@ from .page import (
     reply_language_choices,
     strategy_choices,
 )
+from .page_conversation import error_sentence
 from .page_host import PageHost
 from .page_words import WORDS
 from .safe_html import escaped
 from .timeline_view import timeline_html
 from .understanding_view import understanding_html
-from .visit import Visit, name_label, new_name
+from .visit import Visit
 
 Updates: TypeAlias = dict[Any, Any]
 """Component -> its new value or properties."""
@@ -72,7 +75,7 @@ class _PageEvents:
         def on(event: Callable[..., Any], handler: Callable[..., Any], *inputs: Any, first: bool = False) -> None:
             outputs = [visit, *changing] if first else changing
             event(
-                handler,
+                self._guarded(handler),
                 inputs=[visit, *inputs],
                 outputs=outputs,
                 show_progress="hidden",
@@ -100,6 +103,25 @@ class _PageEvents:
         on(page.reply_language.input, self.set_reply_language, page.reply_language)
         on(page.region.blur, self.set_region, page.region)
         on(page.character.input, self.set_character, page.character)
+
+    def _guarded(self, handler: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a handler whose failure is told on the page; one that streams a turn tells its own."""
+        if isasyncgenfunction(handler):
+            return handler
+
+        @wraps(handler)
+        async def guarded(visit: Visit | None, *inputs: Any) -> Updates:
+            if visit is not None:
+                visit.notice = ""
+            try:
+                return dict(await handler(visit, *inputs))
+            except Exception as error:
+                if visit is None:
+                    raise
+                visit.notice = error_sentence(error)
+                return self._everything(visit)
+
+        return guarded
 
     async def open_page(self, _: Visit | None, request: gr.Request) -> Updates:
         """Begin a visit, in the language that the browser asks for."""
@@ -185,7 +207,7 @@ class _PageEvents:
 
     async def begin_conversation(self, visit: Visit) -> Updates:
         """Begin a new conversation."""
-        await visit.open(new_name())
+        await visit.begin_conversation(visit.character)
         return self._everything(visit)
 
     async def open_conversation(self, visit: Visit, name: str) -> Updates:
@@ -223,9 +245,9 @@ class _PageEvents:
         return {self._page.region: gr.update(info=words.region_info)}
 
     async def set_character(self, visit: Visit, name: str) -> Updates:
-        """Set who answers."""
-        visit.set_character(name)
-        return self._nothing
+        """Begin a conversation with another character."""
+        await visit.begin_conversation(name)
+        return self._everything(visit)
 
     def _everything(self, visit: Visit) -> Updates:
         """Return all that the page shows, with its labels in the language of the visit."""
@@ -239,7 +261,7 @@ class _PageEvents:
         return {
             page.head: head_html(words),
             page.conversations: gr.update(
-                choices=[(name_label(name), name) for name in visit.names],
+                choices=[(visit.name_label(name), name) for name in visit.names],
                 value=visit.conversation.name,
                 label=words.earlier,
             ),
@@ -256,7 +278,9 @@ class _PageEvents:
                 choices=reply_language_choices(words, context.language), label=words.reply_language
             ),
             page.region: gr.update(label=words.region, info=words.region_info),
-            page.character: gr.update(choices=characters, label=words.character, visible=len(characters) > 1),
+            page.character: gr.update(
+                choices=characters, value=visit.character, label=words.character, visible=len(characters) > 1
+            ),
             page.models: f'<h3>{words.models}</h3><p class="hef-note">{models}</p>',
             page.announcer: self._announcement(visit),
             **self._conversation(visit),
@@ -269,8 +293,8 @@ class _PageEvents:
         turn = visit.shown_turn
         updates: Updates = {
             page.history: history_html(conversation, turn.key if turn else "", visit.language),
-            page.live: live_html(conversation.live, visit.language),
-            page.understood: understanding_html(turn, visit.memories, visit.language),
+            page.live: live_html(conversation, visit.language),
+            page.understood: _notice_html(visit) + understanding_html(turn, visit.memories, visit.language),
             **self._buttons(visit),
         }
         if conversation.live and not conversation.live.turn.reply:
@@ -292,7 +316,7 @@ class _PageEvents:
         if self._host.keeps_nothing:
             listed = f'<p class="hef-note">{words.memory_off}</p>'
         return {
-            self._page.memories: listed,
+            self._page.memories: _notice_html(visit) + listed,
             self._page.timeline: timeline_html(visit.periods, visit.period, visit.language),
         }
 
@@ -313,7 +337,7 @@ class _PageEvents:
             alert = words.failed.format(error=conversation.error)
         elif conversation.turns:
             last = conversation.turns[-1]
-            status = words.answered.format(reply=last.reply)
+            status = words.answered.format(name=conversation.listener, reply=last.reply)
             if last.understanding and last.understanding.empathy.safety.level == "danger":
                 status, alert = "", last.reply
         return (
@@ -322,6 +346,10 @@ class _PageEvents:
             f'<span hidden data-language="{visit.language}" data-title="{words.title}" '
             f'data-talk="{words.conversation}" data-panel="{words.panel}"></span>'
         )
+
+
+def _notice_html(visit: Visit) -> str:
+    return f'<p class="hef-notice" role="status">{escaped(visit.notice)}</p>' if visit.notice else ""
 
 
 def _button(event: gr.EventData) -> tuple[str, int]:

@@ -22,6 +22,10 @@ class Conversations(Protocol):
         """Return the checkpointer's id of a conversation."""
         ...
 
+    def named(self, character: str | None, name: str) -> str:
+        """Return the name of a conversation with a character: each has conversations of its own."""
+        ...
+
     async def names(self) -> list[str]:
         """Return the names of all conversations, the newest first."""
         ...
@@ -57,6 +61,12 @@ class PageHost:
     """Name of the SEM, to be shown."""
     characters: Mapping[str, Character] = field(default_factory=dict)
     """Who may answer, by id; empty where there is no choice."""
+    character: str = ""
+    """Id of who answers at first; empty for HEF itself."""
+
+    def character_of(self, name: str) -> str:
+        """Return the id of the character that a conversation is with, by its name; empty for none."""
+        return next((key for key in self.characters if name.startswith(self.conversations.named(key, ""))), "")
 
     @property
     def keeps_nothing(self) -> bool:

@@ -38,7 +38,6 @@ class PageWords:
     stop: str = "Stop"
     cancel: str = "Leave it as it was"
     you: str = "You"
-    hef: str = "HEF"
     edit: str = "Edit"
     regenerate: str = "Answer again"
     try_again: str = "Try again"
@@ -131,7 +130,7 @@ class PageWords:
     status_verdict: str = "weighing it"
     status_decision: str = "finding the words that caused it"
     status_causes: str = "thinking of a reply"
-    answered: str = "HEF answered: {reply}"
+    answered: str = "{name} answered: {reply}"
     comma: str = ", "
 
 
@@ -156,7 +155,6 @@ WORDS: Mapping[TextLanguage, PageWords] = {
         stop="停止",
         cancel="保持原样",
         you="你",
-        hef="HEF",
         edit="修改",
         regenerate="重新回答",
         try_again="再试一次",
@@ -249,7 +247,7 @@ WORDS: Mapping[TextLanguage, PageWords] = {
         status_verdict="正在权衡",
         status_decision="正在找引起情绪的词",
         status_causes="正在想怎么回答",
-        answered="HEF 回答：{reply}",
+        answered="{name} 回答：{reply}",
         comma="、",
     ),
 }

@@ -62,3 +62,15 @@ def split_turns(messages: Sequence[AnyMessage]) -> list[Segment]:
         else:
             segment.reply = f"{segment.reply}\n\n{message_text(message)}".strip()
     return segments
+
+
+def opening_text(messages: Sequence[AnyMessage]) -> str:
+    """Return what was said before the person said anything, such as a character's greeting."""
+    texts: list[str] = []
+    for message in messages:
+        role = message_role(message)
+        if role == "speaker":
+            break
+        if role == "listener":
+            texts.append(message_text(message))
+    return "\n\n".join(texts)

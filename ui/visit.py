@@ -55,6 +55,8 @@ class Visit:
     """Length of the periods of the timeline."""
     periods: Sequence[Period] = ()
     """The timeline."""
+    changes: dict[str, Any] = field(default_factory=dict)
+    """Settings that were changed on the page."""
     names: Sequence[str] = ()
     """Names of the person's conversations, the newest first."""
     notice: str = ""
@@ -63,13 +65,15 @@ class Visit:
     @classmethod
     async def begin(cls, host: PageHost, language: TextLanguage) -> Visit:
         """Return the page of a visitor, with the newest conversation where that was a short time ago."""
-        name = await host.conversations.recent() or new_name()
-        visit = cls(host, Conversation(host, name, host.context, is_private=host.keeps_nothing), language)
+        visit = cls(host, Conversation(host, "", host.context, is_private=host.keeps_nothing), language)
+        recent = await host.conversations.recent()
+        is_wanted = recent is not None and (not host.character or host.character_of(recent) == host.character)
+        new = host.conversations.named(host.character or None, new_name())
         try:
-            await visit.open(name)
+            await visit.open(recent if recent is not None and is_wanted else new)
         except Exception as error:
+            await visit.open(new)
             visit.notice = error_sentence(error)
-            await visit.open(new_name())
         return visit
 
     @property
@@ -90,8 +94,11 @@ class Visit:
         self.host.conversations.hold(name)
         self.conversation.stop()
         is_private = self.conversation.is_private
-        context = self.conversation.context
-        opened = Conversation(self.host, name, context, is_private=self.host.keeps_nothing)
+        character = self.host.character_of(name)
+        opened = Conversation(self.host, name, self._context(character), is_private=self.host.keeps_nothing)
+        if character:
+            opened.listener = self.host.characters[character].name
+            opened.greeting = self.host.characters[character].greeting
         await opened.load()
         await opened.set_private(is_private)
         self.conversation, self.shown, self.editing = opened, "", None
@@ -114,16 +121,34 @@ class Visit:
         """
         self._set(region=read_region(region))
 
-    def set_character(self, name: str) -> None:
-        """Set who answers; a name that no character has is HEF itself."""
-        base = self.host.context
-        character = self.host.characters.get(name)
-        chosen = character.context(base) if character else base
-        self._set(**{key: getattr(chosen, key) for key in ("persona", "model", "model_settings", "character")})
+    @property
+    def character(self) -> str:
+        """Id of who answers; empty for HEF itself."""
+        return self.host.character_of(self.conversation.name)
+
+    async def begin_conversation(self, character: str) -> None:
+        """Begin a new conversation with a character, or with HEF itself."""
+        await self.open(self.host.conversations.named(character or None, new_name()))
+
+    def name_label(self, name: str) -> str:
+        """Return a conversation's name as people read it: with whom, and when it began."""
+        character = self.host.character_of(name)
+        began = name.removeprefix(self.host.conversations.named(character, "")) if character else name
+        try:
+            began = f"{datetime.strptime(began, NAME_FORMAT):%Y-%m-%d %H:%M}"
+        except ValueError:
+            pass  # it was named by the person, in `hef chat`
+        return f"{self.host.characters[character].name} · {began}" if character else began
+
+    def _context(self, character: str) -> HefContext:
+        """Return the settings of turns with a character; what was set on the page comes before what it states."""
+        chosen = self.host.characters.get(character)
+        context = chosen.context(self.host.context) if chosen else self.host.context
+        return context.model_copy(update=self.changes)
 
     def _set(self, **settings: Any) -> None:
-        context: HefContext = self.conversation.context.model_copy(update=settings)
-        self.conversation.context = context
+        self.changes.update(settings)
+        self.conversation.context = self._context(self.character)
 
     async def refresh_memories(self) -> None:
         """Read what is remembered, and the timeline."""
@@ -177,11 +202,3 @@ class Visit:
 def new_name(now: datetime | None = None) -> str:
     """Return the name of a new conversation: when it began."""
     return (now or datetime.now()).strftime(NAME_FORMAT)
-
-
-def name_label(name: str) -> str:
-    """Return a conversation's name as people read it: the seconds of when it began say nothing."""
-    try:
-        return f"{datetime.strptime(name, NAME_FORMAT):%Y-%m-%d %H:%M}"
-    except ValueError:
-        return name

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..chat.chat_threads import belongs_to, thread_id, thread_name
+from ..chat.chat_threads import belongs_to, thread_id, thread_name, thread_with
 from ..chat.conversation_file import sole_writer
 from ..chat.forget_conversations import forget_conversations, turns_with_the_same_words
 
@@ -41,6 +41,10 @@ class PageConversations:
     def thread_id(self, name: str) -> str:
         """Return the checkpointer's id of a conversation."""
         return thread_id(self._person, name)
+
+    def named(self, character: str | None, name: str) -> str:
+        """Return the name of a conversation with a character: each has conversations of its own."""
+        return thread_with(character, name)
 
     async def names(self) -> list[str]:
         """Return the names of all conversations, the newest first."""

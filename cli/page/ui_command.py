@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..build_graph import build_graph, close_memory, preload_llm
+from ..characters_list import chosen_character
 from ..error_messages import Misuse
 from ..options import ModelOptions, ReplyOptions, UserOptions, option
 from ..settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from ...characters import Character
     from ...contract import HefContext
     from ...ui.page_host import PageHost
 
@@ -54,9 +56,10 @@ def ui(
     settings = load_settings(models, options, memory)
     preload_llm(settings.model)
     user = None if memory.no_memory else settings.person
+    character = chosen_character(settings, memory.character)
     context = options.reply_context(user, region=settings.region)
     typer.echo(f"loading; the page will be at http://{host}:{port} (Ctrl-C ends it)")
-    asyncio.run(_serve(settings, context, host, port, password))
+    asyncio.run(_serve(settings, context, character, (host, port, password)))
 
 
 def check_access(host: str, password: str | None) -> None:
@@ -81,23 +84,29 @@ def _require_gradio() -> None:
         raise SetupError("the page needs Gradio: install it with `pip install 'hef[ui]'`")
 
 
-async def _serve(settings: Settings, context: HefContext, host: str, port: int, password: str | None) -> None:
+async def _serve(
+    settings: Settings, context: HefContext, character: Character | None, access: tuple[str, int, str | None]
+) -> None:
     import uvicorn
 
     from ...ui.page_app import page_app
     from ...ui.page_events import create_page
 
+    host, port, password = access
     async with AsyncExitStack() as resources:
-        page_host = await _page_host(settings, context, resources)
+        page_host = await _page_host(settings, context, character, resources)
         app = page_app(create_page(page_host), host=host, password=password)
         config = uvicorn.Config(app, host=host, port=port, log_level="warning")
         await uvicorn.Server(config).serve()
 
 
-async def _page_host(settings: Settings, context: HefContext, resources: AsyncExitStack) -> PageHost:
+async def _page_host(
+    settings: Settings, context: HefContext, character: Character | None, resources: AsyncExitStack
+) -> PageHost:
     """Return graphs and settings of the page; what they hold open is closed with the resources."""
     from langgraph.checkpoint.memory import InMemorySaver
 
+    from ...characters import example_characters, read_characters
     from ...ui.page_host import PageHost
     from ..chat.conversation_file import open_conversations
     from .page_conversations import PageConversations
@@ -119,4 +128,6 @@ async def _page_host(settings: Settings, context: HefContext, resources: AsyncEx
         conversations=conversations,
         model=settings.model or "embedded",
         sem=settings.sem or "minilm",
+        characters={**example_characters(), **read_characters(settings.characters_folder)[0]},
+        character=character.id if character else "",
     )
