@@ -6,6 +6,7 @@ function reportButtons(element, report, watch) {
     const button = event.target.closest("button[data-act]");
     if (!button || button.disabled) return;
     report({ ...button.dataset });
+    if (button.dataset.act === "edit") focusMessage();
     const panel = document.getElementById("hef-panel");
     if (button.dataset.act === "show" && panel && panel.getBoundingClientRect().top > window.innerHeight - 80)
       panel.scrollIntoView({ behavior: "smooth" });
@@ -23,7 +24,7 @@ function reportButtons(element, report, watch) {
   let messages = 0;
   let wasLive = false;
   for (const target of [box, window]) target.addEventListener("scroll", () => { follows = rest() < 120; });
-  watch("value", () => {
+  const settle = () => {
     const isLive = box.querySelector(".hef-live") !== null;
     follows = follows || (isLive && !wasLive); // who sends something wants to see what becomes of it
     wasLive = isLive;
@@ -31,10 +32,21 @@ function reportButtons(element, report, watch) {
     const last = shown[shown.length - 1];
     // What is said in danger is read from its beginning.
     if (last && last.classList.contains("hef-danger")) {
-      if (shown.length !== messages) scroll(last.getBoundingClientRect().top - (isWide() ? box.getBoundingClientRect().top : 0) - 8);
+      const top = last.getBoundingClientRect().top - (isWide() ? box.getBoundingClientRect().top : 0);
+      if (shown.length !== messages) scroll(top - 8);
     } else if (follows && rest() > 0) scroll(rest());
     messages = shown.length;
+  };
+  let timer;
+  watch("value", () => {
+    clearTimeout(timer);
+    timer = setTimeout(settle, 30); // when the other pieces that change with this one are drawn, too
   });
+}
+
+// The keyboard's focus goes to the message: the button that was pressed may be gone.
+function focusMessage() {
+  setTimeout(() => document.querySelector("#hef-message textarea")?.focus(), 50);
 }
 
 // Give the regions of the page their roles and names, in the language of the page.
@@ -54,6 +66,9 @@ function followLabels(element, watch) {
   };
   label();
   watch("value", label);
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("#hef-send, #hef-stop, #hef-cancel, #hef-new")) focusMessage();
+  });
   const head = document.getElementById("hef-head");
   if (!head) return;
   new ResizeObserver(() => {

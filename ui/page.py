@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when Gradio is imported
 
@@ -54,6 +55,12 @@ class Page:
     character: gr.Dropdown
     models: gr.HTML
     announcer: gr.HTML
+
+    @property
+    def changing(self) -> list[Any]:
+        """All components that a handler may change."""
+        own = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in ("blocks", "visit")}
+        return [*own.pop("tabs"), *own.values()]
 
 
 def lay_out(strategy: str, region: str | None, language: str | None, *, keeps_nothing: bool) -> Page:

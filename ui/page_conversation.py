@@ -16,8 +16,7 @@ from ..contract.state import HefState
 from ..graph.turn_events import Event, Token, stream_turn
 from ..memory import aforget_turns, turn_id
 from ..nodes.support.transcript import turn_key
-from .page_turns import LiveTurn, PageTurn, Understanding, after_event, page_turn
-from .spoken_turns import Segment, opening_text, split_turns
+from .page_turns import LiveTurn, PageTurn, Segment, Understanding, after_event, opening_text, page_turn, split_turns
 
 if TYPE_CHECKING:
     from ..contract import HefContext
