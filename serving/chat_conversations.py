@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
@@ -47,8 +47,7 @@ class TurnPlan:
         ...     if answer is None:
         ...         config = {"configurable": turn.configurable}
         ...         out = await hef.ainvoke({"messages": turn.messages}, config, context=context)
-        ...         answer = ReplyEnd(out["messages"][-1].text, empathy=out["empathy"])
-        ...         await turn.finish(answer)
+        ...         answer = await turn.finish(ReplyEnd(out["messages"][-1].text, empathy=out["empathy"]))
         ...     await send(answer)
         ...     await turn.delivered()
     """
@@ -73,10 +72,17 @@ class TurnPlan:
         """Id under which the memory holds the turn."""
         return None if self.row is None else turn_id(self.row.thread, self.row.key)
 
-    async def finish(self, answer: ReplyEnd) -> None:
-        """Note the complete answer, before its last words are sent: what was sent twice gets it from here."""
+    async def finish(self, answer: ReplyEnd) -> ReplyEnd:
+        """Note the complete answer before its last words are sent, and return it with what could not be done.
+
+        What was sent twice gets it from here.
+        """
+        if self.fault and answer.empathy is not None:
+            faults = "; ".join(filter(None, [answer.empathy.degraded, self.fault]))
+            answer = replace(answer, empathy=answer.empathy.model_copy(update={"degraded": faults}))
         if self._conversations and self.row:
             await self._conversations._answer(self.row, answer)
+        return answer
 
     async def delivered(self) -> None:
         """Note that the client has all of the answer, so that the same request, later, asks for another reply."""

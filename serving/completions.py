@@ -120,7 +120,7 @@ class ChatCompletions:
                 return
             async for event in run_turn(self.graph, plan, context, tags=self.tags):
                 if isinstance(event, ReplyEnd):
-                    await plan.finish(event)
+                    event = await plan.finish(event)
                 yield event
 
     def _as_said(self, message: ChatMessage) -> ChatMessage:

@@ -61,21 +61,21 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.server.pass_gate(self.headers["Authorization"].removeprefix("Bearer "))
             text = " ".join(["I hear you.", *sorted(set(CODE.findall(json.dumps(request["messages"]))))])
-        self._send(request["model"], text)
+        self._send(request["model"], text, is_streamed=bool(request.get("stream")))
 
-    def _send(self, model: str, said: str) -> None:
+    def _send(self, model: str, said: str, *, is_streamed: bool) -> None:
+        answer: dict[str, Any] = {"id": "1", "created": 0, "model": model}
         message = {"role": "assistant", "content": said}
-        answer: dict[str, Any] = {
-            "id": "1",
-            "object": "chat.completion",
-            "created": 0,
-            "model": model,
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-        }
-        body = json.dumps(answer).encode()
+        choice = {"index": 0, "finish_reason": "stop"}
+        if is_streamed:
+            answer |= {"object": "chat.completion.chunk", "choices": [{**choice, "delta": message}]}
+            body, kind = f"data: {json.dumps(answer)}\n\ndata: [DONE]\n\n".encode(), "text/event-stream"
+        else:
+            answer |= {"object": "chat.completion", "choices": [{**choice, "message": message}]}
+            body, kind = json.dumps(answer).encode(), "application/json"
         try:
             self.send_response(200)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
