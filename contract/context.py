@@ -131,6 +131,14 @@ class HefContext(SettingsModel):
     remember: bool = Field(
         default=True, description="Whether this turn is stored", json_schema_extra=_studio_hints("remember")
     )
+    remember_for: float | None = Field(
+        default=None,
+        gt=0,
+        le=36_500,
+        description="Days that this turn is kept; None for good. `remember_for` in the `additional_kwargs` of the "
+        "person's message says it for that message",
+        json_schema_extra=_studio_hints("remember"),
+    )
     remember_danger: bool = Field(
         default=False,
         description="Whether a turn in which the person is in danger is stored, too, then without an emotion",

@@ -150,6 +150,18 @@ class Memory(BaseModel):
     score: float | None = Field(
         default=None, description="Relevance to the query, at most 1; None where nothing was compared"
     )
+    name: str = Field(
+        default="",
+        max_length=200,
+        description="Who said it, where several people speak: the `name` of the messages, with commas between several",
+    )
+    expires: float | None = Field(
+        default=None,
+        ge=0,
+        lt=YEAR_10000,
+        allow_inf_nan=False,
+        description="Unix time in seconds from which on it is neither recalled nor listed; None for never",
+    )
     pinned: bool = Field(default=False, description="Whether it is always recalled, and kept beyond its time")
     never_recall: bool = Field(default=False, description="Whether it is listed and exported, but never recalled")
     why: Why | None = Field(default=None, description="Why it was recalled; None for a turn that was only listed")

@@ -31,6 +31,8 @@ _EXPECTED = {
     "turn": "a whole number from 0",
     "character": "a text of at most 200 characters",
     "score": "a number, or null",
+    "name": "a text of at most 200 characters",
+    "expires": "Unix time in seconds, from 1970 to 9999, or null",
     "pinned": "true or false",
     "never_recall": "true or false",
     "why": "null",

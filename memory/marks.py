@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import Any
 
-from langgraph.store.base import BaseStore, Item
+from langgraph.store.base import BaseStore, GetOp
 
 from ..contract import Memory, SetupError
 from ..contract.sync_async import maybe_await, run_sync
-from .turns import INDEXED, Search, memory_from_item, user_items, user_namespace
-
-_Get: TypeAlias = Callable[..., Item | Awaitable[Item | None] | None]
-_Put: TypeAlias = Callable[..., Awaitable[None] | None]
+from .lifetime import has_expired, refreshes
+from .pins import Batch, change_pins
+from .turns import Search, memory_from_item, put_turn, user_items, user_namespace
 
 
 def mark_turn(
@@ -32,14 +30,14 @@ def mark_turn(
     Raises:
         SetupError: No turn of this user has the id, or both marks are to be set.
     """
-    return run_sync(_mark(store.get, store.search, store.put, user_id, id, _marks(pinned, never_recall)))
+    return run_sync(_mark(store, store.search, store.batch, user_id, id, _marks(pinned, never_recall)))
 
 
 async def amark_turn(
     store: BaseStore, user_id: str, id: str, *, pinned: bool | None = None, never_recall: bool | None = None
 ) -> Memory:
     """Mark a stored turn as `mark_turn` does, without blocking the event loop."""
-    return await _mark(store.aget, store.asearch, store.aput, user_id, id, _marks(pinned, never_recall))
+    return await _mark(store, store.asearch, store.abatch, user_id, id, _marks(pinned, never_recall))
 
 
 def _marks(pinned: bool | None, never_recall: bool | None) -> dict[str, bool]:
@@ -50,12 +48,14 @@ def _marks(pinned: bool | None, never_recall: bool | None) -> dict[str, bool]:
     return {name: False for name, mark in (("pinned", pinned), ("never_recall", never_recall)) if mark is False}
 
 
-async def _mark(get: _Get, search: Search, put: _Put, user_id: str, id: str, marks: dict[str, bool]) -> Memory:
-    item: Item | None = await maybe_await(get(user_namespace(user_id), id))
+async def _mark(
+    store: BaseStore, search: Search, batch: Batch, user_id: str, id: str, marks: dict[str, bool]
+) -> Memory:
+    item: Any = (await maybe_await(batch([GetOp(user_namespace(user_id), id, refresh_ttl=refreshes(store))])))[0]
     if item is None:  # then it was said to a character
-        item = next((item for item in await user_items(search, user_id, None) if item.key == id), None)
-    turn = None if item is None else memory_from_item(item)
-    if item is None or turn is None:
+        item = next((item for item in await user_items(store, search, user_id, None) if item.key == id), None)
+    turn = None if item is None or has_expired(item.value) else memory_from_item(item)
+    if turn is None:
         raise SetupError(f"no turn of this user has the id {id!r}; `hef memory list` shows those that are stored")
     # The value as it is, not the turn that is read from it: another program's fields stay. A store may count the item
     # as a new one, so when the turn happened is written where the first writing told it.
@@ -63,5 +63,8 @@ async def _mark(get: _Get, search: Search, put: _Put, user_id: str, id: str, mar
     value |= {name: mark for name, mark in marks.items() if mark}
     if value != item.value:
         value |= {"time": turn.time} if "time" in value else {}
-        await maybe_await(put(item.namespace, id, value, index=INDEXED))
+        await maybe_await(batch([put_turn(store, item.namespace, id, value)]))
+    is_pinned = value.get("pinned") is True
+    if "pinned" in marks:
+        await change_pins(batch, item.namespace, [id] if is_pinned else [], [] if is_pinned else [id])
     return turn.model_copy(update=marks)

@@ -20,6 +20,7 @@ _NEGATIONS = NEGATIONS | set(
     "nobody cant dont doesnt didnt isnt arent wasnt werent hasnt havent hadnt wont wouldnt couldnt shouldnt".split()
 )
 """Words that reverse the meaning of a sentence."""
+_SHARE_DECIMALS = 4
 _SHARES = {
     "similarity": "meaning",
     "lexical": "words",
@@ -107,7 +108,7 @@ def _with_score(candidate: Candidate, overlap: float, weights: RecallWeights, no
     total = sum(getattr(weights, name) for name in parts)
     weighted = {_SHARES[name]: getattr(weights, name) * part for name, part in parts.items()}
     relevance = sum(weighted.values())
-    shares = {name: part / relevance for name, part in weighted.items()} if relevance else {}
+    shares = {name: round(part / relevance, _SHARE_DECIMALS) for name, part in weighted.items()} if relevance else {}
     return memory.model_copy(update={"score": relevance / total if total else 0.0, "why": Why(**shares)})
 
 
@@ -115,18 +116,19 @@ def _rank_key(candidate: Candidate) -> tuple[float, float]:
     return round(candidate.memory.score or 0.0, _SCORE_DECIMALS), candidate.memory.time
 
 
-def drop_duplicates(memories: Iterable[Memory], limit: int) -> list[Memory]:
+def drop_duplicates(memories: Iterable[Memory], limit: int, others: Sequence[Memory] = ()) -> list[Memory]:
     """Return the first memories of which no two are near-duplicates, in their order.
 
     Args:
         memories: The best first; of near-duplicates the first is kept.
         limit: How many at most.
+        others: Turns that they must not be near-duplicates of, either.
     """
     distinct: list[Memory] = []
     for memory in memories:
         if len(distinct) >= limit:
             break
-        if not any(is_duplicate(memory.text, other.text) for other in distinct):
+        if not any(is_duplicate(memory.text, other.text) for other in (*others, *distinct)):
             distinct.append(memory)
     return distinct
 

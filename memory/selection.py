@@ -10,7 +10,9 @@ from ..contract.empathy import YEAR_10000
 from ..contract.progress import Progress
 from ..contract.sync_async import run_sync
 from .chroma.store import ChromaStore
-from .turns import TURNS, is_with_character, list_items, user_namespace
+from .lifetime import has_expired, refreshes
+from .pins import PINS
+from .turns import TURNS, is_with_character, list_items, unpin_deleted, user_namespace
 
 _GROWTH = 4
 """Factor by which more items are searched when too few of them are selected."""
@@ -34,7 +36,8 @@ class Selection:
     def includes(self, item: Item) -> bool:
         """Return whether an item is selected."""
         return (
-            (self.threads is None or item.value.get("thread") in self.threads)
+            item.key != PINS
+            and (self.threads is None or item.value.get("thread") in self.threads)
             and (self.since is None or said_at(item) >= self.since)
             and (self.until is None or said_at(item) < self.until)
             and (self.ids is None or item.key in self.ids)
@@ -46,18 +49,22 @@ EVERYTHING = Selection()
 """Every turn of a user."""
 
 
-def select_items(store: BaseStore, user_id: str | None, selection: Selection = EVERYTHING) -> list[SearchItem]:
+def select_items(
+    store: BaseStore, user_id: str | None, selection: Selection = EVERYTHING, *, with_expired: bool = False
+) -> list[SearchItem]:
     """Return the selected stored items of a user, oldest first, whoever wrote them.
 
     Args:
         store: Any LangGraph store.
         user_id: Whose; None for every user.
         selection: Which of them.
+        with_expired: Include those whose time is over, as far as the store has not deleted them.
     """
     namespace = TURNS if user_id is None else user_namespace(user_id)
-    items = run_sync(list_items(store.search, namespace, below=True))
+    items = run_sync(list_items(store, store.search, namespace, below=True))
     # Filtered here, since stores differ on a range filter over items that lack the field.
-    return sorted(filter(selection.includes, items), key=said_at)
+    selected = (item for item in items if selection.includes(item) and (with_expired or not has_expired(item.value)))
+    return sorted(selected, key=said_at)
 
 
 def search_items(
@@ -66,8 +73,9 @@ def search_items(
     """Return the selected stored items of a user, most similar to a text first, by similarity alone."""
     size = limit
     while True:
-        items = store.search(user_namespace(user_id, selection.character), query=query, limit=size)
-        selected = [item for item in items if selection.includes(item)]
+        namespace = user_namespace(user_id, selection.character)
+        items = store.search(namespace, query=query, limit=size, refresh_ttl=refreshes(store))
+        selected = [item for item in items if selection.includes(item) and not has_expired(item.value)]
         if len(selected) >= limit or len(items) < size:
             return selected[:limit]
         size *= _GROWTH
@@ -96,7 +104,10 @@ def erase_turns(
         selection: Which of them.
         report: Receives the progress of the rewriting.
     """
-    deletes = [PutOp(item.namespace, item.key, None) for item in select_items(store, user_id, selection)]
+    items = select_items(store, user_id, selection, with_expired=True)
+    deletes = [PutOp(item.namespace, item.key, None) for item in items]
+    # Before the files are rewritten, so that no id of theirs is left in one.
+    run_sync(unpin_deleted(store.batch, items))
     if isinstance(store, ChromaStore):
         store.erase(deletes, report)
     else:

@@ -16,12 +16,15 @@ from urllib.parse import unquote
 from langgraph.store.base import BaseStore, GetOp, PutOp, SearchItem
 
 from ..contract.progress import Progress
+from ..contract.sync_async import run_sync
 from ..contract.text import MAX_STORED_CHARACTERS, split_clauses
 from .chroma.rows import Times
 from .chroma.store import ChromaStore
 from .imported_turn import check_name, check_turn, parse_json
+from .lifetime import has_expired
+from .pins import PINS, change_pins
 from .selection import EVERYTHING, Selection, select_items
-from .turns import INDEXED, TURNS, user_namespace
+from .turns import TURNS, put_turn, user_namespace
 
 _BATCH = 256
 """Lines that are stored, and embedded, at once."""
@@ -39,6 +42,8 @@ class ImportReport:
     """Turns that were stored already."""
     shortened: int = 0
     """Turns of whose text or reply only the end was taken, as of every long turn (see `stored_value`)."""
+    expired: int = 0
+    """Turns that were left out because their time is over."""
     broken: list[str] = field(default_factory=list)
     """Why a line was left out, one sentence per line."""
 
@@ -135,6 +140,8 @@ def _parse_line(line: bytes | str, user_id: str | None) -> _Line:
         raise ValueError("is not an exported turn: an object with user, id and turn was expected")
     for name in ("user", "id"):
         check_name(record, name)
+    if record["id"] == PINS:
+        raise ValueError(f"has id {PINS!r}, which is no turn's: HEF keeps under it what is pinned")
     check_turn(record["turn"], record["id"])
     user = record["user"] if user_id is None else user_id
     turn = _storable(record["turn"])
@@ -179,7 +186,8 @@ def _explain(error: Exception) -> str:
 
 
 def _store(store: BaseStore, lines: Sequence[_Line], result: ImportReport) -> None:
-    last_lines = {line.item_key: line for line in lines}
+    result.expired += sum(has_expired(line.turn) for line in lines)
+    last_lines = {line.item_key: line for line in lines if not has_expired(line.turn)}
     result.shortened += sum(line.is_shortened for line in last_lines.values())
     stored_items = store.batch([GetOp(namespace, key) for namespace, key in last_lines])
     puts: list[PutOp] = []
@@ -188,10 +196,15 @@ def _store(store: BaseStore, lines: Sequence[_Line], result: ImportReport) -> No
         if stored_turn == line.turn:
             result.unchanged += 1
             continue
-        puts.append(PutOp(namespace, key, line.turn, index=INDEXED))
+        puts.append(put_turn(store, namespace, key, line.turn))
         result.added += stored_turn is None
         result.replaced += stored_turn is not None
     if isinstance(store, ChromaStore):
         store.restore(puts, {item_key: line.times for item_key, line in last_lines.items() if line.times})
     elif puts:
         store.batch(puts)
+    for namespace in {put.namespace for put in puts}:
+        pinned = {put.key: (put.value or {}).get("pinned") is True for put in puts if put.namespace == namespace}
+        added, removed = ([id for id, mark in pinned.items() if mark is is_set] for is_set in (True, False))
+        if added:
+            run_sync(change_pins(store.batch, namespace, added, removed))

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
-from langgraph.store.base import BaseStore, SearchItem
+from langgraph.store.base import BaseStore, GetOp, Item, Op, SearchItem, SearchOp
 
-from ..contract import Memory, RecallWeights
+from ..contract import Memory, RecallWeights, Why
 from ..contract.sync_async import maybe_await, run_sync
+from .lifetime import has_expired, refreshes
+from .pins import PINS, Batch, pinned_ids, pins_op
 from .relevance import Candidate, drop_duplicates, rank
 from .turns import Search, list_items, memory_from_item, user_namespace
 
@@ -19,6 +22,8 @@ _GROWTH = 4
 """Factor by which more candidates are fetched when the best are not certain yet."""
 MAX_FETCHED = 500
 """Candidates after which no more are fetched: a person may have said the same thousands of times."""
+MAX_PINNED = 50
+"""Pinned turns that are recalled; of more those that were pinned last."""
 _SCORE_DECIMALS = 6
 """Decimals to which two similarities are compared."""
 
@@ -39,18 +44,34 @@ class RecallQuery:
     """The present conversation."""
     already_in_prompt: frozenset[str]
     """Texts of the thread that are left out."""
+    with_pinned: bool
+    """Whether the pinned turns come first."""
 
-    def best(self, items: Iterable[SearchItem]) -> list[Memory]:
-        """Return the most relevant turns among items, without duplicates and what the prompt has already."""
+    def best(self, items: Iterable[Item], pinned: Sequence[Memory] = ()) -> list[Memory]:
+        """Return the most relevant turns among items, without duplicates and what the prompt has already.
+
+        Args:
+            items: The items.
+            pinned: Turns that are recalled before them.
+        """
         candidates = [
-            Candidate(memory, item.score)
+            Candidate(memory, getattr(item, "score", None))
             for item in items
-            if (memory := memory_from_item(item)) is not None
-            and not memory.never_recall
-            and not self._is_in_prompt(memory)
+            if (memory := self.recallable(item)) is not None and not (self.with_pinned and memory.pinned)
         ]
         ranked = rank(candidates, self.text, self.weights, self.now)
-        return drop_duplicates((candidate.memory for candidate in ranked), self.limit)
+        return drop_duplicates((candidate.memory for candidate in ranked), self.limit, pinned)
+
+    def pinned(self, items: Iterable[Item]) -> list[Memory]:
+        """Return the pinned turns among items, the newest first."""
+        turns = [memory for item in items if (memory := self.recallable(item)) is not None and memory.pinned]
+        newest_first = sorted(turns, key=lambda memory: memory.time, reverse=True)
+        return [memory.model_copy(update={"why": Why(by="pinned")}) for memory in newest_first]
+
+    def recallable(self, item: Item) -> Memory | None:
+        """Return the turn of an item, None where it may not be recalled, or the prompt has it already."""
+        memory = None if has_expired(item.value, self.now) else memory_from_item(item)
+        return None if memory is None or memory.never_recall or self._is_in_prompt(memory) else memory
 
     def _is_in_prompt(self, memory: Memory) -> bool:
         return self.thread is not None and memory.thread == self.thread and memory.text in self.already_in_prompt
@@ -67,6 +88,7 @@ def recall_turns(
     already_in_prompt: Collection[str] = (),
     now: float | None = None,
     character: str | None = None,
+    with_pinned: bool = False,
 ) -> list[Memory]:
     """Return a user's past turns that bear on a text, the most relevant first.
 
@@ -86,9 +108,10 @@ def recall_turns(
         already_in_prompt: Texts of it that the prompt has already; these turns of the thread are left out.
         now: Unix time in seconds that ages are measured from; by default the present.
         character: The character whose memories of the user they are; None for those of talks without one.
+        with_pinned: Whether all pinned turns, at most 50, come first, beside `limit` others.
     """
-    arguments = _recall_query(query, limit, weights, thread, already_in_prompt, now)
-    return run_sync(_recall(store.search, user_namespace(user_id, character), arguments))
+    arguments = _recall_query(query, limit, weights, thread, already_in_prompt, now, with_pinned)
+    return run_sync(_recall(store, store.search, store.batch, user_namespace(user_id, character), arguments))
 
 
 async def arecall_turns(
@@ -102,10 +125,11 @@ async def arecall_turns(
     already_in_prompt: Collection[str] = (),
     now: float | None = None,
     character: str | None = None,
+    with_pinned: bool = False,
 ) -> list[Memory]:
     """Return past turns as `recall_turns` does, without blocking the event loop."""
-    arguments = _recall_query(query, limit, weights, thread, already_in_prompt, now)
-    return await _recall(store.asearch, user_namespace(user_id, character), arguments)
+    arguments = _recall_query(query, limit, weights, thread, already_in_prompt, now, with_pinned)
+    return await _recall(store, store.asearch, store.abatch, user_namespace(user_id, character), arguments)
 
 
 def fit_token_budget(memories: Sequence[Memory], budget: int, tokens: Callable[[Memory], int]) -> list[Memory]:
@@ -132,29 +156,54 @@ def _recall_query(
     thread: str | None,
     already_in_prompt: Collection[str],
     now: float | None,
+    with_pinned: bool,
 ) -> RecallQuery:
     now = time.time() if now is None else now
-    return RecallQuery(query, limit, weights or RecallWeights(), now, thread, frozenset(already_in_prompt))
+    return RecallQuery(query, limit, weights or RecallWeights(), now, thread, frozenset(already_in_prompt), with_pinned)
 
 
-async def _recall(search: Search, namespace: tuple[str, ...], query: RecallQuery) -> list[Memory]:
+async def _recall(
+    store: BaseStore, search: Search, batch: Batch, namespace: tuple[str, ...], query: RecallQuery
+) -> list[Memory]:
     """Fetch the most similar items, more and more up to a limit, until no other could be among the best."""
     if query.limit < 1:
         return []
     size = query.limit + len(query.already_in_prompt) + OVERFETCH
     max_size = max(size, MAX_FETCHED)
+    pinned: list[Memory] | None = None if query.with_pinned else []
     while query.text.strip() and query.weights.similarity:
-        items = await maybe_await(search(namespace, query=query.text, limit=size))
+        options: dict[str, Any] = {"query": query.text, "limit": size, "refresh_ttl": refreshes(store)}
+        pins: Item | None = None
+        if pinned is None:
+            # In one call, so that a store can read both at once.
+            ops: list[Op] = [SearchOp(namespace, **options), pins_op(namespace)]
+            items, pins = cast("tuple[list[SearchItem], Item | None]", await maybe_await(batch(ops)))
+        else:
+            items = await maybe_await(search(namespace, **options))
         if not any(item.score is not None for item in items):
             break
-        own = [item for item in items if item.namespace == namespace]
-        best = query.best(own)
+        own = [item for item in items if item.namespace == namespace and item.key != PINS]
+        if pinned is None:
+            ids = pinned_ids(pins)[-MAX_PINNED:]
+            pinned = query.pinned([*own, *await _missing(batch, namespace, ids, own)] if ids else [])
+        best = query.best(own, pinned)
         is_last = len(items) < size or len(own) >= max_size or _is_below_threshold(items[-1], query)
         if is_last or _is_top_k_stable(items, best, query):
-            return best
+            return pinned + best
         # What lies below the namespace, as a user's turns with characters do, takes no room of what may be ranked.
         size = min(size * _GROWTH, max_size) if len(own) == len(items) else size * _GROWTH
-    return query.best(await list_items(search, namespace))
+    own = await list_items(store, search, namespace)
+    pinned = query.pinned(own)[:MAX_PINNED] if query.with_pinned else []
+    return pinned + query.best(own, pinned)
+
+
+async def _missing(batch: Batch, namespace: tuple[str, ...], ids: Iterable[str], items: Iterable[Item]) -> list[Item]:
+    """Return the items with some ids that are not among those that were found."""
+    missing = set(ids) - {item.key for item in items}
+    if not missing:
+        return []
+    results: list[Any] = await maybe_await(batch([GetOp(namespace, id, refresh_ttl=False) for id in missing]))
+    return [item for item in results if item is not None]
 
 
 def _is_below_threshold(item: SearchItem, query: RecallQuery) -> bool:

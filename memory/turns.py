@@ -9,17 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import count
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from langgraph.store.base import BaseStore, Item, Op, PutOp, Result, SearchItem
+from langgraph.store.base import BaseStore, Item, PutOp, SearchItem
 from pydantic import ValidationError
 
 from ..contract import Memory, SetupError
 from ..contract.sync_async import maybe_await, run_sync
 from ..contract.text import MAX_STORED_CHARACTERS, split_clauses
+from .lifetime import has_expired, lifetime, refreshes
+from .pins import PINS, Batch, change_pins
 
 TURNS = ("hef", "turns")
 """Namespace under which each user has one of their own."""
@@ -29,7 +32,7 @@ _CHARACTERS = "characters"
 """Label below a user's namespace under which each character has one of its own."""
 _MAX_LABEL_LENGTH = 200
 """Characters of a namespace label beyond which a hash is the label."""
-_MARKS = frozenset({"pinned", "never_recall"})
+_MARKS = frozenset({"name", "expires", "pinned", "never_recall"})
 """Fields that are stored where they say something: each stored field is one more that a store can filter by."""
 _PAGE = 1000
 """Items that are listed at once."""
@@ -37,7 +40,6 @@ _log = logging.getLogger(__name__)
 
 Search: TypeAlias = Callable[..., list[SearchItem] | Awaitable[list[SearchItem]]]
 """`BaseStore.search` or `BaseStore.asearch` of a store."""
-_Batch: TypeAlias = Callable[[Iterable[Op]], list[Result] | Awaitable[list[Result]]]
 
 
 def user_namespace(user_id: str, character: str | None = None) -> tuple[str, ...]:
@@ -133,22 +135,23 @@ def remember_turn(store: BaseStore, user_id: str, memory: Memory) -> None:
         memory: The turn; its `id` is the key, see `turn_id`, and it is stored among those with its `character`. Of a
             text or reply of more than 20,000 characters (`MAX_STORED_CHARACTERS`) the end is stored.
     """
-    store.put(user_namespace(user_id, memory.character), memory.id, stored_value(user_id, memory), index=INDEXED)
+    run_sync(_remember(store, store.batch, user_id, [memory]))
 
 
 async def aremember_turn(store: BaseStore, user_id: str, memory: Memory) -> None:
     """Store a turn as `remember_turn` does, without blocking the event loop."""
-    await store.aput(user_namespace(user_id, memory.character), memory.id, stored_value(user_id, memory), index=INDEXED)
+    await _remember(store, store.abatch, user_id, [memory])
 
 
 def remember_turns(store: BaseStore, user_id: str, memories: Iterable[Memory]) -> None:
     """Store several turns of a user in one batch, so that they are embedded together."""
-    store.batch(
-        [
-            PutOp(user_namespace(user_id, memory.character), memory.id, stored_value(user_id, memory), index=INDEXED)
-            for memory in memories
-        ]
-    )
+    run_sync(_remember(store, store.batch, user_id, memories))
+
+
+def put_turn(store: BaseStore, namespace: tuple[str, ...], id: str, value: dict[str, Any]) -> PutOp:
+    """Return the op that stores a turn, for as long as it is to be kept."""
+    ttl = (store.ttl_config or {}).get("default_ttl")
+    return PutOp(namespace, id, value, index=INDEXED, **{"ttl": ttl, **lifetime(store, value)})
 
 
 def list_turns(store: BaseStore, user_id: str, *, character: str | None = None) -> list[Memory]:
@@ -159,12 +162,12 @@ def list_turns(store: BaseStore, user_id: str, *, character: str | None = None) 
         user_id: Whose turns.
         character: Those with this character alone; an empty text for those with none, None for all.
     """
-    return _newest_first(run_sync(user_items(store.search, user_id, character)))
+    return _newest_first(run_sync(user_items(store, store.search, user_id, character)))
 
 
 async def alist_turns(store: BaseStore, user_id: str, *, character: str | None = None) -> list[Memory]:
     """Return turns as `list_turns` does, without blocking the event loop."""
-    return _newest_first(await user_items(store.asearch, user_id, character))
+    return _newest_first(await user_items(store, store.asearch, user_id, character))
 
 
 def forget_turns(
@@ -178,48 +181,76 @@ def forget_turns(
         ids: Which of them; None for all.
         character: Those with this character alone; an empty text for those with none, None for all.
     """
-    return run_sync(_forget(store.search, store.batch, user_id, ids, character))
+    return run_sync(_forget(store, store.search, store.batch, user_id, ids, character))
 
 
 async def aforget_turns(
     store: BaseStore, user_id: str, ids: Iterable[str] | None = None, *, character: str | None = None
 ) -> int:
     """Delete turns as `forget_turns` does, without blocking the event loop."""
-    return await _forget(store.asearch, store.abatch, user_id, ids, character)
+    return await _forget(store, store.asearch, store.abatch, user_id, ids, character)
 
 
-async def list_items(search: Search, namespace: tuple[str, ...], *, below: bool = False) -> list[SearchItem]:
-    """Return all items of a namespace, each once.
+async def list_items(
+    store: BaseStore, search: Search, namespace: tuple[str, ...], *, below: bool = False
+) -> list[SearchItem]:
+    """Return all items of a namespace, each once, but for that which says what is pinned.
 
     Args:
-        search: `search` or `asearch` of a store.
+        store: Any LangGraph store.
+        search: Its `search` or `asearch`.
         namespace: Where they are.
         below: Include those of the namespaces below it.
     """
     items: dict[tuple[tuple[str, ...], str], SearchItem] = {}
     for offset in count(0, _PAGE):
-        page = await maybe_await(search(namespace, limit=_PAGE, offset=offset))
-        items.update(((item.namespace, item.key), item) for item in page if below or item.namespace == namespace)
+        page = await maybe_await(search(namespace, limit=_PAGE, offset=offset, refresh_ttl=refreshes(store)))
+        turns = (item for item in page if item.key != PINS and (below or item.namespace == namespace))
+        items.update(((item.namespace, item.key), item) for item in turns)
         if len(page) < _PAGE:
             break
     return list(items.values())
 
 
-async def user_items(search: Search, user_id: str, character: str | None) -> list[SearchItem]:
+async def _remember(store: BaseStore, batch: Batch, user_id: str, memories: Iterable[Memory]) -> None:
+    puts, pinned = [], defaultdict[tuple[str, ...], list[str]](list)
+    for memory in memories:
+        namespace = user_namespace(user_id, memory.character)
+        puts.append(put_turn(store, namespace, memory.id, stored_value(user_id, memory)))
+        if memory.pinned:
+            pinned[namespace].append(memory.id)
+    await maybe_await(batch(puts))
+    for namespace, ids in pinned.items():
+        await change_pins(batch, namespace, added=ids)
+
+
+async def user_items(store: BaseStore, search: Search, user_id: str, character: str | None) -> list[SearchItem]:
     """Return the items of a user's turns with a character, see `is_with_character`."""
-    items = await list_items(search, user_namespace(user_id, character), below=not character)
+    items = await list_items(store, search, user_namespace(user_id, character), below=not character)
     return [item for item in items if is_with_character(item.namespace, character)]
 
 
-async def _forget(search: Search, batch: _Batch, user_id: str, ids: Iterable[str] | None, character: str | None) -> int:
-    items = await user_items(search, user_id, character)
+async def _forget(
+    store: BaseStore, search: Search, batch: Batch, user_id: str, ids: Iterable[str] | None, character: str | None
+) -> int:
+    items = await user_items(store, search, user_id, character)
     selected_ids = None if ids is None else set(ids)
-    deletes = [
-        PutOp(item.namespace, item.key, None) for item in items if selected_ids is None or item.key in selected_ids
-    ]
-    await maybe_await(batch(deletes))
-    return len(deletes)
+    forgotten = [item for item in items if selected_ids is None or item.key in selected_ids]
+    await maybe_await(batch([PutOp(item.namespace, item.key, None) for item in forgotten]))
+    await unpin_deleted(batch, forgotten)
+    return len(forgotten)
+
+
+async def unpin_deleted(batch: Batch, items: Iterable[Item]) -> None:
+    """Say of turns that are deleted that they are no longer pinned, so that nothing names them any more."""
+    pinned = defaultdict[tuple[str, ...], list[str]](list)
+    for item in items:
+        if item.value.get("pinned"):
+            pinned[item.namespace].append(item.key)
+    for namespace, ids in pinned.items():
+        await change_pins(batch, namespace, removed=ids)
 
 
 def _newest_first(items: Sequence[Item]) -> list[Memory]:
-    return sorted(memories_from_items(items), key=lambda memory: memory.time, reverse=True)
+    current = (item for item in items if not has_expired(item.value))
+    return sorted(memories_from_items(current), key=lambda memory: memory.time, reverse=True)

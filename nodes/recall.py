@@ -62,6 +62,7 @@ def _search(store: BaseStore, user_id: str, turn: TurnView) -> list[Memory]:
         thread=thread_id() or "",
         already_in_prompt=already_in_prompt,
         character=settings.character,
+        with_pinned=True,
     )
     return fit_token_budget(memories, settings.memory_budget, _count_tokens)
 

@@ -18,7 +18,7 @@ from .messages import (
     score_messages,
     system_message,
 )
-from .recalled_turns import CHARACTERS_PER_TOKEN, felt, recalled_lines, remembered
+from .recalled_turns import CHARACTERS_PER_TOKEN, felt, recalled_lines, remembered, speaker_name
 
 __all__ = [
     "CHARACTERS_PER_TOKEN",
@@ -48,5 +48,6 @@ __all__ = [
     "remembered",
     "score_messages",
     "shipped_chat_draft",
+    "speaker_name",
     "system_message",
 ]

@@ -17,6 +17,10 @@ MAX_REPLY_CHARACTERS = 200
 """Characters of a past reply in a note."""
 
 
+MAX_NAME_CHARACTERS = 64
+"""Characters of the name of who said a past turn."""
+
+
 @dataclass(frozen=True, slots=True)
 class Phrases:
     """What is said about past turns, in one language."""
@@ -26,6 +30,8 @@ class Phrases:
     earlier: str
     """The same where the day is not known."""
     said: str
+    """Where nobody is named, and where somebody is."""
+    named: str
     felt: str
     answered: str
     today: str
@@ -40,6 +46,7 @@ PHRASES: Mapping[TextLanguage, Phrases] = {
         on="On {day} ({ago})",
         earlier="Earlier",
         said=" they said: ",
+        named=" {name} said: ",
         felt=" (felt {label})",
         answered="; you answered: ",
         today="today",
@@ -51,6 +58,7 @@ PHRASES: Mapping[TextLanguage, Phrases] = {
         on="{day}（{ago}）",
         earlier="以前",
         said="对方说：",
+        named="{name}说：",
         felt="（当时感到{label}）",
         answered="；你回答：",
         today="今天",
@@ -92,7 +100,12 @@ def recalled_lines(
 
 def remembered(memory: Memory) -> str:
     """Return the line about a past turn as the embedded model was trained on it."""
-    return f'Earlier, the speaker said: "{quoted(memory.text)}"{felt(memory.emotion)}'
+    return f'Earlier, {speaker_name(memory) or "the speaker"} said: "{quoted(memory.text)}"{felt(memory.emotion)}'
+
+
+def speaker_name(memory: Memory) -> str:
+    """Return the name of who said a past turn as it stands in a line of a prompt; empty where nobody is named."""
+    return quoted(memory.name, MAX_NAME_CHARACTERS) if memory.name.strip() else ""
 
 
 def felt(emotion: str | None) -> str:
@@ -120,7 +133,9 @@ def _said(memory: Memory, today: date, phrases: Phrases, names: Mapping[str, str
     when = phrases.on.format(day=then.isoformat(), ago=time_ago(then, today, phrases)) if then else phrases.earlier
     label = label_text(memory.emotion or "")
     feeling = phrases.felt.format(label=names.get(label, label)) if label else ""
-    return f'{when}{phrases.said}"{quoted(memory.text)}"{feeling}'
+    name = speaker_name(memory)
+    said = phrases.named.format(name=name) if name else phrases.said
+    return f'{when}{said}"{quoted(memory.text)}"{feeling}'
 
 
 def _answer(memory: Memory, phrases: Phrases) -> str:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..contract import Memory, SetupError, as_context, as_user_id
 from ..contract.user_identity import user_of_run
 from ..memory import arecall_turns, recall_turns
-from ..prompts import felt, quoted
+from ..prompts import felt, quoted, speaker_name
 
 _DESCRIPTION = (
     "Recall what the person you talk with said in earlier conversations that bears on something. "
@@ -100,5 +100,6 @@ def _require_store(store: BaseStore | None) -> BaseStore:
 
 
 def _result(memories: Sequence[Memory]) -> tuple[str, list[Memory]]:
-    lines = [f"{quoted(memory.text)}{felt(memory.emotion)}" for memory in memories]
+    names = [f"{name}: " if (name := speaker_name(memory)) else "" for memory in memories]
+    lines = [f"{name}{quoted(it.text)}{felt(it.emotion)}" for name, it in zip(names, memories, strict=True)]
     return "\n".join(lines) or "nothing", list(memories)

@@ -74,6 +74,7 @@ def import_turns(file: InFile, user: Into = None, sem: Sem = None, home: Home = 
             err=True,
         )
     counts = {"added": result.added, "replaced": result.replaced, "unchanged": result.unchanged}
+    counts |= {"expired": result.expired} if result.expired else {}
     counts["broken"] = len(result.broken)
     if result.broken:
         typer.echo(f"{file}: correct what is named above and import it again; what is stored is left alone", err=True)

@@ -97,6 +97,8 @@ def _row(item: SearchItem, person: str, scored: bool) -> list[Text]:
     value = item.value
     marks = (words for mark, words in _MARKS.items() if value.get(mark) is True)
     text = Text("".join(f"({words}) " for words in marks), style=ACCENT)
+    if value.get("name"):
+        text.append(f"{_shorten(value['name'])}: ", style=FAINT)
     text.append(_shorten(value.get("text", "")), style="default")
     if value.get("reply"):
         text.append(f"\n{_shorten(value['reply'])}", style=FAINT)

@@ -44,7 +44,13 @@ def _mark(id: str, user: str | None, sem: str | None, home: Home, as_json: bool,
 
     with open_memory(settings, embeds=True) as store:
         turn_id = complete_id([item.key for item in select_items(store, person)], id, person)
-        turn = mark_turn(store, person, turn_id, **{mark: is_set})
+        turn = mark_turn(
+            store,
+            person,
+            turn_id,
+            pinned=is_set if mark == "pinned" else None,
+            never_recall=is_set if mark == "never_recall" else None,
+        )
     if as_json:
         from ..render import json_line
 

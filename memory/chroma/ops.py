@@ -27,7 +27,7 @@ from .rows import (
     namespace_row,
     vector_rows,
 )
-from .search import has_items, list_namespaces, search
+from .search import Hit, has_items, list_namespaces, search
 from .ttl import is_expired, now
 
 ItemTimes: TypeAlias = Mapping[tuple[Namespace, str], Times]
@@ -94,18 +94,22 @@ def _is_ttl(ttl: object) -> bool:
 async def read_items(table: Table, ops: Sequence[Op], vectors: Vectors) -> list[Result]:
     """Return the results of ops in their order, None for a write, as things are before the batch's writes.
 
-    The time to live of the items that were read begins again, unless an op says otherwise.
+    The time to live of the items that were read begins again, unless an op says otherwise. Single items are read
+    beside what the searches read.
     """
-    records = await table.records([item_row(op.namespace, op.key) for op in ops if isinstance(op, GetOp)])
+    gets = {item_row(op.namespace, op.key): op.namespace for op in ops if isinstance(op, GetOp)}
+    table.await_items(gets)
+    found = {number: await _search(table, op, vectors) for number, op in enumerate(ops) if isinstance(op, SearchOp)}
+    records = await table.records(list(gets)) if gets else {}
     results: list[Result] = []
     to_refresh: list[Record] = []
-    for op in ops:
+    for number, op in enumerate(ops):
         if isinstance(op, GetOp):
             record = records.get(item_row(op.namespace, op.key))
             results.append(record.item() if record else None)
             to_refresh += [record] if record and op.refresh_ttl else []
         elif isinstance(op, SearchOp):
-            hits = await search(table, op, vectors.queries.get(op.query or ""))
+            hits = found[number]
             results.append([record.search_item(score) for record, score in hits])
             to_refresh += [record for record, _ in hits] if op.refresh_ttl else []
         elif isinstance(op, ListNamespacesOp):
@@ -114,6 +118,10 @@ async def read_items(table: Table, ops: Sequence[Op], vectors: Vectors) -> list[
             results.append(None)
     await _refresh(table, to_refresh)
     return results
+
+
+async def _search(table: Table, op: SearchOp, vectors: Vectors) -> list[Hit]:
+    return await search(table, op, vectors.queries.get(op.query or ""))
 
 
 async def _refresh(table: Table, records: Iterable[Record]) -> None:

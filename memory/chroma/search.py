@@ -93,6 +93,8 @@ async def _compare_few(table: Table, op: SearchOp, condition: Clause | None, vec
             table.mark_large(op.namespace_prefix)
     if len(rows) > _MAX_VECTORS_READ_AT_ONCE:
         return None
+    if data is not None and not op.filter:
+        table.take_all(op.namespace_prefix, data)
     return await _page(table, op, _rank(list(zip(rows, _cosine(vectors, vector), strict=True))), data)
 
 

@@ -179,7 +179,7 @@ class ChromaStore(BaseStore):
         return self._sweeper.stop(timeout)
 
     def erase(self, deletes: Iterable[PutOp] = (), report: Progress | None = None) -> None:
-        """Delete items and purge all deleted ones from the files of the folder, see `disk.compaction`.
+        """Delete items, and what has expired, and purge all deleted ones from the files, see `disk.compaction`.
 
         If interrupted, it is finished at the next opening. Other threads wait. A server's files are out of reach.
 
@@ -192,7 +192,7 @@ class ChromaStore(BaseStore):
         """
         self._open()
         mark_for_compaction(self._location)
-        for portion in portions_to_delete(self._location.path, deletes):
+        for portion in portions_to_delete(self._location.path, [*deletes, *self._expired()]):
             self.batch(portion)
         if self._location.path is not None:
             with self._writing, self._opening:

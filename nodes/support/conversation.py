@@ -16,7 +16,7 @@ from .message_text import message_role, message_text
 
 _SYSTEM_ROLES = frozenset({"system", "developer"})
 """Roles of a `ChatMessage` in which a host gives instructions."""
-_MAX_NAME_CHARACTERS = 64
+MAX_NAME_CHARACTERS = 64
 """Longest name that providers take."""
 _INVALID_IN_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
@@ -50,7 +50,7 @@ def chat_messages(messages: Sequence[AnyMessage], shown: Sequence[Turn]) -> list
     utterances = _utterances(messages, shown)
     if len({utterance.name for utterance in utterances if utterance.name}) > 1:
         utterances = [
-            replace(utterance, text=f"{one_line(utterance.name)[:_MAX_NAME_CHARACTERS]}: {utterance.text}")
+            replace(utterance, text=f"{one_line(utterance.name)[:MAX_NAME_CHARACTERS]}: {utterance.text}")
             if utterance.name
             else utterance
             for utterance in utterances
@@ -66,7 +66,7 @@ def chat_messages(messages: Sequence[AnyMessage], shown: Sequence[Turn]) -> list
 def name_for_providers(name: str) -> str | None:
     """Return a name in the characters that providers take; None where nothing of it is left."""
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return _INVALID_IN_NAME.sub("_", ascii_name).strip("_")[:_MAX_NAME_CHARACTERS] or None
+    return _INVALID_IN_NAME.sub("_", ascii_name).strip("_")[:MAX_NAME_CHARACTERS] or None
 
 
 def _utterances(messages: Sequence[AnyMessage], shown: Sequence[Turn]) -> list[_Utterance]:

@@ -85,6 +85,18 @@ def count_turns(messages: Sequence[AnyMessage], role: Role | None = None) -> int
     return count
 
 
+def messages_of_last_turn(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
+    """Return the messages with words that make up the person's last turn, oldest first."""
+    turn: list[AnyMessage] = []
+    for message in reversed(messages):
+        role, _ = _said(message)
+        if role == "speaker":
+            turn.append(message)
+        elif role and turn:
+            break
+    return turn[::-1]
+
+
 def last_human_index(messages: Sequence[AnyMessage]) -> int:
     """Return the index of the person's last message, -1 where there is none."""
     return next((i for i in range(len(messages) - 1, -1, -1) if message_role(messages[i]) == "speaker"), -1)

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
-from hef.contract import ModelError, SetupError
+from hef.contract import Memory, ModelError, SetupError
 from hef.graph import HefContext, create_hef, open_store
-from hef.memory import list_turns, remember_turn
+from hef.memory import list_turns, mark_turn, remember_turn
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.store.base import Op, Result, SearchOp
 from langgraph.store.memory import InMemoryStore
 
 
@@ -160,9 +162,10 @@ class Searched(InMemoryStore):
 
     queries: ClassVar[list[Any]] = []
 
-    def search(self, *args: Any, **kwargs: Any) -> Any:
-        self.queries.append(kwargs.get("query"))
-        return super().search(*args, **kwargs)
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        ops = list(ops)
+        self.queries += [op.query for op in ops if isinstance(op, SearchOp)]
+        return super().batch(ops)
 
 
 def test_all_that_was_said_since_the_last_reply_is_searched_with_shown_and_stored(scripted: Any) -> None:
@@ -316,3 +319,60 @@ def test_a_number_and_its_text_are_one_person(scripted: Any) -> None:
     assert len(list_turns(store, "7")) == 3
     assert store.list_namespaces() == [("hef", "turns", "7")]
     assert len(out["empathy"].memories) == 2
+
+
+def test_who_said_it_is_kept_and_told_when_it_is_recalled(scripted: Any) -> None:
+    store, model = InMemoryStore(), scripted("sad", "I am sorry.", "sad", "Oh.")
+    hef: Any = create_hef(model=model).compile(store=store)
+    said = [HumanMessage("My dog Bello died.", name="Ana"), HumanMessage("Poor Bello.", name="Ben\n")]
+
+    hef.invoke({"messages": said}, thread("monday"), context=HefContext(user_id="group"))
+    hef.invoke({"messages": [HumanMessage("My dog Bello!")]}, thread("today"), context=HefContext(user_id="group"))
+
+    assert {memory.name for memory in list_turns(store, "group")} == {"Ana, Ben", ""}
+    assert 'Ana, Ben said: "My dog Bello died. Poor Bello."' in model.prompts[-1][0].text
+
+
+@pytest.mark.parametrize(
+    ("setting", "stated", "days", "fault"),
+    [
+        (None, [{}], None, False),
+        (7, [{}], 7, False),
+        (7, [{"remember_for": 30}], 30, False),
+        (None, [{"remember_for": 2}, {"remember_for": 0.5}, {}], 0.5, False),
+        (7, [{"remember_for": "soon"}], 7, True),
+        (None, [{"remember_for": -1}, {"remember_for": True}], None, True),
+    ],
+)
+def test_a_turn_is_kept_for_as_long_as_the_settings_or_its_messages_say(
+    scripted: Any, setting: float | None, stated: list[dict[str, Any]], days: float | None, fault: bool
+) -> None:
+    store = InMemoryStore()
+    hef: Any = create_hef(model=scripted("sad", "I am sorry.")).compile(store=store)
+    messages = [HumanMessage("My dog died.", additional_kwargs=kwargs) for kwargs in stated]
+
+    out = hef.invoke({"messages": messages}, context=HefContext(user_id="ana", remember_for=setting))
+
+    (turn,) = list_turns(store, "ana")
+    assert turn.expires == (None if days is None else turn.time + 86_400 * days)
+    assert ("remember_for" in (out["empathy"].degraded or "")) == fault
+
+
+def test_a_pinned_turn_is_recalled_whatever_is_said_and_stays_pinned(scripted: Any) -> None:
+    store, model = InMemoryStore(), scripted(*["sad", "I am sorry."] * 4)
+    hef: Any = create_hef(model=model).compile(store=store)
+    message = {"messages": [HumanMessage("I am allergic to nuts.", id="1")]}
+    context = HefContext(user_id="ana", memory_limit=1)
+    hef.invoke(message, thread("monday"), context=context)
+    remember_turn(store, "ana", Memory(id="2", text="The train was late.", time=1.0))
+    (nuts, _) = list_turns(store, "ana")
+    mark_turn(store, "ana", nuts.id, pinned=True)
+    hef.invoke(message, thread("monday"), context=context)
+
+    out = hef.invoke({"messages": [HumanMessage("My train was late.")]}, thread("today"), context=context)
+
+    assert out["empathy"].memories == (nuts.id, "2")
+    assert {memory.id for memory in list_turns(store, "ana") if memory.pinned} == {nuts.id}
+    narrow = context.model_copy(update={"memory_budget": 5})
+    out = hef.invoke({"messages": [HumanMessage("My train was late.")]}, thread("later"), context=narrow)
+    assert out["empathy"].memories == ()

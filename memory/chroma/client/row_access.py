@@ -51,9 +51,28 @@ class Table:
     def __init__(self, location: StoreLocation, opened: OpenCollection) -> None:
         self._location = location
         self._opened = opened
+        self._awaited: dict[str, Namespace] = {}
+        self._read_beside: dict[str, tuple[Metadata, str | None] | None] = {}
+
+    def await_items(self, rows: Mapping[str, Namespace]) -> None:
+        """Let the next reading of rows, or of all that is under a prefix, also read these first rows of items.
+
+        Args:
+            rows: The namespace of each item, by the id of its first row. `records` returns them.
+        """
+        self._awaited.update(rows)
 
     async def get(self, ids: Sequence[str]) -> RowData:
         """Return metadata and document of the rows that exist, by id."""
+        if not self._awaited:
+            return await self._get(ids)
+        rows = await self._get([*ids, *self._awaited])
+        self._read_beside |= {row: rows.get(row) for row in self._awaited}
+        self._awaited.clear()
+        asked = set(ids)
+        return {row: data for row, data in rows.items() if row in asked}
+
+    async def _get(self, ids: Sequence[str]) -> RowData:
         rows: RowData = {}
         for batch in self._batches(list(dict.fromkeys(ids))):
             rows |= _row_data(await self._read(ids=batch, include=["metadatas", "documents"]))
@@ -61,7 +80,16 @@ class Table:
 
     async def records(self, ids: Sequence[str]) -> dict[str, Record]:
         """Return the items that exist and have not expired, by the id of their first row."""
-        return unexpired(await self.get(ids))
+        beside = {row: data for row in ids if (data := self._read_beside.get(row)) is not None}
+        missing = [row for row in ids if row not in self._read_beside]
+        return unexpired({**beside, **(await self.get(missing) if missing else {})})
+
+    def take_all(self, prefix: Namespace, rows: RowData) -> None:
+        """Take what is awaited out of rows that are all those under a prefix."""
+        under = [row for row, namespace in self._awaited.items() if namespace[: len(prefix)] == prefix]
+        self._read_beside |= {row: rows.get(row) for row in under}
+        for row in under:
+            del self._awaited[row]
 
     async def expired(self) -> list[str]:
         """Return the ids of the first rows of the items that have expired and are not yet deleted."""

@@ -1,0 +1,37 @@
+"""How long a stored turn is kept: until its `expires`, and a pinned one for good."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from langgraph.store.base import BaseStore
+
+_SECONDS_PER_MINUTE = 60
+
+
+def has_expired(value: Mapping[str, Any], now: float | None = None) -> bool:
+    """Return whether the time of a stored turn is over; that of a pinned one never is.
+
+    A store with a time to live deletes it then, see `lifetime`; another one keeps it, and nobody is shown it.
+    """
+    expires = value.get("expires")
+    if value.get("pinned") is True or not isinstance(expires, int | float) or isinstance(expires, bool):
+        return False
+    return expires <= (time.time() if now is None else now)
+
+
+def lifetime(store: BaseStore, value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how long a store keeps a turn, as arguments of a put; empty where the store's own default counts."""
+    if not store.supports_ttl:
+        return {}
+    if value.get("pinned"):
+        return {"ttl": None}
+    expires = value.get("expires")
+    return {} if expires is None else {"ttl": (expires - time.time()) / _SECONDS_PER_MINUTE}
+
+
+def refreshes(store: BaseStore) -> bool:
+    """Return whether the time to live of what is read begins again: only where the store is configured so."""
+    return store.ttl_config is not None and store.ttl_config.get("refresh_on_read", True)
