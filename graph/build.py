@@ -195,6 +195,15 @@ def takeover_graph() -> StateGraph[Any, Any, Any, Any]:
     return builder
 
 
+def remembering_graph() -> StateGraph[Any, Any, Any, Any]:
+    """Build the graph that stores a turn, for hosts whose reply ended before the node `remember` of the whole graph."""
+    builder: StateGraph[Any, Any, Any, Any] = StateGraph(HefState, HefContext)
+    builder.add_node("remember", remember)
+    builder.add_edge(START, "remember")
+    builder.add_edge("remember", END)
+    return builder
+
+
 def _add_safety_nodes(graph: _Graph, parts: Parts, *, crisis_reply: bool = False) -> None:
     """Add the node that looks for danger, and with `crisis_reply` the one that answers it; then nobody is read."""
     graph.add("safety", safety_node(parts.assess, parts.on_safety, parts.taxonomy.labels))

@@ -201,7 +201,7 @@ class Conversations:
     async def _take_reply(self, memory: TurnMemory, before: TurnRow, row: TurnRow, prints: TranscriptPrints) -> str:
         """Remember the reply to the turn before as the transcript shows it, and return what could not be done."""
         shown = prints.exchanges[-1].reply if prints.exchanges and before.number == row.number - 1 else ""
-        if not shown or shown == before.reply or before.answered is None:
+        if not shown or shown == before.reply:
             return ""
         if fault := await memory.correct_reply(before, prints.last_reply):
             return fault

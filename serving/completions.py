@@ -26,10 +26,10 @@ from .chat_request import ChatMessage, ChatRequest, parse_request
 from .front_ends.attached_context import split_contexts
 from .front_ends.emotion_tags import EmotionTags
 from .identity import Identities, Identity
-from .run_turn import run_turn
 from .server_metrics import Metrics
 from .server_settings import ServerSettings
 from .tasks import Task, answer_task, recognize_task
+from .turn_run import TurnRun
 
 MODEL = "hef"
 """Id of the model that is no character."""
@@ -118,7 +118,7 @@ class ChatCompletions:
                 yield Delta(plan.answered.text)
                 yield plan.answered
                 return
-            async for event in run_turn(self.graph, plan, context, tags=self.tags):
+            async for event in TurnRun(self.graph, plan, context, self.tags).events():
                 if isinstance(event, ReplyEnd):
                     event = await plan.finish(event)
                 yield event

@@ -10,7 +10,7 @@ from hef.serving.api_errors import ApiError
 from hef.serving.chat_chunks import Completion, ReplyEnd, to_json
 from hef.serving.chat_request import parse_request
 from hef.serving.front_ends.emotion_tags import EmotionTags
-from hef.serving.run_turn import StreamedReply
+from hef.serving.turn_run import StreamedReply
 
 AVATAR = ("neutral", "Joy", "sadness", "anger", "smirk")
 

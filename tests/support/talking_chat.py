@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,8 +17,8 @@ from pydantic import Field
 class TalkingChat(BaseChatModel):
     """Answers "I hear you: …" with the person's last words, a word at a time.
 
-    Where they say "hold", it waits before its first word until `release` is called; where they say "hang", after its
-    first two words, for ever. Where they say "fail", it fails at once, where they say "break", after two words.
+    Where their last line says "hold", it waits before its first word until `release` is called; where it says "hang",
+    after its first two words. Where it says "fail", it fails at once, where it says "break", after two words.
     """
 
     prompts: list[list[BaseMessage]] = Field(default_factory=list)
@@ -43,12 +44,12 @@ class TalkingChat(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         self.prompts.append(messages)
         self.settings.append({**kwargs, **({"stop": stop} if stop else {})})
-        said = str(messages[-1].text)
+        said = str(messages[-1].text).splitlines()[-1]
         if "fail" in said:
             raise ValueError(f"refused: {said}")
         if "hold" in said:
             await self._hold()
-        words = [f"{word} " for word in self._reply(messages).split(" ")]
+        words = re.findall(r"\S+\s*", self._reply(messages))
         for number, word in enumerate(words):
             if number == 2 and "break" in said:
                 raise ValueError(f"refused: {said}")

@@ -1,0 +1,95 @@
+"""What is remembered of a turn whose client hung up while the reply was spoken, as voice clients do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from chat_server import chat_server
+from hef.contract import HefContext
+from hef.graph import create_hef
+from hef.memory import list_turns
+from hef.sem import resolve_sem
+from hef.serving.chat_app import create_app
+from hef.serving.server_settings import ServerSettings
+from langgraph.store.memory import InMemoryStore
+from talking_chat import TalkingChat
+
+FIRST = {"role": "user", "content": "I am so sad, please hang on."}
+
+
+@pytest.fixture(scope="module")
+def chat() -> TalkingChat:
+    return TalkingChat()
+
+
+@pytest.fixture(scope="module")
+def store() -> InMemoryStore:
+    return InMemoryStore()
+
+
+@pytest.fixture(scope="module")
+def client(chat: TalkingChat, store: InMemoryStore) -> Iterator[httpx.Client]:
+    sem = resolve_sem("lexicon")
+    settings = ServerSettings(context=HefContext(strategy="sem_only"), keep_alive=0.05)
+    app = create_app(
+        create_hef(model=chat, sem=sem).compile(store=store), model=chat, sem=sem, store=store, settings=settings
+    )
+    with chat_server(app) as server, httpx.Client(base_url=f"{server.url}/v1", timeout=30) as client:
+        yield client
+
+
+def says(person: str, *messages: dict[str, str], **fields: Any) -> dict[str, Any]:
+    return {"model": "hef", "user": person, "messages": list(messages), **fields}
+
+
+def hang_up(client: httpx.Client, body: dict[str, Any], after: str) -> None:
+    with client.stream("POST", "/chat/completions", json={**body, "stream": True}) as response:
+        for line in response.iter_lines():
+            if after in line:
+                return
+
+
+def told(store: InMemoryStore, person: str) -> list[tuple[str, str]]:
+    return [(turn.text, turn.reply) for turn in sorted(list_turns(store, person), key=lambda turn: turn.turn)]
+
+
+def test_what_was_said_is_remembered_with_what_was_heard_of_the_reply(
+    client: httpx.Client, store: InMemoryStore, chat: TalkingChat
+) -> None:
+    hang_up(client, says("ana", FIRST), after='"hear "')
+    heard = {"role": "assistant", "content": "I"}
+    then = {"role": "user", "content": "And I am sad about the rain."}
+    answer = client.post("/chat/completions", json=says("ana", FIRST, heard, then))
+    assert answer.status_code == 200
+    assert told(store, "ana") == [
+        (FIRST["content"], "I"),
+        (then["content"], "I hear you: And I am sad about the rain."),
+    ]
+
+
+def test_a_turn_that_is_sent_again_is_remembered_once(
+    client: httpx.Client, store: InMemoryStore, chat: TalkingChat
+) -> None:
+    hang_up(client, says("ben", FIRST), after='"hear "')
+    hang_up(client, says("ben", FIRST), after='"hear "')
+    other = {"role": "user", "content": "I am glad about the sun."}
+    client.post("/chat/completions", json=says("ben", FIRST, {"role": "assistant", "content": "I hear"}, other))
+    assert [text for text, _ in told(store, "ben")] == [FIRST["content"], other["content"]]
+
+
+def test_a_fragment_that_the_transcript_does_not_show_is_marked(client: httpx.Client, store: InMemoryStore) -> None:
+    hang_up(client, says("cleo", FIRST), after='"hear "')
+    # The next request of the conversation waits until this turn is stored.
+    hang_up(client, says("cleo", FIRST), after='"hear "')
+    assert (FIRST["content"], "I hear…") in told(store, "cleo")
+
+
+def test_nothing_is_remembered_where_no_word_was_said(client: httpx.Client, store: InMemoryStore) -> None:
+    said = {"role": "user", "content": "I am so sad, hold this."}
+    hang_up(client, says("dora", said), after="keep-alive")
+    more = {"role": "user", "content": "And I miss the sun."}
+    client.post("/chat/completions", json=says("dora", said, more))
+    assert [text for text, _ in told(store, "dora")] == [f"{said['content']}\n{more['content']}"]
