@@ -150,3 +150,12 @@ def test_a_turn_with_a_character_can_be_marked(filled: BaseStore) -> None:
     assert ids(list_turns(filled, "ana", character="mia")) == ["2"]
     with pytest.raises(SetupError, match="no turn of this user"):
         mark_turn(filled, "ana", "4", pinned=True)
+
+
+def test_a_pin_is_recalled_with_its_character_alone(filled: BaseStore) -> None:
+    mark_turn(filled, "ana", "2", pinned=True)
+    (recalled,) = recall_turns(filled, "ana", "the weather", 1, character="mia", with_pinned=True)
+    assert (recalled.id, recalled.why and recalled.why.by) == ("2", "pinned")
+    assert ids(recall_turns(filled, "ana", "the weather", 5, with_pinned=True)) == ["1"]
+    assert forget_turns(filled, "ana") == 3
+    assert filled.search(user_namespace("ana")) == []
