@@ -154,8 +154,6 @@ class Conversations:
 
     async def close(self) -> None:
         """Let go of the database."""
-        self._purged = 0.0
-        await self._purge()
         await self._table.database.close()
 
     async def _thread(self, scope: str, prints: TranscriptPrints, now: float) -> str:
@@ -177,7 +175,8 @@ class Conversations:
             row = _new_row(scope, thread, prints, place.parent, place.number, arrived)
             await self._table.add(row)
         is_repeated = retried or row.delivered is None or arrived <= row.delivered + REPEAT_SECONDS
-        return row, _ANSWER.validate_json(row.answer) if row.answer and is_repeated else None
+        answer = await self._table.answer(row.id) if is_repeated and row.answered is not None else None
+        return row, None if answer is None else _ANSWER.validate_json(answer)
 
     async def _take_branch(self, memory: TurnMemory, row: TurnRow, prints: TranscriptPrints) -> str:
         """Make a turn the last one of its conversation, and return what could not be done.
@@ -209,17 +208,20 @@ class Conversations:
         return ""
 
     async def _answer(self, row: TurnRow, answer: ReplyEnd) -> None:
-        await self._table.answer(row, reply_prints(answer.text), _ANSWER.dump_json(answer).decode(), self._now())
+        now = self._now()
+        words = _ANSWER.dump_json(answer).decode()
+        await self._table.set_answer(row, reply_prints(answer.text), words, now, now + FRESH_SECONDS)
 
     async def _deliver(self, row: TurnRow) -> None:
-        await self._table.deliver(row.id, self._now())
+        now = self._now()
+        await self._table.deliver(row.id, now, now + _KEEP_SECONDS)
 
     async def _purge(self) -> None:
         """Take the words of answers away that need not be given again."""
         now = self._now()
         if now - self._purged >= _PURGE_SECONDS:
             self._purged = now
-            await self._table.forget_answers(now - _KEEP_SECONDS, now - FRESH_SECONDS)
+            await self._table.forget_answers(now)
 
 
 def graph_messages(messages: Sequence[ChatMessage]) -> list[AnyMessage]:

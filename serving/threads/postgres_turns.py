@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...contract import SetupError
 from .sqlite_turns import KeyedLocks
-from .turn_table import SCHEMA
+from .turn_table import ANSWERS, SCHEMA
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -143,7 +143,7 @@ class PostgresTurns(KeyedLocks):
                 async with pool.connection() as connection, connection.transaction():
                     # Two processes that create a table at once would fail.
                     await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_number("schema")])
-                    for statement in SCHEMA:
+                    for statement in (*SCHEMA, f"CREATE UNLOGGED {ANSWERS}"):
                         await connection.execute(_placeholders(statement))
                 self._pool = pool
             return self._pool

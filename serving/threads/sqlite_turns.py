@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...contract.private_files import create_private_folder, make_private
-from .turn_table import SCHEMA
+from .turn_table import ANSWERS, SCHEMA
 
 
 class KeyedLocks:
@@ -49,8 +49,9 @@ class SqliteTurns(KeyedLocks):
             make_private([path])
             self._connection.execute("PRAGMA journal_mode = wal")
         self._connection.execute("PRAGMA synchronous = normal")
-        self._connection.execute("PRAGMA secure_delete = on")
-        for statement in SCHEMA:
+        self._connection.execute("PRAGMA temp_store = memory")
+        # What was answered stays in memory: if the process ends, the turn is answered anew.
+        for statement in (*SCHEMA, f"CREATE TEMP {ANSWERS}"):
             self._connection.execute(statement)
 
     async def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""The table of the turns that were asked for: hashes of what was said, and an answer until its client has it.
+"""The tables of the turns that were asked for: hashes of what was said, and an answer until its client has it.
 
 SQL that SQLite and PostgreSQL both understand; what differs is in a `Database`.
 """
@@ -16,17 +16,18 @@ SCHEMA = (
     """CREATE TABLE IF NOT EXISTS hef_chat_turns (
         id text PRIMARY KEY, scope text NOT NULL, thread text NOT NULL, parent text NOT NULL, number integer NOT NULL,
         shown integer NOT NULL, path text NOT NULL, said text NOT NULL, key text NOT NULL, active integer NOT NULL,
-        asked double precision NOT NULL, answered double precision, delivered double precision, answer text,
-        reply text NOT NULL
+        asked double precision NOT NULL, answered double precision, delivered double precision, reply text NOT NULL
     )""",
     "CREATE INDEX IF NOT EXISTS hef_chat_turns_said ON hef_chat_turns (scope, said)",
     "CREATE INDEX IF NOT EXISTS hef_chat_turns_thread ON hef_chat_turns (thread, active, number)",
-    "CREATE INDEX IF NOT EXISTS hef_chat_turns_answer ON hef_chat_turns (answered) WHERE answer IS NOT NULL",
     """CREATE TABLE IF NOT EXISTS hef_chat_replies (
         scope text NOT NULL, reply text NOT NULL, opening text NOT NULL, turn text NOT NULL, PRIMARY KEY (turn, reply)
     )""",
     "CREATE INDEX IF NOT EXISTS hef_chat_replies_reply ON hef_chat_replies (scope, reply)",
 )
+ANSWERS = "TABLE IF NOT EXISTS hef_chat_answers (turn text PRIMARY KEY, answer text NOT NULL, expires double precision)"
+"""The end of the statement that creates the one table with words in it; where it need not outlive a crash, it does not
+reach a log on the disk."""
 _CANDIDATES = 64
 """Rows that are weighed at most; the newest."""
 
@@ -77,8 +78,6 @@ class TurnRow:
     """When the reply was complete; None while it is not."""
     delivered: float | None = None
     """When the client had all of the reply; None where nobody knows that it had."""
-    answer: str | None = None
-    """The answer, as long as it may have to be given again."""
     reply: str = ""
     """Hash of the reply that the memory holds; empty where there was none yet."""
 
@@ -159,8 +158,9 @@ class TurnTable:
 
     async def ask_again(self, turn: str, now: float, shown: int) -> None:
         """Note that a turn is being answered anew; until then it has no answer."""
-        sql = "UPDATE hef_chat_turns SET asked = ?, shown = ?, answered = NULL, delivered = NULL, answer = NULL"
-        await self.database.run(f"{sql} WHERE id = ?", [now, shown, turn])
+        sql = "UPDATE hef_chat_turns SET asked = ?, shown = ?, answered = NULL, delivered = NULL WHERE id = ?"
+        await self.database.run(sql, [now, shown, turn])
+        await self.database.run("DELETE FROM hef_chat_answers WHERE turn = ?", [turn])
 
     async def set_active(self, turns: Sequence[str], active: bool) -> None:
         """Take turns into the branch in use, or out of it."""
@@ -168,26 +168,35 @@ class TurnTable:
             sql = f"UPDATE hef_chat_turns SET active = ? WHERE id IN ({_marks(turns)})"
             await self.database.run(sql, [int(active), *turns])
 
-    async def answer(self, row: TurnRow, reply: tuple[str, str], answer: str, now: float) -> None:
-        """Note the answer to a turn, and the hashes of its reply."""
+    async def answer(self, turn: str) -> str | None:
+        """Return the answer to a turn, None where it is gone or not there yet."""
+        rows = await self.database.run("SELECT answer FROM hef_chat_answers WHERE turn = ?", [turn])
+        return rows[0][0] if rows else None
+
+    async def set_answer(self, row: TurnRow, reply: tuple[str, str], answer: str, now: float, expires: float) -> None:
+        """Note the answer to a turn until it expires, and the hashes of its reply."""
         sql = "INSERT INTO hef_chat_replies (scope, reply, opening, turn) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
         await self.database.run(sql, [row.scope, *reply, row.id])
-        sql = "UPDATE hef_chat_turns SET answer = ?, reply = ?, answered = ?, delivered = NULL WHERE id = ?"
-        await self.database.run(sql, [answer, reply[0], now, row.id])
+        sql = "INSERT INTO hef_chat_answers (turn, answer, expires) VALUES (?, ?, ?) ON CONFLICT (turn) DO UPDATE"
+        await self.database.run(
+            f"{sql} SET answer = excluded.answer, expires = excluded.expires", [row.id, answer, expires]
+        )
+        sql = "UPDATE hef_chat_turns SET reply = ?, answered = ?, delivered = NULL WHERE id = ?"
+        await self.database.run(sql, [reply[0], now, row.id])
 
     async def set_reply(self, turn: str, reply: str) -> None:
         """Note the hash of the reply that the memory holds of a turn."""
         await self.database.run("UPDATE hef_chat_turns SET reply = ? WHERE id = ?", [reply, turn])
 
-    async def deliver(self, turn: str, now: float) -> None:
-        """Note that the client has all of the reply."""
+    async def deliver(self, turn: str, now: float, expires: float) -> None:
+        """Note that the client has all of the reply, and until when it may be wanted again."""
         sql = "UPDATE hef_chat_turns SET delivered = ? WHERE id = ? AND delivered IS NULL"
         await self.database.run(sql, [now, turn])
+        await self.database.run("UPDATE hef_chat_answers SET expires = ? WHERE turn = ?", [expires, turn])
 
-    async def forget_answers(self, delivered_before: float, answered_before: float) -> None:
-        """Take the words of answers away that need not be given again."""
-        sql = "UPDATE hef_chat_turns SET answer = NULL WHERE answer IS NOT NULL AND (delivered < ? OR answered < ?)"
-        await self.database.run(sql, [delivered_before, answered_before])
+    async def forget_answers(self, now: float) -> None:
+        """Delete the answers that have expired."""
+        await self.database.run("DELETE FROM hef_chat_answers WHERE expires <= ?", [now])
 
     async def _candidates(self, where: str, order: str, values: Sequence[Any]) -> list[Candidate]:
         sql = f"SELECT {_COLUMNS}, {_LAST} FROM hef_chat_turns AS t WHERE {where} ORDER BY {order}"

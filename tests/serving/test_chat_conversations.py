@@ -310,7 +310,11 @@ async def test_what_could_not_be_forgotten_is_said_and_forgotten_with_the_next_t
         person="ana", character=None, chat_id=None, messages=spoken(*said[:2], "Two, edited.")
     )
     async with plan:
-        answer = await plan.finish(ReplyEnd("I see.", empathy=Empathy(emotion="sad", degraded="no LLM")))
+        answer = await plan.finish(
+            ReplyEnd("I see.", empathy=Empathy(emotion="sad", distribution={}, degraded="no LLM"))
+        )
+        await plan.delivered()
+    clock.time += LATER
     assert answer.empathy
     assert str(answer.empathy.degraded).startswith("no LLM; what the conversation no longer holds could not be forgott")
     store.is_out_of_reach = False
@@ -328,11 +332,12 @@ async def test_a_file_knows_conversations_after_a_restart_and_keeps_no_words(tmp
         client = TranscriptClient(conversations, store, clock)
         reply = await client.ask(*(["My dog Bello died.", reply] if reply else []), text)
         clock.time += LATER
+        written = b"".join(file.read_bytes() for file in path.parent.iterdir())  # also while it runs
         await conversations.close()
 
     assert client.remembered() == [(1, "My dog Bello died."), (2, "Two.")]
     assert path.stat().st_mode & 0o077 == 0
-    written = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    written += b"".join(file.read_bytes() for file in path.parent.iterdir())
     assert b"hef_chat_turns" in written
     assert b"Bello" not in written
     assert b"reply number" not in written

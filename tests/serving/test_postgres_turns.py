@@ -34,7 +34,7 @@ async def clients(server: str) -> AsyncIterator[list[TranscriptClient]]:
     for client in both:
         await client.conversations.close()
     with psycopg.connect(server) as connection:
-        connection.execute("TRUNCATE hef_chat_turns, hef_chat_replies")
+        connection.execute("TRUNCATE hef_chat_turns, hef_chat_replies, hef_chat_answers")
 
 
 async def test_tables_are_created_by_whoever_comes_first(clients: list[TranscriptClient]) -> None:
@@ -95,6 +95,21 @@ async def test_a_connection_that_broke_is_made_anew(clients: list[TranscriptClie
 
     await client.ask(*said, "Two.")
     assert client.remembered() == [(1, "One."), (2, "Two.")]
+
+
+async def test_an_answer_is_kept_until_its_client_has_it(clients: list[TranscriptClient], server: str) -> None:
+    def words() -> list[str]:
+        with psycopg.connect(server) as connection:
+            return [row[0] for row in connection.execute("SELECT answer FROM hef_chat_answers")]
+
+    one, other = clients
+    await one.ask("One.", chat_id="chat")
+    await one.ask("One.", is_delivered=False)
+    assert len(words()) == 2
+    for seconds, number in ((60, 1), (600, 0)):
+        one.clock.time += seconds
+        await other.conversations.open(person="bo", character=None, chat_id=f"{seconds}", messages=spoken("One."))
+        assert len(words()) == number
 
 
 def test_without_its_client_the_install_line_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
