@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hef.contract import ModelError
-from hef.serving.chat_request import ChatRequest, parse_request
+from hef.serving.chat_request import ChatMessage, ChatRequest, parse_request
 from hef.serving.front_ends.attached_context import split_contexts
 from hef.serving.front_ends.expressions import EXPRESSIONS
+from hef.serving.front_ends.task_prompts import prompt_kind
 from hef.serving.tasks import Task, answer_task, recognize_task
 from langchain_core.messages import HumanMessage, SystemMessage
+from project import ROOT
 from scripted_chat import ScriptedChat
 
 HISTORY = "USER: My dog died.\nASSISTANT: I am so sorry.\nUSER: Thank you."
@@ -90,6 +94,23 @@ def test_what_a_person_says_is_theirs(text: str) -> None:
     assert kind(("system", "You are Mia. Choose only one feeling: joy, anger, sadness."), ("user", text)) is None
     assert kind(("user", "hi"), ("assistant", "hello"), ("user", text)) is None
     assert kind(("user", "hi"), ("assistant", "hello"), ("user", text), ("system", "Stay kind.")) is None
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield the texts of a JSON value."""
+    if isinstance(value, str):
+        yield value
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from texts_in(part)
+
+
+def test_none_of_what_people_say_in_the_projects_own_conversations_is_a_task() -> None:
+    folder = ROOT / "evaluation"
+    files = [*(folder / "safety" / "cases").glob("*.jsonl"), folder / "memory_dialogues.jsonl"]
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    said = [(ChatMessage("user", text),) for line in lines for text in texts_in(json.loads(line))]
+    assert len(said) > 5_000
+    assert [one for one in said if prompt_kind(one) or split_contexts(one) != one] == []
 
 
 def test_a_task_that_is_pasted_into_a_conversation_is_what_a_person_says() -> None:
