@@ -138,12 +138,13 @@ def is_duplicate(text: str, other: str) -> bool:
 
     Nearly the same: the Jaccard similarity (Jaccard 1912) of their sets of content words is 0.9 or more.
     """
-    content, other_content = _content_words(text), _content_words(other)
+    content, other_content = content_words(text), content_words(other)
     if any(word in _NEGATIONS or word.isdecimal() for word in content ^ other_content):
         return False
     return len(content & other_content) >= _MIN_JACCARD * len(content | other_content)
 
 
-def _content_words(text: str) -> frozenset[str]:
+def content_words(text: str) -> frozenset[str]:
+    """Return the words of a text in which two turns that say the same agree; all of them where it has no such word."""
     text_words = frozenset(matching_words(text))
     return text_words - _STOP_WORDS or text_words

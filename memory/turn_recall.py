@@ -11,9 +11,11 @@ from langgraph.store.base import BaseStore, GetOp, Item, Op, SearchItem, SearchO
 
 from ..contract import Memory, RecallWeights, Why
 from ..contract.sync_async import maybe_await, run_sync
+from .broad_question import asks_for_all
 from .lifetime import has_expired, refreshes
 from .pins import PINS, Batch, pinned_ids, pins_op
 from .relevance import Candidate, drop_duplicates, rank
+from .spread import spread
 from .turns import Search, list_items, memory_from_item, user_namespace
 
 OVERFETCH = 32
@@ -46,6 +48,8 @@ class RecallQuery:
     """Texts of the thread that are left out."""
     with_pinned: bool
     """Whether the pinned turns come first."""
+    spread_limit: int
+    """Maximum number of turns for a question after all that is remembered; 0 where it is a text like any other."""
 
     def best(self, items: Iterable[Item], pinned: Sequence[Memory] = ()) -> list[Memory]:
         """Return the most relevant turns among items, without duplicates and what the prompt has already.
@@ -89,6 +93,7 @@ def recall_turns(
     now: float | None = None,
     character: str | None = None,
     with_pinned: bool = False,
+    spread_limit: int = 0,
 ) -> list[Memory]:
     """Return a user's past turns that bear on a text, the most relevant first.
 
@@ -109,8 +114,10 @@ def recall_turns(
         now: Unix time in seconds that ages are measured from; by default the present.
         character: The character whose memories of the user they are; None for those of talks without one.
         with_pinned: Whether all pinned turns, at most 50, come first, beside `limit` others.
+        spread_limit: How many at most for a text that asks what is remembered at all ("what do you remember about
+            me?"): a spread of what is stored, new, strong and telling turns; 0 for what is most similar, as ever.
     """
-    arguments = _recall_query(query, limit, weights, thread, already_in_prompt, now, with_pinned)
+    arguments = _recall_query(query, limit, weights, thread, already_in_prompt, now, with_pinned, spread_limit)
     return run_sync(_recall(store, store.search, store.batch, user_namespace(user_id, character), arguments))
 
 
@@ -126,9 +133,10 @@ async def arecall_turns(
     now: float | None = None,
     character: str | None = None,
     with_pinned: bool = False,
+    spread_limit: int = 0,
 ) -> list[Memory]:
     """Return past turns as `recall_turns` does, without blocking the event loop."""
-    arguments = _recall_query(query, limit, weights, thread, already_in_prompt, now, with_pinned)
+    arguments = _recall_query(query, limit, weights, thread, already_in_prompt, now, with_pinned, spread_limit)
     return await _recall(store, store.asearch, store.abatch, user_namespace(user_id, character), arguments)
 
 
@@ -157,9 +165,18 @@ def _recall_query(
     already_in_prompt: Collection[str],
     now: float | None,
     with_pinned: bool,
+    spread_limit: int,
 ) -> RecallQuery:
-    now = time.time() if now is None else now
-    return RecallQuery(query, limit, weights or RecallWeights(), now, thread, frozenset(already_in_prompt), with_pinned)
+    return RecallQuery(
+        query,
+        limit,
+        weights or RecallWeights(),
+        time.time() if now is None else now,
+        thread,
+        frozenset(already_in_prompt),
+        with_pinned,
+        spread_limit,
+    )
 
 
 async def _recall(
@@ -171,7 +188,8 @@ async def _recall(
     size = query.limit + len(query.already_in_prompt) + OVERFETCH
     max_size = max(size, MAX_FETCHED)
     pinned: list[Memory] | None = None if query.with_pinned else []
-    while query.text.strip() and query.weights.similarity:
+    is_broad = query.spread_limit > 0 and asks_for_all(query.text)
+    while query.text.strip() and query.weights.similarity and not is_broad:
         options: dict[str, Any] = {"query": query.text, "limit": size, "refresh_ttl": refreshes(store)}
         pins: Item | None = None
         if pinned is None:
@@ -194,6 +212,9 @@ async def _recall(
         size = min(size * _GROWTH, max_size) if len(own) == len(items) else size * _GROWTH
     own = await list_items(store, search, namespace)
     pinned = query.pinned(own)[:MAX_PINNED] if query.with_pinned else []
+    if is_broad:
+        turns = [turn for item in own if (turn := query.recallable(item)) is not None]
+        return pinned + spread(turns, query.spread_limit, pinned)
     return pinned + query.best(own, pinned)
 
 

@@ -18,6 +18,8 @@ from .support.explanations import explain_memories
 from .support.node_record import record_suppressed_error
 from .support.turn_view import TurnView, Update, thread_id, turn_view
 
+_SPREAD = 3
+"""Times as many turns as usual are recalled where the person asks what is remembered of them at all."""
 NO_ANSWER = ", it gave no answer in time"
 """In the fault of this node: the turn does not wait for the memory again."""
 
@@ -63,6 +65,7 @@ def _search(store: BaseStore, user_id: str, turn: TurnView) -> list[Memory]:
         already_in_prompt=already_in_prompt,
         character=settings.character,
         with_pinned=True,
+        spread_limit=_SPREAD * settings.memory_limit,
     )
     return fit_token_budget(memories, settings.memory_budget, _count_tokens)
 

@@ -25,11 +25,15 @@ def explain_safety(safety: Safety) -> str:
 
 
 def explain_memories(memories: Sequence[Memory]) -> str:
-    """Return what was recalled."""
-    return "; ".join(
-        f'"{textwrap.shorten(memory.text, _MEMORY_CHARACTERS)}"' + (f" ({memory.emotion})" if memory.emotion else "")
+    """Return what was recalled, and of what was not recalled for its relevance why."""
+    is_spread = any(memory.why is not None and memory.why.by == "broad_question" for memory in memories)
+    recalled = (
+        f'"{textwrap.shorten(memory.text, _MEMORY_CHARACTERS)}"'
+        + (f" ({memory.emotion})" if memory.emotion else "")
+        + (" (pinned)" if memory.why is not None and memory.why.by == "pinned" else "")
         for memory in memories
     )
+    return "asked what is remembered, a spread of it: " * is_spread + "; ".join(recalled)
 
 
 def explain_readings(readings: Sequence[Reading]) -> str:

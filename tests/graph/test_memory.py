@@ -376,3 +376,18 @@ def test_a_pinned_turn_is_recalled_whatever_is_said_and_stays_pinned(scripted: A
     narrow = context.model_copy(update={"memory_budget": 5})
     out = hef.invoke({"messages": [HumanMessage("My train was late.")]}, thread("later"), context=narrow)
     assert out["empathy"].memories == ()
+
+
+def test_a_question_after_all_that_is_remembered_is_answered_from_memory(scripted: Any) -> None:
+    store, model = InMemoryStore(), scripted("neutral", "You told me of Bello and of Lisbon.")
+    hef: Any = create_hef(model=model).compile(store=store, checkpointer=InMemorySaver())
+    told = ["My dog Bello died of cancer.", "My sister moved to Lisbon.", "My boss shouted at me on Monday."]
+    for number, text in enumerate(told):
+        remember_turn(store, "ana", Memory(id=str(number), text=text, time=1000.0 + number))
+
+    out = talk(hef, "Hey! What do you remember about me?", "ana", "today", memory_limit=1)
+
+    assert set(out["empathy"].memories) == {"0", "1", "2"}
+    explanations = hef.get_state(thread("today")).values["explanations"]
+    assert explanations["recall"].startswith("asked what is remembered, a spread of it: ")
+    assert all(text in model.prompts[-1][0].text for text in told)
