@@ -128,7 +128,10 @@ class ChatCompletions:
         return replace(message, text=self.tags.untagged(message.text)) if message.role == "assistant" else message
 
     async def _task_events(self, task: Task, chat: ChatRequest) -> AsyncIterator[ReplyEvent]:
-        """Answer what a front end asks for itself."""
+        """Answer what a front end asks for itself; words that the person reads are the character's."""
+        character = self.characters.get(chat.model)
+        if character and task.kind == "prompted":
+            chat = replace(chat, messages=(ChatMessage("system", character.instructions), *chat.messages))
         pieces: list[str] = []
         async for piece in answer_task(task, chat, model=self.model, sem=self.sem):
             pieces.append(piece)

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+from hef.characters import Character
 from hef.contract import HefContext
 from hef.graph import create_hef
 from hef.memory import list_turns
@@ -54,8 +55,14 @@ class Doors:
                 doors.opened.append(asked)
                 return await super().open(**asked)
 
-        options = {"settings": settings, "identities": identities, "conversations": Watched(store=self.memory)}
-        return create_app(graph, model=self.chat, sem=sem, store=self.memory, **options)  # type: ignore[arg-type]
+        mara = Character(id="mara", name="Mara", persona="You are Mara, a dry old sailor.")
+        options: dict[str, Any] = {
+            "settings": settings,
+            "identities": identities,
+            "conversations": Watched(store=self.memory),
+        }
+        options["characters"] = {"mara": mara}
+        return create_app(graph, model=self.chat, sem=sem, store=self.memory, **options)
 
     def headers(self, name: str) -> dict[str, str]:
         signed = jwt.encode({"sub": "5f3c1d2e", "exp": int(time.time()) + 60, "iss": "open-webui"}, SECRET, "HS256")
@@ -148,6 +155,13 @@ async def test_a_task_is_answered_in_a_stream_too_and_without_hefs_prompt(doors:
     )
     assert ["\n\n".join(str(message.text) for message in prompt) for prompt in doors.chat.prompts] in ([sent], [])
     assert bool(doors.chat.prompts) == (REQUESTS[name]["expect"]["kind"] != "expression")
+
+
+async def test_a_greeting_is_the_characters(doors: Doors) -> None:
+    for model, expected in (("hef", False), ("mara", True)):
+        doors.chat.prompts.clear()
+        assert (await doors.ask("pipecat_greeting", model=model)).status_code == 200
+        assert any("dry old sailor" in str(message.text) for message in doors.chat.prompts[0]) == expected
 
 
 def test_every_request_says_where_its_shape_was_seen() -> None:
