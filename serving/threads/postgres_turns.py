@@ -52,11 +52,13 @@ class PostgresTurns(KeyedLocks):
         self._locker: AsyncConnection[tuple[Any, ...]] | None = None
 
     async def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run a statement, and return its rows."""
+        """Run a statement, and return its rows; where its connection is lost, once more on another."""
         pool = await self._open_pool()
-        async with pool.connection() as connection:
-            cursor = await connection.execute(_placeholders(sql), values)
-            return await cursor.fetchall() if cursor.description else []
+        try:
+            return await self._run_on(pool, sql, values)
+        except self._errors:
+            await pool.check()
+            return await self._run_on(pool, sql, values)
 
     @asynccontextmanager
     async def lock(self, key: str) -> AsyncIterator[None]:
@@ -79,6 +81,13 @@ class PostgresTurns(KeyedLocks):
         if self._locker is not None:
             await self._locker.close()
         self._pool = self._locker = None
+
+    async def _run_on(
+        self, pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]], sql: str, values: Sequence[Any]
+    ) -> list[tuple[Any, ...]]:
+        async with pool.connection() as connection:
+            cursor = await connection.execute(_placeholders(sql), values)
+            return await cursor.fetchall() if cursor.description else []
 
     async def _finish(self, work: Any, number: int | None = None) -> Any:
         """Return the result of some work with the locks, which is not cut short: nobody would know who holds them.
@@ -132,12 +141,7 @@ class PostgresTurns(KeyedLocks):
                 # Statements differ in how many values they have: preparing them would fill the server's memory.
                 options: dict[str, Any] = {"autocommit": True, "prepare_threshold": None}
                 pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]] = AsyncConnectionPool(
-                    self._url,
-                    min_size=1,
-                    max_size=_CONNECTIONS,
-                    kwargs=options,
-                    check=AsyncConnectionPool.check_connection,
-                    open=False,
+                    self._url, min_size=1, max_size=_CONNECTIONS, kwargs=options, open=False
                 )
                 await pool.open()
                 async with pool.connection() as connection, connection.transaction():

@@ -36,7 +36,10 @@ class Database(Protocol):
     """What a table of turns is kept in."""
 
     async def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run a statement whose values stand at its question marks, durably, and return its rows."""
+        """Run a statement whose values stand at its question marks, durably, and return its rows.
+
+        Where a connection is lost it may run twice.
+        """
         ...
 
     def lock(self, key: str) -> AbstractAsyncContextManager[None]:
@@ -153,7 +156,7 @@ class TurnTable:
 
     async def add(self, row: TurnRow) -> None:
         """Add a turn."""
-        sql = f"INSERT INTO hef_chat_turns ({', '.join(_NAMES)}) VALUES ({_marks(_NAMES)})"
+        sql = f"INSERT INTO hef_chat_turns ({', '.join(_NAMES)}) VALUES ({_marks(_NAMES)}) ON CONFLICT DO NOTHING"
         await self.database.run(sql, [getattr(row, name) for name in _NAMES])
 
     async def ask_again(self, turn: str, now: float, shown: int) -> None:
