@@ -78,13 +78,13 @@ def measure_chat_server(
         import sse_starlette  # noqa: F401
         import uvicorn  # noqa: F401
     with _server_process(sem, home if memory else None) as (url, name, process):
-        load = _Load(url, process, turns)
+        load = ChatLoad(url, process, turns)
         asyncio.run(load.run(conversations, seconds, progress))
         return load.report(sem=name, memory=memory, conversations=conversations)
 
 
 @dataclass
-class _Load:
+class ChatLoad:
     """Conversations with a server, and what was measured of them."""
 
     url: str
