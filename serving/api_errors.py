@@ -14,6 +14,9 @@ _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_
 """Status -> type of the error; any other below 500 is the request's."""
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
+_STORAGE = frozenset({"StoreError", "OperationalError", "InterfaceError"})
+"""Classes of errors of the memory, of SQLite and of PostgreSQL's client, that mean that one of them does not answer."""
+
 
 class ApiError(Exception):
     """A request that is not answered.
@@ -57,4 +60,7 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(400, error_text(error), "nothing_to_answer", "messages")
         case ModelError():
             return ApiError(503, error_text(error), "model_unavailable")
+        case _ if _STORAGE & {kind.__name__ for kind in type(error).__mro__}:
+            message = f"what is kept of conversations cannot be reached: {error_text(error)}; send the request again"
+            return ApiError(503, message, "storage_unavailable")
     return ApiError(500, f"the request failed: {error_text(error)}; the server's log says more", "internal_error")

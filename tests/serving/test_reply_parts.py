@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 import pytest
-from hef.contract import Empathy
-from hef.serving.api_errors import ApiError
+from hef.contract import Empathy, ModelError, SetupError, StoreError
+from hef.serving.api_errors import ApiError, as_api_error
 from hef.serving.chat_chunks import Completion, ReplyEnd, to_json
 from hef.serving.chat_request import parse_request
 from hef.serving.front_ends.emotion_tags import EmotionTags
@@ -124,3 +125,24 @@ def test_tokens_are_the_llm_s_where_it_counts_them() -> None:
         "total_tokens": 13,
     }
     assert completion.usage_chunk(ReplyEnd("x", usage=(5, 6)))["usage"]["total_tokens"] == 11
+
+
+class RateLimitError(Exception):
+    status_code = 429
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (ModelError("the LLM could not draft a reply: RateLimitError (status 429)"), 503, "model_unavailable"),
+        (StoreError("the memory is gone"), 503, "storage_unavailable"),
+        (sqlite3.OperationalError("database is locked"), 503, "storage_unavailable"),
+        (SetupError("there is no model x"), 500, "internal_error"),
+        (RateLimitError("Ana said: help"), 500, "internal_error"),
+        (ApiError(404, "gone", "model_not_found"), 404, "model_not_found"),
+    ],
+)
+def test_what_fails_behind_the_server_is_never_the_client_s_fault(error: Exception, status: int, code: str) -> None:
+    answer = as_api_error(error)
+    assert (answer.status, answer.envelope["error"]["code"]) == (status, code)
+    assert "Ana" not in answer.message
