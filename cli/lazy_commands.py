@@ -43,10 +43,15 @@ class LazyCommand(TyperCommand):
         """Import the module and return the command."""
         module, function = self.target.split(":")
         command = expand_options(getattr(import_module(f"hef.cli.{module}"), function))
-        paragraphs = cleandoc(command.__doc__ or "").split("\n\n")
+        paragraphs = map(_as_one_line, cleandoc(command.__doc__ or "").split("\n\n"))
         app = typer.Typer(add_completion=False, rich_markup_mode="rich")
-        app.command(self.name, help="\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs))(command)
+        app.command(self.name, help="\n\n".join(paragraphs))(command)
         return get_command(app)
+
+
+def _as_one_line(paragraph: str) -> str:
+    """Return a paragraph on one line; one that begins with Click's mark for it keeps its lines."""
+    return paragraph if paragraph.startswith("\b") else " ".join(paragraph.split())
 
 
 class LazyGroup(TyperGroup):

@@ -129,4 +129,4 @@ def make_home(home: Path) -> None:
         raise Misuse(
             f"the folder {error.filename or home} cannot be made: {error.strerror}; give another by --home or HEF_HOME"
         ) from error
-    make_private(home.glob("*conversations*"))
+    make_private((*home.glob("*conversations*"), *home.glob("*conversations*/*")))

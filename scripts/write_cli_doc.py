@@ -36,7 +36,7 @@ def _command(command: Any, path: str, level: int) -> Iterator[str]:
     command = command.load() if isinstance(command, LazyCommand) else command
     context = Context(command)
     words = (word.strip("{}") for word in command.collect_usage_pieces(context))
-    yield f"{'#' * level} {path}\n\n{_escape(command.help)}\n\n```console\n$ {path} {' '.join(words)}\n```\n"
+    yield f"{'#' * level} {path}\n\n{_help(command.help)}\n\n```console\n$ {path} {' '.join(words)}\n```\n"
     panels: dict[str, list[str]] = {}
     for parameter in command.get_params(context):
         names, text = parameter.get_help_record(context) or ("", "")
@@ -53,6 +53,16 @@ def _command(command: Any, path: str, level: int) -> Iterator[str]:
         yield "**Commands**\n\n" + "\n".join(rows) + "\n"
     for name, child in children.items():
         yield from _command(child, f"{path} {name}", level if path == "hef" else level + 1)
+
+
+def _help(text: str) -> str:
+    """Return the help of a command; a paragraph whose lines are kept becomes a block of code."""
+    return "\n\n".join(_block(one) if one.startswith("\b") else _escape(one) for one in text.split("\n\n"))
+
+
+def _block(paragraph: str) -> str:
+    lines = paragraph.removeprefix("\b").strip("\n").replace("\\[", "[")
+    return f"```text\n{lines}\n```"
 
 
 def _escape(text: str) -> str:

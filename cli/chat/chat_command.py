@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from io import TextIOWrapper
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,93 +12,95 @@ from ..characters_list import chosen_character, with_models
 from ..options import Json, ModelOptions, ReplyOptions, UserOptions, option
 from ..render import name_markup
 from ..settings import load_settings
-from .chat_threads import thread_id, thread_with
+from .chat_threads import thread_with
+from .conversation_list import character_of
+from .slash_commands import bare_command, help_lines, read_command
+from .typed_lines import said_lines
 
 if TYPE_CHECKING:
     from .session import ChatSession
 
-Thread = Annotated[str, option("Which conversation to continue.", "--thread", "-t", metavar="NAME", panel="Memory")]
+Thread = Annotated[
+    str | None,
+    option(
+        "Which conversation to continue; otherwise that of today, or a new one after a pause.",
+        "--thread",
+        "-t",
+        metavar="NAME",
+        panel="Memory",
+    ),
+]
 Confirm = Annotated[
     bool, option("Ask you which emotion it is when SEM and LLM disagree.", "--confirm", panel="Emotion")
 ]
-
-HELP = """\
-[bold]/emotion[/]  emotion and causes of your last message
-[bold]/help[/]     this list
-[bold]/quit[/]     leave (also Ctrl-D, or Ctrl-C twice); the conversation is kept, unless it is private"""
+_YES = ("yes", "y", "是")
 
 
 def chat(
     models: ModelOptions,
     options: ReplyOptions,
     memory: UserOptions,
-    thread: Thread = "default",
+    thread: Thread = None,
     confirm: Confirm = False,
     as_json: Json = False,
 ) -> None:
     """Talk with HEF; with --user, it remembers.
 
-    The conversation is kept and continued after a restart; with --private nothing is written to the disk. Reads lines
-    from stdin where it is not a terminal, one message per line.
+    The conversation is kept and continued after a restart, and a new one begins after a pause of some hours; with
+    --private nothing is written to the disk. Reads lines from stdin where it is not a terminal, one message per line.
+    In a terminal a pasted text of several lines is one message, and Alt-Enter begins a new line. Commands in the chat:
     """
     settings = load_settings(models, options, memory)
-    character = chosen_character(settings, memory.character)
+    own_model, character = settings.model, chosen_character(settings, memory.character)
+    if character is not None and thread is not None:
+        thread = thread_with(character.id, thread)
+    elif thread is not None and not memory.no_memory:
+        character = chosen_character(settings, character_of(settings.home, settings.person, thread))
     settings = with_models(settings, character, models)
     preload_llm(settings.model)
     from .session import ChatSession
 
-    person = settings.person
-    user = None if memory.no_memory else person
-    context = options.reply_context(user, character, region=settings.region, confirm_emotion=confirm)
-    thread = thread_with(character.id if character else None, thread)
-    flags = {"private": memory.no_memory, "as_json": as_json}
-    with ChatSession(settings, context, thread=thread_id(person, thread), character=character, **flags) as session:
-        session.greet(person, thread)
-        for line in _typed_lines(session) if sys.stdin.isatty() else _piped_lines():
-            if not _handle_line(session, line):
-                break
+    stated = {"persona": options.persona, "language": options.language, "model": models.model}
+    session = ChatSession(
+        settings,
+        options.reply_context(None, region=settings.region, confirm_emotion=confirm),
+        own_model=own_model,
+        stated={name: value for name, value in stated.items() if value},
+        thread=thread,
+        character=character,
+        private=memory.no_memory,
+        as_json=as_json,
+    )
+    with session:
+        session.greet()
+        _follow(session)
     if session.exit_code:
         raise typer.Exit(session.exit_code)
 
 
-def _handle_line(session: ChatSession, line: str) -> bool:
-    """Answer a line or follow its slash command; return False to leave."""
-    match line.strip():
-        case "":
-            pass
-        case "/quit" | "/exit":
-            return False
-        case "/emotion":
-            session.explain()
-        case message if message.startswith("/"):
-            unknown = "" if message == "/help" else f"There is no command {name_markup(message.split()[0])}.\n"
-            session.note(unknown + HELP)
-        case message:
-            session.answer(message)
-    return True
+chat.__doc__ = f"{cleandoc(chat.__doc__ or '')}\n\n{help_lines()}"
 
 
-def _typed_lines(session: ChatSession) -> Iterator[str]:
-    """Yield what is typed; Ctrl-D ends, and so does a second Ctrl-C in a row."""
-    import readline  # noqa: F401  # gives `input` its line editing and history
+def _follow(session: ChatSession) -> None:
+    """Answer each thing that is said, and follow commands, until the person leaves.
 
-    while True:
-        try:
-            line = input("\001\033[1;36m\002  you        \001\033[0m\002")
-            session.interrupted = session.interrupted and not line.strip()
-            yield line
-        except EOFError:
-            print()
-            return
-        except KeyboardInterrupt:
-            print()
-            if session.interrupted:
+    A word that may be a command without its slash is asked about first, where a person can be asked.
+    """
+    from .slash_actions import run_command
+
+    asked = ""
+    for line in said_lines(session):
+        text, asked_before, asked = line.strip(), asked, ""
+        command = read_command(text)
+        meant = bare_command(text)
+        if asked_before and text.casefold() in _YES:
+            command = (str(bare_command(asked_before)), "")
+        elif meant and not session.is_json and text != asked_before:
+            asked = text
+            session.note(session.words.meant.format(command=meant, word=name_markup(text)))
+            continue
+        if command is not None:
+            if not run_command(session, *command):
                 return
-            session.interrupted = True
-            print("  (Ctrl-C again or Ctrl-D to leave)")
-
-
-def _piped_lines() -> Iterator[str]:
-    if isinstance(sys.stdin, TextIOWrapper):
-        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
-    yield from sys.stdin
+        elif text:
+            session.answer(text)

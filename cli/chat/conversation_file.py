@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,12 @@ from .chat_threads import CONVERSATIONS
 
 _LOCKS = "open-conversations"
 """Folder of the locks of conversations that are open."""
+_TURN_SECONDS = 600.0
+"""How long is waited for a turn that another process runs: an LLM on a processor may take minutes."""
+
+
+class OpenElsewhere(Failure):
+    """A conversation is open in another process."""
 
 
 class LastStateSaver(AsyncSqliteSaver):
@@ -53,30 +59,66 @@ async def open_conversations(home: Path) -> AsyncIterator[LastStateSaver]:
 
 
 @contextmanager
-def sole_writer(
-    home: Path, thread_id: str, name: str, advice: str = "leave that one, or give this one another name by --thread"
-) -> Iterator[None]:
+def turn_lock(home: Path, person: str, waits: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Run a turn of a person, or change their conversations, while no other process does.
+
+    It is acquired before the memory is opened, by all.
+
+    Args:
+        home: The folder of conversations.
+        person: Whose turn it is.
+        waits: Called where another process has it, before it is waited for.
+
+    Raises:
+        Failure: Another process has it for ten minutes.
+    """
+    lock = _lock(home, person, "turn")
+    try:
+        lock.acquire()
+    except Timeout:
+        waits()
+        try:
+            lock.acquire(timeout=_TURN_SECONDS)
+        except Timeout:
+            raise Failure(
+                f"another process has been changing the conversations of {printable_name(person)} for "
+                f"{_TURN_SECONDS / 60:g} minutes; end it and do this again"
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def sole_writer(home: Path, thread_id: str, name: str) -> Iterator[None]:
     """Hold a conversation open for this process alone; two that answer in one conversation lose each other's turns.
 
     Args:
         home: The folder of conversations.
         thread_id: The conversation.
         name: What the person calls it.
-        advice: What to do where it is open.
 
     Raises:
-        Failure: It is open in another process.
+        OpenElsewhere: It is open in another process.
     """
-    make_home(home / _LOCKS)
-    file = home / _LOCKS / f"{hashlib.sha256(thread_id.encode(errors='replace')).hexdigest()[:32]}.lock"
-    lock = FileLock(file, blocking=False, thread_local=False, mode=0o600)
+    lock = _lock(home, thread_id, "lock")
     try:
         lock.acquire()
     except Timeout:
-        raise Failure(f"the conversation {printable_name(name)!r} is open in another `hef chat`; {advice}") from None
+        raise OpenElsewhere(
+            f"the conversation {printable_name(name)!r} is open in another `hef chat`; leave that one, or give this "
+            "one another name by --thread"
+        ) from None
     try:
         yield
     finally:
         with suppress(OSError):
-            file.unlink()
+            Path(lock.lock_file).unlink()
         lock.release()
+
+
+def _lock(home: Path, name: str, suffix: str) -> FileLock:
+    make_home(home / _LOCKS)
+    file = home / _LOCKS / f"{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:32]}.{suffix}"
+    return FileLock(file, blocking=False, thread_local=False, mode=0o600)

@@ -11,7 +11,7 @@ from rich.status import Status
 from rich.text import Text
 
 from ...graph.turn_events import EmotionDecided, Event, Question, Replied, Restarted, Step, Token
-from ..render import ACCENT, FAINT, GUTTER, printable
+from ..render import ACCENT, FAINT, GUTTER, printable, printable_name
 
 MAX_COLUMNS = 88
 """Longer lines are hard to read."""
@@ -20,6 +20,12 @@ _WORD = re.compile(
     re.DOTALL,
 )
 """A word with the space before it, or a character of Chinese with its punctuation, once it is known where it ends."""
+
+
+def gutter_label(name: str) -> str:
+    """Return who speaks, as wide as the gutter."""
+    name = printable_name(name)
+    return set_cell_size(name if cell_len(name) < GUTTER else f"{set_cell_size(name, GUTTER - 2)}…", GUTTER)
 
 
 class TurnDisplay:
@@ -102,7 +108,7 @@ class TurnDisplay:
     def _write(self, text: str) -> None:
         self.pause()
         if not self._writer:
-            self.console.print(Text("  " + set_cell_size(self._name, GUTTER - 1) + " ", style=FAINT), end="")
+            self.console.print(Text(f"  {gutter_label(self._name)}", style=FAINT), end="")
             self._writer = WrappedWriter(self.console, indent=GUTTER + 2)
         self.reply += text
         self._writer.write(text)

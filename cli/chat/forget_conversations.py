@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +48,7 @@ def forget_conversations(
     """Take forgotten turns out of a person's conversations, and rewrite the file without them.
 
     A conversation that had recalled one of them keeps its messages and loses all else. One in which a forgotten turn
-    cannot be told from the others is deleted.
+    cannot be told from the others is deleted. Whoever calls this holds the person's `turn_lock`.
 
     Args:
         home: The folder of conversations.
@@ -57,7 +57,6 @@ def forget_conversations(
         deletes: Whether a conversation, given by its id, is to be deleted entirely.
 
     Raises:
-        Failure: One of them is open in `hef chat`.
         StoreError: The file cannot be written, as on a full disk.
     """
     try:
@@ -77,12 +76,11 @@ def _forget(
         return result
     from langgraph.checkpoint.sqlite import SqliteSaver
 
-    with SqliteSaver.from_conn_string(str(home / CONVERSATIONS)) as saver, ExitStack() as open_conversations:
+    with SqliteSaver.from_conn_string(str(home / CONVERSATIONS)) as saver:
         saver.setup()
         saver.conn.execute("PRAGMA secure_delete = ON")
         rows = saver.conn.execute("SELECT thread_id FROM checkpoints UNION SELECT thread_id FROM writes").fetchall()
         threads = [thread for (thread,) in rows if belongs_to(person, thread)]
-        _lock_all(open_conversations, home, person, threads)
         ids = {str(turn.get("id")) for turn in turns}
         holding = {thread for needle in (*ids, *_searchable(result.sayings)) for thread in _find(saver.conn, needle)}
         for thread in threads:
@@ -118,13 +116,6 @@ def dev_server_traces(folders: Iterable[Path], sayings: Collection[str]) -> Iter
             content = file.read_bytes() if file.is_file() else b""
             if any(needle in content for needle in needles):
                 yield f"{file}: `langgraph dev` keeps its threads there; stop it and delete {folder}"
-
-
-def _lock_all(stack: ExitStack, home: Path, person: str, threads: Sequence[str]) -> None:
-    from .conversation_file import sole_writer
-
-    for thread in threads:
-        stack.enter_context(sole_writer(home, thread, thread_name(person, thread), "leave that one first"))
 
 
 def _clean(

@@ -1,19 +1,18 @@
-"""A conversation in a terminal: one event loop, one graph, one thread of the checkpointer."""
+"""A conversation in a terminal: turns are run and shown, stopped, and said anew."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine, Mapping
 from contextlib import ExitStack
+from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
-from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.checkpoint.memory import InMemorySaver
+from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.types import Command
-from rich.cells import set_cell_size
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
@@ -22,7 +21,6 @@ from ...contract import HefContext
 from ...contract.dialogue import TextLanguage, turn_language
 from ...graph.turn_events import EmotionDecided, Question, Replied, stream_turn
 from ...nodes import to_dialogue
-from ..build_graph import build_graph, close_memory
 from ..error_messages import exit_code, sentence
 from ..render import (
     FAINT,
@@ -31,31 +29,37 @@ from ..render import (
     json_line,
     name_markup,
     print_degraded,
-    print_empathy,
-    print_safety,
     printable,
     summary,
 )
 from ..settings import Settings
-from .chat_threads import thread_name
-from .conversation_file import open_conversations, sole_writer
-from .display import TurnDisplay
+from . import conversation_list
+from .chat_words import WORDS, ChatWords
+from .conversation import Conversation, last_turn
+from .display import TurnDisplay, gutter_label
+from .open_conversation import OpenConversation
 from .reply_command import failed_turn_json, turn_json
 
-ANSWERS = {"yes": "approve", "y": "approve", "no": "reject", "n": "reject"}
+_T = TypeVar("_T")
+
+ANSWERS = {"yes": "approve", "y": "approve", "是": "approve", "no": "reject", "n": "reject", "不是": "reject"}
 """Short answers to the question about the emotion, and the decisions they stand for."""
-LAST_NODE = "remember"
-"""The node after which a turn is over."""
+_FRAGMENT_MARKS: dict[TextLanguage, str] = {"en": " …", "zh": "……"}
+"""What ends a reply that was stopped."""
+_VARIED = {"temperature": 0.8}
+"""Settings of another reply by a local LLM, which would say the same again."""
 
 
 class ChatSession:
-    """One thread of conversation.
+    """What one `hef chat` does, in one conversation after another.
 
     Args:
         settings: LLM and SEM, and the folder where conversations are kept.
-        context: The settings of each turn.
-        thread: Identifier of the conversation.
-        character: Who replies; greets in a new conversation.
+        context: The settings of each turn, without a character.
+        own_model: The LLM of turns with a character that states none, and of those without one.
+        stated: Settings of turns that come before those of a character.
+        thread: Name of the conversation; None for that of today.
+        character: Whom the person talks with; None for that of the conversation.
         private: Write nothing to the disk: the conversation ends with the session.
         as_json: Print one JSON object per turn and nothing else.
     """
@@ -65,36 +69,46 @@ class ChatSession:
         settings: Settings,
         context: HefContext,
         *,
-        thread: str,
+        own_model: str | None = None,
+        stated: Mapping[str, Any] | None = None,
+        thread: str | None = None,
         character: Character | None = None,
         private: bool = False,
         as_json: bool = False,
     ) -> None:
-        self._settings = settings
-        self._context = context
-        self._thread = thread
-        self._private = private
-        self._json = as_json
-        self._name = set_cell_size(printable(character.name), GUTTER - 1).rstrip() if character else "hef"
-        self._greeting = character.greeting if character else ""
-        self._unused = "; ".join(character.left_out) if character else ""
-        self._console = Console(highlight=False, quiet=as_json)
-        self._runner = asyncio.Runner()
-        self._resources = ExitStack()
-        self._hef: Any = None
-        self._question: Question | None = None
-        self._language: TextLanguage = turn_language(context.language, [])
+        self.settings = settings
+        self.context = context
+        self.character = character
+        self.language: TextLanguage = turn_language(context.language, [])
+        """Language of what the chat itself says."""
+        self.offered = ""
+        """Text that the next prompt offers for editing."""
         self.exit_code = 0
         """Of the command: 0, or that of the first turn that could not be answered."""
         self.interrupted = False
         """Whether Ctrl-C was the last thing the person did."""
+        self.is_json = as_json
+        self.console = Console(highlight=False, quiet=as_json)
+        self._own_model, self._stated = own_model, dict(stated or {})
+        self._thread, self._starts_private = thread, private
+        self._runner = asyncio.Runner()
+        self._resources = ExitStack()
+        self.open = OpenConversation(settings, self._runner)
+        self._question: Question | None = None
+        self._last_turn: datetime | None = None
+        self._greeting = ""
 
     def __enter__(self) -> ChatSession:
         with ExitStack() as resources:
-            resources.callback(lambda: close_memory(self._hef))
             resources.callback(self._runner.close)
-            saver = self._open_saver(resources)
-            self._hef = build_graph(self._settings, memory=self._context.user_id is not None, checkpointer=saver)
+            resources.callback(self.open.close)
+            if self._starts_private:
+                self.open.begin_private([], self.character_id)
+            elif self._thread is None:
+                self.open.open_of_today(self.character_id)
+            else:
+                self.open.open(self._thread, self.character_id)
+            self.enter_conversation()
             self._resources = resources.pop_all()
         return self
 
@@ -103,144 +117,199 @@ class ChatSession:
     ) -> None:
         self._resources.close()
 
-    def _open_saver(self, resources: ExitStack) -> BaseCheckpointSaver[Any]:
-        """Return where the conversation is kept; it is open in this session alone, and closed with the resources."""
-        if self._private:
-            return InMemorySaver()
-        home = self._settings.home
-        resources.enter_context(sole_writer(home, self._thread, thread_name(self._settings.person, self._thread)))
-        conversations = open_conversations(home)
-        saver = self._runner.run(conversations.__aenter__())
-        resources.callback(lambda: self._runner.run(conversations.__aexit__(None, None, None)))
-        return saver
+    @property
+    def words(self) -> ChatWords:
+        """Return what the chat says, in the person's language."""
+        return WORDS[self.language]
 
-    def greet(self, person: str, thread: str) -> None:
-        """Print whose conversation it is, and how a resumed one ended."""
-        messages = self._values().get("messages", [])
-        self._question = self._pending_question() if self._context.confirm_emotion else None
-        self._console.print()
-        conversation = f"conversation [bold]{name_markup(thread)}[/] of [bold]{name_markup(person)}[/]"
-        if not messages:
-            unused = f" Not used of the character: {name_markup(self._unused)}." if self._unused else ""
-            self.note(f"New {conversation}. /help lists the commands.{unused}")
-            if self._greeting:
-                field(self._console, self._name, self._greeting)
-                self._console.print()
-            return
-        turns = sum(message.type == "human" for message in messages)
-        count = f"{turns} turn{'s' * (turns > 1)}"
-        self.note(f"Resumed {conversation}, {count} so far. It ended:")
-        for message in messages[-2:]:
-            field(
-                self._console,
-                "you" if message.type == "human" else self._name,
-                Text(printable(message.text), style=FAINT),
-            )
-        self._console.print()
+    @property
+    def speaker(self) -> str:
+        """Return who replies, as the person sees it."""
+        return self.character.name if self.character else "hef"
+
+    @property
+    def conversation(self) -> Conversation:
+        """Return the conversation that is spoken in."""
+        return self.open.current
+
+    @property
+    def character_id(self) -> str | None:
+        """Return the id of the character that the person talks with, None for none."""
+        return self.character.id if self.character else None
+
+    @property
+    def turn_context(self) -> HefContext:
+        """Return the settings of a turn."""
+        user = None if self.open.is_private else self.settings.person
+        context = self.context.model_copy(update={"user_id": user, "remember": user is not None})
+        if self.character:
+            context = self.character.context(context).model_copy(update=self._stated)
+        # What the graph was built with is not named again.
+        if context.model is None and self._own_model != self.settings.model:
+            return context.model_copy(update={"model": self._own_model or "embedded"})
+        return context.model_copy(update={"model": None}) if context.model == self.settings.model else context
+
+    def run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Run work of the conversation to its end."""
+        return self._runner.run(work)
+
+    def enter_conversation(self) -> None:
+        """Take over where the conversation ended."""
+        messages = self.run(self.conversation.messages())
+        self._question = self.run(self.conversation.question()) if self.context.confirm_emotion else None
+        self._last_turn = None if not messages else self.run(self.conversation.last_time())
+        self._greeting = "" if messages or not self.character else self.character.greeting
+        if said := [one for one in messages if one.type == "human"]:
+            self.language = turn_language(self.context.language, to_dialogue(said))
+
+    def greet(self) -> None:
+        """Print whose conversation it is, how a resumed one ended, and what the character says first."""
+        messages = self.run(self.conversation.messages())
+        turns = sum(one.type == "human" for one in messages)
+        name = "" if self.open.is_private else f" [bold]{name_markup(self.open.name)}[/]"
+        names = {"name": name, "person": f"[bold]{name_markup(self.settings.person)}[/]"}
+        self.console.print()
+        if not turns:
+            unused = "; ".join(self.character.left_out) if self.character else ""
+            about = f" {self.words.unused.format(what=name_markup(unused))}" if unused else ""
+            self.note(f"{self.words.new.format(**names)}{about}")
+        else:
+            self.note(self.words.resumed.format(turns=self.turn_count(turns), **names))
+            for message in messages[-2:]:
+                self.say(self.words.you if message.type == "human" else self.speaker, message.text, style=FAINT)
+            self.console.print()
+        if self._greeting:
+            self.say(self.speaker, self._greeting)
+            self.console.print()
         if self._question:
             self._ask(self._question)
 
     def answer(self, message: str) -> None:
         """Reply to a message, or take it as the answer to a question; Ctrl-C stops the reply, not the conversation."""
-        new_messages = [] if self._question else [*self._opening(), HumanMessage(message, id=str(uuid4()))]
-        if new_messages and any(map(str.isalpha, message)):
-            self._language = turn_language(self._context.language, to_dialogue(new_messages[-1:]))
-        try:
-            with TurnDisplay(name=self._name, quiet=self._json) as display:
-                result = self._runner.run(self._run_turn(new_messages or _decision(message), display))
-        except KeyboardInterrupt:
-            self.interrupted = True
-            self._runner.run(self._end_stopped_turn(new_messages))
-            self._question = None
-            self.note("(stopped, what you said is kept; Ctrl-C again or Ctrl-D to leave)")
-        except Exception as error:
-            self._fail(error)
+        self._leave_after_pause()
+        if self._question and self.run(self.conversation.question()):
+            return self._answer_turn([], Command(resume=ANSWERS.get(message.strip().lower(), message)))
+        said = [HumanMessage(message, id=str(uuid4()))]
+        if any(map(str.isalpha, message)):
+            self.language = turn_language(self.context.language, to_dialogue(said))
+        greeting = [AIMessage(self._greeting, id=f"greeting-{uuid4()}")] if self._greeting else []
+        self._greeting = ""
+        self._answer_turn([*greeting, *said])
+
+    def retry(self) -> None:
+        """Reply to the last message once more."""
+        if turn_input := self.run(self.conversation.again()):
+            self._answer_turn(turn_input, context=_varied(self.turn_context, self.settings.model))
         else:
-            self._question = result if isinstance(result, Question) else None
-            if isinstance(result, Question):
-                self._ask(result)
-                return
-            print_degraded(self._console, result.empathy, self._language)
-            if self._json:
-                print(turn_json(result), flush=True)
-        self._console.print()
+            self.note(self.words.no_message)
 
-    def _opening(self) -> list[AnyMessage]:
-        """Return the greeting as the first message of a new conversation; elsewhere it was said, or there is none."""
-        is_new = bool(self._greeting) and not self._values().get("messages")
-        return [AIMessage(self._greeting, id=str(uuid4()))] if is_new else []
+    def edit(self, text: str) -> None:
+        """Reply to another text instead of the last message, which is forgotten."""
+        if user := self.turn_context.user_id:
+            self.run(self.conversation.forget_last_turn(user))
+        self._answer_turn(self.run(self.conversation.anew(text)))
 
-    def explain(self) -> None:
-        """Show emotion and causes of the last message."""
-        values = self._values()
-        if "empathy" not in values:
-            self.note("There is no message yet.")
-            return
-        if values["empathy"].safety.level == "danger":
-            print_safety(self._console, values["empathy"], self._language)
-            self._console.print()
-            return
-        if "fine_emotion" not in values.get("explanations", {"fine_emotion": ""}):
-            self.note("The last message has not been read: the turn failed or was stopped before.")
-            return
-        messages = list(values["messages"])
-        while messages and messages[-1].type == "ai":
-            messages.pop()
-        dialogue = to_dialogue(messages)
-        language = turn_language(self._context.language, dialogue)
-        print_empathy(self._console, values["empathy"], dialogue, language=language)
-        self._console.print()
+    def last_message(self) -> str:
+        """Return what the person said last, empty where nothing was said."""
+        said, _ = last_turn(self.run(self.conversation.messages()))
+        return "\n".join(message.text for message in said)
 
     def note(self, markup: str) -> None:
         """Print a remark, as Rich markup, that is not part of the conversation."""
-        self._console.print(Padding(Text.from_markup(markup, style=FAINT), (0, 0, 0, 2)))
+        self.show(Text.from_markup(markup, style=FAINT))
 
-    def _ask(self, question: Question) -> None:
-        """Show a question; the next message answers it."""
-        if self._json:
-            print(json_line(question.request), flush=True)
-        self._console.print(Padding(Text(printable(question.text)), (0, 0, 0, 2)))
-        self.note("yes, no, or the emotion that it is:")
+    def show(self, content: RenderableType) -> None:
+        """Print something else than what is said."""
+        self.console.print(Padding(content, (0, 0, 0, 2)))
 
-    def _pending_question(self) -> Question | None:
-        """Return the question that the conversation stopped at."""
-        interrupts = self._runner.run(self._hef.aget_state(self._config)).interrupts
-        return Question(interrupts[0].value) if interrupts else None
+    def say(self, who: str, text: str, style: str = "") -> None:
+        """Print what somebody said."""
+        field(self.console, gutter_label(who), Text(printable(text), style=style))
 
-    async def _run_turn(self, turn: list[AnyMessage] | Command[Any], display: TurnDisplay) -> Replied | Question:
-        async for event in stream_turn(self._hef, turn, self._context, self._thread):
+    def turn_count(self, count: int) -> str:
+        """Return a number of turns in words."""
+        return self.words.one_turn if count == 1 else self.words.turns.format(count=count)
+
+    def _leave_after_pause(self) -> None:
+        """Begin another conversation where the last turn is hours ago, unless the person named this one."""
+        is_named = self.open.is_private or not conversation_list.names_day(self.open.name)
+        if is_named or self._last_turn is None:
+            return
+        if conversation_list.is_over(self._last_turn, conversation_list.local_now()):
+            self.open.open_new(self.conversation.character)
+            self.enter_conversation()
+            self.note(self.words.after_pause.format(name=name_markup(self.open.name)))
+
+    def _answer_turn(
+        self, turn_input: list[Any], command: Command[Any] | None = None, context: HefContext | None = None
+    ) -> None:
+        """Run a turn and show it; an error, or Ctrl-C, ends the turn and not the conversation."""
+        context = context or self.turn_context
+        display = TurnDisplay(name=self.speaker, quiet=self.is_json)
+        try:
+            with self.open.alone():
+                try:
+                    with display:
+                        result = self.run(self._run_turn(command or turn_input, context, display))
+                except KeyboardInterrupt:
+                    self._stop(turn_input, display.reply, context)
+                else:
+                    self._end_turn(result)
+        except KeyboardInterrupt:  # nothing had begun: another process was waited for
+            self.interrupted = True
+            self.note(self.words.leave)
+        except Exception as error:
+            self._fail(error)
+        self._last_turn = conversation_list.local_now()
+
+    async def _run_turn(
+        self, turn_input: list[Any] | Command[Any], context: HefContext, display: TurnDisplay
+    ) -> Replied | Question:
+        conversation = self.conversation
+        if isinstance(turn_input, list):
+            await conversation.forget_unanswered(context)
+        async for event in stream_turn(conversation.hef, turn_input, context, conversation.thread):
             if isinstance(event, EmotionDecided):
                 display.pause()
-                self._console.print(Text(" " * (GUTTER + 2)).append(summary(event.empathy, self._language)))
+                self.console.print(Text(" " * (GUTTER + 2)).append(summary(event.empathy, self.language)))
             display.show(event)
         return display.question or display.result
 
-    async def _end_stopped_turn(self, new_messages: list[AnyMessage]) -> None:
-        """Keep what the person said in a turn that was stopped, and nothing of a half reply.
+    def _end_turn(self, result: Replied | Question) -> None:
+        self._question = result if isinstance(result, Question) else None
+        if isinstance(result, Question):
+            return self._ask(result)
+        print_degraded(self.console, result.empathy, self.language)
+        if self.is_json:
+            print(turn_json(result), flush=True)
+        self.console.print()
 
-        It is answered, and remembered, together with what they say next. A reply that was complete is remembered.
-        """
-        state = await self._hef.aget_state(self._config)
-        if state.next == (LAST_NODE,):
-            await self._hef.ainvoke(None, self._config, context=self._context)
-        else:
-            await self._hef.aupdate_state(self._config, {"messages": new_messages}, as_node=LAST_NODE)
+    def _stop(self, turn_input: list[Any], reply: str, context: HefContext) -> None:
+        """Keep what the person said in a turn that was stopped, and what was shown of the reply, marked."""
+        self.interrupted, self._question = True, None
+        self.run(self.conversation.stop(turn_input, reply, _FRAGMENT_MARKS[self.language], context))
+        self.note(self.words.stopped if reply.strip() else self.words.stopped_before)
+        self.console.print()
 
     def _fail(self, error: Exception) -> None:
         self.exit_code = self.exit_code or exit_code(error)
         message = sentence(error)
-        if self._json:
+        if self.is_json:
             print(json_line(failed_turn_json(error) or {"error": message}), flush=True)
         Console(stderr=True, highlight=False).print(Text(printable(f"error: {message}"), style="red"), soft_wrap=True)
+        self.console.print()
 
-    @property
-    def _config(self) -> Any:
-        return {"configurable": {"thread_id": self._thread}}
+    def _ask(self, question: Question) -> None:
+        """Show a question; the next message answers it."""
+        if self.is_json:
+            print(json_line(question.request), flush=True)
+        self.show(Text(printable(question.text)))
+        self.note(self.words.which_emotion)
 
-    def _values(self) -> dict[str, Any]:
-        return dict(self._runner.run(self._hef.aget_state(self._config)).values)
 
-
-def _decision(answer: str) -> Command[Any]:
-    """Return what resumes a turn that asked about the emotion."""
-    return Command(resume=ANSWERS.get(answer.strip().lower(), answer))
+def _varied(context: HefContext, model: str | None) -> HefContext:
+    """Return the settings of another reply; a local LLM would say the same again."""
+    name = context.model if context.model is not None else model
+    if not (name is None or str(name).startswith(("embedded", "huggingface:"))):
+        return context
+    return context.model_copy(update={"model_settings": {**_VARIED, **context.model_settings}})

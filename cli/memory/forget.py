@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,9 +26,11 @@ from ..settings import load_settings
 from .select_turns import TurnIdOptions, open_memory
 
 if TYPE_CHECKING:
-    from langgraph.store.base import SearchItem
+    from langgraph.store.base import BaseStore, SearchItem
 
+    from ...contract.progress import Progress
     from ...memory import Selection
+    from ..settings import Settings
 
 Yes = Annotated[bool, option("Do not ask.", "--yes", "-y")]
 _SHOWN = 5
@@ -48,28 +50,24 @@ def forget(which: TurnIdOptions, yes: Yes = False, as_json: Json = False) -> Non
     selection = which.selection(person)
     if not yes and (as_json or not _is_interactive()):
         raise Misuse("this is not a terminal, so nobody can confirm; --yes deletes without asking")
-    from ...memory import Selection, erase_turns, list_turns, select_items
-    from ...memory.chroma.disk.disk_room import retry_with_reserve
+    from ...memory import Selection, select_items
+    from ..chat.conversation_file import turn_lock
     from ..output import advancing
-    from ..render import json_line
+    from ..render import json_line, printable_name
 
     with open_memory(settings) as store:
         selection = which.with_ids(selection, store, person)
         items = select_items(store, person, selection)
-        everything = selection == Selection()
-        is_whole = selection == Selection(threads=selection.threads, character=selection.character)
-        emptied = _emptied_threads(items, select_items(store, person)) if is_whole else set()
+    everything = selection == Selection()
+    is_whole = selection == Selection(threads=selection.threads, character=selection.character)
+    if not yes and items:
+        _confirm(items, person, everything=everything, conversations=is_whole)
+    waiting = partial(typer.echo, f"waiting for a turn of {printable_name(person)} in `hef chat` …", err=True)
+    with turn_lock(settings.home, person, waiting), open_memory(settings) as store, advancing() as advance:
+        items, stored = select_items(store, person, selection), select_items(store, person)
+        emptied = _emptied_threads(items, stored) if is_whole else set()
         deletes = partial(_is_deleted, person, selection, emptied) if is_whole else lambda thread: False
-        if not yes and items:
-            _confirm(items, person, everything=everything, conversations=is_whole)
-        # The conversations first: what was in which is known from the memory alone.
-        turns = [{**item.value, "id": item.key} for item in items]
-        clean = partial(forget_conversations, settings.home, person, turns, deletes)
-        cleaned = retry_with_reserve(settings.home / "memory", clean)
-        cleaned.left += dev_server_traces((settings.home, Path.cwd()), cleaned.sayings)
-        with advancing() as advance:
-            count = erase_turns(store, person, selection, report=advance)
-        cleaned.repeated += turns_with_the_same_words(list_turns(store, person), cleaned.sayings)
+        count, cleaned = forget_selected(settings, store, selection, deletes=deletes, report=advance)
     if as_json:
         counts = {"conversations": cleaned.deleted, "shortened": cleaned.shortened}
         notes = {"repeated": cleaned.repeated, "left": cleaned.left}
@@ -78,6 +76,38 @@ def forget(which: TurnIdOptions, yes: Yes = False, as_json: Json = False) -> Non
         _print_result(count, cleaned, person, server=settings.chroma_url)
     if cleaned.left:
         raise typer.Exit(FAILED)
+
+
+def forget_selected(
+    settings: Settings,
+    store: BaseStore,
+    selection: Selection,
+    *,
+    deletes: Callable[[str], bool] = lambda thread: False,
+    report: Progress | None = None,
+) -> tuple[int, CleanedConversations]:
+    """Delete selected turns from memory, conversations and files; return how many, and what is left where.
+
+    Whoever calls this holds the person's `turn_lock`.
+
+    Args:
+        settings: Whose turns, and the folder of memory and conversations.
+        store: The memory.
+        selection: Which turns.
+        deletes: Whether a conversation, given by its id, is to be deleted entirely.
+        report: Receives the progress of the rewriting.
+    """
+    from ...memory import erase_turns, list_turns, select_items
+    from ...memory.chroma.disk.disk_room import retry_with_reserve
+
+    home, person = settings.home, settings.person
+    # The conversations first: what was in which is known from the memory alone.
+    turns = [{**item.value, "id": item.key} for item in select_items(store, person, selection)]
+    cleaned = retry_with_reserve(home / "memory", partial(forget_conversations, home, person, turns, deletes))
+    cleaned.left += dev_server_traces((home, Path.cwd()), cleaned.sayings)
+    count = erase_turns(store, person, selection, report=report)
+    cleaned.repeated += turns_with_the_same_words(list_turns(store, person), cleaned.sayings)
+    return count, cleaned
 
 
 def compact(home: Home = None, as_json: Json = False) -> None:

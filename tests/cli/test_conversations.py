@@ -76,8 +76,8 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, event: type, *, turn: int) -> None:
 
 
 @pytest.mark.usefixtures("ctrl_c")
-@pytest.mark.parametrize("event", [Step, EmotionDecided, Token])
-def test_a_stopped_turn_keeps_what_was_said_and_no_half_reply(
+@pytest.mark.parametrize("event", [Step, EmotionDecided])
+def test_a_turn_that_is_stopped_before_its_reply_is_answered_and_remembered_with_what_is_said_next(
     script: Callable[..., ScriptedChat], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, event: type
 ) -> None:
     model = script("I hear you.", "I hear both.")
@@ -85,6 +85,7 @@ def test_a_stopped_turn_keeps_what_was_said_and_no_half_reply(
 
     done = chat(tmp_path, "My dog Bello died.\nI found him in the garden.\n", "--json")
 
+    assert done.exit_code == 0, done.output
     (turn,) = map(json.loads, done.stdout.splitlines())
     said = [message.text for message in model.prompts[-1]]
     assert any("My dog Bello died." in text for text in said)
@@ -96,19 +97,56 @@ def test_a_stopped_turn_keeps_what_was_said_and_no_half_reply(
 
 
 @pytest.mark.usefixtures("ctrl_c")
+@pytest.mark.parametrize("event", [Step, EmotionDecided])
+def test_what_was_said_in_a_turn_that_is_stopped_is_remembered_at_once(
+    script: Callable[..., ScriptedChat], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, event: type
+) -> None:
+    script("I hear you.")
+    stop_at(monkeypatch, event, turn=1)
+
+    chat(tmp_path, "My dog Bello died.\n")
+
+    assert remembered(tmp_path) == [("My dog Bello died.", "")]
+    assert "My dog Bello died." in chat(tmp_path, "").stdout
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_a_reply_that_is_stopped_is_kept_and_remembered_as_a_fragment(
+    script: Callable[..., ScriptedChat], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    model = script("I hear you.", "I see.")
+    stop_at(monkeypatch, Token, turn=1)
+
+    done = chat(tmp_path, "My dog Bello died.\nI found him in the garden.\n", "--json")
+
+    (turn,) = map(json.loads, done.stdout.splitlines())
+    assert turn["reply"].strip() == "I see."
+    (first, fragment), second = remembered(tmp_path)
+    assert first == "My dog Bello died."
+    assert fragment in ("I …", "I hear …")
+    assert second == ("I found him in the garden.", "I see. ")
+    assert any(fragment in message.text for message in model.prompts[-1])
+
+
+def remembered(home: Path) -> list[tuple[str, str]]:
+    """Return text and reply of each stored turn, oldest first."""
+    listed = CliRunner().invoke(app, ["memory", "list", "--json", "--home", str(home)]).stdout
+    return [(line["turn"]["text"], line["turn"]["reply"]) for line in json.loads(listed)[::-1]]
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_reply_that_is_stopped_after_a_question_was_answered_leaves_no_question(
     script: Callable[..., ScriptedChat], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    model = script("none, proud", "none, proud", "I hear you.", "sad", "I hear both.")
+    script("none, proud", "none, proud", "I hear you.")
     stop_at(monkeypatch, Token, turn=2)
-    options = ("--confirm", "--strategy", "two_stage", "--json")
+    options = ("--confirm", "--strategy", "two_stage")
 
-    done = chat(tmp_path, "My dog Bello died.\ndevastated\nI found him in the garden.\n", *options)
+    done = chat(tmp_path, "My dog Bello died.\ndevastated\n", *options)
 
-    question, turn = map(json.loads, done.stdout.splitlines())
-    assert question["action_requests"]
-    assert turn["reply"].strip() == "I hear both."
-    assert any("Bello died." in message.text and "I found him" in message.text for message in model.prompts[-1])
+    assert done.stdout.count("yes, no, or the emotion") == 1
+    assert remembered(tmp_path)[0][1] in ("I …", "I hear …")
+    assert "yes, no, or the emotion" not in chat(tmp_path, "", *options).stdout
 
 
 @pytest.mark.usefixtures("ctrl_c")
@@ -148,16 +186,16 @@ def test_a_conversation_that_is_open_elsewhere_is_refused_and_another_is_not(
         assert process.stdout
         assert process.stdin
         assert process.stdout.readline() == "open\n"
-        refused = chat(tmp_path, "My dog died.\n")
+        refused = chat(tmp_path, "My dog died.\n", "--thread", "default")
         other = chat(tmp_path, "My dog died.\n", "--thread", "other", "--json")
         process.stdin.close()
-    after = chat(tmp_path, "My dog died.\n", "--json")
+    after = chat(tmp_path, "My dog died.\n", "--thread", "default", "--json")
 
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "'default' is open in another `hef chat`" in refused.stderr
     assert "--thread" in refused.stderr
     assert (other.exit_code, after.exit_code) == (0, 0)
-    assert list((tmp_path / "open-conversations").iterdir()) == []
+    assert list((tmp_path / "open-conversations").glob("*.lock")) == []
 
 
 def test_all_files_are_for_their_owner_alone_also_those_that_others_could_read(

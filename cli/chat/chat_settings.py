@@ -1,0 +1,95 @@
+"""`/set`: the settings of a turn that a person can change in a conversation, checked, until they leave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from ...contract import HefContext, SetupError
+from ...contract.settings.settings_model import unknown_setting
+from ..render import FAINT, printable_name
+
+SETTABLE = (
+    *("language", "persona", "region", "model", "strategy", "primary", "max_requeries", "ask", "first_question"),
+    *("confirm_emotion", "early_draft", "memory_limit", "memory_budget", "dialogue_limit", "remember_danger"),
+)
+"""Settings of `HefContext` that can be changed; the others say whose turn it is, or need more than a word."""
+OF_REPLY = {
+    "temperature": "How freely the words of the reply are chosen, 0 to 2",
+    "top_p": "Which share of the likely words is chosen from, 0 to 1",
+    "max_tokens": "Tokens of a reply at most",
+    "seed": "Makes the reply repeatable",
+}
+"""Settings of the call that writes the reply."""
+_DEFAULT = "default"
+
+
+def settings_table(context: HefContext) -> Table:
+    """Return each setting with its value and what it does."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(max_width=24, overflow="fold")
+    table.add_column(ratio=1, style=FAINT)
+    for name in SETTABLE:
+        description = str(HefContext.model_fields[name].description)
+        table.add_row(Text(name, style="bold"), Text(shown(context, name)), Text(description))
+    for name, description in OF_REPLY.items():
+        table.add_row(Text(name, style="bold"), Text(shown(context, name)), Text(description))
+    return table
+
+
+def shown(context: HefContext, name: str) -> str:
+    """Return the value of a setting as it is typed."""
+    value = context.model_settings.get(name) if name in OF_REPLY else getattr(context, name)
+    if value is None:
+        return "none" if name not in OF_REPLY else _DEFAULT
+    return ("yes" if value else "no") if isinstance(value, bool) else printable_name(str(value))
+
+
+def check_name(name: str) -> None:
+    """Check that a setting can be changed here.
+
+    Raises:
+        SetupError: It cannot.
+    """
+    known = (*SETTABLE, *OF_REPLY)
+    if name not in known:
+        raise SetupError(f"{unknown_setting(name, known)}; /set lists those that can be changed here")
+
+
+def with_setting(context: HefContext, name: str, text: str) -> HefContext:
+    """Return the settings with another value of one.
+
+    Args:
+        context: The settings.
+        name: Its name.
+        text: Its value as it was typed; `default` is its default, `none` none.
+
+    Raises:
+        SetupError: There is no such setting here, or it cannot have this value; the message says which it can.
+    """
+    if name in OF_REPLY:
+        others = {key: value for key, value in context.model_settings.items() if key != name}
+        given = {} if text == _DEFAULT else {name: _number(text)}
+        return _changed(context, "model_settings", {**others, **given})
+    check_name(name)
+    if text == _DEFAULT:
+        return _changed(context, name, HefContext.model_fields[name].get_default(call_default_factory=True))
+    return _changed(context, name, None if text.casefold() == "none" else text)
+
+
+def _changed(context: HefContext, name: str, value: object) -> HefContext:
+    fields: dict[str, Any] = {key: value for key, value in dict(context).items() if key in context.model_fields_set}
+    return HefContext(**{**fields, name: value})
+
+
+def _number(text: str) -> object:
+    """Return the number that a text is; another text as it is, which is refused with what was expected."""
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,159 @@
+"""One conversation in a checkpointer: its state, its last turn, and what becomes of a turn that was stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.store.base import BaseStore
+
+from ...contract import HefContext, Memory
+from ...graph.turn_events import Question
+from ...memory import aforget_turns, aremember_turn, turn_id
+from ...nodes import to_dialogue
+from ...nodes.support.transcript import count_turns, turn_key, turn_key_of_0_1
+from ...safety import assess
+from .conversation_list import CHARACTER
+
+LAST_NODE = "remember"
+"""The node after which a turn is over."""
+_STOPPED = "stopped-"
+"""How the id of a reply begins that the person stopped."""
+
+
+class Conversation:
+    """One thread of a graph.
+
+    Args:
+        hef: The compiled graph, with a checkpointer.
+        thread: Id of the thread.
+        character: Id of the character that it is with; it is kept with the conversation.
+    """
+
+    def __init__(self, hef: CompiledStateGraph[Any, Any, Any, Any], thread: str, character: str | None = None) -> None:
+        self.hef = hef.with_config({"metadata": {CHARACTER: character}}) if character else hef
+        self.thread = thread
+        self.character = character
+        self._config: Any = {"configurable": {"thread_id": thread}}
+
+    async def values(self) -> dict[str, Any]:
+        """Return the state; empty before the first turn."""
+        return dict((await self.hef.aget_state(self._config)).values)
+
+    async def messages(self) -> list[AnyMessage]:
+        """Return all that was said."""
+        return list((await self.values()).get("messages", []))
+
+    async def last_time(self) -> datetime | None:
+        """Return when the last turn was, in local time; None before the first."""
+        created = (await self.hef.aget_state(self._config)).created_at
+        return datetime.fromisoformat(created).astimezone() if created else None
+
+    async def question(self) -> Question | None:
+        """Return the question that the conversation stopped at."""
+        interrupts = (await self.hef.aget_state(self._config)).interrupts
+        return Question(interrupts[0].value) if interrupts else None
+
+    async def copy_messages(self, messages: Sequence[AnyMessage]) -> None:
+        """Begin with what was said elsewhere."""
+        if messages:
+            await self.hef.aupdate_state(self._config, {"messages": list(messages)}, as_node=LAST_NODE)
+
+    async def again(self) -> list[Any]:
+        """Return the input of a run that answers the last turn anew; empty where there is none."""
+        said, replies = last_turn(await self.messages())
+        return [*_removed(replies), *said] if said else []
+
+    async def anew(self, text: str) -> list[Any]:
+        """Return the input of a run that answers another text instead of the last turn."""
+        said, replies = last_turn(await self.messages())
+        return [*_removed([*said, *replies]), HumanMessage(text, id=str(uuid4()))]
+
+    async def forget_unanswered(self, context: HefContext) -> None:
+        """Delete what was stored of a last turn without a reply, which is answered together with what follows."""
+        said, replies = last_turn(await self.messages())
+        if said and not replies and context.user_id is not None:
+            await self.forget_last_turn(context.user_id)
+
+    async def forget_last_turn(self, user_id: str) -> None:
+        """Delete the last turn from the memory."""
+        said, _ = last_turn(messages := await self.messages())
+        if said and self.hef.store is not None:
+            until = messages[: messages.index(said[-1]) + 1]
+            ids = {turn_id(self.thread, key(until, self.thread)) for key in (turn_key, turn_key_of_0_1)}
+            await aforget_turns(self.hef.store, user_id, ids)
+
+    async def stop(self, turn_input: Sequence[Any], reply: str, mark: str, context: HefContext) -> None:
+        """Keep and remember what the person said in a turn that was stopped, and the reply as far as it came.
+
+        A reply that was complete is remembered as it is. Where none had begun, what was said is answered together with
+        what is said next.
+
+        Args:
+            turn_input: The messages of the run.
+            reply: What was shown of the reply.
+            mark: What marks it as a fragment.
+            context: The settings of the run.
+        """
+        state = await self.hef.aget_state(self._config)
+        present = {message.id for message in state.values.get("messages", [])}
+        messages = [one for one in turn_input if (one.id in present) == isinstance(one, RemoveMessage)]
+        if state.next == (LAST_NODE,):
+            await self.hef.ainvoke(None, self._config, context=context)
+        elif reply.strip() and "empathy" in state.values:
+            in_danger = state.values["empathy"].safety.level == "danger"
+            fragment = AIMessage(
+                f"{reply.rstrip()}{mark}",
+                id=f"{_STOPPED}{uuid4()}",
+                response_metadata={"finish_reason": "stopped"},
+            )
+            await self.hef.aupdate_state(
+                self._config,
+                {"messages": [*messages, fragment]},
+                as_node="crisis_reply" if in_danger else "draft_response",
+            )
+            await self.hef.ainvoke(None, self._config, context=context)
+        else:
+            await self.hef.aupdate_state(self._config, {"messages": messages}, as_node=LAST_NODE)
+            await self.remember_unanswered(context)
+
+    async def remember_unanswered(self, context: HefContext) -> None:
+        """Store what the person said since the last reply, without one; the turn that answers it replaces that."""
+        messages = await self.messages()
+        said, replies = last_turn(messages)
+        store: BaseStore | None = self.hef.store
+        if store is None or context.user_id is None or not context.remember or replies or not said:
+            return
+        dialogue = to_dialogue(messages)
+        if assess(dialogue).level == "danger" and not context.remember_danger:
+            return
+        memory = Memory(
+            id=turn_id(self.thread, turn_key(messages, self.thread)),
+            text=dialogue[-1].text,
+            time=time.time(),
+            thread=self.thread,
+            turn=count_turns(messages, "speaker"),
+            character=context.character or "",
+        )
+        await aremember_turn(store, context.user_id, memory)
+
+
+def last_turn(messages: Sequence[AnyMessage]) -> tuple[list[AnyMessage], list[AnyMessage]]:
+    """Return what the person said in the last turn, and the replies to it."""
+    end = max((index for index, message in enumerate(messages) if message.type == "human"), default=-1) + 1
+    start = max((index for index in range(end) if messages[index].type == "ai"), default=-1) + 1
+    return [message for message in messages[start:end] if message.type == "human"], list(messages[end:])
+
+
+def is_fragment(message: AnyMessage) -> bool:
+    """Return whether a reply is one that the person stopped."""
+    return (message.id or "").startswith(_STOPPED)
+
+
+def _removed(messages: Sequence[AnyMessage]) -> list[RemoveMessage]:
+    return [RemoveMessage(id=str(message.id)) for message in messages]

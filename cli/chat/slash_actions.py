@@ -1,0 +1,227 @@
+"""What each slash command of `hef chat` does; `slash_commands` names and explains them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from ...characters import available_characters, find_character
+from ...contract import HefError
+from ...contract.dialogue import turn_language
+from ...nodes import to_dialogue
+from ..memory.forget import forget_selected
+from ..memory.list_turns import turn_table
+from ..render import FAINT, name_markup, print_empathy, print_safety, printable, printable_name
+from .chat_settings import check_name, settings_table, shown, with_setting
+from .chat_threads import thread_with
+from .conversation_file import OpenElsewhere, turn_lock
+from .conversation_list import conversation_names, kept_conversations
+from .slash_commands import help_table
+
+if TYPE_CHECKING:
+    from .session import ChatSession
+
+_LISTED, _FOUND = 10, 5
+"""Turns that `/memory` lists, and finds."""
+_NO_CHARACTER = "none"
+
+
+def run_command(session: ChatSession, name: str, argument: str) -> bool:
+    """Follow a command, and return False to leave; what is wrong with it is said."""
+    if name == "quit":
+        return False
+    action = ACTIONS.get(name)
+    if action is None:
+        session.note(session.words.no_command.format(name=name_markup(f"/{name}")))
+        action = _help
+    try:
+        action(session, argument)
+    except (HefError, OpenElsewhere) as error:
+        session.show(Text(printable(str(error)), style="red"))
+    return True
+
+
+def _help(session: ChatSession, argument: str) -> None:
+    session.show(help_table(session.language))
+
+
+def _emotion(session: ChatSession, argument: str) -> None:
+    values = session.run(session.conversation.values())
+    if "empathy" not in values:
+        return session.note(session.words.no_message)
+    if values["empathy"].safety.level == "danger":
+        print_safety(session.console, values["empathy"], session.language)
+        return session.console.print()
+    if "fine_emotion" not in values.get("explanations", {"fine_emotion": ""}):
+        return session.note(session.words.not_read)
+    messages = list(values["messages"])
+    while messages and messages[-1].type == "ai":
+        messages.pop()
+    dialogue = to_dialogue(messages)
+    language = turn_language(session.context.language, dialogue)
+    print_empathy(session.console, values["empathy"], dialogue, language=language)
+    session.console.print()
+
+
+def _memory(session: ChatSession, argument: str) -> None:
+    from ...memory import search_items, select_items
+
+    store, person = session.open.store, session.settings.person
+    if store is None:
+        return session.note(session.words.private_memory)
+    if argument:
+        items = search_items(store, person, argument, _FOUND)
+        total = len(items)
+    else:
+        newest = select_items(store, person)[::-1]
+        items, total = newest[:_LISTED], len(newest)
+    if not items:
+        return session.note(session.words.nothing_stored)
+    session.console.print(turn_table(items, person))
+    if total > len(items):
+        session.note(session.words.of_all.format(shown=session.turn_count(len(items)), total=total))
+
+
+def _forget(session: ChatSession, argument: str) -> None:
+    from ...memory import Selection, select_items
+
+    store, person = session.open.store, session.settings.person
+    if store is None:
+        return session.note(session.words.private_memory)
+    if not argument:
+        return session.note(session.words.which_id)
+    items = [item for item in select_items(store, person) if item.key.startswith(argument)]
+    if len(items) != 1:
+        count = session.turn_count(len(items)) if items else session.words.no_turn
+        return session.note(session.words.no_id.format(id=name_markup(argument), count=count))
+    with turn_lock(session.settings.home, person):
+        _, cleaned = forget_selected(session.settings, store, Selection(ids=(items[0].key,)))
+    session.show(Text(session.words.forgotten.format(text=printable_name(str(items[0].value.get("text", ""))))))
+    for note in (*cleaned.repeated, *cleaned.left):
+        session.show(Text(session.words.left_out.format(fault=printable(note)), style="yellow"))
+
+
+def _retry(session: ChatSession, argument: str) -> None:
+    session.retry()
+
+
+def _edit(session: ChatSession, argument: str) -> None:
+    last = session.last_message()
+    if not last:
+        session.note(session.words.no_message)
+    elif argument:
+        session.edit(argument)
+    elif sys.stdin.isatty():
+        session.note(session.words.editing)
+        session.offered = last
+    else:
+        session.note(session.words.edit_how.format(text=name_markup(last)))
+
+
+def _new(session: ChatSession, argument: str) -> None:
+    if session.open.is_private:
+        session.open.begin_private([], session.character_id)
+    elif not argument:
+        session.open.open_new(session.character_id)
+    else:
+        name = thread_with(session.character_id, argument)
+        if name in conversation_names(session.settings.home, session.settings.person):
+            return session.note(session.words.taken.format(name=name_markup(name)))
+        session.open.open(name, session.character_id)
+    session.enter_conversation()
+    session.greet()
+
+
+def _threads(session: ChatSession, argument: str) -> None:
+    if session.open.is_private:
+        return session.note(session.words.private_first)
+    conversations = list(kept_conversations(session.settings.home, session.settings.person))
+    if not argument:
+        if not conversations:
+            return session.note(session.words.no_threads)
+        table = Table.grid(padding=(0, 2, 0, 0))
+        for one in conversations:
+            here = session.words.this_one if one.name == session.open.name else ""
+            day, turns = f"{one.last:%Y-%m-%d %H:%M}", session.turn_count(one.turns)
+            name = Text(printable_name(one.name), style="bold")
+            table.add_row(name, day, turns, printable_name(one.character or ""), Text(here, style=FAINT))
+        return session.show(table)
+    chosen = next((one for one in conversations if one.name == argument), None)
+    if chosen is None:
+        return session.note(session.words.no_thread.format(name=name_markup(argument)))
+    folder = session.settings.characters_folder
+    character = find_character(chosen.character, folder) if chosen.character else None
+    if chosen.name != session.open.name:
+        session.open.open(chosen.name, chosen.character)
+    session.character = character
+    session.enter_conversation()
+    session.greet()
+
+
+def _character(session: ChatSession, argument: str) -> None:
+    folder = session.settings.characters_folder
+    if not argument:
+        table = Table.grid(padding=(0, 2, 0, 0))
+        for one in available_characters(folder).values():
+            is_here = session.character is not None and one.id == session.character.id
+            persona = Text(printable_name(one.persona)[:100], style=FAINT)
+            name, here = Text(printable_name(one.name)), session.words.this_one if is_here else ""
+            table.add_row(Text(printable_name(one.id), style="bold"), name, persona, Text(here, style=FAINT))
+        return session.show(table)
+    character = None if argument == _NO_CHARACTER else find_character(argument, folder)
+    if character and character.id == session.character_id:
+        return session.note(session.words.with_character.format(name=name_markup(character.name)))
+    session.character = character
+    if session.open.is_private:
+        session.open.begin_private([], session.character_id)
+    else:
+        session.open.open_of_today(session.character_id)
+    session.enter_conversation()
+    if session.character is None:
+        session.note(session.words.without_character)
+    else:
+        session.note(session.words.with_character.format(name=name_markup(session.character.name)))
+    session.greet()
+
+
+def _set(session: ChatSession, argument: str) -> None:
+    name, value = (*argument.split(maxsplit=1), "", "")[:2]
+    if not name:
+        session.show(settings_table(session.context))
+        return session.note(session.words.set_how)
+    check_name(name)
+    if value:
+        session.context = with_setting(session.context, name, value)
+        session.language = turn_language(session.context.language, [])
+    session.note(session.words.is_set.format(name=name_markup(name), value=name_markup(shown(session.context, name))))
+
+
+def _private(session: ChatSession, argument: str) -> None:
+    if session.open.is_private:
+        session.open.end_private(session.character_id)
+        session.note(session.words.private_off)
+        session.enter_conversation()
+        return session.greet()
+    session.open.begin_private(session.run(session.conversation.messages()), session.character_id)
+    session.enter_conversation()
+    session.note(session.words.private_on)
+
+
+ACTIONS: Mapping[str, Callable[[ChatSession, str], None]] = {
+    "memory": _memory,
+    "forget": _forget,
+    "retry": _retry,
+    "edit": _edit,
+    "new": _new,
+    "threads": _threads,
+    "character": _character,
+    "set": _set,
+    "private": _private,
+    "emotion": _emotion,
+    "help": _help,
+}
+"""Name -> what the command does; `quit` ends the loop itself."""

@@ -1,0 +1,71 @@
+"""What a person says: lines from a terminal, where a pasted text of several lines is one, or from a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Any
+
+from ..render import GUTTER
+from .slash_commands import SLASH_COMMANDS
+
+if TYPE_CHECKING:
+    from .session import ChatSession
+
+
+def said_lines(session: ChatSession) -> Iterator[str]:
+    """Yield each thing that is said, until the end of the input."""
+    return _typed_lines(session) if sys.stdin.isatty() else _piped_lines()
+
+
+def _typed_lines(session: ChatSession) -> Iterator[str]:
+    """Yield what is typed; Ctrl-D ends, and so does a second Ctrl-C in a row."""
+    from .display import gutter_label
+
+    prompt = _prompt()
+    while True:
+        try:
+            offered, session.offered = session.offered, ""
+            label = gutter_label(session.words.you)
+            line = prompt.prompt(
+                [("", "  "), ("bold ansicyan", label)],
+                default=offered,
+                prompt_continuation=[("", " " * (GUTTER + 2))],
+            )
+            session.interrupted = session.interrupted and not line.strip()
+            yield line
+        except EOFError:
+            print()
+            return
+        except KeyboardInterrupt:
+            print()
+            if session.interrupted:
+                return
+            session.interrupted = True
+            session.note(session.words.leave)
+
+
+def _prompt() -> Any:
+    """Return the prompt: its history ends with the process, and Alt-Enter begins a new line."""
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.completion import WordCompleter
+    from prompt_toolkit.history import InMemoryHistory
+    from prompt_toolkit.key_binding import KeyBindings
+
+    keys = KeyBindings()
+    keys.add("escape", "enter")(lambda event: event.current_buffer.insert_text("\n"))
+    commands = WordCompleter([f"/{command.name}" for command in SLASH_COMMANDS], sentence=True)
+    return PromptSession(
+        history=InMemoryHistory(),
+        completer=commands,
+        complete_while_typing=False,
+        key_bindings=keys,
+        enable_suspend=True,
+    )
+
+
+def _piped_lines() -> Iterator[str]:
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+    yield from sys.stdin
