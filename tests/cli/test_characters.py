@@ -99,7 +99,7 @@ def test_another_folder_of_characters(hef: Callable[..., Result], tmp_path: Path
 def test_a_new_conversation_begins_with_the_greeting_which_nobody_remembers(
     hef: Callable[..., Result], llm: ScriptedChat
 ) -> None:
-    shown = talk(hef, "My dog died.", "He was twelve.", character="Mia").stdout
+    shown = talk(hef, "My dog died.", "He was twelve.", character="Mia", thread="home").stdout
     assert shown.count("Hello you, Mia here.") == 1
     system, *said = llm.prompts[-1]
     assert [message.type for message in said] == ["ai", "human", "ai", "human"]
@@ -109,8 +109,8 @@ def test_a_new_conversation_begins_with_the_greeting_which_nobody_remembers(
     )
     assert "<example>\nUser: I failed.\nMia: That hurts.\n</example>" in system.text
     assert remembered(hef) == ["He was twelve.", "My dog died."]
-    again = talk(hef, character="mia").stdout
-    assert "Resumed conversation mia/default" in again
+    again = talk(hef, character="mia", thread="home").stdout
+    assert "Resumed conversation mia/home" in again
     assert "2 turns so far" in again
     assert "Hello you" not in again
 
@@ -124,7 +124,7 @@ def test_each_character_has_conversations_and_memories_of_its_own(
     hef: Callable[..., Result], llm: ScriptedChat
 ) -> None:
     talk(hef, "My dog Bello died.")
-    talk(hef, "My dog Rex barks.", character="mia")
+    talk(hef, "My dog Rex barks.", character="mia", thread="home")
     talk(hef, "My dog Lumi sleeps.", character="june")
     talk(hef, "I keep thinking of my dog.", character="mia", thread="next")
     prompt = "\n".join(message.text for message in llm.prompts[-1])
@@ -132,10 +132,10 @@ def test_each_character_has_conversations_and_memories_of_its_own(
     assert "Bello" not in prompt
     assert "Lumi" not in prompt
     assert len(remembered(hef)) == 4
-    assert remembered(hef, "--character", "mia", "--thread", "default") == ["My dog Rex barks."]
+    assert remembered(hef, "--character", "mia", "--thread", "home") == ["My dog Rex barks."]
     assert remembered(hef, "--character", "june") == ["My dog Lumi sleeps."]
     assert remembered(hef, "--character", "") == ["My dog Bello died."]
-    assert "mia/default" in hef("memory", "list", "--user", "ana").stdout
+    assert "mia/home" in hef("memory", "list", "--user", "ana").stdout
     points = json.loads(hef("memory", "timeline", "--user", "ana", "--json").stdout)["points"]
     assert {point["character"] for point in points} <= {"", "mia", "june"}
     assert len({point["character"] for point in points}) > 1
@@ -143,13 +143,13 @@ def test_each_character_has_conversations_and_memories_of_its_own(
 
 def test_a_character_that_shares_the_persons_memory(hef: Callable[..., Result], tmp_path: Path) -> None:
     (tmp_path / "characters" / "mia.toml").write_text(f"shared_memory = true\n{MIA}", encoding="utf-8")
-    talk(hef, "My dog Rex barks.", character="mia")
+    talk(hef, "My dog Rex barks.", character="mia", thread="home")
     assert remembered(hef, "--character", "") == ["My dog Rex barks."]
 
 
 def test_a_character_is_forgotten_with_its_conversations(hef: Callable[..., Result]) -> None:
     talk(hef, "My dog Bello died.")
-    talk(hef, "My dog Rex barks.", character="mia")
+    talk(hef, "My dog Rex barks.", character="mia", thread="home")
     done = hef("memory", "forget", "--user", "ana", "--character", "mia", "--yes", "--json")
     assert json.loads(done.stdout) == {
         **{"user": "ana", "turns": 1, "conversations": 1, "shortened": 0, "repeated": [], "left": []}
@@ -160,13 +160,13 @@ def test_a_character_is_forgotten_with_its_conversations(hef: Callable[..., Resu
 
 
 def test_forgetting_a_person_forgets_what_they_said_to_characters(hef: Callable[..., Result]) -> None:
-    talk(hef, "My dog Rex barks.", character="mia")
+    talk(hef, "My dog Rex barks.", character="mia", thread="home")
     assert json.loads(hef("memory", "forget", "--user", "ana", "--yes", "--json").stdout)["turns"] == 1
     assert remembered(hef) == []
 
 
 def test_a_single_turn_taken_out_leaves_no_conversation_of_a_greeting_alone(hef: Callable[..., Result]) -> None:
-    talk(hef, "My dog Rex barks.", character="mia")
+    talk(hef, "My dog Rex barks.", character="mia", thread="home")
     (id,) = (line["id"] for line in json.loads(hef("memory", "list", "--user", "ana", "--json").stdout))
     done = json.loads(hef("memory", "forget", "--user", "ana", "--id", id[:8], "--yes", "--json").stdout)
     assert (done["conversations"], done["shortened"]) == (1, 0)
