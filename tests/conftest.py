@@ -37,7 +37,7 @@ LONG_FILES = (
     *("train/test_train", "docs/test_studio", "hosts/test_middleware", "cli/test_memory", "docs/test_documents"),
     *("cli/test_chat", "evaluate/test_evaluate_replies", "docs/test_serving", "graph/test_checkpoint"),
     *("evaluation/test_batch_chat", "cli/test_terminal_text", "serving/test_auth", "chroma/test_differential"),
-    *("memory/test_isolation", "sem/test_registry", "cli/test_conversations"),
+    *("memory/test_isolation", "sem/test_registry", "cli/test_conversations", "ui/test_page_in_browser"),
 )
 """The files that take longest, which go first: one that began last would leave the other process without work."""
 

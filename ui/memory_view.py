@@ -101,13 +101,14 @@ def _buttons_html(memory: Memory, words: PageWords, *, is_asked: bool) -> str:
             f'aria-label="{label}: {about}">{label}</button>'
         )
 
+    pin = button("unpin", words.unpin) if memory.pinned else button("pin", words.pin)
+    hide = button("unhide", words.unhide) if memory.never_recall else button("hide", words.hide)
+    buttons, question = button("delete", words.delete) + pin + hide, '<p class="hef-question"></p>'
     if is_asked:
         # "Keep it" takes the place of "Delete", with the keyboard's focus: Enter twice deletes nothing.
         buttons = button("keep", words.keep, "hef-button") + button("erase", words.delete_sure, "hef-button hef-grave")
-        return f'<p role="alert">{words.delete_question}</p><div class="hef-row">{buttons}</div>'
-    pin = button("unpin", words.unpin) if memory.pinned else button("pin", words.pin)
-    hide = button("unhide", words.unhide) if memory.never_recall else button("hide", words.hide)
-    return f'<div class="hef-row">{button("delete", words.delete)}{pin}{hide}</div>'
+        question = f'<p class="hef-question" role="alert">{words.delete_question}</p>'
+    return f'{question}<div class="hef-row">{buttons}</div>'
 
 
 def _reasons_html(why: Why | None, words: PageWords) -> str:

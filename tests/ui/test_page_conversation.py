@@ -1,0 +1,273 @@
+"""The conversation of the page without a browser: streaming, stopping, answering again, editing, keeping nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from hef.characters import Character
+from hef.memory import alist_turns, amark_turn
+from hef.ui.page_conversation import Conversation
+from hef.ui.page_host import PageHost
+from hef.ui.visit import Visit
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk
+from page_hosts import PERSON, page_host
+from pydantic import PrivateAttr
+from scripted_chat import Broken, ScriptedChat
+
+DOG, SISTER = "My dog died and I am so sad.", "My sister got the job, I am proud of her!"
+DANGER = "I am going to kill myself tonight."
+
+
+class WaitingChat(ScriptedChat):
+    """A scripted chat model whose first answers stop after a word and wait until somebody lets them go on."""
+
+    waiting: int = 1
+    _reached: asyncio.Event = PrivateAttr(default_factory=asyncio.Event)
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        for number, word in enumerate(self._next(messages).split(" ")):
+            if number == 1 and len(self.prompts) <= self.waiting:
+                self._reached.set()
+                await asyncio.Event().wait()
+            chunk = ChatGenerationChunk(message=AIMessageChunk(word + " "))
+            if run_manager:
+                await run_manager.on_llm_new_token(word, chunk=chunk)
+            yield chunk
+
+
+def begin(host: PageHost, name: str = "one") -> Conversation:
+    return Conversation(host, name, host.context)
+
+
+async def finish(turn: AsyncGenerator[None]) -> None:
+    async for _ in turn:
+        pass
+
+
+async def stop_when_waiting(conversation: Conversation, turn: AsyncGenerator[None], model: WaitingChat) -> None:
+    running = asyncio.create_task(finish(turn))
+    await model._reached.wait()
+    conversation.stop()
+    await running
+
+
+async def remembered(host: PageHost) -> list[str]:
+    assert host.kept.store is not None
+    return sorted(memory.text for memory in await alist_turns(host.kept.store, PERSON))
+
+
+async def test_a_reply_grows_beside_what_was_understood(tmp_path: Path) -> None:
+    async with page_host(tmp_path, ScriptedChat(script=["I am sorry to hear that."])) as host:
+        conversation = begin(host)
+        seen = [conversation.live async for _ in conversation.say(DOG)]
+
+        assert seen[0] is not None
+        assert (seen[0].turn.text, seen[0].turn.reply, seen[0].turn.understanding) == (DOG, "", None)
+        assert any(live and live.turn.understanding and not live.turn.reply for live in seen)
+        assert seen[-1] is None
+        (turn,) = conversation.turns
+        assert turn.reply == "I am sorry to hear that."
+        assert turn.understanding is not None
+        assert turn.understanding.empathy.emotion in ("sad", "devastated")
+        assert {turn.text[cause.start : cause.end] for cause in turn.understanding.empathy.causes} >= {"died"}
+        assert await remembered(host) == [DOG]
+
+
+async def test_what_was_said_is_there_after_a_restart(tmp_path: Path) -> None:
+    async with page_host(tmp_path, ScriptedChat(script=["I am sorry."])) as host:
+        await finish(begin(host).say(DOG))
+    async with page_host(tmp_path, ScriptedChat(script=["Well done."])) as host:
+        again = begin(host)
+        await again.load()
+
+        assert [(turn.text, turn.reply) for turn in again.turns] == [(DOG, "I am sorry.")]
+        assert again.turns[0].understanding is not None
+        assert await host.conversations.names() == ["one"]
+        assert await host.conversations.recent() == "one"
+
+
+async def test_a_turn_that_is_answered_again_is_remembered_once_with_the_new_reply(tmp_path: Path) -> None:
+    async with page_host(tmp_path, ScriptedChat(script=["First.", "Well done.", "Second."])) as host:
+        conversation = begin(host)
+        await finish(conversation.say(DOG))
+        await finish(conversation.say(SISTER))
+        await finish(conversation.regenerate(0))
+
+        assert [(turn.text, turn.reply) for turn in conversation.turns] == [(DOG, "Second.")]
+        assert host.kept.store is not None
+        (memory,) = await alist_turns(host.kept.store, PERSON)
+        assert (memory.text, memory.reply.strip()) == (DOG, "Second.")
+
+
+async def test_an_edited_turn_takes_what_came_after_it_out_of_the_memory(tmp_path: Path) -> None:
+    async with page_host(tmp_path, ScriptedChat(script=["One.", "Two.", "Three.", "Four."])) as host:
+        conversation = begin(host)
+        for text in (DOG, SISTER, "I lost my keys."):
+            await finish(conversation.say(text))
+        await finish(conversation.edit(1, "My brother got the job."))
+
+        assert [turn.text for turn in conversation.turns] == [DOG, "My brother got the job."]
+        assert await remembered(host) == sorted([DOG, "My brother got the job."])
+
+
+async def test_a_turn_that_is_edited_into_danger_leaves_no_memory(tmp_path: Path) -> None:
+    async with page_host(tmp_path, ScriptedChat(script=["I am sorry."])) as host:
+        conversation = begin(host)
+        await finish(conversation.say(DOG))
+        await finish(conversation.edit(0, DANGER))
+
+        assert await remembered(host) == []
+        assert "988" in conversation.turns[0].reply
+        assert conversation.turns[0].understanding is not None
+        assert conversation.turns[0].understanding.empathy.safety.level == "danger"
+
+
+async def test_what_was_said_before_a_stop_is_answered_with_what_is_said_next(tmp_path: Path) -> None:
+    model = WaitingChat(script=["You are", "I understand."])
+    async with page_host(tmp_path, model) as host:
+        conversation = begin(host)
+        await stop_when_waiting(conversation, conversation.say(DOG), model)
+        assert conversation.outcome == "stopped"
+        assert [(turn.text, turn.reply) for turn in conversation.turns] == [(DOG, "")]
+        assert not conversation.is_running
+
+        await finish(conversation.say("She was old."))
+        assert [(turn.text, turn.reply) for turn in conversation.turns] == [(f"{DOG}\nShe was old.", "I understand.")]
+        assert await remembered(host) == [f"{DOG}\nShe was old."]
+
+
+async def test_a_stop_while_answering_again_puts_everything_back(tmp_path: Path) -> None:
+    model = WaitingChat(script=["First.", "Second.", "Third time", "More."], waiting=3)
+    async with page_host(tmp_path, model) as host:
+        conversation = begin(host)
+        await finish(conversation.say(DOG))
+        await finish(conversation.say(SISTER))
+        before, stored = conversation.turns, await remembered(host)
+        await stop_when_waiting(conversation, conversation.edit(0, "I won the lottery."), model)
+
+        assert [(turn.text, turn.reply) for turn in conversation.turns] == [(turn.text, turn.reply) for turn in before]
+        assert await remembered(host) == stored
+
+
+async def test_a_visitor_who_leaves_stops_the_turn_and_what_they_said_is_kept(tmp_path: Path) -> None:
+    model = WaitingChat(script=["You are", "I understand."])
+    async with page_host(tmp_path, model) as host:
+        conversation = begin(host)
+        turn = conversation.say(DOG)
+        while not model._reached.is_set():
+            await anext(turn)
+        await turn.aclose()
+
+        assert not conversation.is_running
+        again = begin(host)
+        await again.load()
+        assert [(turn.text, turn.reply) for turn in again.turns] == [(DOG, "")]
+
+
+async def test_a_turn_that_failed_says_why_and_can_be_tried_again(tmp_path: Path) -> None:
+    model = ScriptedChat(script=[*[Broken("I am", ConnectionError("no route"))] * 3, "I am sorry."])
+    async with page_host(tmp_path, model) as host:
+        conversation = begin(host)
+        await finish(conversation.say(DOG))
+        while conversation.outcome:
+            assert conversation.outcome == "failed"
+            assert conversation.error
+            assert [(turn.text, turn.reply) for turn in conversation.turns] == [(DOG, "")]
+            await finish(conversation.regenerate(0))
+
+        assert [(turn.text, turn.reply) for turn in conversation.turns] == [(DOG, "I am sorry.")]
+        assert await remembered(host) == [DOG]
+
+
+async def test_nothing_is_written_down_where_the_person_says_so(tmp_path: Path) -> None:
+    async with page_host(tmp_path, ScriptedChat(script=["I am sorry.", "It is our secret.", "Well done."])) as host:
+        conversation = begin(host)
+        await finish(conversation.say(DOG))
+        await conversation.set_private(True)
+        await finish(conversation.say("I stole a bicycle."))
+        assert [turn.text for turn in conversation.turns] == [DOG, "I stole a bicycle."]
+        assert b"bicycle" not in b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+        assert await remembered(host) == [DOG]
+
+        await conversation.set_private(False)
+        assert [turn.text for turn in conversation.turns] == [DOG]
+        await finish(conversation.say(SISTER))
+        assert await remembered(host) == [DOG, SISTER]
+
+
+async def test_a_forgotten_turn_leaves_memory_conversation_and_file(tmp_path: Path) -> None:
+    async with page_host(tmp_path, ScriptedChat(script=["I am sorry.", "Well done."])) as host:
+        visit = await Visit.begin(host, "en")
+        await finish(visit.conversation.say(DOG))
+        await finish(visit.conversation.say(SISTER))
+        await visit.refresh_memories()
+        (dog,) = [memory for memory in visit.memories.memories if memory.text == DOG]
+
+        await visit.act_on_memory("erase", dog.id)
+        assert await remembered(host) == [DOG, SISTER], "it was not asked for before"
+        await visit.act_on_memory("delete", dog.id)
+        await visit.act_on_memory("erase", dog.id)
+
+        assert await remembered(host) == [SISTER]
+        assert [turn.text for turn in visit.conversation.turns] == [SISTER]
+        assert visit.notice.startswith("Deleted.")
+        assert b"dog died" not in b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+
+
+async def test_a_forgotten_turn_also_leaves_what_is_not_written_down(tmp_path: Path) -> None:
+    async with page_host(tmp_path, ScriptedChat(script=["I am sorry.", "Well done."])) as host:
+        visit = await Visit.begin(host, "en")
+        await finish(visit.conversation.say(DOG))
+        await visit.conversation.set_private(True)
+        await visit.refresh_memories()
+        await visit.act_on_memory("delete", visit.memories.memories[0].id)
+        await visit.act_on_memory("erase", visit.memories.memories[0].id)
+
+        assert visit.conversation.turns == []
+        await visit.conversation.set_private(False)
+        assert visit.conversation.turns == []
+
+
+async def test_marks_are_shown_at_once_and_searching_finds(tmp_path: Path) -> None:
+    async with page_host(tmp_path, ScriptedChat(script=["I am sorry.", "Well done."])) as host:
+        visit = await Visit.begin(host, "en")
+        await finish(visit.conversation.say(DOG))
+        await visit.refresh_memories()
+        (memory,) = visit.memories.memories
+        await visit.act_on_memory("pin", memory.id)
+        assert visit.memories.newest(memory).pinned
+        assert host.kept.store is not None
+        await amark_turn(host.kept.store, PERSON, memory.id, never_recall=True)
+        await visit.refresh_memories()
+        assert visit.memories.newest(visit.memories.memories[0]).never_recall
+        assert [period.turns for period in visit.periods] == [1]
+
+
+async def test_a_character_greets_in_a_conversation_of_its_own(tmp_path: Path) -> None:
+    june = Character(id="june", name="June", persona="a calm friend", greeting="Hi, I'm June.")
+    model = ScriptedChat(script=["Hello.", "I hear you."])
+    async with page_host(tmp_path, model, characters={"june": june}) as host:
+        visit = await Visit.begin(host, "en")
+        await finish(visit.conversation.say(SISTER))
+        visit.set_region("gb")
+        await visit.begin_conversation("june")
+        assert (visit.conversation.turns, visit.conversation.opening) == ([], "Hi, I'm June.")
+        await finish(visit.conversation.say(DOG))
+
+        assert "June" in str(model.prompts[-1])
+        assert (visit.character, visit.conversation.context.region) == ("june", "GB")
+        assert visit.name_label(visit.conversation.name).startswith("June · ")
+        assert [turn.text for turn in visit.conversation.turns] == [DOG]
+        again = await Visit.begin(host, "en")
+        assert (again.character, again.conversation.opening) == ("june", "Hi, I'm June.")

@@ -1,0 +1,329 @@
+"""The page in headless Chromium with the network shut: talk, stop, answer again, edit, forget, all by keyboard.
+
+One server and one browser for all tests; each begins a conversation of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from hef.characters import Character
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk
+from page_hosts import page_host
+from scripted_chat import ScriptedChat
+
+pytest.importorskip("gradio", reason="the page needs the extra `ui`: Gradio is not installed")
+sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the browser, is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed, which the page is looked at with")
+
+ARGUMENTS = (
+    "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update "
+    "--disable-sync --disable-dev-shm-usage "
+    # What is not this machine is asked for through a proxy that is not there, and so is never reached.
+    "--proxy-server=127.0.0.1:9 --proxy-bypass-list=127.0.0.1"
+).split()
+DOG, SISTER = "My dog died and I am so sad.", "My sister got the job, I am proud of her!"
+TIMEOUT_MS = 10_000
+
+
+class NumberedChat(ScriptedChat):
+    """A chat model that numbers its replies, and does not end the one to somebody who asks it to wait."""
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        self._next(messages)
+        for word in (f"Reply {len(self.prompts)}", " to *you*."):
+            chunk = ChatGenerationChunk(message=AIMessageChunk(word))
+            if run_manager:
+                await run_manager.on_llm_new_token(word, chunk=chunk)
+            yield chunk
+            if "Wait for me" in str(messages[-1].content):
+                await asyncio.Event().wait()
+
+
+@dataclass
+class Browser:
+    """The page in a browser."""
+
+    page: Any
+    outside: list[str] = field(default_factory=list)
+    """Addresses that were asked for elsewhere than on this machine."""
+    errors: list[str] = field(default_factory=list)
+    """Errors that the browser reported."""
+
+    def begin(self) -> None:
+        self.page.click("#hef-new")
+        self.page.wait_for_selector(".hef-greeting")
+
+    def say(self, text: str) -> None:
+        count = self.said().count()
+        self.page.fill("#hef-message textarea", text)
+        self.page.keyboard.press("Enter")
+        self.wait_for_turns(count + 1)
+
+    def said(self) -> Any:
+        return self.page.locator(".hef-turns:not(.hef-live) .hef-said")
+
+    def wait_for_turns(self, count: int) -> None:
+        sync_api.expect(self.page.locator(".hef-live")).to_have_count(0)
+        sync_api.expect(self.said()).to_have_count(count)
+        sync_api.expect(self.page.locator("#hef-send")).to_be_visible()
+
+    def replies(self) -> list[str]:
+        return [text.strip() for text in self.page.locator(".hef-reply .hef-bubble").all_inner_texts()]
+
+    def panel(self, tab: str) -> None:
+        self.page.get_by_role("tab", name=tab).click()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve a page in a thread of its own."""
+    import uvicorn
+    from hef.ui.page_app import page_app
+    from hef.ui.page_events import create_page
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    june = Character(id="june", name="June", persona="a calm friend", greeting="Hi, I'm June.")
+    servers: list[uvicorn.Server] = []
+    started = threading.Event()
+
+    async def serve() -> None:
+        home = tmp_path_factory.mktemp("home")
+        async with page_host(home, NumberedChat(script=["."]), characters={"june": june}) as host:
+            app = page_app(create_page(host), host="127.0.0.1")
+            server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
+            servers.append(server)
+            started.set()
+            await server.serve([listening])
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    assert started.wait(60)
+    yield f"http://127.0.0.1:{port}"
+    servers[0].should_exit = True
+    thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def browser(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with sync_api.sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("browser"),
+            executable_path=CHROMIUM,
+            args=ARGUMENTS,
+            viewport={"width": 1280, "height": 800},
+            locale="en-US",
+            service_workers="block",
+        )
+        shown = Browser(context.pages[0])
+
+        def check(request: Any) -> None:
+            address = urlsplit(request.url)
+            if address.scheme not in ("data", "blob") and address.hostname != "127.0.0.1":
+                shown.outside.append(request.url)
+
+        context.on("request", check)
+        sync_api.expect.set_options(timeout=TIMEOUT_MS)
+        shown.page.set_default_timeout(TIMEOUT_MS)
+        shown.page.on("pageerror", lambda error: shown.errors.append(str(error)))
+        shown.page.on("console", lambda line: shown.errors.append(line.text) if line.type == "error" else None)
+        shown.page.on("dialog", lambda dialog: shown.errors.append(dialog.message) or dialog.dismiss())
+        shown.page.goto(address)
+        shown.page.wait_for_selector(".hef-greeting", timeout=30_000)
+        yield shown
+        context.close()
+
+
+def test_a_turn_is_answered_and_what_was_understood_stands_beside_it(browser: Browser) -> None:
+    browser.say(DOG)
+
+    assert re.fullmatch(r"Reply \d+ to you\.", browser.replies()[-1])
+    assert browser.page.locator(".hef-reply em").inner_text() == "you"
+    assert "died" in browser.page.locator(".hef-said mark").all_inner_texts()
+    assert re.search(r"sad|devastated", browser.page.locator("#hef-understood .hef-decided").inner_text())
+    assert browser.page.locator("#hef-announcer [role=status]").inner_text().startswith("HEF answered: Reply")
+    assert browser.page.evaluate("document.activeElement.tagName") == "TEXTAREA"
+
+
+def test_a_persons_words_are_never_html(browser: Browser) -> None:
+    browser.begin()
+    text = "<img src=x onerror=alert(1)> **bold** {{value}} ${alert(2)}"
+    browser.say(text)
+
+    assert browser.page.locator(".hef-said .hef-bubble").inner_text() == text
+    assert browser.page.locator(".hef-said img, #hef-understood img").count() == 0
+
+
+def test_a_reply_that_is_given_again_replaces_the_first(browser: Browser) -> None:
+    browser.begin()
+    browser.say(SISTER)
+    first = browser.replies()
+    browser.page.get_by_role("button", name="Answer again").click()
+    sync_api.expect(browser.page.locator(".hef-reply .hef-bubble")).not_to_have_text(first[0])
+    browser.wait_for_turns(1)
+
+    assert len(browser.replies()) == 1
+    browser.panel("Memory")
+    sync_api.expect(browser.page.locator("#hef-memories .hef-memory").filter(has_text=SISTER)).to_have_count(1)
+
+
+def test_a_message_is_edited_in_the_field_where_it_is_written(browser: Browser) -> None:
+    browser.begin()
+    browser.say("I lost my kees.")
+    browser.page.get_by_role("button", name="Edit").click()
+    box = browser.page.get_by_role("textbox", name="Your message, in other words")
+    sync_api.expect(box).to_have_value("I lost my kees.")
+    sync_api.expect(box).to_be_focused()
+    box.fill("I lost my keys.")
+    browser.page.keyboard.press("Enter")
+    sync_api.expect(browser.page.locator(".hef-said .hef-bubble")).to_have_text("I lost my keys.")
+    browser.wait_for_turns(1)
+
+    sync_api.expect(browser.page.get_by_role("button", name="Leave it as it was")).to_be_hidden()
+    browser.panel("Memory")
+    sync_api.expect(browser.page.locator("#hef-memories")).to_contain_text("I lost my keys.")
+    assert "kees" not in browser.page.locator("#hef-memories").inner_text()
+
+
+def test_a_reply_can_be_stopped(browser: Browser) -> None:
+    browser.begin()
+    browser.page.fill("#hef-message textarea", "Wait for me, I am sad.")
+    browser.page.keyboard.press("Enter")
+    sync_api.expect(browser.page.locator(".hef-live .hef-reply")).to_be_visible()
+    sync_api.expect(browser.page.locator("#hef-understood .hef-decided")).to_contain_text("sad")
+    browser.page.get_by_role("button", name="Stop").click()
+    browser.wait_for_turns(1)
+
+    assert "What you said is kept" in browser.page.locator(".hef-outcome").inner_text()
+    assert browser.replies() == []
+    sync_api.expect(browser.page.locator("#hef-message textarea")).to_be_focused()
+
+
+def test_a_memory_is_pinned_and_deleted_by_keyboard_after_a_question(browser: Browser) -> None:
+    browser.begin()
+    browser.say("My cat Tom is ill.")
+    browser.panel("Memory")
+    item = browser.page.locator("#hef-memories .hef-memory").filter(has_text="My cat Tom is ill.")
+    item.get_by_role("button", name="Pin:").click()
+    sync_api.expect(item).to_contain_text("pinned: always recalled")
+    item.get_by_role("button", name="Delete:").focus()
+    browser.page.keyboard.press("Enter")
+    sync_api.expect(item.get_by_role("button", name="Keep it:")).to_be_focused()
+    browser.page.keyboard.press("Tab")
+    browser.page.keyboard.press("Enter")
+    sync_api.expect(item).to_have_count(0)
+    sync_api.expect(browser.said()).to_have_count(0)
+
+    assert "Deleted." in browser.page.locator("#hef-memories").inner_text()
+
+
+def test_nothing_is_written_down_where_the_switch_says_so(browser: Browser) -> None:
+    browser.begin()
+    browser.page.get_by_label("Write nothing down").check()
+    sync_api.expect(browser.page.locator(".hef-private-note")).to_be_visible()
+    browser.say("I stole a bicycle.")
+    browser.panel("Memory")
+    assert "bicycle" not in browser.page.locator("#hef-memories").inner_text()
+    browser.page.get_by_label("Write nothing down").uncheck()
+    sync_api.expect(browser.page.locator(".hef-greeting")).to_be_visible()
+
+
+def test_what_helps_in_danger_is_seen_and_read_aloud_at_once(browser: Browser) -> None:
+    browser.begin()
+    browser.say("I am going to kill myself tonight.")
+    message = browser.page.locator(".hef-danger")
+
+    sync_api.expect(message).to_be_in_viewport()
+    sync_api.expect(message.get_by_text("Please read this")).to_be_in_viewport()
+    assert "988" in message.inner_text()
+    assert "988" in browser.page.locator("#hef-announcer [role=alert]").inner_text()
+    browser.panel("Memory")
+    assert "kill myself" not in browser.page.locator("#hef-memories").inner_text()
+
+
+def test_a_character_greets_in_a_conversation_of_its_own(browser: Browser) -> None:
+    browser.panel("Settings")
+    browser.page.get_by_label("Who answers").click()
+    browser.page.get_by_role("option", name="June").click()
+    sync_api.expect(browser.page.locator(".hef-reply")).to_have_text(re.compile("Hi, I'm June."))
+    browser.say(SISTER)
+    assert len(browser.replies()) == 2
+    browser.page.get_by_label("Who answers").click()
+    browser.page.get_by_role("option", name="HEF").click()
+    browser.page.wait_for_selector(".hef-greeting")
+
+
+def test_the_page_speaks_chinese(browser: Browser) -> None:
+    browser.begin()
+    browser.page.get_by_label("中文").check()
+    sync_api.expect(browser.page.locator("html")).to_have_attribute("lang", "zh")
+    for name in ("理解", "记忆", "随时间变化", "设置"):
+        sync_api.expect(browser.page.get_by_role("tab", name=name)).to_be_visible()
+    browser.say(DOG)
+    assert browser.page.get_by_role("button", name="重新回答").is_visible()
+    assert re.search("难过|悲痛", browser.page.locator("#hef-understood .hef-decided").inner_text())
+    browser.page.get_by_label("English").check()
+    sync_api.expect(browser.page.get_by_role("tab", name="Memory")).to_be_visible()
+
+
+def test_everything_has_a_name_and_the_keyboard_reaches_it(browser: Browser) -> None:
+    browser.begin()
+    browser.say(DOG)
+    snapshot = browser.page.locator("body").aria_snapshot()
+    nameless = re.findall(
+        r"^\s*- (?:button|textbox|combobox|checkbox|radio|tab|link|region)(?=:|$| \[).*$", snapshot, re.M
+    )
+    assert nameless == [], snapshot
+    order = [
+        snapshot.index(part) for part in ('heading "HEF"', 'region "Conversation"', 'textbox "Your message"', "tablist")
+    ]
+    assert order == sorted(order)
+
+    browser.page.get_by_role("textbox", name="Your message").focus()
+    browser.page.keyboard.press("Shift+Tab")
+    assert browser.page.evaluate("document.activeElement.dataset.act") == "regenerate"
+    browser.page.keyboard.press("Shift+Tab")
+    browser.page.keyboard.press("Shift+Tab")
+    assert browser.page.evaluate("document.activeElement.dataset.act") == "show"
+    outline = "getComputedStyle(document.activeElement).outlineStyle"
+    assert browser.page.evaluate(outline) == "solid"
+    browser.page.get_by_role("textbox", name="Your message").focus()
+    browser.page.keyboard.press("Tab")
+    assert browser.page.evaluate("document.activeElement.id") == "hef-send"
+
+
+def test_it_fits_a_phone_and_the_dark(browser: Browser, address: str) -> None:
+    browser.page.set_viewport_size({"width": 375, "height": 700})
+    browser.page.emulate_media(color_scheme="dark")
+    browser.page.goto(address)
+    browser.page.wait_for_selector(".hef-said, .hef-greeting")
+    for tab in ("Memory", "Understood"):
+        browser.panel(tab)
+        assert browser.page.evaluate("document.documentElement.scrollWidth") <= 375
+    sync_api.expect(browser.page.get_by_role("textbox", name="Your message")).to_be_visible()
+    background = browser.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert max(map(int, re.findall(r"\d+", background)[:3])) < 60
+
+
+def test_nothing_was_asked_for_elsewhere_and_no_script_failed(browser: Browser) -> None:
+    assert browser.outside == []
+    assert browser.errors == []
