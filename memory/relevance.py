@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..contract import Memory, RecallWeights, Why
@@ -43,6 +43,18 @@ class Candidate:
     """The turn."""
     similarity: float | None
     """Cosine of its nearest vector to the query's; None where it has no vector."""
+    parts: Mapping[str, float] | None = None
+    """What each part of the relevance adds to it, by the name of its weight; None where nothing was compared."""
+
+    def with_why(self) -> Memory:
+        """Return the turn with why it is recalled."""
+        total = sum((self.parts or {}).values())
+        shares = (
+            {_SHARES[name]: round(part / total, _SHARE_DECIMALS) for name, part in self.parts.items()}
+            if total and self.parts
+            else {}
+        )
+        return self.memory.model_copy(update={"why": Why(**shares)})
 
 
 def rank(candidates: Sequence[Candidate], query: str, weights: RecallWeights, now: float) -> list[Candidate]:
@@ -58,8 +70,7 @@ def rank(candidates: Sequence[Candidate], query: str, weights: RecallWeights, no
         now: Unix time in seconds that a turn's age is measured from.
     """
     if not query.strip():
-        newest_first = sorted(candidates, key=lambda candidate: candidate.memory.time, reverse=True)
-        return [Candidate(it.memory.model_copy(update={"why": Why()}), it.similarity) for it in newest_first]
+        return sorted(candidates, key=lambda candidate: candidate.memory.time, reverse=True)
     candidates = [
         candidate
         for candidate in candidates
@@ -69,8 +80,7 @@ def rank(candidates: Sequence[Candidate], query: str, weights: RecallWeights, no
         weights = weights.model_copy(update={"similarity": 0.0, "length": 0.0})
     overlaps = idf_overlap(query, [candidate.memory.text for candidate in candidates])
     scored = [
-        Candidate(_with_score(candidate, overlap, weights, now), candidate.similarity)
-        for candidate, overlap in zip(candidates, overlaps, strict=True)
+        _scored(candidate, overlap, weights, now) for candidate, overlap in zip(candidates, overlaps, strict=True)
     ]
     return sorted(scored, key=_rank_key, reverse=True)
 
@@ -93,7 +103,7 @@ def idf_overlap(query: str, texts: Sequence[str]) -> list[float]:
     ]
 
 
-def _with_score(candidate: Candidate, overlap: float, weights: RecallWeights, now: float) -> Memory:
+def _scored(candidate: Candidate, overlap: float, weights: RecallWeights, now: float) -> Candidate:
     memory = candidate.memory
     distinct_words = len(set(matching_words(memory.text)))
     age_days = max(0.0, now - memory.time) / _SECONDS_PER_DAY
@@ -106,30 +116,31 @@ def _with_score(candidate: Candidate, overlap: float, weights: RecallWeights, no
     if memory.probability is not None:
         parts["emotion"] = memory.probability
     total = sum(getattr(weights, name) for name in parts)
-    weighted = {_SHARES[name]: getattr(weights, name) * part for name, part in parts.items()}
-    relevance = sum(weighted.values())
-    shares = {name: round(part / relevance, _SHARE_DECIMALS) for name, part in weighted.items()} if relevance else {}
-    return memory.model_copy(update={"score": relevance / total if total else 0.0, "why": Why(**shares)})
+    weighted = {name: getattr(weights, name) * part for name, part in parts.items()}
+    score = sum(weighted.values()) / total if total else 0.0
+    return Candidate(memory.model_copy(update={"score": score}), candidate.similarity, weighted)
 
 
 def _rank_key(candidate: Candidate) -> tuple[float, float]:
     return round(candidate.memory.score or 0.0, _SCORE_DECIMALS), candidate.memory.time
 
 
-def drop_duplicates(memories: Iterable[Memory], limit: int, others: Sequence[Memory] = ()) -> list[Memory]:
-    """Return the first memories of which no two are near-duplicates, in their order.
+def drop_duplicates(candidates: Iterable[Candidate], limit: int, others: Sequence[Memory] = ()) -> list[Candidate]:
+    """Return the first candidates of which no two are near-duplicates, in their order.
 
     Args:
-        memories: The best first; of near-duplicates the first is kept.
+        candidates: The best first; of near-duplicates the first is kept.
         limit: How many at most.
         others: Turns that they must not be near-duplicates of, either.
     """
-    distinct: list[Memory] = []
-    for memory in memories:
+    distinct: list[Candidate] = []
+    texts = [other.text for other in others]
+    for candidate in candidates:
         if len(distinct) >= limit:
             break
-        if not any(is_duplicate(memory.text, other.text) for other in (*others, *distinct)):
-            distinct.append(memory)
+        if not any(is_duplicate(candidate.memory.text, text) for text in texts):
+            distinct.append(candidate)
+            texts.append(candidate.memory.text)
     return distinct
 
 

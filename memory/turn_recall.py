@@ -64,7 +64,7 @@ class RecallQuery:
             if (memory := self.recallable(item)) is not None and not (self.with_pinned and memory.pinned)
         ]
         ranked = rank(candidates, self.text, self.weights, self.now)
-        return drop_duplicates((candidate.memory for candidate in ranked), self.limit, pinned)
+        return [candidate.with_why() for candidate in drop_duplicates(ranked, self.limit, pinned)]
 
     def pinned(self, items: Iterable[Item]) -> list[Memory]:
         """Return the pinned turns among items, the newest first."""

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from ..contract import Memory, SetupError
 from ..contract.sync_async import maybe_await, run_sync
 from ..contract.text import MAX_STORED_CHARACTERS, split_clauses
+from .chroma.store import ChromaStore
 from .lifetime import has_expired, lifetime, refreshes
 from .pins import PINS, Batch, change_pins
 
@@ -220,6 +221,8 @@ async def _remember(store: BaseStore, batch: Batch, user_id: str, memories: Iter
         if memory.pinned:
             pinned[namespace].append(memory.id)
     await maybe_await(batch(puts))
+    if isinstance(store, ChromaStore) and any(put.ttl is not None for put in puts):
+        store.start_ttl_sweeper()
     for namespace, ids in pinned.items():
         await change_pins(batch, namespace, added=ids)
 

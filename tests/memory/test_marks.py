@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -202,6 +203,7 @@ def test_a_turn_whose_time_is_over_is_neither_recalled_nor_listed(
     mark_turn(store, "ana", "2", pinned=True)
     lines = list(export_turns(store, "ana"))
     assert len(lines) == 3
+    assert isinstance(store, InMemoryStore) or "ttl-sweeper" in {thread.name for thread in threading.enumerate()}
     # Reading a turn does not lengthen its time.
     monkeypatch.setattr("time.time", lambda: start + 60)
     assert "1" in recalled(store, "my dog died") or "2" in recalled(store, "my dog died")
