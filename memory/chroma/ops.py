@@ -97,15 +97,16 @@ async def read_items(table: Table, ops: Sequence[Op], vectors: Vectors) -> list[
     The time to live of the items that were read begins again, unless an op says otherwise. Single items are read
     beside what the searches read.
     """
-    gets = {item_row(op.namespace, op.key): op.namespace for op in ops if isinstance(op, GetOp)}
-    table.await_items(gets)
+    gets = {number: op for number, op in enumerate(ops) if isinstance(op, GetOp)}
+    rows = {number: item_row(op.namespace, op.key) for number, op in gets.items()}
+    table.await_items({rows[number]: op.namespace for number, op in gets.items()})
     found = {number: await _search(table, op, vectors) for number, op in enumerate(ops) if isinstance(op, SearchOp)}
-    records = await table.records(list(gets)) if gets else {}
+    records = await table.records(list(rows.values())) if rows else {}
     results: list[Result] = []
     to_refresh: list[Record] = []
     for number, op in enumerate(ops):
         if isinstance(op, GetOp):
-            record = records.get(item_row(op.namespace, op.key))
+            record = records.get(rows[number])
             results.append(record.item() if record else None)
             to_refresh += [record] if record and op.refresh_ttl else []
         elif isinstance(op, SearchOp):

@@ -24,6 +24,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from langgraph.store.base import Item, SearchItem
@@ -131,7 +132,12 @@ def _is_unicode(text: str) -> bool:
 
 
 def namespace_hash(namespace: Sequence[str]) -> str:
-    """Return the hash of a namespace, or of a prefix of one."""
+    """Return the hash of a namespace, or of a prefix of one; an op needs it several times."""
+    return _namespace_hash(tuple(namespace))
+
+
+@lru_cache(maxsize=1024)
+def _namespace_hash(namespace: Namespace) -> str:
     return _hash(list(namespace))
 
 
