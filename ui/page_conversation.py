@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from uuid import uuid4
@@ -16,6 +16,7 @@ from ..contract.state import HefState
 from ..graph.turn_events import Event, Token, stream_turn
 from ..memory import aforget_turns, turn_id
 from ..nodes.support.transcript import turn_key
+from .page_host import CHARACTER
 from .page_turns import LiveTurn, PageTurn, Segment, Understanding, after_event, opening_text, page_turn, split_turns
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Conversation:
     """Settings of the next turn."""
     is_private: bool = False
     """Whether nothing is written down."""
+    character: str = ""
+    """Id of who answers; empty for HEF itself."""
     listener: str = "HEF"
     """Name of who answers."""
     greeting: str = ""
@@ -154,7 +157,7 @@ class Conversation:
             said: What the person says; None for what they said in the turn that is replaced.
             since: Index of that turn.
         """
-        async with self._turn_lock:
+        async with self._turn_lock, self._alone():
             self.outcome, self.error, self._is_stopping = "", "", False
             before: list[AnyMessage] = (await self._values()).get("messages", [])
             replaced = [] if since is None else split_turns(before)[since:]
@@ -282,9 +285,14 @@ class Conversation:
     async def _update(self, values: dict[str, Any]) -> None:
         await self._graph.aupdate_state(self._config, values, as_node=LAST_NODE)
 
+    def _alone(self) -> AbstractAsyncContextManager[None]:
+        """Return a context in which nobody else changes what is written down."""
+        return nullcontext() if self.is_private else self.host.conversations.alone()
+
     @property
     def _graph(self) -> Graph:
-        return self.host.unkept if self.is_private else self.host.kept
+        graph = self.host.unkept if self.is_private else self.host.kept
+        return graph.with_config({"metadata": {CHARACTER: self.character}}) if self.character else graph
 
     @property
     def _settings(self) -> HefContext:

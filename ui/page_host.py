@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from ..contract import HefContext, Memory
 
 Graph: TypeAlias = "CompiledStateGraph[Any, Any, Any, Any]"
+CHARACTER = "character"
+"""Name of a checkpoint's metadata that says which character a conversation is with, as `hef chat` writes it."""
 
 
 class Conversations(Protocol):
@@ -22,20 +25,24 @@ class Conversations(Protocol):
         """Return the checkpointer's id of a conversation."""
         ...
 
-    def named(self, character: str | None, name: str) -> str:
-        """Return the name of a conversation with a character: each has conversations of its own."""
+    async def names(self) -> Mapping[str, str]:
+        """Return the names of all conversations, the newest first, with the id of the character that each is with."""
         ...
 
-    async def names(self) -> list[str]:
-        """Return the names of all conversations, the newest first."""
+    async def recent(self, character: str) -> str | None:
+        """Return the conversation to go on with of a character, or of none; None where a new one begins."""
         ...
 
-    async def recent(self) -> str | None:
-        """Return the name of the newest conversation, None where that was too long ago to go on with."""
+    async def new_name(self, character: str) -> str:
+        """Return the name of a new conversation with a character, or with none."""
         ...
 
     def hold(self, name: str) -> None:
         """Keep a conversation for this process; raise an exception that says why that cannot be."""
+        ...
+
+    def alone(self) -> AbstractAsyncContextManager[None]:
+        """Return a context in which nobody else runs a turn of the person or changes their conversations."""
         ...
 
     async def forget(self, memories: Sequence[Memory]) -> Sequence[str]:
@@ -63,10 +70,6 @@ class PageHost:
     """Who may answer, by id; empty where there is no choice."""
     character: str = ""
     """Id of who answers at first; empty for HEF itself."""
-
-    def character_of(self, name: str) -> str:
-        """Return the id of the character that a conversation is with, by its name; empty for none."""
-        return next((key for key in self.characters if name.startswith(self.conversations.named(key, ""))), "")
 
     @property
     def keeps_nothing(self) -> bool:

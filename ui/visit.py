@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..contract.settings.region import read_region
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from ..memory import Period, PeriodName
     from .page_host import PageHost
 
-NAME_FORMAT = "%Y-%m-%d %H.%M.%S"
-"""How a conversation is named that begins on the page."""
 SEARCH_LIMIT = 20
 """Turns that a search finds at most."""
 MARKS: dict[str, dict[str, bool]] = {
@@ -57,8 +54,8 @@ class Visit:
     """The timeline."""
     changes: dict[str, Any] = field(default_factory=dict)
     """Settings that were changed on the page."""
-    names: Sequence[str] = ()
-    """Names of the person's conversations, the newest first."""
+    names: dict[str, str] = field(default_factory=dict)
+    """Names of the person's conversations, the newest first, with the id of who answers in each."""
     notice: str = ""
     """What is to be said of the last action, beside what the page shows."""
 
@@ -66,14 +63,13 @@ class Visit:
     async def begin(cls, host: PageHost, language: TextLanguage) -> Visit:
         """Return the page of a visitor, with the newest conversation where that was a short time ago."""
         visit = cls(host, Conversation(host, "", host.context, is_private=host.keeps_nothing), language)
-        recent = await host.conversations.recent()
-        is_wanted = recent is not None and (not host.character or host.character_of(recent) == host.character)
-        new = host.conversations.named(host.character or None, new_name())
         try:
-            await visit.open(recent if recent is not None and is_wanted else new)
+            if recent := await host.conversations.recent(host.character):
+                await visit.open(recent, host.character)
+                return visit
         except Exception as error:
-            await visit.open(new)
             visit.notice = error_sentence(error)
+        await visit.begin_conversation(host.character)
         return visit
 
     @property
@@ -89,20 +85,26 @@ class Visit:
         if number < len(self.conversation.turns):
             self.shown = self.conversation.turns[number].key
 
-    async def open(self, name: str) -> None:
-        """Open another conversation."""
+    async def open(self, name: str, character: str | None = None) -> None:
+        """Open another conversation.
+
+        Args:
+            name: Its name.
+            character: Who answers in it; None where it was begun earlier.
+        """
+        self.names = dict(await self.host.conversations.names())
+        character = self.names.get(name, "") if character is None else character
+        self.names = {name: character, **self.names}
         self.host.conversations.hold(name)
         self.conversation.stop()
         is_private = self.conversation.is_private
-        character = self.host.character_of(name)
         opened = Conversation(self.host, name, self._context(character), is_private=self.host.keeps_nothing)
-        if character:
-            opened.listener = self.host.characters[character].name
-            opened.greeting = self.host.characters[character].greeting
+        opened.character = character
+        if chosen := self.host.characters.get(character):
+            opened.listener, opened.greeting = chosen.name, chosen.greeting
         await opened.load()
         await opened.set_private(is_private)
         self.conversation, self.shown, self.editing = opened, "", None
-        self.names = list(dict.fromkeys([name, *await self.host.conversations.names()]))
         await self.refresh_memories()
 
     def set_strategy(self, strategy: str) -> None:
@@ -124,21 +126,19 @@ class Visit:
     @property
     def character(self) -> str:
         """Id of who answers; empty for HEF itself."""
-        return self.host.character_of(self.conversation.name)
+        return self.conversation.character
 
     async def begin_conversation(self, character: str) -> None:
         """Begin a new conversation with a character, or with HEF itself."""
-        await self.open(self.host.conversations.named(character or None, new_name()))
+        await self.open(await self.host.conversations.new_name(character), character)
 
     def name_label(self, name: str) -> str:
-        """Return a conversation's name as people read it: with whom, and when it began."""
-        character = self.host.character_of(name)
-        began = name.removeprefix(self.host.conversations.named(character, "")) if character else name
-        try:
-            began = f"{datetime.strptime(began, NAME_FORMAT):%Y-%m-%d %H:%M}"
-        except ValueError:
-            pass  # it was named by the person, in `hef chat`
-        return f"{self.host.characters[character].name} · {began}" if character else began
+        """Return a conversation's name as people read it, with the name of who answers."""
+        character = self.names.get(name, "")
+        if not character:
+            return name
+        chosen = self.host.characters.get(character)
+        return f"{chosen.name if chosen else character} · {name.removeprefix(f'{character}/')}"
 
     def _context(self, character: str) -> HefContext:
         """Return the settings of turns with a character; what was set on the page comes before what it states."""
@@ -197,8 +197,3 @@ class Visit:
         """Return the turns that the page shows somewhere: only they can be deleted from it."""
         understood = [turn.understanding for turn in self.conversation.turns if turn.understanding]
         return [*self.memories.memories, *(memory for each in understood for memory in each.memories)]
-
-
-def new_name(now: datetime | None = None) -> str:
-    """Return the name of a new conversation: when it began."""
-    return (now or datetime.now()).strftime(NAME_FORMAT)

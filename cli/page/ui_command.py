@@ -119,7 +119,7 @@ async def _page_host(
     resources.callback(close_memory, kept)
     unkept = build_graph(settings, memory=False, checkpointer=InMemorySaver())
 
-    conversations = PageConversations(settings, None if keeps_nothing else saver, kept.store)
+    conversations = PageConversations(settings, kept.store)
     resources.callback(conversations.release)
     return PageHost(
         kept=kept,

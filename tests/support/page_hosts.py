@@ -37,7 +37,7 @@ async def page_host(
     builder = create_hef(model=model, sem=sem or LexiconSem())
     store = store or InMemoryStore()
     async with open_conversations(home) as saver:
-        conversations = PageConversations(Settings(home=home, user=PERSON), saver, store)
+        conversations = PageConversations(Settings(home=home, user=PERSON), store)
         yield PageHost(
             kept=builder.compile(checkpointer=saver, store=store),
             unkept=builder.compile(checkpointer=InMemorySaver(), store=store),

@@ -93,8 +93,8 @@ async def test_what_was_said_is_there_after_a_restart(tmp_path: Path) -> None:
 
         assert [(turn.text, turn.reply) for turn in again.turns] == [(DOG, "I am sorry.")]
         assert again.turns[0].understanding is not None
-        assert await host.conversations.names() == ["one"]
-        assert await host.conversations.recent() == "one"
+        assert await host.conversations.names() == {"one": ""}
+        assert await host.conversations.recent("") is None, "it was named by the person, who names it again"
 
 
 async def test_a_turn_that_is_answered_again_is_remembered_once_with_the_new_reply(tmp_path: Path) -> None:
@@ -269,5 +269,8 @@ async def test_a_character_greets_in_a_conversation_of_its_own(tmp_path: Path) -
         assert (visit.character, visit.conversation.context.region) == ("june", "GB")
         assert visit.name_label(visit.conversation.name).startswith("June · ")
         assert [turn.text for turn in visit.conversation.turns] == [DOG]
+        june_name = visit.conversation.name
         again = await Visit.begin(host, "en")
+        assert [turn.text for turn in again.conversation.turns] == [SISTER]
+        await again.open(june_name)
         assert (again.character, again.conversation.opening) == ("june", "Hi, I'm June.")
