@@ -196,7 +196,8 @@ def _set(session: ChatSession, argument: str) -> None:
     check_name(name)
     if value:
         session.context = with_setting(session.context, name, value)
-        session.language = turn_language(session.context.language, [])
+        if name == "language" and session.context.language:
+            session.language = turn_language(session.context.language, [])
     session.note(session.words.is_set.format(name=name_markup(name), value=name_markup(shown(session.context, name))))
 
 

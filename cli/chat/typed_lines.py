@@ -34,7 +34,8 @@ def _typed_lines(session: ChatSession) -> Iterator[str]:
                 prompt_continuation=[("", " " * (GUTTER + 2))],
             )
             session.interrupted = session.interrupted and not line.strip()
-            yield line
+            is_edited = offered and line.strip() and not line.startswith("/")
+            yield f"/edit {line}" if is_edited else line
         except EOFError:
             print()
             return

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import select
-import signal
-import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,6 +14,7 @@ from hef.contract import ModelError, Reading
 from hef.nodes.deciding.decision import Decision
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
+from terminal import Terminal
 from typer.testing import CliRunner
 
 
@@ -187,40 +182,6 @@ hef.cli.chat.chat_command.preload_llm = lambda model: None
 sys.argv = ["hef", "chat", "--home", sys.argv[1], "--strategy", "sem_only"]
 main()
 """
-
-
-def _hear_ctrl_c() -> None:
-    """Let the program hear Ctrl-C even where the tests run in a shell's background, which ignores it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-class Terminal:
-    """A program in a terminal of its own."""
-
-    def __init__(self, *command: str) -> None:
-        self._here, there = pty.openpty()
-        self.process = subprocess.Popen(
-            command, stdin=there, stdout=there, stderr=there, start_new_session=True, preexec_fn=_hear_ctrl_c
-        )
-        os.close(there)
-        self._seen = ""
-
-    def wait_for(self, text: str) -> str:
-        """Wait until a text is printed, and return what was printed before it."""
-        while text not in self._seen:
-            assert select.select([self._here], [], [], 60)[0], f"no {text!r} after {self._seen!r}"
-            self._seen += os.read(self._here, 4096).decode(errors="replace")
-        before, self._seen = self._seen.split(text, 1)
-        return before
-
-    def type(self, text: str) -> None:
-        os.write(self._here, text.encode())
-
-    def interrupt(self, then: str = "") -> None:
-        """Press Ctrl-C; at a prompt also return, since readline may see the signal only with the next key."""
-        os.kill(self.process.pid, signal.SIGINT)
-        with suppress(OSError):
-            self.type(then)
 
 
 def test_ctrl_c_stops_the_reply_keeps_the_conversation_and_twice_leaves(tmp_path: Path):

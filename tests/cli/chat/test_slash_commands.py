@@ -1,0 +1,210 @@
+"""What is typed into `hef chat` beside what is said: memory, another reply, other conversations, settings, privacy."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hef.cli.chat.conversation_list import is_over, local_now
+from hef.cli.chat.slash_actions import ACTIONS
+from hef.cli.chat.slash_commands import SLASH_COMMANDS, bare_command, read_command
+
+BELLO = "My dog Bello died in the garden."
+
+
+def test_every_command_does_something_and_is_explained_in_the_chat_and_before_it(chat: Any) -> None:
+    assert {command.name for command in SLASH_COMMANDS} == {*ACTIONS, "quit"}
+    shown, chinese = chat("/help"), chat("我很难过。", "/help")
+    before = " ".join(chat.run("chat", "--help").stdout.split())
+    for command in SLASH_COMMANDS:
+        assert command.usage in shown
+        assert command.help in shown
+        assert command.help_zh in chinese
+        assert command.usage in before
+        assert command.help in before
+
+
+def test_a_command_may_have_an_argument_of_several_words_and_lines() -> None:
+    assert read_command("  /edit My dog\ndied. ") == ("edit", "My dog\ndied.")
+    assert read_command("/") == ("", "")
+    assert read_command("either/or") is None
+    assert bare_command(" Exit! ") == "quit"
+    assert bare_command("help me") is None
+
+
+def test_what_is_remembered_is_listed_found_and_forgotten_for_good(chat: Any) -> None:
+    chat("I passed my driving test.", BELLO, "I cannot sleep.")
+    (dog,) = (turn["id"] for turn in chat.turns() if turn["text"] == BELLO)
+
+    shown = chat("/memory", "/memory dog", f"/forget {dog[:8]}", "/forget", "/forget zz", "I am tired.")
+
+    assert shown.count(dog[:8]) == 2
+    assert f"Forgotten: {BELLO}" in shown
+    assert "Which one?" in shown
+    assert "zz begins the id of no turn" in shown
+    assert [text for text, _ in chat.remembered()] == ["I passed my driving test.", "I cannot sleep.", "I am tired."]
+    assert chat.holding("Bello") == []
+    assert not any("Bello" in message.text for message in chat.model.prompts[-1])
+    assert "3 turns so far" in chat()
+
+
+@pytest.mark.parametrize("before", [[], ["Hello there."]])
+def test_another_reply_replaces_the_first_one_in_conversation_and_memory(chat: Any, before: list[str]) -> None:
+    chat(*before, BELLO, "/retry")
+    replies = ["Reply one.", "Reply two.", "Reply three."]
+    first, second = replies[len(before) : len(before) + 2]
+    assert chat.remembered()[len(before) :] == [(BELLO, second)]
+    shown = chat()
+    assert second in shown
+    assert first not in shown
+
+
+@pytest.mark.parametrize("before", [[], ["Hello there."]])
+def test_a_message_that_is_said_anew_replaces_the_one_before(chat: Any, before: list[str]) -> None:
+    shown = chat(*before, BELLO, "/edit", "/edit My cat Tom died.")
+    assert f"Your last message was: {BELLO}" in shown
+    assert [text for text, _ in chat.remembered()] == [*before, "My cat Tom died."]
+    assert "Bello" not in chat()
+    assert not any("Bello" in message.text for message in chat.model.prompts[-1])
+
+
+def test_there_is_nothing_to_repeat_in_a_new_conversation(chat: Any) -> None:
+    shown = chat("/retry", "/edit", "/emotion", "/threads", "/memory")
+    assert shown.count("There is no message yet.") == 3
+    assert "There is no conversation yet." in shown
+    assert "Nothing is stored." in shown
+
+
+def test_conversations_are_begun_listed_and_continued(chat: Any) -> None:
+    today = local_now().date().isoformat()
+    chat(BELLO, "/new", "I passed.", "/new work", "My boss shouts.")
+
+    shown = chat("/threads", f"/threads {today}", "/threads nowhere", "/new work")
+
+    assert f"Resumed conversation {today}-2 of me, 1 turn so far" in shown
+    assert f"work {today}" in shown
+    assert f"Resumed conversation {today} of me, 1 turn so far. It ended: you {BELLO}" in shown
+    assert "There is no conversation nowhere" in shown
+    assert "There is a conversation work already" in shown
+
+
+def test_what_was_said_in_another_conversation_is_recalled_but_is_not_its_dialogue(chat: Any) -> None:
+    chat(BELLO, "/new", "I miss my dog Bello.")
+    prompt = chat.model.prompts[-1]
+    assert "Reply one." not in [message.text.strip() for message in prompt]
+    assert any("died in the garden" in message.text for message in prompt)
+
+
+@pytest.mark.parametrize(
+    ("hour", "minutes", "over"), [(12, 200, False), (12, 250, True), (23, 30, False), (23, 90, True)]
+)
+def test_a_conversation_is_over_after_hours_or_a_night(hour: int, minutes: int, over: bool) -> None:
+    last = datetime(2026, 11, 29, hour, 45).astimezone()
+    assert is_over(last, last + timedelta(minutes=minutes)) is over
+
+
+def test_after_a_night_a_new_conversation_begins_and_the_one_before_is_continued_by_name(
+    chat: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = local_now()
+    chat(BELLO)
+    chat("My boss shouts.", options=("--thread", "work"))
+    monkeypatch.setattr("hef.cli.chat.conversation_list.local_now", lambda: first + timedelta(days=1))
+    tomorrow = (first + timedelta(days=1)).date().isoformat()
+
+    assert f"New conversation {tomorrow} of me" in chat()
+    assert "Resumed conversation work" in chat(options=("--thread", "work"))
+    assert BELLO in chat(options=("--thread", first.date().isoformat()))
+
+
+def test_a_chat_that_is_left_open_begins_anew_after_a_pause(chat: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = local_now()
+    days = iter([0, 0, *[1] * 20])
+    monkeypatch.setattr("hef.cli.chat.conversation_list.local_now", lambda: start + timedelta(days=next(days)))
+
+    shown = chat(BELLO, "I passed.")
+
+    assert "Some time has passed, so this is a new conversation" in shown
+    assert [message.text for message in chat.model.prompts[-1] if message.type == "human"] == ["I passed."]
+
+
+def test_what_is_private_is_neither_recalled_nor_written_down_and_gone_afterwards(chat: Any) -> None:
+    shown = chat(BELLO, "/private", "I hate my brother Kasimir.", "/threads", "/private", "I am tired.")
+
+    assert "Private from now on" in shown
+    assert "No longer private" in shown
+    assert "/private ends it first" in shown
+    assert [text for text, _ in chat.remembered()] == [BELLO, "I am tired."]
+    assert chat.holding("Kasimir") == []
+    assert any(BELLO in message.text for message in chat.model.prompts[1]), "the private part goes on from the kept one"
+    assert not any("Kasimir" in message.text for message in chat.model.prompts[-1])
+
+
+def test_a_chat_that_begins_private_opens_no_file_until_it_is_no_longer(chat: Any) -> None:
+    shown = chat(BELLO, "/memory", "/forget abc", options=("--private",))
+    assert shown.count("the memory is not opened") == 2
+    assert not chat.home.exists()
+    chat(BELLO, "/private", "I passed.", options=("--private",))
+    assert [text for text, _ in chat.remembered()] == ["I passed."]
+
+
+def test_settings_are_shown_changed_and_checked(chat: Any) -> None:
+    shown = chat(
+        "/set", "/set memory_limit 7", "/set memory_limit many", "/set colour red", "/set languag German", "/set ask"
+    )
+    assert "How many past turns are recalled at most" in shown
+    assert "memory_limit is 7 until you leave" in shown
+    assert "memory_limit is 'many'" in shown
+    assert "there is no setting 'colour'" in shown
+    assert "did you mean 'language'?" in shown
+    assert "ask is unsure" in shown
+
+
+def test_a_setting_counts_from_the_next_turn_on(chat: Any) -> None:
+    shown = chat(
+        "/set persona a sailor from Bergen", "My dog died.", "/set temperature 3", "/set persona default", "Hm."
+    )
+    assert "persona is a sailor from Bergen" in shown
+    assert "temperature is 3" in shown
+    first, second = ("\n".join(message.text for message in prompt) for prompt in chat.model.prompts)
+    assert "sailor from Bergen" in first
+    assert "sailor from Bergen" not in second
+
+
+def test_a_character_has_conversations_of_its_own(chat: Any) -> None:
+    today = local_now().date().isoformat()
+    shown = chat(BELLO, "/character", "/character june", "Hello June.", "/character nobody", "/character none", "Bye.")
+    assert "xiaolin" in shown
+    assert "You talk with June now." in shown
+    assert f"New conversation june/{today}" in shown
+    assert "there is no character 'nobody'" in shown
+    assert "You talk with no character now." in shown
+    assert "June" in chat.model.prompts[1][0].text
+    assert "June" not in chat.model.prompts[2][0].text
+
+    again = chat(f"/threads june/{today}", "Hello again.")
+    assert "June Reply two." in again
+    assert "June" in chat.model.prompts[-1][0].text
+    assert f"Resumed conversation june/{today}" in chat(options=("--thread", f"june/{today}"))
+
+
+def test_a_bare_command_is_asked_about(chat: Any) -> None:
+    shown = chat("exit", "exit", "help", "yes", "quit", "yes", "never said")
+    assert shown.count("Did you mean /quit?") == 2
+    assert "Did you mean /help?" in shown
+    assert "/forget ID" in shown
+    assert [text for text, _ in chat.remembered()] == ["exit"]
+
+
+def test_nobody_is_asked_where_json_is_read(chat: Any) -> None:
+    assert '"reply"' in chat("exit", options=("--json",))
+
+
+def test_the_chat_speaks_chinese_with_who_writes_it(chat: Any) -> None:
+    shown = chat("我的狗死了。", "/new", "我今天很累。", "/private", "/wat", "/set memory_limit 5")
+    assert "的新对话" in shown
+    assert "从现在起是私密的" in shown
+    assert "没有命令 /wat" in shown
+    assert "memory_limit 现在是 5" in shown
+    assert "我的狗死了。" in chat("/memory")
