@@ -20,8 +20,8 @@ from hef.contract import HefContext, RecallWeights
 from hef.graph import create_hef
 from langchain_core.language_models import GenericFakeChatModel
 
-# These pages have tests of their own, because they need a server, a worker or a shell.
-RUN_ELSEWHERE = {"memory.md", "plugins.md", "serving.md", "studio.md"}
+# These pages have tests of their own, because they need a server, a worker, a shell or a network.
+RUN_ELSEWHERE = {"memory.md", "plugins.md", "serving.md", "studio.md", "discord.md", "telegram.md", "pipecat.md"}
 SNIPPETS = [
     pytest.param(snippet, id=f"{page.stem}{number}")
     for page in DOCUMENTS
