@@ -93,7 +93,10 @@ def create_app(
 
 def _routes(chat: ChatCompletions, store: BaseStore | None) -> list[Route]:
     """Return the addresses of the server; those of OpenAI's interface with and without `/v1`."""
-    models, health = _Models(chat), Health({"memory": partial(store.aget, *_NOTHING)} if store is not None else {})
+    checks: dict[str, Callable[[], Awaitable[object]]] = {"conversations": chat.conversations.check}
+    if store is not None:
+        checks["memory"] = partial(store.aget, *_NOTHING)
+    models, health = _Models(chat), Health(checks)
 
     def admitted(endpoint: Endpoint) -> Endpoint:
         """Return an endpoint for whoever may ask the server."""

@@ -152,6 +152,14 @@ class Conversations:
         plan.configurable = {"thread_id": thread, "turn_key": row.key, "turn_number": row.number}
         return plan
 
+    async def check(self) -> None:
+        """Ask the database for nothing.
+
+        Raises:
+            ApiError: With 503, it cannot be reached.
+        """
+        await self._table.database.run("SELECT 1")
+
     async def close(self) -> None:
         """Let go of the database."""
         await self._table.database.close()

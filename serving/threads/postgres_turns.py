@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from ...contract import SetupError
+from ..api_errors import ApiError
 from .sqlite_turns import KeyedLocks
 from .turn_table import ANSWERS, SCHEMA
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _CONNECTIONS = 4
 """Connections for statements; one more holds the locks."""
+_PATIENCE = 10.0
+"""Seconds after which a database that gives no connection cannot be reached."""
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.25
 """Seconds between two tries for a lock that another process holds."""
 _log = logging.getLogger(__name__)
@@ -52,17 +55,28 @@ class PostgresTurns(KeyedLocks):
         self._locker: AsyncConnection[tuple[Any, ...]] | None = None
 
     async def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run a statement, and return its rows; where its connection is lost, once more on another."""
-        pool = await self._open_pool()
+        """Run a statement, and return its rows; where its connection is lost, once more on another.
+
+        Raises:
+            ApiError: With 503, the database cannot be reached.
+        """
         try:
-            return await self._run_on(pool, sql, values)
-        except self._errors:
-            await pool.check()
-            return await self._run_on(pool, sql, values)
+            pool = await self._open_pool()
+            try:
+                return await self._run_on(pool, sql, values)
+            except self._errors:
+                await pool.check()
+                return await self._run_on(pool, sql, values)
+        except self._errors as error:
+            raise _unreachable(error) from None
 
     @asynccontextmanager
     async def lock(self, key: str) -> AsyncIterator[None]:
-        """Hold the lock of a key, in this process and in the database."""
+        """Hold the lock of a key, in this process and in the database.
+
+        Raises:
+            ApiError: With 503, the database cannot be reached.
+        """
         async with super().lock(key):
             number = _number(key)
             wait = _FIRST_WAIT
@@ -106,7 +120,10 @@ class PostgresTurns(KeyedLocks):
             raise
 
     async def _try_lock(self, number: int) -> bool:
-        rows = await self._ask("SELECT pg_try_advisory_lock(%s)", number)
+        try:
+            rows = await self._ask("SELECT pg_try_advisory_lock(%s)", number)
+        except self._errors as error:
+            raise _unreachable(error) from None
         return bool(rows[0][0])
 
     async def _unlock(self, number: int) -> None:
@@ -141,7 +158,7 @@ class PostgresTurns(KeyedLocks):
                 # Statements differ in how many values they have: preparing them would fill the server's memory.
                 options: dict[str, Any] = {"autocommit": True, "prepare_threshold": None}
                 pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]] = AsyncConnectionPool(
-                    self._url, min_size=1, max_size=_CONNECTIONS, kwargs=options, open=False
+                    self._url, min_size=1, max_size=_CONNECTIONS, timeout=_PATIENCE, kwargs=options, open=False
                 )
                 await pool.open()
                 async with pool.connection() as connection, connection.transaction():
@@ -151,6 +168,13 @@ class PostgresTurns(KeyedLocks):
                         await connection.execute(_placeholders(statement))
                 self._pool = pool
             return self._pool
+
+
+def _unreachable(error: Exception) -> ApiError:
+    """Return what a client is told where the database cannot be reached; libpq's own words name the server."""
+    _log.warning("the conversations in PostgreSQL cannot be reached: %s", type(error).__name__)
+    message = "the server cannot reach its conversations; send the request again"
+    return ApiError(503, message, "conversations_unavailable")
 
 
 def _placeholders(sql: str) -> bytes:

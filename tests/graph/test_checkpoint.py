@@ -120,15 +120,8 @@ def test_a_turn_that_died_before_a_checkpoint_goes_on_from_what_its_nodes_wrote(
     assert len(store.search(("hef",))) == 1
 
 
-@pytest.mark.parametrize(
-    "start",
-    [
-        "import sys; sys.argv = ['hef', '--version']; from hef.cli import main; main()",
-        f"import runpy; runpy.run_path({str(ROOT / 'deploy' / 'worker.py')!r})",
-    ],
-    ids=["command line", "worker"],
-)
-def test_what_reads_checkpoints_builds_only_objects_of_the_state(start: str) -> None:
+def test_the_command_line_builds_only_objects_of_the_state_from_checkpoints() -> None:
+    start = "import sys; sys.argv = ['hef', '--version']; from hef.cli import main; main()"
     code = f"try:\n    {start}\nexcept SystemExit:\n    pass\n"
     code += "from langgraph.checkpoint.serde._msgpack import STRICT_MSGPACK_ENABLED as strict; print('strict:', strict)"
     environment = {name: value for name, value in os.environ.items() if name != "LANGGRAPH_STRICT_MSGPACK"}

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from hef.contract import SetupError
+from hef.serving.api_errors import ApiError
 from hef.serving.chat_conversations import Conversations
 from hef.serving.threads.postgres_turns import PostgresTurns
 from langgraph.store.memory import InMemoryStore
@@ -110,6 +111,15 @@ async def test_an_answer_is_kept_until_its_client_has_it(clients: list[Transcrip
         one.clock.time += seconds
         await other.conversations.open(person="bo", character=None, chat_id=f"{seconds}", messages=spoken("One."))
         assert len(words()) == number
+
+
+async def test_a_database_that_is_out_of_reach_is_a_503_and_names_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    turns = PostgresTurns("postgresql://hef:secret@127.0.0.1:1/hef")
+    conversations = Conversations(turns)
+    with pytest.raises(ApiError, match="send the request again") as raised:
+        await conversations.open(person="ana", character=None, chat_id=None, messages=spoken("One."))
+    assert raised.value.status == 503
+    assert "secret" not in caplog.text + str(raised.value)
 
 
 def test_without_its_client_the_install_line_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
