@@ -174,7 +174,7 @@ def _unreachable(error: Exception) -> ApiError:
     """Return what a client is told where the database cannot be reached; libpq's own words name the server."""
     _log.warning("the conversations in PostgreSQL cannot be reached: %s", type(error).__name__)
     message = "the server cannot reach its conversations; send the request again"
-    return ApiError(503, message, "conversations_unavailable")
+    return ApiError(503, message, "storage_unavailable")
 
 
 def _placeholders(sql: str) -> bytes:
