@@ -197,10 +197,10 @@ def test_ctrl_c_stops_the_reply_keeps_the_conversation_and_twice_leaves(tmp_path
     terminal.type("/emotion\n")
     terminal.wait_for("judged")
     terminal.wait_for("you  ")
-    terminal.interrupt(then="\n")
+    terminal.type("\x03")
     terminal.wait_for("Ctrl-C again")
     terminal.wait_for("you  ")
-    terminal.interrupt(then="\n")
+    terminal.type("\x03")
     assert terminal.process.wait(30) == 0
 
     again = Terminal(sys.executable, str(script), str(tmp_path))

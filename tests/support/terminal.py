@@ -8,7 +8,6 @@ import select
 import signal
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 SCRIPTED = """
@@ -71,11 +70,9 @@ class Terminal:
         """Paste a text as a terminal does, between marks."""
         self.type(f"\x1b[200~{text}\x1b[201~")
 
-    def interrupt(self, then: str = "") -> None:
-        """Press Ctrl-C; at a prompt also return, since it may be seen only with the next key."""
+    def interrupt(self) -> None:
+        """Press Ctrl-C while a reply is written; at a prompt it is a key like others, "\\x03"."""
         os.kill(self.process.pid, signal.SIGINT)
-        with suppress(OSError):
-            self.type(then)
 
     def leave(self) -> None:
         """Press Ctrl-D, and wait for the end."""
