@@ -204,7 +204,7 @@ def resolve_backbone(name: str) -> str:
     from huggingface_hub import snapshot_download
 
     try:
-        return snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "vocab.txt"])
+        return str(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "vocab.txt"]))
     except (OSError, ValueError) as error:
         raise SetupError(
             f"no backbone {name!r}: it is not a folder, and the model hub did not provide it: {error}"
