@@ -92,6 +92,8 @@ def _instructed_kind(messages: Sequence[ChatMessage]) -> TaskKind | None:
     instruction, text = messages[0].text.strip(), messages[1].text.strip()
     if instruction.startswith("Available Tools:") and '"tool_calls"' in instruction and text.startswith("Query:"):
         return "tools"
+    if text.startswith("Conversation history:\n") and "summar" in instruction.lower() and _is_transcript(text):
+        return "summary"  # Pipecat's, of a context that has grown too long
     return asked_about_before(instruction)
 
 

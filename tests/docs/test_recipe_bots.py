@@ -52,6 +52,7 @@ class Discord:
             base_url="http://127.0.0.1:8200/v1", api_key=self.server.key, http_client=self.http, max_retries=0
         )
         self.bot: discord.Client = names["bot"]
+        self.talks = names["talks"]
         self.sent: list[tuple[str, str, Any]] = []
         self.number = 1000
 
@@ -128,6 +129,16 @@ async def test_discord_bot_keeps_names_in_a_channel_and_private_words_out_of_it(
     assert on_discord.server.remembered("discord/7/11") == ["My dog Bello died."]
     assert on_discord.server.remembered("discord/7/22") == ["I knew Bello, too."]
     assert on_discord.sent[-1][2]["allowed_mentions"]["parse"] == []
+
+
+async def test_discord_bot_forgets_nothing_of_who_was_silent_for_long(on_discord: Discord) -> None:
+    await on_discord.says(ANA, "Ana", f"<@{BOT}> My dog Bello died.", in_channel=True)
+    for number in range(20):
+        said = {"role": "user", "content": f"I ate {number} pizzas.", "name": "Ben"}
+        on_discord.talks[7].extend([said, {"role": "assistant", "content": f"That is {number}, Ben."}])
+    await on_discord.says(ANA, "Ana", f"<@{BOT}> I miss him.", in_channel=True)
+    assert on_discord.server.remembered("discord/7/11") == ["My dog Bello died.", "I miss him."]
+    assert len(on_discord.talks[7]) == 40
 
 
 async def test_discord_bot_passes_danger_on_unchanged(on_discord: Discord) -> None:
