@@ -68,7 +68,7 @@ class Conversation:
     @property
     def thread(self) -> str:
         """Id of the conversation in the checkpointer and in the memory."""
-        return self._private_thread if self.is_private else self.host.conversations.thread_id(self.name)
+        return self._private_thread or self.host.conversations.thread_id(self.name)
 
     @property
     def is_running(self) -> bool:

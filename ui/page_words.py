@@ -15,7 +15,7 @@ class PageWords:
     """The words of one language; names in braces are filled in."""
 
     title: str = "Talk with HEF"
-    tagline: str = "An empathetic companion that shows what it understood, and what it remembers."
+    tagline: str = "It shows what it understood, and what it remembers."
     language: str = "Language of the page"
     conversation: str = "Conversation"
     new_conversation: str = "New conversation"
@@ -138,7 +138,7 @@ WORDS: Mapping[TextLanguage, PageWords] = {
     "en": PageWords(),
     "zh": PageWords(
         title="和 HEF 聊聊",
-        tagline="一个有同理心的伙伴：它会告诉你它读懂了什么、记住了什么。",
+        tagline="它会告诉你它读懂了什么、记住了什么。",
         language="页面语言",
         conversation="对话",
         new_conversation="新对话",

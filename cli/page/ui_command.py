@@ -96,7 +96,8 @@ async def _serve(
     async with AsyncExitStack() as resources:
         page_host = await _page_host(settings, context, character, resources)
         app = page_app(create_page(page_host), host=host, password=password)
-        config = uvicorn.Config(app, host=host, port=port, log_level="warning")
+        # A page that is open keeps a connection for as long: Ctrl-C does not wait for it.
+        config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=1)
         await uvicorn.Server(config).serve()
 
 

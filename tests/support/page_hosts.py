@@ -35,13 +35,14 @@ async def page_host(
 ) -> AsyncIterator[PageHost]:
     """Open a host whose emotion the SEM alone decides, so that each scripted answer is a reply."""
     builder = create_hef(model=model, sem=sem or LexiconSem())
-    store = store or InMemoryStore()
+    context = context or HefContext(user_id=PERSON, strategy="sem_only", region="US")
+    store = None if context.user_id is None else store or InMemoryStore()
     async with open_conversations(home) as saver:
         conversations = PageConversations(Settings(home=home, user=PERSON), store)
         yield PageHost(
             kept=builder.compile(checkpointer=saver, store=store),
             unkept=builder.compile(checkpointer=InMemorySaver(), store=store),
-            context=context or HefContext(user_id=PERSON, strategy="sem_only", region="US"),
+            context=context,
             conversations=conversations,
             model="scripted",
             sem="lexicon",

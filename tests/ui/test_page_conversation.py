@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hef.characters import Character
+from hef.contract import HefContext
 from hef.memory import alist_turns, amark_turn
 from hef.ui.page_conversation import Conversation
 from hef.ui.page_host import PageHost
@@ -204,6 +205,23 @@ async def test_nothing_is_written_down_where_the_person_says_so(tmp_path: Path) 
         assert [turn.text for turn in conversation.turns] == [DOG]
         await finish(conversation.say(SISTER))
         assert await remembered(host) == [DOG, SISTER]
+
+
+async def test_a_page_that_keeps_nothing_talks_and_writes_nothing(tmp_path: Path) -> None:
+    context = HefContext(strategy="sem_only")
+    async with page_host(tmp_path, ScriptedChat(script=["I am sorry.", "Well done."]), context=context) as host:
+        visit = await Visit.begin(host, "en")
+        files = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+        for text in (DOG, SISTER):
+            await finish(visit.conversation.say(text))
+        await visit.conversation.set_private(True)
+        await visit.refresh_memories()
+
+        assert [turn.text for turn in visit.conversation.turns] == [DOG, SISTER]
+        assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == files
+        assert visit.memories.memories == []
+        await visit.begin_conversation("")
+        assert visit.conversation.turns == []
 
 
 async def test_a_forgotten_turn_leaves_memory_conversation_and_file(tmp_path: Path) -> None:
