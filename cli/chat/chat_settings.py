@@ -23,7 +23,8 @@ OF_REPLY = {
     "seed": "Makes the reply repeatable",
 }
 """Settings of the call that writes the reply."""
-_DEFAULT = "default"
+DEFAULT = "default"
+"""What is typed for the default of a setting."""
 
 
 def settings_table(context: HefContext) -> Table:
@@ -44,7 +45,7 @@ def shown(context: HefContext, name: str) -> str:
     """Return the value of a setting as it is typed."""
     value = context.model_settings.get(name) if name in OF_REPLY else getattr(context, name)
     if value is None:
-        return "none" if name not in OF_REPLY else _DEFAULT
+        return "none" if name not in OF_REPLY else DEFAULT
     return ("yes" if value else "no") if isinstance(value, bool) else printable_name(str(value))
 
 
@@ -72,10 +73,10 @@ def with_setting(context: HefContext, name: str, text: str) -> HefContext:
     """
     if name in OF_REPLY:
         others = {key: value for key, value in context.model_settings.items() if key != name}
-        given = {} if text == _DEFAULT else {name: _number(text)}
+        given = {} if text == DEFAULT else {name: _number(text)}
         return _changed(context, "model_settings", {**others, **given})
     check_name(name)
-    if text == _DEFAULT:
+    if text == DEFAULT:
         return _changed(context, name, HefContext.model_fields[name].get_default(call_default_factory=True))
     return _changed(context, name, None if text.casefold() == "none" else text)
 

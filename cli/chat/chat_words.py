@@ -22,6 +22,7 @@ class ChatWords:
     leave: str = "(Ctrl-C again or Ctrl-D to leave)"
     stopped: str = "(stopped; what you said is kept, and the reply as far as it came. Ctrl-C again or Ctrl-D to leave)"
     stopped_before: str = "(stopped, what you said is kept; Ctrl-C again or Ctrl-D to leave)"
+    waiting: str = "(waiting for another terminal, which is in the middle of a turn)"
     which_emotion: str = "yes, no, or the emotion that it is:"
     no_message: str = "There is no message yet."
     not_read: str = "The last message has not been read: the turn failed or was stopped before."
@@ -66,6 +67,7 @@ WORDS: Mapping[TextLanguage, ChatWords] = {
         leave="（再按一次 Ctrl-C 或按 Ctrl-D 离开）",
         stopped="（已停止；你说的话和回复已写出的部分都保留了。再按一次 Ctrl-C 或按 Ctrl-D 离开）",
         stopped_before="（已停止，你说的话保留了；再按一次 Ctrl-C 或按 Ctrl-D 离开）",
+        waiting="（另一个终端的这一轮还没有结束，正在等待）",
         which_emotion="请回答：是、不是，或者说出是哪种情绪：",
         no_message="还没有消息。",
         not_read="上一条消息没有读完：这一轮失败了或在此之前被停止了。",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
@@ -58,9 +59,13 @@ class OpenConversation:
         store: BaseStore | None = self._kept_graph.store if self._kept_graph is not None else None
         return store
 
-    def alone(self) -> AbstractContextManager[None]:
-        """Return a context in which no other process runs a turn of the person or changes their conversations."""
-        return nullcontext() if self.is_private else turn_lock(self._settings.home, self._settings.person)
+    def alone(self, waits: Callable[[], None]) -> AbstractContextManager[None]:
+        """Return a context in which no other process runs a turn of the person or changes their conversations.
+
+        Args:
+            waits: Called where another process does, before it is waited for.
+        """
+        return nullcontext() if self.is_private else turn_lock(self._settings.home, self._settings.person, waits)
 
     def open(self, name: str, character: str | None) -> None:
         """Continue or begin the conversation of a name.

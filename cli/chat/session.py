@@ -143,11 +143,19 @@ class ChatSession:
         user = None if self.open.is_private else self.settings.person
         context = self.context.model_copy(update={"user_id": user, "remember": user is not None})
         if self.character:
-            context = self.character.context(context).model_copy(update=self._stated)
+            own = {**self._stated, "model_settings": {**self.character.model_settings, **context.model_settings}}
+            context = self.character.context(context).model_copy(update=own)
         # What the graph was built with is not named again.
         if context.model is None and self._own_model != self.settings.model:
             return context.model_copy(update={"model": self._own_model or "embedded"})
         return context.model_copy(update={"model": None}) if context.model == self.settings.model else context
+
+    def state(self, setting: str, *, is_default: bool) -> None:
+        """Let a setting of `context` come before that of a character, or no longer, where it is the default."""
+        if is_default:
+            self._stated.pop(setting, None)
+        elif setting in HefContext.model_fields:
+            self._stated[setting] = getattr(self.context, setting)
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Run work of the conversation to its end."""
@@ -247,7 +255,7 @@ class ChatSession:
         context = context or self.turn_context
         display = TurnDisplay(name=self.speaker, quiet=self.is_json)
         try:
-            with self.open.alone():
+            with self.open.alone(lambda: self.note(self.words.waiting)):
                 try:
                     with display:
                         result = self.run(self._run_turn(command or turn_input, context, display))

@@ -10,15 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from ...characters import available_characters, find_character
-from ...contract import HefError
 from ...contract.dialogue import turn_language
 from ...nodes import to_dialogue
+from ..error_messages import sentence
 from ..memory.forget import forget_selected
 from ..memory.list_turns import turn_table
 from ..render import FAINT, name_markup, print_empathy, print_safety, printable, printable_name
-from .chat_settings import check_name, settings_table, shown, with_setting
+from .chat_settings import DEFAULT, check_name, settings_table, shown, with_setting
 from .chat_threads import thread_with
-from .conversation_file import OpenElsewhere, turn_lock
+from .conversation_file import turn_lock
 from .conversation_list import conversation_names, kept_conversations
 from .slash_commands import help_table
 
@@ -40,8 +40,11 @@ def run_command(session: ChatSession, name: str, argument: str) -> bool:
         action = _help
     try:
         action(session, argument)
-    except (HefError, OpenElsewhere) as error:
-        session.show(Text(printable(str(error)), style="red"))
+    except KeyboardInterrupt:
+        session.interrupted = True
+        session.note(session.words.leave)
+    except Exception as error:
+        session.show(Text(printable(sentence(error)), style="red"))
     return True
 
 
@@ -173,19 +176,22 @@ def _character(session: ChatSession, argument: str) -> None:
             table.add_row(Text(printable_name(one.id), style="bold"), name, persona, Text(here, style=FAINT))
         return session.show(table)
     character = None if argument == _NO_CHARACTER else find_character(argument, folder)
-    if character and character.id == session.character_id:
-        return session.note(session.words.with_character.format(name=name_markup(character.name)))
+    if (character.id if character else None) == session.character_id:
+        return session.note(_talks_with(session))
     session.character = character
     if session.open.is_private:
         session.open.begin_private([], session.character_id)
     else:
         session.open.open_of_today(session.character_id)
     session.enter_conversation()
-    if session.character is None:
-        session.note(session.words.without_character)
-    else:
-        session.note(session.words.with_character.format(name=name_markup(session.character.name)))
+    session.note(_talks_with(session))
     session.greet()
+
+
+def _talks_with(session: ChatSession) -> str:
+    if session.character is None:
+        return session.words.without_character
+    return session.words.with_character.format(name=name_markup(session.character.name))
 
 
 def _set(session: ChatSession, argument: str) -> None:
@@ -196,6 +202,7 @@ def _set(session: ChatSession, argument: str) -> None:
     check_name(name)
     if value:
         session.context = with_setting(session.context, name, value)
+        session.state(name, is_default=value == DEFAULT)
         if name == "language" and session.context.language:
             session.language = turn_language(session.context.language, [])
     session.note(session.words.is_set.format(name=name_markup(name), value=name_markup(shown(session.context, name))))

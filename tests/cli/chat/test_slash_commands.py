@@ -189,6 +189,15 @@ def test_a_character_has_conversations_of_its_own(chat: Any) -> None:
     assert f"Resumed conversation june/{today}" in chat(options=("--thread", f"june/{today}"))
 
 
+def test_a_setting_comes_before_that_of_a_character_until_it_is_the_default(chat: Any) -> None:
+    chat("/character june", "/set persona a sailor from Bergen", "Hello.", "/set persona default", "Hello again.")
+    first, second = (prompt[0].text for prompt in chat.model.prompts)
+    assert "sailor from Bergen" in first
+    assert "June" not in first
+    assert "sailor from Bergen" not in second
+    assert "June" in second
+
+
 def test_a_bare_command_is_asked_about(chat: Any) -> None:
     shown = chat("exit", "exit", "help", "yes", "quit", "yes", "never said")
     assert shown.count("Did you mean /quit?") == 2

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hef.cli.chat.conversation_file import turn_lock
 from terminal import Terminal, scripted_chat
 
 
@@ -53,6 +54,16 @@ def test_two_chats_of_one_person_are_open_at_once_in_conversations_of_their_own(
     terminal.wait_for("I see")
     terminal.wait_for("you  ")
     assert {text for text, _ in chat.remembered()} == {"My dog Bello died.", "My cat sleeps.", "I am so tired."}
+    terminal.leave()
+
+
+def test_a_turn_waits_for_another_process_that_changes_the_persons_conversations(chat: Any, terminal: Terminal) -> None:
+    with turn_lock(chat.home, "me"):
+        terminal.type("My dog died.\r")
+        terminal.wait_for("waiting for another terminal")
+    terminal.wait_for("hear")
+    terminal.wait_for("you  ")
+    assert [text for text, _ in chat.remembered()] == ["My dog died."]
     terminal.leave()
 
 
