@@ -14,8 +14,8 @@ from langgraph.store.base import BaseStore
 from ..build_graph import build_graph, close_memory
 from ..settings import Settings
 from . import conversation_list
+from .chat_conversation import Conversation
 from .chat_threads import thread_id
-from .conversation import Conversation
 from .conversation_file import OpenElsewhere, open_conversations, sole_writer, turn_lock
 
 

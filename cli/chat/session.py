@@ -34,8 +34,8 @@ from ..render import (
 )
 from ..settings import Settings
 from . import conversation_list
+from .chat_conversation import Conversation, last_turn
 from .chat_words import WORDS, ChatWords
-from .conversation import Conversation, last_turn
 from .display import TurnDisplay, gutter_label
 from .open_conversation import OpenConversation
 from .reply_command import failed_turn_json, turn_json
