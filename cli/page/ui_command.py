@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,7 @@ import typer
 
 from ..build_graph import build_graph, close_memory, preload_llm
 from ..characters_list import chosen_character
-from ..error_messages import Misuse
+from ..error_messages import Failure, Misuse
 from ..options import ModelOptions, ReplyOptions, UserOptions, option
 from ..settings import Settings, load_settings
 
@@ -54,12 +55,13 @@ def ui(
     check_access(host, password)
     _require_gradio()
     settings = load_settings(models, options, memory)
+    listening = _listen(host, port)
     preload_llm(settings.model)
     user = None if memory.no_memory else settings.person
     character = chosen_character(settings, memory.character)
     context = options.reply_context(user, region=settings.region)
     typer.echo(f"loading; the page will be at http://{host}:{port} (Ctrl-C ends it)")
-    asyncio.run(_serve(settings, context, character, (host, port, password)))
+    asyncio.run(_serve(settings, context, character, (listening, host, password)))
 
 
 def check_access(host: str, password: str | None) -> None:
@@ -84,21 +86,30 @@ def _require_gradio() -> None:
         raise SetupError("the page needs Gradio: install it with `pip install 'hef[ui]'`")
 
 
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise Failure(
+            f"the page cannot be at {host}, port {port}: {error.strerror or error}; give another --port or --host"
+        ) from error
+
+
 async def _serve(
-    settings: Settings, context: HefContext, character: Character | None, access: tuple[str, int, str | None]
+    settings: Settings, context: HefContext, character: Character | None, access: tuple[socket.socket, str, str | None]
 ) -> None:
     import uvicorn
 
     from ...ui.page_app import page_app
     from ...ui.page_events import create_page
 
-    host, port, password = access
+    listening, host, password = access
     async with AsyncExitStack() as resources:
         page_host = await _page_host(settings, context, character, resources)
         app = page_app(create_page(page_host), host=host, password=password)
-        # A page that is open keeps a connection for as long: Ctrl-C does not wait for it.
-        config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=1)
-        await uvicorn.Server(config).serve()
+        # A page that is open keeps a connection for as long: Ctrl-C does not wait for it, and nothing is said of that.
+        config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
+        await uvicorn.Server(config).serve([listening])
 
 
 async def _page_host(

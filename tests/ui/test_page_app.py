@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 
 import httpx
 import pytest
@@ -88,3 +89,12 @@ def test_the_command_listens_to_others_only_with_a_password(arguments: tuple[str
     done = CliRunner().invoke(app, ["ui", *arguments])
     assert done.exit_code == 2
     assert said in done.stderr
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_loaded() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = CliRunner().invoke(app, ["ui", "--port", str(port)])
+    assert done.exit_code == 1
+    assert f"the page cannot be at 127.0.0.1, port {port}" in done.stderr
+    assert "give another --port" in done.stderr
