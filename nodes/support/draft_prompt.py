@@ -16,7 +16,7 @@ from ...prompts import ChatDraft, Prompts, chat_draft_messages, concern_note, dr
 from ...safety import help_line
 from ...sem import Taxonomy
 from ..deciding.decision import UNCERTAIN_BELOW
-from .chat_conversation import chat_messages, host_instructions
+from .conversation import chat_messages, host_instructions
 from .tool_results import tool_results
 from .turn_view import TurnView, is_served
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
 from ...prompts import quoted
-from .chat_conversation import name_for_providers
+from .conversation import name_for_providers
 from .message_text import message_text
 from .tool_call import OWN_CALL
 
