@@ -73,6 +73,8 @@ async def test_librechat_names_person_and_conversation_in_headers(tmp_path: Path
     assert title.status_code == 200
     assert [(asked["person"], asked["chat_id"]) for asked in server.opened] == [(f"librechat/{body['user']}", "9d3f")]
 
+    await ask(CHAT, LIBRECHAT_USER_ID="66f0cc")
+    assert server.opened[-1]["person"] == "librechat/66f0cc"
     unfilled = await ask({**CHAT, "user": "66f0bb"})
     assert unfilled.status_code == 200
     assert server.opened[-1]["person"] == "librechat/66f0bb"
@@ -106,7 +108,7 @@ async def test_home_assistant_is_one_person_in_all_its_conversations(tmp_path: P
     body = {**recorded("home_assistant_turn"), "model": settings["Completion Model"], "max_tokens": limit}
     other = [{"role": "user", "content": "I miss him.", "name": "a1b2c3"}]
     for changes in ({}, {"user": "01J9ZQ5", "messages": other}):
-        answer = await server.ask(settings["Base Url"], {**body, **changes})
+        answer = await server.ask(settings["Base URL"], {**body, **changes})
         assert answer.headers["x-hef-ignored"] == "functions"
         assert answer.json()["choices"][0]["finish_reason"] == "stop"
     assert server.chat.settings[-1]["max_tokens"] == limit
