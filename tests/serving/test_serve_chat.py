@@ -13,6 +13,7 @@ import pytest
 from hef.cli.app import app
 from hef.serving.http_server import HttpServer
 from hef.serving.keys import KeyFile
+from sse_starlette.sse import AppStatus
 from talking_chat import TalkingChat
 from typer.testing import CliRunner
 
@@ -64,6 +65,7 @@ def test_a_signal_ends_the_server_after_the_reply_that_runs(
         listening.set()
 
     monkeypatch.setattr(HttpServer, "startup", watched)
+    monkeypatch.setattr(AppStatus, "should_exit", False)  # which the signal sets for the whole process
     texts: list[str] = []
 
     def ask() -> None:
