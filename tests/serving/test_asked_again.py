@@ -1,0 +1,110 @@
+"""Requests that are sent again, through the application: copies, wishes for another reply, edits, clients that left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from hef.contract import HefContext
+from hef.graph import create_hef
+from hef.memory import list_turns
+from hef.sem import resolve_sem
+from hef.serving.chat_app import create_app
+from hef.serving.chat_conversations import Conversations
+from hef.serving.server_settings import ServerSettings
+from langgraph.store.memory import InMemoryStore
+from talking_chat import TalkingChat
+from transcript_client import LATER, Clock
+
+SAID = "My dog Bello died."
+
+
+class App:
+    """An application whose clock is set by hand."""
+
+    def __init__(self) -> None:
+        self.chat, self.store, self.clock = TalkingChat(), InMemoryStore(), Clock()
+        sem = resolve_sem("lexicon")
+        app = create_app(
+            create_hef(model=self.chat, sem=sem).compile(store=self.store),
+            model=self.chat,
+            sem=sem,
+            store=self.store,
+            settings=ServerSettings(context=HefContext(strategy="sem_only")),
+            conversations=Conversations(store=self.store, now=self.clock),
+        )
+        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
+
+    async def ask(self, *texts: str, stream: bool = False, **headers: str) -> str:
+        """Send a transcript that begins with the person, and return the reply."""
+        roles = ["user", "assistant"] * len(texts)
+        messages = [{"role": role, "content": text} for role, text in zip(roles, texts, strict=False)]
+        body: dict[str, Any] = {"messages": messages, "user": "ana", "stream": stream}
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        answer = await self.http.post("/v1/chat/completions", json=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        if not stream:
+            return str(answer.json()["choices"][0]["message"]["content"])
+        events = [line[6:] for line in answer.text.splitlines() if line.startswith("data: {")]
+        deltas = [choice["delta"] for event in events for choice in json.loads(event)["choices"]]
+        return "".join(delta.get("content") or "" for delta in deltas)
+
+    @property
+    def remembered(self) -> list[tuple[int | None, str, str]]:
+        turns = list_turns(self.store, "ana")
+        return sorted((turn.turn, turn.text, turn.reply) for turn in turns)
+
+
+@pytest.fixture
+async def app() -> AsyncIterator[App]:
+    app = App()
+    yield app
+    await app.http.aclose()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_copy_is_one_turn_and_a_wish_is_another_reply_to_it(app: App, stream: bool) -> None:
+    first, copy = await asyncio.gather(app.ask(SAID, stream=stream), app.ask(SAID, stream=not stream))
+    assert (copy, len(app.chat.prompts)) == (first, 1)
+    app.clock.time += 1
+    assert await app.ask(SAID, stream=stream) == first
+    assert len(app.chat.prompts) == 1
+
+    app.clock.time += 5
+    assert await app.ask(SAID, x_stainless_retry_count="1", stream=stream) == first
+    assert len(app.chat.prompts) == 1
+    await app.ask(SAID, stream=stream)
+    assert len(app.chat.prompts) == 2
+    assert app.remembered == [(1, SAID, first)]
+
+
+async def test_an_edited_turn_leaves_the_memory_and_is_not_recalled_into_its_correction(app: App) -> None:
+    said = [SAID]
+    for text in ("He was only three.", "I walked him every day."):
+        said += [await app.ask(*said, x_hef_chat_id="chat"), text]
+        app.clock.time += LATER
+    said.append(await app.ask(*said, x_hef_chat_id="chat"))
+    app.clock.time += LATER
+
+    await app.ask(*said[:2], "He was thirteen.", x_hef_chat_id="chat")
+
+    assert [(turn, text) for turn, text, _ in app.remembered] == [(1, SAID), (2, "He was thirteen.")]
+    assert "only three" not in str(app.chat.prompts[-1])
+
+
+async def test_a_client_that_leaves_and_comes_back_has_said_it_once(app: App) -> None:
+    asking = asyncio.create_task(app.ask(f"{SAID} Please hold."))
+    await asyncio.to_thread(app.chat.begun.wait, 10)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    copy = asyncio.create_task(app.ask(f"{SAID} Please hold."))
+    while not app.chat.released[1:]:
+        await asyncio.sleep(0)
+    app.chat.release()
+    reply = await copy
+
+    assert app.remembered == [(1, f"{SAID} Please hold.", reply)]
