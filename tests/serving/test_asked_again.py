@@ -68,7 +68,7 @@ async def app() -> AsyncIterator[App]:
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_copy_is_one_turn_and_a_wish_is_another_reply_to_it(app: App, stream: bool) -> None:
-    first, copy = await asyncio.gather(app.ask(SAID, stream=stream), app.ask(SAID, stream=not stream))
+    first, copy = await asyncio.gather(app.ask(SAID, stream=stream), app.ask(SAID, stream=stream))
     assert (copy, len(app.chat.prompts)) == (first, 1)
     app.clock.time += 1
     assert await app.ask(SAID, stream=stream) == first
