@@ -298,7 +298,10 @@ def test_a_set_up_error_ends_at_once_with_code_2_and_leaves_nothing_running(
     assert (done.exit_code, done.stdout) == (2, ""), done.stderr
     assert wrong[1].rpartition(":")[2] in done.stderr
     assert done.stderr.count("\n") == 1
-    assert [thread for thread in threading.enumerate() if not (thread.daemon or thread in before)] == []
+    started = [thread for thread in threading.enumerate() if not (thread.daemon or thread in before)]
+    for thread in started:
+        thread.join(10)  # that of the file of conversations says that it is closed just before it ends
+    assert [thread for thread in started if thread.is_alive()] == []
     with sole_writer(tmp_path, thread_id("me", "default"), "default"):
         pass
 
