@@ -23,6 +23,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from scripted_chat import ScriptedChat
 
+gc.disable()  # while tests are collected: what they import leaves little garbage, and searching is an eleventh of it
+
 # Two processes of tests share the machine: how long an example takes says nothing about the code.
 settings.register_profile("shared-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared-machine")
@@ -33,7 +35,7 @@ LONG_FILES = (
     *("training/test_sem_run", "chroma/test_store_contract", "llm/test_scoring", "llm/test_local_chat"),
     *("llm/test_serve", "hosts/test_studio", "cli/test_mcp", "bench/test_bench_memory", "llm/test_onnx_backend"),
     *("chroma/test_durability", "evaluate/test_evaluate", "training/test_causes", "memory/test_rights"),
-    *("packaging/test_regular_expressions", "serving/test_open_server", "chroma/test_host", "training/test_adapter"),
+    *("packaging/test_regular_expressions", "chroma/test_host", "training/test_adapter"),
     *("train/test_train", "docs/test_studio", "hosts/test_middleware", "cli/test_memory", "docs/test_documents"),
     *("cli/test_chat", "evaluate/test_evaluate_replies", "docs/test_serving", "graph/test_checkpoint"),
     *("evaluation/test_batch_chat", "cli/test_terminal_text", "serving/test_auth", "chroma/test_differential"),
@@ -65,6 +67,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture

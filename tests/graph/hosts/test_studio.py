@@ -1,4 +1,7 @@
-"""What LangGraph Studio uses, driven through the SDK against a real `langgraph dev`."""
+"""A real `langgraph dev` with `langgraph.json`: what LangGraph Studio uses, and what anybody may do there.
+
+Nobody is authenticated: a person is who the client says, or nobody.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from dev_server import dev_server
 from hef.graph import HefContext
@@ -14,13 +18,25 @@ from hef.prompts import Prompts
 from langgraph_sdk import get_sync_client
 
 SAID = {"messages": [{"role": "user", "content": "My dog Bello died last night."}]}
+TURN: dict[str, Any] = {"assistant_id": "hef", "input": {"messages": [{"role": "user", "content": "My dog died."}]}}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start the development server."""
-    with dev_server(tmp_path_factory.mktemp("studio"), HEF_HOME="") as url:
+    with dev_server(tmp_path_factory.mktemp("studio"), HEF_HOME="", HEF_MODELS="embedded") as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def http(server: str) -> Iterator[httpx.Client]:
+    """Ask the server without its SDK."""
+    with httpx.Client(base_url=server, timeout=120) as client:
+        yield client
+
+
+def people(http: httpx.Client) -> set[str]:
+    return {namespace[-1] for namespace in http.post("/store/namespaces", json={}).json()["namespaces"]}
 
 
 def test_the_context_shows_as_a_form(server: str) -> None:
@@ -106,7 +122,7 @@ def test_a_turn_streams_events_and_tokens_and_lands_in_the_store(server: str) ->
     assert state["empathy"]["emotion"] in {"sad", "devastated"}
     assert set(state["explanations"]) == {"sem_emotion", "coarse_emotion", "fine_emotion", "cause_words"}
     assert all(isinstance(line, str) for line in state["explanations"].values())
-    (item,) = client.store.search_items(["hef"])["items"]
+    (item,) = client.store.search_items(user_namespace("ana"))["items"]
     assert item["value"]["text"] == "My dog Bello died last night."
 
 
@@ -167,3 +183,38 @@ def test_a_person_chooses_the_emotion_and_it_is_remembered(server: str) -> None:
     assert (done["empathy"]["emotion"], done["empathy"]["confirmed"]) == ("nostalgic", True)
     items = client.store.search_items(user_namespace("joe"), limit=50)["items"]
     assert ["nostalgic"] == [item["value"]["emotion"] for item in items if item["value"]["confirmed"]]
+
+
+def test_a_run_without_a_person_is_answered_and_one_with_a_person_is_remembered(http: httpx.Client) -> None:
+    before = people(http)
+    for said in ({}, {"context": {"strategy": "sem_only"}}, {"context": {"user_id": None}}):
+        assert http.post("/runs/wait", json={**TURN, **said}).json()["empathy"]["degraded"] is None
+    assert people(http) == before
+
+    for said in ({"context": {"user_id": "una"}}, {"config": {"configurable": {"user_id": "bo"}}}):
+        assert http.post("/runs/wait", json={**TURN, **said}).json()["empathy"]["degraded"] is None
+    assert people(http) - before == {"una", "bo"}
+
+
+@pytest.mark.parametrize("model", ["huggingface:somebody/model", "openai:gpt", "embedded-plain"])
+def test_a_client_names_no_model_but_those_of_the_operator(http: httpx.Client, model: str) -> None:
+    error = http.post("/runs/wait", json={**TURN, "context": {"model": model}}).json()["__error__"]
+
+    assert error["error"] == "SetupError"
+    assert f"may not name the model '{model}' here, only embedded" in error["message"]
+
+
+def test_a_client_may_name_the_model_of_the_operator(http: httpx.Client) -> None:
+    allowed = {"model": "embedded", "strategy": "sem_only"}
+
+    assert "empathy" in http.post("/runs/wait", json={**TURN, "context": allowed}).json()
+
+
+def test_a_page_of_another_origin_neither_reads_nor_writes(http: httpx.Client) -> None:
+    for path in ("/runs/wait", "/store/items/search", "/threads"):
+        page = {"origin": "https://example.org", "content-type": "text/plain"}
+        answer = http.post(path, content="{}", headers=page)
+        assert (answer.status_code, "access-control-allow-origin" in answer.headers) == (403, False)
+    asked = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
+    studio = http.options("/runs/wait", headers={"origin": "https://smith.langchain.com", **asked})
+    assert studio.headers["access-control-allow-origin"] == "https://smith.langchain.com"
