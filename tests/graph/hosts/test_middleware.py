@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import errno
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -188,39 +186,6 @@ def test_each_turn_of_a_thread_is_read_and_none_twice() -> None:
     assert len(judging.prompts) == 2
     notes = [prompt[0].text for prompt in model.prompts]
     assert notes[0] != notes[1] == notes[2]
-
-
-STRICT = """
-import sys, logging
-logging.basicConfig(level=logging.WARNING, stream=sys.stdout)
-from langchain.agents import create_agent
-from langchain_core.language_models import FakeListChatModel
-from langgraph.checkpoint.sqlite import SqliteSaver
-from hef.graph import HefContext, HefMiddleware
-config = {"configurable": {"thread_id": "t"}}
-def agent(saver):
-    middleware = HefMiddleware(settings=HefContext(strategy="sem_only"))
-    return create_agent(FakeListChatModel(responses=["Oh."]), [], middleware=[middleware], checkpointer=saver)
-with SqliteSaver.from_conn_string(sys.argv[1]) as saver:
-    agent(saver).invoke({"messages": [("user", "My dog died.")]}, config)
-with SqliteSaver.from_conn_string(sys.argv[1]) as saver:
-    values = agent(saver).get_state(config).values
-    assert values["empathy"].causes[0].text, values
-    assert values["hef_read"].note, values
-"""
-
-
-@pytest.mark.parametrize("strict", ["true", "false"])
-def test_the_state_comes_back_whole_without_a_warning(strict: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", "-c", STRICT, str(tmp_path / "state.db")],
-        env={**os.environ, "LANGGRAPH_STRICT_MSGPACK": strict},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
 @dataclass
