@@ -53,6 +53,7 @@ class _PageEvents:
                 show_progress="hidden",
                 api_visibility="private",
                 concurrency_limit=None,
+                trigger_mode="multiple",  # what is pressed as an earlier press ends counts
             )
 
         on(page.blocks.load, self.open_page, first=True)
@@ -110,8 +111,9 @@ class _PageEvents:
         number, visit.editing = visit.editing, None
         turn = visit.conversation.say(text) if number is None else visit.conversation.edit(number, text)
         yield {self._page.message: self._view.message_box(visit, value="")}
-        async for updates in self._run(visit, turn):
-            yield updates
+        async with aclosing(self._run(visit, turn)) as run:
+            async for updates in run:
+                yield updates
 
     async def act_in_conversation(self, visit: Visit, event: gr.EventData) -> AsyncIterator[Updates]:
         """Show, edit or answer again a turn whose button was pressed."""
@@ -126,13 +128,13 @@ class _PageEvents:
             turn = visit.conversation.turns[number]
             yield {self._page.message: self._view.message_box(visit, value=turn.text), **self._view.buttons(visit)}
         elif act == "regenerate":
-            async for updates in self._run(visit, visit.conversation.regenerate(number)):
-                yield updates
+            async with aclosing(self._run(visit, visit.conversation.regenerate(number))) as run:
+                async for updates in run:
+                    yield updates
 
-    async def _run(self, visit: Visit, turn: AsyncGenerator[None]) -> AsyncIterator[Updates]:
+    async def _run(self, visit: Visit, turn: AsyncGenerator[None]) -> AsyncGenerator[Updates]:
         """Show a turn while it runs, and all that it changed at its end."""
-        page = self._page
-        visit.shown = ""
+        visit.shown, visit.notice = "", ""
         last: Updates = {}
         async with aclosing(turn):
             async for _ in turn:
@@ -140,12 +142,12 @@ class _PageEvents:
                 changed = {component: update for component, update in updates.items() if last.get(component) != update}
                 yield changed or self._view.nothing
                 last = updates
-        await visit.refresh_memories()
-        yield {
-            **self._view.conversation(visit),
-            **self._view.memory(visit),
-            page.announcer: self._view.announcement(visit),
-        }
+        try:
+            await visit.refresh_memories()
+        except Exception as error:
+            visit.notice = error_sentence(error)
+        view = self._view
+        yield {**view.conversation(visit), **view.memory(visit), self._page.announcer: view.announcement(visit)}
 
     async def stop(self, visit: Visit) -> Updates:
         """Stop the running turn; who runs it shows its end."""
