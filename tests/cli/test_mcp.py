@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from hef.cli.app import app
@@ -25,7 +25,7 @@ DOG = [
     {"role": "listener", "text": "Great!"},
     {"role": "speaker", "text": "But my dog Zoë died last night 🐕."},
 ]
-Mode = Literal["auto", "legacy"]
+THREADS = {name: "1" for name in ("HEF_THREADS", "OMP_NUM_THREADS")}
 
 
 @asynccontextmanager
@@ -36,11 +36,10 @@ async def client_here(**settings: Any) -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def client(*options: str, mode: Mode = "auto") -> AsyncIterator[Client]:
+async def client(*options: str) -> AsyncIterator[Client]:
     """Yield the SDK's client of a server in a process of its own."""
-    threads = {name: "1" for name in ("HEF_THREADS", "OMP_NUM_THREADS")}
-    server = StdioServerParameters(command=sys.executable, args=["-m", "hef.cli", "mcp", *options], env=threads)
-    async with Client(server, mode=mode) as connected:
+    server = StdioServerParameters(command=sys.executable, args=["-m", "hef.cli", "mcp", *options], env=THREADS)
+    async with Client(server) as connected:
         yield connected
 
 
@@ -57,16 +56,15 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_a_client_sees_tools_that_only_read_and_their_answers_keep_to_their_schemas(mode: Mode) -> None:
+async def check_tools_and_answers(server: Client) -> None:
+    """Look at a server's tools, and ask each once."""
     calls = {
         "sem_emotion": {"dialogue": DOG, "primary": 3, "hypothesis": "devastated"},
         "sem_causes": {"dialogue": json.dumps(DOG), "emotion": "sad"},
         "assess_safety": {"dialogue": DOG},
     }
-    async with client_here() if mode == "auto" else client(mode=mode) as server:
-        tools = {tool.name: tool for tool in (await server.list_tools()).tools}
-        answers = {name: await server.call_tool(name, arguments) for name, arguments in calls.items()}
+    tools = {tool.name: tool for tool in (await server.list_tools()).tools}
+    answers = {name: await server.call_tool(name, arguments) for name, arguments in calls.items()}
 
     assert set(tools) == {"assess_safety", "sem_emotion", "sem_causes"}
     for name, tool in tools.items():
@@ -84,6 +82,27 @@ async def test_a_client_sees_tools_that_only_read_and_their_answers_keep_to_thei
     causes = answers["sem_causes"].structured_content["causes"]
     assert all(DOG[one["turn"]]["text"][one["start"] : one["end"]] == one["text"] for one in causes)
     assert "dog Zoë" in said(answers["sem_causes"]) or "Zoë" in said(answers["sem_causes"])
+
+
+async def test_a_client_sees_tools_that_only_read_and_their_answers_keep_to_their_schemas() -> None:
+    async with client_here() as server:
+        await check_tools_and_answers(server)
+
+
+async def test_an_older_client_has_the_same_of_a_process_and_what_libraries_print_stays_out_of_it(
+    tmp_path: Path,
+) -> None:
+    talking = (
+        "import sys; sys.argv[1:] = ['mcp']; import hef.tools.sem_tools as module; real = module.describe\n"
+        "module.describe = lambda reading: (print('a library talks', flush=True), real(reading))[1]\n"
+        "from hef.cli import main; main()"
+    )
+    with (tmp_path / "stderr.txt").open("w+", encoding="utf-8") as errors:
+        process = StdioServerParameters(command=sys.executable, args=["-c", talking], env=THREADS)
+        async with Client(stdio_client(process, errlog=errors), mode="legacy") as server:
+            await check_tools_and_answers(server)
+        errors.seek(0)
+        assert errors.read() == "a library talks\n"
 
 
 async def test_wrong_calls_are_told_and_the_server_goes_on() -> None:
@@ -158,21 +177,6 @@ def test_without_the_sdk_the_install_line_is_named(monkeypatch: pytest.MonkeyPat
 
     assert (done.exit_code, done.stdout) == (1, "")
     assert "pip install 'hef[mcp]'" in done.stderr
-
-
-async def test_what_libraries_print_stays_out_of_the_protocol(tmp_path: Path) -> None:
-    talking = (
-        "import sys; sys.argv[1:] = ['mcp']; import hef.tools.sem_tools as module; real = module.describe\n"
-        "module.describe = lambda reading: (print('a library talks', flush=True), real(reading))[1]\n"
-        "from hef.cli import main; main()"
-    )
-    with (tmp_path / "stderr.txt").open("w+", encoding="utf-8") as errors:
-        server = StdioServerParameters(command=sys.executable, args=["-c", talking])
-        async with Client(stdio_client(server, errlog=errors)) as connected:
-            answer = await connected.call_tool("sem_emotion", {"dialogue": DOG})
-        errors.seek(0)
-        assert errors.read() == "a library talks\n"
-    assert not answer.is_error
 
 
 def test_what_is_no_message_is_answered_by_messages_alone() -> None:
