@@ -1,0 +1,6 @@
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
+
+def linkage(y: ArrayLike, method: str = ..., metric: str = ..., optimal_ordering: bool = ...) -> NDArray[Any]: ...
+def leaves_list(Z: NDArray[Any]) -> NDArray[Any]: ...

@@ -1,0 +1,6 @@
+"""Stands in for snowballstemmer in pyright, which would read the stemmers of all languages."""
+
+class _Stemmer:
+    def stemWord(self, word: str) -> str: ...
+
+def stemmer(lang: str) -> _Stemmer: ...
