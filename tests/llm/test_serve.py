@@ -1,4 +1,7 @@
-"""The same model behind `transformers serve`, reached through `ChatOpenAI`."""
+"""A local model behind `transformers serve`, reached through `ChatOpenAI`.
+
+Its weights are random, which show as well as trained ones that every request is understood and answered.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,11 @@ from pathlib import Path
 
 import pytest
 from hef.graph import HefContext, create_hef
-from hef.llm import model_name, prepare_embedded
+from hef.llm import model_name
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
 from server_process import free_port
+from tiny_llm import tiny_llm
 
 pytest.importorskip("langchain_openai")
 pytest.importorskip("fastapi")
@@ -25,7 +29,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")  # the client keeps connec
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BaseChatModel]:
     from langchain_openai import ChatOpenAI
 
-    folder, port = prepare_embedded(), free_port()
+    folder, port = tiny_llm(tmp_path_factory.mktemp("model")), free_port()
     command = [str(Path(sys.executable).parent / "transformers"), "serve", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--dtype", "float32"]  # many CPUs emulate bfloat16, the type of the files, at a fraction of the speed
     offline = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
@@ -64,7 +68,7 @@ async def test_served_model_answers_sync_async_and_streaming(served: BaseChatMod
     chunks = [str(chunk.content) for chunk in served.stream("Count from 1 to 9.") if chunk.content]
     assert len(chunks) > 1
     assert "".join(chunks) == reply
-    assert Path(model_name(served)) == prepare_embedded()
+    assert (Path(model_name(served)) / "config.json").is_file()
 
 
 async def test_a_hef_turn_runs_with_a_served_model(served: BaseChatModel) -> None:
