@@ -48,13 +48,10 @@ class Candidate:
 
     def with_why(self) -> Memory:
         """Return the turn with why it is recalled."""
-        total = sum((self.parts or {}).values())
-        shares = (
-            {_SHARES[name]: round(part / total, _SHARE_DECIMALS) for name, part in self.parts.items()}
-            if total and self.parts
-            else {}
-        )
-        return self.memory.model_copy(update={"why": Why(**shares)})
+        parts = self.parts or {}
+        total = sum(parts.values())
+        shares = {_SHARES[name]: round(part / total, _SHARE_DECIMALS) for name, part in parts.items()} if total else {}
+        return self.memory.model_copy(update={"why": Why.model_validate(shares)})
 
 
 def rank(candidates: Sequence[Candidate], query: str, weights: RecallWeights, now: float) -> list[Candidate]:

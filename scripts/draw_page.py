@@ -97,7 +97,7 @@ class PictureLlm(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        yield ChatGenerationChunk(message=AIMessageChunk(self._answer(messages)))
+        yield ChatGenerationChunk(message=AIMessageChunk(content=self._answer(messages)))
 
     def _answer(self, messages: list[BaseMessage]) -> str:
         """Return an emotion where the prompt asks for one of many, else a reply."""
@@ -124,7 +124,7 @@ def serve(home: Path) -> Iterator[str]:
                     kept=builder.compile(checkpointer=saver, store=store),
                     unkept=builder.compile(checkpointer=InMemorySaver(), store=store),
                     context=HefContext(user_id=PERSON, ask="always"),
-                    conversations=PageConversations(Settings(home=home, user=PERSON), store),
+                    conversations=PageConversations(Settings.model_validate({"home": home, "user": PERSON}), store),
                     model="picture",
                     sem="minilm",
                 )

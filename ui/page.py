@@ -10,6 +10,7 @@ from typing import Any
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when Gradio is imported
 
 import gradio as gr
+from gradio.themes import Base
 
 from .page_words import WORDS, PageWords
 
@@ -149,9 +150,9 @@ def lay_out(strategy: str, region: str | None, language: str | None, *, keeps_no
     )
 
 
-def page_theme() -> gr.themes.Base:
+def page_theme() -> Base:
     """Return the colours and fonts of the page; none is loaded from elsewhere."""
-    return gr.themes.Base(
+    return Base(
         primary_hue="teal",
         secondary_hue="teal",
         neutral_hue="stone",

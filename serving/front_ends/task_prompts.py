@@ -146,4 +146,5 @@ def _is_transcript(text: str) -> bool:
 
 def _demand_kind(text: str, characters: int = _LATER_WORDS) -> TaskKind:
     demand = text.strip()[:characters].lower()
-    return next((kind for word, kind in _KINDS if word in demand), "other")
+    kinds: list[TaskKind] = [kind for word, kind in _KINDS if word in demand]
+    return kinds[0] if kinds else "other"

@@ -7,7 +7,7 @@ import hashlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from ...contract import SetupError
 from ..api_errors import ApiError
@@ -132,7 +132,7 @@ class PostgresTurns(KeyedLocks):
         except self._errors as error:
             _log.warning("the connection that held the locks is lost: %s", type(error).__name__)
 
-    async def _ask(self, sql: str, number: int) -> list[tuple[Any, ...]]:
+    async def _ask(self, sql: LiteralString, number: int) -> list[tuple[Any, ...]]:
         """Run a statement on the connection of the locks, on a new one where that is lost."""
         connection = await self._open_locker()
         try:
