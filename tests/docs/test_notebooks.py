@@ -10,12 +10,31 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 
+COMMANDS_HERE = """
+import subprocess as _subprocess
+from hef.cli.app import app as _app
+from typer.testing import CliRunner as _CliRunner
+
+def _commands_here(run, done, runner, app):
+    def run_here(command, **options):
+        if list(command[1:3]) != ["-m", "hef.cli"]:
+            return run(command, **options)
+        result = runner.invoke(app, list(command[3:]))
+        assert result.exit_code == 0, result.output
+        return done(command, 0, result.stdout, result.stderr)
+    return run_here
+
+_subprocess.run = _commands_here(_subprocess.run, _subprocess.CompletedProcess, _CliRunner(), _app)
+"""
+"""Runs the commands of HEF that a notebook starts in the process of the notebook, which has the models."""
+
 
 @pytest.fixture(scope="module")
 def kernel() -> Iterator[NotebookClient]:
     """One process for all notebooks, so that libraries are imported and models loaded once."""
     client = NotebookClient(new_notebook(), timeout=300)
     with client.setup_kernel():
+        execute(client, new_notebook(cells=[new_code_cell(COMMANDS_HERE)]))
         yield client
 
 
