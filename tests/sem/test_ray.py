@@ -166,7 +166,7 @@ def test_with_ray_the_llm_is_asked_by_the_actors_alone_and_every_figure_is_the_s
 ) -> None:
     rows = [
         {"conv_id": f"c{n}", "emotion": "sad", "utterances": talk(f"My dog number {n} died.", "Oh.", "Hm.", "Hm.")}
-        for n in range(4)
+        for n in range(2)
     ]
     data = tmp_path / "data.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
