@@ -190,15 +190,19 @@ class Conversations:
         """Make a turn the last one of its conversation, and return what could not be done.
 
         What else was said after the turn that both branches share leaves the memory, and then the branch in use: if
-        the process dies between the two, the next request does it again.
+        the process dies between the two, the next request does it again. One message after another, without a reply
+        between them, may be all that a client ever shows: those before stay until it shows a reply.
         """
         before = earlier = await self._table.turn(row.parent)
         branch = [row.id]
         while earlier is not None and not earlier.active:
             branch.append(earlier.id)
             earlier = await self._table.turn(earlier.parent)
-        after = await self._table.active_after(row.thread, earlier.number if earlier else 0)
-        abandoned = [other for other in after if other.id not in branch]
+        kept = {*branch, earlier.id} if earlier else {*branch}
+        after = await self._table.active_from(row.thread, earlier.number if earlier else 1)
+        abandoned = [other for other in after if other.id not in kept]
+        if prints.is_one_message and not any(other.parent for other in abandoned):
+            abandoned = []
         if fault := await memory.forget(abandoned):
             return fault
         await self._table.set_active([other.id for other in abandoned], False)

@@ -56,6 +56,11 @@ async def find_place(table: TurnTable, scope: str, thread: str, prints: Transcri
         if fitting := [one for one in known if exchange.said == one.row.said or exchange.reply in one.replies]:
             row = max(fitting, key=lambda one: (*_likeness(one, exchange, path), one.row.active, one.row.asked)).row
             return Place(row.id, row.number + distance)
+    if prints.first_reply:
+        reply = Exchange("", prints.first_reply, "")
+        for one in await table.candidates(scope, [reply], thread):
+            if one.row.active:
+                return Place(one.row.id, one.row.number + prints.turns)
     return await _place_without_exchange(table, thread, prints)
 
 

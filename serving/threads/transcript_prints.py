@@ -1,7 +1,7 @@
 """Fingerprints of a transcript: its exchanges, and the person's last turn, which is to be answered.
 
-Words of the host (system messages) are left out, as front ends change or drop them, and so is a greeting before the
-person's first words. What the person says since the last reply is one turn.
+Words of the host (system messages) are left out, as front ends change or drop them, and a greeting before the person's
+first words is no exchange. What the person says since the last reply is one turn.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ class Exchange:
 class TranscriptPrints:
     """What identifies a transcript; the person's last turn is the one to answer."""
 
+    first_reply: str
+    """Hash of the letters and digits of a reply before the person's first words, which a client that trims may show, as
+    others show a greeting; else empty."""
     exchanges: tuple[Exchange, ...]
     """What was said before the last turn, oldest first."""
     said: str
@@ -46,6 +49,11 @@ class TranscriptPrints:
     """For each exchange and for the last turn a hash of all that the person said up to it."""
     last_reply: str
     """The words of the last reply before the last turn."""
+
+    @property
+    def is_one_message(self) -> bool:
+        """Whether it shows one message of the person alone."""
+        return not self.exchanges and not self.beginnings
 
     @property
     def turns(self) -> int:
@@ -67,6 +75,7 @@ class _Turn:
 def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
     """Return the fingerprints of a transcript, None where the person says nothing in it."""
     turns: list[_Turn] = []
+    first_reply = ""
     for message in messages:
         text = "".join(message.text.split())
         if message.role == "user" and (text or message.images):
@@ -75,6 +84,8 @@ def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
             turns[-1].said.append(f"{text}\0{message.images}" if message.images else text)
         elif message.role == "assistant" and text and turns:
             turns[-1].replies.append(message.text)
+        elif message.role == "assistant" and text:
+            first_reply = reply_prints(message.text)[0]
     if not turns:
         return None
     paths: list[str] = []
@@ -83,6 +94,7 @@ def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
     last = turns[-1].said
     replies = ["\n".join(turn.replies) for turn in turns[:-1]]
     return TranscriptPrints(
+        first_reply=first_reply,
         exchanges=tuple(
             Exchange(digest(*turn.said), *reply_prints(reply)) for turn, reply in zip(turns, replies, strict=False)
         ),

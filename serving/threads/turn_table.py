@@ -150,9 +150,9 @@ class TurnTable:
         """Return a turn by its id."""
         return await self._one("t.id = ?", [turn])
 
-    async def active_after(self, thread: str, number: int) -> list[TurnRow]:
-        """Return the turns of the branch in use after a number."""
-        return await self._rows("t.thread = ? AND t.active = 1 AND t.number > ?", "t.number", [thread, number])
+    async def active_from(self, thread: str, number: int) -> list[TurnRow]:
+        """Return the turns of the branch in use from a number on."""
+        return await self._rows("t.thread = ? AND t.active = 1 AND t.number >= ?", "t.number", [thread, number])
 
     async def add(self, row: TurnRow) -> None:
         """Add a turn."""

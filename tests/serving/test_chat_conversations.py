@@ -111,6 +111,45 @@ async def test_the_first_turn_edited_is_the_same_chat_by_its_id_and_another_with
     assert len(threads(client)) == 2
 
 
+async def test_a_client_that_never_shows_a_reply_loses_nothing(client: TranscriptClient) -> None:
+    for text in ("One.", "Two.", "Three."):
+        await client.ask(text, chat_id="chat")
+        client.clock.time += LATER
+
+    assert client.remembered() == [(1, "One."), (1, "Three."), (1, "Two.")]
+
+
+async def test_first_words_that_were_edited_leave_once_the_client_shows_a_reply(client: TranscriptClient) -> None:
+    await client.talk("One.", chat_id="chat")
+    said = await client.talk("One, edited.", chat_id="chat")
+    await client.ask(*said, "Two.", chat_id="chat")
+
+    assert client.remembered() == [(1, "One, edited."), (2, "Two.")]
+
+
+async def test_a_chat_goes_on_where_a_client_shows_the_last_reply_and_the_new_words_alone(
+    client: TranscriptClient,
+) -> None:
+    said = await client.talk("One.", chat_id="chat")
+    for text in ("Two.", "Three."):
+        shown = [ChatMessage("assistant", said[-1]), ChatMessage("user", text)]
+        said += [text, await client.ask(messages=shown, chat_id="chat")]
+        client.clock.time += LATER
+
+    assert client.remembered() == [(1, "One."), (2, "Two."), (3, "Three.")]
+
+
+async def test_a_greeting_before_the_first_words_is_no_reply_of_the_chat(client: TranscriptClient) -> None:
+    greeting = ChatMessage("assistant", "Hello, I am Mira.")
+    said = [greeting, ChatMessage("user", "One.")]
+    for text in ("Two.", "Three."):
+        said += [ChatMessage("assistant", await client.ask(messages=said, chat_id="chat")), ChatMessage("user", text)]
+    await client.ask(messages=said, chat_id="chat")
+    await client.ask(messages=[greeting, ChatMessage("user", "One, edited.")], chat_id="chat")
+
+    assert client.remembered() == [(1, "One, edited.")]
+
+
 async def test_the_same_first_words_another_day_begin_another_conversation(client: TranscriptClient) -> None:
     await client.talk("Hi.", "I slept badly.")
     await client.talk("Hi.", "I slept well.")
