@@ -24,7 +24,7 @@ _ROLES: Mapping[str, MessageRole | None] = {
     "function": None,
 }
 """Role of a message as it is sent -> whose words it holds; what tools returned are nobody's."""
-_TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
+_TEXT_TYPES = ("text", "input_text", "output_text")
 _SETTINGS = ("temperature", "top_p", "max_tokens", "stop", "seed", "presence_penalty", "frequency_penalty")
 """Settings of the reply that a request may give, by the names that LangChain's models know."""
 _IGNORED = ("tools", "functions", "response_format", "logprobs", "modalities", "audio", "web_search_options")
@@ -106,19 +106,23 @@ def _read_message(message: object) -> ChatMessage | None:
     if role is None or (role == "assistant" and not texts and not images):
         return None
     speaker = message.get("name")
-    speaker = speaker.strip() or None if isinstance(speaker, str) else None
+    speaker = _whole_characters(speaker).strip() or None if isinstance(speaker, str) else None
     return ChatMessage(role, "\n".join(texts), speaker, images)
 
 
 def _read_content(content: object) -> tuple[list[str], int]:
-    """Return the texts of a message's content, and the number of its parts without words."""
+    """Return the texts of a message's content, and the number of its parts that hold more than words.
+
+    A text in a part of any type counts: words of a person, which may tell of danger, are not to be missed.
+    """
     texts, others = [], 0
     for part in content if isinstance(content, list) else [content]:
-        if isinstance(part, Mapping) and part.get("type", "text") in _TEXT_TYPES:
-            part = part.get("text")
-        if isinstance(part, str):
-            texts += [_whole_characters(part)] if part else []
-        elif part is not None:
+        text = part.get("text") if isinstance(part, Mapping) else part
+        if isinstance(text, str):
+            texts += [_whole_characters(text)] if text else []
+        if isinstance(part, Mapping):
+            others += part.get("type", "text") not in _TEXT_TYPES or not isinstance(text, str | None)
+        elif not isinstance(part, str | None):
             others += 1
     return texts, others
 

@@ -16,7 +16,7 @@ from ..safety import assess
 from ..sem import Sem
 from .chat_request import ChatMessage, ChatRequest
 from .front_ends.expressions import best_expression
-from .front_ends.task_prompts import TaskKind, asked_about_before, prompt_kind
+from .front_ends.task_prompts import TaskKind, asked_about_before, is_transcript, prompt_kind
 
 TASK_HEADER = "x-hef-task"
 """Header in which a front end may name its task, as Open WebUI does in a connection's header with `{{TASK}}`."""
@@ -54,8 +54,12 @@ def recognize_task(request: ChatRequest, headers: Mapping[str, str]) -> Task | N
         request: What the client sent.
         headers: Its headers; names are lower-case, or the mapping ignores case.
     """
-    kind = _NAMED.get(headers.get(TASK_HEADER, "").strip().lower()) or prompt_kind(request.messages)
-    if kind is None or (kind in _SHOWN and _is_in_danger(request.messages)):
+    named = _NAMED.get(headers.get(TASK_HEADER, "").strip().lower())
+    formed = prompt_kind(request.messages)
+    kind = named or formed
+    # A header may be set for all requests by mistake: only a prompt of a front end's form quotes what was said before.
+    is_quoted = formed is not None or any(is_transcript(message.text) for message in request.messages)
+    if kind is None or ((kind in _SHOWN or not is_quoted) and _is_in_danger(request.messages)):
         return None
     return Task(kind)
 

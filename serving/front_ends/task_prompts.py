@@ -92,7 +92,7 @@ def _instructed_kind(messages: Sequence[ChatMessage]) -> TaskKind | None:
     instruction, text = messages[0].text.strip(), messages[1].text.strip()
     if instruction.startswith("Available Tools:") and '"tool_calls"' in instruction and text.startswith("Query:"):
         return "tools"
-    if text.startswith("Conversation history:\n") and "summar" in instruction.lower() and _is_transcript(text):
+    if text.startswith("Conversation history:\n") and "summar" in instruction.lower() and is_transcript(text):
         return "summary"  # Pipecat's, of a context that has grown too long
     return asked_about_before(instruction)
 
@@ -122,7 +122,7 @@ def _lone_kind(text: str) -> TaskKind | None:
         return "emoji"
     if text.startswith("You have been provided with a set of responses") and "\nResponses from models:" in text:
         return "merge"
-    if lower.startswith(_LIBRECHAT_TITLES) and _is_transcript(text):
+    if lower.startswith(_LIBRECHAT_TITLES) and is_transcript(text):
         return "title"
     return _demand_about_transcript(text)
 
@@ -131,14 +131,14 @@ def _demand_about_transcript(text: str) -> TaskKind | None:
     """Return what is asked about a transcript between tags, in a host's own words."""
     for tag in _TRANSCRIPT_TAGS:
         start, end = text.find(f"<{tag}>"), text.rfind(f"</{tag}>")
-        if start >= 0 and end > start and _is_transcript(text[start + len(tag) + 2 : end]):
+        if start >= 0 and end > start and is_transcript(text[start + len(tag) + 2 : end]):
             demand = f"{text[:start]}\n{text[end + len(tag) + 3 :]}"
             is_hosts = _DEMAND.search(demand) and not _FIRST_PERSON.search(demand)
             return _demand_kind(demand, len(demand)) if is_hosts else None
     return None
 
 
-def _is_transcript(text: str) -> bool:
+def is_transcript(text: str) -> bool:
     """Return whether lines of both sides of a conversation are there."""
     lines = [line.lstrip().lower() for line in text.splitlines()]
     return all(any(line.startswith(side) for line in lines) for side in _SPEAKERS)

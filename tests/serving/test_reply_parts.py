@@ -104,7 +104,25 @@ def test_unknown_fields_and_odd_contents_are_read() -> None:
     assert broken.text.encode() == "half a \ufffd face".encode()
 
 
-@pytest.mark.parametrize("fields", [{"temperature": "hot"}, {"n": "2"}, {"messages": [1]}, {"messages": {}}])
+def test_words_count_in_parts_of_any_type_and_names_have_whole_characters() -> None:
+    types: list[Any] = ["Text", None, {}, [], "image_url"]
+    content = [{"type": kind, "text": str(number)} for number, kind in enumerate(types)]
+    request = parse_request({"messages": [{"role": "user", "content": content, "name": "A\ud83d"}]})
+    (said,) = request.messages
+    assert (said.text, said.images, said.name) == ("0\n1\n2\n3\n4", 5, "A\ufffd")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"temperature": "hot"},
+        {"temperature": 10**400},
+        {"top_p": float("nan")},
+        {"n": "2"},
+        {"messages": [1]},
+        {"messages": {}},
+    ],
+)
 def test_what_cannot_be_read_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ApiError) as error:
         parse_request({"messages": [{"role": "user", "content": "x"}], **fields})

@@ -179,6 +179,14 @@ def test_a_header_names_a_task_and_nothing_else_in_it_does() -> None:
         assert kind(said, headers={"x-hef-task": value}) is None
 
 
+def test_a_header_that_is_set_for_all_requests_does_not_keep_danger_from_hef() -> None:
+    danger, headers = "I want to kill myself tonight.", {"x-hef-task": "title_generation"}
+    assert kind(("user", danger), headers=headers) is None
+    assert kind(("user", "Hi"), ("assistant", "Hello"), ("user", danger), headers=headers) is None
+    own_template = f"Name it:\nUSER: {danger}\nASSISTANT: Please call 988."
+    assert kind(("user", own_template), headers=headers) == "title"
+
+
 class Sem:
     """Reads grief, and remembers what it was given."""
 
