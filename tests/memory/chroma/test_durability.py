@@ -383,10 +383,10 @@ def test_how_often_the_graph_is_written_is_settled_at_opening_by_the_rows(
         return [later - earlier for earlier, later in pairwise(changes)]
 
     with ChromaStore.from_path(tmp_path, index=INDEX) as store:
-        assert set(puts_between_graphs(store, 70)) == {20}
+        assert set(puts_between_graphs(store, 50)) == {20}
     monkeypatch.setattr(collection, "isqrt", lambda count: isqrt(rows) if count else 0)
     with ChromaStore.from_path(tmp_path, index=INDEX) as store:
-        assert set(puts_between_graphs(store, 3 * written + 5)) == {written}
+        assert set(puts_between_graphs(store, 2 * written + 25)) == {written}
 
 
 def test_a_folder_whose_pace_cannot_be_settled_is_read_and_written_all_the_same(
