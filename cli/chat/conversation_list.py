@@ -19,7 +19,7 @@ NIGHT_PAUSE = timedelta(hours=1)
 """The same on another day than the last turn's: a conversation does not end at midnight."""
 CHARACTER = "character"
 """Name of the checkpoint's metadata that says which character a conversation is with."""
-_DAY_NAME = re.compile(r"(.*/)?\d{4}-\d\d-\d\d(-\d{1,9})?", re.DOTALL)
+_DAY_NAME = re.compile(r"\d{4}-\d\d-\d\d(-\d{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def is_over(last: datetime, now: datetime) -> bool:
 
 def names_day(name: str) -> bool:
     """Return whether a conversation was named by its day, not by the person."""
-    return _DAY_NAME.fullmatch(name) is not None
+    return _DAY_NAME.fullmatch(name.rpartition("/")[2]) is not None
 
 
 def day_names(now: datetime, character: str | None, taken: Collection[str]) -> Iterator[str]:
