@@ -103,9 +103,12 @@ def test_the_python_of_it_runs(
     monkeypatch.chdir(folder)
     with open_store("companion") as store, (folder / "first.jsonl").open("rb") as lines:
         import_turns(store, lines)
-    (snippet,) = re.findall(r"^```python\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL)
-    (folder / "snippet.py").write_text(snippet, encoding="utf-8")
-    runpy.run_path(str(folder / "snippet.py"))
-    output = capsys.readouterr().out
-    assert output.startswith("turn of ana My dog Bello died.\n1 1\n")
-    assert "Bello" in output.splitlines()[-1]
+    outputs = []
+    for snippet in re.findall(r"^```python\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL):
+        (folder / "snippet.py").write_text(snippet, encoding="utf-8")
+        runpy.run_path(str(folder / "snippet.py"))
+        outputs.append(capsys.readouterr().out)
+    stored, pinned = outputs
+    assert stored.startswith("turn of ana My dog Bello died.\n1 1\n")
+    assert "Bello" in stored.splitlines()[-1]
+    assert pinned == "Ana I am allergic to nuts. pinned\n"
