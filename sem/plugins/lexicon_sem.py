@@ -87,6 +87,7 @@ class LexiconSem:
         self._exact, self._stems = _index(lexicon)
         if not self._exact and not self._stems:
             raise SetupError("the lexicon is empty; give words for at least one label")
+        self._longest_stem = max(map(len, self._stems), default=0)
         self._cause_limit = cause_limit
         self._description = SemDescription(
             name=name, taxonomy=taxonomy, languages=tuple(languages), licence="Apache-2.0", source="word list"
@@ -173,7 +174,7 @@ class LexiconSem:
             if labels := self._exact.get(" ".join(words[at : at + count])):
                 return count, labels
         word = words[at]
-        for length in range(len(word), 0, -1):
+        for length in range(min(len(word), self._longest_stem), 0, -1):
             if labels := self._stems.get(word[:length]):
                 return 1, labels
         return 0, ()

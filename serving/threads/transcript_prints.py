@@ -16,6 +16,8 @@ from ..chat_request import ChatMessage
 
 _OPENING = 24
 """Letters by which a reply is known of which a client shows only the beginning, such as what a voice had spoken."""
+_BEGINNINGS = 16
+"""Messages that a person adds before a reply comes, at most; with more, it is a turn that was not known before."""
 _TAG = re.compile(r"\[[\w-]{1,32}\]")
 """An expression of an avatar, which some clients send back and others do not."""
 
@@ -99,7 +101,7 @@ def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
             Exchange(digest(*turn.said), *reply_prints(reply)) for turn, reply in zip(turns, replies, strict=False)
         ),
         said=digest(*last),
-        beginnings=tuple(digest(*last[:count]) for count in range(1, len(last))),
+        beginnings=tuple(digest(*last[:count]) for count in range(max(1, len(last) - _BEGINNINGS), len(last))),
         paths=tuple(paths),
         last_reply=replies[-1] if replies else "",
     )

@@ -13,6 +13,7 @@ from hef.serving.chat_chunks import ReplyEnd
 from hef.serving.chat_conversations import REPEAT_SECONDS, Conversations
 from hef.serving.chat_request import ChatMessage
 from hef.serving.threads.sqlite_turns import SqliteTurns
+from hef.serving.threads.transcript_prints import read_prints
 from langgraph.store.base import Op, Result
 from langgraph.store.memory import InMemoryStore
 from transcript_client import LATER, Clock, TranscriptClient, spoken
@@ -257,6 +258,13 @@ async def test_a_person_who_goes_on_before_a_reply_came_says_one_turn(client: Tr
         assert client.plan.thread_id == plan.thread_id
 
     assert client.remembered() == [(1, "Listen."), (1, "One."), (2, "Listen.")]
+
+
+def test_of_many_messages_without_a_reply_the_newest_beginnings_are_known() -> None:
+    prints = read_prints([ChatMessage("user", f"Line {number}.") for number in range(1_000)])
+
+    assert prints
+    assert len(prints.beginnings) == 16  # each costs as much as the whole turn
 
 
 async def test_an_abandoned_branch_that_the_person_returns_to_goes_on(client: TranscriptClient) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hef.contract import Empathy, ModelError, SetupError, StoreError
 from hef.serving.api_errors import ApiError, as_api_error
 from hef.serving.chat_chunks import Completion, ReplyEnd, to_json
-from hef.serving.chat_request import parse_request
+from hef.serving.chat_request import MAX_MESSAGES, parse_request
 from hef.serving.front_ends.emotion_tags import EmotionTags
 from hef.serving.turn_run import StreamedReply
 
@@ -121,12 +121,13 @@ def test_words_count_in_parts_of_any_type_and_names_have_whole_characters() -> N
         {"n": "2"},
         {"messages": [1]},
         {"messages": {}},
+        {"messages": [{"role": "user", "content": "x"}] * (MAX_MESSAGES + 1)},
     ],
 )
 def test_what_cannot_be_read_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ApiError) as error:
         parse_request({"messages": [{"role": "user", "content": "x"}], **fields})
-    assert error.value.status == 400
+    assert error.value.status == (413 if len(fields.get("messages", ())) > MAX_MESSAGES else 400)
 
 
 def test_chunks_are_one_line_of_ascii() -> None:

@@ -86,6 +86,19 @@ def test_a_negation_ends_with_its_clause_and_after_three_words(moods: LexiconSem
     assert low(moods, text) < 0.2
 
 
+def test_a_word_without_end_is_looked_up_as_far_as_stems_go(moods: LexiconSem) -> None:
+    asked: list[str] = []
+
+    class Stems(dict[str, tuple[str, ...]]):
+        def get(self, key: str, default: Any = None) -> Any:
+            asked.append(key)
+            return super().get(key, default)
+
+    moods._stems = Stems(moods._stems)
+    assert low(moods, "x" * 50_000) == 0.5
+    assert max(map(len, asked)) == len("sad")
+
+
 def test_newest_turns_and_the_speaker_weigh_more(moods: LexiconSem) -> None:
     assert low(moods, "I am happy.", "Oh?", "And sad.") > 0.5
     assert low(moods, "I am sad.", "Oh?", "And happy.") < 0.5
