@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from ..contract import Dialogue, ModelError
+from ..contract.cpu_inference import cpu_cores
 from ..contract.progress import Progress, ignore_progress
 from ..sem import Sem
 from .baseline_encoder import PlainEncoder
@@ -131,12 +131,11 @@ def measure_speed(
 
 def machine(threads: int | None) -> dict[str, Any]:
     """Return what the figures depend on: type of processor, cores, threads, and versions."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     packages = ("onnxruntime", "tokenizers", "numpy", "torch", "transformers")
     return {
         "system": platform.system(),
         "processor": platform.machine(),
-        "cores": cores,
+        "cores": cpu_cores(),
         "threads": threads,
         "python": platform.python_version(),
         **{name: installed for name in packages if (installed := _version(name))},

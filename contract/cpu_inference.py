@@ -24,6 +24,11 @@ def cpu_threads(threads: int | None) -> int | None:
     return int(setting) if setting else None
 
 
+def cpu_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def import_onnxruntime() -> Any:
     """Import ONNX Runtime with its telemetry off.
 
@@ -51,6 +56,8 @@ def open_session(path: Path, *, threads: int | None = None, disabled_optimizers:
     options = ort.SessionOptions()
     options.log_severity_level = 3  # errors only
     options.intra_op_num_threads = threads or 0
+    # One plan of memory per shape, each a block of its own size, breaks up the memory that all shapes share.
+    options.enable_mem_pattern = False
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Without VNNI the default kernels saturate the 16-bit sums of 8-bit products; with VNNI this changes nothing.
     options.add_session_config_entry("session.x64quantprecision", "1")

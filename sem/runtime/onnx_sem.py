@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...contract import Cause, Dialogue, Reading, SetupError, Turn, View
-from ...contract.cpu_inference import cpu_threads, import_onnxruntime, open_session
+from ...contract.cpu_inference import cpu_cores, cpu_threads, import_onnxruntime, open_session
 from ..protocol import SemDescription
 from ..taxonomy import Taxonomy
 from ..validation import apply_views, require_known_emotions, require_turns
@@ -23,8 +25,10 @@ from .topic_cut import NO_CHANGE
 Array = NDArray[np.float32]
 DISABLED_OPTIMIZERS = ["SkipLayerNormFusion"]
 """Optimisers of ONNX Runtime that slow inference down: the fused kernel takes five times as long on a CPU."""
-CACHED_DIALOGUES = 8
-"""Number of dialogues whose cause scores are cached for a later request; larger batches are not cached."""
+CACHED_DIALOGUES = 256
+"""Number of dialogues whose cause scores are cached: those of all people who are answered at once, 16 MB at most."""
+CACHED_BATCH = 8
+"""Dialogues of a request whose cause scores are cached; larger ones are corpora, whose causes nobody asks for later."""
 
 _MAIN_READING = 0.5
 """Share from which a reading of the current topic alone gives causes and the neutral probability."""
@@ -47,7 +51,9 @@ class _Pass(NamedTuple):
 
 
 class OnnxRunner:
-    """Run the network of a SEM folder on the CPU.
+    """Run the network of a SEM folder on the CPU, in as many threads at once as there are cores.
+
+    Each run at once needs 20 MB and more; those that no core is left for wait, as they would be done no sooner.
 
     Args:
         folder: Contains `model.onnx` and `tokenizer.json`.
@@ -72,6 +78,7 @@ class OnnxRunner:
         self._run_options.only_execute_path_to_fetches = True
         self._encoder = DialogueEncoder(tokenizer, max_tokens)
         self._batch_size = batch_size
+        self._free_cores = BoundedSemaphore(max(1, cpu_cores() // (threads or 1)))
 
     def encode(self, dialogues: Sequence[Dialogue]) -> list[Encoded]:
         """Return the token ids of dialogues."""
@@ -86,7 +93,9 @@ class OnnxRunner:
         order = sorted(range(len(encoded)), key=lambda i: len(encoded[i].ids))
         for start in range(0, len(order), self._batch_size):
             batch = order[start : start + self._batch_size]
-            arrays: Any = self._session.run(outputs, pad([encoded[i] for i in batch]), self._run_options)
+            inputs = pad([encoded[i] for i in batch])
+            with self._free_cores:
+                arrays: Any = self._session.run(outputs, inputs, self._run_options)
             for rows, array in zip(results, arrays, strict=True):
                 for index, row in zip(batch, array, strict=True):
                     rows[index] = row
@@ -130,7 +139,7 @@ class OnnxSem:
         self._batch_size = batch_size
         self._lock = Lock()
         self._runner: OnnxRunner | None = None
-        self._passes: dict[tuple[Turn, ...], _Pass] = {}
+        self._passes: dict[bytes, _Pass] = {}
 
     @property
     def description(self) -> SemDescription:
@@ -155,7 +164,7 @@ class OnnxSem:
     def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
         """Return one calibrated reading per dialogue."""
         resolved = apply_views(dialogues, views)
-        passes = self._read_topics([turns for _, turns in resolved], causes=len(resolved) <= CACHED_DIALOGUES)
+        passes = self._read_topics([turns for _, turns in resolved], causes=len(resolved) <= CACHED_BATCH)
         return [
             Reading(
                 distribution=one.distribution,
@@ -184,8 +193,9 @@ class OnnxSem:
         """
         require_known_emotions(dialogues, emotions, self.description)
         columns = [self._manifest.labels.index(emotion) for emotion in emotions]
+        keys = [_key(dialogue) for dialogue in dialogues]
         with self._lock:
-            cached = [self._passes.get(_key(dialogue)) for dialogue in dialogues]
+            cached = [self._passes.get(key) for key in keys]
         missing = [list(dialogue) for dialogue, one in zip(dialogues, cached, strict=True) if one is None]
         computed = iter(self._read_topics(missing, causes=True))
         passes = [next(computed) if one is None else one for one in cached]
@@ -239,9 +249,13 @@ class OnnxSem:
             for index, item in enumerate(encoded)
         ]
         if causes:
-            new = {_key(turns): one for turns, one in zip(dialogues, passes, strict=True)}
+            keys = [_key(turns) for turns in dialogues]
             with self._lock:
-                self._passes = dict([*self._passes.items(), *new.items()][-CACHED_DIALOGUES:])
+                for key, one in zip(keys, passes, strict=True):
+                    self._passes.pop(key, None)
+                    self._passes[key] = one
+                while len(self._passes) > CACHED_DIALOGUES:
+                    del self._passes[next(iter(self._passes))]
         return passes
 
     def _neutral(self, score: Array) -> float | None:
@@ -269,8 +283,10 @@ class OnnxSem:
             return self._runner
 
 
-def _key(dialogue: Sequence[Turn]) -> tuple[Turn, ...]:
-    return tuple(dialogue)
+def _key(dialogue: Sequence[Turn]) -> bytes:
+    """Return what stands for a dialogue in the cache, which so holds nobody's words, however long they are."""
+    words = json.dumps([(turn.role, turn.text) for turn in dialogue])
+    return blake2b(words.encode("ascii"), digest_size=16).digest()
 
 
 def _mix(one: dict[str, float], other: dict[str, float], share: float) -> dict[str, float]:

@@ -4,8 +4,11 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from math import fsum
 from pathlib import Path
+from threading import Barrier, Lock
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,7 +16,9 @@ import pytest
 from hef.contract import SetupError, Turn
 from hef.sem import EMPATHETIC_DIALOGUES, EmbeddingSem, OnnxSem, Sem, Taxonomy, shipped_sem
 from hef.sem.registry import SHIPPED
+from hef.sem.runtime import onnx_sem
 from hef.sem.runtime.manifest import external_data_files
+from hef.sem.runtime.onnx_sem import OnnxRunner
 from hef.sem.validation import check_reading
 
 DOG = [Turn("speaker", "My dog died last night.")]
@@ -277,3 +282,36 @@ def test_causes_of_what_was_just_read_need_no_second_pass(monkeypatch: pytest.Mo
 
     assert reading.ranked[0] in ("sad", "devastated")
     assert [cause.text for cause in found] == [cause.text for cause in expected]
+
+
+def test_causes_of_everybody_who_is_answered_at_once_need_no_second_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    sem = OnnxSem(SHIPPED, threads=1)
+    dialogues = [[Turn("speaker", f"My dog number {number} died.")] for number in range(64)]
+    for dialogue in dialogues:
+        sem.read([dialogue])
+    monkeypatch.setattr(sem._open(), "_session", None)
+
+    assert all(sem.causes([dialogue], ["sad"])[0] for dialogue in dialogues)
+
+
+def test_no_more_readings_run_at_once_than_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_sem, "cpu_cores", lambda: 1)
+    runner = OnnxRunner(SHIPPED, 256, threads=1)
+    encoded = runner.encode([[Turn("speaker", "My dog died last night. " * 40)]])
+    session, running, start = runner._session, Lock(), Barrier(3)
+
+    class Session:
+        def run(self, *arguments: Any) -> Any:
+            assert running.acquire(blocking=False), "two readings at once on one core"
+            try:
+                return session.run(*arguments)
+            finally:
+                running.release()
+
+    def read(_: int) -> int:
+        start.wait()
+        return len(runner.run(encoded, "logits"))
+
+    monkeypatch.setattr(runner, "_session", Session())
+    with ThreadPoolExecutor(3) as readers:
+        assert list(readers.map(read, range(3))) == [1, 1, 1]
