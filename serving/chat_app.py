@@ -132,7 +132,9 @@ class _Models:
 
     async def list(self, request: Request) -> Response:
         self._chat.identities.identify(request.headers, None)
-        return JSONResponse({"object": "list", "data": [*map(self._model, [MODEL, *self._chat.characters])]})
+        return JSONResponse(
+            {"object": "list", "data": [*map(self._model, dict.fromkeys([MODEL, *self._chat.characters]))]}
+        )
 
     async def show(self, request: Request) -> Response:
         self._chat.identities.identify(request.headers, None)

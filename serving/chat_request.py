@@ -73,7 +73,8 @@ def parse_request(body: object) -> ChatRequest:
     """Return the request of a body.
 
     Raises:
-        ApiError: It is none, has no message or too many, asks for several replies, or a setting has a value that it cannot have.
+        ApiError: It is none, has no message or too many, asks for several replies, or a setting has a value that it
+            cannot have.
     """
     if not isinstance(body, Mapping):
         raise ApiError(400, "the body is no JSON object; send one with `messages`", "invalid_json")

@@ -21,7 +21,7 @@ def split_contexts(messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
     """
     split: list[ChatMessage] = []
     for message in messages:
-        parts = _split(message.text) if message.role == "user" else None
+        parts = split_context(message.text) if message.role == "user" else None
         if message.role == "user" and message.text.strip() in _MARKS:
             split.append(replace(message, role="system"))
         elif parts is None:
@@ -31,7 +31,7 @@ def split_contexts(messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
     return tuple(split)
 
 
-def _split(text: str) -> tuple[str, str] | None:
+def split_context(text: str) -> tuple[str, str] | None:
     """Return what the front end put before a person's words, and these; None where it put nothing there."""
     start, end = text.find(_OPEN), text.rfind(_CLOSE)
     if not text.startswith(_HEADING) or not 0 <= start < end:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from ..chat_request import ChatMessage
+from .attached_context import split_context
 
 TaskKind: TypeAlias = Literal[
     "title",
@@ -124,7 +125,8 @@ def _lone_kind(text: str) -> TaskKind | None:
         return "merge"
     if lower.startswith(_LIBRECHAT_TITLES) and is_transcript(text):
         return "title"
-    return _demand_about_transcript(text)
+    # In a document around a person's words may be a transcript, and in the instructions what looks like a demand.
+    return None if split_context(text) else _demand_about_transcript(text)
 
 
 def _demand_about_transcript(text: str) -> TaskKind | None:

@@ -129,6 +129,9 @@ def test_a_document_around_a_message_is_no_task_and_the_words_stay_the_persons()
     assert (person.role, person.text) == ("user", "Will he live?")
     older = f"{document}\n<user_query>\nWill he live?\n</user_query>\nWill he live?"
     assert split_contexts(request(("user", older)).messages)[-1].text == "Will he live?"
+    instructions = document.replace("context.", "context, without XML tags.")
+    transcript = instructions.replace("Dogs live long.", f"<conversation>\n{HISTORY}\n</conversation>")
+    assert kind(("user", f"{transcript}\n\nWill he live?")) is None
 
 
 @pytest.mark.parametrize("text", [*PERSON, "<context>x</context>", "### Task:\n<context>x</context>", "</context> a"])
