@@ -50,10 +50,9 @@ def find_claims(
         if sentence.text in seen:
             continue
         seen.add(sentence.text)
-        for claim in load_rulebook().claims:
+        for claim in load_rulebook().claims_about(sentence.symbols):
             if claim.is_chinese == sentence.is_chinese and claim.needs in contexts:
-                if all(not group.isdisjoint(sentence.symbols) for group in claim.required):
-                    findings |= dict.fromkeys(_findings_of_claim(claim, reading, index, before))
+                findings |= dict.fromkeys(_findings_of_claim(claim, reading, index, before))
         if sum(finding.level == "danger" for finding in findings) >= ENOUGH:
             break
     return sorted(findings, key=lambda finding: -LEVELS.index(finding.level))
@@ -87,11 +86,10 @@ def _cleared(
         reading.symbols.union(*(other.symbols for other in before)),
     )
     effects: set[Effect] = set()
-    for clearing in load_rulebook().clearings:
-        if claim.name in clearing.claims and clearing.is_chinese == claim.is_chinese:
-            text, symbols = scopes[clearing.scope]
-            if all(not group.isdisjoint(symbols) for group in clearing.required) and clearing.pattern.search(text):
-                effects.add(clearing.effect)
+    for clearing in load_rulebook().clearings_of(claim):
+        text, symbols = scopes[clearing.scope]
+        if all(not group.isdisjoint(symbols) for group in clearing.required) and clearing.pattern.search(text):
+            effects.add(clearing.effect)
     if "keep" in effects or not effects:
         return claim.level, claim.kind
     if "none" in effects:

@@ -9,6 +9,7 @@ the claim.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -93,6 +94,24 @@ class Rulebook:
     """What takes a claim back."""
     dialogue: dict[str, list[re.Pattern[str]]]
     """How answers and questions are recognised, by name."""
+    claims_by_symbol: dict[str, list[int]]
+    """Word or tag -> indices of the claims that are looked at where it occurs; under "" those that always are."""
+    clearings_by_claim: dict[str, list[Clearing]]
+    """Name of a claim -> what takes it back."""
+
+    def claims_about(self, symbols: frozenset[str]) -> list[Claim]:
+        """Return the claims whose required words and tags are all among those of a sentence, in the order of the files.
+
+        A sentence is compared with the few claims that one of its words leads to, not with hundreds.
+        """
+        places = {place for symbol in ("", *symbols) for place in self.claims_by_symbol.get(symbol, ())}
+        claims = (self.claims[place] for place in sorted(places))
+        return [claim for claim in claims if all(not group.isdisjoint(symbols) for group in claim.required)]
+
+    def clearings_of(self, claim: Claim) -> list[Clearing]:
+        """Return what may take a claim back, in the order of the files."""
+        own = self.clearings_by_claim.get(claim.name, ())
+        return [clearing for clearing in own if clearing.is_chinese == claim.is_chinese]
 
 
 @lru_cache(maxsize=1)
@@ -112,7 +131,23 @@ def load_rulebook() -> Rulebook:
     dialogue: dict[str, list[re.Pattern[str]]] = {}
     for header, pattern in _sections("dialogue.txt"):
         dialogue.setdefault(header, []).append(compile_pattern(_space_characters(pattern)))
-    return Rulebook(phrases, compounds, tuple(claims), tuple(clearings), dialogue)
+    by_symbol = _by_rarest_symbols([claim.required for claim in claims])
+    by_claim: dict[str, list[Clearing]] = {}
+    for clearing in clearings:
+        for name in clearing.claims:
+            by_claim.setdefault(name, []).append(clearing)
+    return Rulebook(phrases, compounds, tuple(claims), tuple(clearings), dialogue, by_symbol, by_claim)
+
+
+def _by_rarest_symbols(required: list[tuple[frozenset[str], ...]]) -> dict[str, list[int]]:
+    """Return symbol -> indices of the rules that need it, each under the one of its sets that fewest rules ask for."""
+    counts = Counter(symbol for groups in required for group in groups for symbol in group)
+    by_symbol: dict[str, list[int]] = {}
+    for index, groups in enumerate(required):
+        rarest = min(groups, key=lambda group: sum(counts[symbol] for symbol in group), default=frozenset({""}))
+        for symbol in rarest:
+            by_symbol.setdefault(symbol, []).append(index)
+    return by_symbol
 
 
 def _lines(name: str) -> Iterator[str]:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import pytest
 from hef.safety.rulebook import load_rulebook
+from hef.safety.turn_reading import read_turn
 
 
 def lexicon_tags(tree: dict[str, object]) -> set[str]:
@@ -36,3 +38,31 @@ def test_both_languages_have_every_level() -> None:
     assert {(claim.is_chinese, claim.level) for claim in claims} == {
         (is_chinese, level) for is_chinese in (False, True) for level in ("concern", "danger")
     }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I want to kill myself tonight. My dad hits me, and nobody helps.",
+        "I took thirty pills an hour ago!",
+        "She says that she would rather be dead. What can I do?",
+        "我不想活了。他每天打我，我好怕。",
+        "The exam killed me, lol.",
+    ],
+)
+def test_a_sentence_is_compared_with_every_claim_that_it_may_hold(text: str) -> None:
+    rulebook = load_rulebook()
+    for sentence in read_turn(text).sentences:
+        possible = [
+            claim
+            for claim in rulebook.claims
+            if all(any(symbol in sentence.symbols for symbol in group) for group in claim.required)
+        ]
+        assert rulebook.claims_about(sentence.symbols) == possible
+
+
+def test_what_takes_a_claim_back_is_found_by_its_name() -> None:
+    rulebook = load_rulebook()
+    for claim in rulebook.claims:
+        named = [clearing for clearing in rulebook.clearings if claim.name in clearing.claims]
+        assert rulebook.clearings_of(claim) == [one for one in named if one.is_chinese == claim.is_chinese]
