@@ -17,10 +17,10 @@ from .api_errors import ApiError
 from .front_ends.trusted_headers import (
     SignedPerson,
     TrustedHeader,
-    check_id,
     is_temporary,
     read_chat,
     read_person,
+    read_user_field,
 )
 from .keys import Key, KeyFile
 
@@ -121,9 +121,8 @@ class Identities:
             return signed and (signed[0].source, signed[1], "jwt")
         if (said := read_person(headers, self._trusted)) is not None:
             return said[0].source, said[1], "header"
-        if self._user_field and user_field and user_field.strip():
-            return "", check_id(user_field.strip(), "user"), "user"
-        return None
+        named = read_user_field(user_field or "") if self._user_field else None
+        return None if named is None else ("", named, "user")
 
     def _find_key(self, headers: Mapping[str, str]) -> Key | None:
         """Return the key of a request, None where no key is asked for."""

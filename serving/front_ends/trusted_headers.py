@@ -69,6 +69,15 @@ def read_person(headers: Mapping[str, str], trusted: Sequence[TrustedHeader]) ->
     return None
 
 
+def read_user_field(value: str) -> str | None:
+    """Return the id of a person in the field `user` of a request, None where it is none.
+
+    Raises:
+        ApiError: With 400, it is too long, or no line of text.
+    """
+    return _id(value, "user", _NO_IDS)
+
+
 def read_chat(headers: Mapping[str, str]) -> str | None:
     """Return the id of the conversation, None where no header says it.
 
@@ -103,9 +112,13 @@ def _read(headers: Mapping[str, str], name: str, blanks: frozenset[str]) -> str 
     if len(values) > 1:
         # A proxy that adds its own header to a forged one must not decide by the order of both.
         raise ApiError(400, f"the header {name} has several values; send one", "invalid_id", name)
-    value = _decode(values[0]).strip()
+    return _id(_decode(values[0]), name, blanks)
+
+
+def _id(value: str, what: str, blanks: frozenset[str]) -> str | None:
+    value = value.strip()
     # A template that the front end did not fill in would make one person of all.
-    return None if value.lower() in blanks or "{{" in value else check_id(value, name)
+    return None if value.lower() in blanks or "{{" in value else check_id(value, what)
 
 
 def _values(headers: Mapping[str, str], name: str) -> list[str]:

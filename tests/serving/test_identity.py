@@ -194,10 +194,11 @@ def test_a_secret_that_can_be_guessed_is_none(secret: str):
 
 
 @pytest.mark.parametrize("value", ["", " ", "{{LIBRECHAT_USER_ID}}", "undefined", "null", "None"])
-def test_a_header_that_was_not_filled_in_names_nobody(value: str):
+def test_a_header_or_a_field_that_was_not_filled_in_names_nobody(value: str):
     identities = Identities(trusted=[LIBRECHAT])
     headers = {"x-librechat-user-id": value, "x-librechat-conversation-id": "9"}
     assert identities.identify(headers, None) == Identity(None, None, "nobody")
+    assert identities.identify({}, value) == Identity(None, None, "nobody")
 
 
 @pytest.mark.parametrize("value", ["", "new", "null", "undefined", "{{LIBRECHAT_BODY_CONVERSATIONID}}"])
