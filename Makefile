@@ -13,7 +13,7 @@ install = $(UV) $(1) || { $(PIP) --upgrade "pip>=25.1" && $(PIP) $(1); }
 EXTRAS := train,evaluate,studio,agents,mcp,openai,postgres,ray,serve,ui
 PACKAGES := bench characters cli contract data evaluation graph llm memory nodes prompts safety sem serving tools training ui
 
-.PHONY: help setup reply test pytest lint types studio clean
+.PHONY: help setup setup-test reply test pytest lint types studio clean
 
 help: ## Show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,8 @@ $(VENV)/ready-to-check: pyproject.toml $(VENV)/torch
 $(VENV)/ready-to-test: $(VENV)/ready-to-check
 	$(BIN)/python -m hef.llm.weights.embedded_weights
 	@touch $@ $(VENV)/ready
+
+setup-test: $(VENV)/ready-to-check ## Install what the checks need, too
 
 test: ## Check style and types and run all tests, side by side
 	@$(MAKE) --no-print-directory $(VENV)/ready-to-check
