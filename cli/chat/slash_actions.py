@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _LISTED, _FOUND = 10, 5
 """Turns that `/memory` lists, and finds."""
+_ID_LETTERS = 4
+"""Letters of an id that `/forget` takes at least: who counts the lines of `/memory` means no id that begins with 1."""
 _NO_CHARACTER = "none"
 
 
@@ -95,7 +97,7 @@ def _forget(session: ChatSession, argument: str) -> None:
     store, person = session.open.store, session.settings.person
     if store is None:
         return session.note(session.words.private_memory)
-    if not argument:
+    if len(argument) < _ID_LETTERS:
         return session.note(session.words.which_id)
     items = [item for item in select_items(store, person) if item.key.startswith(argument)]
     if len(items) != 1:

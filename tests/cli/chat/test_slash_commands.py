@@ -37,16 +37,23 @@ def test_what_is_remembered_is_listed_found_and_forgotten_for_good(chat: Any) ->
     chat("I passed my driving test.", BELLO, "I cannot sleep.")
     (dog,) = (turn["id"] for turn in chat.turns() if turn["text"] == BELLO)
 
-    shown = chat("/memory", "/memory dog", f"/forget {dog[:8]}", "/forget", "/forget zz", "I am tired.")
+    shown = chat("/memory", "/memory dog", f"/forget {dog[:8]}", "/forget", "/forget zzzz", "I am tired.")
 
     assert shown.count(dog[:8]) == 2
     assert f"Forgotten: {BELLO}" in shown
     assert "Which one?" in shown
-    assert "zz begins the id of no turn" in shown
+    assert "zzzz begins the id of no turn" in shown
     assert [text for text, _ in chat.remembered()] == ["I passed my driving test.", "I cannot sleep.", "I am tired."]
     assert chat.holding("Bello") == []
     assert not any("Bello" in message.text for message in chat.model.prompts[-1])
     assert "3 turns so far" in chat()
+
+
+def test_a_letter_or_two_are_no_id_as_who_counts_lines_would_delete_another_turn(chat: Any) -> None:
+    chat(BELLO)
+    (turn,) = chat.turns()
+    assert chat(f"/forget {turn['id'][:1]}", f"/forget {turn['id'][:3]}").count("Which one?") == 2
+    assert [text for text, _ in chat.remembered()] == [BELLO]
 
 
 @pytest.mark.parametrize("before", [[], ["Hello there."]])
