@@ -25,8 +25,8 @@ from .topic_cut import NO_CHANGE
 Array = NDArray[np.float32]
 DISABLED_OPTIMIZERS = ["SkipLayerNormFusion"]
 """Optimisers of ONNX Runtime that slow inference down: the fused kernel takes five times as long on a CPU."""
-CACHED_DIALOGUES = 256
-"""Number of dialogues whose cause scores are cached: those of all people who are answered at once, 16 MB at most."""
+CACHED_DIALOGUES = 128
+"""Number of dialogues whose cause scores are cached: those of all who are answered at once, 70 kB each at most."""
 CACHED_BATCH = 8
 """Dialogues of a request whose cause scores are cached; larger ones are corpora, whose causes nobody asks for later."""
 
@@ -47,7 +47,7 @@ class _Pass(NamedTuple):
     """The calibrated probabilities; where a change of topic is unsure, those of both readings mixed."""
     neutral: float | None
     causes: Array | None
-    """[tokens, labels]."""
+    """[tokens, labels]; a copy, as what is kept would else hold the padded batch, and memory of the network's runs."""
 
 
 class OnnxRunner:
@@ -164,7 +164,9 @@ class OnnxSem:
     def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
         """Return one calibrated reading per dialogue."""
         resolved = apply_views(dialogues, views)
-        passes = self._read_topics([turns for _, turns in resolved], causes=len(resolved) <= CACHED_BATCH)
+        # Causes are asked for of the dialogue, not of another view of it.
+        causes = len(resolved) <= CACHED_BATCH and any(view == "dialogue" for view, _ in resolved)
+        passes = self._read_topics([turns for _, turns in resolved], causes=causes)
         return [
             Reading(
                 distribution=one.distribution,
@@ -244,7 +246,7 @@ class OnnxSem:
                 truncated_turns=truncated[index],
                 distribution=distributions[index],
                 neutral=self._neutral(by_name["neutral"][index]) if "neutral" in by_name else None,
-                causes=by_name["causes"][index] if causes else None,
+                causes=by_name["causes"][index][: len(item.ids)].copy() if causes else None,
             )
             for index, item in enumerate(encoded)
         ]
