@@ -18,9 +18,10 @@ from rich.text import Text
 
 from ...characters import Character
 from ...contract import HefContext
-from ...contract.dialogue import TextLanguage, turn_language
+from ...contract.dialogue import TextLanguage, Turn, turn_language
 from ...graph.turn_events import EmotionDecided, Question, Replied, stream_turn
 from ...nodes import to_dialogue
+from ...safety import assess
 from ..error_messages import exit_code, sentence
 from ..render import (
     FAINT,
@@ -193,10 +194,15 @@ class ChatSession:
             self._ask(self._question)
 
     def answer(self, message: str) -> None:
-        """Reply to a message, or take it as the answer to a question; Ctrl-C stops the reply, not the conversation."""
+        """Reply to a message, or take it as the answer to a question; Ctrl-C stops the reply, not the conversation.
+
+        What tells of danger is a message, whatever was asked.
+        """
         self._leave_after_pause()
-        if self._question and self.run(self.conversation.question()):
-            return self._answer_turn([], Command(resume=ANSWERS.get(message.strip().lower(), message)))
+        answer = ANSWERS.get(message.strip().lower())
+        is_answer = answer is not None or assess([Turn("speaker", message)]).level != "danger"
+        if self._question and is_answer and self.run(self.conversation.question()):
+            return self._answer_turn([], Command(resume=answer or message))
         said = [HumanMessage(message, id=str(uuid4()))]
         if any(map(str.isalpha, message)):
             self.language = turn_language(self.context.language, to_dialogue(said))

@@ -113,6 +113,18 @@ def test_the_emotion_is_asked_about_and_the_next_line_answers_also_after_a_resta
     assert [json.loads(row)["emotion"] for row in rows.splitlines()] == ["devastated"]
 
 
+def test_danger_is_answered_whatever_was_asked(chat, monkeypatch):
+    def disagreeing(spec: object) -> GenericFakeChatModel:
+        return GenericFakeChatModel(messages=iter(map(AIMessage, ["none, proud", "none, proud", "I hear you."])))
+
+    monkeypatch.setattr("hef.graph.parts.resolve_model", disagreeing)
+    told = "My dog died.\nI want to kill myself tonight.\n"
+    done = chat(told, "--confirm", "--strategy", "two_stage", "--user", "ana", "--json").stdout
+    question, answer = map(json.loads, done.splitlines())
+    assert "action_requests" in question
+    assert answer["empathy"]["safety"]["level"] == "danger"
+
+
 def test_yes_and_no_answer_the_question(chat, monkeypatch):
     def disagreeing(spec: object) -> GenericFakeChatModel:
         answers = ["none, proud", "I hear you.", "none, proud", "I see."]
