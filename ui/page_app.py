@@ -6,7 +6,7 @@ import base64
 import binascii
 import hmac
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -106,9 +106,9 @@ class PageGuard:
 
     def _refusal(self, headers: Headers, path: str) -> PlainTextResponse | None:
         host, origin = headers.get("host", ""), headers.get("origin")
-        if self._hosts and urlsplit(f"//{host}").hostname not in self._hosts:
+        if self._hosts and _split(f"//{host}").hostname not in self._hosts:
             return PlainTextResponse("Ask for this page by http://127.0.0.1 or http://localhost.", 421)
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _split(origin).netloc != host:
             return PlainTextResponse("Another page may not use this one.", 403)
         if self._password is not None and not self._knows_password(headers.get("authorization", "")):
             challenge = {"www-authenticate": 'Basic realm="HEF", charset="UTF-8"'}
@@ -125,3 +125,11 @@ class PageGuard:
             return False
         expected = (self._password or "").encode()
         return scheme.lower() == "basic" and hmac.compare_digest(given, expected)
+
+
+def _split(address: str) -> SplitResult:
+    """Return the parts of an address; what is none has none."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")

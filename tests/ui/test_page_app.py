@@ -46,10 +46,11 @@ async def test_this_machine_is_served_and_the_browser_may_load_from_nowhere_else
 async def test_another_name_that_leads_to_this_machine_is_refused() -> None:
     assert (await ask(base="http://127.0.0.1.example.org")).status_code == 421
     assert (await ask(base="http://example.org")).status_code == 421
+    assert (await ask(host="[::1")).status_code == 421
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://example.org", "null", "http://127.0.0.1:3000", "http://127.0.0.1:7860@x.org"]
+    "origin", ["http://example.org", "null", "http://127.0.0.1:3000", "http://127.0.0.1:7860@x.org", "http://["]
 )
 async def test_another_page_is_refused(origin: str) -> None:
     assert (await ask(origin=origin)).status_code == 403
