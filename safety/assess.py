@@ -49,7 +49,7 @@ def _assess_turn(dialogue: Dialogue, index: int) -> Safety:
     if rules.is_all_clear:
         return Safety(language=language)
     findings = rules.evidence.findings
-    if rules.level != "danger" and not rules.is_answer:
+    if rules.level != "danger" and not rules.is_answer and rules.evidence.reading.sentences:
         risk = load_risk_model().read(rules.evidence)
         if LEVELS.index(risk.level) > LEVELS.index(rules.level):
             words = tuple(words for sentence in risk.sentences if (words := rules.evidence.reading.quote(sentence)))

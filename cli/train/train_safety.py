@@ -53,6 +53,7 @@ def train_safety(
         RiskSample,
         cross_validate,
         draw_ordinary,
+        out_of_context,
         save_risk_model,
         train_risk_model,
     )
@@ -62,10 +63,13 @@ def train_safety(
         rows, broken = read_cases(path)
         report_skipped_rows(broken)
         samples += [RiskSample(case.turns, case.level, case.kind, path.name) for case in rows]
+    labelled = [*samples]
     for path in data:
         conversations, broken = read_conversations(path)
         report_skipped_rows(broken)
         turns = draw_ordinary(conversations, limit, seed=0)
+        questions = [turn for dialogue in turns for turn in dialogue if turn.role == "listener"]
+        samples += out_of_context(labelled, questions, weight=ORDINARY_WEIGHT)
         half = len(turns) // 2
         samples += [
             RiskSample(dialogue, "none", group=f"{path.name}, {name}", weight=ORDINARY_WEIGHT)

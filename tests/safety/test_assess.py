@@ -65,6 +65,13 @@ def test_concern_is_found(text: str) -> None:
         "跳楼价",
         "",
         "🙂",
+        "no",
+        "Yes.",
+        "tonight",
+        "already did",
+        "不",
+        "是的",
+        "今晚",
     ],
 )
 def test_harmless_turns_are_not_raised(text: str) -> None:

@@ -120,3 +120,20 @@ def test_a_saved_model_reads_as_the_one_that_was_trained(tmp_path: Path, monkeyp
         assert stored.read(evidence(text)).danger == pytest.approx(trained.read(evidence(text)).danger, abs=0.02)
     assert stored.read(evidence("the heron left")).level == "danger"
     assert stored.read(evidence("the heron left")).kind == "violence"
+
+
+def test_short_answers_are_learned_as_harmless_without_their_question() -> None:
+    from hef.training.safety.risk_training import RiskSample, out_of_context
+
+    samples = [
+        RiskSample(said("no", ("listener", "Are you safe?")), "danger", group="a"),
+        RiskSample(said("i want to die", ("listener", "What is it?")), "danger", group="a"),
+        RiskSample(said("no", ("listener", "Is it raining?")), "none", group="a"),
+        RiskSample(said("pills"), "danger", group="a"),
+    ]
+    question = Turn("listener", "Do you like it there?")
+
+    assert out_of_context(samples, [question], weight=0.5) == [
+        RiskSample(said("no"), "none", group="a", weight=0.5),
+        RiskSample((question, *said("no")), "none", group="a", weight=0.5),
+    ]

@@ -26,6 +26,8 @@ from ...safety.risk_model import KINDS, RiskModel
 LEVELS: tuple[SafetyLevel, ...] = get_args(SafetyLevel)
 FOLDS = 5
 """Parts of the groups, each left out once."""
+SHORT_ANSWER = 5
+"""Words and marks that a turn has at most whose meaning lies in the turn before it."""
 CONCERN, DANGER = 1, 2
 """Places of the levels."""
 _KINDS: tuple[tuple[SafetyKind, str], ...] = (
@@ -169,6 +171,32 @@ def draw_ordinary(conversations: Sequence[Conversation], limit: int, seed: int) 
             index = rng.choice(spoken)
             dialogues.append(conversation.turns[max(0, index - 2) : index + 1])
     return rng.sample(dialogues, min(limit, len(dialogues)))
+
+
+def out_of_context(
+    samples: Sequence[RiskSample], questions: Sequence[Turn], *, weight: float, seed: int = 0
+) -> list[RiskSample]:
+    """Return the short answers among samples by themselves and after an ordinary turn of the listener, as harmless.
+
+    "No" is danger after "are you safe?" alone: so the model learns what of it lies in the question.
+
+    Args:
+        samples: Of all levels.
+        questions: Turns of the listener in ordinary conversations.
+        weight: How much each counts.
+        seed: Of the draw.
+    """
+    rng = random.Random(seed)
+    harmless: list[RiskSample] = []
+    for sample in samples:
+        *before, last = sample.turns
+        if not before or sample.level == "none":
+            continue
+        rules = read_rules((last,), 0)
+        if rules.level == "none" and len(rules.evidence.reading.text.split()) <= SHORT_ANSWER:
+            contexts = [(), (rng.choice(questions),)] if questions else [()]
+            harmless += [RiskSample((*turns, last), "none", group=sample.group, weight=weight) for turns in contexts]
+    return harmless
 
 
 def save_risk_model(model: RiskModel, path: Path) -> None:
