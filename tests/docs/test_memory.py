@@ -85,12 +85,12 @@ def test_the_commands_for_a_server_run(sh: Shell, folder: Path) -> None:
         sh.line("hef memory import first.jsonl")
         assert "Bello" in sh.part(SERVER, **{"http://localhost:8000": url})
         assert "Forgot 1 turn" in sh.line("hef memory forget --user ben --yes")
-    (folder / "hef").mkdir()
-    (folder / "data").rename(folder / "hef" / "memory")
-    sh.line("export HEF_HOME=~/hef")
-    assert b"turn of ben" in (folder / "hef" / "memory" / "chroma.sqlite3").read_bytes()
+    (folder / "hef-data").mkdir()
+    (folder / "data").rename(folder / "hef-data" / "memory")
+    sh.line("export HEF_HOME=~/hef-data")
+    assert b"turn of ben" in (folder / "hef-data" / "memory" / "chroma.sqlite3").read_bytes()
     sh.part(STOPPED)
-    assert b"turn of ben" not in (folder / "hef" / "memory" / "chroma.sqlite3").read_bytes()
+    assert b"turn of ben" not in (folder / "hef-data" / "memory" / "chroma.sqlite3").read_bytes()
     assert "Bello" in sh.line("hef memory list --user ana")
 
 
