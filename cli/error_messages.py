@@ -88,7 +88,8 @@ class HefGroup(LazyGroup):
         except Exception as error:
             if not _is_usage(error):
                 raise
-            code = _print_error(_usage(error), MISUSED)
+            # Where a command is missing, its help was printed and there is nothing to add.
+            code = _print_error(_usage(error), MISUSED) if error.format_message() else MISUSED
         if standalone_mode:
             sys.exit(code)
         return code

@@ -91,3 +91,11 @@ main()
 
     assert done.returncode == 128 + signal.SIGINT
     assert done.stderr.strip() == ""
+
+
+@pytest.mark.parametrize("arguments", [[], ["memory"], ["serve", "key"]])
+def test_without_a_command_the_help_is_printed_and_no_error(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert "Usage: hef" in done.stdout
+    assert done.stderr == ""
