@@ -109,7 +109,25 @@ def test_the_first_form_has_its_fields_at_the_top(tmp_path: Path) -> None:
 def test_a_card_in_chinese_calls_the_person_as_chinese_does(tmp_path: Path) -> None:
     chinese = {"name": "小春", "description": "{{char}}喜欢{{user}}。", "first_mes": "{{user}}，你好！"}
     read = read_card(card(tmp_path, chinese))
-    assert (read.persona, read.greeting) == ("You are 小春.\n\n小春喜欢对方。", "你，你好！")
+    assert (read.persona, read.greeting) == ("You are 小春.\n\n小春喜欢对方。", "你好！")
+
+
+@pytest.mark.parametrize(
+    ("greeting", "shown"),
+    {
+        "Hello {{user}}, Haru here.": "Hello, Haru here.",
+        "Hello, {{user}}! Is that you, {{user}}?": "Hello! Is that you?",
+        "Welcome back <USER>": "Welcome back",
+        "{{user}}, come in. {{User}}! you are wet.": "Come in. You are wet.",
+        "*She waves.* Come in, {{user}}, sit down.": "*She waves.* Come in, sit down.",
+        "你好{{user}}，我是小春。": "你好，我是小春。",
+        "I love {{user}}. Are you {{user}}?": "I love you. Are you you?",
+        "*Haru looks at {{user}}, and at {{user}}'s coat.*": "*Haru looks at you, and at your coat.*",
+        "Mom, {{user}}, and I are here.": "Mom, you, and I are here.",
+    }.items(),
+)
+def test_a_greeting_leaves_out_the_name_of_whom_it_speaks_to(greeting: str, shown: str) -> None:
+    assert fill(greeting, "Haru", "greeting") == shown
 
 
 def test_placeholders_that_are_not_known_stay_and_are_said(tmp_path: Path) -> None:
@@ -221,7 +239,23 @@ def test_a_text_without_placeholders_stays_as_it_is(value: str) -> None:
         assert unfilled(value) == []
 
 
-@pytest.mark.parametrize("hostile", ["{{", "{{char", "{{//", "{{random:", "{{ " * 3, "<bot", "you's "])
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "{{",
+        "{{char",
+        "{{//",
+        "{{random:",
+        "{{ " * 3,
+        "<bot",
+        "you's ",
+        "hi <user>",
+        ", {{user}}",
+        "hi ",
+        ". {{user",
+        "{{user}}!",
+    ],
+)
 def test_placeholders_are_filled_in_linear_time(hostile: str) -> None:
     start = time.process_time()
     fill(hostile * (50_000 // len(hostile)), "Haru", "greeting")

@@ -48,7 +48,7 @@ def test_a_file_is_a_character(tmp_path: Path) -> None:
         id="mia",
         name="Mia",
         persona="You are Mia, a nurse who knows the person.",
-        greeting="Hi you! Mia is your friend.",
+        greeting="Hi! Mia is your friend.",
         other_greetings=("Welcome back.",),
         examples=("User: I failed.\nMia: That hurts.", "User: I won!\nMia: You did."),
         language="Norwegian",

@@ -100,10 +100,10 @@ def test_a_new_conversation_begins_with_the_greeting_which_nobody_remembers(
     hef: Callable[..., Result], llm: ScriptedChat
 ) -> None:
     shown = talk(hef, "My dog died.", "He was twelve.", character="Mia", thread="home").stdout
-    assert shown.count("Hello you, Mia here.") == 1
+    assert shown.count("Hello, Mia here.") == 1
     system, *said = llm.prompts[-1]
     assert [message.type for message in said] == ["ai", "human", "ai", "human"]
-    assert said[0].text == "Hello you, Mia here."
+    assert said[0].text == "Hello, Mia here."
     assert system.text.startswith(
         "You are Mia.\n\nYou are a nurse from Bergen who loves boats\n\nThis is how you talk:"
     )
