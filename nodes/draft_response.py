@@ -39,6 +39,13 @@ _NO_SUCH_LANGUAGE = (
     "the LLM {model} writes English alone, and the person wrote in {language}: name one that writes it by --model, "
     "HEF_MODEL or HefContext.model"
 )
+_NO_SET_LANGUAGE = (
+    "the LLM {model} writes English alone, and the setting language is {language!r}: name a model that writes it by "
+    "--model, HEF_MODEL or HefContext.model"
+)
+_ENGLISH_ALONE = ("en",)
+_ENGLISH = re.compile(r"\A\s?en(?:[-_][a-z]{2})?\s?\Z|english|inglés|englisch|英语|英文|英語", re.IGNORECASE)
+"""What names English as a language, somewhere in the setting."""
 _EMPTY = "the LLM could not draft a reply: what it wrote was empty, or thoughts alone"
 
 
@@ -115,7 +122,10 @@ def _language_fault(llm: ChatModel, turn: TurnView) -> str:
     languages = written_languages(llm)
     if "zh" not in languages and turn_language(turn.settings.language, turn.dialogue) == "zh":
         return _NO_CHINESE.format(model=model_name(llm))
-    if turn.settings.language is None and (language := turn.unread_language(languages)):
+    if (wanted := turn.settings.language) is not None:
+        is_written = languages != _ENGLISH_ALONE or _ENGLISH.search(wanted)
+        return "" if is_written else _NO_SET_LANGUAGE.format(model=model_name(llm), language=wanted)
+    if language := turn.unread_language(languages):
         return _NO_SUCH_LANGUAGE.format(model=model_name(llm), language=language)
     return ""
 

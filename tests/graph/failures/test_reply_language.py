@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hef.graph import HefContext, create_hef
 from langchain_core.messages import HumanMessage
 from scripted_chat import ScriptedChat
@@ -39,6 +40,18 @@ def test_of_another_language_it_says_it_in_english() -> None:
     fault = degraded("Mi perro murió anoche.", EnglishChat(script=["I am sorry."])) or ""
 
     assert "writes English alone, and the person wrote in Spanish" in fault
+
+
+@pytest.mark.parametrize("language", ["German", "de", "en español", "日本語"])
+def test_a_set_language_that_it_does_not_write_is_said(language: str) -> None:
+    fault = degraded("My dog died.", EnglishChat(script=["I am sorry."]), language=language) or ""
+    assert f"writes English alone, and the setting language is {language!r}" in fault
+    assert degraded("My dog died.", ScriptedChat(script=["Es tut mir leid."]), language=language) is None
+
+
+@pytest.mark.parametrize("language", ["en", "en-GB", "English", "British English", "英语"])
+def test_english_is_written_however_it_is_named(language: str) -> None:
+    assert degraded("My dog died.", EnglishChat(script=["I am sorry."]), language=language) is None
 
 
 def test_a_model_that_says_nothing_of_its_languages_may_write_all() -> None:
