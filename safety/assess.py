@@ -49,7 +49,7 @@ def _assess_turn(dialogue: Dialogue, index: int) -> Safety:
     if rules.is_all_clear:
         return Safety(language=language)
     findings = rules.evidence.findings
-    if rules.level != "danger" and not rules.is_answer and rules.evidence.reading.sentences:
+    if rules.level != "danger" and not rules.is_answer:
         risk = load_risk_model().read(rules.evidence)
         if LEVELS.index(risk.level) > LEVELS.index(rules.level):
             words = tuple(words for sentence in risk.sentences if (words := rules.evidence.reading.quote(sentence)))
@@ -61,6 +61,10 @@ def _assess_turn(dialogue: Dialogue, index: int) -> Safety:
     return Safety(level=rules.level, kind=findings[0].kind, words=words, language=language, turn=index)
 
 
+WORD = 2
+"""Words and marks of a turn that means nothing without the talk that it is said in."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuleResult:
     """What the rules make of a turn."""
@@ -70,7 +74,7 @@ class RuleResult:
     is_all_clear: bool = False
     """Whether the person says that they are safe now."""
     is_answer: bool = False
-    """Whether it is the answer to a question about danger, of which the rules alone know what it means."""
+    """Whether the rules alone know what it means: the answer to a question about danger, or a word or two without one."""
 
     @property
     def level(self) -> SafetyLevel:
@@ -88,8 +92,10 @@ def read_rules(dialogue: Dialogue, index: int) -> RuleResult:
     if before and is_all_clear(reading):
         return RuleResult(RiskEvidence(reading, question=question), is_all_clear=True)
     earlier = [finding for number, other in enumerate(spoken) for finding in find_claims(other, spoken[:number])]
-    findings = find_claims(reading, spoken, is_about_risk=is_about_risk(replies, earlier))
+    about_risk = is_about_risk(replies, earlier)
+    findings = find_claims(reading, spoken, is_about_risk=about_risk)
     answer = read_answer(reading, question, earlier) if question else None
     findings = sorted([*findings, *filter(None, [answer])], key=lambda finding: -LEVELS.index(finding.level))
     is_answer = question is not None and (answer is not None or is_plain_answer(reading, question))
-    return RuleResult(RiskEvidence(reading, tuple(findings), question, tuple(earlier)), is_answer=is_answer)
+    is_word = not about_risk and len(reading.text.split()) <= WORD
+    return RuleResult(RiskEvidence(reading, tuple(findings), question, tuple(earlier)), is_answer=is_answer or is_word)

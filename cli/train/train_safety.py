@@ -28,6 +28,8 @@ Penalty = Annotated[float, option("Inverse penalty of the weights.", metavar="C"
 Threshold = Annotated[float, option("Probability from which on a turn is raised.", metavar="P", min=0, max=1)]
 ORDINARY_WEIGHT = 1.0
 """What a turn of an ordinary conversation counts beside a labelled one."""
+ANSWER_WEIGHT = 0.5
+"""What a short answer without its question counts beside a labelled turn."""
 
 
 def train_safety(
@@ -69,7 +71,7 @@ def train_safety(
         report_skipped_rows(broken)
         turns = draw_ordinary(conversations, limit, seed=0)
         questions = [turn for dialogue in turns for turn in dialogue if turn.role == "listener"]
-        samples += out_of_context(labelled, questions, weight=ORDINARY_WEIGHT)
+        samples += out_of_context(labelled, questions, weight=ANSWER_WEIGHT)
         half = len(turns) // 2
         samples += [
             RiskSample(dialogue, "none", group=f"{path.name}, {name}", weight=ORDINARY_WEIGHT)
