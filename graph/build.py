@@ -97,7 +97,8 @@ def create_hef(
     _add_emotion_nodes(graph, parts, trace=trace, early_drafts=early_drafts)
     graph.add("confirm_emotion", confirm_emotion_node(parts.taxonomy))
     graph.add("cause_words", cause_words_node(causes, trace=trace))
-    graph.add("draft_response", draft_response_node(parts.model, parts.prompts, early_drafts, parts.taxonomy), RETRY)
+    draft_response = draft_response_node(parts.model, parts.prompts, early_drafts, parts.taxonomy, parts.assess)
+    graph.add("draft_response", draft_response, RETRY)
     graph.add("remember", remember)
     builder = graph.builder
     builder.add_conditional_edges("crisis_reply", after_crisis)

@@ -19,7 +19,9 @@ from ..prompts.spoken_reply import spoken_reply
 from ..prompts.thoughts import with_text
 from ..safety import help_line
 from ..sem import Taxonomy
+from .drafting.after_danger import reply_after_danger
 from .drafting.early_draft import EarlyDraft, EarlyDrafts
+from .safety_check import Assess
 from .support.draft_prompt import draft_prompt, reply_model
 from .support.fixed_text import say_after
 from .support.llm_calls import LlmCalls, fault_or_raise, llm_node
@@ -50,12 +52,13 @@ _EMPTY = "the LLM could not draft a reply: what it wrote was empty, or thoughts 
 
 
 def draft_response_node(
-    model: ChatModel, prompts: Prompts, early_drafts: EarlyDrafts, taxonomy: Taxonomy
+    model: ChatModel, prompts: Prompts, early_drafts: EarlyDrafts, taxonomy: Taxonomy, assess: Assess | None
 ) -> Runnable[HefState, Update]:
     """Return the node in which the LLM writes the reply, token by token.
 
     Thoughts, markers of chat templates and a role before the reply are left out, of the stream as well. A draft that
-    was begun beside the judgement is the reply where its note names the decided emotion.
+    was begun beside the judgement is the reply where its note names the decided emotion. Soon after danger an LLM that
+    cannot be told of it, as the embedded one, is not asked: the reply is a fixed text (`assess` judges those turns).
 
     Raises `ModelError`, with all that was understood, where there is no reply. With a checkpointer
     the turn can then be resumed from here: invoke again with None.
@@ -67,6 +70,8 @@ def draft_response_node(
         early = early_drafts.take(turn.verdict)
         try:
             llm = await calls.model_for_run(model, turn.settings)
+            if fixed := await reply_after_danger(assess, llm, turn, prompts, calls):
+                return _update(turn, *fixed)
             messages = draft_prompt(draft_form(llm), turn, state["empathy"], prompts, taxonomy)
             llm_of_run = reply_model(llm, turn.settings.model_settings)
             first_try = await _early_try(early, llm_of_run, state["empathy"])

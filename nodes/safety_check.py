@@ -45,7 +45,7 @@ def safety_node(
         """Look whether somebody is in danger, before any model is asked."""
         turn = turn_view(state, runtime)
         finding, faults = await _judge(assess, turn.dialogue, calls)
-        if assess is not None and finding.level == "none" and await _was_in_danger(assess, turn.dialogue, calls):
+        if assess is not None and finding.level == "none" and await earlier_danger(assess, turn.dialogue, calls):
             finding = finding.model_copy(update={"after_danger": True})
         if finding.turn is not None:
             finding = finding.model_copy(update={"turn": finding.turn + turn.earlier_turns})
@@ -95,13 +95,24 @@ async def _judge(assess: Assess | None, dialogue: Dialogue, calls: LlmCalls) -> 
     return Safety(), faults
 
 
-async def _was_in_danger(assess: Assess, dialogue: Dialogue, calls: LlmCalls) -> bool:
-    """Return whether the same check finds danger in the person's turn before the last one."""
-    before = next((index for index in range(len(dialogue) - 2, -1, -1) if dialogue[index].role == "speaker"), None)
-    if before is None:
-        return False
-    finding, _ = await _judge(assess, dialogue[: before + 1], calls)
-    return finding.level == "danger"
+async def earlier_danger(assess: Assess, dialogue: Dialogue, calls: LlmCalls, *, turns: int = 1) -> Safety | None:
+    """Return what the same check finds in the newest of the person's turns before the last one that was in danger.
+
+    Args:
+        assess: What judges.
+        dialogue: The dialogue up to the person's last turn.
+        calls: How a host's check is called.
+        turns: How many of the person's turns are looked at.
+
+    Returns:
+        None where no one was in danger.
+    """
+    before = [index for index, turn in enumerate(dialogue[:-1]) if turn.role == "speaker"]
+    for index in reversed(before[-turns:]):
+        finding, _ = await _judge(assess, dialogue[: index + 1], calls)
+        if finding.level == "danger":
+            return finding
+    return None
 
 
 async def _tell(hooks: Sequence[SafetyHook], event: SafetyEvent, calls: LlmCalls) -> list[str]:

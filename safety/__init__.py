@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from .assess import assess
-from .helplines.crisis_text import contact_text, crisis_text, help_line
+from .helplines.crisis_text import after_danger_text, contact_text, crisis_text, help_line
 from .helplines.referral_counts import ReferralCount, ReferralCounter, referral_counts
 from .helplines.resources import Resource, all_resources, resources_for
 
@@ -14,6 +14,7 @@ __all__ = [
     "ReferralCount",
     "ReferralCounter",
     "Resource",
+    "after_danger_text",
     "all_resources",
     "assess",
     "contact_text",

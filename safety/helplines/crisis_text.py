@@ -8,7 +8,7 @@ from functools import cache
 from string import Template
 
 from ...contract.safety import Safety
-from ...contract.settings.danger_texts import AGAIN, CONCERN
+from ...contract.settings.danger_texts import AFTER, AGAIN, CONCERN
 from ...prompts import Prompts, fill
 from .contacts import contact_lines, emergency_numbers
 
@@ -30,10 +30,22 @@ def crisis_text(
     """
     texts = (prompts or _shipped()).danger_texts(safety.language)
     kind = safety.kind or "suicide"
-    lines, emergency = contact_lines(kind, region, safety.language), emergency_numbers(kind, region, safety.language)
-    candidates = [_filled(text, lines, emergency) for text in (*texts[kind], *texts[f"{kind}{AGAIN}"])]
-    last_said = {" ".join(text.split()): place for place, text in enumerate(earlier)}
-    return min(candidates, key=lambda text: last_said.get(" ".join(text.split()), -1))
+    return _longest_unsaid((*texts[kind], *texts[f"{kind}{AGAIN}"]), safety, region, earlier)
+
+
+def after_danger_text(
+    safety: Safety, region: str | None = None, *, prompts: Prompts | None = None, earlier: Sequence[str] = ()
+) -> str:
+    """Return the reply to a turn after one in danger, for an LLM that cannot be told of it.
+
+    Args:
+        safety: What was found in the turn in danger; its language is that of the text.
+        region: As in `crisis_text`.
+        prompts: As in `crisis_text`.
+        earlier: As in `crisis_text`.
+    """
+    texts = (prompts or _shipped()).danger_texts(safety.language)
+    return _longest_unsaid(texts[AFTER], safety, region, earlier)
 
 
 def help_line(safety: Safety, region: str | None = None, *, prompts: Prompts | None = None) -> str:
@@ -64,6 +76,15 @@ def contact_text(safety: Safety, region: str | None = None) -> str:
     kind, language = safety.kind or "suicide", safety.language
     parts = [*contact_lines(kind, region, language), emergency_numbers(kind, region, language)]
     return ("; " if language == "en" else "；").join(parts)
+
+
+def _longest_unsaid(texts: Sequence[str], safety: Safety, region: str | None, earlier: Sequence[str]) -> str:
+    """Return the first text that was not said before, else the one that was said longest ago, with its contacts."""
+    kind, language = safety.kind or "suicide", safety.language
+    lines, emergency = contact_lines(kind, region, language), emergency_numbers(kind, region, language)
+    last_said = {" ".join(text.split()): place for place, text in enumerate(earlier)}
+    candidates = [_filled(text, lines, emergency) for text in texts]
+    return min(candidates, key=lambda text: last_said.get(" ".join(text.split()), -1))
 
 
 def _filled(text: str, lines: Sequence[str], emergency: str) -> str:
