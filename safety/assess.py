@@ -74,7 +74,7 @@ class RuleResult:
     is_all_clear: bool = False
     """Whether the person says that they are safe now."""
     is_answer: bool = False
-    """Whether the rules alone know what it means: an answer to a question about danger, or a word or two without one."""
+    """Whether the rules alone know what it means: an answer to a question about danger, or a word or two."""
 
     @property
     def level(self) -> SafetyLevel:
