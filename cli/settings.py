@@ -96,7 +96,7 @@ def load_settings(*groups: Any, **flags: Any) -> Settings:
         flags: Settings by name.
 
     Raises:
-        Misuse: A setting has an invalid value; the message names the variable.
+        Misuse: A setting has an invalid value; the message names the flag, or else the variable.
     """
     for group in groups:
         flags.update({name: getattr(group, name) for name in Settings.model_fields if hasattr(group, name)})
@@ -104,9 +104,11 @@ def load_settings(*groups: Any, **flags: Any) -> Settings:
         settings = Settings(**{name: flag for name, flag in flags.items() if flag is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0])
+        field = str(first["loc"][0])
+        name = f"HEF_{field.upper()}" if flags.get(field) is None else f"--{field.replace('_', '-')}"
         reason = first["msg"].removeprefix("Value error, ") if first["type"] == "value_error" else first["msg"].lower()
-        raise Misuse(f"HEF_{name.upper()} is {first['input']!r}: {reason}") from None
+        value = f"{first['input']!r}"
+        raise Misuse(f"{name} is {value}: {reason.removeprefix(f'{field} is {value}; ')}") from None
     if settings.threads:
         os.environ["HEF_THREADS"] = str(settings.threads)
     return settings

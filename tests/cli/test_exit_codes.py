@@ -33,7 +33,7 @@ def run(*arguments: str, **options: Any) -> Any:
 @pytest.mark.parametrize(
     ("arguments", "environment", "said"),
     [
-        (["reply", SAID, "--user", " "], {}, "HEF_USER is ' ': it is blank"),
+        (["reply", SAID, "--user", " "], {}, "--user is ' ': it is blank"),
         (["memory", "list"], {"HEF_USER": "\t"}, "it is blank; give a text that names one person"),
         (["memory", "import", "-", "--user", ""], {}, "--user is blank"),
         (["reply", SAID, "--user", "ana"], {"HEF_CHROMA_URL": "localhost:8000"}, "give the address of a server"),

@@ -54,8 +54,9 @@ def test_a_wrong_region_is_refused() -> None:
     done = run("reply", DANGER, "--region", "Europe")
 
     assert done.exit_code == 2
-    assert "HEF_REGION" in done.stderr
-    assert "two letters" in done.stderr
+    assert "--region is 'Europe': give the two letters" in " ".join(done.stderr.split())
+    done = run("reply", DANGER, HEF_REGION="Europe")
+    assert "HEF_REGION is 'Europe': give the two letters" in " ".join(done.stderr.split())
 
 
 def test_a_chat_goes_on_after_danger_and_nothing_of_it_is_remembered(tmp_path: Path) -> None:
