@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
+from rich.cells import chop_cells
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 SHORT_ID = 8
 """Letters of an id that are shown; `--id` takes them."""
+_DATE_COLUMNS = len("2026-11-29 12:00")
+"""Columns of a moment, and of each line of a conversation's name below it."""
 _MAX_TEXT = 240
 _MARKS = {"pinned": "pinned", "never_recall": "never recalled"}
 
@@ -57,8 +60,7 @@ def turn_table(items: Sequence[SearchItem], person: str) -> Table:
     """Return one row per turn: the person's message, and below it the reply."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False, leading=1)
     table.add_column("  id", no_wrap=True)
-    table.add_column("when", no_wrap=True)
-    table.add_column("thread", overflow="fold", max_width=14)
+    table.add_column("when, thread", no_wrap=True)
     table.add_column("emotion", no_wrap=True)
     scored = any(item.score is not None for item in items)
     if scored:
@@ -96,6 +98,7 @@ def _row(item: SearchItem, person: str, scored: bool) -> list[Text]:
 
     value = item.value
     marks = (words for mark, words in _MARKS.items() if value.get(mark) is True)
+    thread = chop_cells(_shorten(_conversation(person, value)), _DATE_COLUMNS)
     text = Text("".join(f"({words}) " for words in marks), style=ACCENT)
     if value.get("name"):
         text.append(f"{_shorten(value['name'])}: ", style=FAINT)
@@ -104,8 +107,7 @@ def _row(item: SearchItem, person: str, scored: bool) -> list[Text]:
         text.append(f"\n{_shorten(value['reply'])}", style=FAINT)
     return [
         Text(f"  {printable(item.key[:SHORT_ID])}", style=FAINT),
-        Text(_local_time(said_at(item)), style=FAINT),
-        Text(_shorten(_conversation(person, value)), style=FAINT),
+        Text("\n".join([_local_time(said_at(item)), *thread]), style=FAINT),
         Text(_shorten(value.get("emotion") or ""), style=ACCENT),
         *([Text("" if item.score is None else f"{item.score:.2f}")] if scored else []),
         text,
