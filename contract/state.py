@@ -181,9 +181,21 @@ class HefState(HefInput, total=False):
     """Node -> why it left something out in this turn."""
 
 
+_BETWEEN = "; "
+LONG_DIALOGUE = "the dialogue is longer than"
+"""How the faults of `sem_emotion` and `draft_response` begin that come again with each turn of a long dialogue."""
+
+
 def summarise_faults(faults: Mapping[str, str] | None) -> str | None:
     """Return all faults of the turn in one text, None when there is none."""
-    return "; ".join(dict.fromkeys(text for text in (faults or {}).values() if text)) or None
+    return _BETWEEN.join(dict.fromkeys(text for text in (faults or {}).values() if text)) or None
+
+
+def split_long(degraded: str | None) -> tuple[str, bool]:
+    """Return the faults of a turn but those of a long dialogue, and whether there was one of these."""
+    faults = (degraded or "").split(_BETWEEN)
+    others = [fault for fault in faults if not fault.startswith(LONG_DIALOGUE)]
+    return _BETWEEN.join(others), len(others) < len(faults)
 
 
 def degraded_empathy(state: HefState, node: str, fault: str) -> Empathy:

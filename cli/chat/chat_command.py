@@ -72,6 +72,7 @@ def chat(
         as_json=as_json,
     )
     with session:
+        _introduce(session)
         session.greet()
         _follow(session)
     if session.exit_code:
@@ -79,6 +80,15 @@ def chat(
 
 
 chat.__doc__ = f"{cleandoc(chat.__doc__ or '')}\n\n{help_lines()}"
+
+
+def _introduce(session: ChatSession) -> None:
+    """Print that one talks with a program, and of the embedded LLM how well it talks."""
+    from ...llm.weights.embedded_weights import is_embedded
+
+    model, words = session.turn_context.model or session.settings.model, session.words
+    is_small = model is None or is_embedded(str(model))
+    session.note(f"{words.program} {words.small_model}" if is_small else words.program)
 
 
 def _follow(session: ChatSession) -> None:

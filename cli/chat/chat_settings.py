@@ -23,6 +23,8 @@ OF_REPLY = {
     "seed": "Makes the reply repeatable",
 }
 """Settings of the call that writes the reply."""
+_VARIED = {"temperature": 0.8}
+"""Settings of another reply by a local LLM."""
 DEFAULT = "default"
 """What is typed for the default of a setting."""
 
@@ -78,7 +80,44 @@ def with_setting(context: HefContext, name: str, text: str) -> HefContext:
     check_name(name)
     if text == DEFAULT:
         return _changed(context, name, HefContext.model_fields[name].get_default(call_default_factory=True))
-    return _changed(context, name, None if text.casefold() == "none" else text)
+    changed = _changed(context, name, None if text.casefold() == "none" else text)
+    if name == "region":
+        _check_region(changed.region)
+    elif name == "model" and isinstance(changed.model, str):
+        _check_model(changed.model)
+    return changed
+
+
+def varied(context: HefContext, model: str | None) -> HefContext:
+    """Return the settings of another reply; a local LLM would say the same again.
+
+    Args:
+        context: The settings of the first reply.
+        model: The LLM where they name none.
+    """
+    name = context.model if context.model is not None else model
+    if not (name is None or str(name).startswith(("embedded", "huggingface:"))):
+        return context
+    return context.model_copy(update={"model_settings": {**_VARIED, **context.model_settings}})
+
+
+def _check_region(region: str | None) -> None:
+    """Check that numbers for help are known in a region: with another one the international ones are named anyway."""
+    from ...safety.helplines.resources import ANYWHERE, all_resources
+
+    known = sorted({record.region for record in all_resources()} - {ANYWHERE})
+    if region is not None and region not in known:
+        raise SetupError(
+            f"no numbers for help are known in {region!r}; give one of {', '.join(known)}, or none, where the "
+            "international ones are named"
+        )
+
+
+def _check_model(model: str) -> None:
+    """Check what can be known of an LLM before it is asked: that it is one, with its weights, packages and key."""
+    from ...llm import resolve_model
+
+    resolve_model(model)
 
 
 def _changed(context: HefContext, name: str, value: object) -> HefContext:

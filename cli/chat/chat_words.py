@@ -15,6 +15,9 @@ class ChatWords:
     """The words of one language; what is in braces is filled in."""
 
     you: str = "you"
+    program: str = "You talk with a program, not a person."
+    small_model: str = "Its replies come from a small demonstration model (135M, English) that often misses the point \
+and plays no character; --model brings another."
     new: str = "New conversation{name} of {person}. /help lists the commands."
     resumed: str = "Resumed conversation{name} of {person}, {turns} so far. It ended:"
     one_turn: str = "1 turn"
@@ -26,14 +29,14 @@ class ChatWords:
     which_emotion: str = "yes, no, or the emotion that it is:"
     no_message: str = "There is no message yet."
     not_read: str = "The last message has not been read: the turn failed or was stopped before."
-    no_command: str = "There is no command {name}."
+    no_command: str = "There is no command {name}. /help lists them."
+    no_such_command: str = "There is no command {name}. Did you mean /{nearest}?"
     meant: str = "Did you mean /{command}? yes, or write {word} once more to say it:"
     edit_how: str = "Your last message was: {text}\nSay it anew by /edit TEXT."
     editing: str = "Change your last message, or empty the line to leave it:"
     after_pause: str = "Some time has passed, so this is a new conversation: {name}. /threads lists those before."
     taken: str = "There is a conversation {name} already; /threads {name} continues it."
     no_thread: str = "There is no conversation {name}; /threads lists yours, /new {name} begins one."
-    no_threads: str = "There is no conversation yet."
     is_open: str = "The conversation {name} is open in another `hef chat`."
     this_one: str = "this one"
     private_on: str = "Private from now on: nothing is recalled or written down, and this part of the conversation is \
@@ -54,12 +57,15 @@ gone when you leave it or type /private again."
     set_how: str = "/set NAME VALUE, such as /set language German; the value default is its default."
     unused: str = "Not used of the character: {what}."
     left_out: str = "left out: {fault}"
+    long: str = "this conversation has become long: from now on its oldest part is not read with each message"
 
 
 WORDS: Mapping[TextLanguage, ChatWords] = {
     "en": ChatWords(),
     "zh": ChatWords(
         you="你",
+        program="和你对话的是程序，不是人。",
+        small_model="回复来自一个小型演示模型（135M，英文），它常常答非所问，也不会扮演角色；用 --model 换别的模型。",
         new="{person} 的新对话{name}。/help 列出命令。",
         resumed="继续 {person} 的对话{name}，已有 {turns}。上次结束于：",
         one_turn="1 轮",
@@ -71,14 +77,14 @@ WORDS: Mapping[TextLanguage, ChatWords] = {
         which_emotion="请回答：是、不是，或者说出是哪种情绪：",
         no_message="还没有消息。",
         not_read="上一条消息没有读完：这一轮失败了或在此之前被停止了。",
-        no_command="没有命令 {name}。",
+        no_command="没有命令 {name}。/help 列出命令。",
+        no_such_command="没有命令 {name}。你是想用 /{nearest} 吗？",
         meant="你是想用 /{command} 吗？回答“是”，或者再写一次 {word} 就当作你说的话：",
         edit_how="你上一条消息是：{text}\n用 /edit TEXT 重说。",
         editing="修改你上一条消息；清空这一行则不改：",
         after_pause="过了一段时间，所以这是新的对话：{name}。/threads 列出以前的对话。",
         taken="已经有对话 {name}；/threads {name} 继续它。",
         no_thread="没有对话 {name}；/threads 列出你的对话，/new {name} 开始一个。",
-        no_threads="还没有对话。",
         is_open="对话 {name} 已在另一个 `hef chat` 中打开。",
         this_one="当前",
         private_on="从现在起是私密的：不回忆也不写下任何内容；离开或再输入 /private 后，这部分对话就没有了。",
@@ -98,5 +104,6 @@ WORDS: Mapping[TextLanguage, ChatWords] = {
         set_how="/set NAME VALUE，例如 /set language German；值写 default 恢复默认。",
         unused="角色里没有用到：{what}。",
         left_out="没有做到：{fault}",
+        long="这段对话已经很长：从现在起，每次回复不再读最早的部分",
     ),
 }

@@ -19,6 +19,7 @@ from rich.text import Text
 from ...characters import Character
 from ...contract import HefContext
 from ...contract.dialogue import TextLanguage, Turn, turn_language
+from ...contract.state import split_long
 from ...graph.turn_events import EmotionDecided, Question, Replied, stream_turn
 from ...nodes import to_dialogue
 from ...safety import assess
@@ -36,6 +37,7 @@ from ..render import (
 from ..settings import Settings
 from . import conversation_list
 from .chat_conversation import Conversation, last_turn
+from .chat_settings import varied
 from .chat_words import WORDS, ChatWords
 from .display import TurnDisplay, gutter_label
 from .open_conversation import OpenConversation
@@ -47,8 +49,6 @@ ANSWERS = {"yes": "approve", "y": "approve", "是": "approve", "no": "reject", "
 """Short answers to the question about the emotion, and the decisions they stand for."""
 _FRAGMENT_MARKS: dict[TextLanguage, str] = {"en": " …", "zh": "……"}
 """What ends a reply that was stopped."""
-_VARIED = {"temperature": 0.8}
-"""Settings of another reply by a local LLM, which would say the same again."""
 
 
 class ChatSession:
@@ -98,6 +98,7 @@ class ChatSession:
         self._question: Question | None = None
         self._last_turn: datetime | None = None
         self._greeting = ""
+        self._is_long = False
 
     def __enter__(self) -> ChatSession:
         with ExitStack() as resources:
@@ -167,6 +168,7 @@ class ChatSession:
         messages = self.run(self.conversation.messages())
         self._question = self.run(self.conversation.question()) if self.context.confirm_emotion else None
         self._last_turn = None if not messages else self.run(self.conversation.last_time())
+        self._is_long = False
         self._greeting = "" if messages or not self.character else self.character.greeting
         if said := [one for one in messages if one.type == "human"]:
             self.language = turn_language(self.context.language, to_dialogue(said))
@@ -213,7 +215,7 @@ class ChatSession:
     def retry(self) -> None:
         """Reply to the last message once more."""
         if turn_input := self.run(self.conversation.again()):
-            self._answer_turn(turn_input, context=_varied(self.turn_context, self.settings.model))
+            self._answer_turn(turn_input, context=varied(self.turn_context, self.settings.model))
         else:
             self.note(self.words.no_message)
 
@@ -293,7 +295,10 @@ class ChatSession:
         self._question = result if isinstance(result, Question) else None
         if isinstance(result, Question):
             return self._ask(result)
-        print_degraded(self.console, result.empathy, self.language)
+        faults, is_long = split_long(result.empathy.degraded)
+        if is_long and not self._is_long:
+            faults, self._is_long = "; ".join(filter(None, [faults, self.words.long])), True
+        print_degraded(self.console, result.empathy.model_copy(update={"degraded": faults}), self.language)
         if self.is_json:
             print(turn_json(result), flush=True)
         self.console.print()
@@ -319,11 +324,3 @@ class ChatSession:
             print(json_line(question.request), flush=True)
         self.show(Text(printable(question.text)))
         self.note(self.words.which_emotion)
-
-
-def _varied(context: HefContext, model: str | None) -> HefContext:
-    """Return the settings of another reply; a local LLM would say the same again."""
-    name = context.model if context.model is not None else model
-    if not (name is None or str(name).startswith(("embedded", "huggingface:"))):
-        return context
-    return context.model_copy(update={"model_settings": {**_VARIED, **context.model_settings}})

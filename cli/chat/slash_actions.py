@@ -19,8 +19,8 @@ from ..render import FAINT, name_markup, print_empathy, print_safety, printable,
 from .chat_settings import DEFAULT, check_name, settings_table, shown, with_setting
 from .chat_threads import thread_with
 from .conversation_file import turn_lock
-from .conversation_list import conversation_names, kept_conversations
-from .slash_commands import help_table
+from .conversation_list import KeptConversation, conversation_names, kept_conversations, local_now
+from .slash_commands import help_table, nearest_command
 
 if TYPE_CHECKING:
     from .session import ChatSession
@@ -38,8 +38,10 @@ def run_command(session: ChatSession, name: str, argument: str) -> bool:
         return False
     action = ACTIONS.get(name)
     if action is None:
-        session.note(session.words.no_command.format(name=name_markup(f"/{name}")))
-        action = _help
+        nearest = nearest_command(name)
+        text = session.words.no_such_command if nearest else session.words.no_command
+        session.note(text.format(name=name_markup(f"/{name}"), nearest=nearest))
+        return True
     try:
         action(session, argument)
     except KeyboardInterrupt:
@@ -146,12 +148,16 @@ def _threads(session: ChatSession, argument: str) -> None:
         return session.note(session.words.private_first)
     conversations = list(kept_conversations(session.settings.home, session.settings.person))
     if not argument:
-        if not conversations:
-            return session.note(session.words.no_threads)
+        if session.open.name not in (one.name for one in conversations):  # nothing was said in it yet
+            open_one = KeptConversation(session.open.name, 0, local_now(), session.character_id)
+            conversations.insert(0, open_one)
         table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(overflow="fold", min_width=len("2026-11-29-2"))
+        table.add_column(no_wrap=True, min_width=len("2026-11-29 12:00"))
+        table.add_column(no_wrap=True)
         for one in conversations:
             here = session.words.this_one if one.name == session.open.name else ""
-            day, turns = f"{one.last:%Y-%m-%d %H:%M}", session.turn_count(one.turns)
+            day, turns = f"{one.last:%Y-%m-%d %H:%M}" if one.turns else "", session.turn_count(one.turns)
             name = Text(printable_name(one.name), style="bold")
             table.add_row(name, day, turns, printable_name(one.character or ""), Text(here, style=FAINT))
         return session.show(table)

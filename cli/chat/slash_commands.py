@@ -104,6 +104,14 @@ def is_command(name: str) -> bool:
     return any(command.name == name for command in SLASH_COMMANDS)
 
 
+def nearest_command(name: str) -> str | None:
+    """Return the name of the command that a wrong name is most like, None where it is like none."""
+    from difflib import get_close_matches
+
+    nearest = get_close_matches(name.casefold()[:40], [*(command.name for command in SLASH_COMMANDS), *_ALIASES], n=1)
+    return _ALIASES.get(nearest[0], nearest[0]) if nearest else None
+
+
 def bare_command(line: str) -> str | None:
     """Return the name of the command that a line may mean, None where it is a message."""
     word = line.strip().rstrip("!.。！").casefold()

@@ -88,7 +88,7 @@ def test_slash_commands_are_not_said_to_the_model(chat):
     shown = chat("/emotion\nMy dog died.\n/emotion\n/wat\n/help\n/quit\nnever said\n").stdout
     assert "There is no message yet" in shown
     assert "judged" in shown
-    assert "There is no command /wat" in shown
+    assert "There is no command /wat. /help lists them." in shown
     assert "Reply number 1." in shown
     assert "Reply number 2." not in shown
 

@@ -79,7 +79,7 @@ def test_a_message_that_is_said_anew_replaces_the_one_before(chat: Any, before: 
 def test_there_is_nothing_to_repeat_in_a_new_conversation(chat: Any) -> None:
     shown = chat("/retry", "/edit", "/emotion", "/threads", "/memory")
     assert shown.count("There is no message yet.") == 3
-    assert "There is no conversation yet." in shown
+    assert "0 turns this one" in shown
     assert "Nothing is stored." in shown
 
 
@@ -168,6 +168,21 @@ def test_settings_are_shown_changed_and_checked(chat: Any) -> None:
     assert "ask is unsure" in shown
 
 
+def test_a_region_or_a_model_that_cannot_be_is_refused_when_it_is_set(
+    chat: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    wrong = [("region", "XX"), ("region", "usa"), ("model", "gpt-4"), ("model", "huggingface:/nowhere")]
+    shown = chat(*(f"/set {name} {value}" for name, value in wrong), "/set region gb", "Hello.")
+    assert "no numbers for help are known in 'XX'; give one of AT, AU," in shown
+    assert "region is 'usa'; give the two letters of a country" in shown
+    assert "the model 'gpt-4' " in shown
+    assert "huggingface:/nowhere names no model" in shown
+    assert not any(f"{name} is {value} until" in shown for name, value in wrong)
+    assert "region is GB until you leave" in shown
+    assert "Reply one." in shown
+
+
 def test_a_setting_counts_from_the_next_turn_on(chat: Any) -> None:
     shown = chat(
         "/set persona a sailor from Bergen", "My dog died.", "/set temperature 3", "/set persona default", "Hm."
@@ -224,3 +239,53 @@ def test_the_chat_speaks_chinese_with_who_writes_it(chat: Any) -> None:
     assert "没有命令 /wat" in shown
     assert "memory_limit 现在是 5" in shown
     assert "我的狗死了。" in chat("/memory")
+
+
+def test_a_wrong_command_is_told_the_nearest_one(chat: Any) -> None:
+    shown = chat("/forgit abcd", "/Memori", "/zzz")
+    assert "There is no command /forgit. Did you mean /forget?" in shown
+    assert "Did you mean /memory?" in shown
+    assert "There is no command /zzz. /help lists them." in shown
+    assert "/forget ID" not in shown
+
+
+def test_the_open_conversation_is_listed_before_anything_is_said_in_it(chat: Any) -> None:
+    shown = chat("Hello.", "/new work", "/threads")
+    listed = shown.partition("New conversation work")[2]
+    assert "work 0 turns this one" in listed
+    assert listed.count("this one") == 1
+
+
+def test_no_date_and_no_id_is_broken_in_a_terminal_of_eighty_columns(chat: Any) -> None:
+    name = f"june/{local_now().date().isoformat()}"
+    chat(BELLO, options=("--character", "june"))
+    (turn,) = chat.turns()
+    for arguments, stdin in ((("memory", "list"), ""), (("chat",), "/memory\n/threads\n")):
+        lines = chat.run(*arguments, stdin=stdin).stdout.splitlines()
+        assert all(len(line) <= 80 for line in lines)
+        row = next(line for line in lines if turn["id"][:8] in line)
+        assert f"{local_now():%Y-%m-%d }" in row
+        assert "My dog Bello died in" in row
+        assert any(name in line for line in lines)
+
+
+def test_one_talks_with_a_program_and_a_small_model_is_said_to_be_one(chat: Any) -> None:
+    shown = chat()
+    assert "You talk with a program, not a person. Its replies come from a small demonstration model" in shown
+    chinese = chat(options=("--language", "zh"))
+    assert "和你对话的是程序，不是人" in chinese
+    assert "演示模型" in chinese
+    other = chat(options=("--model", "huggingface:/elsewhere"))
+    assert "a program, not a person" in other
+    assert "small demonstration model" not in other
+    assert "program" not in chat(options=("--json",))
+
+
+def test_a_long_conversation_is_said_once_in_words_for_a_person(chat: Any) -> None:
+    long = "word " * 4000
+    shown = chat(f"{long}{BELLO}", f"{long}I am sad.", "/new", f"{long}{BELLO}")
+    assert shown.count("this conversation has become long") == 2
+    assert "SEM" not in shown
+    assert "longer than" not in shown
+    (line,) = (line for line in chat.run("chat", "--json", stdin=f"{long}{BELLO}\n").stdout.splitlines())
+    assert "SEM's window" in line
