@@ -51,9 +51,22 @@ function focusMessage() {
 
 // Give the regions of the page their roles and names, in the language of the page.
 function followLabels(element, watch) {
+  let isReady = false;
+  // What is done once, when the page is drawn and there is a visit.
+  const begin = () => {
+    if (document.activeElement === document.body) focusMessage(); // it was disabled until now
+    for (const id of ["hef-head", "hef-composer"]) {
+      const part = document.getElementById(id);
+      new ResizeObserver(() => {
+        document.documentElement.style.setProperty(`--${id}-height`, `${part.offsetHeight}px`);
+      }).observe(part);
+    }
+  };
   const label = () => {
     const labels = element.querySelector("[data-language]");
     if (!labels) return;
+    if (!isReady) begin();
+    isReady = true;
     document.documentElement.lang = labels.dataset.language;
     document.title = labels.dataset.title;
     for (const [id, role, name] of [["hef-scroll", "region", labels.dataset.talk], ["hef-panel", "region", labels.dataset.panel]]) {
@@ -69,9 +82,4 @@ function followLabels(element, watch) {
   document.addEventListener("click", (event) => {
     if (event.target.closest("#hef-send, #hef-stop, #hef-cancel, #hef-new")) focusMessage();
   });
-  const head = document.getElementById("hef-head");
-  if (!head) return;
-  new ResizeObserver(() => {
-    document.documentElement.style.setProperty("--hef-head-height", `${head.offsetHeight}px`);
-  }).observe(head);
 }

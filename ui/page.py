@@ -120,7 +120,10 @@ def lay_out(strategy: str, region: str | None, language: str | None, *, keeps_no
                         strategy_choices(words), value=strategy, label=words.strategy, elem_id="hef-strategy"
                     )
                     reply_language = gr.Dropdown(
-                        reply_language_choices(words, language), value=language or "", label=words.reply_language
+                        reply_language_choices(words, language),
+                        value=language or "",
+                        label=words.reply_language,
+                        elem_id="hef-reply-language",
                     )
                     region_code = gr.Textbox(
                         region or "", label=words.region, info=words.region_info, max_length=20, elem_id="hef-region"
@@ -166,6 +169,15 @@ def head_html(words: PageWords) -> str:
     return f"<h1>HEF</h1><p>{words.tagline}</p>"
 
 
+def in_all_languages(name: str) -> str:
+    """Return what is said before it is known who reads it.
+
+    Args:
+        name: Field of `PageWords`.
+    """
+    return " · ".join(str(getattr(words, name)) for words in WORDS.values())
+
+
 def strategy_choices(words: PageWords) -> list[tuple[str, str]]:
     """Return how the emotion can be decided."""
     return [(str(getattr(words, name)), name) for name in ("two_stage", "one_prompt", "sem_only", "llm_only")]
@@ -192,17 +204,18 @@ def _composer(words: PageWords) -> tuple[gr.HTML, gr.Textbox, gr.Button, gr.Butt
         private_note = _html()
         message = gr.Textbox(
             label=words.your_message,
-            placeholder=words.placeholder,
+            placeholder=in_all_languages("loading"),
             lines=1,
             max_lines=8,
             max_length=_MAX_MESSAGE,
+            interactive=False,  # until there is a visit
             autofocus=True,
             elem_id="hef-message",
         )
         with gr.Row(elem_id="hef-buttons"):
             cancel = gr.Button(words.cancel, visible=False, elem_id="hef-cancel", size="sm", scale=0)
             stop = gr.Button(words.stop, visible=False, elem_id="hef-stop", size="sm", scale=0)
-            send = gr.Button(words.send, variant="primary", elem_id="hef-send", size="sm", scale=0)
+            send = gr.Button(words.send, variant="primary", interactive=False, elem_id="hef-send", size="sm", scale=0)
     return private_note, message, send, stop, cancel
 
 

@@ -45,11 +45,10 @@ class _PageEvents:
         changing = page.changing
 
         def on(event: Callable[..., Any], handler: Callable[..., Any], *inputs: Any, first: bool = False) -> None:
-            outputs = [visit, *changing] if first else changing
             event(
-                self._guarded(handler),
+                handler if first else self._guarded(handler),
                 inputs=[visit, *inputs],
-                outputs=outputs,
+                outputs=[visit, *changing] if first else changing,
                 show_progress="hidden",
                 api_visibility="private",
                 concurrency_limit=None,
@@ -78,29 +77,47 @@ class _PageEvents:
         on(page.character.input, self.set_character, page.character)
 
     def _guarded(self, handler: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a handler whose failure is told on the page; one that streams a turn tells its own."""
-        if isasyncgenfunction(handler):
-            return handler
+        """Return a handler that tells on the page why it failed, or that there is no visit.
+
+        There is none until the page has loaded, and on a page that is still open when the server was started again.
+        """
 
         @wraps(handler)
         async def guarded(visit: Visit | None, *inputs: Any) -> Updates:
-            if visit is not None:
-                visit.notice = ""
+            if visit is None:
+                return self._view.not_ready()
+            visit.notice = ""
             try:
                 return dict(await handler(visit, *inputs))
             except Exception as error:
-                if visit is None:
-                    raise
-                visit.notice = error_sentence(error)
-                return self._view.everything(visit)
+                return self._told(visit, error)
 
-        return guarded
+        @wraps(handler)
+        async def guarded_stream(visit: Visit | None, *inputs: Any) -> AsyncGenerator[Updates]:
+            if visit is None:
+                yield self._view.not_ready()
+                return
+            try:
+                async with aclosing(handler(visit, *inputs)) as run:
+                    async for updates in run:
+                        yield updates
+            except Exception as error:
+                yield self._told(visit, error)
+
+        return guarded_stream if isasyncgenfunction(handler) else guarded
+
+    def _told(self, visit: Visit, error: Exception) -> Updates:
+        visit.notice = error_sentence(error)
+        return self._view.everything(visit)
 
     async def open_page(self, _: Visit | None, request: gr.Request) -> Updates:
         """Begin a visit, in the language that the browser asks for."""
         wanted = request.headers.get("accept-language", "") if request else ""
         language: TextLanguage = "zh" if wanted.strip().lower().startswith("zh") else "en"
-        visit = await Visit.begin(self._host, language)
+        try:
+            visit = await Visit.begin(self._host, language)
+        except Exception as error:
+            return self._view.failure(error)
         return {self._page.visit: visit, **self._view.everything(visit)}
 
     async def send(self, visit: Visit, text: str) -> AsyncIterator[Updates]:

@@ -8,7 +8,8 @@ import gradio as gr
 
 from .conversation_view import history_html, live_html, status_text
 from .memory_view import memories_html
-from .page import Page, head_html, period_choices, reply_language_choices, strategy_choices
+from .page import Page, head_html, in_all_languages, period_choices, reply_language_choices, strategy_choices
+from .page_conversation import error_sentence
 from .page_host import PageHost
 from .page_words import WORDS
 from .safe_html import escaped
@@ -55,7 +56,9 @@ class PageView:
             page.period: gr.update(choices=period_choices(words), label=words.period),
             page.strategy: gr.update(choices=strategy_choices(words), label=words.strategy),
             page.reply_language: gr.update(
-                choices=reply_language_choices(words, context.language), label=words.reply_language
+                choices=reply_language_choices(words, context.language),
+                value=context.language or "",
+                label=words.reply_language,
             ),
             page.region: gr.update(label=words.region, info=words.region_info),
             page.character: gr.update(
@@ -74,7 +77,7 @@ class PageView:
         updates: Updates = {
             page.history: history_html(conversation, turn.key if turn else "", visit.language),
             page.live: live_html(conversation, visit.language),
-            page.understood: _notice_html(visit) + understanding_html(turn, visit.memories, visit.language),
+            page.understood: _notice_html(visit.notice) + understanding_html(turn, visit.memories, visit.language),
             **self.buttons(visit),
         }
         if conversation.live and not conversation.live.turn.reply:
@@ -86,7 +89,7 @@ class PageView:
         page, words = self._page, WORDS[visit.language]
         is_running = visit.conversation.is_running
         return {
-            page.send: gr.update(value=words.send, visible=not is_running),
+            page.send: gr.update(value=words.send, visible=not is_running, interactive=True),
             page.stop: gr.update(value=words.stop, visible=is_running),
             page.cancel: gr.update(value=words.cancel, visible=visit.editing is not None),
         }
@@ -98,7 +101,7 @@ class PageView:
         if self._host.keeps_nothing:
             listed = f'<p class="hef-note">{words.memory_off}</p>'
         return {
-            self._page.memories: _notice_html(visit) + listed,
+            self._page.memories: _notice_html(visit.notice) + listed,
             self._page.timeline: timeline_html(visit.periods, visit.period, visit.language),
         }
 
@@ -106,7 +109,7 @@ class PageView:
         """Return the field of the message, with its label."""
         words = WORDS[visit.language]
         label = words.your_message if visit.editing is None else words.edited_message
-        return gr.update(label=label, placeholder=words.placeholder, **properties)
+        return gr.update(label=label, placeholder=words.placeholder, interactive=True, **properties)
 
     def announcement(self, visit: Visit) -> str:
         """Return what a screen reader is told, and the names of the page's regions."""
@@ -130,6 +133,16 @@ class PageView:
             f'data-talk="{words.conversation}" data-panel="{words.panel}"></span>'
         )
 
+    def not_ready(self) -> Updates:
+        """Return that nothing was done, as there is no visit."""
+        notice = _notice_html(in_all_languages("not_ready"))
+        return {self._page.understood: notice, self._page.memories: notice}
 
-def _notice_html(visit: Visit) -> str:
-    return f'<p class="hef-notice" role="status">{escaped(visit.notice)}</p>' if visit.notice else ""
+    def failure(self, error: Exception) -> Updates:
+        """Return why there is no visit, in the place of the conversation."""
+        sentence = f'<p class="hef-outcome" role="alert">{escaped(error_sentence(error))}</p>'
+        return {self._page.history: sentence, self._page.message: gr.update(placeholder="")}
+
+
+def _notice_html(notice: str) -> str:
+    return f'<p class="hef-notice" role="status">{escaped(notice)}</p>' if notice else ""

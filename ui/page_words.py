@@ -34,6 +34,8 @@ class PageWords:
     your_message: str = "Your message"
     edited_message: str = "Your message, in other words"
     placeholder: str = "Write to HEF …"
+    loading: str = "The page is loading …"
+    not_ready: str = "The page is not ready, so nothing was done. If this stays here, load the page again."
     send: str = "Send"
     stop: str = "Stop"
     cancel: str = "Leave it as it was"
@@ -151,6 +153,8 @@ WORDS: Mapping[TextLanguage, PageWords] = {
         your_message="你的消息",
         edited_message="换一种说法",
         placeholder="写给 HEF……",
+        loading="页面正在加载……",
+        not_ready="页面还没有准备好，刚才的操作没有执行。如果一直这样，请重新加载页面。",
         send="发送",
         stop="停止",
         cancel="保持原样",

@@ -10,18 +10,14 @@ import re
 import shutil
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from hef.characters import Character
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
-from langchain_core.messages import AIMessageChunk, BaseMessage
-from langchain_core.outputs import ChatGenerationChunk
+from page_browser import Browser, NumberedChat
 from page_hosts import page_host
-from scripted_chat import ScriptedChat
 
 pytest.importorskip("gradio", reason="the page needs the extra `ui`: Gradio is not installed")
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright, which drives the browser, is not installed")
@@ -36,61 +32,6 @@ ARGUMENTS = (
 ).split()
 DOG, SISTER = "My dog died and I am so sad.", "My sister got the job, I am proud of her!"
 TIMEOUT_MS = 10_000
-
-
-class NumberedChat(ScriptedChat):
-    """A chat model that numbers its replies, and does not end the one to somebody who asks it to wait."""
-
-    async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        self._next(messages)
-        for word in (f"Reply {len(self.prompts)}", " to *you*."):
-            chunk = ChatGenerationChunk(message=AIMessageChunk(word))
-            if run_manager:
-                await run_manager.on_llm_new_token(word, chunk=chunk)
-            yield chunk
-            if "Wait for me" in str(messages[-1].content):
-                await asyncio.Event().wait()
-
-
-@dataclass
-class Browser:
-    """The page in a browser."""
-
-    page: Any
-    outside: list[str] = field(default_factory=list)
-    """Addresses that were asked for elsewhere than on this machine."""
-    errors: list[str] = field(default_factory=list)
-    """Errors that the browser reported."""
-
-    def begin(self) -> None:
-        self.page.click("#hef-new")
-        self.page.wait_for_selector(".hef-greeting")
-
-    def say(self, text: str) -> None:
-        count = self.said().count()
-        self.page.fill("#hef-message textarea", text)
-        self.page.keyboard.press("Enter")
-        self.wait_for_turns(count + 1)
-
-    def said(self) -> Any:
-        return self.page.locator(".hef-turns:not(.hef-live) .hef-said")
-
-    def wait_for_turns(self, count: int) -> None:
-        sync_api.expect(self.page.locator(".hef-live")).to_have_count(0)
-        sync_api.expect(self.said()).to_have_count(count)
-        sync_api.expect(self.page.locator("#hef-send")).to_be_visible()
-
-    def replies(self) -> list[str]:
-        return [text.strip() for text in self.page.locator(".hef-reply .hef-bubble").all_inner_texts()]
-
-    def panel(self, tab: str) -> None:
-        self.page.get_by_role("tab", name=tab).click()
 
 
 @pytest.fixture(scope="module")
@@ -322,6 +263,44 @@ def test_it_fits_a_phone_and_the_dark(browser: Browser, address: str) -> None:
     sync_api.expect(browser.page.get_by_role("textbox", name="Your message")).to_be_visible()
     background = browser.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert max(map(int, re.findall(r"\d+", background)[:3])) < 60
+
+
+def test_nothing_can_be_sent_until_the_page_has_loaded(browser: Browser, address: str) -> None:
+    page = browser.page.context.new_page()
+    is_loading, waiting = True, []
+    page.route("**/gradio_api/queue/join*", lambda route: waiting.append(route) if is_loading else route.continue_())
+    page.goto(address)
+    box = page.locator("#hef-message textarea")
+    sync_api.expect(box).to_be_disabled()
+    sync_api.expect(page.locator("#hef-send")).to_be_disabled()
+    assert box.get_attribute("placeholder") == "The page is loading … · 页面正在加载……"
+    is_loading = False
+    for route in waiting:
+        route.continue_()
+    sync_api.expect(box).to_be_enabled()
+    sync_api.expect(box).to_be_focused()
+    sync_api.expect(page.locator("#hef-send")).to_be_enabled()
+    page.close()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (900, 700), (375, 700)])
+def test_a_toast_never_covers_what_helps_in_danger(browser: Browser, address: str, width: int, height: int) -> None:
+    page = browser.page.context.new_page()
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(address)
+    page.fill("#hef-message textarea", "I am going to kill myself tonight.")
+    page.keyboard.press("Enter")
+    sync_api.expect(page.locator(".hef-danger").last).to_be_in_viewport()
+    page.route("**/gradio_api/queue/join*", lambda route: route.abort())
+    page.fill("#hef-message textarea", "Hello?")
+    page.keyboard.press("Enter")
+    toast = page.locator(".toast-wrap").filter(has=page.locator(".toast-body"))
+    sync_api.expect(toast).to_be_visible()
+    told, composer = toast.bounding_box(), page.locator("#hef-composer").bounding_box()
+    page.close()
+
+    assert told["y"] >= composer["y"], (told, composer)
+    assert told["y"] + told["height"] <= height
 
 
 def test_nothing_was_asked_for_elsewhere_and_no_script_failed(browser: Browser) -> None:

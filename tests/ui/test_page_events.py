@@ -1,0 +1,98 @@
+"""What the page's handlers do where there is no visit, and what the settings show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import isasyncgenfunction
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hef.characters import Character
+from hef.ui.visit import Visit
+from page_hosts import page_host
+from scripted_chat import ScriptedChat
+
+pytest.importorskip("gradio", reason="the page needs the extra `ui`: Gradio is not installed")
+
+
+async def last_updates(handler: Callable[..., Any], *inputs: Any) -> dict[str, Any]:
+    """Return what a handler changes at last, by the component's id in the page or its class."""
+    if isasyncgenfunction(handler):
+        updates = [each async for each in handler(*inputs)][-1]
+    else:
+        updates = await handler(*inputs)
+    return {component.elem_id or type(component).__name__: update for component, update in updates.items()}
+
+
+async def test_no_handler_fails_or_answers_where_there_is_no_visit(tmp_path: Path) -> None:
+    from hef.ui.page_events import create_page
+
+    model = ScriptedChat(script=["I am sorry."])
+    async with page_host(tmp_path, model) as host:
+        handlers = [each for each in create_page(host).fns.values() if each.name != "open_page"]
+        assert len(handlers) > 15
+        for each in handlers:
+            updates = await last_updates(each.fn, None, *["I am sad."] * max(1, len(each.inputs) - 1))
+            assert "load the page again" in updates["hef-understood"], each.name
+            assert "重新加载" in updates["hef-memories"], each.name
+            assert "hef-message" not in updates, "what the person wrote stays"
+    assert model.prompts == []
+
+
+async def test_the_page_that_has_loaded_lets_write_and_send(tmp_path: Path) -> None:
+    from hef.ui.page_events import create_page
+
+    async with page_host(tmp_path, ScriptedChat(script=["I am sorry."])) as host:
+        page = create_page(host)
+        before = {block.elem_id: block for block in page.blocks.values()}
+        opening = next(each for each in page.fns.values() if each.name == "open_page")
+        updates = await last_updates(opening.fn, None, SimpleNamespace(headers={"accept-language": "zh-CN"}))
+
+    for name in ("hef-message", "hef-send"):
+        assert before[name].interactive is False
+        assert updates[name]["interactive"] is True
+    assert before["hef-message"].placeholder == "The page is loading … · 页面正在加载……"
+    assert updates["hef-message"]["placeholder"] == "写给 HEF……"
+
+
+async def test_a_page_that_cannot_begin_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hef.ui.page_events import create_page
+
+    async def fail(*_: Any) -> None:
+        raise OSError("the disk is full <b>")
+
+    monkeypatch.setattr(Visit, "begin", fail)
+    async with page_host(tmp_path, ScriptedChat(script=["I am sorry."])) as host:
+        opening = next(each for each in create_page(host).fns.values() if each.name == "open_page")
+        updates = await last_updates(opening.fn, None, SimpleNamespace(headers={}))
+    assert "the disk is full &lt;b&gt;" in str(updates["HTML"])
+
+
+async def test_a_turn_that_cannot_begin_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hef.ui.page_events import create_page
+
+    async with page_host(tmp_path, ScriptedChat(script=["I am sorry."])) as host:
+        visit = await Visit.begin(host, "en")
+
+        def fail() -> None:
+            raise OSError("another process writes")
+
+        monkeypatch.setattr(host.conversations, "alone", fail)
+        send = next(each for each in create_page(host).fns.values() if each.name == "send")
+        updates = await last_updates(send.fn, visit, "I am sad.")
+    assert "another process writes" in updates["hef-understood"]
+
+
+async def test_the_language_of_the_reply_is_the_characters_and_is_shown(tmp_path: Path) -> None:
+    from hef.ui.page_events import create_page
+
+    mei = Character(id="mei", name="Mei", persona="a calm friend", language="zh")
+    async with page_host(tmp_path, ScriptedChat(script=["好。"]), characters={"mei": mei}) as host:
+        visit = await Visit.begin(host, "en")
+        choose = next(each for each in create_page(host).fns.values() if each.name == "set_character")
+        for character, language in (("mei", "zh"), ("", "")):
+            updates = await last_updates(choose.fn, visit, character)
+            assert (visit.conversation.context.language or "") == language
+            assert updates["hef-reply-language"]["value"] == language
