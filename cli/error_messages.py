@@ -88,8 +88,7 @@ class HefGroup(LazyGroup):
         except Exception as error:
             if not _is_usage(error):
                 raise
-            # Where a command is missing, its help was printed and there is nothing to add.
-            code = _print_error(_usage(error), MISUSED) if error.format_message() else MISUSED
+            code = _print_usage(error)
         if standalone_mode:
             sys.exit(code)
         return code
@@ -130,6 +129,11 @@ def _is_ours(error: Exception) -> bool:
 def _is_usage(error: Exception) -> bool:
     """Return whether it is Click's usage error; Typer vendors Click, so there is no path to import it from."""
     return hasattr(error, "format_message") and getattr(error, "exit_code", None) == MISUSED
+
+
+def _print_usage(error: Any) -> int:
+    """Print a usage error; where a command is missing, its help was printed and the error has no words."""
+    return _print_error(_usage(error), MISUSED) if error.format_message() else MISUSED
 
 
 def _usage(error: Any) -> str:
