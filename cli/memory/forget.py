@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Container, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -63,7 +64,8 @@ def forget(which: TurnIdOptions, yes: Yes = False, as_json: Json = False) -> Non
     if not yes and items:
         _confirm(items, person, everything=everything, conversations=is_whole)
     waiting = partial(typer.echo, f"waiting for a turn of {printable_name(person)} in `hef chat` …", err=True)
-    with turn_lock(settings.home, person, waiting), open_memory(settings) as store, advancing() as advance:
+    lock = turn_lock(settings.home, person, waiting) if settings.home.exists() else nullcontext()  # nothing to change
+    with lock, open_memory(settings) as store, advancing() as advance:
         items, stored = select_items(store, person, selection), select_items(store, person)
         emptied = _emptied_threads(items, stored) if is_whole else set()
         deletes = partial(_is_deleted, person, selection, emptied) if is_whole else lambda thread: False
