@@ -134,7 +134,8 @@ class Obedient(ScriptedChat):
 def obedient() -> tuple[Any, Obedient]:
     """Return a graph and its LLM: building one takes as long as its turn."""
     model = Obedient()
-    return create_hef(model=model).compile(), model
+    # What an injection does to the judgement is asked here, not whether its words sound like danger.
+    return create_hef(model=model, safety=None).compile(), model
 
 
 @injections
@@ -174,7 +175,7 @@ def test_an_llm_that_repeats_an_injection_still_gives_a_label(
 
 
 def test_the_embedded_models_decision_does_not_become_the_injected_label(embedded: Any) -> None:
-    hef = create_emotion_graph(model=embedded).compile(checkpointer=InMemorySaver())
+    hef = create_emotion_graph(model=embedded, safety=None).compile(checkpointer=InMemorySaver())
 
     def judged(said: str) -> tuple[str, str]:
         config: Any = {"configurable": {"thread_id": said}}

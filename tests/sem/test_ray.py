@@ -32,6 +32,8 @@ LINES = [{"id": n, "text": f"I lost {n} friends in the war, and I am so lonely."
 def ray() -> Iterator[Any]:
     """Run one small cluster for all tests here."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Ray Serve kills its proxy where that takes longer to start than this, as on a busy machine.
+    os.environ["RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S"] = os.environ["RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S"] = "120"
     import ray
 
     ray.init(num_cpus=2, include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False)

@@ -215,14 +215,14 @@ def test_a_character_greets_in_a_conversation_of_its_own(browser: Browser) -> No
 
 def test_the_page_speaks_chinese(browser: Browser) -> None:
     browser.begin()
-    browser.page.get_by_label("中文").check()
+    browser.page.get_by_label("中文").click()
     sync_api.expect(browser.page.locator("html")).to_have_attribute("lang", "zh")
     for name in ("理解", "记忆", "随时间变化", "设置"):
         sync_api.expect(browser.page.get_by_role("tab", name=name)).to_be_visible()
     browser.say(DOG)
     assert browser.page.get_by_role("button", name="重新回答").is_visible()
     assert re.search("难过|悲痛", browser.page.locator("#hef-understood .hef-decided").inner_text())
-    browser.page.get_by_label("English").check()
+    browser.page.get_by_label("English").click()
     sync_api.expect(browser.page.get_by_role("tab", name="Memory")).to_be_visible()
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from langchain.agents.structured_output import ToolStrategy
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.store.base import Op, PutOp, Result
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel
@@ -341,8 +343,11 @@ def test_behind_a_server_the_memory_is_that_of_the_authenticated_person() -> Non
 
 def test_a_store_that_cannot_be_written_is_named_after_the_reply() -> None:
     class Full(InMemoryStore):
-        def put(self, *args: Any, **kwargs: Any) -> None:
-            raise OSError(errno.ENOSPC, "while storing what the person said")
+        def batch(self, ops: Iterable[Op]) -> list[Result]:
+            ops = [*ops]
+            if any(isinstance(op, PutOp) for op in ops):
+                raise OSError(errno.ENOSPC, "while storing what the person said")
+            return super().batch(ops)
 
     middleware = HefMiddleware(model=judge(), settings=HefContext(user_id="ana"))
     out = agent_of(talker(), middleware, store=Full()).invoke(SAID)

@@ -129,7 +129,7 @@ def test_a_form_that_sends_the_text_it_shows_changes_nothing(kind: type[Scripted
     assert context_with(Prompts(), "chat")().model_dump()["prompt_draft"] == shipped_chat_draft()
 
 
-def test_a_long_persona_reaches_every_prompt_as_it_is() -> None:
+def test_a_long_persona_reaches_the_prompt_of_the_reply_as_it_is_and_the_question_by_its_beginning() -> None:
     persona = f"Mia, a nurse{' of Lisbon' * 2000}"[:20_000]
     model = ScriptedChat(script=["sad", "I hear you."])
 
@@ -137,8 +137,10 @@ def test_a_long_persona_reaches_every_prompt_as_it_is() -> None:
         {"messages": [HumanMessage("My dog died.")]}, context=HefContext(persona=persona)
     )
 
-    assert len(model.prompts) == 2
-    assert all(f"You are {persona}." in prompt[0].text for prompt in model.prompts)
+    question, reply = (prompt[0].text for prompt in model.prompts)
+    assert f"You are {persona}." in reply
+    assert f"You are {persona[:200]}" in question
+    assert persona[:400] not in question
 
 
 def test_the_embedded_model_replies_as_a_persona_of_three_thousand_characters(embedded: Any) -> None:
