@@ -78,7 +78,7 @@ def turn_lock(home: Path, person: str, waits: Callable[[], None] = lambda: None)
     except Timeout:
         waits()
         try:
-            lock.acquire(timeout=_TURN_SECONDS)
+            lock.acquire(timeout=_TURN_SECONDS, blocking=True)
         except Timeout:
             raise Failure(
                 f"another process has been changing the conversations of {printable_name(person)} for "
