@@ -74,11 +74,11 @@ def turn_lock(home: Path, person: str, waits: Callable[[], None] = lambda: None)
     """
     lock = _lock(home, person, "turn")
     try:
-        lock.acquire()
+        lock.acquire(blocking=False)
     except Timeout:
         waits()
         try:
-            lock.acquire(timeout=_TURN_SECONDS, blocking=True)
+            lock.acquire(timeout=_TURN_SECONDS)
         except Timeout:
             raise Failure(
                 f"another process has been changing the conversations of {printable_name(person)} for "
@@ -104,7 +104,7 @@ def sole_writer(home: Path, thread_id: str, name: str) -> Iterator[None]:
     """
     lock = _lock(home, thread_id, "lock")
     try:
-        lock.acquire()
+        lock.acquire(blocking=False)
     except Timeout:
         raise OpenElsewhere(
             f"the conversation {printable_name(name)!r} is open in another `hef chat`; leave that one, or give this "
@@ -121,4 +121,4 @@ def sole_writer(home: Path, thread_id: str, name: str) -> Iterator[None]:
 def _lock(home: Path, name: str, suffix: str) -> FileLock:
     make_home(home / _LOCKS)
     file = home / _LOCKS / f"{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:32]}.{suffix}"
-    return FileLock(file, blocking=False, thread_local=False, mode=0o600)
+    return FileLock(file, thread_local=False, mode=0o600)
