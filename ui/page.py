@@ -79,7 +79,7 @@ def lay_out(strategy: str, region: str | None, language: str | None, *, keeps_no
         with gr.Row(elem_id="hef-head"):
             head = _html(head_html(words), elem_id="hef-title")
             conversations = gr.Dropdown(
-                [], label=words.earlier, show_label=False, container=False, elem_id="hef-conversations", scale=0
+                [], label=words.conversation, show_label=False, container=False, elem_id="hef-conversations", scale=0
             )
             new = gr.Button(words.new_conversation, elem_id="hef-new", size="sm", scale=0, min_width=140)
             private = gr.Checkbox(

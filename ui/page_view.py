@@ -44,7 +44,7 @@ class PageView:
             page.conversations: gr.update(
                 choices=[(visit.name_label(name), name) for name in visit.names],
                 value=visit.conversation.name,
-                label=words.earlier,
+                label=words.conversation,
             ),
             page.new: gr.update(value=words.new_conversation),
             page.private: gr.update(label=words.private, value=visit.conversation.is_private),

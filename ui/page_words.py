@@ -19,7 +19,6 @@ class PageWords:
     language: str = "Language of the page"
     conversation: str = "Conversation"
     new_conversation: str = "New conversation"
-    earlier: str = "Conversation"
     private: str = "Write nothing down"
     private_info: str = (
         "Nothing is written down now: what you say is kept in neither memory nor conversation, and is gone when you "
@@ -44,7 +43,6 @@ class PageWords:
     regenerate: str = "Answer again"
     try_again: str = "Try again"
     understood_here: str = "What was understood: {emotion}"
-    shown: str = "shown beside"
     stopped: str = "Stopped. What you said is kept, and is answered together with what you say next."
     failed: str = "The turn failed: {error}"
     danger: str = "Please read this"
@@ -144,7 +142,6 @@ WORDS: Mapping[TextLanguage, PageWords] = {
         language="页面语言",
         conversation="对话",
         new_conversation="新对话",
-        earlier="对话",
         private="不留记录",
         private_info="现在不留任何记录：说的话不会写入记忆，也不会存入对话；切换回来后就会消失。",
         private_always="本页启动时已设为不留任何记录。",
@@ -163,7 +160,6 @@ WORDS: Mapping[TextLanguage, PageWords] = {
         regenerate="重新回答",
         try_again="再试一次",
         understood_here="读懂的内容：{emotion}",
-        shown="显示在旁边",
         stopped="已停止。你说的话已保留，会和你接下来说的话一起得到回答。",
         failed="这一轮失败了：{error}",
         danger="请读一读这些话",

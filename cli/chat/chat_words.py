@@ -37,7 +37,6 @@ and plays no character; --model brings another."
     after_pause: str = "Some time has passed, so this is a new conversation: {name}. /threads lists those before."
     taken: str = "There is a conversation {name} already; /threads {name} continues it."
     no_thread: str = "There is no conversation {name}; /threads lists yours, /new {name} begins one."
-    is_open: str = "The conversation {name} is open in another `hef chat`."
     this_one: str = "this one"
     private_on: str = "Private from now on: nothing is recalled or written down, and this part of the conversation is \
 gone when you leave it or type /private again."
@@ -50,7 +49,6 @@ gone when you leave it or type /private again."
     no_id: str = "{id} begins the id of {count}; /memory shows the ids."
     no_turn: str = "no turn"
     forgotten: str = "Forgotten: {text}"
-    no_characters: str = "There are no characters."
     with_character: str = "You talk with {name} now."
     without_character: str = "You talk with no character now."
     is_set: str = "{name} is {value} until you leave."
@@ -85,7 +83,6 @@ WORDS: Mapping[TextLanguage, ChatWords] = {
         after_pause="过了一段时间，所以这是新的对话：{name}。/threads 列出以前的对话。",
         taken="已经有对话 {name}；/threads {name} 继续它。",
         no_thread="没有对话 {name}；/threads 列出你的对话，/new {name} 开始一个。",
-        is_open="对话 {name} 已在另一个 `hef chat` 中打开。",
         this_one="当前",
         private_on="从现在起是私密的：不回忆也不写下任何内容；离开或再输入 /private 后，这部分对话就没有了。",
         private_off="不再私密：私密时说的话已经没有了，现在说的会保存。",
@@ -97,7 +94,6 @@ WORDS: Mapping[TextLanguage, ChatWords] = {
         no_id="以 {id} 开头的编号有{count}；/memory 显示编号。",
         no_turn=" 0 轮",
         forgotten="已忘记：{text}",
-        no_characters="没有角色。",
         with_character="现在和你对话的是 {name}。",
         without_character="现在没有使用角色。",
         is_set="{name} 现在是 {value}，直到你离开。",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
-from string import Formatter
 
 import pytest
 from hef.contract import Cause, Empathy, Evidence, HefContext, Memory, Reading, Safety, Why
@@ -14,7 +12,6 @@ from hef.ui.conversation_view import history_html, live_html
 from hef.ui.memory_view import PAGE_LENGTH, MemoryList, memories_html, memory_html
 from hef.ui.page_conversation import Conversation
 from hef.ui.page_turns import LiveTurn, PageTurn, Understanding
-from hef.ui.page_words import WORDS, PageWords
 from hef.ui.safe_html import marked_html, reply_html
 from hef.ui.timeline_view import timeline_html
 from hef.ui.understanding_view import understanding_html
@@ -187,13 +184,3 @@ def test_everything_is_told_in_the_language_of_the_page(language: TextLanguage) 
     text = re.sub(r"<[^>]*>|\d{4}-\d\d-\d\d", " ", shown)
     is_english = {word for word in re.findall(r"[a-z]{3,}", text.lower())} - {"hef", "sem", "llm", "dog", "home"}
     assert bool(is_english) == (language == "en"), is_english
-
-
-def test_both_languages_fill_in_the_same_names() -> None:
-    for field in fields(PageWords):
-        english, chinese = (str(getattr(WORDS[language], field.name)) for language in ("en", "zh"))
-        assert english
-        assert chinese
-        names = [{name for _, name, _, _ in Formatter().parse(text) if name} for text in (english, chinese)]
-        assert names[0] == names[1], field.name
-        assert field.name in ("no_character",) or english != chinese, field.name
