@@ -31,14 +31,14 @@ settings.load_profile("shared-machine")
 
 
 LONG_FILES = (
-    *("sem/test_ray", "docs/test_notebooks", "graph/test_injection", "emotion/test_fitting", "serving/test_kill"),
+    *("sem/test_ray", "docs/test_notebooks", "graph/test_injection", "emotion/test_fitting", "threads/test_kill"),
     *("training/test_sem_run", "chroma/test_store_contract", "llm/test_scoring", "llm/test_local_chat"),
     *("llm/test_serve", "hosts/test_studio", "cli/test_mcp", "bench/test_bench_memory", "llm/test_onnx_backend"),
     *("chroma/test_durability", "evaluate/test_evaluate", "training/test_causes", "memory/test_rights"),
     *("packaging/test_regular_expressions", "chroma/test_host", "training/test_adapter"),
     *("train/test_train", "docs/test_studio", "hosts/test_middleware", "cli/test_memory", "docs/test_documents"),
     *("cli/test_chat", "evaluate/test_evaluate_replies", "docs/test_serving", "graph/test_checkpoint"),
-    *("evaluation/test_batch_chat", "cli/test_terminal_text", "serving/test_auth", "chroma/test_differential"),
+    *("evaluation/test_batch_chat", "cli/test_terminal_text", "deploy/test_auth", "chroma/test_differential"),
     *("memory/test_isolation", "sem/test_registry", "cli/test_conversations", "ui/test_page_in_browser"),
 )
 """The files that take longest, which go first: one that began last would leave the other process without work."""

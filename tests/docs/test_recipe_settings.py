@@ -22,7 +22,7 @@ CHAT = {"model": "hef", "messages": [{"role": "user", "content": SAID}]}
 
 def recorded(name: str) -> dict[str, Any]:
     """Return the body of a request in the shape of a front end."""
-    path = ROOT / "tests" / "serving" / "requests" / f"{name}.json"
+    path = ROOT / "tests" / "serving" / "front_ends" / "requests" / f"{name}.json"
     body: dict[str, Any] = json.loads(path.read_text("utf-8"))["body"]
     return {**body, "stream": False}
 

@@ -44,7 +44,8 @@ def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SimpleN
 
 
 async def test_a_voice_pipeline_may_interrupt_and_go_on(service: Any) -> None:
-    body = json.loads((ROOT / "tests" / "serving" / "requests" / "pipecat_turn.json").read_text("utf-8"))["body"]
+    requests = ROOT / "tests" / "serving" / "front_ends" / "requests"
+    body = json.loads((requests / "pipecat_turn.json").read_text("utf-8"))["body"]
     system, *_ = body["messages"]
     said = {"role": "user", "content": SAID}
     server = service.server

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "support" / "lonely_turn.py"
+SCRIPT = Path(__file__).parents[1] / "support" / "child_processes" / "lonely_turn.py"
 QUIET = {"ANONYMIZED_TELEMETRY", "CI", "DO_NOT_TRACK", "HF_HUB_DISABLE_TELEMETRY", "HF_HUB_OFFLINE"} | {
     "ORT_DISABLE_TELEMETRY",
     "ORT_RUNNING_UNIT_TESTS",

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+_CHAT_MODELS = Path(__file__).parents[1] / "models"
 SCRIPTED = """
 import sys
 import hef.graph.parts, hef.cli.chat.chat_command
@@ -49,7 +50,7 @@ class Terminal:
             start_new_session=True,
             preexec_fn=_hear_ctrl_c,
             # The terminal answers no question about its cursor.
-            env={**os.environ, "PROMPT_TOOLKIT_NO_CPR": "1", "PYTHONPATH": str(Path(__file__).parent)},
+            env={**os.environ, "PROMPT_TOOLKIT_NO_CPR": "1", "PYTHONPATH": str(_CHAT_MODELS)},
         )
         os.close(there)
         self._seen = ""
