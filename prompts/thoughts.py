@@ -33,7 +33,7 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _OPEN_END = re.compile(rf"(?:{_OPENING})\s{{0,8}}\Z", re.IGNORECASE)
-_TAG_CHARACTER = re.compile(r"[<\[◁]")
+_TAG_STARTS = "<[◁"
 _PARTIAL_TAG = re.compile(r"(?:<(?:[/|a-z][^<>]{0,100})?|\[/?[A-Z]{0,5}|◁/?[a-z]{0,5})\Z", re.IGNORECASE)
 _PARTIAL_LENGTH = 110
 _BARE_ANALYSIS = "analysis"
@@ -166,7 +166,7 @@ class _BareHarmony:
 
 def without_thoughts(text: str) -> str:
     """Return an answer without its thoughts."""
-    if not _TAG_CHARACTER.search(text) and not text.lstrip().startswith((_BARE_ANALYSIS, _BARE_FINAL)):
+    if not any(mark in text for mark in _TAG_STARTS) and not text.lstrip().startswith((_BARE_ANALYSIS, _BARE_FINAL)):
         return text
     thoughts = ThoughtFilter()
     return thoughts.feed(text) + thoughts.close()

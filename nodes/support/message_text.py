@@ -33,8 +33,12 @@ _UNSEEN: Final = {
     "video_url": "video",
 }
 """Type of a content part -> what it is called; any other is an attachment."""
-_MAY_BE_CUT = re.compile(r"[<\[◁:]|#{3} ")
-"""A character of every marker, role, tag or faked turn of an answer."""
+_MARKS = ("<", "[", "◁", "### ")
+"""What every marker, tag or thought of an answer holds."""
+_ROLE = r"[*_]{0,3}(?:speaker|listener|user|human|assistant)"
+_FIRST_ROLE = re.compile(rf"\A\s*+(?:analysis|{_ROLE})", re.IGNORECASE)
+_NEXT_ROLE = re.compile(rf"\n\s{{0,20}}{_ROLE}", re.IGNORECASE)
+"""A role as it may stand before an answer or its thoughts, or begin a faked turn in it; a colon follows it."""
 _CLOSING = frozenset(".,;:!?…)]}’”'。，！？")
 """Characters before which no space belongs."""
 
@@ -78,10 +82,18 @@ def message_text(message: AnyMessage) -> str:
 
 def _spoken(written: str) -> str:
     """Return what a model's answer says, with its own blanks around it where nothing else is cut."""
-    if not _MAY_BE_CUT.search(written):
+    if not _may_be_cut(written):
         return without_thoughts(written)
     text = spoken_reply(written)
     return written if text == written.strip() else text
+
+
+def _may_be_cut(written: str) -> bool:
+    """Return whether `spoken_reply` could cut an answer; a thread has thousands, of which it cuts few."""
+    if any(mark in written for mark in _MARKS):
+        return True
+    has_colon = ":" in written or "：" in written
+    return has_colon and bool(_FIRST_ROLE.match(written) or _NEXT_ROLE.search(written))
 
 
 def unseen_parts(message: AnyMessage) -> list[str]:
