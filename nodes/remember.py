@@ -73,8 +73,8 @@ def _store_turn(store: BaseStore, user_id: str, settings: HefContext, state: Hef
     days, days_fault = _days_kept(messages, settings.remember_for)
     memory_id, known = _stored_before(store, user_namespace(user_id, character), before_reply, thread)
     now = time.time()
-    turns, earlier_turns = recent_dialogue(before_reply, 0)
-    last_turn, last_index = turns[-1], earlier_turns + len(turns) - 1
+    turns, earlier_messages = recent_dialogue(before_reply, 0)
+    last_turn, last_index = turns[-1], count_turns(before_reply[:earlier_messages]) + len(turns) - 1
     reply = to_dialogue(state["messages"][-1:])
     memory = Memory(
         id=memory_id,

@@ -49,7 +49,7 @@ def dialogue_context(messages: Sequence[AnyMessage]) -> list[Turn]:
 
 
 def recent_dialogue(messages: Sequence[AnyMessage], characters: int) -> tuple[list[Turn], int]:
-    """Return the end of the dialogue up to the person's last turn, and how many turns came before.
+    """Return the end of the dialogue up to the person's last turn, and how many messages came before it.
 
     It holds the last `MAX_TURNS` turns and the last `characters` characters: nobody reads further back, and a turn
     costs the same however long the thread is.
@@ -58,7 +58,7 @@ def recent_dialogue(messages: Sequence[AnyMessage], characters: int) -> tuple[li
         InputError: The person has not said anything yet.
     """
     groups: list[tuple[Role, list[str]]] = []
-    earlier_turns = 0
+    earlier_messages = 0
     for index in range(len(messages) - 1, -1, -1):
         role, text = _said(messages[index])
         if role is None or (not groups and role == "listener"):
@@ -66,13 +66,13 @@ def recent_dialogue(messages: Sequence[AnyMessage], characters: int) -> tuple[li
         if role == "speaker" and groups and groups[-1][0] == "speaker":
             groups[-1][1].append(text)
         elif len(groups) >= MAX_TURNS and characters <= 0:
-            earlier_turns = count_turns(messages[: index + 1])
+            earlier_messages = index + 1
             break
         else:
             groups.append((role, [text]))
         characters -= len(text)
     turns = [Turn(role, "\n".join(reversed(texts))) for role, texts in reversed(groups)]
-    return turns or dialogue_context(messages), earlier_turns
+    return turns or dialogue_context(messages), earlier_messages
 
 
 def count_turns(messages: Sequence[AnyMessage], role: Role | None = None) -> int:
@@ -124,7 +124,7 @@ def turn_key(messages: Sequence[AnyMessage], thread: str) -> str:
     start = next((index for index in range(end, 0, -1) if _said(messages[index - 1])[0] == "listener"), 0)
     before = messages[start - 1].id if start else None
     anchor = "" if before is None or _UUID4.fullmatch(before) else before
-    is_first = not count_turns(messages[:start], "speaker")
+    is_first = not any(_said(message)[0] == "speaker" for message in messages[:start])
     if thread and anchor and not is_first:
         return f"after {anchor}"
     own_id = messages[end - 1].id if end and is_first and not thread else None

@@ -19,7 +19,7 @@ from langgraph.runtime import Runtime
 from ...contract import HefContext, HefState, Reading, Safety, Turn, Verdict, as_context
 from ...contract.user_identity import user_of_run
 from ...sem.language import unread_language
-from .transcript import recent_dialogue, run_key
+from .transcript import count_turns, recent_dialogue, run_key
 
 Update: TypeAlias = dict[str, Any]
 """What a node writes: state key -> value."""
@@ -115,10 +115,10 @@ class TurnView:
         """
         return self._recent[0]
 
-    @property
+    @cached_property
     def earlier_turns(self) -> int:
         """How many turns came before `dialogue`."""
-        return self._recent[1]
+        return count_turns(self.state["messages"][: self._recent[1]])
 
     @property
     def safety(self) -> Safety:

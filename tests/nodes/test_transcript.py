@@ -76,12 +76,13 @@ def test_all_that_was_said_since_the_last_reply_is_one_turn() -> None:
 
 def test_a_turn_of_many_lines_is_read_whole_and_counted_once() -> None:
     burst = [HumanMessage(f"line {n}") for n in range(2 * MAX_TURNS)]
-    before = [kind(f"{n}") for n in range(MAX_TURNS) for kind in (HumanMessage, AIMessage)]
+    before = [kind(f"{n}") for n in range(MAX_TURNS) for kind in (HumanMessage, HumanMessage, AIMessage)]
+    messages = [*before, *burst]
 
-    turns, earlier = recent_dialogue([*before, *burst], 0)
+    turns, earlier_messages = recent_dialogue(messages, 0)
 
     assert turns[-1].text.count("\n") == 2 * MAX_TURNS - 1
-    assert (len(turns), earlier) == (MAX_TURNS, 2 * MAX_TURNS + 1 - MAX_TURNS)
+    assert (len(turns), count_turns(messages[:earlier_messages])) == (MAX_TURNS, 2 * MAX_TURNS + 1 - MAX_TURNS)
 
 
 @pytest.mark.parametrize(
@@ -297,7 +298,7 @@ def test_odd_end_of_a_conversation_is_said(messages: list[Any], fault: str) -> N
     assert bool(fault) == bool(found)
 
 
-def test_the_end_of_a_long_thread_is_read_and_what_came_before_is_counted() -> None:
+def test_the_end_of_a_long_thread_is_read_and_where_it_begins_is_told() -> None:
     messages = [kind(f"{number}") for number in range(300) for kind in (HumanMessage, AIMessage)]
 
     turns, earlier = recent_dialogue(messages, 0)
