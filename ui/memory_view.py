@@ -42,8 +42,9 @@ class MemoryList:
     """Turns that were pinned or hidden from the page, by id, as they are now."""
 
     def newest(self, memory: Memory) -> Memory:
-        """Return a turn as it is now."""
-        return self.marked.get(memory.id, memory)
+        """Return a turn with its marks as they are now, and all else of it as it was recalled."""
+        now = self.marked.get(memory.id, memory)
+        return memory.model_copy(update={"pinned": now.pinned, "never_recall": now.never_recall})
 
 
 def memories_html(memories: MemoryList, language: TextLanguage) -> str:

@@ -69,8 +69,11 @@ class _PageEvents:
         on(page.language.input, self.set_language, page.language)
         on(page.search.submit, self.search, page.search)
         on(page.period.input, self.set_period, page.period)
-        for tab in page.tabs[1:3]:
+        understood, *of_memory, settings = page.tabs
+        for tab in of_memory:
             on(tab.select, self.show_memories)
+        for tab in (understood, settings):
+            on(tab.select, self.leave_memories)
         on(page.strategy.input, self.set_strategy, page.strategy)
         on(page.reply_language.input, self.set_reply_language, page.reply_language)
         on(page.region.blur, self.set_region, page.region)
@@ -152,19 +155,23 @@ class _PageEvents:
     async def _run(self, visit: Visit, turn: AsyncGenerator[None]) -> AsyncGenerator[Updates]:
         """Show a turn while it runs, and all that it changed at its end."""
         visit.shown, visit.notice = "", ""
-        last: Updates = {}
+        view, last, was_replying = self._view, Updates(), False
         async with aclosing(turn):
             async for _ in turn:
-                updates = self._view.conversation(visit)
+                live = visit.conversation.live
+                is_replying = live is not None and live.turn.reply != ""
+                updates = view.growing_reply(visit) if is_replying and was_replying else view.conversation(visit)
                 changed = {component: update for component, update in updates.items() if last.get(component) != update}
-                yield changed or self._view.nothing
-                last = updates
-        try:
-            await visit.refresh_memories()
-        except Exception as error:
-            visit.notice = error_sentence(error)
-        view = self._view
-        yield {**view.conversation(visit), **view.memory(visit), self._page.announcer: view.announcement(visit)}
+                yield changed or view.nothing
+                last, was_replying = {**last, **updates}, is_replying
+        shown: Updates = {}
+        if visit.shows_memory:
+            try:
+                await visit.refresh_memories()
+            except Exception as error:
+                visit.notice = error_sentence(error)
+            shown = view.memory(visit)
+        yield {**view.conversation(visit), **shown, self._page.announcer: view.announcement(visit)}
 
     async def stop(self, visit: Visit) -> Updates:
         """Stop the running turn; who runs it shows its end."""
@@ -186,9 +193,15 @@ class _PageEvents:
         return {**self._view.conversation(visit), **self._view.memory(visit)}
 
     async def show_memories(self, visit: Visit) -> Updates:
-        """Read what is remembered again."""
+        """Read what is remembered again, now and after each turn, as it is before the person."""
+        visit.shows_memory = True
         await visit.refresh_memories()
         return self._view.memory(visit)
+
+    async def leave_memories(self, visit: Visit) -> Updates:
+        """Read what is remembered no more: something else is before the person."""
+        visit.shows_memory = False
+        return self._view.nothing
 
     async def search(self, visit: Visit, query: str) -> Updates:
         """List what is remembered and similar to a text."""

@@ -84,6 +84,10 @@ class PageView:
             updates[page.announcer] = self.announcement(visit)
         return updates
 
+    def growing_reply(self, visit: Visit) -> Updates:
+        """Return the running turn, where nothing but its reply has changed."""
+        return {self._page.live: live_html(visit.conversation, visit.language)}
+
     def buttons(self, visit: Visit) -> Updates:
         """Return which buttons there are beside the message."""
         page, words = self._page, WORDS[visit.language]

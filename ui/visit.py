@@ -48,6 +48,8 @@ class Visit:
     """Index of the turn that the next message replaces."""
     memories: MemoryList = field(default_factory=MemoryList)
     """What of the memory is shown."""
+    shows_memory: bool = False
+    """Whether memory or timeline is before the person, not what was understood or the settings."""
     period: PeriodName = "day"
     """Length of the periods of the timeline."""
     periods: Sequence[Period] = ()
@@ -157,16 +159,16 @@ class Visit:
             return
         turns = await alist_turns(store, user)
         self.memories.total = len(turns)
+        self.memories.marked = {turn.id: turn for turn in turns if turn.id in self.memories.marked}
         self.periods = by_period(timeline(turns), self.period)
         if self.memories.query.strip():
             found = await asyncio.to_thread(search_items, store, user, self.memories.query, SEARCH_LIMIT)
             turns = memories_from_items(found)
         self.memories.memories = turns
-        self.memories.marked.clear()
 
     async def search(self, query: str) -> None:
         """List what is remembered and similar to a text; all for a blank one."""
-        self.memories = MemoryList(query=query, deleted=self.memories.deleted)
+        self.memories = MemoryList(query=query, deleted=self.memories.deleted, marked=self.memories.marked)
         await self.refresh_memories()
 
     async def act_on_memory(self, act: str, memory_id: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hef.characters import Character
-from hef.contract import HefContext
+from hef.contract import HefContext, Why
 from hef.memory import alist_turns, amark_turn
 from hef.ui.page_conversation import Conversation
 from hef.ui.page_host import PageHost
@@ -270,6 +270,12 @@ async def test_marks_are_shown_at_once_and_searching_finds(tmp_path: Path) -> No
         await visit.refresh_memories()
         assert visit.memories.newest(visit.memories.memories[0]).never_recall
         assert [period.turns for period in visit.periods] == [1]
+
+        recalled = memory.model_copy(update={"why": Why(by="relevance", meaning=1.0)})
+        shown = visit.memories.newest(recalled)
+        assert (shown.pinned, shown.never_recall, shown.why) == (False, True, recalled.why), "where it was recalled"
+        await visit.search("dog")
+        assert visit.memories.newest(recalled).never_recall
 
 
 async def test_a_character_greets_in_a_conversation_of_its_own(tmp_path: Path) -> None:

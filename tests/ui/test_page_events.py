@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 from hef.characters import Character
+from hef.memory import alist_turns
+from hef.ui import visit as visit_module
 from hef.ui.visit import Visit
+from page_browser import NumberedChat
 from page_hosts import page_host
 from scripted_chat import ScriptedChat
 
@@ -96,3 +99,53 @@ async def test_the_language_of_the_reply_is_the_characters_and_is_shown(tmp_path
             updates = await last_updates(choose.fn, visit, character)
             assert (visit.conversation.context.language or "") == language
             assert updates["hef-reply-language"]["value"] == language
+
+
+async def test_the_memory_is_read_after_a_turn_only_while_it_is_before_the_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hef.ui.page_events import create_page
+
+    reads: list[str] = []
+
+    async def count(store: Any, user: str) -> list[Any]:
+        reads.append(user)
+        return await alist_turns(store, user)
+
+    monkeypatch.setattr(visit_module, "alist_turns", count)
+    async with page_host(tmp_path, ScriptedChat(script=["I am sorry."] * 3)) as host:
+        visit = await Visit.begin(host, "en")
+        handlers = {each.name: each.fn for each in create_page(host).fns.values()}
+        counts = []
+        for before in (handlers["leave_memories"], handlers["show_memories"], handlers["leave_memories"]):
+            await last_updates(before, visit)
+            reads.clear()
+            updates = await last_updates(handlers["send"], visit, "I am sad.")
+            counts.append((len(reads), "turns are remembered" in updates.get("hef-memories", "")))
+    assert counts == [(0, False), (1, True), (0, False)]
+
+
+async def test_what_was_said_before_is_not_drawn_again_for_each_word_of_a_reply(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hef.ui import page_view
+    from hef.ui.page_events import create_page
+
+    model = NumberedChat(script=["."])
+    async with page_host(tmp_path, model) as host:
+        visit = await Visit.begin(host, "en")
+        send = next(each.fn for each in create_page(host).fns.values() if each.name == "send")
+        drawn: list[bool] = []
+        history_html = page_view.history_html
+
+        def count(*inputs: Any) -> str:
+            live = visit.conversation.live
+            drawn.append(bool(live and live.turn.reply))
+            return str(history_html(*inputs))
+
+        monkeypatch.setattr(page_view, "history_html", count)
+        updates = [each async for each in send(visit, "I am sad.")]
+    assert drawn.count(True) == 1, "with its first word"
+    live = [str(update) for each in updates for component, update in each.items() if component.elem_id == "hef-live"]
+    assert any("Reply 1 to" in update for update in live)
+    assert live[-1] == ""
