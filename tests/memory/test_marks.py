@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -27,20 +26,9 @@ from hef.memory import (
     user_namespace,
 )
 from hef.memory.chroma.client.row_access import Table
-from langgraph.store.base import BaseStore, IndexConfig
+from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
-from store_contract import DIMS, embed
-
-INDEX: IndexConfig = {"dims": DIMS, "embed": embed, "fields": ["text"]}
-
-
-@pytest.fixture(params=["chroma", "host"])
-def store(request: pytest.FixtureRequest) -> Iterator[BaseStore]:
-    if request.param == "host":
-        yield InMemoryStore(index=INDEX)
-        return
-    with ChromaStore(index=INDEX) as store:
-        yield store
+from store_contract import INDEX
 
 
 def told(store: BaseStore, *texts: str) -> list[Memory]:

@@ -45,13 +45,9 @@ def embed(texts: Sequence[str]) -> list[list[float]]:
 INDEX: IndexConfig = {"dims": DIMS, "embed": embed, "fields": ["text"]}
 
 
-@pytest.fixture(params=["chroma", "host"])
-def store(request: pytest.FixtureRequest) -> Iterator[BaseStore]:
-    if request.param == "host":
-        yield InMemoryStore(index=INDEX)
-        return
-    with ChromaStore(index=INDEX) as store:
-        yield store
+@pytest.fixture(scope="module")
+def index() -> IndexConfig:
+    return INDEX
 
 
 def tell(store: BaseStore, user: str, text: str, time: float, thread: str = "t") -> str:

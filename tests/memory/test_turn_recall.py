@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -10,7 +9,6 @@ import pytest
 from hef.contract import Memory, RecallWeights
 from hef.contract.text import MAX_CLAUSES, split_clauses
 from hef.memory import (
-    ChromaStore,
     fit_token_budget,
     list_turns,
     recall_turns,
@@ -22,23 +20,12 @@ from hef.memory.relevance import Candidate, idf_overlap, is_duplicate, rank
 from hef.memory.turns import stored_value
 from hypothesis import given
 from hypothesis import strategies as st
-from langgraph.store.base import BaseStore, IndexConfig, SearchItem
+from langgraph.store.base import BaseStore, SearchItem
 from langgraph.store.memory import InMemoryStore
-from store_contract import DIMS, embed
 
 DAY = 86_400.0
-INDEX: IndexConfig = {"dims": DIMS, "embed": embed, "fields": ["text"]}
 TESTS = "After nine long weeks of waiting and many tests our family doctor rang last Monday morning and told me that"
 MEANING = RecallWeights(lexical=0, length=0, recency=0, emotion=0)
-
-
-@pytest.fixture(params=["chroma", "host"])
-def store(request: pytest.FixtureRequest) -> Iterator[BaseStore]:
-    if request.param == "host":
-        yield InMemoryStore(index=INDEX)
-        return
-    with ChromaStore(index=INDEX) as store:
-        yield store
 
 
 def ranked(*memories: Memory, query: str = "dog", meaning: float = 0.5, **weights: float) -> list[str]:

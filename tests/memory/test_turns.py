@@ -19,11 +19,10 @@ from hef.memory import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from langgraph.store.base import BaseStore, IndexConfig
+from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
-from store_contract import DIMS, embed
+from store_contract import INDEX
 
-INDEX: IndexConfig = {"dims": DIMS, "embed": embed, "fields": ["text"]}
 ODD = ["ana", "Ana", "an.a", "an%2Ea", "../etc/passwd", "a/b", "a b", "*", "悲しい", "nul\0", "\ud800", "x" * 500]
 ODD += ["y" * 500, "é" * 500, "a@b.c", "%", "langgraph", ".", "~", "%sha256-", "ana\n", " ana", "1"]
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hef.contract import Memory, SetupError
 from hef.memory import (
-    ChromaStore,
     Selection,
     alist_turns,
     erase_turns,
@@ -27,20 +25,9 @@ from hef.memory import (
     timeline,
     user_namespace,
 )
-from langgraph.store.base import BaseStore, IndexConfig
+from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
-from store_contract import DIMS, embed
-
-INDEX: IndexConfig = {"dims": DIMS, "embed": embed, "fields": ["text"]}
-
-
-@pytest.fixture(params=["chroma", "host"])
-def store(request: pytest.FixtureRequest) -> Iterator[BaseStore]:
-    if request.param == "host":
-        yield InMemoryStore(index=INDEX)
-        return
-    with ChromaStore(index=INDEX) as store:
-        yield store
+from store_contract import INDEX
 
 
 def told(id: str, text: str, character: str = "", **fields: Any) -> Memory:
