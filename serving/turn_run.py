@@ -76,9 +76,7 @@ class TurnRun:
                 yield from self._first_part()
                 if piece := self._reply.finish(reply):
                     yield Delta(piece)
-                faults = "; ".join(filter(None, [empathy.degraded, self._plan.fault])) or None
-                understood = empathy.model_copy(update={"degraded": faults})
-                yield ReplyEnd(f"{self._tag}{reply}", _finish_reason(message), _usage(message), understood)
+                yield ReplyEnd(f"{self._tag}{reply}", _finish_reason(message), _usage(message), empathy)
 
     def _first_part(self) -> Iterator[ReplyEvent]:
         """Yield the tag, once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import httpx
@@ -16,6 +16,7 @@ from hef.sem import resolve_sem
 from hef.serving.chat_app import create_app
 from hef.serving.chat_conversations import Conversations
 from hef.serving.server_settings import ServerSettings
+from langgraph.store.base import Op, PutOp, Result
 from langgraph.store.memory import InMemoryStore
 from talking_chat import TalkingChat
 from transcript_client import LATER, Clock
@@ -94,6 +95,26 @@ async def test_an_edited_turn_leaves_the_memory_and_is_not_recalled_into_its_cor
 
     assert [(turn, text) for turn, text, _ in app.remembered] == [(1, SAID), (2, "He was thirteen.")]
     assert "only three" not in str(app.chat.prompts[-1])
+
+
+async def test_what_could_not_be_forgotten_is_said_once(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_batch = InMemoryStore.abatch
+
+    async def without_deletes(store: InMemoryStore, ops: Iterable[Op]) -> list[Result]:
+        ops = list(ops)
+        if any(isinstance(op, PutOp) and op.value is None for op in ops):
+            raise ConnectionError
+        return await run_batch(store, ops)
+
+    reply = await app.ask(SAID, x_hef_chat_id="chat")
+    await app.ask(SAID, reply, "He was only three.", x_hef_chat_id="chat")
+    monkeypatch.setattr(InMemoryStore, "abatch", without_deletes)
+    talk = (("user", SAID), ("assistant", reply), ("user", "He was thirteen."))
+    body = {"messages": [{"role": role, "content": text} for role, text in talk], "user": "ana"}
+    answer = await app.http.post("/v1/chat/completions", json=body, headers={"x-hef-chat-id": "chat"})
+
+    degraded = answer.json()["choices"][0]["message"]["hef"]["degraded"]
+    assert degraded.count("could not be forgotten") == 1
 
 
 async def test_a_client_that_leaves_and_comes_back_has_said_it_once(app: App) -> None:
