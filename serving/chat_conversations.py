@@ -146,7 +146,8 @@ class Conversations:
             if plan.answered is None:
                 memory = TurnMemory(self._store, person, character)
                 plan.fault = await self._take_branch(memory, row, prints)
-                await self._table.ask_again(row.id, arrived, prints.turns)
+                if (row.asked, row.shown, row.answered, row.delivered) != (arrived, prints.turns, None, None):
+                    await self._table.ask_again(row.id, arrived, prints.turns)
             plan._locks = stack.pop_all()
         plan.thread_id, plan.row, plan._conversations = thread, row, self
         plan.configurable = {"thread_id": thread, "turn_key": row.key, "turn_number": row.number}
@@ -205,8 +206,7 @@ class Conversations:
             abandoned = []
         if fault := await memory.forget(abandoned):
             return fault
-        await self._table.set_active([other.id for other in abandoned], False)
-        await self._table.set_active(branch, True)
+        await self._table.set_branch(branch, [other.id for other in abandoned])
         return await self._take_reply(memory, before, row, prints) if before else ""
 
     async def _take_reply(self, memory: TurnMemory, before: TurnRow, row: TurnRow, prints: TranscriptPrints) -> str:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
 
 from ...contract import SetupError
 from ..api_errors import ApiError
 from .sqlite_turns import KeyedLocks
-from .turn_table import ANSWERS, SCHEMA
+from .turn_table import ANSWERS, SCHEMA, Statement
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
     from psycopg_pool import AsyncConnectionPool
+
+Result = TypeVar("Result")
 
 _CONNECTIONS = 4
 """Connections for statements; one more holds the locks."""
@@ -60,15 +62,26 @@ class PostgresTurns(KeyedLocks):
         Raises:
             ApiError: With 503, the database cannot be reached.
         """
-        try:
-            pool = await self._open_pool()
-            try:
-                return await self._run_on(pool, sql, values)
-            except self._errors:
-                await pool.check()
-                return await self._run_on(pool, sql, values)
-        except self._errors as error:
-            raise _unreachable(error) from None
+
+        async def run_on(connection: AsyncConnection[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+            cursor = await connection.execute(_placeholders(sql), values)
+            return await cursor.fetchall() if cursor.description else []
+
+        return await self._with_connection(run_on)
+
+    async def run_all(self, statements: Sequence[Statement]) -> None:
+        """Run statements in one round trip and one transaction; where their connection is lost, once more on another.
+
+        Raises:
+            ApiError: With 503, the database cannot be reached.
+        """
+
+        async def run_on(connection: AsyncConnection[tuple[Any, ...]]) -> None:
+            async with connection.pipeline():
+                for sql, values in statements:
+                    await connection.execute(_placeholders(sql), values)
+
+        await self._with_connection(run_on)
 
     @asynccontextmanager
     async def lock(self, key: str) -> AsyncIterator[None]:
@@ -96,12 +109,19 @@ class PostgresTurns(KeyedLocks):
             await self._locker.close()
         self._pool = self._locker = None
 
-    async def _run_on(
-        self, pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]], sql: str, values: Sequence[Any]
-    ) -> list[tuple[Any, ...]]:
-        async with pool.connection() as connection:
-            cursor = await connection.execute(_placeholders(sql), values)
-            return await cursor.fetchall() if cursor.description else []
+    async def _with_connection(self, run_on: Callable[[AsyncConnection[tuple[Any, ...]]], Awaitable[Result]]) -> Result:
+        """Return what is run on a connection; where that is lost, what is run on another."""
+        try:
+            pool = await self._open_pool()
+            try:
+                async with pool.connection() as connection:
+                    return await run_on(connection)
+            except self._errors:
+                await pool.check()
+                async with pool.connection() as connection:
+                    return await run_on(connection)
+        except self._errors as error:
+            raise _unreachable(error) from None
 
     async def _finish(self, work: Any, number: int | None = None) -> Any:
         """Return the result of some work with the locks, which is not cut short: nobody would know who holds them.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...contract.private_files import create_private_folder, make_private
-from .turn_table import ANSWERS, SCHEMA
+from .turn_table import ANSWERS, SCHEMA, Statement
 
 
 class KeyedLocks:
@@ -57,6 +57,11 @@ class SqliteTurns(KeyedLocks):
     async def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a statement, and return its rows; it takes less time than handing it to a thread would."""
         return self._connection.execute(sql, values).fetchall()
+
+    async def run_all(self, statements: Sequence[Statement]) -> None:
+        """Run statements one after another."""
+        for sql, values in statements:
+            self._connection.execute(sql, values)
 
     async def close(self) -> None:
         """Close the file."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from .transcript_prints import Exchange
 
@@ -32,6 +32,10 @@ _CANDIDATES = 64
 """Rows that are weighed at most; the newest."""
 
 
+Statement: TypeAlias = tuple[str, Sequence[Any]]
+"""SQL, and the values that stand at its question marks."""
+
+
 class Database(Protocol):
     """What a table of turns is kept in."""
 
@@ -40,6 +44,10 @@ class Database(Protocol):
 
         Where a connection is lost it may run twice.
         """
+        ...
+
+    async def run_all(self, statements: Sequence[Statement]) -> None:
+        """Run statements one after another in one round trip; where a connection is lost they may run twice."""
         ...
 
     def lock(self, key: str) -> AbstractAsyncContextManager[None]:
@@ -147,8 +155,8 @@ class TurnTable:
         return await self._one("t.thread = ? AND t.active = 1", [thread])
 
     async def turn(self, turn: str) -> TurnRow | None:
-        """Return a turn by its id."""
-        return await self._one("t.id = ?", [turn])
+        """Return a turn by its id; None where there is none, as before the first one."""
+        return await self._one("t.id = ?", [turn]) if turn else None
 
     async def active_from(self, thread: str, number: int) -> list[TurnRow]:
         """Return the turns of the branch in use from a number on."""
@@ -162,14 +170,15 @@ class TurnTable:
     async def ask_again(self, turn: str, now: float, shown: int) -> None:
         """Note that a turn is being answered anew; until then it has no answer."""
         sql = "UPDATE hef_chat_turns SET asked = ?, shown = ?, answered = NULL, delivered = NULL WHERE id = ?"
-        await self.database.run(sql, [now, shown, turn])
-        await self.database.run("DELETE FROM hef_chat_answers WHERE turn = ?", [turn])
+        await self.database.run_all(
+            [(sql, [now, shown, turn]), ("DELETE FROM hef_chat_answers WHERE turn = ?", [turn])]
+        )
 
-    async def set_active(self, turns: Sequence[str], active: bool) -> None:
-        """Take turns into the branch in use, or out of it."""
-        if turns:
-            sql = f"UPDATE hef_chat_turns SET active = ? WHERE id IN ({_marks(turns)})"
-            await self.database.run(sql, [int(active), *turns])
+    async def set_branch(self, branch: Sequence[str], abandoned: Sequence[str]) -> None:
+        """Take turns into the branch in use, and others out of it."""
+        sql = f"UPDATE hef_chat_turns SET active = CASE WHEN id IN ({_marks(branch)}) THEN 1 ELSE 0 END"
+        turns = [*branch, *abandoned]
+        await self.database.run(f"{sql} WHERE id IN ({_marks(turns)})", [*branch, *turns])
 
     async def answer(self, turn: str) -> str | None:
         """Return the answer to a turn, None where it is gone or not there yet."""
@@ -178,14 +187,21 @@ class TurnTable:
 
     async def set_answer(self, row: TurnRow, reply: tuple[str, str], answer: str, now: float, expires: float) -> None:
         """Note the answer to a turn until it expires, and the hashes of its reply."""
-        sql = "INSERT INTO hef_chat_replies (scope, reply, opening, turn) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-        await self.database.run(sql, [row.scope, *reply, row.id])
-        sql = "INSERT INTO hef_chat_answers (turn, answer, expires) VALUES (?, ?, ?) ON CONFLICT (turn) DO UPDATE"
-        await self.database.run(
-            f"{sql} SET answer = excluded.answer, expires = excluded.expires", [row.id, answer, expires]
+        add_reply = (
+            "INSERT INTO hef_chat_replies (scope, reply, opening, turn) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
         )
-        sql = "UPDATE hef_chat_turns SET reply = ?, answered = ?, delivered = NULL WHERE id = ?"
-        await self.database.run(sql, [reply[0], now, row.id])
+        add_answer = (
+            "INSERT INTO hef_chat_answers (turn, answer, expires) VALUES (?, ?, ?) "
+            "ON CONFLICT (turn) DO UPDATE SET answer = excluded.answer, expires = excluded.expires"
+        )
+        set_answered = "UPDATE hef_chat_turns SET reply = ?, answered = ?, delivered = NULL WHERE id = ?"
+        await self.database.run_all(
+            [
+                (add_reply, [row.scope, *reply, row.id]),
+                (add_answer, [row.id, answer, expires]),
+                (set_answered, [reply[0], now, row.id]),
+            ]
+        )
 
     async def set_reply(self, turn: str, reply: str) -> None:
         """Note the hash of the reply that the memory holds of a turn."""
@@ -194,29 +210,30 @@ class TurnTable:
     async def deliver(self, turn: str, now: float, expires: float) -> None:
         """Note that the client has all of the reply, and until when it may be wanted again."""
         sql = "UPDATE hef_chat_turns SET delivered = ? WHERE id = ? AND delivered IS NULL"
-        await self.database.run(sql, [now, turn])
-        await self.database.run("UPDATE hef_chat_answers SET expires = ? WHERE turn = ?", [expires, turn])
+        await self.database.run_all(
+            [(sql, [now, turn]), ("UPDATE hef_chat_answers SET expires = ? WHERE turn = ?", [expires, turn])]
+        )
 
     async def forget_answers(self, now: float) -> None:
         """Delete the answers that have expired."""
         await self.database.run("DELETE FROM hef_chat_answers WHERE expires <= ?", [now])
 
     async def _candidates(self, where: str, order: str, values: Sequence[Any]) -> list[Candidate]:
-        sql = f"SELECT {_COLUMNS}, {_LAST} FROM hef_chat_turns AS t WHERE {where} ORDER BY {order}"
-        rows = await self.database.run(sql, values)
-        if not rows:
-            return []
-        ids = [row[0] for row in rows]
-        sql = f"SELECT turn, reply, opening FROM hef_chat_replies WHERE turn IN ({_marks(ids)})"
-        replies = await self.database.run(sql, ids)
+        """Return the first turns in an order, the newest first, with their replies."""
+        turns = f"SELECT {_COLUMNS}, {_LAST} AS last FROM hef_chat_turns AS t WHERE {where} ORDER BY {order}"
+        replies = "hef_chat_replies AS r ON r.turn = t.id"
+        sql = f"SELECT {_COLUMNS}, t.last, r.reply, r.opening FROM ({turns}) AS t LEFT JOIN {replies}"
+        prints: dict[tuple[Any, ...], list[tuple[str | None, str | None]]] = {}
+        for *turn, reply, opening in await self.database.run(f"{sql} ORDER BY t.asked DESC", values):
+            prints.setdefault(tuple(turn), []).append((reply, opening))
         return [
             Candidate(
-                row=TurnRow(*row[:-1]),
-                replies=frozenset(reply for turn, reply, _ in replies if turn == row[0] and reply),
-                openings=frozenset(opening for turn, _, opening in replies if turn == row[0] and opening),
-                last=row[-1] or 0,
+                row=TurnRow(*row),
+                replies=frozenset(reply for reply, _ in pairs if reply),
+                openings=frozenset(opening for _, opening in pairs if opening),
+                last=last or 0,
             )
-            for row in rows
+            for (*row, last), pairs in prints.items()
         ]
 
     async def _one(self, where: str, values: Sequence[Any]) -> TurnRow | None:

@@ -98,6 +98,25 @@ async def test_a_connection_that_broke_is_made_anew(clients: list[TranscriptClie
     assert client.remembered() == [(1, "One."), (2, "Two.")]
 
 
+async def test_statements_of_one_trip_run_all_or_none_and_again_where_the_connection_broke(
+    clients: list[TranscriptClient], server: str
+) -> None:
+    turns = PostgresTurns(server)
+    add, count = "INSERT INTO hef_chat_answers (turn, answer) VALUES (?, ?)", "SELECT count(*) FROM hef_chat_answers"
+    try:
+        await turns.run(count)
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            await turns.run_all([(add, ["a", "A."]), (add, ["a", "B."])])
+        assert await turns.run(count) == [(0,)]
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+
+        await turns.run_all([(add, ["a", "A."]), (add, ["b", "B."])])
+        assert await turns.run(count) == [(2,)]
+    finally:
+        await turns.close()
+
+
 async def test_an_answer_is_kept_until_its_client_has_it(clients: list[TranscriptClient], server: str) -> None:
     def words() -> list[str]:
         with psycopg.connect(server) as connection:
