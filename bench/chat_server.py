@@ -173,16 +173,16 @@ class _Person:
     name: str
     number: int
     messages: list[dict[str, str]] = field(default_factory=list)
-    said: int = 0
+    turn_count: int = 0
 
     def next_request(self, turns: int) -> dict[str, Any]:
         """Return the request of the next turn; what got no reply is said again."""
         if len(self.messages) >= 2 * turns:
             self.messages = []
         if not self.messages or self.messages[-1]["role"] == "assistant":
-            text = synthetic_turn(self.number + 1_000 * self.said, 1)[1].text
+            text = synthetic_turn(self.number + 1_000 * self.turn_count, 1)[1].text
             self.messages = [*self.messages, {"role": "user", "content": text}]
-            self.said += 1
+            self.turn_count += 1
         return {"model": "hef", "user": self.name, "stream": True, "messages": self.messages}
 
     def answered(self, text: str) -> None:

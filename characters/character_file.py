@@ -83,8 +83,8 @@ def _examples(value: object, name: str) -> tuple[str, ...]:
     for example in value:
         if not isinstance(example, dict) or set(example) != set(_EXAMPLE):
             raise SetupError(f"an example is {_shown(example)}; {expected}")
-        said, reply = (fill(_text(f"{key} of an example", example[key]).strip(), name, "example") for key in _EXAMPLE)
-        lines.append(f"User: {said}\n{name}: {reply}")
+        user, reply = (fill(_text(f"{key} of an example", example[key]).strip(), name, "example") for key in _EXAMPLE)
+        lines.append(f"User: {user}\n{name}: {reply}")
     return tuple(lines)
 
 

@@ -29,9 +29,9 @@ def characters(folder: Folder = None, as_json: Json = False) -> None:
     from ..characters import example_characters, read_characters
     from .render import json_line, printable
 
-    found, faults = read_characters(settings.characters_folder)
-    rows = [(character, True) for character in found.values()]
-    rows += [(character, False) for id, character in example_characters().items() if id not in found]
+    characters, faults = read_characters(settings.characters_folder)
+    rows = [(character, True) for character in characters.values()]
+    rows += [(character, False) for id, character in example_characters().items() if id not in characters]
     for fault in faults.values():
         typer.echo(printable(f"error: {fault}"), err=True)
     if as_json:

@@ -127,9 +127,9 @@ def _language_fault(llm: ChatModel, turn: TurnView) -> str:
     languages = written_languages(llm)
     if "zh" not in languages and turn_language(turn.settings.language, turn.dialogue) == "zh":
         return _NO_CHINESE.format(model=model_name(llm))
-    if (wanted := turn.settings.language) is not None:
-        is_written = languages != _ENGLISH_ALONE or _ENGLISH.search(wanted)
-        return "" if is_written else _NO_SET_LANGUAGE.format(model=model_name(llm), language=wanted)
+    if (reply_language := turn.settings.language) is not None:
+        is_written = languages != _ENGLISH_ALONE or _ENGLISH.search(reply_language)
+        return "" if is_written else _NO_SET_LANGUAGE.format(model=model_name(llm), language=reply_language)
     if language := turn.unread_language(languages):
         return _NO_SUCH_LANGUAGE.format(model=model_name(llm), language=language)
     return ""

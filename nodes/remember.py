@@ -86,8 +86,8 @@ def _store_turn(store: BaseStore, user_id: str, settings: HefContext, state: Hef
         confirmed=empathy.confirmed,
         # Those of earlier turns are stored with these: what is forgotten must not live on in another turn.
         causes=tuple(cause.text for cause in empathy.causes if cause.turn == last_index),
-        time=(said := min(now, said_at(known) or now) if known else now),
-        expires=None if days is None else said + days * _SECONDS_PER_DAY,
+        time=(turn_time := min(now, said_at(known) or now) if known else now),
+        expires=None if days is None else turn_time + days * _SECONDS_PER_DAY,
         name=_names(messages),
         thread=thread,
         turn=turn_of_host()[1] or count_turns(before_reply, "speaker"),

@@ -134,8 +134,8 @@ def _said(memory: Memory, today: date, phrases: Phrases, names: Mapping[str, str
     label = label_text(memory.emotion or "")
     feeling = phrases.felt.format(label=names.get(label, label)) if label else ""
     name = speaker_name(memory)
-    said = phrases.named.format(name=name) if name else phrases.said
-    return f'{when}{said}"{quoted(memory.text)}"{feeling}'
+    attribution = phrases.named.format(name=name) if name else phrases.said
+    return f'{when}{attribution}"{quoted(memory.text)}"{feeling}'
 
 
 def _answer(memory: Memory, phrases: Phrases) -> str:

@@ -238,15 +238,15 @@ class Conversations:
 
 def graph_messages(messages: Sequence[ChatMessage]) -> list[AnyMessage]:
     """Return a transcript as LangChain messages; the same transcript has the same ids."""
-    return [_graph_message(place, message) for place, message in enumerate(messages)]
+    return [_graph_message(index, message) for index, message in enumerate(messages)]
 
 
-def _graph_message(place: int, message: ChatMessage) -> AnyMessage:
+def _graph_message(index: int, message: ChatMessage) -> AnyMessage:
     content: Any = message.text
     if message.images:
         part: Mapping[str, Any] = {"type": "image_url", "image_url": {"url": "data:,"}}
         content = [{"type": "text", "text": message.text}, *[part] * message.images]
-    settings: dict[str, Any] = {"id": digest(place, message.role, message.text, message.name)}
+    settings: dict[str, Any] = {"id": digest(index, message.role, message.text, message.name)}
     match message.role:
         case "system":
             return SystemMessage(content, **settings)

@@ -119,8 +119,8 @@ class Identities:
         if self._signed is not None:
             signed = self._signed.read(headers)
             return signed and (signed[0].source, signed[1], "jwt")
-        if (said := read_person(headers, self._trusted)) is not None:
-            return said[0].source, said[1], "header"
+        if (claim := read_person(headers, self._trusted)) is not None:
+            return claim[0].source, claim[1], "header"
         named = read_user_field(user_field or "") if self._user_field else None
         return None if named is None else ("", named, "user")
 

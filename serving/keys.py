@@ -91,11 +91,11 @@ class KeyFile:
         Raises:
             SetupError: See `keys`.
         """
-        digest, found = _digest(token), None
+        digest, match = _digest(token), None
         for key in self.keys or ():
             if hmac.compare_digest(key.digest, digest):
-                found = key
-        return found
+                match = key
+        return match
 
     def add(
         self, person: str, *, label: str = "", front_end: bool = False, same_people: bool = False

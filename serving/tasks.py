@@ -100,8 +100,8 @@ async def _expression(messages: Sequence[ChatMessage], sem: Sem) -> str | None:
     *before, last = messages
     asks = asked_about_before(last.text) == "expression"
     prompt, texts = (last, before) if asks else (messages[0], messages[1:])
-    said = next((message.text for message in reversed(texts) if message.role != "system" and message.text.strip()), "")
-    return await asyncio.to_thread(best_expression, sem, said, prompt.text)
+    text = next((message.text for message in reversed(texts) if message.role != "system" and message.text.strip()), "")
+    return await asyncio.to_thread(best_expression, sem, text, prompt.text)
 
 
 def _prompt(messages: Sequence[ChatMessage]) -> list[BaseMessage]:
@@ -109,11 +109,11 @@ def _prompt(messages: Sequence[ChatMessage]) -> list[BaseMessage]:
 
     What a host says later on stands as the person's: many templates refuse a system message there.
     """
-    head = next((place for place, message in enumerate(messages) if message.role != "system"), 0)
+    head = next((index for index, message in enumerate(messages) if message.role != "system"), 0)
     merged: list[tuple[type[BaseMessage], list[str]]] = []
     kinds: Mapping[str, type[BaseMessage]] = {"user": HumanMessage, "assistant": AIMessage, "system": HumanMessage}
-    for place, message in enumerate(messages):
-        kind = SystemMessage if place < head else kinds[message.role]
+    for index, message in enumerate(messages):
+        kind = SystemMessage if index < head else kinds[message.role]
         if merged and merged[-1][0] is kind:
             merged[-1][1].append(message.text)
         else:

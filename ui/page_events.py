@@ -115,8 +115,8 @@ class _PageEvents:
 
     async def open_page(self, _: Visit | None, request: gr.Request) -> Updates:
         """Begin a visit, in the language that the browser asks for."""
-        wanted = request.headers.get("accept-language", "") if request else ""
-        language: TextLanguage = "zh" if wanted.strip().lower().startswith("zh") else "en"
+        accepted = request.headers.get("accept-language", "") if request else ""
+        language: TextLanguage = "zh" if accepted.strip().lower().startswith("zh") else "en"
         try:
             visit = await Visit.begin(self._host, language)
         except Exception as error:

@@ -129,8 +129,8 @@ def _safety_html(empathy: Empathy, words: PageWords) -> str:
     if safety.level == "none":
         return ""
     level = words.level_danger if safety.level == "danger" else words.level_concern
-    said = words.comma.join(f"“{text}”" for text in safety.words)
-    quoted = f"<p>{escaped(words.said_words.format(words=said))}</p>" if safety.words else ""
+    quotes = words.comma.join(f"“{text}”" for text in safety.words)
+    quoted = f"<p>{escaped(words.said_words.format(words=quotes))}</p>" if safety.words else ""
     return f'<section class="hef-section hef-safety"><h3>{words.safety}</h3><p>{level}</p>{quoted}</section>'
 
 

@@ -162,8 +162,8 @@ class Visit:
         self.memories.marked = {turn.id: turn for turn in turns if turn.id in self.memories.marked}
         self.periods = by_period(timeline(turns), self.period)
         if self.memories.query.strip():
-            found = await asyncio.to_thread(search_items, store, user, self.memories.query, SEARCH_LIMIT)
-            turns = memories_from_items(found)
+            items = await asyncio.to_thread(search_items, store, user, self.memories.query, SEARCH_LIMIT)
+            turns = memories_from_items(items)
         self.memories.memories = turns
 
     async def search(self, query: str) -> None:

@@ -66,25 +66,25 @@ class Conversation:
 
     async def again(self) -> list[Any]:
         """Return the input of a run that answers the last turn anew; empty where there is none."""
-        said, replies = last_turn(await self.messages())
-        return [*_removed(replies), *said] if said else []
+        utterances, replies = last_turn(await self.messages())
+        return [*_removed(replies), *utterances] if utterances else []
 
     async def anew(self, text: str) -> list[Any]:
         """Return the input of a run that answers another text instead of the last turn."""
-        said, replies = last_turn(await self.messages())
-        return [*_removed([*said, *replies]), HumanMessage(text, id=str(uuid4()))]
+        utterances, replies = last_turn(await self.messages())
+        return [*_removed([*utterances, *replies]), HumanMessage(text, id=str(uuid4()))]
 
     async def forget_unanswered(self, context: HefContext) -> None:
         """Delete what was stored of a last turn without a reply, which is answered together with what follows."""
-        said, replies = last_turn(await self.messages())
-        if said and not replies and context.user_id is not None:
+        utterances, replies = last_turn(await self.messages())
+        if utterances and not replies and context.user_id is not None:
             await self.forget_last_turn(context.user_id)
 
     async def forget_last_turn(self, user_id: str) -> None:
         """Delete the last turn from the memory."""
-        said, _ = last_turn(messages := await self.messages())
-        if said and self.hef.store is not None:
-            until = messages[: messages.index(said[-1]) + 1]
+        utterances, _ = last_turn(messages := await self.messages())
+        if utterances and self.hef.store is not None:
+            until = messages[: messages.index(utterances[-1]) + 1]
             ids = {turn_id(self.thread, key(until, self.thread)) for key in (turn_key, turn_key_of_0_1)}
             await aforget_turns(self.hef.store, user_id, ids)
 
@@ -125,9 +125,9 @@ class Conversation:
     async def remember_unanswered(self, context: HefContext) -> None:
         """Store what the person said since the last reply, without one; the turn that answers it replaces that."""
         messages = await self.messages()
-        said, replies = last_turn(messages)
+        utterances, replies = last_turn(messages)
         store: BaseStore | None = self.hef.store
-        if store is None or context.user_id is None or not context.remember or replies or not said:
+        if store is None or context.user_id is None or not context.remember or replies or not utterances:
             return
         dialogue = to_dialogue(messages)
         if assess(dialogue).level == "danger" and not context.remember_danger:

@@ -170,8 +170,8 @@ class ChatSession:
         self._last_turn = None if not messages else self.run(self.conversation.last_time())
         self._is_long = False
         self._greeting = "" if messages or not self.character else self.character.greeting
-        if said := [one for one in messages if one.type == "human"]:
-            self.language = turn_language(self.context.language, to_dialogue(said))
+        if utterances := [one for one in messages if one.type == "human"]:
+            self.language = turn_language(self.context.language, to_dialogue(utterances))
 
     def greet(self) -> None:
         """Print whose conversation it is, how a resumed one ended, and what the character says first."""
@@ -205,12 +205,12 @@ class ChatSession:
         is_answer = answer is not None or assess([Turn("speaker", message)]).level != "danger"
         if self._question and is_answer and self.run(self.conversation.question()):
             return self._answer_turn([], Command(resume=answer or message))
-        said = [HumanMessage(message, id=str(uuid4()))]
+        utterances = [HumanMessage(message, id=str(uuid4()))]
         if any(map(str.isalpha, message)):
-            self.language = turn_language(self.context.language, to_dialogue(said))
+            self.language = turn_language(self.context.language, to_dialogue(utterances))
         greeting = [AIMessage(self._greeting, id=f"greeting-{uuid4()}")] if self._greeting else []
         self._greeting = ""
-        self._answer_turn([*greeting, *said])
+        self._answer_turn([*greeting, *utterances])
 
     def retry(self) -> None:
         """Reply to the last message once more."""
@@ -227,8 +227,8 @@ class ChatSession:
 
     def last_message(self) -> str:
         """Return what the person said last, empty where nothing was said."""
-        said, _ = last_turn(self.run(self.conversation.messages()))
-        return "\n".join(message.text for message in said)
+        utterances, _ = last_turn(self.run(self.conversation.messages()))
+        return "\n".join(message.text for message in utterances)
 
     def note(self, markup: str) -> None:
         """Print a remark, as Rich markup, that is not part of the conversation."""

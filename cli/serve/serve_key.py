@@ -61,14 +61,14 @@ def list_keys(keys: Keys = None, home: Home = None, as_json: Json = False) -> No
     Beside each stand its id, whose it is, what for, and the day on which it was made.
     """
     file = _open(keys, home)
-    found = _in_words(lambda: file.keys, file)
+    known_keys = _in_words(lambda: file.keys, file)
     if as_json:
-        _print_json([_row(key) for key in found or ()])
-    elif not found:
-        closed = "" if found is None else "; until then the server lets nobody in, while the file is there"
+        _print_json([_row(key) for key in known_keys or ()])
+    elif not known_keys:
+        closed = "" if known_keys is None else "; until then the server lets nobody in, while the file is there"
         typer.echo(f"no key in {file.path}; `hef serve key add NAME` makes one{closed}")
     else:
-        _print_table(found)
+        _print_table(known_keys)
 
 
 def revoke(which: Which, keys: Keys = None, home: Home = None, as_json: Json = False) -> None:

@@ -100,7 +100,9 @@ async def read_items(table: Table, ops: Sequence[Op], vectors: Vectors) -> list[
     gets = {number: op for number, op in enumerate(ops) if isinstance(op, GetOp)}
     rows = {number: item_row(op.namespace, op.key) for number, op in gets.items()}
     table.await_items({rows[number]: op.namespace for number, op in gets.items()})
-    found = {number: await _search(table, op, vectors) for number, op in enumerate(ops) if isinstance(op, SearchOp)}
+    hits_by_op = {
+        number: await _search(table, op, vectors) for number, op in enumerate(ops) if isinstance(op, SearchOp)
+    }
     records = await table.records(list(rows.values())) if rows else {}
     results: list[Result] = []
     to_refresh: list[Record] = []
@@ -110,7 +112,7 @@ async def read_items(table: Table, ops: Sequence[Op], vectors: Vectors) -> list[
             results.append(record.item() if record else None)
             to_refresh += [record] if record and op.refresh_ttl else []
         elif isinstance(op, SearchOp):
-            hits = found[number]
+            hits = hits_by_op[number]
             results.append([record.search_item(score) for record, score in hits])
             to_refresh += [record for record, _ in hits] if op.refresh_ttl else []
         elif isinstance(op, ListNamespacesOp):
