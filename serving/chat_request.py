@@ -26,7 +26,7 @@ _ROLES: Mapping[str, MessageRole | None] = {
 """Role of a message as it is sent -> whose words it holds; what tools returned are nobody's."""
 _TEXT_TYPES = ("text", "input_text", "output_text")
 MAX_MESSAGES = 10_000
-"""Messages of a request at most: each costs a tenth of a millisecond in which nobody else is answered."""
+"""Messages of a request at most: reading them takes time in which nobody else is answered."""
 _SETTINGS = ("temperature", "top_p", "max_tokens", "stop", "seed", "presence_penalty", "frequency_penalty")
 """Settings of the reply that a request may give, by the names that LangChain's models know."""
 _IGNORED = ("tools", "functions", "response_format", "logprobs", "modalities", "audio", "web_search_options")
