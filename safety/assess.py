@@ -17,6 +17,8 @@ CONTEXT_TURNS = 8
 """Turns before the person's last ones that are read, too."""
 MAX_WORDS = 5
 """Quotations of the person that a result holds at most."""
+LONE_WORDS = 2
+"""Words and marks that a turn has at most which means nothing without the talk that it is said in."""
 
 
 def assess(dialogue: Dialogue) -> Safety:
@@ -46,10 +48,8 @@ def _assess_turn(dialogue: Dialogue, index: int) -> Safety:
     """Return the safety of one turn of the person in its context: what the rules found, or more by the model."""
     rules = read_rules(dialogue, index)
     language = turn_language(None, dialogue[: index + 1])
-    if rules.is_all_clear:
-        return Safety(language=language)
     findings = rules.evidence.findings
-    if rules.level != "danger" and not rules.is_answer:
+    if rules.level != "danger" and not rules.is_settled:
         risk = load_risk_model().read(rules.evidence)
         if LEVELS.index(risk.level) > LEVELS.index(rules.level):
             words = tuple(words for sentence in risk.sentences if (words := rules.evidence.reading.quote(sentence)))
@@ -61,20 +61,14 @@ def _assess_turn(dialogue: Dialogue, index: int) -> Safety:
     return Safety(level=rules.level, kind=findings[0].kind, words=words, language=language, turn=index)
 
 
-WORD = 2
-"""Words and marks of a turn that means nothing without the talk that it is said in."""
-
-
 @dataclass(frozen=True, slots=True)
 class RuleResult:
     """What the rules make of a turn."""
 
     evidence: RiskEvidence
     """The turn and what the rules found in and before it."""
-    is_all_clear: bool = False
-    """Whether the person says that they are safe now."""
-    is_answer: bool = False
-    """Whether the rules alone know what it means: an answer to a question about danger, or a word or two."""
+    is_settled: bool = False
+    """Whether they alone know what it means: that the person is safe now, an answer about danger, or a word or two."""
 
     @property
     def level(self) -> SafetyLevel:
@@ -90,12 +84,12 @@ def read_rules(dialogue: Dialogue, index: int) -> RuleResult:
     replies = [read_turn(turn.text) for turn in before if turn.role == "listener"]
     question = replies[-1] if before and before[-1].role == "listener" else None
     if before and is_all_clear(reading):
-        return RuleResult(RiskEvidence(reading, question=question), is_all_clear=True)
+        return RuleResult(RiskEvidence(reading, question=question), is_settled=True)
     earlier = [finding for number, other in enumerate(spoken) for finding in find_claims(other, spoken[:number])]
     about_risk = is_about_risk(replies, earlier)
     findings = find_claims(reading, spoken, is_about_risk=about_risk)
     answer = read_answer(reading, question, earlier) if question else None
     findings = sorted([*findings, *filter(None, [answer])], key=lambda finding: -LEVELS.index(finding.level))
     is_answer = question is not None and (answer is not None or is_plain_answer(reading, question))
-    is_word = not about_risk and len(reading.text.split()) <= WORD
-    return RuleResult(RiskEvidence(reading, tuple(findings), question, tuple(earlier)), is_answer=is_answer or is_word)
+    is_settled = is_answer or (not about_risk and len(reading.text.split()) <= LONE_WORDS)
+    return RuleResult(RiskEvidence(reading, tuple(findings), question, tuple(earlier)), is_settled=is_settled)

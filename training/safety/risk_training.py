@@ -142,7 +142,7 @@ def _report(group: str, samples: Sequence[RiskSample], model: RiskModel) -> Grou
     for sample in samples:
         rules = read_rules(sample.turns, len(sample.turns) - 1)
         by_rules = LEVELS.index(rules.level)
-        by_model = 0 if rules.is_all_clear or rules.is_answer else LEVELS.index(model.read(rules.evidence).level)
+        by_model = 0 if rules.is_settled else LEVELS.index(model.read(rules.evidence).level)
         given[sample.level].append((max(by_rules, by_model), by_rules))
     return GroupReport(
         group=group,
