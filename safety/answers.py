@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ..contract.safety import SafetyKind
 from .findings import Finding
+from .pattern import compile_pattern
 from .rulebook import load_rulebook
 from .turn_reading import TurnReading
 
@@ -59,16 +60,9 @@ def is_all_clear(reading: TurnReading) -> bool:
 
 
 def matches(name: str, reading: TurnReading) -> bool:
-    """Return whether a pattern of a section of `rules/dialogue.txt` matches a sentence of a turn.
-
-    Patterns of an answer (`^`) look at the first sentence alone.
-    """
-    patterns = load_rulebook().dialogue[name]
-    return any(
-        pattern.search(sentence.text)
-        for pattern in patterns
-        for sentence in (reading.sentences[:1] if pattern.pattern.startswith(r"(?<!\S)\A") else reading.sentences)
-    )
+    """Return whether a pattern of a section of `rules/dialogue.txt` matches a sentence of a turn."""
+    patterns = map(compile_pattern, load_rulebook().dialogue[name])
+    return any(pattern.search(sentence.text) for pattern in patterns for sentence in reading.sentences)
 
 
 def _is_danger(findings: Sequence[Finding]) -> bool:

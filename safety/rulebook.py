@@ -92,8 +92,8 @@ class Rulebook:
     """What raises a level."""
     clearings: tuple[Clearing, ...]
     """What takes a claim back."""
-    dialogue: dict[str, list[re.Pattern[str]]]
-    """How answers and questions are recognised, by name."""
+    dialogue: dict[str, list[str]]
+    """The patterns by which answers and questions are recognised, by name."""
     claims_by_symbol: dict[str, list[int]]
     """Word or tag -> indices of the claims that are looked at where it occurs; under "" those that always are."""
     clearings_by_claim: dict[str, list[Clearing]]
@@ -128,9 +128,9 @@ def load_rulebook() -> Rulebook:
                 _add_rule(header, pattern, name.endswith("zh.txt"), claims, clearings)
             except ValueError as error:
                 raise ValueError(f"{name}: [{header}] {pattern}: {error}") from error
-    dialogue: dict[str, list[re.Pattern[str]]] = {}
+    dialogue: dict[str, list[str]] = {}
     for header, pattern in _sections("dialogue.txt"):
-        dialogue.setdefault(header, []).append(compile_pattern(_space_characters(pattern)))
+        dialogue.setdefault(header, []).append(_space_characters(pattern))
     by_symbol = _by_rarest_symbols([claim.required for claim in claims])
     by_claim: dict[str, list[Clearing]] = {}
     for clearing in clearings:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from hef.safety.pattern import compile_pattern
 from hef.safety.rulebook import load_rulebook
 from hef.safety.turn_reading import read_turn
 
@@ -15,6 +16,7 @@ def lexicon_tags(tree: dict[str, object]) -> set[str]:
 def test_every_pattern_that_ships_can_be_compiled() -> None:
     rulebook = load_rulebook()
     assert all(rule.pattern.pattern for rule in (*rulebook.claims, *rulebook.clearings))
+    assert all(compile_pattern(pattern) for patterns in rulebook.dialogue.values() for pattern in patterns)
 
 
 def test_every_tag_of_a_rule_is_in_the_lexicon() -> None:
