@@ -142,18 +142,18 @@ def _whole_characters(text: str) -> str:
 
 def _read_settings(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the settings of the reply; values by which clients say "as you like" are left out."""
-    given = {name: body[name] for name in _SETTINGS if body.get(name) is not None}
+    settings = {name: body[name] for name in _SETTINGS if body.get(name) is not None}
     if (limit := body.get("max_completion_tokens")) is not None:
-        given["max_tokens"] = limit
+        settings["max_tokens"] = limit
     for name, lowest in (("max_tokens", 1), ("seed", 0)):
-        if isinstance(value := given.get(name), int | float) and value < lowest:
-            del given[name]
-    if isinstance(stop := given.get("stop"), list):
-        given["stop"] = [text for text in stop if text != ""]
-    if not given.get("stop", True):
-        del given["stop"]
+        if isinstance(value := settings.get(name), int | float) and value < lowest:
+            del settings[name]
+    if isinstance(stop := settings.get("stop"), list):
+        settings["stop"] = [text for text in stop if text != ""]
+    if not settings.get("stop", True):
+        del settings["stop"]
     try:
-        return read_model_settings(given)
+        return read_model_settings(settings)
     except SetupError as error:
         raise ApiError(400, str(error), "invalid_setting", str(error).partition(" ")[0]) from None
 

@@ -36,8 +36,7 @@ async def find_thread(table: TurnTable, scope: str, prints: TranscriptPrints, no
         return await _find_first_turn(table, scope, prints, now)
     recent = prints.exchanges[-_EXCHANGES:]
     known = await table.candidates(scope, recent, None)
-    for index in range(len(prints.exchanges) - 1, len(prints.exchanges) - 1 - len(recent), -1):
-        exchange, path = prints.exchanges[index], prints.paths[index]
+    for exchange, path in zip(reversed(recent), reversed(prints.paths[:-1]), strict=False):
         fitting = [one for one in known if _is_surely(one, exchange)]
         if len(fitting) > 1:
             threads = await table.threads_with(scope, prints.said, [one.row.id for one in fitting])
