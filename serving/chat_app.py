@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial, wraps
-from typing import Any, TypeAlias
+from typing import Any
 
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.base import BaseStore
@@ -28,12 +28,10 @@ from .api_errors import as_api_error
 from .background_run import finish_runs
 from .chat_conversations import Conversations
 from .completions import IGNORED, MODEL, ChatCompletions, read_json
-from .front_ends.expressions import expression_endpoints
+from .front_ends.expressions import Endpoint, expression_endpoints
 from .identity import Identities
 from .server_metrics import CountResponses, Health, Metrics
 from .server_settings import ServerSettings
-
-Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 _log = logging.getLogger(__name__)
 _NOTHING = (("hef", "turns", "nobody"), "nothing")
@@ -109,8 +107,8 @@ def _routes(chat: ChatCompletions, store: BaseStore | None) -> list[Route]:
 
     interface = [
         ("/chat/completions", "POST", _guarded(chat.answer)),
-        ("/models", "GET", _guarded(models.list)),
-        ("/models/{name:path}", "GET", _guarded(models.show)),
+        ("/models", "GET", admitted(models.list)),
+        ("/models/{name:path}", "GET", admitted(models.show)),
     ]
     faces = expression_endpoints(chat.sem, partial(read_json, limit=chat.settings.max_body))
     return [
@@ -130,14 +128,12 @@ class _Models:
         self._chat = chat
         self._created = int(time.time())
 
-    async def list(self, request: Request) -> Response:
-        self._chat.identities.identify(request.headers, None)
+    async def list(self, _: Request) -> Response:
         return JSONResponse(
             {"object": "list", "data": [*map(self._model, dict.fromkeys([MODEL, *self._chat.characters]))]}
         )
 
     async def show(self, request: Request) -> Response:
-        self._chat.identities.identify(request.headers, None)
         name = request.path_params["name"]
         self._chat.check_model(name)
         return JSONResponse(self._model(name))

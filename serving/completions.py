@@ -83,8 +83,10 @@ class ChatCompletions:
         run = BackgroundRun(self.metrics.measure(task.kind if task else "turn", events))
         completion = Completion(chat.model or MODEL, sum(len(message.text) for message in chat.messages))
         try:
-            respond = _streamed if chat.stream else _whole
-            response = await respond(run, completion, chat, request, self.settings, receipt)
+            if chat.stream:
+                response = await _streamed(run, completion, chat, request, self.settings, receipt)
+            else:
+                response = await _whole(run, completion, request, receipt)
         except BaseException:
             run.stop()
             raise
@@ -191,12 +193,7 @@ async def read_json(request: Request, limit: int) -> object:
 
 
 async def _whole(
-    run: BackgroundRun[ReplyEvent],
-    completion: Completion,
-    chat: ChatRequest,
-    request: Request,
-    _: ServerSettings,
-    receipt: Receipt,
+    run: BackgroundRun[ReplyEvent], completion: Completion, request: Request, receipt: Receipt
 ) -> Response:
     end = await _unless_hung_up(request, _last(run))
     confirm = BackgroundTask(receipt.confirm)
