@@ -17,6 +17,8 @@ REPLYING = ("draft_response", "crisis_reply", "human_takeover")
 """The nodes whose tokens are the reply."""
 LAST_OF_EMOTION = "cause_words"
 """The node after which emotion and causes are decided."""
+LAST_NODE = "remember"
+"""The node after which a turn is over."""
 
 STATUS_AFTER_EVENT = {
     "safety": "reading what you said",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from uuid import uuid4
@@ -13,7 +13,8 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveM
 
 from ..contract import HefError, Memory, Verdict
 from ..contract.state import HefState
-from ..graph.turn_events import Event, Token, stream_turn
+from ..graph.turn_events import LAST_NODE, stream_turn
+from ..graph.turn_task import TurnTask
 from ..memory import aforget_turns, turn_id
 from ..nodes.support.transcript import turn_key
 from .page_host import CHARACTER
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from ..contract import HefContext
     from .page_host import Graph, PageHost
 
-LAST_NODE = "remember"
-"""The node after which a turn is over."""
 Outcome: TypeAlias = Literal["", "stopped", "failed"]
 
 
@@ -61,8 +60,7 @@ class Conversation:
     """Why the last turn failed."""
     _understood: dict[str, Understanding] = field(default_factory=dict)
     _private_thread: str = ""
-    _is_stopping: bool = False
-    _task: asyncio.Task[None] | None = None
+    _task: TurnTask | None = None
     _turn_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -98,8 +96,7 @@ class Conversation:
     def stop(self) -> None:
         """Stop the running turn."""
         if self._task:
-            self._is_stopping = True
-            self._task.cancel()
+            self._task.stop()
 
     async def set_private(self, is_private: bool) -> None:
         """Write nothing down from now on, or write down again.
@@ -158,7 +155,7 @@ class Conversation:
             since: Index of that turn.
         """
         async with self._turn_lock, self._alone():
-            self.outcome, self.error, self._is_stopping = "", "", False
+            self.outcome, self.error = "", ""
             before: list[AnyMessage] = (await self._values()).get("messages", [])
             replaced = [] if since is None else split_turns(before)[since:]
             replaced_ids = {self._memory_id(before, segment) for segment in replaced}
@@ -176,14 +173,15 @@ class Conversation:
             self.live = LiveTurn(self._pending_turn(kept, said))
             yield
             outcome: Outcome = "stopped"  # also where the visitor leaves, so that nobody asks for the next event
+            self._task = task = TurnTask(stream_turn(self._graph, list(said), self._settings, self.thread))
             try:
-                async with aclosing(self._events(said)) as events:
+                async with aclosing(task.events()) as events:
                     async for event in events:
                         self.live = after_event(self.live, event)
                         yield
                 outcome = ""
             except asyncio.CancelledError:
-                if not self._is_stopping:
+                if not task.is_stopped:
                     raise
             except Exception as error:
                 outcome, self.error = "failed", error_sentence(error)
@@ -194,38 +192,6 @@ class Conversation:
                 self.live, self._task = None, None
                 self._show(await self._values())
             yield
-
-    async def _events(self, said: Sequence[AnyMessage]) -> AsyncGenerator[Event]:
-        """Yield the events of a turn, which runs in a task of its own, so that it can be stopped."""
-        events: asyncio.Queue[Event | None] = asyncio.Queue()
-
-        async def run() -> None:
-            try:
-                async for event in stream_turn(self._graph, list(said), self._settings, self.thread):
-                    events.put_nowait(event)
-            finally:
-                events.put_nowait(None)
-
-        self._task = task = asyncio.create_task(run())
-        try:
-            while (event := await events.get()) is not None:
-                tokens = ""
-                while isinstance(event, Token):  # a page need not be drawn for each of the tokens that wait
-                    tokens += event.text
-                    if events.empty():
-                        break
-                    event = events.get_nowait()
-                if tokens:
-                    yield Token(tokens)
-                if event is None:
-                    break
-                if not isinstance(event, Token):
-                    yield event
-            await task
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await task
 
     async def _settle(
         self, outcome: Outcome, kept: Sequence[AnyMessage], said: Sequence[AnyMessage], dropped: Sequence[AnyMessage]

@@ -13,15 +13,13 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.base import BaseStore
 
 from ...contract import HefContext, Memory
-from ...graph.turn_events import Question
+from ...graph.turn_events import LAST_NODE, Question
 from ...memory import aforget_turns, aremember_turn, turn_id
 from ...nodes import to_dialogue
 from ...nodes.support.transcript import count_turns, turn_key, turn_key_of_0_1
 from ...safety import assess
 from .conversation_list import CHARACTER
 
-LAST_NODE = "remember"
-"""The node after which a turn is over."""
 _STOPPED = "stopped-"
 """How the id of a reply begins that the person stopped."""
 

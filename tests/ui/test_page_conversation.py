@@ -7,8 +7,11 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hef.characters import Character
 from hef.contract import HefContext, Why
+from hef.graph.turn_events import Event
+from hef.graph.turn_task import TurnTask
 from hef.memory import alist_turns, amark_turn
 from hef.ui.page_conversation import Conversation
 from hef.ui.page_host import PageHost
@@ -159,6 +162,18 @@ async def test_a_stop_while_answering_again_puts_everything_back(tmp_path: Path)
 
         assert [(turn.text, turn.reply) for turn in conversation.turns] == [(turn.text, turn.reply) for turn in before]
         assert await remembered(host) == stored
+
+
+async def test_a_turn_that_is_stopped_before_it_begins_ends() -> None:
+    async def no_events() -> AsyncIterator[Event]:
+        raise AssertionError("it has not begun")
+        yield
+
+    task = TurnTask(no_events())
+    task.stop()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(anext(task.events()), 5)
+    assert task.is_stopped
 
 
 async def test_a_visitor_who_leaves_stops_the_turn_and_what_they_said_is_kept(tmp_path: Path) -> None:

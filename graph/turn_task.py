@@ -1,0 +1,56 @@
+"""A turn in a task of its own, so that it can be stopped while its events are shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
+
+from .turn_events import Event, Token
+
+
+class TurnTask:
+    """A turn that has begun.
+
+    Args:
+        events: The events of the turn.
+    """
+
+    def __init__(self, events: AsyncIterator[Event]) -> None:
+        self.is_stopped = False
+        """Whether `stop` ended it."""
+        self._waiting: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._task = asyncio.create_task(self._run(events))
+        # Also of a task that is cancelled before it begins, of which nothing runs.
+        self._task.add_done_callback(lambda _: self._waiting.put_nowait(None))
+
+    def stop(self) -> None:
+        """End the turn where it is: whoever reads its events gets a `CancelledError`."""
+        self.is_stopped = True
+        self._task.cancel()
+
+    async def events(self) -> AsyncGenerator[Event]:
+        """Yield the events, tokens that wait as one, and raise what the turn raised; closing this ends the turn."""
+        try:
+            while (event := await self._waiting.get()) is not None:
+                tokens = ""
+                while isinstance(event, Token):  # what is shown need not be drawn for each of the tokens that wait
+                    tokens += event.text
+                    if self._waiting.empty():
+                        break
+                    event = self._waiting.get_nowait()
+                if tokens:
+                    yield Token(tokens)
+                if event is None:
+                    break
+                if not isinstance(event, Token):
+                    yield event
+            await self._task
+        finally:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await self._task
+
+    async def _run(self, events: AsyncIterator[Event]) -> None:
+        async for event in events:
+            self._waiting.put_nowait(event)
