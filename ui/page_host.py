@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Graph: TypeAlias = "CompiledStateGraph[Any, Any, Any, Any]"
 CHARACTER = "character"
-"""Name of a checkpoint's metadata that says which character a conversation is with, as `hef chat` writes it."""
+"""Name of a checkpoint's metadata that says which character a conversation is with."""
 
 
 class Conversations(Protocol):

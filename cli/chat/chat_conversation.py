@@ -18,7 +18,7 @@ from ...memory import aforget_turns, aremember_turn, turn_id
 from ...nodes import to_dialogue
 from ...nodes.support.transcript import count_turns, turn_key, turn_key_of_0_1
 from ...safety import assess
-from .conversation_list import CHARACTER
+from ...ui.page_host import CHARACTER
 
 _STOPPED = "stopped-"
 """How the id of a reply begins that the person stopped."""

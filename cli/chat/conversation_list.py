@@ -11,14 +11,13 @@ from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
+from ...ui.page_host import CHARACTER
 from .chat_threads import CONVERSATIONS, belongs_to, thread_name, thread_with
 
 PAUSE = timedelta(hours=4)
 """After so long a new conversation begins."""
 NIGHT_PAUSE = timedelta(hours=1)
 """The same on another day than the last turn's: a conversation does not end at midnight."""
-CHARACTER = "character"
-"""Name of the checkpoint's metadata that says which character a conversation is with."""
 _DAY_NAME = re.compile(r"\d{4}-\d\d-\d\d(-\d{1,9})?")
 
 

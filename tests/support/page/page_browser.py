@@ -44,7 +44,12 @@ class Browser:
     """Errors that the browser reported."""
 
     def begin(self) -> None:
+        from playwright.sync_api import expect
+
+        name = self.page.locator("#hef-conversations input")
+        before = name.input_value()
         self.page.click("#hef-new")
+        expect(name).not_to_have_value(before)  # an empty conversation greets, too
         self.page.wait_for_selector(".hef-greeting")
 
     def say(self, text: str) -> None:
