@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain, zip_longest
+from functools import cache
+from itertools import chain, islice, zip_longest
 
 from ..contract import Memory, Why
 from ..contract.text import is_chinese, matching_words, may_be_cause
@@ -29,15 +30,20 @@ def spread(memories: Sequence[Memory], limit: int, pinned: Sequence[Memory] = ()
         limit: How many at most.
         pinned: Turns that are recalled before them.
     """
-    told = [memory for memory in memories if len(subject_words(memory.text)) >= _MIN_WORDS]
-    told = [memory for memory in told or memories if not asks_for_all(memory.text)]
-    newest = sorted(told, key=lambda memory: memory.time, reverse=True)[:_MAX_RANKED]
+    words = cache(subject_words)  # of this call alone: each text is compared with many others
+    newest_first = sorted(memories, key=lambda memory: memory.time, reverse=True)
+    told = [memory for memory in newest_first if len(words(memory.text)) >= _MIN_WORDS] or newest_first
+    newest = list(islice((memory for memory in told if not asks_for_all(memory.text)), _MAX_RANKED))
     strongest = sorted((memory for memory in newest if memory.emotion), key=_strength, reverse=True)
-    most = sorted(newest, key=lambda memory: len(subject_words(memory.text)), reverse=True)
-    in_turn = [memory for memory in chain(*zip_longest(newest, strongest, most)) if memory]
+    most = sorted(newest, key=lambda memory: len(words(memory.text)), reverse=True)
+    in_turn = {memory.id: memory for memory in chain(*zip_longest(newest, strongest, most)) if memory}
+
+    def is_same_subject(memory: Memory, other: Memory) -> bool:
+        return _is_one_subject(words(memory.text), words(other.text))
+
     chosen: list[Memory] = []
-    for is_told in (_is_same_subject, _is_same):
-        for memory in in_turn:
+    for is_told in (is_same_subject, _is_same):
+        for memory in in_turn.values():
             if len(chosen) >= limit:
                 break
             if not any(is_told(memory, other) for other in (*pinned, *chosen)):
@@ -57,8 +63,7 @@ def _strength(memory: Memory) -> float:
     return 1.0 if memory.confirmed else memory.probability or 0.0
 
 
-def _is_same_subject(memory: Memory, other: Memory) -> bool:
-    words, others = subject_words(memory.text), subject_words(other.text)
+def _is_one_subject(words: frozenset[str], others: frozenset[str]) -> bool:
     return len(words & others) > _MAX_SHARED * min(len(words), len(others))
 
 
