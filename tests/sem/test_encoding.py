@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import hef.sem.runtime.encoding
@@ -23,8 +24,14 @@ TEXTS = st.lists(ODD, max_size=30).map("".join) | st.text(max_size=20)
 DIALOGUES = st.lists(st.builds(Turn, st.sampled_from(["speaker", "listener"]), TEXTS), min_size=1, max_size=6)
 
 
+@cache
+def shared_encoder(max_tokens: int) -> DialogueEncoder:
+    """Return an encoder, whose copy of the tokenizer that reads emoji as words is not made anew for each example."""
+    return DialogueEncoder(TOKENIZER, max_tokens)
+
+
 def encode(turns: list[Turn], max_tokens: int = 256) -> Encoded:
-    return DialogueEncoder(TOKENIZER, max_tokens)(turns)
+    return shared_encoder(max_tokens)(turns)
 
 
 def said(*texts: str) -> list[Turn]:
@@ -85,7 +92,7 @@ def test_what_fits_is_encoded_whole(turns: list[Turn]) -> None:
 @given(st.lists(DIALOGUES, min_size=1, max_size=4))
 @settings(deadline=None)
 def test_batch_encodes_as_one_by_one(dialogues: list[list[Turn]]) -> None:
-    encoder = DialogueEncoder(TOKENIZER, 16)
+    encoder = shared_encoder(16)
 
     assert encoder.batch(dialogues) == [encoder(turns) for turns in dialogues]
 
