@@ -37,8 +37,11 @@ async def client_here(**settings: Any) -> AsyncIterator[Client]:
 
 @asynccontextmanager
 async def client(*options: str) -> AsyncIterator[Client]:
-    """Yield the SDK's client of a server in a process of its own."""
-    server = StdioServerParameters(command=sys.executable, args=["-m", "hef.cli", "mcp", *options], env=THREADS)
+    """Yield the SDK's client of a server in a process of its own, which waits for a memory in use only briefly."""
+    hurried = (
+        "import hef.cli.memory.select_turns as module; module.MEMORY_SECONDS = 0.2; from hef.cli import main; main()"
+    )
+    server = StdioServerParameters(command=sys.executable, args=["-c", hurried, "mcp", *options], env=THREADS)
     async with Client(server) as connected:
         yield connected
 
