@@ -142,7 +142,7 @@ def test_evaluate_gives_the_same_figures_with_ray(tmp_path: Path) -> None:
         (report,) = json.loads(done.stdout)["results"]
         return {name: value for name, value in report.items() if name not in ("seconds", "stages")}
 
-    assert figures("--ray", "local", "--ray-cpus", "1") == figures()
+    assert figures("--ray", "local", "--ray-actors", "1") == figures()
 
 
 def test_ray_s_own_files_and_command_line_can_deploy_it() -> None:
@@ -186,7 +186,7 @@ def test_with_ray_the_llm_is_asked_by_the_actors_alone_and_every_figure_is_the_s
     here = figures()
     monkeypatch.setattr(LocalChat, "score_choices", refuse)
 
-    assert figures("--ray", "local", "--ray-cpus", "1", "--run", str(tmp_path / "run")) == here
+    assert figures("--ray", "local", "--ray-actors", "1", "--run", str(tmp_path / "run")) == here
     assert figures("--run", str(tmp_path / "run")) == here
 
 
@@ -197,15 +197,14 @@ def test_ray_is_for_many_lines() -> None:
     assert "--ray" in done.output
 
 
-@pytest.mark.usefixtures("ray")
-def test_the_command_serves_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hef.sem.ray.service import stop_service
+def test_the_command_serves_until_it_is_stopped(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray import serve
 
-    stop_service()  # a cluster has one Ray Serve, and so one port
-    port, found = free_port(), []
+    serve.delete("sem")  # Ray Serve itself stays: a cluster has one, and so one port
+    port, found = httpx.URL(url).port, []
 
     def ask_and_stop(seconds: float) -> None:
-        found.append(HttpSem(f"http://127.0.0.1:{port}").description.name)
+        found.append(HttpSem(url).description.name)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("hef.cli.serve.serve_sem.sleep", ask_and_stop)
@@ -213,6 +212,6 @@ def test_the_command_serves_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch)
     done = CliRunner().invoke(app, ["serve", "sem", "--port", str(port), "--ray-cpus", "1", "--sem", "lexicon"])
 
     assert (done.exit_code, found) == (0, ["lexicon"]), done.output
-    assert f"http://127.0.0.1:{port}" in done.stdout
+    assert url in done.stdout
     with pytest.raises(SetupError):
-        HttpSem(f"http://127.0.0.1:{port}", tries=1)
+        HttpSem(url, tries=1)
