@@ -31,7 +31,7 @@ def client(server: str, token: str) -> httpx.Client:
 
 def say(person: httpx.Client, text: str, thread: str | None = None, **context: Any) -> httpx.Response:
     turn: dict[str, Any] = {"assistant_id": "hef", "input": {"messages": [{"role": "user", "content": text}]}}
-    turn["context"] = {"strategy": "sem_only", **context}
+    turn["context"] = {"strategy": "sem_only", "model_settings": {"max_tokens": 8}, **context}
     return person.post(f"/threads/{thread}/runs/wait" if thread else "/runs/wait", json=turn)
 
 

@@ -20,6 +20,9 @@ from langgraph_sdk import get_sync_client
 SAID = {"messages": [{"role": "user", "content": "My dog Bello died last night."}]}
 TURN: dict[str, Any] = {"assistant_id": "hef", "input": {"messages": [{"role": "user", "content": "My dog died."}]}}
 
+SHORT = {"model_settings": {"max_tokens": 8}}
+"""Settings of turns whose reply is not looked at; writing one takes the embedded model seconds."""
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -129,7 +132,7 @@ def test_a_turn_streams_events_and_tokens_and_lands_in_the_store(server: str) ->
 def test_a_second_thread_of_the_same_person_recalls_the_first(server: str) -> None:
     client = get_sync_client(url=server)
 
-    out: Any = client.runs.wait(None, "hef", input=SAID, context={"user_id": "ana", "strategy": "sem_only"})
+    out: Any = client.runs.wait(None, "hef", input=SAID, context={"user_id": "ana", "strategy": "sem_only", **SHORT})
 
     assert len(out["empathy"]["memories"]) >= 1
 
@@ -137,11 +140,11 @@ def test_a_second_thread_of_the_same_person_recalls_the_first(server: str) -> No
 def test_replays_and_forks_of_a_past_checkpoint_store_no_second_memory(server: str) -> None:
     client = get_sync_client(url=server)
     thread = client.threads.create()["thread_id"]
-    client.runs.wait(thread, "hef", input=SAID, context={"user_id": "eve"})
+    client.runs.wait(thread, "hef", input=SAID, context={"user_id": "eve", **SHORT})
     past = [held for held in client.threads.get_history(thread, limit=20) if held["next"]]
 
     for held in past:
-        other = {"user_id": "eve", "strategy": "sem_only", "prompt_draft": "Answer in one word."}
+        other = {"user_id": "eve", "strategy": "sem_only", "prompt_draft": "Answer in one word.", **SHORT}
         again: Any = client.runs.wait(thread, "hef", input=None, checkpoint=held["checkpoint"], context=other)
         assert again["messages"][-1]["type"] == "ai"
     assert ["__start__"] in [held["next"] for held in past]
@@ -151,7 +154,8 @@ def test_replays_and_forks_of_a_past_checkpoint_store_no_second_memory(server: s
     forked: Any = client.threads.update_state(
         thread, {"empathy": edited}, as_node="fine_emotion", checkpoint=place["checkpoint"]
     )
-    last: Any = client.runs.wait(thread, "hef", input=None, checkpoint=forked["checkpoint"], context={"user_id": "eve"})
+    same = {"user_id": "eve", **SHORT}
+    last: Any = client.runs.wait(thread, "hef", input=None, checkpoint=forked["checkpoint"], context=same)
     assert last["empathy"]["emotion"] == "lonely"
     (item,) = client.store.search_items(user_namespace("eve"))["items"]
     assert item["value"]["emotion"] == "lonely"
@@ -159,7 +163,7 @@ def test_replays_and_forks_of_a_past_checkpoint_store_no_second_memory(server: s
 
 def test_a_person_chooses_the_emotion_and_it_is_remembered(server: str) -> None:
     client = get_sync_client(url=server)
-    doubtful = {"user_id": "joe", "confirm_emotion": True, "primary": 1, "max_requeries": 0}
+    doubtful = {"user_id": "joe", "confirm_emotion": True, "primary": 1, "max_requeries": 0, **SHORT}
     for said in (
         "They say it is a good sign.",
         "I will be there at nine, I guess.",
@@ -187,11 +191,12 @@ def test_a_person_chooses_the_emotion_and_it_is_remembered(server: str) -> None:
 
 def test_a_run_without_a_person_is_answered_and_one_with_a_person_is_remembered(http: httpx.Client) -> None:
     before = people(http)
-    for said in ({}, {"context": {"strategy": "sem_only"}}, {"context": {"user_id": None}}):
+    for said in ({}, {"context": {"strategy": "sem_only", **SHORT}}, {"context": {"user_id": None, **SHORT}}):
         assert http.post("/runs/wait", json={**TURN, **said}).json()["empathy"]["degraded"] is None
     assert people(http) == before
 
-    for said in ({"context": {"user_id": "una"}}, {"config": {"configurable": {"user_id": "bo"}}}):
+    una, bo = {"user_id": "una", **SHORT}, {"user_id": "bo", **SHORT}
+    for said in ({"context": una}, {"config": {"configurable": bo}}):
         assert http.post("/runs/wait", json={**TURN, **said}).json()["empathy"]["degraded"] is None
     assert people(http) - before == {"una", "bo"}
 
@@ -205,7 +210,7 @@ def test_a_client_names_no_model_but_those_of_the_operator(http: httpx.Client, m
 
 
 def test_a_client_may_name_the_model_of_the_operator(http: httpx.Client) -> None:
-    allowed = {"model": "embedded", "strategy": "sem_only"}
+    allowed = {"model": "embedded", "strategy": "sem_only", **SHORT}
 
     assert "empathy" in http.post("/runs/wait", json={**TURN, "context": allowed}).json()
 
