@@ -132,7 +132,10 @@ async def test_an_answer_is_kept_until_its_client_has_it(clients: list[Transcrip
         assert len(words()) == number
 
 
-async def test_a_database_that_is_out_of_reach_is_a_503_and_names_nobody(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_database_that_is_out_of_reach_is_a_503_and_names_nobody(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hef.serving.threads.postgres_turns._PATIENCE", 0.5)
     turns = PostgresTurns("postgresql://hef:secret@127.0.0.1:1/hef")
     conversations = Conversations(turns)
     with pytest.raises(ApiError, match="send the request again") as raised:
