@@ -254,10 +254,10 @@ def _run_turns(home: Path, count: int, *, ask: bool = False) -> int:
 
 
 def test_conversations_grow_with_their_turns_and_not_with_the_square_of_them(tmp_path: Path) -> None:
-    first = _run_turns(tmp_path, 80)
-    second = _run_turns(tmp_path, 80)
+    first = _run_turns(tmp_path, 40)
+    second = _run_turns(tmp_path, 40)
     assert second < 3 * first
-    assert second < 160 * 5_000
+    assert second < 80 * 5_000
 
 
 def test_a_turn_that_waits_for_an_answer_is_resumed_from_what_is_kept(tmp_path: Path) -> None:
