@@ -367,12 +367,12 @@ def test_a_folder_of_the_first_format_is_raised(tmp_path: Path) -> None:
             assert store._opened.collection.metadata["hef:format"] == 3  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize(("rows", "written"), [(400, 20), (2500, 50), (90_000, 100)])
+@pytest.mark.parametrize(("rows", "written"), [(400, 20), (900, 30), (90_000, 50)])
 def test_how_often_the_graph_is_written_is_settled_at_opening_by_the_rows(
     rows: int, written: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(collection, "_MIN_SYNC_THRESHOLD", 20)
-    monkeypatch.setattr(collection, "_MAX_SYNC_THRESHOLD", 100)
+    monkeypatch.setattr(collection, "_MAX_SYNC_THRESHOLD", 50)
 
     def puts_between_graphs(store: ChromaStore, puts: int) -> list[int]:
         times: list[int] = []
