@@ -46,7 +46,7 @@ def test_conversations_and_lengths_are_measured_and_drawn(tmp_path: Path) -> Non
 def test_a_turn_reads_and_writes_the_same_once_its_thread_is_full() -> None:
     held = {}
     for keep in ((), ("--keep", 20)):
-        done = bench("--at-once", 1, "--turns", 1, "--lengths", "60,200", "--repeats", 1, *keep, "--json")
+        done = bench("--at-once", 1, "--turns", 1, "--lengths", "40,120", "--repeats", 1, *keep, "--json")
         assert done.exit_code == 0, done.stderr
         held[bool(keep)] = json.loads(done.stdout)["results"][0]["lengths"]
     for name in ("written_kb", "read_kb"):
