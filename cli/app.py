@@ -64,6 +64,7 @@ SERVE: list[LazyCommand | LazyGroup] = [
 ]
 TRAIN = [
     LazyCommand("sem", "train.train_sem:train_sem", "Train a SEM on conversations with an emotion label."),
+    LazyCommand("turns", "train.train_turns:train_turns", "Train the head that reads the last turn of a chat."),
     LazyCommand("adapter", "train.train_adapter:train_adapter", "Train the LoRA adapter of the embedded LLM."),
     LazyCommand("calibrate", "train.calibrate:calibrate", "Calibrate a SEM's probabilities and prediction sets."),
     LazyCommand("safety", "train.train_safety:train_safety", "Train the model that may raise a turn."),
@@ -72,6 +73,7 @@ TRAIN = [
 EVALUATE = [
     LazyCommand("emotion", "evaluate.evaluate_emotion:emotion", "Measure emotion accuracy of SEM, LLM and both."),
     LazyCommand("neutral", "evaluate.evaluate_neutral:neutral", "Measure how turns without an emotion are told."),
+    LazyCommand("chats", "evaluate.evaluate_chats:chats", "Measure the reading of chats with many subjects."),
     LazyCommand("causes", "evaluate.evaluate_sem:causes", "Measure cause words or spans."),
     LazyCommand("retrieval", "evaluate.evaluate_sem:retrieval", "Measure sentence vectors."),
     LazyCommand("memory", "evaluate.evaluate_sem:memory", "Measure recall of past turns."),
