@@ -56,7 +56,7 @@ class Reading(BaseModel):
         default=None, ge=0, le=1, description="Probability that what was read carries no emotion; None if not known"
     )
     topic_turns: tuple[int, ...] | None = Field(
-        default=None, description="Indices of the turns of the current topic, which alone were read; None means all"
+        default=None, description="Indices of the turns about the last one's subject; None means all"
     )
     primary: tuple[str, ...] = Field(default=(), description="The primary emotions, most probable first")
     evidence: Evidence | None = Field(default=None, description="On a re-query: about the LLM's hypothesis")

@@ -17,7 +17,6 @@ from ...contract import SetupError, View
 from ...contract.renamed_fields import SEM_DESCRIPTION_FIELDS, rename_fields
 from ..taxonomy import EMPATHETIC_DIALOGUES, Taxonomy
 from .calibration import Calibration, PredictionSets
-from .topic_cut import TopicCut
 
 FILE = "sem.json"
 NETWORK, TOKENIZER = "model.onnx", "tokenizer.json"
@@ -38,8 +37,8 @@ class CalibratedOn(BaseModel):
     date: str = Field(description="Date as YYYY-MM-DD")
 
 
-class NeutralScale(BaseModel):
-    """The map from the network's neutral score to a probability (Platt, 1999)."""
+class ScoreScale(BaseModel):
+    """The map from a score of the network to a probability (Platt, 1999)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,7 +46,7 @@ class NeutralScale(BaseModel):
     offset: float = Field(description="Added to it")
 
     def probability(self, score: float) -> float:
-        """Return the probability that what was read carries no emotion."""
+        """Return the probability that a score stands for."""
         value = min(max(self.slope * score + self.offset, -30.0), 30.0)
         return 1 / (1 + exp(-value))
 
@@ -69,11 +68,11 @@ class Manifest(BaseModel):
     calibrated_on: CalibratedOn | None = Field(
         default=None, description="Data that slopes and sets were fitted on by `hef train calibrate`"
     )
-    neutral: NeutralScale | None = Field(
+    neutral: ScoreScale | None = Field(
         default=None, description="Calibration of the network's output `neutral`; None if it has none"
     )
-    topic: TopicCut | None = Field(
-        default=None, description="The model of topic changes that reads the output `topic`; None if there is none"
+    topic: ScoreScale | None = Field(
+        default=None, description="Calibration of the output `topic`, for the mean of a turn; None if it has none"
     )
     languages: tuple[str, ...] = Field(default=("en",), description="ISO 639-1 codes of the languages it reads")
     max_tokens: int = Field(ge=8, description="The window, with special tokens")

@@ -20,7 +20,7 @@ from ..validation import apply_views, require_known_emotions, require_turns
 from .cause_ranking import candidates, rank, word_scores
 from .encoding import DialogueEncoder, Encoded, pad
 from .manifest import REINSTALL, TOKENIZER, Manifest
-from .topic_cut import NO_CHANGE
+from .topic_turns import topic_turns
 
 Array = NDArray[np.float32]
 DISABLED_OPTIMIZERS = ["SkipLayerNormFusion"]
@@ -30,21 +30,16 @@ CACHED_DIALOGUES = 128
 CACHED_BATCH = 8
 """Dialogues of a request whose cause scores are cached; larger ones are corpora, whose causes nobody asks for later."""
 
-_MAIN_READING = 0.5
-"""Share from which a reading of the current topic alone gives causes and the neutral probability."""
-
 
 class _Pass(NamedTuple):
-    """What the network says about the current topic of a dialogue."""
+    """What the network says about the last turn of a dialogue."""
 
-    turns: tuple[int, ...]
-    """Indices of the turns of the topic; empty where they are all."""
+    topic_turns: tuple[int, ...]
+    """Indices of the turns about its subject; empty where they are all."""
     encoded: Encoded
-    """These turns."""
-    truncated_turns: int
-    """How many of the oldest turns of the dialogue did not fit the window."""
+    """The dialogue."""
     distribution: dict[str, float]
-    """The calibrated probabilities; where a change of topic is unsure, those of both readings mixed."""
+    """The calibrated probabilities."""
     neutral: float | None
     causes: Array | None
     """[tokens, labels]; a copy, as what is kept would else hold the padded batch, and memory of the network's runs."""
@@ -166,25 +161,24 @@ class OnnxSem:
         resolved = apply_views(dialogues, views)
         # Causes are asked for of the dialogue, not of another view of it.
         causes = len(resolved) <= CACHED_BATCH and any(view == "dialogue" for view, _ in resolved)
-        passes = self._read_topics([turns for _, turns in resolved], causes=causes)
+        passes = self._read([turns for _, turns in resolved], causes=causes)
         return [
             Reading(
                 distribution=one.distribution,
                 sem=self._manifest.name,
                 view=view,
                 pool_weight=self._manifest.view_weights.get(view, 1.0),
-                truncated_turns=one.truncated_turns,
+                truncated_turns=one.encoded.truncated_turns,
                 neutral=one.neutral,
-                topic_turns=one.turns if one.turns and view == "dialogue" else None,
+                topic_turns=one.topic_turns if one.topic_turns and view == "dialogue" else None,
             )
             for one, (view, _) in zip(passes, resolved, strict=True)
         ]
 
     def logits(self, dialogues: Sequence[Dialogue]) -> NDArray[np.float32]:
-        """Return the network's logits before calibration, [dialogues, labels of the manifest]."""
+        """Return the logits before calibration, [dialogues, labels of the manifest]."""
         require_turns(dialogues)
-        runner = self._open()
-        (rows,) = runner.run(runner.encode(dialogues), "logits")
+        _, rows, _, _ = self._run(dialogues)
         return np.stack(rows) if rows else np.zeros((0, len(self._manifest.labels)), dtype=np.float32)
 
     def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
@@ -199,7 +193,7 @@ class OnnxSem:
         with self._lock:
             cached = [self._passes.get(key) for key in keys]
         missing = [list(dialogue) for dialogue, one in zip(dialogues, cached, strict=True) if one is None]
-        computed = iter(self._read_topics(missing, causes=True))
+        computed = iter(self._read(missing, causes=True))
         passes = [next(computed) if one is None else one for one in cached]
         return [
             self._rank(dialogue, one, column) for dialogue, one, column in zip(dialogues, passes, columns, strict=True)
@@ -216,39 +210,18 @@ class OnnxSem:
         self._manifest = self._manifest.model_copy(update={"metrics": dict(metrics)})
         self._manifest.write(self._folder)
 
-    def _read_topics(self, dialogues: Sequence[Sequence[Turn]], *, causes: bool) -> list[_Pass]:
-        """Read the current topic of each dialogue; with `causes`, the newest are cached."""
-        runner, topic = self._open(), self._manifest.topic
-        outputs = ["logits", *(["neutral"] if self._manifest.neutral else []), *(["causes"] if causes else [])]
-        encoded = runner.encode(dialogues)
-        truncated = [item.truncated_turns for item in encoded]
-        values = runner.run(encoded, *outputs, *(["topic"] if topic else []))
-        topics = [NO_CHANGE] * len(encoded)
-        if topic:
-            for index, (item, turns, tokens) in enumerate(zip(encoded, dialogues, values.pop(), strict=True)):
-                topics[index] = topic.current_topic(item, tokens, [turn.role == "speaker" for turn in turns])
-        distributions = [self._distribution(row) for row in values[0]]
-        if changed := [index for index, (turns, _) in enumerate(topics) if turns]:
-            again = runner.encode([[dialogues[index][turn] for turn in topics[index].turns] for index in changed])
-            results = runner.run(again, *outputs)
-            for row, index in enumerate(changed):
-                share = topics[index].share
-                distributions[index] = _mix(distributions[index], self._distribution(results[0][row]), share)
-                if share >= _MAIN_READING:
-                    encoded[index] = again[row]
-                    for rows, new_rows in zip(values, results, strict=True):
-                        rows[index] = new_rows[row]
-        by_name = dict(zip(outputs, values, strict=True))
+    def _read(self, dialogues: Sequence[Sequence[Turn]], *, causes: bool) -> list[_Pass]:
+        """Read dialogues; with `causes`, the newest are cached."""
+        encoded, logits, topics, by_name = self._run(dialogues, "neutral", *(["causes"] if causes else []))
         passes = [
             _Pass(
-                turns=topics[index].turns if topics[index].share >= _MAIN_READING else (),
-                encoded=item,
-                truncated_turns=truncated[index],
-                distribution=distributions[index],
+                topic_turns=topics[index],
+                encoded=one,
+                distribution=self._distribution(logits[index]),
                 neutral=self._neutral(by_name["neutral"][index]) if "neutral" in by_name else None,
-                causes=by_name["causes"][index][: len(item.ids)].copy() if causes else None,
+                causes=by_name["causes"][index][: len(one.ids)].copy() if causes else None,
             )
-            for index, item in enumerate(encoded)
+            for index, one in enumerate(encoded)
         ]
         if causes:
             keys = [_key(turns) for turns in dialogues]
@@ -260,16 +233,41 @@ class OnnxSem:
                     del self._passes[next(iter(self._passes))]
         return passes
 
+    def _run(
+        self, dialogues: Sequence[Sequence[Turn]], *outputs: str
+    ) -> tuple[list[Encoded], list[Array], list[tuple[int, ...]], dict[str, list[Array]]]:
+        """Return the dialogues' token ids, their logits, the turns of their topics, and further outputs of the network.
+
+        A network that tells topics reads the last turn in three ways: its head reads the dialogue, and the turns about
+        the last one's subject alone; what the head was built on reads these turns, too, and counts as much as both.
+        The first knows how the person speaks of it now, the others are free of what was felt about other subjects.
+        """
+        runner, manifest = self._open(), self._manifest
+        encoded = runner.encode(dialogues)
+        names = [name for name in outputs if name != "neutral" or manifest.neutral]
+        if manifest.topic is None:
+            logits, *others = runner.run(encoded, "logits", *names)
+            return encoded, logits, [()] * len(encoded), dict(zip(names, others, strict=True))
+        head, trunk, scores, *others = runner.run(encoded, "logits", "trunk_logits", "topic", *names)
+        topics = [topic_turns(one, tokens, manifest.topic) for one, tokens in zip(encoded, scores, strict=True)]
+        changed = [index for index, turns in enumerate(topics) if turns]
+        alone = runner.encode([[dialogues[index][turn] for turn in topics[index]] for index in changed])
+        head_alone = head.copy()
+        for index, row, other in zip(changed, *runner.run(alone, "logits", "trunk_logits"), strict=True):
+            head_alone[index], trunk[index] = row, other
+        logits = [_log_mean(rows) for rows in zip(head, head_alone, trunk, trunk, strict=True)]
+        return encoded, logits, topics, dict(zip(names, others, strict=True))
+
     def _neutral(self, score: Array) -> float | None:
         return self._manifest.neutral.probability(float(score.reshape(()))) if self._manifest.neutral else None
 
     def _rank(self, dialogue: Dialogue, one: _Pass, column: int) -> tuple[Cause, ...]:
         assert one.causes is not None
-        indices = one.turns or tuple(range(len(dialogue)))
-        turns, tokens = [dialogue[index] for index in indices], one.causes[:, column]
-        scores = word_scores(one.encoded, candidates(turns, one.encoded, light=True), tokens.tolist())
-        causes = rank(turns, list(scores), list(scores.values()), self._cause_limit)
-        return tuple(cause.model_copy(update={"turn": indices[cause.turn]}) for cause in causes)
+        about = set(one.topic_turns)
+        words = candidates(dialogue, one.encoded, light=True)
+        words = [word for word in words if word.turn in about] or words
+        scores = word_scores(one.encoded, words, one.causes[:, column].tolist())
+        return rank(dialogue, list(scores), list(scores.values()), self._cause_limit)
 
     def _distribution(self, logits: Array) -> dict[str, float]:
         (probabilities,) = self._manifest.calibration.probabilities(logits[None])
@@ -291,6 +289,8 @@ def _key(dialogue: Sequence[Turn]) -> bytes:
     return blake2b(words.encode("ascii"), digest_size=16).digest()
 
 
-def _mix(one: dict[str, float], other: dict[str, float], share: float) -> dict[str, float]:
-    """Return the mean of two distributions, the second one with its share."""
-    return {label: (1 - share) * value + share * other[label] for label, value in one.items()}
+def _log_mean(rows: Sequence[Array]) -> Array:
+    """Return the logarithm of the mean of the probabilities that rows of logits stand for."""
+    exponents = [np.exp(row - row.max()) for row in rows]
+    mean = np.mean([exponent / exponent.sum() for exponent in exponents], axis=0)
+    return np.asarray(np.log(np.maximum(mean, 1e-12)), dtype=np.float32)

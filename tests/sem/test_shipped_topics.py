@@ -13,6 +13,7 @@ STORY = [
     Turn("speaker", "He was twelve. I had him since I was a child."),
     Turn("listener", "That must hurt a lot."),
 ]
+EGGS = [Turn("speaker", "how long do I boil eggs?"), Turn("listener", "About eight minutes for hard ones.")]
 NEWS = Turn("speaker", "By the way, my daughter graduated from college with honors today, I'm so proud of her!")
 
 
@@ -21,12 +22,15 @@ def sem() -> OnnxSem:
     return OnnxSem(SHIPPED, threads=1)
 
 
-def test_a_turn_that_opens_a_topic_is_read_alone_and_its_causes_have_their_place(sem: OnnxSem) -> None:
+def test_a_turn_that_opens_a_topic_is_told_from_what_came_before_and_its_causes_have_their_place(sem: OnnxSem) -> None:
     (reading,) = sem.read([[*STORY, NEWS]])
-    assert (reading.ranked[0], reading.topic_turns) == ("proud", (4,))
+    assert reading.ranked[0] == "proud"
+    assert 4 in (reading.topic_turns or ())
+    assert not {0, 1} & set(reading.topic_turns or ())
     (causes,) = sem.causes([[*STORY, NEWS]], ["proud"])
-    assert {cause.turn for cause in causes} == {4}
-    assert all(NEWS.text[cause.start : cause.end] == cause.text for cause in causes)
+    assert causes[0].turn == 4
+    assert {cause.turn for cause in causes} <= set(reading.topic_turns or ())
+    assert all(cause.text in [*STORY, NEWS][cause.turn].text for cause in causes)
 
 
 def test_a_story_that_goes_on_is_read_whole(sem: OnnxSem) -> None:
@@ -36,16 +40,32 @@ def test_a_story_that_goes_on_is_read_whole(sem: OnnxSem) -> None:
     assert reading.ranked[0] in ("sad", "lonely", "devastated")
 
 
+def test_a_return_to_an_earlier_subject_is_felt_again(sem: OnnxSem) -> None:
+    text = "I found his old collar under the sofa just now. I miss my dog so much."
+    (reading,) = sem.read([[*STORY, *EGGS, Turn("speaker", text)]])
+    assert {2, 6} <= set(reading.topic_turns or ())
+    assert reading.ranked[0] in ("sad", "lonely", "devastated", "sentimental", "nostalgic")
+    assert not reading.is_neutral
+
+
 @pytest.mark.parametrize("text", ["hello", "What time is it there?", "你那边现在几点了？"])
 def test_nothing_is_felt_in_a_greeting_or_a_plain_question(text: str, sem: OnnxSem) -> None:
-    assert (sem.read([[Turn("speaker", text)]])[0].neutral or 0) > 0.5
+    assert sem.read([[Turn("speaker", text)]])[0].is_neutral
 
 
-@pytest.mark.parametrize("text", ["My dog died last night.", "我家的狗昨天晚上死了，我真的好难过。"])
+@pytest.mark.parametrize(
+    "request_",
+    ["Tell me a story about the sea.", "ok thanks. can you write an email to my landlord?", "帮我写个请假条"],
+)
+def test_nothing_is_felt_in_a_request_after_a_sad_story(request_: str, sem: OnnxSem) -> None:
+    assert sem.read([[*STORY, *EGGS, Turn("speaker", request_)]])[0].is_neutral
+
+
+@pytest.mark.parametrize(
+    "text", ["My dog died last night.", "我家的狗昨天晚上死了，我真的好难过。", "I got the job!! I can't believe it"]
+)
 def test_something_is_felt_in_both_languages(text: str, sem: OnnxSem) -> None:
-    reading = sem.read([[Turn("speaker", text)]])[0]
-    assert (reading.neutral if reading.neutral is not None else 1) < 0.5
-    assert reading.ranked[0] in ("sad", "devastated")
+    assert not sem.read([[Turn("speaker", text)]])[0].is_neutral
 
 
 def test_a_chinese_memory_is_found_by_an_english_question(sem: OnnxSem) -> None:

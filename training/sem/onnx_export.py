@@ -28,6 +28,7 @@ from ...sem.runtime.calibration import (
     fit_prediction_sets,
     fit_view_weight,
 )
+from ...sem.runtime.encoding import pad
 from ...sem.runtime.manifest import NETWORK, TOKENIZER, Manifest, sha256_digest
 from ...sem.runtime.onnx_sem import OnnxSem
 from .cause_distillation import CauseTeacher
@@ -103,13 +104,13 @@ def export_sem(
     folder.mkdir(parents=True, exist_ok=True)
     network.truncate_positions(WINDOW)
     network.trunk.set_attn_implementation("eager")  # type: ignore[operator]
-    with tempfile.TemporaryDirectory() as scratch, _silence_exporters():
+    with tempfile.TemporaryDirectory() as scratch, silence_exporters():
         float32 = Path(scratch) / "float32.onnx"
         _to_onnx(sem_network.cpu().eval(), float32)
         dialogues = run.forward.encoder.batch(
             [sample.turns for sample in islice(listener_turns(run.fitted), CALIBRATION_DIALOGUES)]
         )
-        quantise(float32, folder / "model.onnx", dialogues)
+        quantise(float32, folder / "model.onnx", [pad([dialogue]) for dialogue in dialogues])
     shutil.copyfile(Path(run.backbone) / "tokenizer.json", folder / "tokenizer.json")
     source = f"{run.recipe.backbone}, fine-tuned with `hef train sem`"
     if marked:
@@ -172,7 +173,7 @@ def _to_onnx(network: SemNetwork, path: Path) -> None:
 
 
 @contextmanager
-def _silence_exporters() -> Iterator[None]:
+def silence_exporters() -> Iterator[None]:
     """Suppress the exporters' notes in the log."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader
 
 from ...contract.cpu_inference import import_onnxruntime
-from ...sem.runtime.encoding import Encoded, pad
 
+Inputs: TypeAlias = Mapping[str, NDArray[Any]]
+"""What a network reads, by the name of its input."""
 SMOOTHQUANT_ALPHA = 0.75
 """SmoothQuant's migration strength: how much of the scale differences moves from a matrix's input into the matrix.
 
@@ -25,18 +26,17 @@ MIN_MAXIMUM = 1e-4
 
 
 class _CalibrationReader(CalibrationDataReader):  # type: ignore[misc]
-    """Return dialogues one by one, as ONNX Runtime's calibration expects."""
+    """Return inputs one by one, as ONNX Runtime's calibration expects."""
 
-    def __init__(self, dialogues: Sequence[Encoded]) -> None:
-        self._remaining: Iterator[Encoded] = iter(dialogues)
+    def __init__(self, inputs: Sequence[Inputs]) -> None:
+        self._remaining: Iterator[Inputs] = iter(inputs)
 
     def get_next(self) -> Any:
-        """Return the inputs of the next dialogue, None after the last."""
-        dialogue = next(self._remaining, None)
-        return None if dialogue is None else pad([dialogue])
+        """Return the next ones, None after the last."""
+        return next(self._remaining, None)
 
 
-def quantise(float32: Path, target: Path, dialogues: Sequence[Encoded]) -> None:
+def quantise(float32: Path, target: Path, inputs: Sequence[Inputs]) -> None:
     """Write the int8 network: embeddings, and all matrices with a scale for each column.
 
     Activations are quantised statically, with ranges measured on calibration dialogues, not dynamically with those
@@ -45,7 +45,7 @@ def quantise(float32: Path, target: Path, dialogues: Sequence[Encoded]) -> None:
     Args:
         float32: The network in full precision.
         target: Path of the int8 network.
-        dialogues: Calibration dialogues, like those that will be read.
+        inputs: What it reads of calibration dialogues, which are like those that will be read.
     """
     import onnx
 
@@ -60,13 +60,13 @@ def quantise(float32: Path, target: Path, dialogues: Sequence[Encoded]) -> None:
     ONNXModel(model).replace_gemm_with_matmul()
     _join_projections(model.graph)
     products = _large_products(model.graph)
-    _smooth_quant(model, products, dialogues)
+    _smooth_quant(model, products, inputs)
     onnx.save(model, str(prepared))
     quantize_dynamic(str(prepared), str(gathered), op_types_to_quantize=["Gather"], weight_type=QuantType.QInt8)
     quantize_static(
         str(gathered),
         str(target),
-        _CalibrationReader(dialogues),
+        _CalibrationReader(inputs),
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=["MatMul"],
         nodes_to_quantize=[node.name for node in products],
@@ -87,7 +87,7 @@ def _large_products(graph: Any) -> list[Any]:
     ]
 
 
-def _smooth_quant(model: Any, products: Sequence[Any], dialogues: Sequence[Encoded]) -> None:
+def _smooth_quant(model: Any, products: Sequence[Any], inputs: Sequence[Inputs]) -> None:
     """Divide each matrix's input by a scale per feature, and multiply the matrix by it instead.
 
     A few features of an encoder are many times larger than the others, and one range for all leaves the others few
@@ -96,7 +96,7 @@ def _smooth_quant(model: Any, products: Sequence[Any], dialogues: Sequence[Encod
     from onnx import helper, numpy_helper
 
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
-    maxima = _activation_maxima(model, {node.input[0] for node in products}, dialogues)
+    maxima = _activation_maxima(model, {node.input[0] for node in products}, inputs)
     for node in products:
         weight = weights[node.input[1]]
         matrix, maximum = numpy_helper.to_array(weight), np.maximum(maxima[node.input[0]], MIN_MAXIMUM)
@@ -111,10 +111,8 @@ def _smooth_quant(model: Any, products: Sequence[Any], dialogues: Sequence[Encod
         node.input[0] = smoothed
 
 
-def _activation_maxima(
-    model: Any, names: Collection[str], dialogues: Sequence[Encoded]
-) -> dict[str, NDArray[np.float32]]:
-    """Return the maximum absolute value of each feature of a graph's values over calibration dialogues."""
+def _activation_maxima(model: Any, names: Collection[str], inputs: Sequence[Inputs]) -> dict[str, NDArray[np.float32]]:
+    """Return the maximum absolute value of each feature of a graph's values over calibration inputs."""
     import onnx
 
     ort = import_onnxruntime()
@@ -128,8 +126,8 @@ def _activation_maxima(
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = ort.InferenceSession(exposed.SerializeToString(), options, providers=["CPUExecutionProvider"])
     maxima: dict[str, NDArray[np.float32]] = {}
-    for dialogue in dialogues:
-        values: Any = session.run(outputs, pad([dialogue]))
+    for one in inputs:
+        values: Any = session.run(outputs, dict(one))
         for name, value in zip(outputs, values, strict=True):
             largest: NDArray[np.float32] = np.abs(value).reshape(-1, value.shape[-1]).max(axis=0)
             maxima[name] = np.maximum(maxima[name], largest) if name in maxima else largest

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hef.contract import Turn
+from hef.data.conversations import Conversation
+from hef.sem.registry import SHIPPED
+from hef.sem.runtime.encoding import pad
+from hef.sem.runtime.manifest import Manifest
+from hef.sem.runtime.onnx_sem import OnnxSem
+from hef.training.sem.chinese.restored_sem import RestoredSem
+from hef.training.sem.turn_head.turn_head import NO_TURN, TurnHead, distances
+from hef.training.sem.turn_head.turn_samples import TurnSample, conversation_samples, joined_samples, shipped_exchanges
+from hef.training.sem.turn_head.turn_sem import write_turn_sem
+from hef.training.sem.turn_head.turn_training import TurnRecipe, read_examples, train_turn_head, turn_loss
+from tokenizers import Tokenizer
+
+END = 9
+SAD = Conversation(
+    "1",
+    "sad",
+    "",
+    tuple(
+        Turn(role, text)
+        for role, text in (
+            ("speaker", "my dog died"),
+            ("listener", "oh no"),
+            ("speaker", "he was old"),
+            ("listener", "sorry"),
+        )
+    ),
+)
+PROUD = Conversation(
+    "2",
+    "proud",
+    "",
+    tuple(
+        Turn(role, text)
+        for role, text in (("speaker", "I won the race"), ("listener", "well done"), ("speaker", "I trained a year"))
+    ),
+)
+
+
+def test_each_token_is_told_how_far_back_its_turn_lies_and_padding_changes_nothing() -> None:
+    ids = torch.tensor([[1, 5, END, 5, 5, END, 5, END, 0, 0]])
+    mask = torch.tensor([[1, 1, 1, 1, 1, 1, 1, 1, 0, 0]])
+    assert distances(ids, mask, END)[0, :8].tolist() == [NO_TURN, 2, 2, 1, 1, 1, 0, 0]
+    assert distances(ids[:, :8], mask[:, :8], END)[0].tolist() == distances(ids, mask, END)[0, :8].tolist()
+
+
+def test_joined_dialogues_end_with_the_person_and_tell_which_turns_share_the_last_ones_subject() -> None:
+    exchanges = shipped_exchanges("en")[:20]
+    samples = list(joined_samples([SAD, PROUD], exchanges, "en", 60, seed=1))
+    assert all(sample.turns[-1].role == "speaker" and sample.same_topic[-1] for sample in samples)
+    assert {sample.emotion for sample in samples} == {"sad", "proud", ""}
+    returns = [s for s in samples if s.same_topic[0] and not all(s.same_topic) and s.emotion]
+    assert returns
+    assert all(sample.topic_begins > 0 for sample in returns)
+
+
+def test_conversations_are_taken_up_to_a_turn_of_the_person() -> None:
+    samples = list(conversation_samples([SAD, PROUD], "en", 20, seed=0))
+    assert {len(sample.turns) for sample in samples} == {1, 3}
+    assert all(sample.same_topic == (True,) * len(sample.turns) for sample in samples)
+
+
+@pytest.fixture(scope="module")
+def sem() -> OnnxSem:
+    return OnnxSem(SHIPPED, threads=1)
+
+
+@pytest.fixture(scope="module")
+def encoder(sem: OnnxSem):
+    return sem._open()._encoder
+
+
+@pytest.fixture(scope="module")
+def examples(encoder):
+    network = SHIPPED / "model.onnx"
+    samples = [*joined_samples([SAD, PROUD], shipped_exchanges("en")[:20], "en", 24, seed=3)]
+    return read_examples(network, encoder, samples)
+
+
+def test_a_new_head_reads_as_the_trunk_does_and_a_trained_one_has_a_smaller_loss(encoder, examples) -> None:
+    torch.manual_seed(0)
+    head = TurnHead(RestoredSem(SHIPPED / "model.onnx"), encoder.end)
+    labels, recipe = Manifest.load(SHIPPED).labels, TurnRecipe(passes=3, batch_tokens=300, rate=3e-4)
+    one = examples[0]
+    arrays = pad([one.encoded])
+    with torch.no_grad():
+        logits = head.eval()(
+            torch.from_numpy(one.features[None].astype(np.float32)),
+            *(torch.from_numpy(arrays[name]) for name in ("input_ids", "attention_mask")),
+        ).logits
+    session_logits = _trunk_logits(one.sample)
+    assert np.corrcoef(logits[0].numpy(), session_logits)[0, 1] > 0.99
+    before = float(turn_loss(head, examples, labels, recipe).detach())
+    train_turn_head(head, examples, labels, recipe)
+    assert float(turn_loss(head, examples, labels, recipe).detach()) < 0.8 * before
+
+
+def test_an_exported_head_reads_as_it_was_trained_and_leaves_vectors_and_causes_as_they_were(
+    encoder, examples, sem: OnnxSem, tmp_path: Path
+) -> None:
+    head = TurnHead(RestoredSem(SHIPPED / "model.onnx"), encoder.end).eval()
+    with torch.no_grad():
+        head.neutral.bias.fill_(1.5)
+    write_turn_sem(head, SHIPPED, tmp_path, examples, [SAD, PROUD])
+    exported = OnnxSem(tmp_path, threads=1)
+    dialogues = [list(example.sample.turns) for example in examples[:4]]
+    runner = exported._open()
+    neutral, logits, trunk = runner.run(runner.encode(dialogues), "neutral", "logits", "trunk_logits")
+    assert np.allclose([float(value) for value in neutral], 1.5, atol=0.05)
+    assert all(np.corrcoef(a, b)[0, 1] > 0.99 for a, b in zip(logits, trunk, strict=True))
+    assert np.allclose(exported.embed(["my dog died"]), sem.embed(["my dog died"]), atol=1e-5)
+
+
+def _trunk_logits(sample: TurnSample) -> np.ndarray:
+    runner = OnnxSem(SHIPPED, threads=1)._open()
+    return runner.run(runner.encode([list(sample.turns)]), "trunk_logits")[0][0]
+
+
+def test_the_end_of_a_turn_is_the_tokenizers(encoder) -> None:
+    assert encoder.end == Tokenizer.from_file(str(SHIPPED / "tokenizer.json")).token_to_id("[SEP]")

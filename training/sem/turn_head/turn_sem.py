@@ -1,0 +1,191 @@
+"""From a SEM to the same SEM with a head that reads the last turn: samples, training, export, scales."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from ....contract import Turn
+from ....contract.progress import Progress, ignore_progress
+from ....data.conversations import Conversation
+from ....data.labelled_chats import LabelledChat
+from ....sem.runtime.encoding import DialogueEncoder, pad
+from ....sem.runtime.manifest import NETWORK, TOKENIZER, Manifest, ScoreScale, sha256_digest
+from ....sem.runtime.onnx_sem import OnnxRunner
+from ..chinese.restored_sem import RestoredSem
+from .turn_export import export_turn_head
+from .turn_head import TurnHead
+from .turn_samples import (
+    TurnSample,
+    chat_samples,
+    conversation_samples,
+    joined_samples,
+    shipped_chats,
+    shipped_exchanges,
+    single_samples,
+)
+from .turn_training import TurnExample, TurnRecipe, read_examples, train_turn_head
+
+HELD_OUT = 8
+"""One chat of so many is not trained on; the scales are fitted on these."""
+RANGE_DIALOGUES = 300
+"""Dialogues on which the ranges of the quantised head are measured."""
+FELT_CALLED_NEUTRAL = 0.025
+"""Share of the conversations' turns that may be called neutral; each of these carries an emotion."""
+CONVERSATIONS_FOR_SCALES = 500
+MIN_SLOPE = 0.01
+"""Of a score that tells nothing."""
+
+
+class TurnData(NamedTuple):
+    """What the head is trained on, beside the chats and exchanges that ship."""
+
+    english: Sequence[Conversation]
+    chinese: Sequence[Conversation] = ()
+    plain: Sequence[Sequence[Turn]] = ()
+    """Turns in which nothing is felt."""
+    felt: Sequence[Sequence[Turn]] = ()
+    """Turns in which something is felt."""
+
+
+class SampleCounts(NamedTuple):
+    """How many dialogues are made of conversations."""
+
+    english: int = 5000
+    english_joined: int = 4000
+    english_brief: int = 2000
+    """Joined with one exchange before."""
+    chinese: int = 4000
+    chinese_joined: int = 1800
+    chinese_brief: int = 1000
+
+
+DEFAULT_COUNTS = SampleCounts()
+
+
+def is_held_out(chat: LabelledChat) -> bool:
+    """Return whether a chat is not trained on."""
+    return crc32(chat.id.encode()) % HELD_OUT == 0
+
+
+def draw_samples(data: TurnData, counts: SampleCounts, seed: int) -> list[TurnSample]:
+    """Return all samples of a training."""
+    chats = [chat for chat in shipped_chats() if not is_held_out(chat)]
+    samples = [*chat_samples(chats)]
+    for language, conversations, alone, joined, brief in (
+        ("en", data.english, counts.english, counts.english_joined, counts.english_brief),
+        ("zh", data.chinese, counts.chinese, counts.chinese_joined, counts.chinese_brief),
+    ):
+        if conversations:
+            samples += conversation_samples(conversations, language, alone, seed + 1)
+            talk = (conversations, shipped_exchanges(language), language)
+            samples += joined_samples(*talk, joined, seed + 2)
+            samples += joined_samples(*talk, brief, seed + 3, is_brief=True)
+    return [*samples, *single_samples(data.plain, is_felt=False), *single_samples(data.felt, is_felt=True)]
+
+
+def add_turn_head(
+    source: Path,
+    target: Path,
+    data: TurnData,
+    recipe: TurnRecipe,
+    counts: SampleCounts = DEFAULT_COUNTS,
+    report: Callable[[int, int, float], None] = lambda step, steps, loss: None,
+    progress: Progress = ignore_progress,
+) -> Manifest:
+    """Write a SEM that reads the last turn of a dialogue, and return its manifest.
+
+    Its calibration is that of the SEM before; `hef train calibrate` fits it anew.
+
+    Args:
+        source: Folder of an exported SEM of six layers.
+        target: Folder to write.
+        data: Conversations and turns.
+        recipe: Settings of the training.
+        counts: How many samples are made of the conversations.
+        report: Called after each step of the training.
+        progress: Called while the SEM reads the samples.
+    """
+    manifest, encoder = Manifest.load(source), _encoder(source, recipe.most_tokens)
+    head = TurnHead(RestoredSem(source / NETWORK), encoder.end)
+    examples = read_examples(source / NETWORK, encoder, draw_samples(data, counts, recipe.seed), progress)
+    train_turn_head(head, examples, manifest.labels, recipe, report)
+    return write_turn_sem(head, source, target, examples, data.english)
+
+
+def write_turn_sem(
+    head: TurnHead, source: Path, target: Path, examples: Sequence[TurnExample], conversations: Sequence[Conversation]
+) -> Manifest:
+    """Write the folder of a SEM with a trained head, its scales fitted on chats that were held out.
+
+    Args:
+        head: The trained head.
+        source: Folder of the SEM that it was trained on.
+        target: Folder to write.
+        examples: Of the training, for the ranges of what is quantised.
+        conversations: Labelled conversations: hardly any turn of theirs may be called neutral.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    inputs = [_head_inputs(one) for one in examples[:: max(1, len(examples) // RANGE_DIALOGUES)]]
+    export_turn_head(head, source / NETWORK, target / NETWORK, inputs)
+    if target != source:
+        shutil.copyfile(source / TOKENIZER, target / TOKENIZER)
+    neutral, topic = _fit_scales(target, Manifest.load(source).max_tokens, conversations)
+    digests = {name: sha256_digest(target / name) for name in (NETWORK, TOKENIZER)}
+    manifest = Manifest.load(source).model_copy(update={"neutral": neutral, "topic": topic, "sha256": digests})
+    manifest.write(target)
+    return manifest
+
+
+def _fit_scales(folder: Path, max_tokens: int, conversations: Sequence[Conversation]) -> tuple[ScoreScale, ScoreScale]:
+    """Return the scales of the neutral and of the topic score."""
+    samples = [*chat_samples([chat for chat in shipped_chats() if is_held_out(chat)])]
+    told = [*islice(conversation_samples(conversations, "en", CONVERSATIONS_FOR_SCALES, 7), CONVERSATIONS_FOR_SCALES)]
+    runner = OnnxRunner(folder, max_tokens)
+    encoded = runner.encode([sample.turns for sample in [*samples, *told]])
+    neutral, topic = runner.run(encoded, "neutral", "topic")
+    scores = np.array([float(score) for score in neutral])
+    slope, offset = _fit_scale(scores, np.array([sample.emotion == "" for sample in [*samples, *told]]))
+    highest = float(np.quantile(scores[len(samples) :], 1 - FELT_CALLED_NEUTRAL))
+    means: list[float] = []
+    same: list[bool] = []
+    for sample, one, tokens in zip(samples, encoded, topic, strict=False):
+        turns = np.array([place[0] if place else -1 for place in one.offsets])
+        for turn in range(len(sample.turns) - 1):
+            if (own := np.flatnonzero(turns == turn)).size:
+                means.append(float(tokens[own].mean()))
+                same.append(sample.same_topic[turn])
+    topic_slope, topic_offset = _fit_scale(np.array(means), np.array(same))
+    return ScoreScale(slope=slope, offset=min(offset, -slope * highest)), ScoreScale(
+        slope=topic_slope, offset=topic_offset
+    )
+
+
+def _fit_scale(scores: NDArray[np.float64], is_true: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return slope and offset that make scores log odds (Platt, 1999)."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=1e3).fit(scores[:, None], is_true)
+    return max(float(model.coef_[0, 0]), MIN_SLOPE), float(model.intercept_[0])
+
+
+def _encoder(folder: Path, max_tokens: int) -> DialogueEncoder:
+    return DialogueEncoder(Tokenizer.from_file(str(folder / TOKENIZER)), max_tokens)
+
+
+def _head_inputs(example: TurnExample) -> dict[str, NDArray[Any]]:
+    """Return what the head reads of one dialogue."""
+    arrays = pad([example.encoded])
+    return {
+        "features": example.features[None].astype(np.float32),
+        "input_ids": arrays["input_ids"],
+        "attention_mask": arrays["attention_mask"],
+    }
