@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,10 +86,10 @@ def read_examples(
         samples: What to read.
         progress: Called after each batch.
     """
-    exposed = network.with_name("exposed.onnx")
-    extend_network(network, exposed, exposed={"features": FEATURES})
-    session = open_session(exposed, threads=None, disabled_optimizers=DISABLED_OPTIMIZERS)
-    exposed.unlink()
+    with tempfile.TemporaryDirectory() as scratch:
+        exposed = Path(scratch, "network.onnx")
+        extend_network(network, exposed, exposed={"features": FEATURES})
+        session = open_session(exposed, threads=None, disabled_optimizers=DISABLED_OPTIMIZERS)
     encoded = encoder.batch([sample.turns for sample in samples])
     topics = encoder.batch([sample.turns[sample.topic_begins :] for sample in samples])
     features = _run(session, encoded, "features", progress, "features")
