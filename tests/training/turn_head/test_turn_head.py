@@ -13,7 +13,13 @@ from hef.sem.runtime.manifest import Manifest
 from hef.sem.runtime.onnx_sem import OnnxSem
 from hef.training.sem.chinese.restored_sem import RestoredSem
 from hef.training.sem.turn_head.turn_head import NO_TURN, TurnHead, distances
-from hef.training.sem.turn_head.turn_samples import TurnSample, conversation_samples, joined_samples, shipped_exchanges
+from hef.training.sem.turn_head.turn_samples import (
+    TurnSample,
+    conversation_samples,
+    joined_samples,
+    shipped_chats,
+    shipped_exchanges,
+)
 from hef.training.sem.turn_head.turn_sem import write_turn_sem
 from hef.training.sem.turn_head.turn_training import TurnRecipe, read_examples, train_turn_head, turn_loss
 from tokenizers import Tokenizer
@@ -108,7 +114,7 @@ def test_an_exported_head_reads_as_it_was_trained_and_leaves_vectors_and_causes_
     head = TurnHead(RestoredSem(SHIPPED / "model.onnx"), encoder.end).eval()
     with torch.no_grad():
         head.neutral.bias.fill_(1.5)
-    write_turn_sem(head, SHIPPED, tmp_path, examples, [SAD, PROUD])
+    write_turn_sem(head, SHIPPED, tmp_path, examples, [SAD, PROUD], shipped_chats()[:4])
     exported = OnnxSem(tmp_path, threads=1)
     dialogues = [list(example.sample.turns) for example in examples[:4]]
     runner = exported._open()

@@ -122,7 +122,12 @@ def add_turn_head(
 
 
 def write_turn_sem(
-    head: TurnHead, source: Path, target: Path, examples: Sequence[TurnExample], conversations: Sequence[Conversation]
+    head: TurnHead,
+    source: Path,
+    target: Path,
+    examples: Sequence[TurnExample],
+    conversations: Sequence[Conversation],
+    chats: Sequence[LabelledChat] | None = None,
 ) -> Manifest:
     """Write the folder of a SEM with a trained head, its scales fitted on chats that were held out.
 
@@ -132,22 +137,26 @@ def write_turn_sem(
         target: Folder to write.
         examples: Of the training, for the ranges of what is quantised.
         conversations: Labelled conversations: hardly any turn of theirs may be called neutral.
+        chats: Chats for the scales; None means those that were held out of the training.
     """
+    held_out = [chat for chat in shipped_chats() if is_held_out(chat)] if chats is None else chats
     target.mkdir(parents=True, exist_ok=True)
     inputs = [_head_inputs(one) for one in examples[:: max(1, len(examples) // RANGE_DIALOGUES)]]
     export_turn_head(head, source / NETWORK, target / NETWORK, inputs)
     if target != source:
         shutil.copyfile(source / TOKENIZER, target / TOKENIZER)
-    neutral, topic = _fit_scales(target, Manifest.load(source).max_tokens, conversations)
+    neutral, topic = _fit_scales(target, Manifest.load(source).max_tokens, held_out, conversations)
     digests = {name: sha256_digest(target / name) for name in (NETWORK, TOKENIZER)}
     manifest = Manifest.load(source).model_copy(update={"neutral": neutral, "topic": topic, "sha256": digests})
     manifest.write(target)
     return manifest
 
 
-def _fit_scales(folder: Path, max_tokens: int, conversations: Sequence[Conversation]) -> tuple[ScoreScale, ScoreScale]:
+def _fit_scales(
+    folder: Path, max_tokens: int, chats: Sequence[LabelledChat], conversations: Sequence[Conversation]
+) -> tuple[ScoreScale, ScoreScale]:
     """Return the scales of the neutral and of the topic score."""
-    samples = [*chat_samples([chat for chat in shipped_chats() if is_held_out(chat)])]
+    samples = [*chat_samples(chats)]
     told = [*islice(conversation_samples(conversations, "en", CONVERSATIONS_FOR_SCALES, 7), CONVERSATIONS_FOR_SCALES)]
     runner = OnnxRunner(folder, max_tokens)
     encoded = runner.encode([sample.turns for sample in [*samples, *told]])
