@@ -26,10 +26,10 @@ def chats(models: SemOptions, output: OutputOptions, chats: Chats = None) -> Non
     """
     settings = load_settings(models)
     from ...data.labelled_chats import read_chats
-    from ...evaluation.emotion.chat_metrics import measure_chats, shipped_chats
+    from ...evaluation.emotion.chat_metrics import measure_chats, measured_chats
     from ...sem import resolve_sem
 
-    marked, broken = read_chats(chats) if chats else (shipped_chats(), [])
+    marked, broken = read_chats(chats) if chats else (measured_chats(), [])
     report_skipped_rows(broken)
     with advancing() as advance:
         reports = measure_chats(resolve_sem(settings.sem), marked, advance)

@@ -9,14 +9,14 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from ...contract import Reading
-from ...contract.progress import Progress, ignore_progress
+from ...contract.progress import Progress, ignore_progress, map_batches
 from ...contract.text import word_spans
 from ...data.labelled_chats import ChatTurn, LabelledChat, read_chats
 from ...sem import Sem
 from ..metrics import Estimate, mean_estimate
 
-BATCH = 16
-"""Turns that are read at once."""
+BATCH = 8
+"""Turns that are read at once: of so many a SEM keeps what their cause words need."""
 
 
 class ChatReport(BaseModel, frozen=True):
@@ -38,7 +38,7 @@ class ChatReport(BaseModel, frozen=True):
     causes_right: Estimate = Field(description="With a feeling: some cause word is one that the reader marked")
 
 
-def shipped_chats() -> list[LabelledChat]:
+def measured_chats() -> list[LabelledChat]:
     """Return the project's chats for measuring in both languages; nothing is fitted on them."""
     chats: list[LabelledChat] = []
     for language in ("en", "zh"):
@@ -56,17 +56,17 @@ def measure_chats(sem: Sem, chats: Sequence[LabelledChat], progress: Progress = 
         progress: Called after each batch.
     """
     turns = [(chat.language, turn) for chat in chats for turn in chat.turns]
-    rows: list[_Row] = []
-    for start in range(0, len(turns), BATCH):
-        batch = [turn for _, turn in turns[start : start + BATCH]]
-        dialogues = [turn.turns for turn in batch]
+
+    def read(batch: Sequence[tuple[str, ChatTurn]]) -> list[_Row]:
+        dialogues = [turn.turns for _, turn in batch]
         readings = sem.read(dialogues)
         causes = sem.causes(dialogues, [reading.ranked[0] for reading in readings])
-        rows += [
+        return [
             _Row(turn, reading, [(cause.turn, cause.text) for cause in words])
-            for turn, reading, words in zip(batch, readings, causes, strict=True)
+            for (_, turn), reading, words in zip(batch, readings, causes, strict=True)
         ]
-        progress("chats", len(rows), len(turns))
+
+    rows = map_batches(read, turns, size=BATCH, task="chats", progress=progress)
     languages = list(dict.fromkeys(language for language, _ in turns))
     return [
         report_chats(name, [row for row, (language, _) in zip(rows, turns, strict=True) if language == name])

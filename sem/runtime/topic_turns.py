@@ -20,14 +20,21 @@ def topic_turns(encoded: Encoded, scores: NDArray[np.float32], scale: ScoreScale
         scores: The network's score of each token, [tokens], with or without padding.
         scale: From the mean score of a turn to a probability.
     """
-    sums: dict[int, list[float]] = {}
+    means = turn_means(encoded, scores)
+    last = max(means, default=0)
+    same = [turn for turn, mean in means.items() if turn == last or scale.probability(mean) >= SAME_TOPIC_FROM]
+    return tuple(same) if len(same) < len(means) else ()
+
+
+def turn_means(encoded: Encoded, scores: NDArray[np.float32]) -> dict[int, float]:
+    """Return the mean score of each turn that was read, in the order of turns.
+
+    Args:
+        encoded: The dialogue.
+        scores: A score of each token, [tokens], with or without padding.
+    """
+    by_turn: dict[int, list[float]] = {}
     for offset, score in zip(encoded.offsets, scores.tolist(), strict=False):
         if offset:
-            sums.setdefault(offset[0], []).append(score)
-    last = max(sums, default=0)
-    same = [
-        turn
-        for turn, values in sorted(sums.items())
-        if turn == last or scale.probability(sum(values) / len(values)) >= SAME_TOPIC_FROM
-    ]
-    return tuple(same) if len(same) < len(sums) else ()
+            by_turn.setdefault(offset[0], []).append(score)
+    return {turn: sum(values) / len(values) for turn, values in by_turn.items()}

@@ -125,11 +125,11 @@ class TurnTable:
     async def candidates(self, scope: str, exchanges: Iterable[Exchange], thread: str | None) -> list[Candidate]:
         """Return turns of a person, in all conversations or one, whose words or reply are those of an exchange."""
         exchanges = list(exchanges)
-        said = list(dict.fromkeys(one.said for one in exchanges))
+        utterances = list(dict.fromkeys(one.said for one in exchanges))
         replies = list(dict.fromkeys(one.reply for one in exchanges if one.reply))
         replied = f"SELECT turn FROM hef_chat_replies WHERE scope = ? AND reply IN ({_marks(replies)})"
-        values: list[Any] = [scope, *said, scope, *replies]
-        where = f"t.scope = ? AND (t.said IN ({_marks(said)}) OR t.id IN ({replied}))"
+        values: list[Any] = [scope, *utterances, scope, *replies]
+        where = f"t.scope = ? AND (t.said IN ({_marks(utterances)}) OR t.id IN ({replied}))"
         if thread is not None:
             where, values = f"{where} AND t.thread = ?", [*values, thread]
         # Words may be said a thousand times; a reply tells more.

@@ -6,7 +6,7 @@ import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from itertools import islice
@@ -106,7 +106,9 @@ def export_sem(
     network.trunk.set_attn_implementation("eager")  # type: ignore[operator]
     with tempfile.TemporaryDirectory() as scratch, silence_exporters():
         float32 = Path(scratch) / "float32.onnx"
-        _to_onnx(sem_network.cpu().eval(), float32)
+        ids = torch.ones(2, 16, dtype=torch.long)
+        example = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
+        to_onnx(sem_network.cpu().eval(), float32, example, OUTPUTS)
         dialogues = run.forward.encoder.batch(
             [sample.turns for sample in islice(listener_turns(run.fitted), CALIBRATION_DIALOGUES)]
         )
@@ -155,17 +157,23 @@ def _view_weights(
     return weights
 
 
-def _to_onnx(network: SemNetwork, path: Path) -> None:
-    ids = torch.ones(2, 16, dtype=torch.long)
-    batch, tokens = torch.export.Dim("batch"), torch.export.Dim("tokens")
-    shape = {0: batch, 1: tokens}
+def to_onnx(network: nn.Module, path: Path, inputs: Mapping[str, Tensor], outputs: Sequence[str]) -> None:
+    """Write a network in full precision that takes any batch and length.
+
+    Args:
+        network: The network.
+        path: The file.
+        inputs: An example of each input by its name, [batch, tokens, …], in the order of the network's arguments.
+        outputs: Names of the outputs.
+    """
+    shape = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens")}
     torch.onnx.export(
         network,
-        (ids, torch.ones_like(ids), torch.zeros_like(ids)),
+        tuple(inputs.values()),
         str(path),
-        input_names=["input_ids", "attention_mask", "token_type_ids"],
-        output_names=list(OUTPUTS),
-        dynamic_shapes=(shape, shape, shape),
+        input_names=list(inputs),
+        output_names=list(outputs),
+        dynamic_shapes=(shape,) * len(inputs),
         dynamo=True,
         external_data=False,
         verbose=False,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hef.contract import Cause, Dialogue, Reading
 from hef.data.labelled_chats import read_chats
-from hef.evaluation.emotion.chat_metrics import measure_chats, shipped_chats
+from hef.evaluation.emotion.chat_metrics import measure_chats, measured_chats
 from hef.training.sem.turn_head import turn_samples
 
 TURNS = [
@@ -73,6 +73,6 @@ def test_no_chat_that_is_measured_is_trained_on() -> None:
         """Return what only one person would write so."""
         return {text for chat in chats for turn in chat.turns if len(text := turn.turns[-1].text) > 35}
 
-    measured = long_texts(shipped_chats())
+    measured = long_texts(measured_chats())
     assert len(measured) > 200
-    assert not measured & long_texts(turn_samples.shipped_chats())
+    assert not measured & long_texts(turn_samples.training_chats())

@@ -11,17 +11,16 @@ from hef.sem.registry import SHIPPED
 from hef.sem.runtime.encoding import pad
 from hef.sem.runtime.manifest import Manifest
 from hef.sem.runtime.onnx_sem import OnnxSem
-from hef.training.sem.chinese.restored_sem import RestoredSem
-from hef.training.sem.turn_head.turn_head import NO_TURN, TurnHead, distances
+from hef.training.sem.turn_head.turn_head import NO_TURN, distances
 from hef.training.sem.turn_head.turn_samples import (
     TurnSample,
     conversation_samples,
     joined_samples,
-    shipped_chats,
     shipped_exchanges,
+    training_chats,
 )
-from hef.training.sem.turn_head.turn_sem import write_turn_sem
-from hef.training.sem.turn_head.turn_training import TurnRecipe, read_examples, train_turn_head, turn_loss
+from hef.training.sem.turn_head.turn_sem import new_turn_head, write_turn_sem
+from hef.training.sem.turn_head.turn_training import TurnExample, TurnRecipe, read_examples, train_turn_head, turn_loss
 from tokenizers import Tokenizer
 
 END = 9
@@ -79,20 +78,14 @@ def sem() -> OnnxSem:
 
 
 @pytest.fixture(scope="module")
-def encoder(sem: OnnxSem):
-    return sem._open()._encoder
-
-
-@pytest.fixture(scope="module")
-def examples(encoder):
-    network = SHIPPED / "model.onnx"
+def examples() -> list[TurnExample]:
     samples = [*joined_samples([SAD, PROUD], shipped_exchanges("en")[:20], "en", 24, seed=3)]
-    return read_examples(network, encoder, samples)
+    return read_examples(SHIPPED, samples, max_tokens=256)
 
 
-def test_a_new_head_reads_as_the_trunk_does_and_a_trained_one_has_a_smaller_loss(encoder, examples) -> None:
+def test_a_new_head_reads_as_the_trunk_does_and_a_trained_one_has_a_smaller_loss(examples: list[TurnExample]) -> None:
     torch.manual_seed(0)
-    head = TurnHead(RestoredSem(SHIPPED / "model.onnx"), encoder.end)
+    head = new_turn_head(SHIPPED)
     labels, recipe = Manifest.load(SHIPPED).labels, TurnRecipe(passes=3, batch_tokens=300, rate=3e-4)
     one = examples[0]
     arrays = pad([one.encoded])
@@ -109,12 +102,12 @@ def test_a_new_head_reads_as_the_trunk_does_and_a_trained_one_has_a_smaller_loss
 
 
 def test_an_exported_head_reads_as_it_was_trained_and_leaves_vectors_and_causes_as_they_were(
-    encoder, examples, sem: OnnxSem, tmp_path: Path
+    examples: list[TurnExample], sem: OnnxSem, tmp_path: Path
 ) -> None:
-    head = TurnHead(RestoredSem(SHIPPED / "model.onnx"), encoder.end).eval()
+    head = new_turn_head(SHIPPED).eval()
     with torch.no_grad():
         head.neutral.bias.fill_(1.5)
-    write_turn_sem(head, SHIPPED, tmp_path, examples, [SAD, PROUD], shipped_chats()[:4])
+    write_turn_sem(head, SHIPPED, tmp_path, examples, [SAD, PROUD], training_chats()[:4])
     exported = OnnxSem(tmp_path, threads=1)
     dialogues = [list(example.sample.turns) for example in examples[:4]]
     runner = exported._open()
@@ -129,5 +122,5 @@ def _trunk_logits(sample: TurnSample) -> np.ndarray:
     return runner.run(runner.encode([list(sample.turns)]), "trunk_logits")[0][0]
 
 
-def test_the_end_of_a_turn_is_the_tokenizers(encoder) -> None:
-    assert encoder.end == Tokenizer.from_file(str(SHIPPED / "tokenizer.json")).token_to_id("[SEP]")
+def test_a_new_head_ends_turns_as_the_tokenizer_does() -> None:
+    assert new_turn_head(SHIPPED).end_token == Tokenizer.from_file(str(SHIPPED / "tokenizer.json")).token_to_id("[SEP]")

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from ..onnx_export import silence_exporters
+from ..onnx_export import silence_exporters, to_onnx
 from ..quantisation import quantise
 from .turn_head import TurnHead
 from .turn_training import FEATURES
@@ -40,19 +40,12 @@ def export_turn_head(head: TurnHead, network: Path, target: Path, inputs: Sequen
         for layer in head.layers:
             layer.attention.self.config._attn_implementation = "eager"  # type: ignore[union-attr]
         ids = torch.ones(2, 16, dtype=torch.long)
-        batch, tokens = torch.export.Dim("batch"), torch.export.Dim("tokens")
-        shape = {0: batch, 1: tokens}
-        torch.onnx.export(
-            head.cpu().eval(),
-            (torch.zeros(2, 16, width), ids, torch.ones_like(ids)),
-            str(float32),
-            input_names=["features", "input_ids", "attention_mask"],
-            output_names=list(OUTPUTS),
-            dynamic_shapes=(shape, shape, shape),
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
+        example = {
+            "features": torch.zeros(2, 16, width),
+            "input_ids": ids,
+            "attention_mask": torch.ones_like(ids),
+        }
+        to_onnx(head.cpu().eval(), float32, example, OUTPUTS)
         quantise(float32, int8, inputs)
         joined = _join(onnx.load(str(network)), onnx.load(str(int8)))
     onnx.checker.check_model(joined)

@@ -122,7 +122,7 @@ def single_samples(dialogues: Sequence[Sequence[Turn]], *, is_felt: bool, langua
         yield TurnSample(tuple(turns), None if is_felt else "", (True,) * len(turns), "single", language)
 
 
-def shipped_chats() -> list[LabelledChat]:
+def training_chats() -> list[LabelledChat]:
     """Return the chats that the head is trained on; none of them is in `hef evaluate chats`."""
     chats: list[LabelledChat] = []
     with as_file(files("hef.training.sem.turn_head").joinpath("cases")) as folder:

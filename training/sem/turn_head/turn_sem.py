@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -20,6 +19,7 @@ from ....data.labelled_chats import LabelledChat
 from ....sem.runtime.encoding import DialogueEncoder, pad
 from ....sem.runtime.manifest import NETWORK, TOKENIZER, Manifest, ScoreScale, sha256_digest
 from ....sem.runtime.onnx_sem import OnnxRunner
+from ....sem.runtime.topic_turns import turn_means
 from ..chinese.restored_sem import RestoredSem
 from .turn_export import export_turn_head
 from .turn_head import TurnHead
@@ -28,9 +28,9 @@ from .turn_samples import (
     chat_samples,
     conversation_samples,
     joined_samples,
-    shipped_chats,
     shipped_exchanges,
     single_samples,
+    training_chats,
 )
 from .turn_training import TurnExample, TurnRecipe, read_examples, train_turn_head
 
@@ -78,7 +78,7 @@ def is_held_out(chat: LabelledChat) -> bool:
 
 def draw_samples(data: TurnData, counts: SampleCounts, seed: int) -> list[TurnSample]:
     """Return all samples of a training."""
-    chats = [chat for chat in shipped_chats() if not is_held_out(chat)]
+    chats = [chat for chat in training_chats() if not is_held_out(chat)]
     samples = [*chat_samples(chats)]
     for language, conversations, alone, joined, brief in (
         ("en", data.english, counts.english, counts.english_joined, counts.english_brief),
@@ -114,9 +114,9 @@ def add_turn_head(
         report: Called after each step of the training.
         progress: Called while the SEM reads the samples.
     """
-    manifest, encoder = Manifest.load(source), _encoder(source, recipe.most_tokens)
-    head = TurnHead(RestoredSem(source / NETWORK), encoder.end)
-    examples = read_examples(source / NETWORK, encoder, draw_samples(data, counts, recipe.seed), progress)
+    manifest = Manifest.load(source)
+    examples = read_examples(source, draw_samples(data, counts, recipe.seed), recipe.most_tokens, progress)
+    head = new_turn_head(source)
     train_turn_head(head, examples, manifest.labels, recipe, report)
     return write_turn_sem(head, source, target, examples, data.english)
 
@@ -139,7 +139,7 @@ def write_turn_sem(
         conversations: Labelled conversations: hardly any turn of theirs may be called neutral.
         chats: Chats for the scales; None means those that were held out of the training.
     """
-    held_out = [chat for chat in shipped_chats() if is_held_out(chat)] if chats is None else chats
+    held_out = [chat for chat in training_chats() if is_held_out(chat)] if chats is None else chats
     target.mkdir(parents=True, exist_ok=True)
     inputs = [_head_inputs(one) for one in examples[:: max(1, len(examples) // RANGE_DIALOGUES)]]
     export_turn_head(head, source / NETWORK, target / NETWORK, inputs)
@@ -157,21 +157,19 @@ def _fit_scales(
 ) -> tuple[ScoreScale, ScoreScale]:
     """Return the scales of the neutral and of the topic score."""
     samples = [*chat_samples(chats)]
-    told = [*islice(conversation_samples(conversations, "en", CONVERSATIONS_FOR_SCALES, 7), CONVERSATIONS_FOR_SCALES)]
+    felt = [*conversation_samples(conversations, "en", CONVERSATIONS_FOR_SCALES, seed=7)]
     runner = OnnxRunner(folder, max_tokens)
-    encoded = runner.encode([sample.turns for sample in [*samples, *told]])
+    encoded = runner.encode([sample.turns for sample in [*samples, *felt]])
     neutral, topic = runner.run(encoded, "neutral", "topic")
     scores = np.array([float(score) for score in neutral])
-    slope, offset = _fit_scale(scores, np.array([sample.emotion == "" for sample in [*samples, *told]]))
+    slope, offset = _fit_scale(scores, np.array([sample.emotion == "" for sample in [*samples, *felt]]))
     highest = float(np.quantile(scores[len(samples) :], 1 - FELT_CALLED_NEUTRAL))
     means: list[float] = []
     same: list[bool] = []
     for sample, one, tokens in zip(samples, encoded, topic, strict=False):
-        turns = np.array([place[0] if place else -1 for place in one.offsets])
-        for turn in range(len(sample.turns) - 1):
-            if (own := np.flatnonzero(turns == turn)).size:
-                means.append(float(tokens[own].mean()))
-                same.append(sample.same_topic[turn])
+        earlier = [(turn, mean) for turn, mean in turn_means(one, tokens).items() if turn < len(sample.turns) - 1]
+        means += [mean for _, mean in earlier]
+        same += [sample.same_topic[turn] for turn, _ in earlier]
     topic_slope, topic_offset = _fit_scale(np.array(means), np.array(same))
     return ScoreScale(slope=slope, offset=min(offset, -slope * highest)), ScoreScale(
         slope=topic_slope, offset=topic_offset
@@ -186,8 +184,10 @@ def _fit_scale(scores: NDArray[np.float64], is_true: NDArray[np.bool_]) -> tuple
     return max(float(model.coef_[0, 0]), MIN_SLOPE), float(model.intercept_[0])
 
 
-def _encoder(folder: Path, max_tokens: int) -> DialogueEncoder:
-    return DialogueEncoder(Tokenizer.from_file(str(folder / TOKENIZER)), max_tokens)
+def new_turn_head(source: Path) -> TurnHead:
+    """Return an untrained head of a SEM, which reads as the SEM does."""
+    encoder = DialogueEncoder(Tokenizer.from_file(str(source / TOKENIZER)))
+    return TurnHead(RestoredSem(source / NETWORK), encoder.end)
 
 
 def _head_inputs(example: TurnExample) -> dict[str, NDArray[Any]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,17 +16,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.nn import functional
 
-from ....contract.cpu_inference import open_session
-from ....contract.progress import Progress, ignore_progress
-from ....sem.runtime.encoding import DialogueEncoder, Encoded, pad
-from ....sem.runtime.onnx_sem import DISABLED_OPTIMIZERS
+from ....contract.progress import Progress, ignore_progress, map_batches
+from ....sem.runtime.encoding import Encoded
+from ....sem.runtime.manifest import NETWORK, TOKENIZER, Manifest
+from ....sem.runtime.onnx_sem import OnnxRunner
 from ..chinese.onnx_extension import extend_network
 from .turn_head import TurnHead
 from .turn_samples import TurnSample
 
 FEATURES = "layer_norm_8"
 """Value of an exported network that the head reads: the tokens' features below the upper two of six layers."""
-READ_AT_ONCE = 8
 
 
 class LossWeights(NamedTuple):
@@ -76,28 +76,32 @@ def loss_weights(sample: TurnSample) -> LossWeights:
 
 
 def read_examples(
-    network: Path, encoder: DialogueEncoder, samples: Sequence[TurnSample], progress: Progress = ignore_progress
+    folder: Path, samples: Sequence[TurnSample], max_tokens: int, progress: Progress = ignore_progress
 ) -> list[TurnExample]:
-    """Return what the SEM computes for each sample.
+    """Return what a SEM computes for each sample; of one that has a head, what it reads without it.
 
     Args:
-        network: The SEM's `model.onnx`.
-        encoder: Its encoder.
+        folder: The SEM's folder.
         samples: What to read.
+        max_tokens: The window; what lies further back is cut.
         progress: Called after each batch.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        exposed = Path(scratch, "network.onnx")
-        extend_network(network, exposed, exposed={"features": FEATURES})
-        session = open_session(exposed, threads=None, disabled_optimizers=DISABLED_OPTIMIZERS)
-    encoded = encoder.batch([sample.turns for sample in samples])
-    topics = encoder.batch([sample.turns[sample.topic_begins :] for sample in samples])
-    features = _run(session, encoded, "features", progress, "features")
-    teacher = _run(session, topics, "logits", progress, "teacher")
-    return [
-        TurnExample(sample, feature[: len(one.ids)].astype(np.float16), one, logits)
-        for sample, feature, one, logits in zip(samples, features, encoded, teacher, strict=True)
-    ]
+        shutil.copyfile(folder / TOKENIZER, Path(scratch, TOKENIZER))
+        extend_network(folder / NETWORK, Path(scratch, NETWORK), exposed={"features": FEATURES})
+        runner = OnnxRunner(Path(scratch), max_tokens)
+    logits = "logits" if Manifest.load(folder).topic is None else "trunk_logits"
+
+    def read(batch: Sequence[TurnSample]) -> list[TurnExample]:
+        encoded = runner.encode([sample.turns for sample in batch])
+        (features,) = runner.run(encoded, "features")
+        (teacher,) = runner.run(runner.encode([sample.turns[sample.topic_begins :] for sample in batch]), logits)
+        return [
+            TurnExample(sample, feature[: len(one.ids)].astype(np.float16), one, reading)
+            for sample, feature, one, reading in zip(batch, features, encoded, teacher, strict=True)
+        ]
+
+    return map_batches(read, samples, task="reading", progress=progress)
 
 
 def train_turn_head(
@@ -169,12 +173,12 @@ def _topic_losses(scores: Tensor, examples: Sequence[TurnExample], most_tokens: 
     for row, one in enumerate(examples):
         _, _, turns = _window(one, most_tokens)
         earlier = range(len(one.sample.turns) - 1)
-        places = {turn: np.flatnonzero(turns == turn) for turn in earlier}
-        seen = [turn for turn in earlier if len(places[turn])]
+        tokens = {turn: np.flatnonzero(turns == turn) for turn in earlier}
+        seen = [turn for turn in earlier if len(tokens[turn])]
         if not seen:
             losses.append(scores.new_zeros(()))
             continue
-        means = torch.stack([scores[row, torch.from_numpy(places[turn])].mean() for turn in seen])
+        means = torch.stack([scores[row, torch.from_numpy(tokens[turn])].mean() for turn in seen])
         targets = torch.tensor([float(one.sample.same_topic[turn]) for turn in seen])
         summed = functional.binary_cross_entropy_with_logits(means, targets, reduction="sum")
         losses.append(summed / np.sqrt(len(earlier)))
@@ -229,18 +233,3 @@ def _draw_batches(examples: Sequence[TurnExample], recipe: TurnRecipe, rng: rand
         batches[-1].append(index)
     rng.shuffle(batches)
     return batches
-
-
-def _run(
-    session: Any, encoded: Sequence[Encoded], output: str, progress: Progress, task: str
-) -> Iterator[NDArray[np.float32]]:
-    """Yield an output for each dialogue, in order; dialogues of about equal length are read at once."""
-    order = sorted(range(len(encoded)), key=lambda index: len(encoded[index].ids))
-    rows: list[Any] = [None] * len(encoded)
-    for start in range(0, len(order), READ_AT_ONCE):
-        batch = order[start : start + READ_AT_ONCE]
-        (values,) = session.run([output], pad([encoded[index] for index in batch]))
-        for index, value in zip(batch, values, strict=True):
-            rows[index] = value.astype(np.float16) if output == "features" else value
-        progress(task, start + len(batch), len(order))
-    yield from rows
