@@ -125,14 +125,14 @@ def exported(encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[A
     """Train and export once, without a name or a licence; return what was printed, and the folder."""
     folder = tmp_path_factory.mktemp("export")
     data = write_conversations(folder / "train.jsonl")
-    to_onnx = onnx_export._to_onnx
+    to_onnx = onnx_export.to_onnx
 
-    def keep(network: Any, path: Path) -> None:
-        to_onnx(network, path)
+    def keep(network: Any, path: Path, *example: Any) -> None:
+        to_onnx(network, path, *example)
         copyfile(path, folder / "float32.onnx")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(onnx_export, "_to_onnx", keep)
+        patch.setattr(onnx_export, "to_onnx", keep)
         done = train(data, encoder, folder / "run", "--passes", "1", "--export", str(folder / "ours"))
     return done, folder / "ours"
 
@@ -161,7 +161,9 @@ def test_an_exported_sem_does_not_bear_the_shipped_ones_name_or_licence(exported
 def test_an_exported_sem_bears_the_name_and_licence_it_is_given(
     data: Path, encoder: Path, exported: tuple[Any, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(onnx_export, "_to_onnx", lambda _, path: copyfile(exported[1].parent / "float32.onnx", path))
+    monkeypatch.setattr(
+        onnx_export, "to_onnx", lambda _, path, *example: copyfile(exported[1].parent / "float32.onnx", path)
+    )
     given = ("--export", str(tmp_path / "ours"), "--name", "mine", "--licence", "MIT")
     done = train(data, encoder, tmp_path / "run", "--passes", "1", *given)
     assert done.exit_code == 0, done.stderr
