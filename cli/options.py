@@ -83,6 +83,9 @@ User: TypeAlias = Annotated[
     str | None,
     option("Whose memory is recalled and written.  \\[env: HEF_USER]", "--user", "-u", metavar="NAME", panel="Memory"),
 ]
+Confirm: TypeAlias = Annotated[
+    bool, option("Ask you which emotion it is when SEM and LLM disagree.", "--confirm", panel="Emotion")
+]
 Json: TypeAlias = Annotated[bool, option("Print JSON and nothing else.", "--json", panel="Output")]
 Plots: TypeAlias = Annotated[Path | None, option("Draw the figures there, as PNG.", metavar="FOLDER", panel="Output")]
 Against: TypeAlias = Annotated[str | None, option("A plain encoder to compare with: folder or hub id.", metavar="NAME")]

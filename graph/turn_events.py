@@ -82,6 +82,11 @@ class Question:
         """The question as text."""
         return str(self.request["action_requests"][0]["description"])
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The emotions that it can be."""
+        return tuple(self.request["review_configs"][0]["args_schema"]["properties"]["emotion"]["enum"])
+
 
 Event: TypeAlias = Step | EmotionDecided | Token | Restarted | Replied | Question
 

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
-from .turn_events import Event, Token
+from .turn_events import Event, Question, Token
+
+
+async def with_answers(
+    run: Callable[[Any], AsyncIterator[Event]], said: Any, answer: Callable[[], Awaitable[Any]]
+) -> AsyncGenerator[Event]:
+    """Yield the events of a turn; where it ends with a question, wait for the answer and go on.
+
+    Args:
+        run: Function from the graph's input to the events of its run.
+        said: The input.
+        answer: Returns, once the person has answered, the command that resumes the graph; None ends the turn.
+    """
+    turn_input = said
+    while turn_input is not None:
+        is_asked = False
+        async for event in run(turn_input):
+            is_asked = isinstance(event, Question)
+            yield event
+        turn_input = await answer() if is_asked else None
 
 
 class TurnTask:

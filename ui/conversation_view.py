@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .page_turns import PageTurn
+from .page_turns import EmotionQuestion, PageTurn
 from .page_words import WORDS, PageWords
 from .safe_html import escaped, marked_html, reply_html
 from .turn_words import emotion_name, nothing_read
@@ -48,13 +49,25 @@ def live_html(conversation: Conversation, language: TextLanguage) -> str:
         return ""
     words = WORDS[language]
     status = "" if live.turn.reply else f'<p class="hef-status">{escaped(status_text(live, language))} …</p>'
+    if live.question:
+        status = _question_html(live.question, language)
     reply = _reply_html(live.turn, conversation.listener, words) if live.turn.reply else ""
     return f'<div class="hef-turns hef-live">{_said_html(live.turn, words, "")}{reply}{status}</div>'
 
 
 def status_text(live: LiveTurn, language: TextLanguage) -> str:
-    """Return what is being done in the running turn."""
+    """Return what is being done in the running turn, or what it asks the person."""
+    if live.question:
+        return question_text(live.question, language)
     return str(getattr(WORDS[language], f"status_{live.status or 'begin'}", WORDS[language].status_begin))
+
+
+def question_text(question: EmotionQuestion, language: TextLanguage) -> str:
+    """Return the question which emotion it is, with what SEM and LLM think."""
+    words, empathy = WORDS[language], question.empathy
+    primary = words.comma.join(emotion_name(label, language) for label in empathy.primary)
+    hypothesis = emotion_name(empathy.hypothesis, language) if empathy.hypothesis else words.no_emotion
+    return f"{words.which_emotion}{words.which_because.format(primary=primary, hypothesis=hypothesis)}"
 
 
 def emotion_line(understanding: Understanding, language: TextLanguage) -> str:
@@ -107,6 +120,29 @@ def _reply_html(turn: PageTurn, listener: str, words: PageWords, below: str = ""
     return (
         f'<article class="hef-reply{" hef-danger" * is_danger}"><h3 class="hef-sr">{escaped(listener)}</h3>'
         f'<div class="hef-bubble" dir="auto">{heading}{reply_html(turn.reply)}</div>{below}</article>'
+    )
+
+
+def _question_html(question: EmotionQuestion, language: TextLanguage) -> str:
+    """Return the question which emotion it is: the likely ones as buttons, the others below a line that opens."""
+    words = WORDS[language]
+
+    def buttons(labels: Sequence[str]) -> str:
+        return "".join(
+            f'<button type="button" class="hef-button" data-act="answer" data-emotion="{escaped(label)}">'
+            f"{escaped(emotion_name(label, language))}</button>"
+            for label in labels
+        )
+
+    others = [label for label in question.labels if label not in question.likely]
+    return (
+        f'<section class="hef-asked" role="group" aria-label="{escaped(words.which_emotion.strip())}">'
+        f"<p>{escaped(question_text(question, language))}</p>"
+        f'<div class="hef-row">{buttons(question.likely)}'
+        f'<button type="button" class="hef-quiet" data-act="answer" data-emotion="">{words.none_of_these}</button>'
+        "</div>"
+        f'<details><summary>{words.other_emotion}</summary><div class="hef-row">{buttons(others)}</div></details>'
+        f'<p class="hef-note">{words.or_go_on}</p></section>'
     )
 
 

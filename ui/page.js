@@ -6,7 +6,7 @@ function reportButtons(element, report, watch) {
     const button = event.target.closest("button[data-act]");
     if (!button || button.disabled) return;
     report({ ...button.dataset });
-    if (button.dataset.act === "edit") focusMessage();
+    if (["edit", "answer"].includes(button.dataset.act)) focusMessage();
     const panel = document.getElementById("hef-panel");
     if (button.dataset.act === "show" && panel && panel.getBoundingClientRect().top > window.innerHeight - 80)
       panel.scrollIntoView({ behavior: "smooth" });

@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from uuid import uuid4
 
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage
+from langchain_core.messages import AIMessage, AnyMessage
+from langgraph.types import Command
 
-from ..contract import HefError, Memory, Verdict
+from ..contract import Memory, Verdict
 from ..contract.state import HefState
-from ..graph.turn_events import LAST_NODE, stream_turn
-from ..graph.turn_task import TurnTask
+from ..graph.turn_events import LAST_NODE, Event, Question, stream_turn
+from ..graph.turn_task import TurnTask, with_answers
 from ..memory import aforget_turns, turn_id
 from ..nodes.support.transcript import turn_key
-from .page_host import CHARACTER
-from .page_turns import LiveTurn, PageTurn, Segment, Understanding, after_event, opening_text, page_turn, split_turns
+from .page_host import CHARACTER, Held
+from .page_turns import (
+    EmotionQuestion,
+    LiveTurn,
+    PageTurn,
+    Segment,
+    Understanding,
+    after_event,
+    after_question,
+    error_sentence,
+    human_message,
+    opening_text,
+    page_turn,
+    removals,
+    split_turns,
+)
 
 if TYPE_CHECKING:
     from ..contract import HefContext
@@ -62,6 +78,8 @@ class Conversation:
     _private_thread: str = ""
     _task: TurnTask | None = None
     _turn_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _answer: asyncio.Future[object] | None = None
+    _held: Held = field(default_factory=lambda: Held(nullcontext))
 
     @property
     def thread(self) -> str:
@@ -73,13 +91,18 @@ class Conversation:
         """Whether a turn is running."""
         return self._turn_lock.locked()
 
+    @property
+    def question(self) -> EmotionQuestion | None:
+        """What the running turn asks the person, and waits for."""
+        return self.live.question if self.live else None
+
     async def load(self) -> None:
         """Read from the checkpointer what was said."""
         self._show(await self._values())
 
     def say(self, text: str) -> AsyncGenerator[None]:
         """Answer what the person says."""
-        return self._run([_message(text)])
+        return self._run([human_message(text)])
 
     def regenerate(self, number: int) -> AsyncGenerator[None]:
         """Answer a turn again; what was said after it is taken back, and the memory of what is replaced goes.
@@ -91,10 +114,21 @@ class Conversation:
 
     def edit(self, number: int, text: str) -> AsyncGenerator[None]:
         """Answer other words in the place of a turn; what was said after it is taken back, as in `regenerate`."""
-        return self._run([_message(text)], since=number)
+        return self._run([human_message(text)], since=number)
+
+    def answer(self, label: str) -> None:
+        """Answer the question of the running turn, which goes on; nothing where it asks none.
+
+        Args:
+            label: The emotion that it is; blank where it is not the one that was found.
+        """
+        question = self.question
+        if question and self.live and self._answer and label in ("", *question.labels):
+            self.live = LiveTurn(self.live.turn, self.live.status)
+            self._answer.set_result(question.answer(label))
 
     def stop(self) -> None:
-        """Stop the running turn."""
+        """Stop the running turn, also where it waits for the person."""
         if self._task:
             self._task.stop()
 
@@ -109,7 +143,8 @@ class Conversation:
         async with self._turn_lock:
             values = {} if self.host.keeps_nothing else await self._values()
             if self._private_thread:
-                await self._checkpointer(self.host.unkept).adelete_thread(self._private_thread)
+                checkpointer: Any = self.host.unkept.checkpointer
+                await checkpointer.adelete_thread(self._private_thread)
             self.is_private = is_private
             self._private_thread = f"{self.host.conversations.thread_id(self.name)}/{uuid4()}" if is_private else ""
             if is_private and values.get("messages"):
@@ -117,12 +152,12 @@ class Conversation:
             self._show(await self._values())
 
     async def forget(self, memory: Memory) -> Sequence[str]:
-        """Erase a turn from the memory and from its conversation, which goes on without it.
+        """Erase a turn from the memory and from its conversation, which goes on without it and asks nothing.
 
         Returns:
             What is left of it somewhere, in sentences.
         """
-        async with self._turn_lock:
+        async with self._next():
             if self.is_private:
                 await self._take_back(memory)
             left = await self.host.conversations.forget([memory])
@@ -140,7 +175,7 @@ class Conversation:
             for message in segment.messages
         ]
         # What a turn recalled may be what is forgotten: it does not stay in the thread.
-        await self._update({"messages": _removals(removed), "memories": []})
+        await self._update({"messages": removals(removed), "memories": []})
 
     def _memory_id(self, messages: Sequence[AnyMessage], segment: Segment, thread: str = "") -> str:
         """Return the id under which a turn is remembered."""
@@ -154,7 +189,7 @@ class Conversation:
             said: What the person says; None for what they said in the turn that is replaced.
             since: Index of that turn.
         """
-        async with self._turn_lock, self._alone():
+        async with self._next(), Held(self._alone) as self._held:
             self.outcome, self.error = "", ""
             before: list[AnyMessage] = (await self._values()).get("messages", [])
             replaced = [] if since is None else split_turns(before)[since:]
@@ -165,19 +200,20 @@ class Conversation:
             if not said:
                 return
             if since is not None:
-                await self._update({"messages": _removals(dropped), "verdict": Verdict()})
+                await self._update({"messages": removals(dropped), "verdict": Verdict()})
                 self._show(await self._values())
             if not before and self.greeting:
                 said = [AIMessage(self.greeting, id=str(uuid4())), *said]
             kept = before[: len(before) - len(dropped)]
-            self.live = LiveTurn(self._pending_turn(kept, said))
+            self.live = LiveTurn(page_turn(split_turns([*kept, *said])[-1], None))  # with what was not answered before
             yield
             outcome: Outcome = "stopped"  # also where the visitor leaves, so that nobody asks for the next event
-            self._task = task = TurnTask(stream_turn(self._graph, list(said), self._settings, self.thread))
+            run = partial(stream_turn, self._graph, context=self._settings, thread=self.thread)
+            self._task = task = TurnTask(with_answers(run, list(said), self._answered))
             try:
                 async with aclosing(task.events()) as events:
                     async for event in events:
-                        self.live = after_event(self.live, event)
+                        self.live = await self._after(event, self.live)
                         yield
                 outcome = ""
             except asyncio.CancelledError:
@@ -186,12 +222,40 @@ class Conversation:
             except Exception as error:
                 outcome, self.error = "failed", error_sentence(error)
             finally:
+                await self._held.enter()
                 self.outcome = await self._settle(outcome, kept, said, dropped)
                 if not self.outcome:
                     await self._forget(replaced_ids)
-                self.live, self._task = None, None
+                self.live, self._task, self._answer = None, None, None
                 self._show(await self._values())
             yield
+
+    async def _after(self, event: Event, live: LiveTurn) -> LiveTurn:
+        """Return the running turn after an event; while a person thinks, others may change what is written down."""
+        if not isinstance(event, Question):
+            return after_event(live, event)
+        empathy = (await self._values())["empathy"]
+        await self._held.leave()
+        return after_question(live, empathy, event.labels)
+
+    async def _answered(self) -> Command[Any] | None:
+        """Wait for the answer; return what resumes the graph, None where the conversation went on elsewhere."""
+        self._answer = asyncio.get_running_loop().create_future()
+        answer = await self._answer
+        await self._held.enter()
+        return Command(resume=answer) if await self._is_asked() else None
+
+    @asynccontextmanager
+    async def _next(self) -> AsyncIterator[None]:
+        """Stop a turn that waits for the person, who does something else, and return a context without a turn."""
+        if self.question:
+            self.stop()
+        async with self._turn_lock:
+            yield
+
+    async def _is_asked(self) -> bool:
+        """Return whether the graph waits for a person."""
+        return bool((await self._graph.aget_state(self._config)).interrupts)
 
     async def _settle(
         self, outcome: Outcome, kept: Sequence[AnyMessage], said: Sequence[AnyMessage], dropped: Sequence[AnyMessage]
@@ -201,7 +265,7 @@ class Conversation:
         A reply that was complete is remembered. Else what the person said is kept, and is answered together with what
         they say next; where it was to replace something, that is put back.
         """
-        if not outcome:
+        if not outcome or (self.question and not await self._is_asked()):  # somebody else went on from there
             return ""
         state = await self._graph.aget_state(self._config)
         if outcome == "stopped" and state.next == (LAST_NODE,):
@@ -209,7 +273,7 @@ class Conversation:
             return ""
         kept_ids = {message.id for message in kept}
         added = [message for message in state.values.get("messages", []) if message.id not in kept_ids]
-        await self._update({"messages": _removals(added), "verdict": Verdict()})
+        await self._update({"messages": removals(added), "verdict": Verdict()})
         await self._update({"messages": list(dropped or said)})
         return outcome
 
@@ -224,10 +288,6 @@ class Conversation:
         overwritten = {self._memory_id(messages, split_turns(messages)[-1])} if is_stored else set()
         if stale := replaced_ids - overwritten:
             await aforget_turns(store, user, stale)
-
-    def _pending_turn(self, kept: Sequence[AnyMessage], said: Sequence[AnyMessage]) -> PageTurn:
-        """Return the turn that begins, together with what was said and not answered before."""
-        return page_turn(split_turns([*kept, *said])[-1], None)
 
     def _show(self, values: HefState) -> None:
         """Take what was said from the thread's state, and what was understood in its last turn."""
@@ -267,21 +327,3 @@ class Conversation:
     @property
     def _config(self) -> Any:
         return {"configurable": {"thread_id": self.thread}}
-
-    @staticmethod
-    def _checkpointer(graph: Graph) -> Any:
-        return graph.checkpointer
-
-
-def error_sentence(error: Exception) -> str:
-    """Return why a turn failed."""
-    return str(error) if isinstance(error, HefError) else f"{type(error).__name__}: {error}"
-
-
-def _message(text: str) -> HumanMessage:
-    # Half characters, which a broken script may send, can be written neither to a database nor to a model.
-    return HumanMessage(text.encode(errors="replace").decode(), id=str(uuid4()))
-
-
-def _removals(messages: Sequence[AnyMessage]) -> list[RemoveMessage]:
-    return [RemoveMessage(str(message.id)) for message in messages]

@@ -14,8 +14,8 @@ from ..contract import SetupError
 from ..contract.dialogue import TextLanguage
 from .memory_view import PAGE_LENGTH
 from .page import Page, lay_out
-from .page_conversation import error_sentence
 from .page_host import PageHost
+from .page_turns import error_sentence
 from .page_view import PageView, Updates
 from .page_words import WORDS
 from .visit import Visit
@@ -61,6 +61,7 @@ class _PageEvents:
         on(page.stop.click, self.stop)
         on(page.cancel.click, self.cancel_edit)
         on(page.history.act, self.act_in_conversation)
+        on(page.live.act, self.answer_question)
         on(page.understood.act, self.act_on_memory)
         on(page.memories.act, self.act_on_memory)
         on(page.new.click, self.begin_conversation)
@@ -124,8 +125,8 @@ class _PageEvents:
         return {self._page.visit: visit, **self._view.everything(visit)}
 
     async def send(self, visit: Visit, text: str) -> AsyncIterator[Updates]:
-        """Answer what the person wrote, in the place of a turn where they edit one."""
-        if not text.strip() or visit.conversation.is_running:
+        """Answer what the person wrote, in the place of a turn where they edit one; what was asked is asked no more."""
+        if not text.strip() or (visit.conversation.is_running and not visit.conversation.question):
             yield self._view.nothing
             return
         number, visit.editing = visit.editing, None
@@ -151,6 +152,11 @@ class _PageEvents:
             async with aclosing(self._run(visit, visit.conversation.regenerate(number))) as run:
                 async for updates in run:
                     yield updates
+
+    async def answer_question(self, visit: Visit, event: gr.EventData) -> Updates:
+        """Answer which emotion it is; who runs the turn shows how it goes on."""
+        visit.conversation.answer(str(event._data.get("emotion", "")))
+        return self._view.conversation(visit)
 
     async def _run(self, visit: Visit, turn: AsyncGenerator[None]) -> AsyncGenerator[Updates]:
         """Show a turn while it runs, and all that it changed at its end."""

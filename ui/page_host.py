@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -48,6 +48,38 @@ class Conversations(Protocol):
     async def forget(self, memories: Sequence[Memory]) -> Sequence[str]:
         """Erase turns from memory and conversations, and return what is left of them, in sentences."""
         ...
+
+
+class Held:
+    """A context that can be left for a while, as a lock while a person thinks, and is left at the end.
+
+    Args:
+        make: Returns the context to enter.
+    """
+
+    def __init__(self, make: Callable[[], AbstractAsyncContextManager[None]]) -> None:
+        self._make = make
+        self._context: AbstractAsyncContextManager[None] | None = None
+
+    async def enter(self) -> None:
+        """Enter the context, where that has not been done."""
+        if self._context is None:
+            context = self._make()
+            await context.__aenter__()
+            self._context = context
+
+    async def leave(self) -> None:
+        """Leave the context, where it has been entered."""
+        context, self._context = self._context, None
+        if context is not None:
+            await context.__aexit__(None, None, None)
+
+    async def __aenter__(self) -> Self:
+        await self.enter()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.leave()
 
 
 @dataclass(frozen=True, slots=True)

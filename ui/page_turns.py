@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import uuid4
 
-from langchain_core.messages import AnyMessage
+from langchain_core.messages import AnyMessage, HumanMessage, RemoveMessage
 
-from ..contract import Empathy, Memory, Reading
+from ..contract import Empathy, HefError, Memory, Reading
 from ..graph.turn_events import EmotionDecided, Event, Replied, Restarted, Step, Token
 from ..nodes import to_dialogue
+from ..nodes.support.human_review import ACTION
 from ..nodes.support.message_text import message_role, message_text
 
 
@@ -106,17 +109,72 @@ class PageTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class EmotionQuestion:
+    """The question which emotion it is, in the middle of a turn whose SEM and LLM disagree."""
+
+    empathy: Empathy
+    """What is decided as long as nobody answers."""
+    labels: tuple[str, ...]
+    """The emotions that it can be."""
+
+    @property
+    def likely(self) -> tuple[str, ...]:
+        """The emotions that are offered first: the decided one, then those that SEM and LLM think of."""
+        empathy = self.empathy
+        named = [empathy.emotion, *empathy.primary, empathy.hypothesis]
+        return tuple(dict.fromkeys(label for label in named if label in self.labels))
+
+    def answer(self, label: str) -> dict[str, Any]:
+        """Return the decision that an emotion stands for; that it is none of the likely ones for a blank."""
+        if not label:
+            return {"type": "reject"}
+        if label == self.empathy.emotion:
+            return {"type": "approve"}
+        return {"type": "edit", "edited_action": {"name": ACTION, "args": {"emotion": label}}}
+
+
+@dataclass(frozen=True, slots=True)
 class LiveTurn:
     """The turn that is running."""
 
     turn: PageTurn
     status: str = ""
     """Kind of the last event, see `STATUS_AFTER_EVENT`; empty at the beginning."""
+    question: EmotionQuestion | None = None
+    """What the person is asked, and the turn waits for."""
 
 
 def page_turn(segment: Segment, understanding: Understanding | None) -> PageTurn:
     """Return a turn of a thread as it is shown."""
     return PageTurn(segment.key, segment.text, segment.reply, segment.index, understanding)
+
+
+def human_message(text: str) -> HumanMessage:
+    """Return what the person says as a message with an id of its own."""
+    # Half characters, which a broken script may send, can be written neither to a database nor to a model.
+    return HumanMessage(text.encode(errors="replace").decode(), id=str(uuid4()))
+
+
+def removals(messages: Sequence[AnyMessage]) -> list[RemoveMessage]:
+    """Return what takes messages out of a thread."""
+    return [RemoveMessage(str(message.id)) for message in messages]
+
+
+def error_sentence(error: Exception) -> str:
+    """Return why a turn failed."""
+    return str(error) if isinstance(error, HefError) else f"{type(error).__name__}: {error}"
+
+
+def after_question(live: LiveTurn, empathy: Empathy, labels: Sequence[str]) -> LiveTurn:
+    """Return the running turn where it waits for the person to say which emotion it is.
+
+    Args:
+        live: The turn.
+        empathy: What is decided as long as nobody answers.
+        labels: The emotions that it can be.
+    """
+    turn = replace(live.turn, understanding=Understanding(empathy))
+    return LiveTurn(turn, live.status, EmotionQuestion(empathy, tuple(labels)))
 
 
 def after_event(live: LiveTurn, event: Event) -> LiveTurn:

@@ -9,8 +9,8 @@ import gradio as gr
 from .conversation_view import history_html, live_html, status_text
 from .memory_view import memories_html
 from .page import Page, head_html, in_all_languages, period_choices, reply_language_choices, strategy_choices
-from .page_conversation import error_sentence
 from .page_host import PageHost
+from .page_turns import error_sentence
 from .page_words import WORDS
 from .safe_html import escaped
 from .timeline_view import timeline_html
@@ -91,9 +91,9 @@ class PageView:
     def buttons(self, visit: Visit) -> Updates:
         """Return which buttons there are beside the message."""
         page, words = self._page, WORDS[visit.language]
-        is_running = visit.conversation.is_running
+        is_running, is_asked = visit.conversation.is_running, visit.conversation.question is not None
         return {
-            page.send: gr.update(value=words.send, visible=not is_running, interactive=True),
+            page.send: gr.update(value=words.send, visible=is_asked or not is_running, interactive=True),
             page.stop: gr.update(value=words.stop, visible=is_running),
             page.cancel: gr.update(value=words.cancel, visible=visit.editing is not None),
         }

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ..contract.settings.region import read_region
 from ..memory import alist_turns, amark_turn, by_period, memories_from_items, search_items, timeline
 from .memory_view import MemoryList
-from .page_conversation import Conversation, error_sentence
-from .page_turns import PageTurn
+from .page_conversation import Conversation
+from .page_turns import PageTurn, error_sentence
 from .page_words import WORDS
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import typer
 
 from ..build_graph import preload_llm
 from ..characters_list import chosen_character, with_models
-from ..options import Json, ModelOptions, ReplyOptions, UserOptions, option
+from ..options import Confirm, Json, ModelOptions, ReplyOptions, UserOptions, option
 from ..render import name_markup
 from ..settings import load_settings
 from .chat_threads import thread_with
@@ -29,9 +29,6 @@ Thread = Annotated[
         metavar="NAME",
         panel="Memory",
     ),
-]
-Confirm = Annotated[
-    bool, option("Ask you which emotion it is when SEM and LLM disagree.", "--confirm", panel="Emotion")
 ]
 _YES = ("yes", "y", "是")
 

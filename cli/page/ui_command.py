@@ -13,7 +13,7 @@ import typer
 from ..build_graph import build_graph, close_memory, preload_llm
 from ..characters_list import chosen_character
 from ..error_messages import Failure, Misuse
-from ..options import ModelOptions, ReplyOptions, UserOptions, option
+from ..options import Confirm, ModelOptions, ReplyOptions, UserOptions, option
 from ..settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def ui(
     models: ModelOptions,
     options: ReplyOptions,
     memory: UserOptions,
+    confirm: Confirm = False,
     host: Host = "127.0.0.1",
     port: Port = 7860,
     password: Password = None,
@@ -59,7 +60,7 @@ def ui(
     preload_llm(settings.model)
     user = None if memory.no_memory else settings.person
     character = chosen_character(settings, memory.character)
-    context = options.reply_context(user, region=settings.region)
+    context = options.reply_context(user, region=settings.region, confirm_emotion=confirm)
     typer.echo(f"loading; the page will be at http://{host}:{port} (Ctrl-C ends it)")
     asyncio.run(_serve(settings, context, character, (listening, host, password)))
 
