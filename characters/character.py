@@ -29,7 +29,7 @@ class Character(SettingsModel):
     language: str | None = Field(default=None, description="Language of its replies; None means the person's")
     model: str | None = Field(default=None, description="Its LLM; None means the one that is set otherwise")
     model_settings: dict[str, Any] = Field(default={}, description="Settings of the call that writes its replies")
-    sem: str | None = Field(default=None, description="Its SEM, for whoever builds a graph for it alone")
+    sem: str | None = Field(default=None, description="Its SEM; None means the one that is set otherwise")
     shared_memory: bool = Field(
         default=False, description="Whether it shares the person's own memory; else each character has its own"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.graph.state import CompiledStateGraph
 
+    from ..characters import Character
+    from ..sem import Sem
     from .settings import Settings
 
 LOADER = "load-llm"
@@ -58,31 +60,94 @@ def _without_collection() -> Iterator[None]:
 
 
 def build_graph(
-    settings: Settings, *, memory: bool, checkpointer: BaseCheckpointSaver[Any] | None = None
+    settings: Settings,
+    *,
+    memory: bool,
+    checkpointer: BaseCheckpointSaver[Any] | None = None,
+    character_sem: str | None = None,
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Build and compile HEF with the SEM, the LLM and, with `memory`, the store of the settings.
+
+    Args:
+        settings: LLM, SEM and folder.
+        memory: Whether it recalls and remembers.
+        checkpointer: What keeps conversations.
+        character_sem: The SEM that reads instead. The vectors of the memory are those of the settings' SEM all the
+            same: two SEMs' vectors in one memory could not be compared.
 
     Raises:
         Failure: A setting is wrong or a part is missing; the command ends with the code of wrong usage.
     """
     from ..contract import SetupError
-    from ..graph import create_hef
-    from ..safety import ReferralCounter
     from ..sem import resolve_sem
 
     try:
         sem = resolve_sem(settings.sem)
-        builder = create_hef(
-            model=settings.model,
-            sem=sem,
-            prompts=settings.prompts,
-            fit=settings.fit,
-            on_safety=ReferralCounter(settings.home) if memory else None,
-        )
+        reading = sem if character_sem in (None, settings.sem) else resolve_sem(character_sem)
+        builder = _builder(settings, reading, memory=memory)
     except SetupError as error:
         raise Failure(str(error), MISUSED) from error
     store = _open_memory(settings, sem) if memory else None
     return builder.compile(store=store, checkpointer=checkpointer, name="hef")
+
+
+class CharacterSems:
+    """The SEMs that characters state, each loaded once, and graphs that read with them.
+
+    Args:
+        settings: LLM and SEM of whoever states none.
+        characters: The characters by their ids.
+    """
+
+    def __init__(self, settings: Settings, characters: Mapping[str, Character]) -> None:
+        from ..contract import SetupError
+        from ..sem import resolve_sem
+
+        self._settings = settings
+        self._sems: dict[str, Sem] = {}
+        self.faults: dict[str, str] = {}
+        """Why the SEM of a character cannot read, by the character's id."""
+        self._names: dict[str, str] = {}
+        for id, character in characters.items():
+            if character.sem is None or character.sem == settings.sem:
+                continue
+            try:
+                if character.sem not in self._sems:
+                    sem = resolve_sem(character.sem)
+                    _builder(settings, sem, memory=False)
+                    self._sems[character.sem] = sem
+                self._names[id] = character.sem
+            except SetupError as error:
+                self.faults[id] = str(error)
+
+    def graphs(self, hef: CompiledStateGraph[Any, Any, Any, Any]) -> dict[str, CompiledStateGraph[Any, Any, Any, Any]]:
+        """Return the graphs of characters with a SEM of their own, by their ids.
+
+        Args:
+            hef: The graph of all others, whose memory, with its vectors, and whose checkpointer they share.
+        """
+        memory, checkpointer = hef.store is not None, hef.checkpointer
+        by_sem = {
+            name: _builder(self._settings, sem, memory=memory).compile(
+                store=hef.store, checkpointer=checkpointer, name="hef"
+            )
+            for name, sem in self._sems.items()
+        }
+        return {id: by_sem[name] for id, name in self._names.items()}
+
+
+def _builder(settings: Settings, sem: Sem, *, memory: bool) -> Any:
+    """Return the uncompiled graph that reads with a SEM; what the person is told of help is counted with `memory`."""
+    from ..graph import create_hef
+    from ..safety import ReferralCounter
+
+    return create_hef(
+        model=settings.model,
+        sem=sem,
+        prompts=settings.prompts,
+        fit=settings.fit,
+        on_safety=ReferralCounter(settings.home) if memory else None,
+    )
 
 
 def close_memory(hef: CompiledStateGraph[Any, Any, Any, Any] | None) -> None:

@@ -13,6 +13,7 @@ from .settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from ..characters import Character
+    from .build_graph import CharacterSems
 
 Folder = Annotated[
     Path | None, option("Folder of characters.  \\[env: HEF_CHARACTERS]", "--characters", metavar="FOLDER")
@@ -59,11 +60,42 @@ def chosen_character(settings: Settings, name: str | None) -> Character | None:
         raise Misuse(str(error)) from None
 
 
-def with_models(settings: Settings, character: Character | None, models: ModelOptions) -> Settings:
-    """Return the settings with a character's LLM and SEM; flags come before them, the environment after."""
-    stated = {} if character is None else {"model": character.model, "sem": character.sem}
-    changes = {name: value for name, value in stated.items() if value and getattr(models, name) is None}
-    return settings.model_copy(update=changes)
+def with_model(settings: Settings, character: Character | None, models: ModelOptions) -> Settings:
+    """Return the settings with a character's LLM; a flag comes before it, the environment after."""
+    is_stated = character is not None and character.model and models.model is None
+    return settings.model_copy(update={"model": character.model}) if character and is_stated else settings
+
+
+def stated_sem(character: Character | None, models: ModelOptions) -> str | None:
+    """Return the SEM that a character states, None where it states none or a flag names one."""
+    return character.sem if character is not None and models.sem is None else None
+
+
+def served_characters(
+    settings: Settings, chosen: Character | None = None
+) -> tuple[dict[str, Character], CharacterSems]:
+    """Return the characters that can be talked with, and their SEMs; which are left out, and why, is said on stderr.
+
+    Args:
+        settings: Folder of characters, LLM and SEM.
+        chosen: The character that was named, which is not left out.
+
+    Raises:
+        Misuse: The SEM of the one that was named cannot read.
+    """
+    from ..characters import example_characters, read_characters
+    from .build_graph import CharacterSems
+    from .render import printable
+
+    own, faults = read_characters(settings.characters_folder)
+    characters = {**example_characters(), **own}
+    sems = CharacterSems(settings, characters)
+    if chosen is not None and chosen.id in sems.faults:
+        raise Misuse(f"the SEM of the character {chosen.id}: {sems.faults[chosen.id]}")
+    reasons = [*faults.values(), *(f"the character {id}, whose SEM: {fault}" for id, fault in sems.faults.items())]
+    for reason in reasons:
+        typer.echo(printable(f"left out: {reason}"), err=True)
+    return {id: character for id, character in characters.items() if id not in sems.faults}, sems
 
 
 def _print(rows: list[tuple[Character, bool]], folder: Path) -> None:

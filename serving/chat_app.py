@@ -48,6 +48,7 @@ def create_app(
     identities: Identities | None = None,
     conversations: Conversations | None = None,
     characters: Mapping[str, Character] | None = None,
+    character_graphs: Mapping[str, CompiledStateGraph[Any, Any, Any, Any]] | None = None,
 ) -> Starlette:
     """Return the ASGI application that answers chat completions with a graph.
 
@@ -60,9 +61,11 @@ def create_app(
         identities: Says who asks.
         conversations: Says which conversation is continued.
         characters: Characters by their ids.
+        character_graphs: Graphs of characters with a SEM of their own, by their ids; compiled with the same store.
     """
     chat = ChatCompletions(
-        graph=graph.copy(update={"checkpointer": None}),
+        graph=_without_checkpointer(graph),
+        character_graphs={id: _without_checkpointer(own) for id, own in (character_graphs or {}).items()},
         settings=settings or ServerSettings(),
         identities=identities or Identities(),
         conversations=conversations or Conversations(store=store),
@@ -87,6 +90,10 @@ def create_app(
     return Starlette(
         routes=_routes(chat, store), middleware=middleware, exception_handlers=handlers, lifespan=_lifespan
     )
+
+
+def _without_checkpointer(graph: CompiledStateGraph[Any, Any, Any, Any]) -> CompiledStateGraph[Any, Any, Any, Any]:
+    return graph.copy(update={"checkpointer": None})
 
 
 def _routes(chat: ChatCompletions, store: BaseStore | None) -> list[Route]:

@@ -47,6 +47,8 @@ class ChatCompletions:
 
     graph: CompiledStateGraph[Any, Any, Any, Any]
     """HEF, compiled with its store."""
+    character_graphs: Mapping[str, CompiledStateGraph[Any, Any, Any, Any]]
+    """The same for characters with a SEM of their own, by their ids."""
     settings: ServerSettings
     """How the server answers."""
     identities: Identities
@@ -120,7 +122,8 @@ class ChatCompletions:
                 yield Delta(plan.answered.text)
                 yield plan.answered
                 return
-            async for event in TurnRun(self.graph, plan, context, self.tags).events():
+            graph = self.character_graphs.get(chat.model, self.graph)
+            async for event in TurnRun(graph, plan, context, self.tags).events():
                 if isinstance(event, ReplyEnd):
                     event = await plan.finish(event)
                 yield event

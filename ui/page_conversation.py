@@ -317,7 +317,7 @@ class Conversation:
 
     @property
     def _graph(self) -> Graph:
-        graph = self.host.unkept if self.is_private else self.host.kept
+        graph = self.host.graph(self.character, is_private=self.is_private)
         return graph.with_config({"metadata": {CHARACTER: self.character}}) if self.character else graph
 
     @property

@@ -102,6 +102,20 @@ class PageHost:
     """Who may answer, by id; empty where there is no choice."""
     character: str = ""
     """Id of who answers at first; empty for HEF itself."""
+    kept_by_character: Mapping[str, Graph] = field(default_factory=dict)
+    """As `kept`, for characters with a SEM of their own, by id; they share its memory and its conversations."""
+    unkept_by_character: Mapping[str, Graph] = field(default_factory=dict)
+    """As `unkept`, for the same characters."""
+
+    def graph(self, character: str, *, is_private: bool) -> Graph:
+        """Return what answers for a character, or for HEF itself, and keeps conversations or not."""
+        if is_private:
+            return self.unkept_by_character.get(character, self.unkept)
+        return self.kept_by_character.get(character, self.kept)
+
+    def sem_name(self, character: str) -> str:
+        """Return the name of the SEM that reads with a character, or with HEF itself, to be shown."""
+        return str(self.characters[character].sem) if character in self.kept_by_character else self.sem
 
     @property
     def keeps_nothing(self) -> bool:

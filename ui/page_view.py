@@ -36,7 +36,8 @@ class PageView:
         labels = (words.understood, words.memory, words.timeline, words.settings)
         context = visit.conversation.context
         characters = [(words.no_character, ""), *((each.name, key) for key, each in self._host.characters.items())]
-        models = f"{words.llm.format(model=self._host.model)}<br>{words.sem.format(sem=self._host.sem)}"
+        sem = words.sem.format(sem=self._host.sem_name(visit.character))
+        models = f"{words.llm.format(model=self._host.model)}<br>{sem}"
         private_note = words.private_info if visit.conversation.is_private else ""
         private_note = words.private_always if self._host.keeps_nothing else private_note
         return {

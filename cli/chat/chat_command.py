@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..build_graph import preload_llm
-from ..characters_list import chosen_character, with_models
+from ..characters_list import chosen_character, stated_sem, with_model
 from ..options import Confirm, Json, ModelOptions, ReplyOptions, UserOptions, option
 from ..render import name_markup
 from ..settings import load_settings
@@ -53,7 +53,7 @@ def chat(
         thread = thread_with(character.id, thread)
     elif thread is not None and not memory.no_memory:
         character = chosen_character(settings, character_of(settings.home, settings.person, thread))
-    settings = with_models(settings, character, models)
+    settings = with_model(settings, character, models)
     preload_llm(settings.model)
     from .session import ChatSession
 
@@ -62,6 +62,7 @@ def chat(
         settings,
         options.reply_context(None, region=settings.region, confirm_emotion=confirm),
         own_model=own_model,
+        character_sem=stated_sem(character, models),
         stated={name: value for name, value in stated.items() if value},
         thread=thread,
         character=character,

@@ -28,13 +28,14 @@ class OpenConversation:
     Args:
         settings: LLM and SEM, and the folder where conversations are kept.
         runner: The event loop of the session.
+        character_sem: The SEM that reads instead of the settings'.
     """
 
-    def __init__(self, settings: Settings, runner: asyncio.Runner) -> None:
+    def __init__(self, settings: Settings, runner: asyncio.Runner, character_sem: str | None = None) -> None:
         self.name = ""
         """What the person calls the conversation that is kept; empty where there is none yet."""
         self._settings = settings
-        self._runner = runner
+        self._runner, self._character_sem = runner, character_sem
         self._resources, self._open_thread = ExitStack(), ExitStack()
         self._kept_graph: Any = None
         self._kept: Conversation | None = None
@@ -105,7 +106,7 @@ class OpenConversation:
 
     def begin_private(self, messages: list[AnyMessage], character: str | None) -> None:
         """Go on with what was said until now, and keep nothing of what follows."""
-        graph = build_graph(self._settings, memory=False, checkpointer=InMemorySaver())
+        graph = self._build(memory=False, checkpointer=InMemorySaver())
         self._private = Conversation(graph, "private", character)
         self._runner.run(self._private.copy_messages(messages))
 
@@ -120,6 +121,9 @@ class OpenConversation:
         self._open_thread.close()
         self._resources.close()
 
+    def _build(self, *, memory: bool, checkpointer: Any) -> Any:
+        return build_graph(self._settings, memory=memory, checkpointer=checkpointer, character_sem=self._character_sem)
+
     def _graph_of_kept(self) -> Any:
         """Return the graph with the memory and the file of conversations."""
         if self._kept_graph is None:
@@ -127,7 +131,7 @@ class OpenConversation:
                 conversations = open_conversations(self._settings.home)
                 saver = self._runner.run(conversations.__aenter__())
                 resources.callback(lambda: self._runner.run(conversations.__aexit__(None, None, None)))
-                self._kept_graph = build_graph(self._settings, memory=True, checkpointer=saver)
+                self._kept_graph = self._build(memory=True, checkpointer=saver)
                 resources.callback(close_memory, self._kept_graph)
                 self._resources = resources.pop_all()
         return self._kept_graph

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..build_graph import build_graph, close_memory, preload_llm, require_text
-from ..characters_list import chosen_character, with_models
+from ..characters_list import chosen_character, stated_sem, with_model
 from ..error_messages import Failure, exit_code, sentence
 from ..options import Json, ModelOptions, ReplyOptions, UserOptions
 from ..settings import load_settings
@@ -28,14 +28,14 @@ def reply(text: Text, models: ModelOptions, options: ReplyOptions, memory: UserO
     text = require_text(text)
     settings = load_settings(models, options, memory)
     character = chosen_character(settings, memory.character)
-    settings = with_models(settings, character, models)
+    settings = with_model(settings, character, models)
     preload_llm(settings.model)
     from .display import TurnDisplay
 
     with TurnDisplay(quiet=as_json, name=character.name if character else "reply") as display:
         user = None if memory.no_memory else settings.user
         context = options.reply_context(user, character, region=settings.region)
-        hef = build_graph(settings, memory=user is not None)
+        hef = build_graph(settings, memory=user is not None, character_sem=stated_sem(character, models))
         try:
             result = asyncio.run(_run_turn(hef, text, context, display))
         except Exception as error:

@@ -57,6 +57,7 @@ class ChatSession:
     Args:
         settings: LLM and SEM, and the folder where conversations are kept.
         context: The settings of each turn, without a character.
+        character_sem: The SEM that reads, where the character that the session begins with states one.
         own_model: The LLM of turns with a character that states none, and of those without one.
         stated: Settings of turns that come before those of a character.
         thread: Name of the conversation; None for that of today.
@@ -71,6 +72,7 @@ class ChatSession:
         context: HefContext,
         *,
         own_model: str | None = None,
+        character_sem: str | None = None,
         stated: Mapping[str, Any] | None = None,
         thread: str | None = None,
         character: Character | None = None,
@@ -94,7 +96,7 @@ class ChatSession:
         self._thread, self._starts_private = thread, private
         self._runner = asyncio.Runner()
         self._resources = ExitStack()
-        self.open = OpenConversation(settings, self._runner)
+        self.open = OpenConversation(settings, self._runner, character_sem)
         self._question: Question | None = None
         self._last_turn: datetime | None = None
         self._greeting = ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..build_graph import build_graph, close_memory, preload_llm
-from ..characters_list import chosen_character
+from ..characters_list import chosen_character, served_characters
 from ..error_messages import Failure, Misuse
 from ..options import Confirm, ModelOptions, ReplyOptions, UserOptions, option
 from ..settings import Settings, load_settings
@@ -119,7 +119,6 @@ async def _page_host(
     """Return graphs and settings of the page; what they hold open is closed with the resources."""
     from langgraph.checkpoint.memory import InMemorySaver
 
-    from ...characters import example_characters, read_characters
     from ...ui.page_host import PageHost
     from ..chat.conversation_file import open_conversations
     from .page_conversations import PageConversations
@@ -130,17 +129,20 @@ async def _page_host(
         saver = await resources.enter_async_context(open_conversations(settings.home))
     kept = build_graph(settings, memory=not keeps_nothing, checkpointer=saver)
     resources.callback(close_memory, kept)
-    unkept = build_graph(settings, memory=False, checkpointer=InMemorySaver())
+    unkept = build_graph(settings, memory=False, checkpointer=InMemorySaver()).copy({"store": kept.store})
+    characters, sems = served_characters(settings, character)
 
     conversations = PageConversations(settings, kept.store)
     resources.callback(conversations.release)
     return PageHost(
         kept=kept,
-        unkept=unkept.copy({"store": kept.store}),
+        unkept=unkept,
         context=context,
         conversations=conversations,
         model=settings.model or "embedded",
         sem=settings.sem or "minilm",
-        characters={**example_characters(), **read_characters(settings.characters_folder)[0]},
+        characters=characters,
+        kept_by_character=sems.graphs(kept),
+        unkept_by_character=sems.graphs(unkept),
         character=character.id if character else "",
     )

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import typer
 
 from ..build_graph import build_graph, close_memory, preload_llm
+from ..characters_list import served_characters
 from ..error_messages import Misuse
 from ..options import Home, ModelOptions, ReplyOptions, option
 from ..settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from ...characters import Character
     from ...contract import HefContext
     from ...serving.chat_conversations import Conversations
     from ...serving.identity import Identities
@@ -125,6 +125,7 @@ async def _serve(
     from ...serving.server_settings import ServerSettings
 
     hef = build_graph(settings, memory=context.remember)
+    characters, sems = served_characters(settings)
     served = ServerSettings(context=context, emotion_tags=tuple(_names(server.emotion_tags)))
 
     def announce() -> None:
@@ -143,7 +144,8 @@ async def _serve(
             settings=served,
             identities=identities,
             conversations=conversations,
-            characters=_characters(settings),
+            characters=characters,
+            character_graphs=sems.graphs(hef),
         )
         await serve_app(app, listener, shutdown_seconds=served.shutdown_seconds, on_ready=announce)
     finally:
@@ -161,17 +163,6 @@ def _conversations(settings: Settings, store: Any, *, is_kept: bool) -> Conversa
         return Conversations(store=store)
     url = settings.postgres_url
     return Conversations(PostgresTurns(url) if url else SqliteTurns(settings.home / CONVERSATIONS), store)
-
-
-def _characters(settings: Settings) -> dict[str, Character]:
-    """Return the characters; a file that is none is named, and left out."""
-    from ...characters import example_characters, read_characters
-    from ..render import printable
-
-    characters, faults = read_characters(settings.characters_folder)
-    for fault in faults.values():
-        typer.echo(printable(f"left out: {fault}"), err=True)
-    return {**example_characters(), **characters}
 
 
 def _names(text: str | None) -> list[str]:

@@ -16,6 +16,7 @@ from hef.graph import create_hef
 from hef.sem import resolve_sem
 from hef.serving.chat_app import create_app
 from hef.serving.server_settings import ServerSettings
+from scripted_chat import ScriptedChat
 from talking_chat import TalkingChat
 
 SAD = "My dog Bello died last night and I am so sad."
@@ -192,3 +193,24 @@ def test_keep_alive_comments_come_while_the_llm_thinks(url: str, chat: TalkingCh
             data += [line] if line.startswith("data: ") else []
     assert data[-1] == "data: [DONE]"
     assert comments >= 2
+
+
+async def test_a_character_with_a_graph_of_its_own_is_answered_by_it(chat: TalkingChat) -> None:
+    sem = resolve_sem("lexicon")
+    names = ("mara", "june")
+    app = create_app(
+        create_hef(model=chat, sem=sem).compile(),
+        model=chat,
+        sem=sem,
+        settings=ServerSettings(context=HefContext(strategy="sem_only")),
+        characters={name: Character(id=name, name=name.title(), persona="a sailor") for name in names},
+        character_graphs={"mara": create_hef(model=ScriptedChat(script=["Ahoy."]), sem=sem).compile()},
+    )
+    said = {}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+        for name in (*names, "hef"):
+            answer = await client.post("/v1/chat/completions", json=says(SAD, model=name))
+            said[name] = answer.json()["choices"][0]["message"]["content"]
+    assert {name: text.strip() for name, text in said.items()} == {
+        **{"mara": "Ahoy.", "june": f"I hear you: {SAD}", "hef": f"I hear you: {SAD}"}
+    }
