@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,22 +25,21 @@ def characters(folder: Folder = None, as_json: Json = False) -> None:
     """List the characters that you can talk with.
 
     They are the files of a folder, NAME.toml or character cards NAME.png and NAME.json, and two examples. A file that
-    is no character is named on stderr with what was expected, and the exit code is 1.
+    is no character is named on stderr with what was expected, and left out; where all are, the exit code is 1.
     """
     settings = load_settings(characters=folder)
     from ..characters import example_characters, read_characters
-    from .render import json_line, printable
+    from .render import json_line
 
     characters, faults = read_characters(settings.characters_folder)
     rows = [(character, True) for character in characters.values()]
     rows += [(character, False) for id, character in example_characters().items() if id not in characters]
-    for fault in faults.values():
-        typer.echo(printable(f"error: {fault}"), err=True)
+    _name_left_out(faults.values())
     if as_json:
         typer.echo(json_line([_row(character) for character, _ in rows]))
     else:
         _print(rows, settings.characters_folder)
-    if faults:
+    if faults and not characters:
         raise typer.Exit(FAILED)
 
 
@@ -85,7 +85,6 @@ def served_characters(
     """
     from ..characters import example_characters, read_characters
     from .build_graph import CharacterSems
-    from .render import printable
 
     own, faults = read_characters(settings.characters_folder)
     characters = {**example_characters(), **own}
@@ -93,9 +92,23 @@ def served_characters(
     if chosen is not None and chosen.id in sems.faults:
         raise Misuse(f"the SEM of the character {chosen.id}: {sems.faults[chosen.id]}")
     reasons = [*faults.values(), *(f"the character {id}, whose SEM: {fault}" for id, fault in sems.faults.items())]
+    _name_left_out(reasons)
+    return {id: character for id, character in characters.items() if id not in sems.faults}, sems
+
+
+def name_broken_files(settings: Settings) -> None:
+    """Say on stderr which files of the folder are no characters, and why."""
+    from ..characters import read_characters
+
+    _name_left_out(read_characters(settings.characters_folder)[1].values())
+
+
+def _name_left_out(reasons: Iterable[str]) -> None:
+    """Say on stderr which characters are left out, and why."""
+    from .render import printable
+
     for reason in reasons:
         typer.echo(printable(f"left out: {reason}"), err=True)
-    return {id: character for id, character in characters.items() if id not in sems.faults}, sems
 
 
 def _print(rows: list[tuple[Character, bool]], folder: Path) -> None:

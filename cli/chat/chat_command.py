@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..build_graph import preload_llm
-from ..characters_list import chosen_character, stated_sem, with_model
+from ..characters_list import chosen_character, name_broken_files, stated_sem, with_model
 from ..options import Confirm, Json, ModelOptions, ReplyOptions, UserOptions, option
 from ..render import name_markup
 from ..settings import load_settings
@@ -53,6 +53,8 @@ def chat(
         thread = thread_with(character.id, thread)
     elif thread is not None and not memory.no_memory:
         character = chosen_character(settings, character_of(settings.home, settings.person, thread))
+    if memory.character is not None:
+        name_broken_files(settings)
     settings = with_model(settings, character, models)
     preload_llm(settings.model)
     from .session import ChatSession

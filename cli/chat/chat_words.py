@@ -55,6 +55,7 @@ gone when you leave it or type /private again."
     set_how: str = "/set NAME VALUE, such as /set language German; the value default is its default."
     unused: str = "Not used of the character: {what}."
     left_out: str = "left out: {fault}"
+    no_character: str = "Not listed, its file is no character: {fault}"
     long: str = "this conversation has become long: from now on its oldest part is not read with each message"
 
 
@@ -100,6 +101,7 @@ WORDS: Mapping[TextLanguage, ChatWords] = {
         set_how="/set NAME VALUE，例如 /set language German；值写 default 恢复默认。",
         unused="角色里没有用到：{what}。",
         left_out="没有做到：{fault}",
+        no_character="没有列出，文件不是角色：{fault}",
         long="这段对话已经很长：从现在起，每次回复不再读最早的部分",
     ),
 }

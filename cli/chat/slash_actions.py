@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from ...characters import available_characters, find_character
+from ...characters import example_characters, find_character, read_characters
 from ...contract.dialogue import turn_language
 from ...nodes import to_dialogue
 from ..error_messages import sentence
@@ -177,12 +177,16 @@ def _character(session: ChatSession, argument: str) -> None:
     folder = session.settings.characters_folder
     if not argument:
         table = Table.grid(padding=(0, 2, 0, 0))
-        for one in available_characters(folder).values():
+        own, faults = read_characters(folder)
+        for one in {**example_characters(), **own}.values():
             is_here = session.character is not None and one.id == session.character.id
             persona = Text(printable_name(one.persona)[:100], style=FAINT)
             name, here = Text(printable_name(one.name)), session.words.this_one if is_here else ""
             table.add_row(Text(printable_name(one.id), style="bold"), name, persona, Text(here, style=FAINT))
-        return session.show(table)
+        session.show(table)
+        for fault in faults.values():
+            session.show(Text(session.words.no_character.format(fault=printable(fault)), style="yellow"))
+        return None
     character = None if argument == _NO_CHARACTER else find_character(argument, folder)
     if (character.id if character else None) == session.character_id:
         return session.note(_talks_with(session))

@@ -82,10 +82,25 @@ def test_a_file_that_is_no_character_is_named_and_the_others_are_listed(
 ) -> None:
     (tmp_path / "characters" / "bad.toml").write_text('name = "Bad"\npersonna = "x"\n', encoding="utf-8")
     done = hef("characters", "--json")
-    assert done.exit_code == 1
+    assert done.exit_code == 0
+    assert done.stderr.startswith("left out: ")
     assert "bad.toml: there is no field 'personna' (did you mean 'persona'?)" in done.stderr
     assert "mia" in {one["id"] for one in json.loads(done.stdout)}
-    talk(hef, "My dog died.", character="mia")
+    talked = talk(hef, "/character", "My dog died.", character="mia")
+    assert "bad.toml: there is no field" in talked.stderr
+    shown = talked.stdout
+    assert "xiaolin" in shown
+    assert "there is no field 'personna'" in " ".join(shown.split())
+    named = hef("chat", "--character", "bad")
+    assert (named.exit_code, "there is no field 'personna'" in named.stderr) == (2, True)
+
+
+def test_where_no_file_is_a_character_the_exit_code_says_so(hef: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "characters" / "mia.toml").write_text("name = ", encoding="utf-8")
+    done = hef("characters", "--json")
+    assert done.exit_code == 1
+    assert "mia.toml" in done.stderr
+    assert {one["id"] for one in json.loads(done.stdout)} == {"june", "xiaolin"}
 
 
 def test_another_folder_of_characters(hef: Callable[..., Result], tmp_path: Path, monkeypatch: Any) -> None:
