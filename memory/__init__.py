@@ -5,7 +5,7 @@ from __future__ import annotations
 from .chroma.store import ChromaStore
 from .feedback import feedback_rows
 from .marks import amark_turn, mark_turn
-from .selection import Selection, erase_turns, said_at, search_items, select_items
+from .selection import Selection, erase_turns, near_items, said_at, search_items, select_items
 from .timeline import Period, PeriodName, Point, by_period, emotion_shares, timeline
 from .transfer import ImportReport, dumps, export_turns, import_turns, to_record
 from .turn_recall import arecall_turns, fit_token_budget, recall_turns
@@ -46,6 +46,7 @@ __all__ = [
     "list_turns",
     "mark_turn",
     "memories_from_items",
+    "near_items",
     "recall_turns",
     "remember_turn",
     "remember_turns",

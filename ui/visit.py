@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..contract.settings.region import read_region
-from ..memory import alist_turns, amark_turn, by_period, memories_from_items, search_items, timeline
+from ..memory import alist_turns, amark_turn, by_period, memories_from_items, near_items, search_items, timeline
 from .memory_view import MemoryList
 from .page_conversation import Conversation
 from .page_turns import PageTurn, error_sentence
@@ -163,7 +163,8 @@ class Visit:
         self.periods = by_period(timeline(turns), self.period)
         if self.memories.query.strip():
             items = await asyncio.to_thread(search_items, store, user, self.memories.query, SEARCH_LIMIT)
-            turns = memories_from_items(items)
+            weights = self.conversation.context.memory_weights
+            turns = memories_from_items(near_items(items, self.memories.query, weights.min_similarity))
         self.memories.memories = turns
 
     async def search(self, query: str) -> None:

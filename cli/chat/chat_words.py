@@ -44,6 +44,7 @@ gone when you leave it or type /private again."
     private_first: str = "This is private; /private ends it first."
     private_memory: str = "This conversation is private: the memory is not opened."
     nothing_stored: str = "Nothing is stored."
+    nothing_near: str = "Nothing that is remembered is close to that."
     of_all: str = "{shown} of {total}; `hef memory list` shows all."
     which_id: str = "Which one? /forget ID; /memory shows the ids."
     no_id: str = "{id} begins the id of {count}; /memory shows the ids."
@@ -90,6 +91,7 @@ WORDS: Mapping[TextLanguage, ChatWords] = {
         private_first="现在是私密的；先用 /private 结束。",
         private_memory="这个对话是私密的：没有打开记忆。",
         nothing_stored="什么也没有记住。",
+        nothing_near="记住的内容里没有和这相近的。",
         of_all="共 {total}，显示 {shown}；`hef memory list` 显示全部。",
         which_id="哪一条？/forget ID；/memory 显示编号。",
         no_id="以 {id} 开头的编号有{count}；/memory 显示编号。",

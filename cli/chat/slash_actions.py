@@ -75,13 +75,16 @@ def _emotion(session: ChatSession, argument: str) -> None:
 
 
 def _memory(session: ChatSession, argument: str) -> None:
-    from ...memory import search_items, select_items
+    from ...memory import near_items, search_items, select_items
 
     store, person = session.open.store, session.settings.person
     if store is None:
         return session.note(session.words.private_memory)
     if argument:
-        items = search_items(store, person, argument, _FOUND)
+        found = search_items(store, person, argument, _FOUND)
+        items = near_items(found, argument, session.context.memory_weights.min_similarity)
+        if found and not items:
+            return session.note(session.words.nothing_near)
         total = len(items)
     else:
         newest = select_items(store, person)[::-1]

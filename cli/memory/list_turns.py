@@ -28,6 +28,7 @@ SHORT_ID = 8
 _DATE_COLUMNS = len("2026-11-29 12:00")
 """Columns of a moment, and of each line of a conversation's name below it."""
 _MAX_TEXT = 240
+NOTHING_STORED = "Nothing is stored"
 _MARKS = {"pinned": "pinned", "never_recall": "never recalled"}
 
 Query = Annotated[str, typer.Argument(help="What the turns should be about.", metavar="TEXT")]
@@ -45,15 +46,20 @@ def list_turns(which: TurnOptions, limit: Limit = 20, as_json: Json = False) -> 
 
 
 def search(text: Query, which: TurnOptions, limit: Limit = 5, sem: Sem = None, as_json: Json = False) -> None:
-    """Search the turns that are stored, most similar first."""
+    """Search the turns that are stored, most similar first.
+
+    Those that are far from the text are left out; with --json all come, each with its score.
+    """
     text = require_text(text)
     settings = load_settings(which, sem=sem)
     selection = which.selection(settings.person)
-    from ...memory import search_items
+    from ...memory import near_items, search_items
 
     with open_memory(settings, embeds=True) as store:
-        items = search_items(store, settings.person, text, limit, selection)
-    _print_items(items, settings.person, total=None, as_json=as_json)
+        found = search_items(store, settings.person, text, limit, selection)
+    items = found if as_json else near_items(found, text)
+    nothing = "Nothing that is stored is close to that" if found else NOTHING_STORED
+    _print_items(items, settings.person, total=None, as_json=as_json, nothing=nothing)
 
 
 def turn_table(items: Sequence[SearchItem], person: str) -> Table:
@@ -76,8 +82,10 @@ def turn_count(count: int) -> str:
     return f"{count:,} turn{'s' * (count != 1)}"
 
 
-def _print_items(items: Sequence[SearchItem], person: str, *, total: int | None, as_json: bool) -> None:
-    """Print turns; `total` is how many there are of which these are the first."""
+def _print_items(
+    items: Sequence[SearchItem], person: str, *, total: int | None, as_json: bool, nothing: str = NOTHING_STORED
+) -> None:
+    """Print turns; `total` is how many there are of which these are the first, `nothing` is said where none is."""
     if as_json:
         from ...memory import to_record
 
@@ -89,7 +97,7 @@ def _print_items(items: Sequence[SearchItem], person: str, *, total: int | None,
     if items:
         console.print(turn_table(items, person))
     more = "" if total is None or total == len(items) else f" of {total:,}; --limit shows more"
-    count = f"{turn_count(len(items))}{more}" if items else "Nothing is stored"
+    count = f"{turn_count(len(items))}{more}" if items else nothing
     console.print(Text.assemble(("  ", ""), (count, FAINT), (f" · {printable_name(person)}\n", FAINT)))
 
 

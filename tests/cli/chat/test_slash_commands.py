@@ -49,6 +49,30 @@ def test_what_is_remembered_is_listed_found_and_forgotten_for_good(chat: Any) ->
     assert "3 turns so far" in chat()
 
 
+@pytest.mark.parametrize(
+    ("pizza", "asked", "said"),
+    [
+        (
+            "I had pizza with friends on Friday.",
+            "Do you remember when my dog died?",
+            "Nothing that is remembered is close to that.",
+        ),
+        ("昨晚我吃了披萨，很好吃。", "我家的狗去世了，你还记得吗？", "记住的内容里没有和这相近的。"),
+    ],
+)
+def test_what_is_far_from_what_is_asked_is_not_shown(chat: Any, pizza: str, asked: str, said: str) -> None:
+    shown = chat(pizza, f"/memory {asked}")
+    assert said in shown
+    assert "score" not in shown
+    found = chat.run("memory", "search", asked).stdout
+    assert "Nothing that is stored is close to that" in found
+    assert pizza[:5] not in found
+
+    assert "score" in chat("/memory pizza")
+    assert "pizza" in chat("/memory Friday") or "披萨" in pizza
+    assert pizza[:5] in chat.run("memory", "search", "pizza").stdout
+
+
 def test_a_letter_or_two_are_no_id_as_who_counts_lines_would_delete_another_turn(chat: Any) -> None:
     chat(BELLO)
     (turn,) = chat.turns()
