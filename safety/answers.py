@@ -19,7 +19,8 @@ PLAIN_ANSWER = 8
 def read_answer(reading: TurnReading, question: TurnReading, earlier: Sequence[Finding]) -> Finding | None:
     """Return the finding that lies in a turn as the answer to the assistant's question whether the person is in danger.
 
-    A yes is danger. A no leaves a concern where the person spoke of risk before, and so does any other answer after
+    A yes is danger, and so are "not yet", the second of two things asked about where it is the risk, and a time or a
+    place after danger. A no leaves a concern where the person spoke of risk before, and so does any other answer after
     danger; a no to "are you safe?" is read as one that is not safe.
 
     Args:
@@ -33,7 +34,13 @@ def read_answer(reading: TurnReading, question: TurnReading, earlier: Sequence[F
     kind: SafetyKind = earlier[0].kind if earlier else "suicide"
     if earlier and matches("danger question", question) and matches("not safe", reading):
         return Finding("danger", kind, words, "not safe")
+    if _is_danger(earlier) and matches("detail question", question) and matches("detail", reading):
+        return Finding("danger", kind, words, "answer detail")
+    if matches("latter risk", question) and matches("latter", reading):
+        return Finding("danger", kind, words, "answer yes")
     if matches("risk question", question) or (_is_danger(earlier) and matches("further question", question)):
+        if matches("not yet", reading):
+            return Finding("danger", kind, words, "answer yes")
         if matches("no", reading):
             return Finding("concern", kind, words, "answer no") if earlier else None
         if matches("yes", reading):

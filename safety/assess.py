@@ -8,10 +8,10 @@ from ..contract import Dialogue
 from ..contract.dialogue import turn_language
 from ..contract.safety import Safety, SafetyLevel
 from .answers import is_about_risk, is_all_clear, is_plain_answer, read_answer
-from .findings import LEVELS, find_claims
+from .findings import LEVELS, Finding, find_claims
 from .risk_features import RiskEvidence
 from .risk_model import load_risk_model
-from .turn_reading import read_turn
+from .turn_reading import TurnReading, read_turn
 
 CONTEXT_TURNS = 8
 """Turns before the person's last ones that are read, too."""
@@ -80,12 +80,10 @@ def read_rules(dialogue: Dialogue, index: int) -> RuleResult:
     """Return what the rules make of a turn of the person."""
     reading = read_turn(dialogue[index].text)
     before = dialogue[max(0, index - CONTEXT_TURNS) : index]
-    spoken = [read_turn(turn.text) for turn in before if turn.role == "speaker"]
-    replies = [read_turn(turn.text) for turn in before if turn.role == "listener"]
+    spoken, replies, earlier = _read_before(before)
     question = replies[-1] if before and before[-1].role == "listener" else None
     if before and is_all_clear(reading):
         return RuleResult(RiskEvidence(reading, question=question), is_settled=True)
-    earlier = [finding for number, other in enumerate(spoken) for finding in find_claims(other, spoken[:number])]
     about_risk = is_about_risk(replies, earlier)
     findings = find_claims(reading, spoken, is_about_risk=about_risk)
     answer = read_answer(reading, question, earlier) if question else None
@@ -93,3 +91,21 @@ def read_rules(dialogue: Dialogue, index: int) -> RuleResult:
     is_answer = question is not None and (answer is not None or is_plain_answer(reading, question))
     is_settled = is_answer or (not about_risk and len(reading.text.split()) <= LONE_WORDS)
     return RuleResult(RiskEvidence(reading, tuple(findings), question, tuple(earlier)), is_settled=is_settled)
+
+
+def _read_before(before: Dialogue) -> tuple[list[TurnReading], list[TurnReading], list[Finding]]:
+    """Return the person's turns, the assistant's, and what was found in the person's, their answers included."""
+    spoken: list[TurnReading] = []
+    replies: list[TurnReading] = []
+    earlier: list[Finding] = []
+    for number, turn in enumerate(before):
+        reading = read_turn(turn.text)
+        if turn.role == "listener":
+            replies.append(reading)
+            continue
+        found = find_claims(reading, spoken)
+        if number and before[number - 1].role == "listener" and (answer := read_answer(reading, replies[-1], earlier)):
+            found.append(answer)
+        earlier += found
+        spoken.append(reading)
+    return spoken, replies, earlier

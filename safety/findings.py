@@ -67,10 +67,18 @@ def _findings_of_claim(
         if number == MAX_MATCHES:
             return
         own = "I:i " if match.group().startswith("I:") else ""
-        marked = f"{sentence.text[: match.start()]}{own}@ {sentence.text[match.end() :]}"
+        marked = f"{_before(sentence.text, match.start())}{own}@ {sentence.text[match.end() :]}"
         level, kind = _cleared(claim, marked, reading, index, before)
         if level != "none":
             yield Finding(level, kind, reading.words(sentence, *match.span()), claim.name)
+
+
+def _before(text: str, start: int) -> str:
+    """Return what stands before a claim; where it begins within a phrase, the rest of that phrase with its tag."""
+    before, _, phrase = text[:start].rpartition(" ")
+    tag, _, words = phrase.partition(":")
+    rest = f"{tag}:{words.rstrip('_')} " if words else ""
+    return f"{before} {rest}" if before else rest
 
 
 def _cleared(
