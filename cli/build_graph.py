@@ -14,7 +14,7 @@ from .error_messages import MISUSED, Failure, Misuse
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
-    from langgraph.graph.state import CompiledStateGraph
+    from langgraph.graph.state import CompiledStateGraph, StateGraph
 
     from ..characters import Character
     from ..sem import Sem
@@ -136,7 +136,7 @@ class CharacterSems:
         return {id: by_sem[name] for id, name in self._names.items()}
 
 
-def _builder(settings: Settings, sem: Sem, *, memory: bool) -> Any:
+def _builder(settings: Settings, sem: Sem, *, memory: bool) -> StateGraph[Any, Any, Any, Any]:
     """Return the uncompiled graph that reads with a SEM; what the person is told of help is counted with `memory`."""
     from ..graph import create_hef
     from ..safety import ReferralCounter
