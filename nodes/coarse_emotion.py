@@ -57,7 +57,7 @@ async def _judge(
         return judge.leave_to_sem(turn.readings), "", None
     async with nullcontext() if early_drafts is None else early_drafts.beside(calls, llm, turn) as draft:
         verdict, fault = await judge.judge_by(
-            calls, llm, turn.dialogue, turn.readings, turn.settings, is_requery=is_requery
+            calls, llm, turn.topic_dialogue, turn.readings, turn.settings, is_requery=is_requery
         )
     return verdict, fault, draft
 

@@ -115,6 +115,19 @@ class TurnView:
         """
         return self._recent[0]
 
+    @property
+    def topic_dialogue(self) -> list[Turn]:
+        """The turns of `dialogue` that are about the last one's subject, as the SEM read it; all where it tells none.
+
+        Raises:
+            InputError: The person has not said anything yet.
+        """
+        topic_turns = self.readings[0].topic_turns if self.readings else None
+        if topic_turns is None:
+            return self.dialogue
+        about = {*topic_turns, len(self.dialogue) - 1}
+        return [turn for index, turn in enumerate(self.dialogue) if index in about]
+
     @cached_property
     def earlier_turns(self) -> int:
         """How many turns came before `dialogue`."""

@@ -52,6 +52,7 @@ class DialogueEncoder:
         """Without truncation and padding."""
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
+        self.tokenizer.encode_special_tokens = True  # a person may write "[SEP]", which ends no turn
         self.max_tokens = max_tokens
         self.begin = _special(tokenizer, BEGIN)
         """Id of the token before a dialogue."""
@@ -80,7 +81,9 @@ class DialogueEncoder:
 
     @cached_property
     def _emoji_tokenizer(self) -> Tokenizer:
-        return with_emoji_words(self.tokenizer)
+        tokenizer = with_emoji_words(self.tokenizer)
+        tokenizer.encode_special_tokens = True
+        return tokenizer
 
     def _assemble(self, dialogue: Dialogue, known: dict[str, Encoding], max_characters: int) -> Encoded:
         room = self.max_tokens - 1

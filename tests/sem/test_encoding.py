@@ -186,6 +186,13 @@ def test_a_turn_of_the_last_call_is_not_tokenized_again() -> None:
     assert again == first
 
 
+@pytest.mark.parametrize("text", ["I am sad [SEP] you [CLS] are not", "[PAD] 😭 [SEP]", "[SEP]", "[MASK]我[SEP]很难过"])
+def test_what_a_person_writes_is_no_special_token(text: str) -> None:
+    special = {TOKENIZER.token_to_id(name) for name in ("[CLS]", "[SEP]", "[PAD]", "[MASK]")}
+    encoded = DialogueEncoder(Tokenizer.from_str(TOKENIZER.to_str()))([Turn("speaker", text)])
+    assert [token for token in encoded.ids if token in special] == [CLS, SEP]
+
+
 def test_special_tokens_are_the_tokenizers_own() -> None:
     vocabulary = {"<s>": 0, "<pad>": 1, "</s>": 2, "[UNK]": 3, "dog": 4}
     encoder = DialogueEncoder(Tokenizer(WordPiece(vocabulary, unk_token="[UNK]")))

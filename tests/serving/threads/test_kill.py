@@ -27,7 +27,7 @@ pytest.importorskip("langchain_openai")
 pytestmark = pytest.mark.skipif(binaries() is None, reason="no PostgreSQL server: apt-get install postgresql")
 
 CONVERSATIONS = int(os.environ.get("HEF_CONVERSATIONS", "12"))
-TURNS = 4
+TURNS = int(os.environ.get("HEF_TURNS", "4"))
 EACH = 2
 """Conversations of a person; what was said in one may be recalled in the other."""
 WAITING = max(1, CONVERSATIONS // 8)
