@@ -90,15 +90,15 @@ def _late_readings(tool: BaseTool, turn: TurnView, languages: Collection[str]) -
 
 
 def _is_neutral(decision: Decision, verdict: Verdict | None, readings: list[Reading]) -> bool:
-    """Return whether what was said carries no emotion.
+    """Return whether what was said carries no emotion: the SEM finds so, or the LLM does beside an unsure SEM.
 
-    The SEM says so, unless an LLM that may answer "none" names a feeling; or the LLM does, beside an unsure SEM. An LLM
-    that scores the labels always has a best one, which says nothing here.
+    Either is enough, as each calls fewer turns with a feeling neutral than turns without one felt
+    (docs/experiments/2026-11-29-real-chats.md). An LLM that scores the labels always has a best one, which says
+    nothing here.
     """
     if verdict and verdict.neutral and decision.distribution[decision.emotion] < NEUTRAL_BELOW:
         return True
-    names_feeling = verdict is not None and verdict.emotion is not None and verdict.scores is None
-    return bool(readings) and readings[0].is_neutral and not names_feeling
+    return bool(readings) and readings[0].is_neutral
 
 
 def _fit(fits: FitRegistry, verdict: Verdict | None) -> PoolingWeights | None:

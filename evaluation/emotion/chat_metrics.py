@@ -1,27 +1,27 @@
-"""Real chats: what a SEM reads in each turn of chats that change their subject, and often carry no feeling."""
+"""Real chats: what is read in each turn of chats that change their subject, and often carry no feeling."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import as_file, files
 
 import numpy as np
 from pydantic import BaseModel, Field
 
-from ...contract import Reading
-from ...contract.progress import Progress, ignore_progress, map_batches
+from ...contract import HefContext
+from ...contract.progress import map_batches
 from ...contract.text import word_spans
+from ...data.conversations import Sample
 from ...data.labelled_chats import ChatTurn, LabelledChat, read_chats
-from ...sem import Sem
 from ..metrics import Estimate, mean_estimate
-
-BATCH = 8
-"""Turns that are read at once: of so many a SEM keeps what their cause words need."""
+from .sem_llm_pair import SemLlmPair
+from .turn_record import TurnRecord
 
 
 class ChatReport(BaseModel, frozen=True):
-    """How a SEM reads the turns of chats in one language; intervals are over chats."""
+    """How the turns of chats in one language are read; intervals are over chats."""
 
+    strategy: str = Field(description="Strategy by which the emotion is decided")
     language: str = Field(description="ISO 639-1 code")
     chats: int = Field(description="Number of chats")
     with_feeling: int = Field(description="Turns in which something is felt")
@@ -47,40 +47,49 @@ def measured_chats() -> list[LabelledChat]:
     return chats
 
 
-def measure_chats(sem: Sem, chats: Sequence[LabelledChat], progress: Progress = ignore_progress) -> list[ChatReport]:
+def chat_samples(chats: Sequence[LabelledChat]) -> list[Sample]:
+    """Return each turn of the person behind all turns before it."""
+    return [Sample(turn.turns, turn.emotion, turn.chat_id) for chat in chats for turn in chat.turns]
+
+
+def measure_chats(pair: SemLlmPair, chats: Sequence[LabelledChat], context: HefContext) -> list[ChatReport]:
     """Read each turn of the person behind all turns before it, and report each language by itself.
 
     Args:
-        sem: What reads.
+        pair: What reads; of its LLM only where the strategy asks one.
         chats: Marked chats.
-        progress: Called after each batch.
+        context: Settings of the runs, with the strategy.
     """
     turns = [(chat.language, turn) for chat in chats for turn in chat.turns]
+    records = pair.record("chats", context, chat_samples(chats))
 
-    def read(batch: Sequence[tuple[str, ChatTurn]]) -> list[_Row]:
-        dialogues = [turn.turns for _, turn in batch]
-        readings = sem.read(dialogues)
-        causes = sem.causes(dialogues, [reading.ranked[0] for reading in readings])
+    def explain(batch: Sequence[tuple[ChatTurn, TurnRecord]]) -> list[_Row]:
+        dialogues, emotions = [turn.turns for turn, _ in batch], [record.prediction.emotion for _, record in batch]
+        causes = pair.sem.causes(dialogues, emotions)
         return [
-            _Row(turn, reading, [(cause.turn, cause.text) for cause in words])
-            for (_, turn), reading, words in zip(batch, readings, causes, strict=True)
+            _Row(turn, record, [(cause.turn, cause.text) for cause in words])
+            for (turn, record), words in zip(batch, causes, strict=True)
         ]
 
-    rows = map_batches(read, turns, size=BATCH, task="chats", progress=progress)
+    decided = [(turn, record) for (_, turn), record in zip(turns, records, strict=True)]
+    rows = map_batches(explain, decided, task="causes", progress=pair.progress)
     languages = list(dict.fromkeys(language for language, _ in turns))
     return [
-        report_chats(name, [row for row, (language, _) in zip(rows, turns, strict=True) if language == name])
+        report_chats(
+            name, context.strategy, [row for row, (language, _) in zip(rows, turns, strict=True) if language == name]
+        )
         for name in languages
     ]
 
 
 class _Row:
-    """A turn, its reading and the words that are given for its first emotion."""
+    """A turn, what was decided of it, and the words that are given for its emotion."""
 
-    def __init__(self, turn: ChatTurn, reading: Reading, causes: Sequence[tuple[int, str]]) -> None:
-        self.turn, self.reading, self.causes = turn, reading, causes
-        self.is_neutral = reading.is_neutral
-        self.first = reading.ranked[0]
+    def __init__(self, turn: ChatTurn, record: TurnRecord, causes: Sequence[tuple[int, str]]) -> None:
+        self.turn, self.causes = turn, causes
+        self.is_neutral = record.is_neutral
+        self.first = record.prediction.emotion
+        self.ranked = _ranked(record.prediction.distribution)
 
     def is_right(self) -> bool:
         """Return whether a right emotion is read, or none where none is felt."""
@@ -95,7 +104,7 @@ class _Row:
         return any(word in mark or mark in word for word in words for mark in marked)
 
 
-def report_chats(language: str, rows: Sequence[_Row]) -> ChatReport:
+def report_chats(language: str, strategy: str, rows: Sequence[_Row]) -> ChatReport:
     """Return the figures of the turns of one language."""
     felt = [row for row in rows if row.turn.emotion]
     plain = [row for row in rows if not row.turn.emotion]
@@ -106,13 +115,14 @@ def report_chats(language: str, rows: Sequence[_Row]) -> ChatReport:
         return mean_estimate(np.array(values, dtype=float), [row.turn.chat_id for row in group])
 
     return ChatReport(
+        strategy=strategy,
         language=language,
         chats=len({row.turn.chat_id for row in rows}),
         with_feeling=len(felt),
         without=len(plain),
         right=share(rows, [row.is_right() for row in rows]),
         emotion_right=share(felt, [row.is_right() for row in felt]),
-        emotion_in_three=share(felt, [bool(row.turn.emotions & {*row.reading.ranked[:3]}) for row in felt]),
+        emotion_in_three=share(felt, [bool(row.turn.emotions & {*row.ranked[:3]}) for row in felt]),
         missed=share(felt, [row.is_neutral for row in felt]),
         called_neutral=share(plain, [row.is_neutral for row in plain]),
         carried_over=share(behind, [not row.is_neutral and row.first in row.turn.earlier_emotions for row in behind])
@@ -123,3 +133,8 @@ def report_chats(language: str, rows: Sequence[_Row]) -> ChatReport:
         ),
         causes_right=share(felt, [row.has_marked_cause() for row in felt]),
     )
+
+
+def _ranked(distribution: Mapping[str, float]) -> list[str]:
+    """Return the labels, most probable first."""
+    return sorted(distribution, key=lambda label: (-distribution[label], label))

@@ -39,6 +39,8 @@ class TurnRecord:
     """What the LLM used."""
     seconds: float
     """How long it took, or would have taken without cached answers."""
+    is_neutral: bool = False
+    """Whether it was decided that nothing is felt."""
     fit: PoolingWeights | None = None
     """The weights of the decision, where an LLM judged."""
 
@@ -98,7 +100,7 @@ def record_sem(
             likely = primary_emotions(reading.distribution, primary, sets, len(sample.turns))
             first = reading.model_copy(update={"primary": likely})
             prediction = Prediction(first.ranked[0], first.distribution)
-            records.append(TurnRecord(prediction, (first,), (), Usage(), seconds))
+            records.append(TurnRecord(prediction, (first,), (), Usage(), seconds, first.is_neutral))
         progress(task, len(records), len(samples))
     return records
 
@@ -115,6 +117,7 @@ def _record(hef: Any, context: HefContext, sample: Sample, cache: AnswerCache, l
     readings: list[Reading] = []
     verdicts: list[Verdict] = []
     prediction: Prediction | None = None
+    is_neutral = False
     try:
         for step in hef.stream({"messages": as_messages(sample.turns)}, context=context, stream_mode="updates"):
             for update in filter(None, step.values()):
@@ -122,6 +125,7 @@ def _record(hef: Any, context: HefContext, sample: Sample, cache: AnswerCache, l
                 verdicts += [update["verdict"]] if "verdict" in update else []
                 if empathy := update.get("empathy"):
                     prediction = Prediction(empathy.emotion, empathy.distribution)
+                    is_neutral = empathy.neutral
     finally:
         MEASURED_SAMPLE.reset(token)
     if prediction is None or (context.strategy == "llm_only" and verdicts and verdicts[-1].emotion is None):
@@ -129,4 +133,4 @@ def _record(hef: Any, context: HefContext, sample: Sample, cache: AnswerCache, l
         prediction = Prediction(labels[0], dict.fromkeys(labels, 1 / len(labels)))
     usage = cache.pop_usage()
     seconds = time.perf_counter() - started + usage.saved_seconds
-    return TurnRecord(prediction, tuple(readings), tuple(verdicts), usage, seconds)
+    return TurnRecord(prediction, tuple(readings), tuple(verdicts), usage, seconds, is_neutral)

@@ -156,7 +156,8 @@ class LlmSem:
     def _ask_for_labels(self, texts: Sequence[str]) -> list[dict[str, float]]:
         taxonomy = self._description.taxonomy
         task = (
-            f"How does the speaker feel? Name up to {MAX_LABELS} of the following, the most fitting first, "
+            "How does the speaker feel about what their last message is about? "
+            f"Name up to {MAX_LABELS} of the following, the most fitting first, "
             f"separated by commas, and nothing else.\n{self._label_list}"
         )
         prompts = [_question(text, task) for text in texts]

@@ -6,10 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hef.contract import Cause, Dialogue, Reading
+from hef.contract import Cause, Dialogue, HefContext, Reading
 from hef.data.labelled_chats import read_chats
+from hef.evaluation.caching_models import with_cache
 from hef.evaluation.emotion.chat_metrics import measure_chats, measured_chats
+from hef.evaluation.emotion.sem_llm_pair import SemLlmPair
+from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
+from hef.sem import SemDescription
 from hef.training.sem.turn_head import turn_samples
+from langchain_core.messages import BaseMessage
+from scripted_chat import ScriptedChat
 
 TURNS = [
     {"role": "user", "text": "my cat died", "emotion": "sad", "also": ["devastated"], "topic": 1, "causes": ["cat"]},
@@ -20,15 +26,33 @@ TURNS = [
 ]
 
 
+def shares(label: str) -> dict[str, float]:
+    """Return probabilities with a label first, and anger second."""
+    rest = 0.3 / (len(TAXONOMY.labels) - 2)
+    return {one: {label: 0.4, "angry": 0.3}.get(one, rest) for one in TAXONOMY.labels}
+
+
+class ByLastTurn(ScriptedChat):
+    """An LLM that is right about each turn."""
+
+    script: list[str] = []  # noqa: RUF012
+
+    def _next(self, messages: list[BaseMessage]) -> str:
+        words = " ".join(str(message.text) for message in messages)
+        return "proud" if "prize" in words else "none" if "word for blue" in words else "sad"
+
+
 class TableSem:
     """A SEM that reads what a table says of the last turn: label, neutral probability, turn and text of its cause."""
+
+    description = SemDescription("table", TAXONOMY)
 
     def __init__(self, table: dict[str, tuple[str, float, int, str]]) -> None:
         self.table = table
 
-    def read(self, dialogues: Sequence[Dialogue]) -> list[Reading]:
+    def read(self, dialogues: Sequence[Dialogue], *, views: Any = None) -> list[Reading]:
         rows = [self.table[dialogue[-1].text] for dialogue in dialogues]
-        return [Reading(distribution={row[0]: 0.6, "angry": 0.3, "calm": 0.1}, neutral=row[1]) for row in rows]
+        return [Reading(distribution=shares(row[0]), sem="table", neutral=row[1]) for row in rows]
 
     def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
         rows = [self.table[dialogue[-1].text] for dialogue in dialogues]
@@ -43,10 +67,13 @@ def chats(tmp_path: Path) -> Any:
 
 
 def report(chats: Any, *rows: tuple[str, float, int, str]) -> Any:
-    texts = [turn["text"] for turn in TURNS if turn["role"] == "user"]
-    sem: Any = TableSem(dict(zip(texts, rows, strict=True)))
-    (one,) = measure_chats(sem, chats)
+    (one,) = measure_chats(SemLlmPair(table_sem(*rows), None, None), chats, HefContext(strategy="sem_only"))
     return one
+
+
+def table_sem(*rows: tuple[str, float, int, str]) -> Any:
+    texts = [turn["text"] for turn in TURNS if turn["role"] == "user"]
+    return TableSem(dict(zip(texts, rows, strict=True)))
 
 
 def test_a_right_or_as_right_emotion_and_a_neutral_turn_are_read_right(chats: Any) -> None:
@@ -66,6 +93,15 @@ def test_a_feeling_that_sticks_is_counted_as_carried_over_with_its_causes(chats:
 def test_a_feeling_that_is_called_neutral_is_missed_whatever_the_label(chats: Any) -> None:
     one = report(chats, ("sad", 0.9, 0, "cat"), ("sad", 0.9, 0, "cat"), ("proud", 0.9, 4, "prize"))
     assert (one.missed.value, one.emotion_right.value, one.called_neutral.value) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(("strategy", "right"), [("llm_only", 1), ("two_stage", 2 / 3), ("sem_only", 1 / 3)])
+def test_an_llm_decides_alone_or_is_weighed_beside_the_sem_also_where_nothing_is_felt(chats: Any, strategy: Any, right: float) -> None:
+    sem = table_sem(("sad", 0.1, 0, "cat"), ("sad", 0.1, 0, "cat"), ("sad", 0.1, 0, "cat"))
+    model, cache = with_cache(ByLastTurn(), None)
+    (one,) = measure_chats(SemLlmPair(sem, model, cache), chats, HefContext(strategy=strategy, first_question="open"))
+    assert one.right.value == pytest.approx(right)
+    assert one.strategy == strategy
 
 
 def test_no_chat_that_is_measured_is_trained_on() -> None:
