@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -18,10 +18,12 @@ from ....data.labelled_chats import ROLES, LabelledChat, read_chats
 Source: TypeAlias = Literal["conversation", "joined", "chat", "single"]
 EARLIER_TURNS, LATER_TURNS = 6, 8
 """Turns at most of an earlier conversation and of the last one, where conversations are joined."""
-KINDS = {"conversation": 0.45, "exchange": 0.33, "return": 0.14, "exchange_alone": 0.08}
+KINDS = {"conversation": 0.43, "exchange": 0.29, "return": 0.2, "exchange_alone": 0.08}
 """What a joined dialogue ends with, and how often."""
 EARLIER_COUNTS = {1: 0.6, 2: 0.3, 3: 0.1}
 """How many conversations or exchanges come before it, and how often."""
+WINDOW_EXCHANGES = 3
+"""Exchanges at most before the last turn, where a chat is cut."""
 EXCHANGE_BEFORE = 0.38
 """Share of exchanges without a feeling among them."""
 
@@ -57,6 +59,19 @@ def chat_samples(chats: Sequence[LabelledChat]) -> Iterator[TurnSample]:
     for chat in chats:
         for turn in chat.turns:
             yield TurnSample(turn.turns, turn.emotion, turn.same_subject, "chat", chat.language, turn.also_right)
+
+
+def chat_windows(chats: Sequence[LabelledChat], seed: int) -> Iterator[TurnSample]:
+    """Yield turns of the person behind at most `WINDOW_EXCHANGES` exchanges of their chat: chats begin with few turns.
+
+    What is felt in a turn is known only with what was said about its subject before, so a turn that carries a feeling
+    is left out where the window begins within its subject.
+    """
+    rng = random.Random(seed)
+    for sample in chat_samples(chats):
+        begin = len(sample.turns) - 1 - 2 * rng.randint(0, WINDOW_EXCHANGES)
+        if begin > 0 and not (sample.emotion and any(sample.same_topic[:begin])):
+            yield replace(sample, turns=sample.turns[begin:], same_topic=sample.same_topic[begin:])
 
 
 def conversation_samples(

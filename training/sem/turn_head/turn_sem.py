@@ -26,6 +26,7 @@ from .turn_head import TurnHead
 from .turn_samples import (
     TurnSample,
     chat_samples,
+    chat_windows,
     conversation_samples,
     joined_samples,
     shipped_exchanges,
@@ -60,12 +61,12 @@ class SampleCounts(NamedTuple):
     """How many dialogues are made of conversations."""
 
     english: int = 5000
-    english_joined: int = 4000
-    english_brief: int = 2000
+    english_joined: int = 3000
+    english_brief: int = 800
     """Joined with one exchange before."""
     chinese: int = 4000
-    chinese_joined: int = 1800
-    chinese_brief: int = 1000
+    chinese_joined: int = 1500
+    chinese_brief: int = 400
 
 
 DEFAULT_COUNTS = SampleCounts()
@@ -79,7 +80,7 @@ def is_held_out(chat: LabelledChat) -> bool:
 def draw_samples(data: TurnData, counts: SampleCounts, seed: int) -> list[TurnSample]:
     """Return all samples of a training."""
     chats = [chat for chat in training_chats() if not is_held_out(chat)]
-    samples = [*chat_samples(chats)]
+    samples = [*chat_samples(chats), *chat_windows(chats, seed)]
     for language, conversations, alone, joined, brief in (
         ("en", data.english, counts.english, counts.english_joined, counts.english_brief),
         ("zh", data.chinese, counts.chinese, counts.chinese_joined, counts.chinese_brief),
