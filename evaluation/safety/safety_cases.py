@@ -13,8 +13,8 @@ from ...contract.safety import SafetyLevel
 from ...data.conversations import Conversation
 from ...data.json_lines import read_rows
 
-HALVES = ("open", "closed", "outside")
-"""The open half may be read while rules are written; the closed one, and turns by somebody who saw neither, may not."""
+HALVES = ("open", "closed", "outside", "broad")
+"""The open half may be read while rules are written; the closed one, and turns by others who saw neither, may not."""
 
 
 @dataclass(frozen=True, slots=True)
