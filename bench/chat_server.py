@@ -148,7 +148,8 @@ class ChatLoad:
         except Exception as error:
             self.errors.append(error_text(error))
             return
-        if text.strip() != REPLY or ending.get("finish_reason") != "stop" or "hef" not in ending.get("delta", {}):
+        # A turn of concern, which talk at random may be, ends with a line about help.
+        if not text.startswith(REPLY) or ending.get("finish_reason") != "stop" or "hef" not in ending.get("delta", {}):
             self.errors.append(f"another reply came than was due: {text[:60]!r}")
             return
         person.answered(text)

@@ -96,7 +96,9 @@ def test_a_feeling_that_is_called_neutral_is_missed_whatever_the_label(chats: An
 
 
 @pytest.mark.parametrize(("strategy", "right"), [("llm_only", 1), ("two_stage", 2 / 3), ("sem_only", 1 / 3)])
-def test_an_llm_decides_alone_or_is_weighed_beside_the_sem_also_where_nothing_is_felt(chats: Any, strategy: Any, right: float) -> None:
+def test_an_llm_decides_alone_or_is_weighed_beside_the_sem_also_where_nothing_is_felt(
+    chats: Any, strategy: Any, right: float
+) -> None:
     sem = table_sem(("sad", 0.1, 0, "cat"), ("sad", 0.1, 0, "cat"), ("sad", 0.1, 0, "cat"))
     model, cache = with_cache(ByLastTurn(), None)
     (one,) = measure_chats(SemLlmPair(sem, model, cache), chats, HefContext(strategy=strategy, first_question="open"))

@@ -1,6 +1,7 @@
 """Two chat servers, one PostgreSQL, one Chroma server, one LLM server; a chat server is killed in the middle of turns.
 
-`HEF_CONVERSATIONS=200 python -m pytest tests/serving/threads/test_kill.py` holds more conversations at once.
+`HEF_CONVERSATIONS=40 HEF_TURNS=5 python -m pytest tests/serving/threads/test_kill.py` holds more and longer
+conversations at once.
 """
 
 from __future__ import annotations
