@@ -14,6 +14,8 @@ from hef.sem.runtime.onnx_sem import OnnxSem
 from hef.training.sem.turn_head.turn_head import NO_TURN, distances
 from hef.training.sem.turn_head.turn_samples import (
     TurnSample,
+    chat_samples,
+    chat_windows,
     conversation_samples,
     joined_samples,
     shipped_exchanges,
@@ -64,6 +66,20 @@ def test_joined_dialogues_end_with_the_person_and_tell_which_turns_share_the_las
     returns = [s for s in samples if s.same_topic[0] and not all(s.same_topic) and s.emotion]
     assert returns
     assert all(sample.topic_begins > 0 for sample in returns)
+
+
+def test_windows_of_chats_are_short_and_begin_before_the_subject_of_a_feeling() -> None:
+    chats = training_chats()[:20]
+    whole = {sample.turns: sample for sample in chat_samples(chats)}
+    windows = list(chat_windows(chats, seed=1))
+    assert {len(sample.turns) for sample in windows} == {1, 3, 5, 7}
+    for sample in windows:
+        (chat,) = [one for turns, one in whole.items() if turns[-len(sample.turns) :] == sample.turns][:1]
+        begin = len(chat.turns) - len(sample.turns)
+        assert sample.turns[-1].role == sample.turns[0].role == "speaker"
+        assert len(sample.same_topic) == len(sample.turns)
+        assert not (sample.emotion and any(chat.same_topic[:begin]))
+    assert any(sample.emotion for sample in windows)
 
 
 def test_conversations_are_taken_up_to_a_turn_of_the_person() -> None:

@@ -42,6 +42,8 @@ RANGE_DIALOGUES = 300
 FELT_CALLED_NEUTRAL = 0.025
 """Share of the conversations' turns that may be called neutral; each of these carries an emotion."""
 CONVERSATIONS_FOR_SCALES = 500
+BEGINNINGS = 4
+"""Of a conversation at most, where there are few for the scales."""
 MIN_SLOPE = 0.01
 """Of a score that tells nothing."""
 
@@ -158,7 +160,8 @@ def _fit_scales(
 ) -> tuple[ScoreScale, ScoreScale]:
     """Return the scales of the neutral and of the topic score."""
     samples = [*chat_samples(chats)]
-    felt = [*conversation_samples(conversations, "en", CONVERSATIONS_FOR_SCALES, seed=7)]
+    count = min(CONVERSATIONS_FOR_SCALES, BEGINNINGS * len(conversations))
+    felt = [*conversation_samples(conversations, "en", count, seed=7)]
     runner = OnnxRunner(folder, max_tokens)
     encoded = runner.encode([sample.turns for sample in [*samples, *felt]])
     neutral, topic = runner.run(encoded, "neutral", "topic")
