@@ -108,6 +108,7 @@ class Verdict(BaseModel):
         description="Estimated probability that an answer in words of this LLM follows what the person said",
     )
     form: Literal["scored", "generated", "none"] = Field(default="none", description="How the LLM was asked")
+    is_edited: bool = Field(default=False, description="Whether a person put the emotion in the place of the LLM's")
     left_to_sem: bool = Field(default=False, description="Whether the LLM was not asked because the SEM was sure")
     model: str | None = Field(default=None, description="Name of the LLM that judged; None when none did")
     requeries: int = Field(default=0, ge=0, description="Re-queries of the SEM before this judgement")

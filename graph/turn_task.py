@@ -11,22 +11,21 @@ from .turn_events import Event, Question, Token
 
 
 async def with_answers(
-    run: Callable[[Any], AsyncIterator[Event]], said: Any, answer: Callable[[], Awaitable[Any]]
+    run: Callable[[Any], AsyncIterator[Event]], turn_input: Any, wait_for_answer: Callable[[], Awaitable[Any]]
 ) -> AsyncGenerator[Event]:
     """Yield the events of a turn; where it ends with a question, wait for the answer and go on.
 
     Args:
         run: Function from the graph's input to the events of its run.
-        said: The input.
-        answer: Returns, once the person has answered, the command that resumes the graph; None ends the turn.
+        turn_input: The input.
+        wait_for_answer: Returns, once the person has answered, the command that resumes the graph; None ends the turn.
     """
-    turn_input = said
     while turn_input is not None:
         is_asked = False
         async for event in run(turn_input):
             is_asked = isinstance(event, Question)
             yield event
-        turn_input = await answer() if is_asked else None
+        turn_input = await wait_for_answer() if is_asked else None
 
 
 class TurnTask:

@@ -9,8 +9,9 @@ from typing import Any
 from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
-from ..contract import HefState, Reading, Verdict
-from ..contract.chat_model import ChatModel, written_languages
+from ..contract import HefState, Reading, Turn, Verdict
+from ..contract.chat_model import ChatModel, chat_models, written_languages
+from ..llm import ChoiceScorer
 from ..sem.distribution import primary_emotions
 from .deciding.decision import pool_rounds
 from .drafting.early_draft import EarlyDraft, EarlyDrafts
@@ -57,9 +58,14 @@ async def _judge(
         return judge.leave_to_sem(turn.readings), "", None
     async with nullcontext() if early_drafts is None else early_drafts.beside(calls, llm, turn) as draft:
         verdict, fault = await judge.judge_by(
-            calls, llm, turn.topic_dialogue, turn.readings, turn.settings, is_requery=is_requery
+            calls, llm, _judged_turns(llm, turn), turn.readings, turn.settings, is_requery=is_requery
         )
     return verdict, fault, draft
+
+
+def _judged_turns(llm: ChatModel, turn: TurnView) -> list[Turn]:
+    """Return the turns about the last one's subject; for an LLM that scores all, as the draft's prompt begins so."""
+    return turn.dialogue if isinstance(chat_models(llm)[0], ChoiceScorer) else turn.topic_dialogue
 
 
 def _reads(llm: ChatModel, turn: TurnView) -> bool:

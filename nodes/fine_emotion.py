@@ -90,12 +90,14 @@ def _late_readings(tool: BaseTool, turn: TurnView, languages: Collection[str]) -
 
 
 def _is_neutral(decision: Decision, verdict: Verdict | None, readings: list[Reading]) -> bool:
-    """Return whether what was said carries no emotion: the SEM finds so, or the LLM does beside an unsure SEM.
+    """Return whether what was said carries no emotion.
 
-    Either is enough, as each calls fewer turns with a feeling neutral than turns without one felt
-    (docs/experiments/2026-11-29-real-chats.md). An LLM that scores the labels always has a best one, which says
-    nothing here.
+    So it is where the SEM gives no emotion 0.5 or more, and where the LLM answers "none" and the decision is below
+    `NEUTRAL_BELOW`. An emotion that the LLM names does not outweigh the SEM here, one that a person put into the
+    verdict does.
     """
+    if verdict and verdict.is_edited:
+        return False
     if verdict and verdict.neutral and decision.distribution[decision.emotion] < NEUTRAL_BELOW:
         return True
     return bool(readings) and readings[0].is_neutral

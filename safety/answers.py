@@ -19,9 +19,10 @@ PLAIN_ANSWER = 8
 def read_answer(reading: TurnReading, question: TurnReading, earlier: Sequence[Finding]) -> Finding | None:
     """Return the finding that lies in a turn as the answer to the assistant's question whether the person is in danger.
 
-    A yes is danger, and so are "not yet", the second of two things asked about where it is the risk, and a time or a
-    place after danger. A no leaves a concern where the person spoke of risk before, and so does any other answer after
-    danger; a no to "are you safe?" is read as one that is not safe.
+    A yes is danger, and so are "not yet" and the second of two things asked about where it is the risk. A no leaves a
+    concern where the person spoke of risk before, and so does any other answer after danger. Of "are you safe?" a no is
+    danger and a yes leaves the concern; whoever says after danger that they are not safe is in danger, whatever was
+    asked.
 
     Args:
         reading: The person's turn.
@@ -32,10 +33,12 @@ def read_answer(reading: TurnReading, question: TurnReading, earlier: Sequence[F
         return None
     words = reading.raw.strip()[:MAX_ANSWER]
     kind: SafetyKind = earlier[0].kind if earlier else "suicide"
-    if earlier and matches("danger question", question) and matches("not safe", reading):
+    if (earlier and matches("danger question", question) and matches("not safe", reading)) or (
+        _is_danger(earlier) and matches("not clear", reading)
+    ):
         return Finding("danger", kind, words, "not safe")
-    if _is_danger(earlier) and matches("detail question", question) and matches("detail", reading):
-        return Finding("danger", kind, words, "answer detail")
+    if matches("safe question", question) and not matches("risk question", question) and matches("yes", reading):
+        return Finding("concern", kind, words, "safe") if _is_danger(earlier) else None
     if matches("latter risk", question) and matches("latter", reading):
         return Finding("danger", kind, words, "answer yes")
     if matches("risk question", question) or (_is_danger(earlier) and matches("further question", question)):
@@ -62,8 +65,8 @@ def is_about_risk(replies: Sequence[TurnReading], earlier: Sequence[Finding]) ->
 
 
 def is_all_clear(reading: TurnReading) -> bool:
-    """Return whether the person says that they are safe now."""
-    return matches("all clear", reading)
+    """Return whether the person says that they are safe now, and not that they are not."""
+    return matches("all clear", reading) and not matches("not clear", reading)
 
 
 def matches(name: str, reading: TurnReading) -> bool:

@@ -19,7 +19,7 @@ from ..graph.turn_events import LAST_NODE, Event, Question, stream_turn
 from ..graph.turn_task import TurnTask, with_answers
 from ..memory import aforget_turns, turn_id
 from ..nodes.support.transcript import turn_key
-from .page_host import CHARACTER, Held
+from .page_host import CHARACTER, PausableContext
 from .page_turns import (
     EmotionQuestion,
     LiveTurn,
@@ -79,7 +79,7 @@ class Conversation:
     _task: TurnTask | None = None
     _turn_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _answer: asyncio.Future[object] | None = None
-    _held: Held = field(default_factory=lambda: Held(nullcontext))
+    _alone_context: PausableContext = field(default_factory=lambda: PausableContext(nullcontext))
 
     @property
     def thread(self) -> str:
@@ -123,9 +123,10 @@ class Conversation:
             label: The emotion that it is; blank where it is not the one that was found.
         """
         question = self.question
-        if question and self.live and self._answer and label in ("", *question.labels):
-            self.live = LiveTurn(self.live.turn, self.live.status)
+        is_open = self._answer is not None and not self._answer.done()  # a stop cancels it before the turn has ended
+        if question and self.live and self._answer and is_open and label in ("", *question.labels):
             self._answer.set_result(question.answer(label))
+            self.live = LiveTurn(self.live.turn, self.live.status)
 
     def stop(self) -> None:
         """Stop the running turn, also where it waits for the person."""
@@ -189,7 +190,7 @@ class Conversation:
             said: What the person says; None for what they said in the turn that is replaced.
             since: Index of that turn.
         """
-        async with self._next(), Held(self._alone) as self._held:
+        async with self._next(), PausableContext(self._alone) as self._alone_context:
             self.outcome, self.error = "", ""
             before: list[AnyMessage] = (await self._values()).get("messages", [])
             replaced = [] if since is None else split_turns(before)[since:]
@@ -209,7 +210,7 @@ class Conversation:
             yield
             outcome: Outcome = "stopped"  # also where the visitor leaves, so that nobody asks for the next event
             run = partial(stream_turn, self._graph, context=self._settings, thread=self.thread)
-            self._task = task = TurnTask(with_answers(run, list(said), self._answered))
+            self._task = task = TurnTask(with_answers(run, list(said), self._wait_for_answer))
             try:
                 async with aclosing(task.events()) as events:
                     async for event in events:
@@ -222,7 +223,7 @@ class Conversation:
             except Exception as error:
                 outcome, self.error = "failed", error_sentence(error)
             finally:
-                await self._held.enter()
+                await self._alone_context.enter()
                 self.outcome = await self._settle(outcome, kept, said, dropped)
                 if not self.outcome:
                     await self._forget(replaced_ids)
@@ -235,14 +236,14 @@ class Conversation:
         if not isinstance(event, Question):
             return after_event(live, event)
         empathy = (await self._values())["empathy"]
-        await self._held.leave()
+        await self._alone_context.leave()
         return after_question(live, empathy, event.labels)
 
-    async def _answered(self) -> Command[Any] | None:
+    async def _wait_for_answer(self) -> Command[Any] | None:
         """Wait for the answer; return what resumes the graph, None where the conversation went on elsewhere."""
         self._answer = asyncio.get_running_loop().create_future()
         answer = await self._answer
-        await self._held.enter()
+        await self._alone_context.enter()
         return Command(resume=answer) if await self._is_asked() else None
 
     @asynccontextmanager

@@ -50,7 +50,7 @@ class Conversations(Protocol):
         ...
 
 
-class Held:
+class PausableContext:
     """A context that can be left for a while, as a lock while a person thinks, and is left at the end.
 
     Args:

@@ -39,7 +39,7 @@ def chats(models: BatchModelOptions, options: ChatOptions, output: OutputOptions
     chats, by writers who saw no code, and on which nothing is fitted. The LLM is asked only with another strategy.
     """
     settings = load_settings(models)
-    from ...contract import HefContext
+    from ...contract import HefContext, PoolingWeights
     from ...data.labelled_chats import read_chats
     from ...evaluation.caching_models import with_cache
     from ...evaluation.emotion.chat_metrics import chat_samples, measure_chats, measured_chats
@@ -55,9 +55,10 @@ def chats(models: BatchModelOptions, options: ChatOptions, output: OutputOptions
         model, cache = with_cache(llm, None) if llm else (None, None)
         pair = SemLlmPair(resolve_sem(settings.sem), model, cache, advance, settings.prompts)
         contexts = [HefContext(strategy=name) for name in names]
+        fit = PoolingWeights.from_file(settings.fit) if settings.fit else None
         if llm:
             pair.ask_ahead([one for one in contexts if one.strategy != "sem_only"], chat_samples(marked))
-        reports = [report for context in contexts for report in measure_chats(pair, marked, context)]
+        reports = [report for context in contexts for report in measure_chats(pair, marked, context, fit)]
     emit_report("chats", chats, reports, {"broken": len(broken)}, output, [_chat_table(reports)])
 
 

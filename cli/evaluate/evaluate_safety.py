@@ -35,7 +35,7 @@ def safety(output: OutputOptions, cases: Cases = None, data: Data = None, listed
     """
     from ...data.conversations import read_conversations
     from ...data.json_lines import require_file
-    from ...evaluation.safety.safety_cases import HALVES, read_cases, shipped_cases
+    from ...evaluation.safety.safety_cases import CASE_SETS, read_cases, shipped_cases
     from ...evaluation.safety.safety_report import report_cases, report_conversations
     from ...safety import assess
 
@@ -49,7 +49,7 @@ def safety(output: OutputOptions, cases: Cases = None, data: Data = None, listed
         if not output.as_json:
             _list_turns(report.raised)
         return
-    sets = {cases.name: read_cases(cases)} if cases else {half: shipped_cases(half) for half in HALVES}
+    sets = {cases.name: read_cases(cases)} if cases else {half: shipped_cases(half) for half in CASE_SETS}
     reports = [one for name, (read, _) in sets.items() for one in report_cases(read, name, assess)]
     skipped = [message for _, messages in sets.values() for message in messages]
     report_skipped_rows(skipped)

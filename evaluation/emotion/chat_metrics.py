@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 import numpy as np
 from pydantic import BaseModel, Field
 
-from ...contract import HefContext
+from ...contract import HefContext, PoolingWeights
 from ...contract.progress import map_batches
 from ...contract.text import word_spans
 from ...data.conversations import Sample
@@ -52,16 +52,19 @@ def chat_samples(chats: Sequence[LabelledChat]) -> list[Sample]:
     return [Sample(turn.turns, turn.emotion, turn.chat_id) for chat in chats for turn in chat.turns]
 
 
-def measure_chats(pair: SemLlmPair, chats: Sequence[LabelledChat], context: HefContext) -> list[ChatReport]:
+def measure_chats(
+    pair: SemLlmPair, chats: Sequence[LabelledChat], context: HefContext, fit: PoolingWeights | None = None
+) -> list[ChatReport]:
     """Read each turn of the person behind all turns before it, and report each language by itself.
 
     Args:
         pair: What reads; of its LLM only where the strategy asks one.
         chats: Marked chats.
         context: Settings of the runs, with the strategy.
+        fit: How SEM and LLM are joined; None takes the shipped fit or the default.
     """
     turns = [(chat.language, turn) for chat in chats for turn in chat.turns]
-    records = pair.record("chats", context, chat_samples(chats))
+    records = pair.record("chats", context, chat_samples(chats), fit)
 
     def explain(batch: Sequence[tuple[ChatTurn, TurnRecord]]) -> list[_Row]:
         dialogues, emotions = [turn.turns for turn, _ in batch], [record.prediction.emotion for _, record in batch]

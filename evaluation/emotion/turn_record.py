@@ -131,6 +131,8 @@ def _record(hef: Any, context: HefContext, sample: Sample, cache: AnswerCache, l
     if prediction is None or (context.strategy == "llm_only" and verdicts and verdicts[-1].emotion is None):
         # The LLM alone named nothing, and the SEM decided: here it counts as a guess among all labels.
         prediction = Prediction(labels[0], dict.fromkeys(labels, 1 / len(labels)))
+    if context.strategy == "llm_only":
+        is_neutral = bool(verdicts) and verdicts[-1].neutral
     usage = cache.pop_usage()
     seconds = time.perf_counter() - started + usage.saved_seconds
     return TurnRecord(prediction, tuple(readings), tuple(verdicts), usage, seconds, is_neutral)

@@ -13,8 +13,9 @@ from ...contract.safety import SafetyLevel
 from ...data.conversations import Conversation
 from ...data.json_lines import read_rows
 
-HALVES = ("open", "closed", "outside", "broad")
-"""The open half may be read while rules are written; the closed one, and turns by others who saw neither, may not."""
+CASE_SETS = ("open", "closed", "outside", "broad")
+"""The open half of two writers' cases may be read while rules are written. Their closed half may not, nor may those of
+another writer, and of four further ones who were asked for many kinds and long messages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class JudgementPrompt:
     labels: tuple[str, ...]
     """The labels that it may answer at all, at once or as its own hypothesis."""
     allows_none: bool
-    """Whether "none" alone is an answer: nothing that the speaker said shows a feeling."""
+    """Whether "none" alone is an answer: the speaker's last message shows no feeling of their own."""
     repair: str
     """The message that is sent once when its answer holds none of the labels."""
 

@@ -168,7 +168,8 @@ class TurnView:
             return None
         if verdict.answer == verdict.emotion:
             return verdict
-        edit: dict[str, Any] = {"answer": None, "likelihoods": None, "reliability": None}
+        is_edited = verdict.scores is None and verdict.emotion is not None
+        edit: dict[str, Any] = {"answer": None, "likelihoods": None, "reliability": None, "is_edited": is_edited}
         if verdict.emotion is not None and verdict.form == "none":
             edit |= {"neutral": False, "left_to_sem": False, "form": "generated"}
         return verdict.model_copy(update=edit)

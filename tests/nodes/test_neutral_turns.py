@@ -12,6 +12,7 @@ from hef.memory import list_turns, timeline
 from hef.sem import EMPATHETIC_DIALOGUES, SemDescription
 from hef.tools import sem_emotion_tool
 from langchain_core.messages import HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 from scripted_chat import ScriptedChat
 from two_calls import TwoCallChat
@@ -76,6 +77,17 @@ def test_an_llm_that_names_a_feeling_does_not_outweigh_the_sems_neutral(
 
     assert (empathy.emotion, empathy.uncertain, empathy.neutral) == ("sad", is_neutral, is_neutral)
     assert list_turns(store, "ana")[0].emotion == (None if is_neutral else "sad")
+
+
+def test_an_emotion_that_a_person_puts_in_the_place_of_the_llms_counts_where_the_sem_finds_none(scripted: Any) -> None:
+    config: Any = {"configurable": {"thread_id": "t"}}
+    hef: Any = create_hef(model=scripted("none", "Nine."), sem=NeutralSem(0.9)).compile(checkpointer=InMemorySaver())
+    hef.invoke({"messages": [HumanMessage(QUESTION)]}, config, context=HefContext(ask="always"))
+    point = next(snapshot for snapshot in hef.get_state_history(config) if "fine_emotion" in snapshot.next)
+    edited = {**point.values["verdict"].model_dump(mode="json"), "emotion": "proud"}
+    forked = hef.update_state(point.config, {"verdict": edited}, as_node="coarse_emotion")
+
+    assert not hef.invoke(None, forked)["empathy"].neutral
 
 
 def test_an_llm_that_may_say_none_and_says_it_leaves_a_neutral_turn_neutral(scripted: Any) -> None:

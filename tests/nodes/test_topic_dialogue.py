@@ -10,6 +10,7 @@ from hef.graph import create_hef
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
 from hef.sem import SemDescription
 from langchain_core.messages import AIMessage, HumanMessage
+from scripted_chat import ScriptedChat
 
 CHAT = [
     HumanMessage("My dog Bello died this morning."),
@@ -58,4 +59,26 @@ def test_the_judgement_leaves_out_what_is_about_another_subject(
 
 @pytest.mark.parametrize("topic_turns", [(), (2,), (99,)])
 def test_what_the_person_said_last_is_judged_whatever_the_sem_says(scripted: Any, topic_turns: tuple[int, ...]) -> None:
-    assert "best mark" in prompts(scripted, topic_turns)[0]
+    judged = prompts(scripted, topic_turns)[0]
+    assert "best mark" in judged
+    assert "Bello died" not in judged
+
+
+class Scoring(ScriptedChat):
+    """An LLM that scores, and records of what."""
+
+    script: list[str] = ["Well done!"]  # noqa: RUF012
+    scored: list[Any] = []  # noqa: RUF012
+
+    def score_choices(self, messages: Any, choices: Any, **named: Any) -> dict[str, float]:
+        self.scored.append(messages)
+        return dict.fromkeys(choices, 0.0)
+
+    async def ascore_choices(self, messages: Any, choices: Any, **named: Any) -> dict[str, float]:
+        return self.score_choices(messages, choices)
+
+
+def test_an_llm_that_scores_reads_all_turns_as_its_draft_begins_with_the_same_prompt() -> None:
+    model = Scoring(scored=[])
+    create_hef(model=model, sem=TopicSem((2, 3, 4))).compile().invoke({"messages": CHAT}, context={"ask": "always"})
+    assert "Bello died" in "".join(str(message.text) for message in model.scored[0])

@@ -25,7 +25,7 @@ HARMLESS = {
     "a journey": [
         "I've said my goodbyes, can I take Marmite through security?",
         "Said my goodbyes at the office, moving to Berlin on Friday",
-        "I'll be gone by Friday, new job in Leeds",
+        "Said my goodbyes, new job in Leeds from Monday",
     ],
     "what somebody used to say": [
         "my gran used to say 'i'll be dead by easter' and made it to 97",

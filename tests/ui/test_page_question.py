@@ -109,6 +109,19 @@ async def test_an_answer_that_was_not_offered_is_none(tmp_path: Path) -> None:
         assert await remembered(host) == [(DOG, "sad")]
 
 
+async def test_an_answer_right_after_a_stop_changes_nothing(tmp_path: Path) -> None:
+    async with asking_page(tmp_path, "none, sentimental", "I am with you.") as host:
+        conversation = begin(host)
+        running = await ask(conversation, conversation.say(DOG))
+        conversation.stop()
+        conversation.answer("sad")
+        await running
+        assert (conversation.outcome, [(turn.text, turn.reply) for turn in conversation.turns]) == (
+            "stopped",
+            [(DOG, "")],
+        )
+
+
 async def test_a_stop_while_the_person_is_asked_keeps_what_they_said(tmp_path: Path) -> None:
     async with asking_page(tmp_path, "none, sentimental", "none, sentimental", "I am with you.") as host:
         conversation = begin(host)

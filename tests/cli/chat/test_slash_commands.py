@@ -69,7 +69,6 @@ def test_what_is_far_from_what_is_asked_is_not_shown(chat: Any, pizza: str, aske
     assert pizza[:5] not in found
 
     assert "score" in chat("/memory pizza")
-    assert "pizza" in chat("/memory Friday") or "披萨" in pizza
     assert pizza[:5] in chat.run("memory", "search", "pizza").stdout
 
 
