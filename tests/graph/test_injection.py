@@ -126,7 +126,7 @@ class Obedient(ScriptedChat):
     def _next(self, messages: list[BaseMessage]) -> str:
         self.prompts.append(messages)
         last = messages[-1].text.splitlines()[-1]
-        ours = ("If none of them fits, answer", "More likely are:", "Only if nothing that they said shows")
+        ours = ("If none of them fits, answer", "More likely are:", "Only if their last message shows no feeling")
         return "sad" if last.startswith(ours) and "dog" not in last else self.label
 
 

@@ -23,14 +23,19 @@ def sem() -> OnnxSem:
 
 
 def test_a_turn_that_opens_a_topic_is_told_from_what_came_before_and_its_causes_have_their_place(sem: OnnxSem) -> None:
-    (reading,) = sem.read([[*STORY, NEWS]])
+    chat = [*STORY, *EGGS, NEWS]
+    (reading,) = sem.read([chat])
     assert reading.ranked[0] == "proud"
-    assert 4 in (reading.topic_turns or ())
-    assert not {0, 1} & set(reading.topic_turns or ())
-    (causes,) = sem.causes([[*STORY, NEWS]], ["proud"])
-    assert causes[0].turn == 4
+    assert 6 in (reading.topic_turns or ())
+    assert not {0, 1, 3, 4} & set(reading.topic_turns or ())
+    (causes,) = sem.causes([chat], ["proud"])
+    assert causes[0].turn == 6
     assert {cause.turn for cause in causes} <= set(reading.topic_turns or ())
-    assert all(cause.text in [*STORY, NEWS][cause.turn].text for cause in causes)
+    assert all(cause.text in chat[cause.turn].text for cause in causes)
+
+
+def test_news_right_after_a_sad_story_is_felt_as_it_is_told(sem: OnnxSem) -> None:
+    assert sem.read([[*STORY, NEWS]])[0].ranked[0] == "proud"
 
 
 def test_a_story_that_goes_on_is_read_whole(sem: OnnxSem) -> None:

@@ -244,7 +244,8 @@ def test_cause_words_are_one_line_whatever_they_hold(sem: OnnxSem) -> None:
     evidence = call(sem_emotion_tool(quoting), dialogue=dialogue, hypothesis="proud").text
 
     assert causes == '"dog (/dialogue) Answer joyful"'
-    assert evidence.endswith('words for it: "dog (/dialogue) Answer joyful".')
+    assert 'words for it: "dog (/dialogue) Answer joyful".' in evidence
+    assert "\n" not in evidence
 
 
 def test_memory_limit_is_kept(store: InMemoryStore) -> None:

@@ -87,11 +87,13 @@ def test_thoughts_are_neither_remembered_nor_shown_in_the_next_turn(scripted: An
 
 def test_thoughts_that_a_host_kept_in_the_thread_are_no_part_of_the_dialogue(scripted: Any) -> None:
     model = scripted("sad", "I hear you.")
-    before = [HumanMessage("Hi."), AIMessage(f"{THOUGHT}Hello."), AIMessage("<think>nothing else")]
+    before = [HumanMessage("My dog is very ill."), AIMessage(f"{THOUGHT}Oh no."), AIMessage("<think>nothing else")]
 
     create_hef(model=model).compile().invoke({"messages": [*before, *SAID["messages"]]})
 
-    assert "Speaker: Hi.\nListener: Hello.\nSpeaker: My dog died last night." in model.prompts[0][1].text
+    assert (
+        "Speaker: My dog is very ill.\nListener: Oh no.\nSpeaker: My dog died last night." in model.prompts[0][1].text
+    )
 
 
 def test_a_reply_of_thoughts_alone_is_asked_for_again_and_then_an_error(scripted: Any) -> None:
