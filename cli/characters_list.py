@@ -62,8 +62,9 @@ def chosen_character(settings: Settings, name: str | None) -> Character | None:
 
 def with_model(settings: Settings, character: Character | None, models: ModelOptions) -> Settings:
     """Return the settings with a character's LLM; a flag comes before it, the environment after."""
-    is_stated = character is not None and character.model and models.model is None
-    return settings.model_copy(update={"model": character.model}) if character and is_stated else settings
+    if character is None or not character.model or models.model is not None:
+        return settings
+    return settings.model_copy(update={"model": character.model})
 
 
 def stated_sem(character: Character | None, models: ModelOptions) -> str | None:

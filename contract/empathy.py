@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -14,6 +15,11 @@ NEUTRAL_FROM = 0.5
 """Probability of no emotion from which on a reading is neutral."""
 YEAR_10000 = 253_402_300_800.0
 """Unix time in seconds from which on no date can be written."""
+
+
+def ranked_labels(distribution: Mapping[str, float]) -> list[str]:
+    """Return the labels of a distribution, most probable first; those alike in the order of the alphabet."""
+    return sorted(distribution, key=lambda label: (-distribution[label], label))
 
 
 class Cause(BaseModel):
@@ -75,7 +81,7 @@ class Reading(BaseModel):
     @property
     def ranked(self) -> list[str]:
         """All labels, most probable first."""
-        return sorted(self.distribution, key=lambda label: (-self.distribution[label], label))
+        return ranked_labels(self.distribution)
 
 
 class Verdict(BaseModel):
@@ -108,7 +114,6 @@ class Verdict(BaseModel):
         description="Estimated probability that an answer in words of this LLM follows what the person said",
     )
     form: Literal["scored", "generated", "none"] = Field(default="none", description="How the LLM was asked")
-    is_edited: bool = Field(default=False, description="Whether a person put the emotion in the place of the LLM's")
     left_to_sem: bool = Field(default=False, description="Whether the LLM was not asked because the SEM was sure")
     model: str | None = Field(default=None, description="Name of the LLM that judged; None when none did")
     requeries: int = Field(default=0, ge=0, description="Re-queries of the SEM before this judgement")

@@ -18,8 +18,7 @@ from .turns import TURNS, is_with_character, list_items, unpin_deleted, user_nam
 _GROWTH = 4
 """Factor by which more items are searched when too few of them are selected."""
 NEAR_SIMILARITY = 0.1
-"""Similarity from which on a turn is shown to who searches: of 168 questions (`evaluation/memory_dialogues.jsonl`) 83%
-have that with their answer, and 31% of the person's other turns with the shipped SEM."""
+"""Similarity from which on a turn is shown to who searches, for the shipped SEM's vectors (docs/memory.md)."""
 
 
 @dataclass(frozen=True, slots=True)

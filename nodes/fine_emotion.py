@@ -43,7 +43,7 @@ def fine_emotion_node(
         decision_rule = decide_by_llm if settings.strategy == "one_prompt" else decide
         decision = decision_rule(readings, verdict, taxonomy, _fit(fits, verdict))
         primary = readings[0].primary if readings else ()
-        is_neutral = _is_neutral(decision, verdict, [] if is_guess else readings)
+        is_neutral = not turn.is_emotion_edited and _is_neutral(decision, verdict, [] if is_guess else readings)
         empathy = Empathy(
             emotion=decision.emotion,
             distribution=decision.distribution,
@@ -93,11 +93,8 @@ def _is_neutral(decision: Decision, verdict: Verdict | None, readings: list[Read
     """Return whether what was said carries no emotion.
 
     So it is where the SEM gives no emotion 0.5 or more, and where the LLM answers "none" and the decision is below
-    `NEUTRAL_BELOW`. An emotion that the LLM names does not outweigh the SEM here, one that a person put into the
-    verdict does.
+    `NEUTRAL_BELOW`. An emotion that the LLM names does not outweigh the SEM here.
     """
-    if verdict and verdict.is_edited:
-        return False
     if verdict and verdict.neutral and decision.distribution[decision.emotion] < NEUTRAL_BELOW:
         return True
     return bool(readings) and readings[0].is_neutral

@@ -103,9 +103,9 @@ def _read_before(before: Dialogue) -> tuple[list[TurnReading], list[TurnReading]
         if turn.role == "listener":
             replies.append(reading)
             continue
-        found = find_claims(reading, spoken)
+        findings = find_claims(reading, spoken)
         if number and before[number - 1].role == "listener" and (answer := read_answer(reading, replies[-1], earlier)):
-            found.append(answer)
-        earlier += found
+            findings.append(answer)
+        earlier += findings
         spoken.append(reading)
     return spoken, replies, earlier

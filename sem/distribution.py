@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import exp, fsum, log
 
+from ..contract.empathy import ranked_labels
 from .runtime.calibration import PredictionSets
 
 Distribution = Mapping[str, float]
@@ -46,7 +47,7 @@ def primary_emotions(
             probabilities add up to it.
         turns: Number of turns that were read.
     """
-    ranked = sorted(distribution, key=lambda label: (-distribution[label], label))
+    ranked = ranked_labels(distribution)
     if primary >= 1:
         return tuple(ranked[: int(primary)])
     if sets:

@@ -25,7 +25,7 @@ from .slash_commands import help_table, nearest_command
 if TYPE_CHECKING:
     from .session import ChatSession
 
-_LISTED, _FOUND = 10, 5
+_LISTED, _NEAREST = 10, 5
 """Turns that `/memory` lists, and finds."""
 _ID_LETTERS = 4
 """Letters of an id that `/forget` takes at least: who counts the lines of `/memory` means no id that begins with 1."""
@@ -81,9 +81,9 @@ def _memory(session: ChatSession, argument: str) -> None:
     if store is None:
         return session.note(session.words.private_memory)
     if argument:
-        found = search_items(store, person, argument, _FOUND)
-        items = near_items(found, argument, session.context.memory_weights.min_similarity)
-        if found and not items:
+        nearest = search_items(store, person, argument, _NEAREST)
+        items = near_items(nearest, argument, session.context.memory_weights.min_similarity)
+        if nearest and not items:
             return session.note(session.words.nothing_near)
         total = len(items)
     else:

@@ -56,9 +56,9 @@ def search(text: Query, which: TurnOptions, limit: Limit = 5, sem: Sem = None, a
     from ...memory import near_items, search_items
 
     with open_memory(settings, embeds=True) as store:
-        found = search_items(store, settings.person, text, limit, selection)
-    items = found if as_json else near_items(found, text)
-    nothing = "Nothing that is stored is close to that" if found else NOTHING_STORED
+        nearest = search_items(store, settings.person, text, limit, selection)
+    items = nearest if as_json else near_items(nearest, text)
+    nothing = "Nothing that is stored is close to that" if nearest else NOTHING_STORED
     _print_items(items, settings.person, total=None, as_json=as_json, nothing=nothing)
 
 

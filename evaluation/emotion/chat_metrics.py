@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 
 import numpy as np
 from pydantic import BaseModel, Field
 
 from ...contract import HefContext, PoolingWeights
+from ...contract.empathy import ranked_labels
 from ...contract.progress import map_batches
 from ...contract.text import word_spans
 from ...data.conversations import Sample
@@ -92,7 +93,7 @@ class _Row:
         self.turn, self.causes = turn, causes
         self.is_neutral = record.is_neutral
         self.first = record.prediction.emotion
-        self.ranked = _ranked(record.prediction.distribution)
+        self.ranked = ranked_labels(record.prediction.distribution)
 
     def is_right(self) -> bool:
         """Return whether a right emotion is read, or none where none is felt."""
@@ -136,8 +137,3 @@ def report_chats(language: str, strategy: str, rows: Sequence[_Row]) -> ChatRepo
         ),
         causes_right=share(felt, [row.has_marked_cause() for row in felt]),
     )
-
-
-def _ranked(distribution: Mapping[str, float]) -> list[str]:
-    """Return the labels, most probable first."""
-    return sorted(distribution, key=lambda label: (-distribution[label], label))

@@ -168,11 +168,18 @@ class TurnView:
             return None
         if verdict.answer == verdict.emotion:
             return verdict
-        is_edited = verdict.scores is None and verdict.emotion is not None
-        edit: dict[str, Any] = {"answer": None, "likelihoods": None, "reliability": None, "is_edited": is_edited}
+        edit: dict[str, Any] = {"answer": None, "likelihoods": None, "reliability": None}
         if verdict.emotion is not None and verdict.form == "none":
             edit |= {"neutral": False, "left_to_sem": False, "form": "generated"}
         return verdict.model_copy(update=edit)
+
+    @property
+    def is_emotion_edited(self) -> bool:
+        """Whether a person put the verdict's emotion in the place of an answer in words, or of none."""
+        verdict = self.state.get("verdict")
+        if self.verdict is None or verdict is None or verdict.emotion is None or verdict.answer == verdict.emotion:
+            return False
+        return verdict.answer is not None or verdict.form == "none"
 
     @cached_property
     def disputed_verdict(self) -> Verdict | None:
