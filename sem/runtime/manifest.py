@@ -20,6 +20,8 @@ from .calibration import Calibration, PredictionSets
 
 FILE = "sem.json"
 NETWORK, TOKENIZER = "model.onnx", "tokenizer.json"
+FEATURES = "features"
+"""Output of a network, [batch, tokens, width]: features of its tokens below its upper layers, for further heads."""
 _LOCATION = "location"
 """Key of the entry that names the file of a tensor with external data."""
 _MAX_MANIFEST, _MAX_FILE = 10 << 20, 16 << 30

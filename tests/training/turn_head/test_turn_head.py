@@ -8,10 +8,9 @@ import torch
 from hef.contract import Turn
 from hef.data.conversations import Conversation
 from hef.sem.registry import SHIPPED
-from hef.sem.runtime.encoding import pad
 from hef.sem.runtime.manifest import Manifest
 from hef.sem.runtime.onnx_sem import OnnxSem
-from hef.training.sem.turn_head.turn_head import NO_TURN, distances
+from hef.training.sem.turn_head.last_turn_layers import NO_TURN, distances
 from hef.training.sem.turn_head.turn_samples import (
     TurnSample,
     chat_samples,
@@ -104,11 +103,10 @@ def test_a_new_head_reads_as_the_trunk_does_and_a_trained_one_has_a_smaller_loss
     head = new_turn_head(SHIPPED)
     labels, recipe = Manifest.load(SHIPPED).labels, TurnRecipe(passes=3, batch_tokens=300, rate=3e-4)
     one = examples[0]
-    arrays = pad([one.encoded])
+    inputs = one.features.inputs()
     with torch.no_grad():
         logits = head.eval()(
-            torch.from_numpy(one.features[None].astype(np.float32)),
-            *(torch.from_numpy(arrays[name]) for name in ("input_ids", "attention_mask")),
+            *(torch.from_numpy(inputs[name]) for name in ("features", "input_ids", "attention_mask")),
         ).logits
     session_logits = _trunk_logits(one.sample)
     assert np.corrcoef(logits[0].numpy(), session_logits)[0, 1] > 0.99
@@ -139,4 +137,6 @@ def _trunk_logits(sample: TurnSample) -> np.ndarray:
 
 
 def test_a_new_head_ends_turns_as_the_tokenizer_does() -> None:
-    assert new_turn_head(SHIPPED).end_token == Tokenizer.from_file(str(SHIPPED / "tokenizer.json")).token_to_id("[SEP]")
+    assert new_turn_head(SHIPPED).reader.end_token == Tokenizer.from_file(str(SHIPPED / "tokenizer.json")).token_to_id(
+        "[SEP]"
+    )

@@ -54,10 +54,28 @@ def extend_network(
         graph.node.append(helper.make_node("MatMul", [value, f"{name}_weights"], [f"{name}_product"]))
         graph.node.append(helper.make_node("Add", [f"{name}_product", f"{name}_bias"], [name]))
         graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
-    for name, value in (exposed or {}).items():
-        graph.node.append(helper.make_node("Identity", [value], [name]))
-        graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+    expose_values(graph, exposed or {})
     onnx.save(model, str(target))
+
+
+def expose_values(graph: Any, exposed: Mapping[str, str], dimensions: Sequence[str] | None = None) -> None:
+    """Make values of a graph outputs, in place of outputs of the same name.
+
+    Args:
+        graph: The graph.
+        exposed: The values, by the name of the output.
+        dimensions: Names of the dimensions of each; None leaves them open, which ONNX's checker refuses.
+    """
+    from onnx import TensorProto, helper
+
+    for name, value in exposed.items():
+        for field in (graph.node, graph.output):
+            kept = [one for one in field if name not in (one.name, *getattr(one, "output", ()))]
+            copies = [type(one).FromString(one.SerializeToString()) for one in kept]
+            del field[:]
+            field.extend(copies)
+        graph.node.append(helper.make_node("Identity", [value], [name]))
+        graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, dimensions))
 
 
 def _set_rows(graph: Any, rows: Any) -> None:

@@ -49,8 +49,8 @@ class RestoredSem(nn.Module):
         self.emotion.dropout.p = 0.0
         self.embedding = EmbeddingHead(width, depth + 1)
         with torch.no_grad():
-            self.emotion.classifier.weight.copy_(torch.from_numpy(weights["classifier.weight"]))
-            self.emotion.classifier.bias.copy_(torch.from_numpy(weights["classifier.bias"]))
+            self.emotion.classifier.weight.copy_(torch.tensor(weights["classifier.weight"]))
+            self.emotion.classifier.bias.copy_(torch.tensor(weights["classifier.bias"]))
             self.embedding.map.weight.copy_(torch.from_numpy(weights["embedding.map.weight"]))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> tuple[Tensor, ...]:

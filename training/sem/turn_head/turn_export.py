@@ -10,10 +10,12 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
+from ....sem.runtime.manifest import FEATURES
+from ..chinese.onnx_extension import expose_values
 from ..onnx_export import silence_exporters, to_onnx
 from ..quantisation import quantise
+from .token_features import LAYER
 from .turn_head import TurnHead
-from .turn_training import FEATURES
 
 PREFIX = "turn."
 """Begins the name of each value and node of the head."""
@@ -37,7 +39,7 @@ def export_turn_head(head: TurnHead, network: Path, target: Path, inputs: Sequen
     width = inputs[0]["features"].shape[-1]
     with tempfile.TemporaryDirectory() as scratch, silence_exporters():
         float32, int8 = Path(scratch) / "float32.onnx", Path(scratch) / "int8.onnx"
-        for layer in head.layers:
+        for layer in head.reader.layers:
             layer.attention.self.config._attn_implementation = "eager"  # type: ignore[union-attr]
         ids = torch.ones(2, 16, dtype=torch.long)
         example = {
@@ -53,10 +55,11 @@ def export_turn_head(head: TurnHead, network: Path, target: Path, inputs: Sequen
 
 
 def _join(network: Any, head: Any) -> Any:
-    """Return the network with the head's nodes behind its own, and the head's outputs."""
+    """Return the network with the head's nodes behind its own, and the head's outputs beside what it reads."""
     graph, added = network.graph, head.graph
     _remove_heads(graph)
-    names = {value.name: value.name for value in added.input} | {"features": FEATURES}
+    expose_values(graph, {FEATURES: LAYER}, ("batch", "tokens", "width"))
+    names = {value.name: value.name for value in added.input} | {FEATURES: LAYER}
     names |= {name: name for name in OUTPUTS}
     for tensor in added.initializer:
         tensor.name = names.setdefault(tensor.name, PREFIX + tensor.name)
@@ -83,7 +86,7 @@ def _remove_heads(graph: Any) -> None:
             for values in (node.input, node.output):
                 values[:] = [TRUNK_LOGITS if name == "logits" else name for name in values]
     outputs = [value for value in graph.output if value.name not in OUTPUTS]
-    needed = {value.name for value in outputs} | {FEATURES}
+    needed = {value.name for value in outputs} | {LAYER}
     kept: list[Any] = []
     for node in reversed(own):
         if needed & set(node.output):

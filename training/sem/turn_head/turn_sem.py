@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -16,7 +16,7 @@ from ....contract import Turn
 from ....contract.progress import Progress, ignore_progress
 from ....data.conversations import Conversation
 from ....data.labelled_chats import LabelledChat
-from ....sem.runtime.encoding import DialogueEncoder, pad
+from ....sem.runtime.encoding import DialogueEncoder
 from ....sem.runtime.manifest import NETWORK, TOKENIZER, Manifest, ScoreScale, sha256_digest
 from ....sem.runtime.onnx_sem import OnnxRunner
 from ....sem.runtime.topic_turns import turn_means
@@ -144,7 +144,7 @@ def write_turn_sem(
     """
     held_out = [chat for chat in training_chats() if is_held_out(chat)] if chats is None else chats
     target.mkdir(parents=True, exist_ok=True)
-    inputs = [_head_inputs(one) for one in examples[:: max(1, len(examples) // RANGE_DIALOGUES)]]
+    inputs = [one.features.inputs() for one in examples[:: max(1, len(examples) // RANGE_DIALOGUES)]]
     export_turn_head(head, source / NETWORK, target / NETWORK, inputs)
     if target != source:
         shutil.copyfile(source / TOKENIZER, target / TOKENIZER)
@@ -192,13 +192,3 @@ def new_turn_head(source: Path) -> TurnHead:
     """Return an untrained head of a SEM, which reads as the SEM does."""
     encoder = DialogueEncoder(Tokenizer.from_file(str(source / TOKENIZER)))
     return TurnHead(RestoredSem(source / NETWORK), encoder.end)
-
-
-def _head_inputs(example: TurnExample) -> dict[str, NDArray[Any]]:
-    """Return what the head reads of one dialogue."""
-    arrays = pad([example.encoded])
-    return {
-        "features": example.features[None].astype(np.float32),
-        "input_ids": arrays["input_ids"],
-        "attention_mask": arrays["attention_mask"],
-    }

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import random
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,15 +15,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from ....contract.progress import Progress, ignore_progress, map_batches
-from ....sem.runtime.encoding import Encoded
-from ....sem.runtime.manifest import NETWORK, TOKENIZER, Manifest
-from ....sem.runtime.onnx_sem import OnnxRunner
-from ..chinese.onnx_extension import extend_network
+from ....sem.runtime.manifest import FEATURES, Manifest
+from .token_features import StepSchedule, TokenFeatures, draw_batches, open_features, stack, to_token_features
 from .turn_head import TurnHead
 from .turn_samples import TurnSample
-
-FEATURES = "layer_norm_8"
-"""Value of an exported network that the head reads: the tokens' features below the upper two of six layers."""
 
 
 class LossWeights(NamedTuple):
@@ -56,11 +49,9 @@ class TurnExample(NamedTuple):
     """A sample as the head reads it."""
 
     sample: TurnSample
-    features: NDArray[np.float16]
-    """[tokens, width]"""
-    encoded: Encoded
+    features: TokenFeatures
     teacher: NDArray[np.float32]
-    """The SEM's logits of the turns about the last one's subject alone, [labels]."""
+    """The SEM's logits of the turns about the last one's subject alone, [labels]; 0 where they teach nothing."""
 
 
 def loss_weights(sample: TurnSample) -> LossWeights:
@@ -86,20 +77,20 @@ def read_examples(
         max_tokens: The window; what lies further back is cut.
         progress: Called after each batch.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        shutil.copyfile(folder / TOKENIZER, Path(scratch, TOKENIZER))
-        extend_network(folder / NETWORK, Path(scratch, NETWORK), exposed={"features": FEATURES})
-        runner = OnnxRunner(Path(scratch), max_tokens)
-    logits = "logits" if Manifest.load(folder).topic is None else "trunk_logits"
+    runner = open_features(folder, max_tokens)
+    manifest = Manifest.load(folder)
+    logits, labels = "logits" if manifest.topic is None else "trunk_logits", len(manifest.labels)
 
     def read(batch: Sequence[TurnSample]) -> list[TurnExample]:
         encoded = runner.encode([sample.turns for sample in batch])
-        (features,) = runner.run(encoded, "features")
-        (teacher,) = runner.run(runner.encode([sample.turns[sample.topic_begins :] for sample in batch]), logits)
-        return [
-            TurnExample(sample, feature[: len(one.ids)].astype(np.float16), one, reading)
-            for sample, feature, one, reading in zip(batch, features, encoded, teacher, strict=True)
-        ]
+        (values,) = runner.run(encoded, FEATURES)
+        taught = [row for row, sample in enumerate(batch) if loss_weights(sample).teacher]
+        topics = [batch[row].turns[batch[row].topic_begins :] for row in taught]
+        teacher = np.zeros((len(batch), labels), dtype=np.float32)
+        if taught:
+            teacher[taught] = runner.run(runner.encode(topics), logits)[0]
+        features = to_token_features(encoded, values)
+        return [TurnExample(*one) for one in zip(batch, features, teacher, strict=True)]
 
     return map_batches(read, samples, task="reading", progress=progress)
 
@@ -121,34 +112,20 @@ def train_turn_head(
         report: Called after each step with its number, how many there are, and the loss.
     """
     torch.manual_seed(recipe.seed)
-    rng = random.Random(recipe.seed)
-    old = [*head.layers.parameters(), *head.classifier.parameters()]
-    known = {id(parameter) for parameter in old}
-    new = [parameter for parameter in head.parameters() if id(parameter) not in known]
-    rates = [recipe.rate, recipe.head_rate]
-    groups = [{"params": old, "lr": rates[0]}, {"params": new, "lr": rates[1]}]
-    optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
-    batches: list[list[int]] = []
-    for _ in range(int(np.ceil(recipe.passes))):
-        batches += _draw_batches(examples, recipe, rng)
-    steps = max(2, int(len(batches) * recipe.passes / np.ceil(recipe.passes)))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps, pct_start=recipe.warm_up)
+    features = [one.features for one in examples]
+    batches = draw_batches(features, recipe.passes, recipe.batch_tokens, recipe.most_tokens, random.Random(recipe.seed))
+    old = [*head.reader.layers.parameters(), *head.classifier.parameters()]
+    schedule = StepSchedule(head, old, (recipe.rate, recipe.head_rate), steps=len(batches), warm_up=recipe.warm_up)
     head.train()
-    for step, batch in enumerate(batches[:steps]):
+    for step, batch in enumerate(batches):
         loss = turn_loss(head, [examples[index] for index in batch], labels, recipe)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        report(step + 1, steps, float(loss.detach()))
+        report(step + 1, len(batches), schedule.step(loss))
     return head.eval()
 
 
 def turn_loss(head: TurnHead, examples: Sequence[TurnExample], labels: Sequence[str], recipe: TurnRecipe) -> Tensor:
     """Return the loss of a batch: labels, the teacher's reading, neutrality, and which turns share the topic."""
-    features, ids, mask = _stack(examples, recipe.most_tokens)
-    outputs = head(features, ids, mask)
+    outputs = head(*stack([one.features for one in examples], recipe.most_tokens))
     log_probabilities = outputs.logits.log_softmax(-1)
     targets = torch.from_numpy(np.stack([_target(one.sample, labels, recipe.also_right) for one in examples]))
     teacher = torch.from_numpy(np.stack([one.teacher for one in examples])).softmax(-1)
@@ -171,7 +148,7 @@ def _topic_losses(scores: Tensor, examples: Sequence[TurnExample], most_tokens: 
     """Return the loss of each dialogue's earlier turns, each by the mean score of its tokens."""
     losses: list[Tensor] = []
     for row, one in enumerate(examples):
-        _, _, turns = _window(one, most_tokens)
+        turns = _token_turns(one.features, most_tokens)
         earlier = range(len(one.sample.turns) - 1)
         tokens = {turn: np.flatnonzero(turns == turn) for turn in earlier}
         seen = [turn for turn in earlier if len(tokens[turn])]
@@ -196,40 +173,10 @@ def _target(sample: TurnSample, labels: Sequence[str], also_share: float) -> NDA
     return target
 
 
-def _window(example: TurnExample, most_tokens: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return features, ids and turns of the first token and the last ones."""
+def _token_turns(features: TokenFeatures, most_tokens: int) -> NDArray[np.int64]:
+    """Return the turn of each token of the window, special tokens counting to the turn before; -1 before the first."""
     turns, last = [], -1
-    for offset in example.encoded.offsets:
+    for offset in features.encoded.offsets:
         last = offset[0] if offset else last
         turns.append(last)
-    count = len(turns)
-    kept = np.arange(count) if count <= most_tokens else np.r_[0, np.arange(count - most_tokens + 1, count)]
-    return example.features[kept], np.array(example.encoded.ids)[kept], np.array(turns)[kept]
-
-
-def _stack(examples: Sequence[TurnExample], most_tokens: int) -> tuple[Tensor, Tensor, Tensor]:
-    windows = [_window(one, most_tokens) for one in examples]
-    width = -(-max(len(ids) for _, ids, _ in windows) // 8) * 8
-    features = np.zeros((len(windows), width, windows[0][0].shape[1]), dtype=np.float32)
-    ids, mask = (np.zeros((len(windows), width), dtype=np.int64) for _ in range(2))
-    for row, (values, numbers, _) in enumerate(windows):
-        features[row, : len(numbers)] = values
-        ids[row, : len(numbers)] = numbers
-        mask[row, : len(numbers)] = 1
-    return torch.from_numpy(features), torch.from_numpy(ids), torch.from_numpy(mask)
-
-
-def _draw_batches(examples: Sequence[TurnExample], recipe: TurnRecipe, rng: random.Random) -> list[list[int]]:
-    """Return batches of about equal length, in random order."""
-    lengths = [min(len(one.encoded.ids), recipe.most_tokens) for one in examples]
-    order = sorted(range(len(examples)), key=lambda index: lengths[index] + rng.random() * 24)
-    batches: list[list[int]] = [[]]
-    longest = 0
-    for index in order:
-        longest = max(longest, lengths[index])
-        if batches[-1] and longest * (len(batches[-1]) + 1) > recipe.batch_tokens:
-            batches.append([])
-            longest = lengths[index]
-        batches[-1].append(index)
-    rng.shuffle(batches)
-    return batches
+    return np.array(turns, dtype=np.int64)[features.window(most_tokens)]
