@@ -34,6 +34,8 @@ class ChatTurn:
     """Words of the person's turns about this subject that tell what the feeling is about."""
     earlier_emotions: frozenset[str]
     """What was felt earlier about other subjects."""
+    felt_before: frozenset[str]
+    """What was felt in any earlier turn."""
 
     @property
     def emotions(self) -> frozenset[str]:
@@ -94,6 +96,7 @@ def _marked_turns(row: dict[str, Any]) -> Iterator[ChatTurn]:
             also_right=tuple(map(str, item.get("also", ()))),
             causes=tuple(map(str, item.get("causes", ()))),
             earlier_emotions=frozenset(label for other, label in felt if other != subject),
+            felt_before=frozenset(label for _, label in felt),
         )
         if emotion:
             felt.append((subject, emotion))

@@ -30,10 +30,14 @@ class ChatOptions:
         Literal["sem_only", "llm_only", "two_stage", "all"],
         option("How the emotion is decided; all measures them side by side."),
     ] = "sem_only"
+    kind: Annotated[
+        Literal["chats", "changes"],
+        option("Which of the project's chats: of many subjects, or brief ones in which the feeling changes."),
+    ] = "chats"
 
 
 def chats(models: BatchModelOptions, options: ChatOptions, output: OutputOptions, chats: Chats = None) -> None:
-    """Measure the reading of chats with many subjects.
+    """Measure the reading of chats with many subjects, or with feelings that change.
 
     Each turn of the person is read behind all that was said before it, as in an app. By default on the project's own
     chats, by writers who saw no code, and on which nothing is fitted. The LLM is asked only with another strategy.
@@ -47,7 +51,7 @@ def chats(models: BatchModelOptions, options: ChatOptions, output: OutputOptions
     from ...llm import resolve_model
     from ...sem import resolve_sem
 
-    marked, broken = read_chats(chats) if chats else (measured_chats(), [])
+    marked, broken = read_chats(chats) if chats else (measured_chats(options.kind), [])
     report_skipped_rows(broken)
     names = STRATEGIES if options.strategy == "all" else (options.strategy,)
     llm = None if names == ("sem_only",) else open_batch(settings.model) or resolve_model(settings.model)
@@ -59,13 +63,14 @@ def chats(models: BatchModelOptions, options: ChatOptions, output: OutputOptions
         if llm:
             pair.ask_ahead([one for one in contexts if one.strategy != "sem_only"], chat_samples(marked))
         reports = [report for context in contexts for report in measure_chats(pair, marked, context, fit)]
-    emit_report("chats", chats, reports, {"broken": len(broken)}, output, [_chat_table(reports)])
+    details = {"broken": len(broken), "chats": chats.name if chats else options.kind}
+    emit_report("chats", chats, reports, details, output, [_chat_table(reports)])
 
 
 def _chat_table(reports: list[ChatReport]) -> Table:
     """Return a row for each figure, a column for each language and strategy."""
     columns = [f"{report.language}, {report.strategy}" for report in reports]
-    table = figure_table("Chats of many subjects", ["", *columns])
+    table = figure_table("Chats", ["", *columns])
     table.add_row("chats", *(str(report.chats) for report in reports))
     table.add_row("turns with a feeling / without", *(f"{one.with_feeling} / {one.without}" for one in reports))
     shares = {
@@ -73,6 +78,8 @@ def _chat_table(reports: list[ChatReport]) -> Table:
         "with a feeling: right emotion": "emotion_right",
         "  among the first three": "emotion_in_three",
         "  called neutral": "missed",
+        "  behind another feeling: right emotion": "behind_another",
+        "  … read as the earlier one": "stuck",
         "without a feeling: called neutral": "called_neutral",
         "  read as an earlier subject's": "carried_over",
         "cause words in the current subject": "causes_in_subject",

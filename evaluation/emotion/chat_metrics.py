@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.resources import as_file, files
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -35,15 +36,23 @@ class ChatReport(BaseModel, frozen=True):
     carried_over: Estimate | None = Field(
         description="Without a feeling, behind another subject that had one: read as that one's emotion"
     )
+    behind_another: Estimate | None = Field(
+        description="With a feeling, behind a turn with another one: not called neutral, and a right emotion first"
+    )
+    stuck: Estimate | None = Field(description="The same turns: read as an emotion of an earlier turn, wrongly")
     causes_in_subject: Estimate = Field(description="Cause words that stand in turns about the current subject")
     causes_right: Estimate = Field(description="With a feeling: some cause word is one that the reader marked")
 
 
-def measured_chats() -> list[LabelledChat]:
-    """Return the project's chats for measuring in both languages; nothing is fitted on them."""
+def measured_chats(name: Literal["chats", "changes"] = "chats") -> list[LabelledChat]:
+    """Return the project's chats for measuring in both languages; nothing is fitted on them.
+
+    Args:
+        name: Chats of many subjects, or brief ones in which the feeling changes.
+    """
     chats: list[LabelledChat] = []
     for language in ("en", "zh"):
-        with as_file(files("hef.evaluation.emotion").joinpath(f"cases/chats_{language}.jsonl")) as path:
+        with as_file(files("hef.evaluation.emotion").joinpath(f"cases/{name}_{language}.jsonl")) as path:
             chats += read_chats(path)[0]
     return chats
 
@@ -101,6 +110,10 @@ class _Row:
             return self.is_neutral
         return not self.is_neutral and self.first in self.turn.emotions
 
+    def is_read_as(self, emotions: frozenset[str]) -> bool:
+        """Return whether one of some emotions is read."""
+        return not self.is_neutral and self.first in emotions
+
     def has_marked_cause(self) -> bool:
         """Return whether some cause word is part of a word that the reader marked, or the other way round."""
         marked = [word.casefold() for word in self.turn.causes]
@@ -114,6 +127,7 @@ def report_chats(language: str, strategy: str, rows: Sequence[_Row]) -> ChatRepo
     plain = [row for row in rows if not row.turn.emotion]
     behind = [row for row in plain if row.turn.earlier_emotions]
     told = [row for row in felt if row.causes]
+    changed = [row for row in felt if row.turn.felt_before - row.turn.emotions]
 
     def share(group: Sequence[_Row], values: Sequence[float]) -> Estimate:
         return mean_estimate(np.array(values, dtype=float), [row.turn.chat_id for row in group])
@@ -129,8 +143,10 @@ def report_chats(language: str, strategy: str, rows: Sequence[_Row]) -> ChatRepo
         emotion_in_three=share(felt, [bool(row.turn.emotions & {*row.ranked[:3]}) for row in felt]),
         missed=share(felt, [row.is_neutral for row in felt]),
         called_neutral=share(plain, [row.is_neutral for row in plain]),
-        carried_over=share(behind, [not row.is_neutral and row.first in row.turn.earlier_emotions for row in behind])
-        if behind
+        carried_over=share(behind, [row.is_read_as(row.turn.earlier_emotions) for row in behind]) if behind else None,
+        behind_another=share(changed, [row.is_right() for row in changed]) if changed else None,
+        stuck=share(changed, [not row.is_right() and row.is_read_as(row.turn.felt_before) for row in changed])
+        if changed
         else None,
         causes_in_subject=share(
             told, [float(np.mean([row.turn.same_subject[turn] for turn, _ in row.causes])) for row in told]

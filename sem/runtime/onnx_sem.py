@@ -19,7 +19,7 @@ from ..taxonomy import Taxonomy
 from ..validation import apply_views, require_known_emotions, require_turns
 from .cause_ranking import candidates, rank, word_scores
 from .encoding import DialogueEncoder, Encoded, pad
-from .manifest import REINSTALL, TOKENIZER, Manifest
+from .manifest import FEATURES, REINSTALL, TOKENIZER, Manifest
 from .topic_turns import topic_turns
 
 Array = NDArray[np.float32]
@@ -27,8 +27,9 @@ DISABLED_OPTIMIZERS = ["SkipLayerNormFusion"]
 """Optimisers of ONNX Runtime that slow inference down: the fused kernel takes five times as long on a CPU."""
 CACHED_DIALOGUES = 128
 """Number of dialogues whose cause scores are cached: those of all who are answered at once, 70 kB each at most."""
-READING_SHARES = (0.25, 0.25, 0.5)
-"""What the head's reading of a dialogue counts, its reading of the current topic alone, and the trunk's of that."""
+READING_SHARES, CHANGED_SHARES = (0.25, 0.25, 0.5), (0.6, 0.3, 0.1)
+"""What the head's reading of a dialogue counts, its reading of the current topic alone, and the trunk's of that: in a
+dialogue about one subject, and in one of several, which the trunk was not made for."""
 CACHED_BATCH = 8
 """Dialogues of a request whose cause scores are cached; larger ones are corpora, whose causes nobody asks for later."""
 
@@ -73,13 +74,17 @@ class OnnxRunner:
             raise SetupError(f"the SEM in {folder} cannot be loaded: {error}; {REINSTALL}") from error
         self._run_options = import_onnxruntime().RunOptions()
         self._run_options.only_execute_path_to_fetches = True
-        self._encoder = DialogueEncoder(tokenizer, max_tokens)
+        self._max_tokens = max_tokens
+        self._encoders = {max_tokens: DialogueEncoder(tokenizer, max_tokens)}
         self._batch_size = batch_size
         self._free_cores = BoundedSemaphore(max(1, cpu_cores() // (threads or 1)))
 
-    def encode(self, dialogues: Sequence[Dialogue]) -> list[Encoded]:
-        """Return the token ids of dialogues."""
-        return self._encoder.batch(dialogues)
+    def encode(self, dialogues: Sequence[Dialogue], max_tokens: int | None = None) -> list[Encoded]:
+        """Return the token ids of dialogues, of each its last ones within a window; None means the runner's."""
+        window = max_tokens or self._max_tokens
+        if window not in self._encoders:
+            self._encoders[window] = DialogueEncoder(self._encoders[self._max_tokens].tokenizer, window)
+        return self._encoders[window].batch(dialogues)
 
     def run(self, encoded: Sequence[Encoded], *outputs: str) -> list[list[Array]]:
         """Return for each named output one array per dialogue; only what they need is computed.
@@ -207,6 +212,21 @@ class OnnxSem:
         (vectors,) = runner.run(runner.encode([[Turn("speaker", text)] for text in texts]), "vector")
         return [[float(value) for value in vector] for vector in vectors]
 
+    def token_features(self, dialogue: Dialogue, max_tokens: int) -> tuple[Encoded, Array]:
+        """Return what the network's lower layers make of a dialogue, which further heads read.
+
+        Args:
+            dialogue: At least one turn.
+            max_tokens: The window; what lies further back is cut.
+
+        Returns:
+            Its token ids, and the features of its tokens, [tokens, width].
+        """
+        runner = self._open()
+        encoded = runner.encode([dialogue], max_tokens)
+        ((features,),) = runner.run(encoded, FEATURES)
+        return encoded[0], features
+
     def write_metrics(self, metrics: Mapping[str, float]) -> None:
         """Write measured metrics into the folder's manifest, where `description` shows them."""
         self._manifest = self._manifest.model_copy(update={"metrics": dict(metrics)})
@@ -241,8 +261,8 @@ class OnnxSem:
         """Return the dialogues' token ids, their logits, the turns of their topics, and further outputs of the network.
 
         A network that tells topics reads the last turn in three ways: its head reads the dialogue, and the turns about
-        the last one's subject alone; what the head was built on reads these turns, too, and counts as much as both.
-        The first knows how the person speaks of it now, the others are free of what was felt about other subjects.
+        the last one's subject alone; what the head was built on reads these turns, too. The first knows how the person
+        speaks of it now, the others are free of what was felt about other subjects.
         """
         runner, manifest = self._open(), self._manifest
         encoded = runner.encode(dialogues)
@@ -257,7 +277,10 @@ class OnnxSem:
         head_alone = head.copy()
         for index, row, other in zip(changed, *runner.run(alone, "logits", "trunk_logits"), strict=True):
             head_alone[index], trunk[index] = row, other
-        logits = [_log_mean(rows, READING_SHARES) for rows in zip(head, head_alone, trunk, strict=True)]
+        logits = [
+            _log_mean(rows, CHANGED_SHARES if turns else READING_SHARES)
+            for *rows, turns in zip(head, head_alone, trunk, topics, strict=True)
+        ]
         return encoded, logits, topics, dict(zip(names, others, strict=True))
 
     def _neutral(self, score: Array) -> float | None:

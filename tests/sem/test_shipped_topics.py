@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hef.contract import Turn
 from hef.sem import OnnxSem
 from hef.sem.registry import SHIPPED
+from hef.sem.runtime.onnx_sem import CHANGED_SHARES, READING_SHARES
 
 STORY = [
     Turn("speaker", "My dog died last night and I can't stop crying."),
@@ -78,3 +80,20 @@ def test_a_chinese_memory_is_found_by_an_english_question(sem: OnnxSem) -> None:
     question, *memories = sem.embed(["My dog died.", *texts])
     scores = [sum(a * b for a, b in zip(question, memory, strict=True)) for memory in memories]
     assert scores.index(max(scores)) == 0
+
+
+@pytest.mark.parametrize("dialogue", [STORY[:3], [*STORY, *EGGS, NEWS]])
+def test_the_head_counts_more_where_the_subject_changed(sem: OnnxSem, dialogue: list[Turn]) -> None:
+    topic = sem.read([dialogue])[0].topic_turns
+    runner = sem._open()
+    alone = [dialogue[turn] for turn in topic] if topic else dialogue
+    ((head,),) = runner.run(runner.encode([dialogue]), "logits")
+    (head_alone,), (trunk,) = runner.run(runner.encode([alone]), "logits", "trunk_logits")
+    odds = np.exp(np.stack([head, head_alone, trunk]))
+    shares = CHANGED_SHARES if topic else READING_SHARES
+
+    expected = np.average(odds / odds.sum(axis=1, keepdims=True), axis=0, weights=shares)
+
+    assert (topic is None) == (len(dialogue) == 3)
+    assert np.allclose(np.exp(sem.logits([dialogue])[0]), expected, atol=1e-4)
+    assert CHANGED_SHARES[0] > READING_SHARES[0]

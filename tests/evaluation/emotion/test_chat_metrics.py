@@ -90,6 +90,13 @@ def test_a_feeling_that_sticks_is_counted_as_carried_over_with_its_causes(chats:
     assert (one.causes_in_subject.value, one.causes_right.value) == (0.5, 0.5)
 
 
+def test_a_feeling_behind_another_one_is_counted_by_itself_and_what_sticks_of_the_first(chats: Any) -> None:
+    stuck = report(chats, ("sad", 0.1, 0, "cat"), ("sad", 0.9, 2, "word"), ("sad", 0.2, 0, "cat"))
+    right = report(chats, ("sad", 0.1, 0, "cat"), ("sad", 0.9, 2, "word"), ("proud", 0.2, 4, "prize"))
+    assert (stuck.behind_another.value, stuck.stuck.value) == (0, 1)
+    assert (right.behind_another.value, right.stuck.value) == (1, 0)
+
+
 def test_a_feeling_that_is_called_neutral_is_missed_whatever_the_label(chats: Any) -> None:
     one = report(chats, ("sad", 0.9, 0, "cat"), ("sad", 0.9, 0, "cat"), ("proud", 0.9, 4, "prize"))
     assert (one.missed.value, one.emotion_right.value, one.called_neutral.value) == (1, 0, 1)
@@ -111,6 +118,6 @@ def test_no_chat_that_is_measured_is_trained_on() -> None:
         """Return what only one person would write so."""
         return {text for chat in chats for turn in chat.turns if len(text := turn.turns[-1].text) > 35}
 
-    measured = long_texts(measured_chats())
-    assert len(measured) > 200
+    measured = long_texts([*measured_chats(), *measured_chats("changes")])
+    assert len(measured) > 500
     assert not measured & long_texts(turn_samples.training_chats())
