@@ -67,7 +67,10 @@ TRAIN = [
     LazyCommand("turns", "train.train_turns:train_turns", "Train the head that reads the last turn of a chat."),
     LazyCommand("adapter", "train.train_adapter:train_adapter", "Train the LoRA adapter of the embedded LLM."),
     LazyCommand("calibrate", "train.calibrate:calibrate", "Calibrate a SEM's probabilities and prediction sets."),
-    LazyCommand("safety", "train.train_safety:train_safety", "Train the model that may raise a turn."),
+    LazyCommand("safety", "train.train_safety:train_safety", "Train the linear model that may raise a turn."),
+    LazyCommand(
+        "risk-head", "train.train_risk_head:train_risk_head", "Train the network that reads a turn in its dialogue."
+    ),
     LazyCommand("feedback", "memory.export_import:feedback", "Write the emotions that people confirmed as data."),
 ]
 EVALUATE = [

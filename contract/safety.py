@@ -1,4 +1,4 @@
-"""What the rules of `hef.safety` found in a dialogue: whether somebody is in danger, and which words say so."""
+"""What `hef.safety` found in a dialogue: whether somebody is in danger, and which words say so."""
 
 from __future__ import annotations
 

@@ -82,15 +82,13 @@ async def _judge(assess: Assess | None, dialogue: Dialogue, calls: LlmCalls) -> 
     faults: list[str] = []
     for judge in dict.fromkeys(filter(None, [assess, assess and shipped_assess])):
         try:
-            if judge is shipped_assess:
-                return shipped_assess(dialogue), faults
             return Safety.model_validate(await call_host(judge, dialogue, asynchronous=calls.asynchronous)), faults
         except GraphBubbleUp:
             raise
         except Exception as error:
             record_suppressed_error(error)
             own = "the check of this graph could not look for danger"
-            fault = "HEF's rules could not look for danger" if judge is shipped_assess else own
+            fault = "HEF's own check could not look for danger" if judge is shipped_assess else own
             faults.append(f"{fault}: {error_text(error)}")
     return Safety(), faults
 

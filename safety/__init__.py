@@ -1,6 +1,6 @@
-"""Rules that notice when somebody is in danger, without any model: English and Chinese.
+"""What notices when somebody is in danger: rules, and two models that may raise what they found. English and Chinese.
 
-`assess` reads a dialogue in well under a millisecond a turn and gives a `Safety`: level, kind and the words.
+`assess` reads a dialogue in a few milliseconds a turn and gives a `Safety`: level, kind and the words.
 """
 
 from __future__ import annotations

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..contract import Dialogue
+from ..contract import Dialogue, Turn
 from ..contract.dialogue import turn_language
 from ..contract.safety import Safety, SafetyLevel
 from .answers import is_about_risk, is_all_clear, is_plain_answer, read_answer
-from .findings import LEVELS, Finding, find_claims
+from .findings import LEVELS, Finding, find_claims, read_claims
 from .risk_features import RiskEvidence
-from .risk_model import load_risk_model
+from .risk_head import read_risk
 from .turn_reading import TurnReading, read_turn
 
 CONTEXT_TURNS = 8
 """Turns before the person's last ones that are read, too."""
+NEWEST = 8
+"""Messages in a row that the network reads, and that are also read as one, at most."""
+MAX_JOINED = 400
+"""Characters of messages that are read as one, at most."""
+_BREAKS = re.compile(r"[\x00-\x1f\x7f]+")
 MAX_WORDS = 5
 """Quotations of the person that a result holds at most."""
+UNDERSTOOD_SENTENCES = 2
+"""Sentences of a turn at most in which a claim that was taken back says what the turn means."""
 LONE_WORDS = 2
 """Words and marks that a turn has at most which means nothing without the talk that it is said in."""
 
@@ -30,8 +39,20 @@ def assess(dialogue: Dialogue) -> Safety:
     start = _first_of_last_turns(dialogue)
     if start is None:
         return Safety()
-    findings = [_assess_turn(dialogue, index) for index in range(start, len(dialogue))]
+    last = max(index for index, turn in enumerate(dialogue) if turn.role == "speaker")
+    findings = [_assess_turn(dialogue, index, by_network=index > last - NEWEST) for index in range(start, last + 1)]
+    if joined := _joined(dialogue[start : last + 1]):
+        finding = _assess_turn((*dialogue[:start], joined), start)
+        findings.append(finding if finding.turn is None else finding.model_copy(update={"turn": last}))
     return max(findings, key=lambda safety: LEVELS.index(safety.level))
+
+
+def _joined(turns: Sequence[Turn]) -> Turn | None:
+    """Return what was said in several short messages, or in several lines, as one; None where it is one already."""
+    last = [turn for turn in turns[-NEWEST:] if turn.role == "speaker"]
+    text = " ".join(_BREAKS.sub(" ", turn.text) for turn in last)
+    is_one = len(last) == 1 and text == last[0].text
+    return None if is_one or len(text) > MAX_JOINED else Turn("speaker", text)
 
 
 def _first_of_last_turns(dialogue: Dialogue) -> int | None:
@@ -44,13 +65,13 @@ def _first_of_last_turns(dialogue: Dialogue) -> int | None:
     return last
 
 
-def _assess_turn(dialogue: Dialogue, index: int) -> Safety:
-    """Return the safety of one turn of the person in its context: what the rules found, or more by the model."""
+def _assess_turn(dialogue: Dialogue, index: int, *, by_network: bool = True) -> Safety:
+    """Return the safety of one turn of the person in its context: what the rules found, or more by the models."""
     rules = read_rules(dialogue, index)
     language = turn_language(None, dialogue[: index + 1])
     findings = rules.evidence.findings
     if rules.level != "danger" and not rules.is_settled:
-        risk = load_risk_model().read(rules.evidence)
+        risk = read_risk(rules.evidence, dialogue[: index + 1] if by_network and not rules.is_understood else ())
         if LEVELS.index(risk.level) > LEVELS.index(rules.level):
             words = tuple(words for sentence in risk.sentences if (words := rules.evidence.reading.quote(sentence)))
             return Safety(level=risk.level, kind=risk.kind, words=words[:MAX_WORDS], language=language, turn=index)
@@ -70,6 +91,10 @@ class RuleResult:
     is_settled: bool = False
     """Whether they alone know what it means: that the person is safe now, an answer about danger, or a word or two."""
 
+    is_understood: bool = False
+    """Whether they know better than the network: a negation, a story or an idiom takes a claim of danger back, or the
+    turn is a word or two that answers a question in talk about danger."""
+
     @property
     def level(self) -> SafetyLevel:
         """The level of the gravest finding."""
@@ -85,12 +110,18 @@ def read_rules(dialogue: Dialogue, index: int) -> RuleResult:
     if before and is_all_clear(reading):
         return RuleResult(RiskEvidence(reading, question=question), is_settled=True)
     about_risk = is_about_risk(replies, earlier)
-    findings = find_claims(reading, spoken, is_about_risk=about_risk)
+    claims = read_claims(reading, spoken, is_about_risk=about_risk)
+    findings = [claim for claim in claims if claim.level != "none"]
     answer = read_answer(reading, question, earlier) if question else None
     findings = sorted([*findings, *filter(None, [answer])], key=lambda finding: -LEVELS.index(finding.level))
     is_answer = question is not None and (answer is not None or is_plain_answer(reading, question))
     is_settled = is_answer or (not about_risk and len(reading.text.split()) <= LONE_WORDS)
-    return RuleResult(RiskEvidence(reading, tuple(findings), question, tuple(earlier)), is_settled=is_settled)
+    words = len(reading.text.split())
+    is_understood = (len(findings) < len(claims) and len(reading.sentences) <= UNDERSTOOD_SENTENCES) or (
+        about_risk and question is not None and words <= LONE_WORDS
+    )
+    evidence = RiskEvidence(reading, tuple(findings), question, tuple(earlier))
+    return RuleResult(evidence, is_settled=is_settled, is_understood=is_understood)
 
 
 def _read_before(before: Dialogue) -> tuple[list[TurnReading], list[TurnReading], list[Finding]]:

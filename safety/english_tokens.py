@@ -83,7 +83,8 @@ def _add_word(tokens: Tokens, word: str, start: int, end: int) -> None:
 def _number(digits: str) -> str:
     """Return the tag of a number: few or many."""
     value = digits.split(".")[0].replace(",", "")[:9]
-    return "NUM" if value and int(value) >= MANY else "FEW"
+    # A number in a circle ("➎") is a digit to `isdigit`, and none to `int`.
+    return "NUM" if value.isdecimal() and int(value) >= MANY else "FEW"
 
 
 def _write_out(word: str) -> list[str]:

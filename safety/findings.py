@@ -19,10 +19,10 @@ ENOUGH = 8
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A claim that stands."""
+    """A claim, and what is left of it."""
 
     level: SafetyLevel
-    """Its level, after what the words around take back."""
+    """Its level, after what the words around take back; none where they take back all."""
     kind: SafetyKind
     """What it is about."""
     words: str
@@ -34,7 +34,14 @@ class Finding:
 def find_claims(
     reading: TurnReading, before: Sequence[TurnReading] = (), *, is_about_risk: bool = False
 ) -> list[Finding]:
-    """Return the findings of a turn, the gravest first.
+    """Return the findings of a turn, the gravest first; those that were taken back are left out."""
+    return [finding for finding in read_claims(reading, before, is_about_risk=is_about_risk) if finding.level != "none"]
+
+
+def read_claims(
+    reading: TurnReading, before: Sequence[TurnReading] = (), *, is_about_risk: bool = False
+) -> list[Finding]:
+    """Return the findings of a turn, the gravest first, and last the claims that the words around took back.
 
     Args:
         reading: The turn.
@@ -69,7 +76,7 @@ def _findings_of_claim(
         own = "I:i " if match.group().startswith("I:") else ""
         marked = f"{_before(sentence.text, match.start())}{own}@ {sentence.text[match.end() :]}"
         level, kind = _cleared(claim, marked, reading, index, before)
-        if level != "none":
+        if level != "none" or claim.level == "danger":
             yield Finding(level, kind, reading.words(sentence, *match.span()), claim.name)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-_SENTENCE_ENDS = frozenset(".!?;\n")
+_SENTENCE_ENDS = frozenset(".!?;\n。")
 _CHINESE = re.compile("[\u3400-\u9fff]")
 MAX_SENTENCE_TOKENS = 120
 """Tokens of a sentence that are read together; a longer one is read in pieces."""

@@ -21,7 +21,7 @@ class SafetyArguments(BaseModel):
 
 
 def assess_safety_tool(region: str | None = None) -> BaseTool:
-    """Return the tool that looks for danger in what a person said, without any model.
+    """Return the tool that looks for danger in what a person said, without asking any LLM.
 
     Its content tells an LLM what to do, with the numbers to name; its artifact is the `Safety`.
 

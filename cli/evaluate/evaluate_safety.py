@@ -23,28 +23,38 @@ Data = Annotated[
     Path | None,
     option("Ordinary conversations: every turn of theirs that is raised is counted and listed.", "--data", "-d"),
 ]
+Chats = Annotated[
+    bool, option("The project's everyday chats, those of `hef evaluate chats`, as ordinary conversations.", "--chats")
+]
 Listed = Annotated[bool, option("List the cases whose level is another than expected.", "--list")]
 
 
-def safety(output: OutputOptions, cases: Cases = None, data: Data = None, listed: Listed = False) -> None:
+def safety(
+    output: OutputOptions, cases: Cases = None, data: Data = None, chats: Chats = False, listed: Listed = False
+) -> None:
     """Measure how danger is noticed and what is raised.
 
     By default on the project's own cases: the open half was read while the rules were written, the closed half and the
-    outside cases, by another writer, were not. With `--data` on ordinary conversations in place of cases. No SEM and no
-    LLM is loaded.
+    outside cases, by another writer, were not. With `--data` or `--chats` on ordinary conversations in place of cases.
+    No LLM is asked.
     """
+    from ...contract import SetupError
     from ...data.conversations import read_conversations
     from ...data.json_lines import require_file
-    from ...evaluation.safety.safety_cases import CASE_SETS, read_cases, shipped_cases
+    from ...evaluation.safety.safety_cases import CASE_SETS, everyday_chats, read_cases, shipped_cases
     from ...evaluation.safety.safety_report import report_cases, report_conversations
     from ...safety import assess
 
-    if data:
-        require_file(data)
-        conversations, skipped = read_conversations(data)
+    if sum(map(bool, (cases, data, chats))) > 1:
+        raise SetupError("give one of --cases, --data and --chats")
+    if data or chats:
+        if data:
+            require_file(data)
+        conversations, skipped = read_conversations(data) if data else (everyday_chats(), [])
         report_skipped_rows(skipped)
+        name = data.name if data else "chats"
         with advancing() as advance:
-            report = report_conversations(conversations, data.name, assess, advance)
+            report = report_conversations(conversations, name, assess, advance)
         emit_report("safety", data, [report], {"broken": len(skipped)}, output, [_conversation_table(report)])
         if not output.as_json:
             _list_turns(report.raised)

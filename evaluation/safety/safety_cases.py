@@ -12,6 +12,7 @@ from ...contract import Turn
 from ...contract.safety import SafetyLevel
 from ...data.conversations import Conversation
 from ...data.json_lines import read_rows
+from ..emotion.chat_metrics import measured_chats
 
 CASE_SETS = ("open", "closed", "outside", "broad")
 """The open half of two writers' cases may be read while rules are written. Their closed half may not, nor may those of
@@ -60,6 +61,12 @@ def read_cases(path: Path) -> tuple[list[SafetyCase], list[str]]:
         SetupError: The file does not exist, or no row of it can be read.
     """
     return read_rows(path, _parse_case)
+
+
+def everyday_chats() -> list[Conversation]:
+    """Return the project's chats for measuring the SEM, which no model of risk has learned from."""
+    chats = [*measured_chats("chats"), *measured_chats("changes")]
+    return [Conversation(chat.id, "", "", chat.turns[-1].turns) for chat in chats]
 
 
 def speaker_turns(conversation: Conversation) -> Iterator[tuple[Turn, ...]]:

@@ -13,7 +13,7 @@ ALLOWED = {
     "contract": "",
     "prompts": "contract",
     "data": "contract",
-    "safety": "contract prompts data",
+    "safety": "contract prompts data sem",
     "sem": "contract prompts data",
     "llm": "contract prompts data",
     "memory": "contract prompts data",

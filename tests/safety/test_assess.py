@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hef.contract import Turn
 from hef.contract.safety import Safety
@@ -109,3 +111,43 @@ def test_a_story_that_began_before_goes_on() -> None:
 def test_a_dialogue_without_the_person_is_safe() -> None:
     assert assess([]) == Safety()
     assert assess([Turn("listener", "I want to die")]) == Safety()
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("I want to kill\nmyself",),
+        ("I want to\x00 kill\x07 myself",),
+        ("I want to", "die"),
+        ("kill", "myself", "tonight"),
+        ("我今晚", "自杀"),
+    ],
+)
+def test_what_is_said_in_several_lines_or_messages_is_read_as_one(texts: tuple[str, ...]) -> None:
+    safety = assess([Turn("speaker", text) for text in texts])
+
+    assert safety.level == "danger"
+    assert safety.turn == len(texts) - 1
+
+
+@pytest.mark.parametrize("text", ["I'm going to kill myself 😂", "我要自杀哈哈", "lol I cut my wrists"])
+def test_a_laugh_makes_a_plain_word_of_danger_a_concern_and_not_nothing(text: str) -> None:
+    assert assess([Turn("speaker", text)]).level != "none"
+
+
+@pytest.mark.parametrize("text", ["我今天去买菜了。我今晚要自杀。", "我今天去买菜了。" * 3 + "我今晚要自杀。"])
+def test_a_harmless_chinese_sentence_does_not_take_back_the_next(text: str) -> None:
+    assert assess([Turn("speaker", text)]).level == "danger"
+
+
+@pytest.mark.parametrize("text", ["I took ➎ pills", "② and ➓", "m² of ೩"])
+def test_digits_that_are_no_numbers_are_read(text: str) -> None:
+    assess([Turn("speaker", text)])
+
+
+def test_many_messages_in_a_row_are_read_in_seconds() -> None:
+    started = time.process_time()
+
+    assess([Turn("speaker", f"我很好 {number}") for number in range(200)])
+
+    assert time.process_time() - started < 3

@@ -33,9 +33,16 @@ def model_that_knows(text: str, level: int, kind: str = "violence") -> RiskModel
     return RiskModel(weights, bias, concern_from=0.5, danger_from=0.5)
 
 
+@pytest.fixture
+def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the linear model decide alone."""
+    monkeypatch.setattr(import_module("hef.safety.risk_head"), "load_risk_head", lambda: None)
+
+
+@pytest.mark.usefixtures("without_network")
 def test_a_turn_that_no_rule_knows_is_raised_by_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     model = model_that_knows("the heron left the pond at noon", level=2)
-    monkeypatch.setattr(import_module("hef.safety.assess"), "load_risk_model", lambda: model)
+    monkeypatch.setattr(import_module("hef.safety.risk_head"), "load_risk_model", lambda: model)
 
     safety = assess(said("The heron left the pond at noon"))
 
@@ -51,14 +58,14 @@ def test_the_model_never_lowers_what_the_rules_found(monkeypatch: pytest.MonkeyP
         concern_from=0.5,
         danger_from=0.5,
     )
-    monkeypatch.setattr(import_module("hef.safety.assess"), "load_risk_model", lambda: silent)
+    monkeypatch.setattr(import_module("hef.safety.risk_head"), "load_risk_model", lambda: silent)
 
     assert assess(said("I want to kill myself.")).level == "danger"
 
 
 def test_the_model_does_not_raise_who_says_that_they_are_safe_now(monkeypatch: pytest.MonkeyPatch) -> None:
     model = model_that_knows("I'm safe now, my sister is with me.", level=2)
-    monkeypatch.setattr(import_module("hef.safety.assess"), "load_risk_model", lambda: model)
+    monkeypatch.setattr(import_module("hef.safety.risk_head"), "load_risk_model", lambda: model)
     before = (("speaker", "I want to kill myself."), ("listener", "Are you safe right now?"))
 
     assert assess(said("I'm safe now, my sister is with me.", *before)).level != "danger"
@@ -99,7 +106,8 @@ def test_a_long_turn_of_anything_is_read_in_a_second(unit: str) -> None:
 
 def test_a_saved_model_reads_as_the_one_that_was_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("sklearn")
-    from hef.training.safety.risk_training import RiskSample, save_risk_model, train_risk_model
+    from hef.training.safety.risk_samples import RiskSample
+    from hef.training.safety.risk_training import save_risk_model, train_risk_model
 
     danger = ["the heron left", "a heron is leaving", "herons leave tonight"]
     harmless = ["we had soup", "it rained", "the bus was late"]
@@ -123,7 +131,7 @@ def test_a_saved_model_reads_as_the_one_that_was_trained(tmp_path: Path, monkeyp
 
 
 def test_short_answers_are_learned_as_harmless_without_their_question() -> None:
-    from hef.training.safety.risk_training import RiskSample, out_of_context
+    from hef.training.safety.risk_samples import RiskSample, out_of_context
 
     samples = [
         RiskSample(said("no", ("listener", "Are you safe?")), "danger", group="a"),

@@ -1,1 +1,1 @@
-"""Training of the linear model that may raise the level of a turn."""
+"""Training of the linear model and of the network that may raise the level of a turn."""

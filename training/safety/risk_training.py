@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import random
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,49 +12,18 @@ from pydantic import BaseModel, Field
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from ...contract import Turn
 from ...contract.progress import Progress, ignore_progress
-from ...contract.safety import SafetyKind, SafetyLevel
-from ...data.conversations import Conversation
-from ...safety.assess import read_rules
+from ...contract.safety import SafetyLevel
+from ...safety.assess import RuleResult, read_rules
+from ...safety.findings import LEVELS
 from ...safety.risk_features import BUCKETS, turn_features
 from ...safety.risk_model import KINDS, RiskModel
+from .risk_samples import RiskSample, result_kind
 
-LEVELS: tuple[SafetyLevel, ...] = get_args(SafetyLevel)
 FOLDS = 5
 """Parts of the groups, each left out once."""
-SHORT_ANSWER = 5
-"""Words and marks that a turn has at most whose meaning lies in the turn before it."""
 CONCERN, DANGER = 1, 2
 """Places of the levels."""
-_KINDS: tuple[tuple[SafetyKind, str], ...] = (
-    ("overdose", r"overdose|pills_taken"),
-    ("self_harm", r"self_injury|self_harm|scars|urges"),
-    ("violence", r"violence|harm_others|attack|infant_harm"),
-    ("abuse", r"abuse|stepdad|dv_|family_abuse|controlling|trafficking|stalking|bull"),
-    ("other_person", r"third|other_person|friend|teacher|worry"),
-    (
-        "suicide",
-        r"suicid|death_wish|plan|intent|decision|goodbye|farewell|letter|note|means|timing|hopeless|burden|attempt",
-    ),
-)
-"""What the writers of cases called a kind -> the kind of a result; the first that matches counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class RiskSample:
-    """A dialogue whose last turn has a known level."""
-
-    turns: tuple[Turn, ...]
-    """All turns, the last one the person's."""
-    level: SafetyLevel
-    """The level of the last turn."""
-    kind: str = ""
-    """What its writer called it; empty where nothing is known."""
-    group: str = ""
-    """Who wrote it: samples of a group are left out together."""
-    weight: float = 1.0
-    """How much it counts."""
 
 
 class GroupReport(BaseModel):
@@ -70,14 +36,6 @@ class GroupReport(BaseModel):
     raised_to_concern: float | None = Field(description="Share of harmless turns that are given concern")
     danger_by_rules: float | None = Field(description="Share of danger that the rules alone give danger")
     raised_by_rules: float | None = Field(description="Share of harmless turns that the rules alone give danger")
-
-
-def result_kind(kind: str) -> SafetyKind:
-    """Return the kind of a result that a writer's kind stands for; empty where none is meant."""
-    for name, pattern in _KINDS:
-        if re.search(pattern, kind):
-            return name
-    return ""
 
 
 def train_risk_model(
@@ -131,18 +89,32 @@ def cross_validate(
         rest = [i for i, sample in enumerate(samples) if sample.group not in left_out]
         model = _train([samples[i] for i in rest], matrix[rest], inverse_penalty, thresholds)
         for group in left_out:
-            reports.append(_report(group, [sample for sample in samples if sample.group == group], model))
+            own = [sample for sample in samples if sample.group == group]
+            reports.append(report_group(group, own, partial(_level, model)))
             progress("cross-validation", len(reports), len(groups))
     return sorted(reports, key=lambda report: report.group)
 
 
-def _report(group: str, samples: Sequence[RiskSample], model: RiskModel) -> GroupReport:
-    """Return the shares of the turns of a group that are given each level."""
+def _level(model: RiskModel, rules: RuleResult, sample: RiskSample) -> SafetyLevel:
+    """Return what a model gives to a turn by what the rules read in it."""
+    return model.read(rules.evidence).level
+
+
+def report_group(
+    group: str, samples: Sequence[RiskSample], level_by_model: Callable[[RuleResult, RiskSample], SafetyLevel]
+) -> GroupReport:
+    """Return the shares of the turns of a group that are given each level.
+
+    Args:
+        group: Its name.
+        samples: Its turns.
+        level_by_model: What a model gives to a turn that the rules do not settle.
+    """
     given: dict[SafetyLevel, list[tuple[int, int]]] = {level: [] for level in LEVELS}
     for sample in samples:
         rules = read_rules(sample.turns, len(sample.turns) - 1)
         by_rules = LEVELS.index(rules.level)
-        by_model = 0 if rules.is_settled else LEVELS.index(model.read(rules.evidence).level)
+        by_model = 0 if rules.is_settled else LEVELS.index(level_by_model(rules, sample))
         given[sample.level].append((max(by_rules, by_model), by_rules))
     return GroupReport(
         group=group,
@@ -159,44 +131,6 @@ def _share(conditions: Iterable[bool]) -> float | None:
     """Return the share of conditions that are true; None where there are none."""
     values = list(conditions)
     return sum(values) / len(values) if values else None
-
-
-def draw_ordinary(conversations: Sequence[Conversation], limit: int, seed: int) -> list[tuple[Turn, ...]]:
-    """Return turns of the speaker with two turns before each, at most one of a conversation, drawn at random."""
-    rng = random.Random(seed)
-    dialogues: list[tuple[Turn, ...]] = []
-    for conversation in conversations:
-        spoken = [index for index, turn in enumerate(conversation.turns) if turn.role == "speaker"]
-        if spoken:
-            index = rng.choice(spoken)
-            dialogues.append(conversation.turns[max(0, index - 2) : index + 1])
-    return rng.sample(dialogues, min(limit, len(dialogues)))
-
-
-def out_of_context(
-    samples: Sequence[RiskSample], questions: Sequence[Turn], *, weight: float, seed: int = 0
-) -> list[RiskSample]:
-    """Return the short answers among samples by themselves and after an ordinary turn of the listener, as harmless.
-
-    "No" is danger after "are you safe?" alone: so the model learns what of it lies in the question.
-
-    Args:
-        samples: Of all levels.
-        questions: Turns of the listener in ordinary conversations.
-        weight: How much each counts.
-        seed: Of the draw.
-    """
-    rng = random.Random(seed)
-    harmless: list[RiskSample] = []
-    for sample in samples:
-        *before, last = sample.turns
-        if not before or sample.level == "none":
-            continue
-        rules = read_rules((last,), 0)
-        if rules.level == "none" and len(rules.evidence.reading.text.split()) <= SHORT_ANSWER:
-            contexts = [(), (rng.choice(questions),)] if questions else [()]
-            harmless += [RiskSample((*turns, last), "none", group=sample.group, weight=weight) for turns in contexts]
-    return harmless
 
 
 def save_risk_model(model: RiskModel, path: Path) -> None:

@@ -3,7 +3,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from hef.cli.app import app
+from hef.contract import Turn
+from hef.data.conversations import Conversation
+from hef.evaluation.safety import safety_cases
 from typer.testing import CliRunner
 
 
@@ -40,3 +44,12 @@ def test_raised_turns_of_conversations_are_listed(tmp_path: Path) -> None:
     path.write_text(json.dumps({"conv_id": "c1", "emotion": "sad", "utterances": turns}), encoding="utf-8")
     output = run("--data", str(path))
     assert "danger  c1  sad: I want to kill myself" in output
+
+
+def test_raised_turns_of_the_everyday_chats_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = Conversation("day", "", "", (Turn("speaker", "hello"), Turn("listener", "Hi."), Turn("speaker", "kill me")))
+    monkeypatch.setattr(safety_cases, "everyday_chats", lambda: [chat])
+
+    document = json.loads(run("--chats", "--json"))
+
+    assert document["results"][0]["turns"] == 2

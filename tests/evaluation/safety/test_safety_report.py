@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import as_file, files
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hef.contract import SetupError, Turn
 from hef.contract.dialogue import Dialogue
 from hef.contract.safety import Safety
 from hef.data.conversations import Conversation
-from hef.evaluation.safety.safety_cases import SafetyCase, read_cases, shipped_cases
+from hef.evaluation.safety.safety_cases import CASE_SETS, SafetyCase, everyday_chats, read_cases, shipped_cases
 from hef.evaluation.safety.safety_report import report_cases, report_conversations, wilson
 
 
@@ -82,3 +83,23 @@ def test_the_open_cases_ship_and_cover_every_level_in_both_languages() -> None:
 
 def test_a_half_that_does_not_ship_is_empty() -> None:
     assert shipped_cases("other") == ([], [])
+
+
+def test_everyday_chats_are_read_to_the_persons_last_turn() -> None:
+    chats = everyday_chats()
+    assert len({chat.conv_id for chat in chats}) == len(chats) > 200
+    assert {chat.turns[-1].role for chat in chats} == {"speaker"}
+
+
+def test_no_case_is_trained_on_but_those_of_the_open_half() -> None:
+    measured = {case.turns for half in CASE_SETS if half != "open" for case in shipped_cases(half)[0]}
+    with as_file(files("hef.training.safety").joinpath("cases")) as folder:
+        files_of_cases = [path for path in sorted(folder.glob("*.jsonl")) if not path.name.startswith("held_out")]
+        trained = {case.turns for path in files_of_cases for case in read_cases(path)[0]}
+
+    def long(cases: set[tuple[Turn, ...]]) -> set[tuple[Turn, ...]]:
+        """Return those that only one writer would write so."""
+        return {turns for turns in cases if sum(len(turn.text) for turn in turns) > 35}
+
+    assert len(trained) > 15_000
+    assert not long(measured) & long(trained)

@@ -1,0 +1,150 @@
+"""A network that reads a turn in its dialogue, where no single word tells the danger: two layers over the shipped SEM.
+
+It is asked after the linear model, and only where that sees some possibility, so most turns cost nothing more. Where
+its file or the SEM cannot be loaded, or it fails, the linear model decides alone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..contract import Dialogue, Turn
+from ..contract.cpu_inference import cpu_threads, open_session
+from ..contract.safety import SafetyLevel
+from ..sem.registry import shipped_sem
+from ..sem.runtime.encoding import pad
+from ..sem.runtime.manifest import FEATURES
+from ..sem.runtime.onnx_sem import OnnxSem
+from .risk_features import RiskEvidence
+from .risk_model import KINDS, Risk, load_risk_model
+
+NETWORK = Path(__file__).with_name("risk_head.onnx")
+OUTPUTS = ("levels", "kinds")
+"""Logits of the levels, from harmless to grave, [batch, levels], and of what it is about, [batch, kinds]."""
+HEAD_TURNS = 5
+"""Turns that the network reads, the last one being the person's."""
+HEAD_TOKENS = 128
+"""Tokens that it reads at most."""
+HEAD_CHARACTERS = {True: 100, False: 400}
+"""Characters of a turn, Chinese or not, that surely are no more tokens; a longer one is read in pieces."""
+ASK_FROM = 0.02
+"""Probability of concern or danger by the linear model from which on the network is asked."""
+CONCERN_FROM, DANGER_FROM = 0.55, 0.5
+"""Mean probabilities of both from which on a turn is raised."""
+SURE = 0.95
+"""Probability of danger from which on one of them is enough."""
+FINGERPRINT, FINGERPRINT_TEXT = "features", "The quick brown fox jumps over the lazy dog. 你好。"
+"""Entry of the network's metadata: the mean features of a text, by which the SEM is known that it was trained on."""
+SAME_FEATURES = 0.98
+"""Cosine from which on features count as those of the same SEM: processors round differently."""
+_LOG = logging.getLogger("hef.safety")
+
+
+class RiskHead:
+    """Read levels and kind of the risk in the last turn of a dialogue.
+
+    Args:
+        sem: Gives the features of the tokens.
+        network: The `.onnx` file that was trained on these.
+
+    Raises:
+        ValueError: The file is missing or damaged, or was trained on the features of another SEM.
+    """
+
+    def __init__(self, sem: OnnxSem, network: Path) -> None:
+        self._sem = sem
+        self._session: Any = open_session(network, threads=cpu_threads(None))
+        known = np.array(json.loads(self._session.get_modelmeta().custom_metadata_map.get(FINGERPRINT, "[]")))
+        actual = mean_features(sem)
+        if known.shape != actual.shape or known @ actual < SAME_FEATURES * np.linalg.norm(known):
+            raise ValueError(f"{network.name} was trained on another SEM; train it anew with `hef train risk-head`")
+
+    def read(self, turns: Dialogue) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the probabilities of the levels, from harmless to grave, and of the kinds.
+
+        Args:
+            turns: The last one is the person's; of them the last `HEAD_TURNS` are read.
+        """
+        encoded, features = self._sem.token_features(turns[-HEAD_TURNS:], HEAD_TOKENS)
+        arrays = pad([encoded])
+        inputs = {FEATURES: features[None], **{name: arrays[name] for name in ("input_ids", "attention_mask")}}
+        levels, kinds = self._session.run(OUTPUTS, inputs)
+        return _softmax(levels[0]), _softmax(kinds[0])
+
+
+def mean_features(sem: OnnxSem) -> NDArray[np.float32]:
+    """Return the mean features of `FINGERPRINT_TEXT`, a vector of length 1."""
+    _, features = sem.token_features([Turn("speaker", FINGERPRINT_TEXT)], HEAD_TOKENS)
+    mean = features.mean(axis=0)
+    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
+
+
+def read_risk(evidence: RiskEvidence, turns: Dialogue, head: RiskHead | None = None) -> Risk:
+    """Return the risk in the last turn by linear model and network: their mean, or what one of them is sure of.
+
+    Args:
+        evidence: What the rules read in that turn.
+        turns: The dialogue up to that turn; without one the linear model decides alone.
+        head: Another network than the one that ships.
+    """
+    risk = load_risk_model().read(evidence)
+    if not turns or risk.concern < ASK_FROM or not (head := head or load_risk_head()):
+        return risk
+    try:
+        readings = [head.read(part) for part in _parts(turns, evidence, risk)]
+    except Exception as error:  # ONNX Runtime's errors share no narrower base; nothing may end a turn in danger
+        _LOG.warning("danger is read by the linear model alone: %s", error)
+        return risk
+    levels, kinds = max(readings, key=lambda reading: (reading[0][-1], -reading[0][0]))
+    harmless, danger_by_head = float(levels[0]), float(levels[-1])
+    concern, danger = (risk.concern + 1 - harmless) / 2, (risk.danger + danger_by_head) / 2
+    level: SafetyLevel = "none"
+    if danger >= DANGER_FROM or max(risk.danger, danger_by_head) >= SURE:
+        level = "danger"
+    elif concern >= CONCERN_FROM:
+        level = "concern"
+    return replace(risk, level=level, concern=concern, danger=danger, kind=KINDS[int(kinds.argmax())])
+
+
+def _parts(turns: Dialogue, evidence: RiskEvidence, risk: Risk) -> Iterator[Dialogue]:
+    """Yield a dialogue with its last turn as it is, and with the sentences alone in which the linear model sees most.
+
+    Of a text that is too long for the network its beginning and its end are read.
+    """
+    *before, last = turns
+    texts = [last.text]
+    if risk.sentences != evidence.reading.sentences:
+        texts.append(" ".join(map(evidence.reading.quote, risk.sentences)))
+    most = HEAD_CHARACTERS[any(sentence.is_chinese for sentence in evidence.reading.sentences)]
+    for text in texts:
+        pieces = [text] if len(text) <= most else [text[:most], text[-most:]]
+        yield from ((*before, Turn(last.role, piece)) for piece in pieces)
+
+
+@lru_cache(maxsize=1)
+def load_risk_head() -> RiskHead | None:
+    """Return the network that ships; None, and a line in the log, where it or the shipped SEM cannot be loaded."""
+    try:
+        return RiskHead(shipped_sem(), NETWORK)
+    except Exception as error:  # ONNX Runtime's errors share no narrower base; nothing may end a turn in danger
+        _LOG.warning("danger is read without the network: %s", error)
+        return None
+
+
+if hasattr(os, "register_at_fork"):  # a child has none of the threads of its parent's session
+    os.register_at_fork(after_in_child=load_risk_head.cache_clear)
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    odds = np.exp(logits - logits.max())
+    return np.asarray(odds / odds.sum(), dtype=np.float32)

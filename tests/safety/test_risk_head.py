@@ -1,0 +1,191 @@
+"""The network is asked where the linear model sees a possibility, counts half, and is never needed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hef.contract import Turn
+from hef.safety import assess
+from hef.safety.assess import read_rules
+from hef.safety.risk_head import ASK_FROM, FINGERPRINT, HEAD_TURNS, NETWORK, RiskHead, load_risk_head, read_risk
+from hef.safety.risk_model import KINDS, Risk
+from hef.sem.registry import shipped_sem
+
+RISK_HEAD = import_module("hef.safety.risk_head")
+
+
+class Recorder:
+    """Gives every turn the same probabilities, and keeps what it was asked about."""
+
+    def __init__(self, none: float, concern: float, danger: float) -> None:
+        self.levels = np.array([none, concern, danger], np.float32)
+        self.asked: list[tuple[Turn, ...]] = []
+
+    def read(self, turns: tuple[Turn, ...]) -> tuple[np.ndarray, np.ndarray]:
+        self.asked.append(tuple(turns))
+        return self.levels, np.eye(len(KINDS), dtype=np.float32)[KINDS.index("abuse")]
+
+
+class Broken:
+    """Fails whatever it is asked."""
+
+    def read(self, turns: tuple[Turn, ...]) -> None:
+        raise RuntimeError("out of memory")
+
+
+class Linear:
+    """A linear model that sees the same in every turn."""
+
+    def __init__(self, concern: float, danger: float) -> None:
+        self.seen = (concern, danger)
+
+    def read(self, evidence: object) -> Risk:
+        return Risk("none", *self.seen, "suicide", ())
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    recorder = Recorder(0.0, 0.0, 1.0)
+    monkeypatch.setattr(RISK_HEAD, "load_risk_head", lambda: recorder)
+    return recorder
+
+
+@pytest.fixture
+def reloaded() -> Iterator[None]:
+    load_risk_head.cache_clear()
+    yield
+    load_risk_head.cache_clear()
+
+
+def spoken(*texts: str) -> tuple[Turn, ...]:
+    """Return a dialogue that ends with the person."""
+    roles = ("speaker", "listener")
+    return tuple(Turn(roles[(len(texts) - 1 - index) % 2], text) for index, text in enumerate(texts))
+
+
+def both(monkeypatch: pytest.MonkeyPatch, linear: tuple[float, float], head: Recorder) -> Risk:
+    """Return what both read together, each of them what it is told to."""
+    monkeypatch.setattr(RISK_HEAD, "load_risk_model", lambda: Linear(*linear))
+    turns = spoken("nothing in particular")
+    return read_risk(read_rules(turns, 0).evidence, turns, head)  # type: ignore[arg-type]
+
+
+def test_both_count_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = both(monkeypatch, (0.4, 0.2), Recorder(0.1, 0.1, 0.8))
+
+    assert (read.concern, read.danger) == (pytest.approx(0.65), pytest.approx(0.5))
+    assert (read.level, read.kind) == ("danger", "abuse")
+
+
+@pytest.mark.parametrize(("linear", "head"), [((0.97, 0.97), (1.0, 0.0, 0.0)), ((0.03, 0.0), (0.02, 0.01, 0.97))])
+def test_what_one_of_them_is_sure_of_the_other_does_not_take_back(
+    monkeypatch: pytest.MonkeyPatch, linear: tuple[float, float], head: tuple[float, float, float]
+) -> None:
+    assert both(monkeypatch, linear, Recorder(*head)).level == "danger"
+
+
+def test_where_the_linear_model_sees_nothing_the_network_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = Recorder(0.0, 0.0, 1.0)
+
+    assert both(monkeypatch, (ASK_FROM / 2, 0.0), head).level == "none"
+    assert not head.asked
+
+
+def test_the_rules_are_never_lowered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RISK_HEAD, "load_risk_head", lambda: Recorder(1.0, 0.0, 0.0))
+
+    assert assess(spoken("I want to kill myself.")).level == "danger"
+
+
+@pytest.mark.parametrize(
+    ("around", "sentence"),
+    [
+        ("We had soup. It rained all day long. " * 12, "He hurts me when he drinks, and I hide in the shed. "),
+        ("It rained. We had soup. The bus was late. ", "He hurts me when he drinks, and I hide in the shed. "),
+        ("今天下雨了。我们喝了汤。公交车来晚了。", "他一喝酒就打我，我躲在棚子里。"),
+    ],
+)
+def test_of_several_sentences_the_worst_are_also_read_by_themselves(
+    recorder: Recorder, around: str, sentence: str
+) -> None:
+    assess(spoken(around + sentence + around))
+
+    shortest = min((turns[-1].text for turns in recorder.asked), key=len)
+    assert sentence.strip() in shortest
+    assert len(shortest) < len(around + sentence)
+
+
+def test_of_a_long_turn_without_marks_beginning_and_end_are_read(recorder: Recorder) -> None:
+    assess(spoken("他一喝酒就打我我躲在棚子里" + "我们喝了汤今天下雨了" * 30 + "公交车来晚了"))
+
+    texts = [turns[-1].text for turns in recorder.asked]
+    assert any(text.startswith("他一喝酒") and len(text) <= 100 for text in texts)
+    assert any(text.endswith("来晚了") and len(text) <= 100 for text in texts)
+
+
+def test_a_turn_is_read_behind_a_few_before_it() -> None:
+    head = load_risk_head()
+    assert head is not None
+    dialogue = spoken(*(["How was the day?", "fine"] * 6), "Are you there?", "yes")
+
+    levels, kinds = head.read(dialogue)
+
+    assert levels.sum() == pytest.approx(1)
+    assert kinds.shape == (len(KINDS),)
+    assert np.allclose(levels, head.read(dialogue[-HEAD_TURNS:])[0])
+
+
+@pytest.mark.parametrize(
+    "dialogue",
+    [
+        spoken(
+            "The boxes are labelled for each of them.", "Are you moving?", "No. They should not have to sort my things."
+        ),
+        spoken("I got the blade out of the drawer.", "What is it for?", "My wrists, what else is there."),
+    ],
+)
+def test_danger_that_lies_in_the_dialogue_is_found_by_the_network(
+    monkeypatch: pytest.MonkeyPatch, dialogue: tuple[Turn, ...]
+) -> None:
+    assert assess(dialogue).level == "danger"
+    monkeypatch.setattr(RISK_HEAD, "load_risk_head", lambda: None)
+    assert assess(dialogue).level != "danger"
+
+
+@pytest.mark.usefixtures("reloaded")
+def test_without_its_file_the_linear_model_goes_on_and_the_log_says_so_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(RISK_HEAD, "NETWORK", tmp_path / "missing.onnx")
+    texts = ("I have the pills here and I am going to take all of them tonight", "I want to kill myself.")
+    with caplog.at_level(logging.WARNING, "hef.safety"):
+        levels = [assess(spoken(text)).level for text in texts]
+
+    assert levels == ["danger", "danger"]
+    assert sum("without the network" in record.message for record in caplog.records) == 1
+
+
+def test_a_network_that_fails_while_it_reads_leaves_the_linear_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RISK_HEAD, "load_risk_head", lambda: Broken())
+
+    assert assess(spoken("I have the pills here and I am going to take all of them tonight")).level == "danger"
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "risk_head.onnx").write_bytes(b"no network")
+    with pytest.raises(ValueError, match=r"risk_head\.onnx"):
+        RiskHead(shipped_sem(), tmp_path / "risk_head.onnx")
+
+
+def test_a_network_of_another_sem_is_refused(tmp_path: Path) -> None:
+    model = onnx.load(str(NETWORK))
+    onnx.helper.set_model_props(model, {FINGERPRINT: str([0.1, -0.1] * 192)})
+    onnx.save(model, str(tmp_path / "risk_head.onnx"))
+    with pytest.raises(ValueError, match="another SEM"):
+        RiskHead(shipped_sem(), tmp_path / "risk_head.onnx")

@@ -1,0 +1,70 @@
+"""The risk head learns levels and kinds from labelled turns, and an exported one reads as it was trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hef.contract import Turn
+from hef.safety.findings import LEVELS
+from hef.safety.risk_head import HEAD_TOKENS, RiskHead
+from hef.sem.registry import SHIPPED, shipped_sem
+from hef.training.safety.risk_head_training import (
+    RiskExample,
+    RiskHeadRecipe,
+    export_risk_head,
+    new_risk_network,
+    read_examples,
+    risk_loss,
+    train_risk_head,
+)
+from hef.training.safety.risk_samples import RiskSample, chat_turns
+from hef.training.sem.turn_head.token_features import stack
+
+
+def sample(level: str, kind: str, *texts: str) -> RiskSample:
+    roles = ("speaker", "listener")
+    turns = tuple(Turn(roles[(len(texts) - 1 - index) % 2], text) for index, text in enumerate(texts))
+    return RiskSample(turns, level, kind)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def examples() -> list[RiskExample]:
+    samples = [
+        sample("danger", "plan_timing", "it all stops on saturday"),
+        sample("danger", "plan_timing", "the key is under the mat, look after the cat"),
+        sample("danger", "dv_acute", "who is at the door?", "him"),
+        sample("concern", "third_person", "my friend does not want to be here any more"),
+        sample("none", "chat", "it all starts on saturday"),
+        sample("none", "chat", "the key is under the mat, come in"),
+        sample("none", "chat", "who is at the door?", "the postman"),
+    ]
+    return read_examples(SHIPPED, samples * 4)
+
+
+def test_training_lowers_the_loss_and_the_exported_head_reads_the_same(
+    examples: list[RiskExample], tmp_path: Path
+) -> None:
+    recipe = RiskHeadRecipe(passes=8, batch_tokens=200, rate=1e-3)
+    network = new_risk_network(SHIPPED)
+    before = float(risk_loss(network.eval(), examples, recipe).detach())
+    train_risk_head(network, examples, recipe)
+    assert float(risk_loss(network, examples, recipe).detach()) < before / 2
+
+    export_risk_head(network, shipped_sem(), tmp_path / "risk_head.onnx", examples)
+    head = RiskHead(shipped_sem(), tmp_path / "risk_head.onnx")
+    for one in examples[:7]:
+        with torch.no_grad():
+            levels = network(*stack([one.features], HEAD_TOKENS)).levels.softmax(-1)[0].numpy()
+        assert np.allclose(head.read(one.sample.turns)[0], levels, atol=0.1)
+        assert LEVELS[int(levels.argmax())] == one.sample.level
+
+
+def test_turns_of_chats_are_harmless_and_drawn_anew_in_the_same_way() -> None:
+    drawn = chat_turns(20)
+
+    assert 15 < len(drawn) <= 20
+    assert {one.level for one in drawn} == {"none"}
+    assert drawn == chat_turns(20)

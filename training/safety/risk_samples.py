@@ -1,0 +1,99 @@
+"""What the models of risk learn from: labelled turns, ordinary ones, and short answers out of their context."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...contract import Turn
+from ...contract.safety import SafetyKind, SafetyLevel
+from ...data.conversations import Conversation
+from ...safety.assess import read_rules
+from ..sem.turn_head.turn_samples import chat_samples, training_chats
+
+SHORT_ANSWER = 5
+"""Words and marks that a turn has at most whose meaning lies in the turn before it."""
+_KINDS: tuple[tuple[SafetyKind, str], ...] = (
+    ("overdose", r"overdose|pills_taken"),
+    ("self_harm", r"self_injury|self_harm|scars|urges"),
+    ("violence", r"violence|harm_others|attack|infant_harm"),
+    ("abuse", r"abuse|stepdad|dv_|family_abuse|controlling|trafficking|stalking|bull"),
+    ("other_person", r"third|other_person|friend|teacher|worry"),
+    (
+        "suicide",
+        r"suicid|death_wish|plan|intent|decision|goodbye|farewell|letter|note|means|timing|hopeless|burden|attempt",
+    ),
+)
+"""What the writers of cases called a kind -> the kind of a result; the first that matches counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class RiskSample:
+    """A dialogue whose last turn has a known level."""
+
+    turns: tuple[Turn, ...]
+    """All turns, the last one the person's."""
+    level: SafetyLevel
+    """The level of the last turn."""
+    kind: str = ""
+    """What its writer called it; empty where nothing is known."""
+    group: str = ""
+    """Who wrote it: samples of a group are left out together."""
+    weight: float = 1.0
+    """How much it counts."""
+
+
+def result_kind(kind: str) -> SafetyKind:
+    """Return the kind of a result that a writer's kind stands for; empty where none is meant."""
+    for name, pattern in _KINDS:
+        if re.search(pattern, kind):
+            return name
+    return ""
+
+
+def draw_ordinary(conversations: Sequence[Conversation], limit: int, seed: int) -> list[tuple[Turn, ...]]:
+    """Return turns of the speaker with two turns before each, at most one of a conversation, drawn at random."""
+    rng = random.Random(seed)
+    dialogues: list[tuple[Turn, ...]] = []
+    for conversation in conversations:
+        spoken = [index for index, turn in enumerate(conversation.turns) if turn.role == "speaker"]
+        if spoken:
+            index = rng.choice(spoken)
+            dialogues.append(conversation.turns[max(0, index - 2) : index + 1])
+    return rng.sample(dialogues, min(limit, len(dialogues)))
+
+
+def out_of_context(
+    samples: Sequence[RiskSample], questions: Sequence[Turn], *, weight: float, seed: int = 0
+) -> list[RiskSample]:
+    """Return the short answers among samples by themselves and after an ordinary turn of the listener, as harmless.
+
+    "No" is danger after "are you safe?" alone: so the model learns what of it lies in the question.
+
+    Args:
+        samples: Of all levels.
+        questions: Turns of the listener in ordinary conversations.
+        weight: How much each counts.
+        seed: Of the draw.
+    """
+    rng = random.Random(seed)
+    harmless: list[RiskSample] = []
+    for sample in samples:
+        *before, last = sample.turns
+        if not before or sample.level == "none":
+            continue
+        rules = read_rules((last,), 0)
+        if rules.level == "none" and len(rules.evidence.reading.text.split()) <= SHORT_ANSWER:
+            contexts = [(), (rng.choice(questions),)] if questions else [()]
+            harmless += [RiskSample((*turns, last), "none", group=sample.group, weight=weight) for turns in contexts]
+    return harmless
+
+
+def chat_turns(limit: int, seed: int = 0) -> list[RiskSample]:
+    """Return turns of the chats that ship for the SEM, drawn at random, as harmless, but for those that rules raise."""
+    dialogues = [sample.turns for sample in chat_samples(training_chats())]
+    drawn = random.Random(seed).sample(dialogues, min(limit, len(dialogues)))
+    harmless = [turns for turns in drawn if read_rules(turns, len(turns) - 1).level == "none"]
+    return [RiskSample(turns, "none", group="chats") for turns in harmless]
