@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Literal, TypeAlias
 
 from .text import is_chinese
@@ -81,3 +83,9 @@ def apply_view(dialogue: Dialogue, view: View) -> list[Turn]:
         return turns
     speaker_turns = [turn for turn in turns if turn.role == "speaker"]
     return (speaker_turns if view == "speaker" else speaker_turns[-1:]) or turns
+
+
+def dialogue_digest(turns: Sequence[Turn]) -> bytes:
+    """Return what stands for a dialogue in a cache, which so holds nobody's words, however long they are."""
+    words = json.dumps([(turn.role, turn.text) for turn in turns])
+    return blake2b(words.encode("ascii"), digest_size=16).digest()

@@ -36,11 +36,11 @@ def assess(dialogue: Dialogue) -> Safety:
     Args:
         dialogue: All turns, oldest first; the person is the speaker. One without a word of the person is safe.
     """
-    start = _first_of_last_turns(dialogue)
-    if start is None:
+    spoken = _last_turns(dialogue)
+    if not spoken:
         return Safety()
-    last = max(index for index, turn in enumerate(dialogue) if turn.role == "speaker")
-    findings = [_assess_turn(dialogue, index, by_network=index > last - NEWEST) for index in range(start, last + 1)]
+    start, last = spoken[0], spoken[-1]
+    findings = [_assess_turn(dialogue, index, by_network=index > last - NEWEST) for index in spoken]
     if joined := _joined(dialogue[start : last + 1]):
         finding = _assess_turn((*dialogue[:start], joined), start)
         findings.append(finding if finding.turn is None else finding.model_copy(update={"turn": last}))
@@ -49,20 +49,18 @@ def assess(dialogue: Dialogue) -> Safety:
 
 def _joined(turns: Sequence[Turn]) -> Turn | None:
     """Return what was said in several short messages, or in several lines, as one; None where it is one already."""
-    last = [turn for turn in turns[-NEWEST:] if turn.role == "speaker"]
-    text = " ".join(_BREAKS.sub(" ", turn.text) for turn in last)
-    is_one = len(last) == 1 and text == last[0].text
+    text = " ".join(_BREAKS.sub(" ", turn.text) for turn in turns[-NEWEST:])
+    is_one = len(turns) == 1 and text == turns[0].text
     return None if is_one or len(text) > MAX_JOINED else Turn("speaker", text)
 
 
-def _first_of_last_turns(dialogue: Dialogue) -> int | None:
-    """Return the index of the first turn that the person said since the last reply; None where there is none."""
-    last = next((i for i in reversed(range(len(dialogue))) if dialogue[i].role == "speaker"), None)
-    if last is None:
-        return None
-    while last and dialogue[last - 1].role == "speaker":
-        last -= 1
-    return last
+def _last_turns(dialogue: Dialogue) -> range:
+    """Return the indices of the turns that the person said since the last reply; none where there is none."""
+    last = next((i for i in reversed(range(len(dialogue))) if dialogue[i].role == "speaker"), -1)
+    start = last
+    while start > 0 and dialogue[start - 1].role == "speaker":
+        start -= 1
+    return range(max(start, 0), last + 1)
 
 
 def _assess_turn(dialogue: Dialogue, index: int, *, by_network: bool = True) -> Safety:

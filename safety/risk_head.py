@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from ..contract import Dialogue, Turn
 from ..contract.cpu_inference import cpu_threads, open_session
+from ..contract.dialogue import dialogue_digest
 from ..contract.safety import SafetyLevel
 from ..sem.registry import shipped_sem
 from ..sem.runtime.encoding import pad
@@ -47,6 +49,8 @@ FINGERPRINT, FINGERPRINT_TEXT = "features", "The quick brown fox jumps over the 
 """Entry of the network's metadata: the mean features of a text, by which the SEM is known that it was trained on."""
 SAME_FEATURES = 0.98
 """Cosine from which on features count as those of the same SEM: processors round differently."""
+CACHED_READINGS = 512
+"""Readings that are kept: the node looks at the turn before again, in each turn."""
 _LOG = logging.getLogger("hef.safety")
 
 
@@ -63,6 +67,8 @@ class RiskHead:
 
     def __init__(self, sem: OnnxSem, network: Path) -> None:
         self._sem = sem
+        self._lock = Lock()
+        self._readings: dict[bytes, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
         self._session: Any = open_session(network, threads=cpu_threads(None))
         known = np.array(json.loads(self._session.get_modelmeta().custom_metadata_map.get(FINGERPRINT, "[]")))
         actual = mean_features(sem)
@@ -75,11 +81,21 @@ class RiskHead:
         Args:
             turns: The last one is the person's; of them the last `HEAD_TURNS` are read.
         """
+        digest = dialogue_digest(turns[-HEAD_TURNS:])
+        with self._lock:
+            known = self._readings.get(digest)
+        if known is not None:
+            return known
         encoded, features = self._sem.token_features(turns[-HEAD_TURNS:], HEAD_TOKENS)
         arrays = pad([encoded])
         inputs = {FEATURES: features[None], **{name: arrays[name] for name in ("input_ids", "attention_mask")}}
         levels, kinds = self._session.run(OUTPUTS, inputs)
-        return _softmax(levels[0]), _softmax(kinds[0])
+        reading = _softmax(levels[0]), _softmax(kinds[0])
+        with self._lock:
+            self._readings[digest] = reading
+            while len(self._readings) > CACHED_READINGS:
+                del self._readings[next(iter(self._readings))]
+        return reading
 
 
 def mean_features(sem: OnnxSem) -> NDArray[np.float32]:

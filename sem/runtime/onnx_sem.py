@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
 from typing import Any, NamedTuple
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...contract import Cause, Dialogue, Reading, SetupError, Turn, View
 from ...contract.cpu_inference import cpu_cores, cpu_threads, import_onnxruntime, open_session
+from ...contract.dialogue import dialogue_digest
 from ..protocol import SemDescription
 from ..taxonomy import Taxonomy
 from ..validation import apply_views, require_known_emotions, require_turns
@@ -196,7 +195,7 @@ class OnnxSem:
         """
         require_known_emotions(dialogues, emotions, self.description)
         columns = [self._manifest.labels.index(emotion) for emotion in emotions]
-        keys = [_key(dialogue) for dialogue in dialogues]
+        keys = [dialogue_digest(dialogue) for dialogue in dialogues]
         with self._lock:
             cached = [self._passes.get(key) for key in keys]
         missing = [list(dialogue) for dialogue, one in zip(dialogues, cached, strict=True) if one is None]
@@ -246,7 +245,7 @@ class OnnxSem:
             for index, one in enumerate(encoded)
         ]
         if causes:
-            keys = [_key(turns) for turns in dialogues]
+            keys = [dialogue_digest(turns) for turns in dialogues]
             with self._lock:
                 for key, one in zip(keys, passes, strict=True):
                     self._passes.pop(key, None)
@@ -306,12 +305,6 @@ class OnnxSem:
                     self._folder, self._manifest.max_tokens, threads=self._threads, batch_size=self._batch_size
                 )
             return self._runner
-
-
-def _key(dialogue: Sequence[Turn]) -> bytes:
-    """Return what stands for a dialogue in the cache, which so holds nobody's words, however long they are."""
-    words = json.dumps([(turn.role, turn.text) for turn in dialogue])
-    return blake2b(words.encode("ascii"), digest_size=16).digest()
 
 
 def _log_mean(rows: Sequence[Array], shares: Sequence[float]) -> Array:

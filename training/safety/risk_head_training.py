@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import random
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
-from tokenizers import Tokenizer
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
@@ -19,40 +16,24 @@ from ...contract.progress import Progress, ignore_progress, map_batches
 from ...safety.findings import LEVELS
 from ...safety.risk_head import FINGERPRINT, HEAD_TOKENS, HEAD_TURNS, OUTPUTS, mean_features
 from ...safety.risk_model import KINDS
-from ...sem.runtime.encoding import DialogueEncoder
-from ...sem.runtime.manifest import FEATURES, NETWORK, TOKENIZER
+from ...sem.runtime.manifest import FEATURES
 from ...sem.runtime.onnx_sem import OnnxSem
-from ..sem.chinese.restored_sem import RestoredSem
-from ..sem.onnx_export import silence_exporters, to_onnx
-from ..sem.quantisation import quantise
-from ..sem.turn_head.token_features import (
-    StepSchedule,
-    TokenFeatures,
-    draw_batches,
-    open_features,
-    stack,
-    to_token_features,
-)
+from ..sem.turn_head.head_training import HeadRecipe, export_head, restore_sem, train_head
+from ..sem.turn_head.token_features import TokenFeatures, open_features, stack, to_token_features
 from .risk_network import RiskNetwork
 from .risk_samples import RiskSample, result_kind
 
-RANGE_DIALOGUES = 300
-"""Dialogues on which the ranges of the quantised head are measured."""
 
-
-class RiskHeadRecipe(BaseModel):
+class RiskHeadRecipe(HeadRecipe):
     """How the head is trained."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     passes: float = Field(default=2.5, gt=0, description="Passes over all samples")
     rate: float = Field(default=3e-4, gt=0, description="Highest rate of the layers")
-    head_rate: float = Field(default=1e-3, gt=0, description="Highest rate of what is new")
-    warm_up: float = Field(default=0.06, gt=0, lt=1, description="Share of the steps in which the rates rise")
-    batch_tokens: int = Field(default=1400, ge=64, description="Tokens of a step, with padding")
+    most_tokens: int = Field(
+        default=HEAD_TOKENS, ge=16, description="Tokens of a sample; what lies further back is cut"
+    )
     label_smoothing: float = Field(default=0.03, ge=0, lt=1, description="Share of the target for the other levels")
     kind_weight: float = Field(default=0.2, ge=0, description="What the kind of a risk counts beside its level")
-    seed: int = 0
 
 
 class RiskExample(NamedTuple):
@@ -84,8 +65,7 @@ def read_examples(
 
 def new_risk_network(folder: Path) -> RiskNetwork:
     """Return an untrained network over a SEM."""
-    encoder = DialogueEncoder(Tokenizer.from_file(str(folder / TOKENIZER)))
-    return RiskNetwork(RestoredSem(folder / NETWORK), encoder.end)
+    return RiskNetwork(*restore_sem(folder))
 
 
 def train_risk_head(
@@ -95,24 +75,19 @@ def train_risk_head(
     report: Callable[[int, int, float], None] = lambda step, steps, loss: None,
 ) -> RiskNetwork:
     """Train the network, which is changed; `report` is called after each step with its number, how many, the loss."""
-    torch.manual_seed(recipe.seed)
-    features = [one.features for one in examples]
-    batches = draw_batches(features, recipe.passes, recipe.batch_tokens, HEAD_TOKENS, random.Random(recipe.seed))
-    rates = (recipe.rate, recipe.head_rate)
-    schedule = StepSchedule(
-        network, [*network.reader.layers.parameters()], rates, steps=len(batches), warm_up=recipe.warm_up
-    )
-    network.train()
-    for step, batch in enumerate(batches):
-        loss = risk_loss(network, [examples[index] for index in batch], recipe)
-        report(step + 1, len(batches), schedule.step(loss))
-    return network.eval()
+
+    def loss(batch: Sequence[int]) -> Tensor:
+        return risk_loss(network, [examples[index] for index in batch], recipe)
+
+    layers = [*network.reader.layers.parameters()]
+    train_head(network, layers, [one.features for one in examples], loss, recipe, report)
+    return network
 
 
 def risk_loss(network: RiskNetwork, examples: Sequence[RiskExample], recipe: RiskHeadRecipe) -> Tensor:
     """Return the loss of a batch: of the levels, and of the kinds where a risk has one."""
     samples = [one.sample for one in examples]
-    outputs = network(*stack([one.features for one in examples], HEAD_TOKENS))
+    outputs = network(*stack([one.features for one in examples], recipe.most_tokens))
     levels = torch.tensor([LEVELS.index(sample.level) for sample in samples])
     weights = torch.tensor([sample.weight for sample in samples])
     smoothing = recipe.label_smoothing
@@ -135,18 +110,7 @@ def export_risk_head(network: RiskNetwork, sem: OnnxSem, target: Path, examples:
     """
     import onnx
 
-    for layer in network.reader.layers:
-        layer.attention.self.config._attn_implementation = "eager"  # type: ignore[union-attr]
-    ids = torch.ones(2, 16, dtype=torch.long)
-    shapes = {
-        FEATURES: torch.zeros(2, 16, network.reader.width),
-        "input_ids": ids,
-        "attention_mask": torch.ones_like(ids),
-    }
-    inputs = [one.features.inputs() for one in examples[:: max(1, len(examples) // RANGE_DIALOGUES)]]
-    with tempfile.TemporaryDirectory() as scratch, silence_exporters():
-        to_onnx(network.cpu().eval(), float32 := Path(scratch, "float32.onnx"), shapes, OUTPUTS)
-        quantise(float32, target, inputs)
+    export_head(network, network.reader, target, OUTPUTS, [one.features for one in examples])
     model = onnx.load(str(target))
     onnx.helper.set_model_props(model, {FINGERPRINT: json.dumps([round(float(one), 4) for one in mean_features(sem)])})
     onnx.save(model, str(target))

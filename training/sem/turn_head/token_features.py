@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from ....sem.runtime.encoding import Encoded, pad
 from ....sem.runtime.manifest import FEATURES, NETWORK, TOKENIZER
@@ -41,7 +41,7 @@ class TokenFeatures(NamedTuple):
         """Return what an exported head reads."""
         arrays = pad([self.encoded])
         return {
-            "features": self.values[None].astype(np.float32),
+            FEATURES: self.values[None].astype(np.float32),
             "input_ids": arrays["input_ids"],
             "attention_mask": arrays["attention_mask"],
         }
@@ -109,42 +109,3 @@ def _batches(lengths: Sequence[int], batch_tokens: int, rng: random.Random) -> l
         batches[-1].append(index)
     rng.shuffle(batches)
     return batches
-
-
-class StepSchedule:
-    """AdamW with two rates, each rising and falling once (Smith, 2018), and clipped gradients.
-
-    Args:
-        network: What is trained.
-        old: Its parameters that were trained before.
-        rates: Highest rate of these, and of the others.
-        steps: Steps of the training.
-        warm_up: Share of the steps in which the rates rise.
-    """
-
-    def __init__(
-        self,
-        network: nn.Module,
-        old: Sequence[nn.Parameter],
-        rates: tuple[float, float],
-        *,
-        steps: int,
-        warm_up: float,
-    ) -> None:
-        known = {id(parameter) for parameter in old}
-        new = [parameter for parameter in network.parameters() if id(parameter) not in known]
-        self._parameters = [*old, *new]
-        groups = [{"params": list(old), "lr": rates[0]}, {"params": new, "lr": rates[1]}]
-        self._optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
-        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self._optimizer, list(rates), total_steps=steps, pct_start=warm_up
-        )
-
-    def step(self, loss: Tensor) -> float:
-        """Take a step down a loss, and return the loss."""
-        self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
-        self._optimizer.step()
-        self._schedule.step()
-        return float(loss.detach())

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from numpy.typing import NDArray
-
 from ....sem.runtime.manifest import FEATURES
 from ..chinese.onnx_extension import expose_values
-from ..onnx_export import silence_exporters, to_onnx
-from ..quantisation import quantise
-from .token_features import LAYER
+from .head_training import export_head
+from .token_features import LAYER, TokenFeatures
 from .turn_head import TurnHead
 
 PREFIX = "turn."
@@ -25,30 +21,19 @@ TRUNK_LOGITS = "trunk_logits"
 """Output: the logits of the SEM before."""
 
 
-def export_turn_head(head: TurnHead, network: Path, target: Path, inputs: Sequence[Mapping[str, NDArray[Any]]]) -> None:
+def export_turn_head(head: TurnHead, network: Path, target: Path, features: Sequence[TokenFeatures]) -> None:
     """Write a SEM's network with the head, in place of another head that it may have.
 
     Args:
         head: The trained head.
         network: The SEM's `model.onnx`.
         target: The network to write; may be the same.
-        inputs: `features`, `input_ids` and `attention_mask` of dialogues, on which ranges are measured.
+        features: Dialogues, on some of which the ranges of the activations are measured.
     """
     import onnx
 
-    width = inputs[0]["features"].shape[-1]
-    with tempfile.TemporaryDirectory() as scratch, silence_exporters():
-        float32, int8 = Path(scratch) / "float32.onnx", Path(scratch) / "int8.onnx"
-        for layer in head.reader.layers:
-            layer.attention.self.config._attn_implementation = "eager"  # type: ignore[union-attr]
-        ids = torch.ones(2, 16, dtype=torch.long)
-        example = {
-            "features": torch.zeros(2, 16, width),
-            "input_ids": ids,
-            "attention_mask": torch.ones_like(ids),
-        }
-        to_onnx(head.cpu().eval(), float32, example, OUTPUTS)
-        quantise(float32, int8, inputs)
+    with tempfile.TemporaryDirectory() as scratch:
+        export_head(head, head.reader, int8 := Path(scratch, "int8.onnx"), OUTPUTS, features)
         joined = _join(onnx.load(str(network)), onnx.load(str(int8)))
     onnx.checker.check_model(joined)
     onnx.save(joined, str(target))

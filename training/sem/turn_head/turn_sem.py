@@ -10,17 +10,15 @@ from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from ....contract import Turn
 from ....contract.progress import Progress, ignore_progress
 from ....data.conversations import Conversation
 from ....data.labelled_chats import LabelledChat
-from ....sem.runtime.encoding import DialogueEncoder
 from ....sem.runtime.manifest import NETWORK, TOKENIZER, Manifest, ScoreScale, sha256_digest
 from ....sem.runtime.onnx_sem import OnnxRunner
 from ....sem.runtime.topic_turns import turn_means
-from ..chinese.restored_sem import RestoredSem
+from .head_training import restore_sem
 from .turn_export import export_turn_head
 from .turn_head import TurnHead
 from .turn_samples import (
@@ -37,8 +35,6 @@ from .turn_training import TurnExample, TurnRecipe, read_examples, train_turn_he
 
 HELD_OUT = 8
 """One chat of so many is not trained on; the scales are fitted on these."""
-RANGE_DIALOGUES = 300
-"""Dialogues on which the ranges of the quantised head are measured."""
 FELT_CALLED_NEUTRAL = 0.025
 """Share of the conversations' turns that may be called neutral; each of these carries an emotion."""
 CONVERSATIONS_FOR_SCALES = 500
@@ -144,8 +140,7 @@ def write_turn_sem(
     """
     held_out = [chat for chat in training_chats() if is_held_out(chat)] if chats is None else chats
     target.mkdir(parents=True, exist_ok=True)
-    inputs = [one.features.inputs() for one in examples[:: max(1, len(examples) // RANGE_DIALOGUES)]]
-    export_turn_head(head, source / NETWORK, target / NETWORK, inputs)
+    export_turn_head(head, source / NETWORK, target / NETWORK, [one.features for one in examples])
     if target != source:
         shutil.copyfile(source / TOKENIZER, target / TOKENIZER)
     neutral, topic = _fit_scales(target, Manifest.load(source).max_tokens, held_out, conversations)
@@ -190,5 +185,4 @@ def _fit_scale(scores: NDArray[np.float64], is_true: NDArray[np.bool_]) -> tuple
 
 def new_turn_head(source: Path) -> TurnHead:
     """Return an untrained head of a SEM, which reads as the SEM does."""
-    encoder = DialogueEncoder(Tokenizer.from_file(str(source / TOKENIZER)))
-    return TurnHead(RestoredSem(source / NETWORK), encoder.end)
+    return TurnHead(*restore_sem(source))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,13 +9,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
 from ....contract.progress import Progress, ignore_progress, map_batches
 from ....sem.runtime.manifest import FEATURES, Manifest
-from .token_features import StepSchedule, TokenFeatures, draw_batches, open_features, stack, to_token_features
+from .head_training import HeadRecipe, train_head
+from .token_features import TokenFeatures, open_features, stack, to_token_features
 from .turn_head import TurnHead
 from .turn_samples import TurnSample
 
@@ -30,19 +30,10 @@ class LossWeights(NamedTuple):
     topic: float
 
 
-class TurnRecipe(BaseModel):
+class TurnRecipe(HeadRecipe):
     """How the head is trained."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    passes: float = Field(default=1.6, gt=0, description="Passes over all samples")
-    rate: float = Field(default=1e-4, gt=0, description="Highest rate of the layers and the classifier")
-    head_rate: float = Field(default=1e-3, gt=0, description="Highest rate of what is new")
-    warm_up: float = Field(default=0.06, gt=0, lt=1, description="Share of the steps in which the rates rise")
-    batch_tokens: int = Field(default=1400, ge=64, description="Tokens of a step, with padding")
-    most_tokens: int = Field(default=176, ge=16, description="Tokens of a sample; what lies further back is cut")
     also_right: float = Field(default=0.3, ge=0, lt=1, description="Share of the target for further right labels")
-    seed: int = 0
 
 
 class TurnExample(NamedTuple):
@@ -111,16 +102,13 @@ def train_turn_head(
         recipe: Settings.
         report: Called after each step with its number, how many there are, and the loss.
     """
-    torch.manual_seed(recipe.seed)
-    features = [one.features for one in examples]
-    batches = draw_batches(features, recipe.passes, recipe.batch_tokens, recipe.most_tokens, random.Random(recipe.seed))
-    old = [*head.reader.layers.parameters(), *head.classifier.parameters()]
-    schedule = StepSchedule(head, old, (recipe.rate, recipe.head_rate), steps=len(batches), warm_up=recipe.warm_up)
-    head.train()
-    for step, batch in enumerate(batches):
-        loss = turn_loss(head, [examples[index] for index in batch], labels, recipe)
-        report(step + 1, len(batches), schedule.step(loss))
-    return head.eval()
+    trained_before = [*head.reader.layers.parameters(), *head.classifier.parameters()]
+
+    def loss(batch: Sequence[int]) -> Tensor:
+        return turn_loss(head, [examples[index] for index in batch], labels, recipe)
+
+    train_head(head, trained_before, [one.features for one in examples], loss, recipe, report)
+    return head
 
 
 def turn_loss(head: TurnHead, examples: Sequence[TurnExample], labels: Sequence[str], recipe: TurnRecipe) -> Tensor:
