@@ -20,7 +20,7 @@ from hef.training.safety.risk_head_training import (
     risk_loss,
     train_risk_head,
 )
-from hef.training.safety.risk_samples import RiskSample, chat_turns
+from hef.training.safety.risk_samples import RiskSample, chat_turns, result_kind
 from hef.training.sem.turn_head.token_features import stack
 
 
@@ -68,3 +68,21 @@ def test_turns_of_chats_are_harmless_and_drawn_anew_in_the_same_way() -> None:
     assert 15 < len(drawn) <= 20
     assert {one.level for one in drawn} == {"none"}
     assert drawn == chat_turns(20)
+
+
+@pytest.mark.parametrize(
+    ("written", "kind"),
+    [
+        ("heart_attack_denial", "medical"),
+        ("bee_sting", "medical"),
+        ("partner_knife_now", "abuse"),
+        ("gun_argument", "violence"),
+        ("overdose_accident", "overdose"),
+        ("tired_of_existing", ""),
+        ("heartbreak", ""),
+        ("birthday_gift", ""),
+        ("car_garage", ""),
+    ],
+)
+def test_a_writers_kind_stands_for_the_kind_of_a_result(written: str, kind: str) -> None:
+    assert result_kind(written) == kind

@@ -18,8 +18,18 @@ SHORT_ANSWER = 5
 _KINDS: tuple[tuple[SafetyKind, str], ...] = (
     ("overdose", r"overdose|pills_taken"),
     ("self_harm", r"self_injury|self_harm|scars|urges"),
-    ("violence", r"violence|harm_others|attack|infant_harm"),
-    ("abuse", r"abuse|stepdad|dv_|family_abuse|controlling|trafficking|stalking|bull"),
+    (
+        "medical",
+        r"medical|emergenc|stroke|heart(?:_|$)|chest|allerg|anaphyl|epipen|(?:^|_)(?:sting|bite|birth)(?:_|$)|bleed|wound"
+        r"|breath|chok|asthma|inhaler|eclampsia|head_injury|concussion|fever|seizure|diabet|insulin|heatstroke|hypotherm|carbon|^co_|gas_"
+        r"|drown|poison|battery|berries|mushroom|(?:house|kitchen)_fire|crash|accident|sepsis|mening",
+    ),
+    (
+        "abuse",
+        r"abuse|stepdad|dv_|partner|home_violence|controlling|traffick|stalk|followed|intruder|outside|locked|hostage"
+        r"|strangl|groom|blackmail|neglect|beaten|bull",
+    ),
+    ("violence", r"violence|harm_others|attack|infant_harm|weapon|knife|arson|revenge|(?:^|_)(?:gun|rage)(?:_|$)"),
     ("other_person", r"third|other_person|friend|teacher|worry"),
     (
         "suicide",
