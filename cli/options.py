@@ -32,9 +32,10 @@ def option(help: str, *flags: str, metavar: str | None = None, panel: str | None
     return typer.Option(*flags, help=help, metavar=metavar, rich_help_panel=panel, **settings)
 
 
-def model_option(further: str = "") -> Any:
+def model_option(further: str = "", *, from_environment: bool = True) -> Any:
     """Return the option of the LLM; `further` says what else may be given."""
-    text = f"LLM: embedded, huggingface:<id or path>, or <provider>:<name>{further}.  \\[env: HEF_MODEL]"
+    source = "  \\[env: HEF_MODEL]" if from_environment else ""
+    text = f"LLM: embedded, huggingface:<id or path>, or <provider>:<name>{further}.{source}"
     return option(text, "--model", "-m", metavar="MODEL", panel="Models")
 
 

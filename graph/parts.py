@@ -19,7 +19,7 @@ from ..sem import Sem, Taxonomy, resolve_sem
 
 
 class SafetyJudge(Protocol):
-    """An object that judges whether somebody is in danger."""
+    """An object that judges whether somebody is in danger; asynchronous graphs await `aassess` where it has that."""
 
     def assess(self, dialogue: Dialogue) -> Safety | Awaitable[Safety]:
         """Return what is found in a dialogue, whose last turn is the person's."""

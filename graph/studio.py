@@ -15,7 +15,7 @@ from ..contract.chat_model import DraftForm
 from ..contract.context import TEMPLATE, HefContext
 from ..llm import draft_form, resolve_model
 from ..prompts import Prompts, shipped_chat_draft
-from ..safety import ReferralCounter
+from ..safety import LlmSafetyCheck, ReferralCounter, assess
 from .build import create_hef
 from .default_store import open_store
 
@@ -41,14 +41,17 @@ def context_with(prompts: Prompts, form: DraftForm = "transcript") -> type[HefCo
 _prompts = Prompts(os.environ.get("HEF_PROMPTS") or None)
 _home = os.environ.get("HEF_HOME") or None
 _model = resolve_model(os.environ.get("HEF_MODEL") or None)
+_safety_model = os.environ.get("HEF_SAFETY_MODEL") or None
 graph = create_hef(
     model=_model,
     prompts=_prompts.templates,
     fit=os.environ.get("HEF_FIT") or None,
+    safety=LlmSafetyCheck(resolve_model(_safety_model)) if _safety_model else assess,
     on_safety=ReferralCounter(_home) if _home else None,
     context_schema=context_with(_prompts, draft_form(_model)),
 ).compile(name="hef")
-"""The graph without store or checkpointer: the server has its own. Reads `HEF_MODEL`, `HEF_PROMPTS`, `HEF_FIT`."""
+"""The graph without store or checkpointer: the server has its own. Reads `HEF_MODEL`, `HEF_SAFETY_MODEL`,
+`HEF_PROMPTS`, `HEF_FIT`."""
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from langchain_core.runnables import Runnable
 from langgraph.errors import GraphBubbleUp
@@ -42,10 +42,11 @@ def safety_node(
     """
 
     async def safety(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
-        """Look whether somebody is in danger, before any model is asked."""
+        """Look whether somebody is in danger, before anything is read or said."""
         turn = turn_view(state, runtime)
         finding, faults = await _judge(assess, turn.dialogue, calls)
-        if assess is not None and finding.level == "none" and await earlier_danger(assess, turn.dialogue, calls):
+        working = shipped_assess if faults else assess  # one that has just failed would let the person wait again
+        if working is not None and finding.level == "none" and await earlier_danger(working, turn.dialogue, calls):
             finding = finding.model_copy(update={"after_danger": True})
         if finding.turn is not None:
             finding = finding.model_copy(update={"turn": finding.turn + turn.earlier_turns})
@@ -82,7 +83,8 @@ async def _judge(assess: Assess | None, dialogue: Dialogue, calls: LlmCalls) -> 
     faults: list[str] = []
     for judge in dict.fromkeys(filter(None, [assess, assess and shipped_assess])):
         try:
-            return Safety.model_validate(await call_host(judge, dialogue, asynchronous=calls.asynchronous)), faults
+            call = _asynchronous(judge) if calls.asynchronous else judge
+            return Safety.model_validate(await call_host(call, dialogue, asynchronous=calls.asynchronous)), faults
         except GraphBubbleUp:
             raise
         except Exception as error:
@@ -91,6 +93,15 @@ async def _judge(assess: Assess | None, dialogue: Dialogue, calls: LlmCalls) -> 
             fault = "HEF's own check could not look for danger" if judge is shipped_assess else own
             faults.append(f"{fault}: {error_text(error)}")
     return Safety(), faults
+
+
+def _asynchronous(judge: Assess) -> Assess:
+    """Return the method `aassess` that a class defines beside the method `assess`, where that is the judge."""
+    owner = getattr(judge, "__self__", None)
+    classes = [kind for kind in type(owner).__mro__ if "assess" in vars(kind)]
+    if getattr(judge, "__name__", "") == "assess" and classes and "aassess" in vars(classes[0]):
+        return cast("Assess", owner.aassess)  # type: ignore[union-attr]
+    return judge
 
 
 async def earlier_danger(assess: Assess, dialogue: Dialogue, calls: LlmCalls, *, turns: int = 1) -> Safety | None:

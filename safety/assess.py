@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from ..contract import Dialogue, Turn
 from ..contract.dialogue import turn_language
@@ -15,6 +16,7 @@ from .risk_features import RiskEvidence
 from .risk_head import read_risk
 from .turn_reading import TurnReading, read_turn
 
+AssessTurn: TypeAlias = Callable[[Dialogue, int, bool], Safety]
 CONTEXT_TURNS = 8
 """Turns before the person's last ones that are read, too."""
 NEWEST = 8
@@ -36,13 +38,33 @@ def assess(dialogue: Dialogue) -> Safety:
     Args:
         dialogue: All turns, oldest first; the person is the speaker. One without a word of the person is safe.
     """
-    spoken = _last_turns(dialogue)
+    return _gravest(dialogue, _assess_turn)
+
+
+def assess_by_rules(dialogue: Dialogue) -> Safety:
+    """Return what the rules alone find in a dialogue, read as `assess` reads it."""
+    return _gravest(dialogue, _assess_turn_by_rules)
+
+
+def assess_by_models(dialogue: Dialogue) -> Safety:
+    """Return what the models alone find in a dialogue, read as `assess` reads it; they know the claims of the rules."""
+    return _gravest(dialogue, _assess_turn_by_models)
+
+
+def _gravest(dialogue: Dialogue, assess_turn: AssessTurn) -> Safety:
+    """Return the gravest of what is found in the messages that the person sent since the last reply, and in all as one.
+
+    Args:
+        dialogue: All turns, oldest first.
+        assess_turn: Takes turns, the index of one, and whether it is among the newest.
+    """
+    spoken = last_messages(dialogue)
     if not spoken:
         return Safety()
     start, last = spoken[0], spoken[-1]
-    findings = [_assess_turn(dialogue, index, by_network=index > last - NEWEST) for index in spoken]
+    findings = [assess_turn(dialogue, index, index > last - NEWEST) for index in spoken]
     if joined := _joined(dialogue[start : last + 1]):
-        finding = _assess_turn((*dialogue[:start], joined), start)
+        finding = assess_turn((*dialogue[:start], joined), start, True)
         findings.append(finding if finding.turn is None else finding.model_copy(update={"turn": last}))
     return max(findings, key=lambda safety: LEVELS.index(safety.level))
 
@@ -54,7 +76,7 @@ def _joined(turns: Sequence[Turn]) -> Turn | None:
     return None if is_one or len(text) > MAX_JOINED else Turn("speaker", text)
 
 
-def _last_turns(dialogue: Dialogue) -> range:
+def last_messages(dialogue: Dialogue) -> range:
     """Return the indices of the turns that the person said since the last reply; none where there is none."""
     last = next((i for i in reversed(range(len(dialogue))) if dialogue[i].role == "speaker"), -1)
     start = last
@@ -63,18 +85,40 @@ def _last_turns(dialogue: Dialogue) -> range:
     return range(max(start, 0), last + 1)
 
 
-def _assess_turn(dialogue: Dialogue, index: int, *, by_network: bool = True) -> Safety:
+def _assess_turn(dialogue: Dialogue, index: int, is_newest: bool) -> Safety:
     """Return the safety of one turn of the person in its context: what the rules found, or more by the models."""
     rules = read_rules(dialogue, index)
+    by_rules = _finding(rules, dialogue, index)
+    if rules.level == "danger" or rules.is_settled:
+        return by_rules
+    by_models = _finding_of_models(rules, dialogue, index, is_newest)
+    return max(by_rules, by_models, key=lambda safety: LEVELS.index(safety.level))
+
+
+def _assess_turn_by_models(dialogue: Dialogue, index: int, is_newest: bool) -> Safety:
+    return _finding_of_models(read_rules(dialogue, index), dialogue, index, is_newest)
+
+
+def _finding_of_models(rules: RuleResult, dialogue: Dialogue, index: int, is_newest: bool) -> Safety:
+    """Return what the models find in a turn that the rules have read."""
     language = turn_language(None, dialogue[: index + 1])
-    findings = rules.evidence.findings
-    if rules.level != "danger" and not rules.is_settled:
-        risk = read_risk(rules.evidence, dialogue[: index + 1] if by_network and not rules.is_understood else ())
-        if LEVELS.index(risk.level) > LEVELS.index(rules.level):
-            words = tuple(words for sentence in risk.sentences if (words := rules.evidence.reading.quote(sentence)))
-            return Safety(level=risk.level, kind=risk.kind, words=words[:MAX_WORDS], language=language, turn=index)
+    risk = read_risk(rules.evidence, dialogue[: index + 1] if is_newest and not rules.is_understood else ())
+    if risk.level == "none":
+        return Safety(language=language)
+    words = tuple(words for sentence in risk.sentences if (words := rules.evidence.reading.quote(sentence)))
+    return Safety(level=risk.level, kind=risk.kind, words=words[:MAX_WORDS], language=language, turn=index)
+
+
+def _assess_turn_by_rules(dialogue: Dialogue, index: int, _: bool) -> Safety:
+    return _finding(read_rules(dialogue, index), dialogue, index)
+
+
+def _finding(rules: RuleResult, dialogue: Dialogue, index: int) -> Safety:
+    """Return what the rules found in a turn."""
+    language = turn_language(None, dialogue[: index + 1])
     if rules.level == "none":
         return Safety(language=language)
+    findings = rules.evidence.findings
     same = [finding.words for finding in findings if finding.level == rules.level]
     words = tuple(dict.fromkeys(same))[:MAX_WORDS]
     return Safety(level=rules.level, kind=findings[0].kind, words=words, language=language, turn=index)

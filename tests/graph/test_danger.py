@@ -278,6 +278,40 @@ def test_a_check_may_be_an_object_or_asynchronous(scripted: Any) -> None:
         assert hef.invoke(said(DANGER), context=US)["empathy"].safety.level == "danger"
 
 
+@pytest.mark.parametrize("mode", MODES)
+async def test_an_asynchronous_graph_awaits_the_method_that_belongs_to_the_check(mode: str, scripted: Any) -> None:
+    class Both:
+        def assess(self, dialogue: Any) -> Safety:
+            return Safety(level="concern", kind="suicide") if mode == "sync" else Safety()
+
+        async def aassess(self, dialogue: Any) -> Safety:
+            return Safety(level="concern", kind="abuse")
+
+    class Stricter(Both):
+        def assess(self, dialogue: Any) -> Safety:
+            return FOUND[DANGER]
+
+    async def kind(check: Any) -> str:
+        hef = create_hef(model=scripted("sad", "I hear you."), safety=check).compile()
+        return (await invoke(mode, hef, said("hello"), context=US))["empathy"].safety.kind
+
+    assert await kind(Both()) == ("suicide" if mode == "sync" else "abuse")
+    assert await kind(Stricter()) == FOUND[DANGER].kind
+
+
+def test_a_check_that_fails_is_not_asked_about_the_turn_before(scripted: Any) -> None:
+    asked: list[int] = []
+
+    def broken(dialogue: Any) -> Any:
+        asked.append(len(dialogue))
+        raise TimeoutError
+
+    hef = create_hef(model=scripted("sad", "x"), safety=broken).compile()
+    hef.invoke({"messages": [("user", "hi"), ("ai", "Hello."), ("user", "soup for lunch")]})
+
+    assert asked == [3]
+
+
 @pytest.mark.parametrize("answer", [ValueError("down"), "danger", {"level": "grave"}])
 def test_where_another_check_fails_hefs_own_rules_look(answer: Any, scripted: Any) -> None:
     def broken(dialogue: Any) -> Any:

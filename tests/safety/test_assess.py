@@ -6,6 +6,7 @@ import pytest
 from hef.contract import Turn
 from hef.contract.safety import Safety
 from hef.safety import assess
+from hef.safety.assess import assess_by_rules
 
 
 def of(text: str) -> Safety:
@@ -151,3 +152,10 @@ def test_many_messages_in_a_row_are_read_in_seconds() -> None:
     assess([Turn("speaker", f"我很好 {number}") for number in range(200)])
 
     assert time.process_time() - started < 3
+
+
+@pytest.mark.parametrize(
+    "text", ["kill me", "自杀", "上吊", "I can't breathe", "I tied a noose", "shoot up the school"]
+)
+def test_plain_danger_of_a_few_words_is_found_by_rules_alone(text: str) -> None:
+    assert assess_by_rules([Turn("speaker", text)]).level == "danger"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hef.cli.app import app
+from hef.cli.error_messages import UNANSWERED
 from hef.contract import Turn
 from hef.data.conversations import Conversation
 from hef.evaluation.safety import safety_cases
@@ -53,3 +54,36 @@ def test_raised_turns_of_the_everyday_chats_are_listed(monkeypatch: pytest.Monke
     document = json.loads(run("--chats", "--json"))
 
     assert document["results"][0]["turns"] == 2
+
+
+def test_an_llm_that_answers_in_rounds_is_measured(tmp_path: Path) -> None:
+    cases, folder = write_cases(tmp_path / "c.jsonl"), tmp_path / "batch"
+    command = ["evaluate", "safety", "--cases", str(cases), "--model", f"batch:{folder}", "--json"]
+    assert CliRunner().invoke(app, command).exit_code == UNANSWERED
+    (question,) = map(json.loads, (folder / "questions.jsonl").read_text().splitlines())  # both cases say the same
+    assert "Speaker: hello" in question["body"]["messages"][0]["content"]
+    row = {"custom_id": question["custom_id"], "text": "danger | suicide | hello"}
+    (folder / "answers.jsonl").write_text(json.dumps(row))
+
+    document = json.loads(run(*command[2:]))
+
+    assert document["unusable answers"] == 0
+    assert document["results"][0]["danger_recall"]["count"] == 1
+    assert document["results"][0]["harmless_to_danger"]["count"] == 1
+
+
+def test_a_refusing_llm_leaves_hefs_own_check_and_is_counted(tmp_path: Path) -> None:
+    cases, folder = write_cases(tmp_path / "c.jsonl"), tmp_path / "batch"
+    command = ["evaluate", "safety", "--cases", str(cases), "--model", f"batch:{folder}", "--json"]
+    CliRunner().invoke(app, command)
+    question = json.loads((folder / "questions.jsonl").read_text())
+    row = {"custom_id": question["custom_id"], "text": "I cannot discuss this."}
+    (folder / "answers.jsonl").write_text(json.dumps(row))
+
+    result = CliRunner().invoke(app, command)
+
+    document = json.loads(result.stdout)
+    assert "1 answers of the LLM could not be used" in result.stderr
+
+    assert document["unusable answers"] == 1
+    assert document["results"][0]["danger_recall"]["count"] == 0
