@@ -139,15 +139,15 @@ class CharacterSems:
 def _builder(settings: Settings, sem: Sem, *, memory: bool) -> StateGraph[Any, Any, Any, Any]:
     """Return the uncompiled graph that reads with a SEM; what the person is told of help is counted with `memory`."""
     from ..graph import create_hef
-    from ..llm import resolve_model
-    from ..safety import LlmSafetyCheck, ReferralCounter, assess
+    from ..graph.parts import named_safety_check
+    from ..safety import ReferralCounter
 
     return create_hef(
         model=settings.model,
         sem=sem,
         prompts=settings.prompts,
         fit=settings.fit,
-        safety=LlmSafetyCheck(resolve_model(settings.safety_model)) if settings.safety_model else assess,
+        safety=named_safety_check(settings.safety_model),
         on_safety=ReferralCounter(settings.home) if memory else None,
     )
 

@@ -7,10 +7,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Literal, TypeAlias
+from threading import Lock
+from typing import Generic, Literal, TypeAlias, TypeVar
 
 from .text import is_chinese
 
+_T = TypeVar("_T")
 Role: TypeAlias = Literal["speaker", "listener"]
 TextLanguage: TypeAlias = Literal["en", "zh"]
 """Language of what HEF itself says about a turn."""
@@ -89,3 +91,31 @@ def dialogue_digest(turns: Sequence[Turn]) -> bytes:
     """Return what stands for a dialogue in a cache, which so holds nobody's words, however long they are."""
     words = json.dumps([(turn.role, turn.text) for turn in turns])
     return blake2b(words.encode("ascii"), digest_size=16).digest()
+
+
+class DialogueCache(Generic[_T]):
+    """The newest values that were computed for dialogues, for several threads; nobody's words are kept.
+
+    Args:
+        size: How many.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = Lock()
+        self._values: dict[bytes, _T] = {}
+
+    def get(self, turns: Sequence[Turn]) -> _T | None:
+        """Return the value of a dialogue; None where there is none."""
+        key = dialogue_digest(turns)
+        with self._lock:
+            return self._values.get(key)
+
+    def put(self, turns: Sequence[Turn], value: _T) -> None:
+        """Keep the value of a dialogue in place of the oldest."""
+        key = dialogue_digest(turns)
+        with self._lock:
+            self._values.pop(key, None)
+            self._values[key] = value
+            while len(self._values) > self._size:
+                del self._values[next(iter(self._values))]

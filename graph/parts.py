@@ -14,6 +14,7 @@ from ..contract.chat_model import ChatModel
 from ..llm import model_name, resolve_model
 from ..nodes import Assess, FitRegistry, SafetyHook, resolve_fit
 from ..prompts import Overrides, Prompts
+from ..safety import LlmSafetyCheck
 from ..safety import assess as shipped_assess
 from ..sem import Sem, Taxonomy, resolve_sem
 
@@ -91,6 +92,11 @@ class Parts:
             _resolve_judge(safety),
             _resolve_hooks(on_safety),
         )
+
+
+def named_safety_check(model: str | None) -> SafetyCheck:
+    """Return HEF's own check of danger, or that of an LLM which a setting names."""
+    return LlmSafetyCheck(resolve_model(model)) if model else shipped_assess
 
 
 def _resolve_judge(safety: SafetyCheck | None) -> Assess | None:

@@ -15,9 +15,10 @@ from ..contract.chat_model import DraftForm
 from ..contract.context import TEMPLATE, HefContext
 from ..llm import draft_form, resolve_model
 from ..prompts import Prompts, shipped_chat_draft
-from ..safety import LlmSafetyCheck, ReferralCounter, assess
+from ..safety import ReferralCounter
 from .build import create_hef
 from .default_store import open_store
+from .parts import named_safety_check
 
 
 def context_with(prompts: Prompts, form: DraftForm = "transcript") -> type[HefContext]:
@@ -41,12 +42,11 @@ def context_with(prompts: Prompts, form: DraftForm = "transcript") -> type[HefCo
 _prompts = Prompts(os.environ.get("HEF_PROMPTS") or None)
 _home = os.environ.get("HEF_HOME") or None
 _model = resolve_model(os.environ.get("HEF_MODEL") or None)
-_safety_model = os.environ.get("HEF_SAFETY_MODEL") or None
 graph = create_hef(
     model=_model,
     prompts=_prompts.templates,
     fit=os.environ.get("HEF_FIT") or None,
-    safety=LlmSafetyCheck(resolve_model(_safety_model)) if _safety_model else assess,
+    safety=named_safety_check(os.environ.get("HEF_SAFETY_MODEL")),
     on_safety=ReferralCounter(_home) if _home else None,
     context_schema=context_with(_prompts, draft_form(_model)),
 ).compile(name="hef")

@@ -1,4 +1,4 @@
-"""An LLM that is asked whether somebody is in danger, beside the rules, which it cannot overrule alone.
+"""An LLM that is asked whether somebody is in danger, beside the rules, whose claims it never takes back to nothing.
 
 For hosts whose LLM is a capable one: it reads what a person means where no rule and no small model does.
 """
@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
-from threading import Lock
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -21,7 +20,7 @@ from langgraph.constants import TAG_NOSTREAM
 
 from ..contract import Dialogue, ModelError, SetupError
 from ..contract.chat_model import ChatModel, chat_models, model_name
-from ..contract.dialogue import dialogue_digest, turn_language
+from ..contract.dialogue import DialogueCache, turn_language
 from ..contract.safety import Safety, SafetyKind, SafetyLevel
 from ..contract.sync_async import call_within
 from ..prompts import fence, newest
@@ -99,10 +98,9 @@ class LlmSafetyCheck:
     """Ask a chat model for the safety of a dialogue, beside the rules and HEF's own models.
 
     Danger that rules and models both see is answered at once; no LLM is asked. Else the graver of what the rules claim
-    and what the LLM finds counts, with one exception: danger that the rules alone claim, where models and LLM find
-    none, is a concern. Of turns that are too long to be shown whole, all of HEF's own check counts as well. Where the
-    LLM fails, refuses, is too slow or answers something else, the node `safety` asks `hef.safety.assess`, and
-    `degraded` says so.
+    and what the LLM finds counts, with one exception: danger that the rules alone see, where the LLM finds nothing, is
+    a concern. Of turns that are too long to be shown whole, all of HEF's own check counts as well. Where the LLM fails,
+    refuses, is too slow or answers something else, the node `safety` asks `hef.safety.assess`, and `degraded` says so.
 
     Args:
         model: Any LangChain chat model; a small and fast one will do if it understands people. It is asked in each
@@ -129,8 +127,7 @@ class LlmSafetyCheck:
         self._model = model
         self._timeout = timeout
         self._what = f"the safety check by {model_name(model)}"
-        self._lock = Lock()
-        self._findings: dict[bytes, _Finding] = {}
+        self._findings = DialogueCache[_Finding](CACHED_FINDINGS)
 
     def assess(self, dialogue: Dialogue) -> Safety:
         """Return the safety of a dialogue: of all that the person said since the last reply, in its context.
@@ -141,7 +138,7 @@ class LlmSafetyCheck:
         own = _read_own(dialogue)
         if own.is_enough:
             return own.by_rules
-        if (finding := self._known(own)) is None:
+        if (finding := self._findings.get(own.shown)) is None:
             with self._errors():
                 answer = call_within(self._timeout, lambda: self._model.invoke(self._prompt(own), CONFIG))
             finding = self._read(own, answer)
@@ -152,7 +149,7 @@ class LlmSafetyCheck:
         own = await asyncio.to_thread(_read_own, dialogue)
         if own.is_enough:
             return own.by_rules
-        if (finding := self._known(own)) is None:
+        if (finding := self._findings.get(own.shown)) is None:
             with self._errors():
                 answer = await asyncio.wait_for(self._model.ainvoke(self._prompt(own), CONFIG), self._timeout)
             finding = await asyncio.to_thread(self._read, own, answer)
@@ -170,11 +167,6 @@ class LlmSafetyCheck:
     def _prompt(self, own: _OwnReading) -> list[BaseMessage]:
         return [HumanMessage(self._template.substitute(dialogue=fence(own.shown, DIALOGUE_LIMIT)))]
 
-    def _known(self, own: _OwnReading) -> _Finding | None:
-        """Return what the LLM found in the same turns before."""
-        with self._lock:
-            return self._findings.get(dialogue_digest(own.shown))
-
     def _read(self, own: _OwnReading, answer: BaseMessage) -> _Finding:
         """Return what the LLM found, and keep it.
 
@@ -186,10 +178,7 @@ class LlmSafetyCheck:
         if level != "none":
             kind = kind or assess(own.shown).kind or "suicide"
             finding = _Finding(level, kind, *_find_quote(quote, own.shown[-len(own.messages) :]))
-        with self._lock:
-            self._findings[dialogue_digest(own.shown)] = finding
-            while len(self._findings) > CACHED_FINDINGS:
-                del self._findings[next(iter(self._findings))]
+        self._findings.put(own.shown, finding)
         return finding
 
 

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..contract import Dialogue, Turn
 from ..contract.cpu_inference import cpu_threads, open_session
-from ..contract.dialogue import dialogue_digest
+from ..contract.dialogue import DialogueCache
 from ..contract.safety import SafetyLevel
 from ..sem.registry import shipped_sem
 from ..sem.runtime.encoding import pad
@@ -67,8 +66,7 @@ class RiskHead:
 
     def __init__(self, sem: OnnxSem, network: Path) -> None:
         self._sem = sem
-        self._lock = Lock()
-        self._readings: dict[bytes, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+        self._readings = DialogueCache[tuple[NDArray[np.float32], NDArray[np.float32]]](CACHED_READINGS)
         self._session: Any = open_session(network, threads=cpu_threads(None))
         known = np.array(json.loads(self._session.get_modelmeta().custom_metadata_map.get(FINGERPRINT, "[]")))
         actual = mean_features(sem)
@@ -81,20 +79,15 @@ class RiskHead:
         Args:
             turns: The last one is the person's; of them the last `HEAD_TURNS` are read.
         """
-        digest = dialogue_digest(turns[-HEAD_TURNS:])
-        with self._lock:
-            known = self._readings.get(digest)
-        if known is not None:
+        newest = turns[-HEAD_TURNS:]
+        if (known := self._readings.get(newest)) is not None:
             return known
-        encoded, features = self._sem.token_features(turns[-HEAD_TURNS:], HEAD_TOKENS)
+        encoded, features = self._sem.token_features(newest, HEAD_TOKENS)
         arrays = pad([encoded])
         inputs = {FEATURES: features[None], **{name: arrays[name] for name in ("input_ids", "attention_mask")}}
         levels, kinds = self._session.run(OUTPUTS, inputs)
         reading = _softmax(levels[0]), _softmax(kinds[0])
-        with self._lock:
-            self._readings[digest] = reading
-            while len(self._readings) > CACHED_READINGS:
-                del self._readings[next(iter(self._readings))]
+        self._readings.put(newest, reading)
         return reading
 
 

@@ -120,21 +120,17 @@ class Conversation:
             await self.hef.aupdate_state(self._config, {"messages": messages}, as_node=LAST_NODE)
             await self.remember_unanswered(context)
 
-    async def _level_of_graph(self) -> str:
-        """Return what the graph's own check last found, which may be another than HEF's."""
-        state = await self.hef.aget_state(self._config)
-        safety = state.values.get("safety")
-        return safety.level if safety else "none"
-
     async def remember_unanswered(self, context: HefContext) -> None:
         """Store what the person said since the last reply, without one; the turn that answers it replaces that."""
-        messages = await self.messages()
+        values = await self.values()
+        messages = list(values.get("messages", []))
         utterances, replies = last_turn(messages)
         store: BaseStore | None = self.hef.store
         if store is None or context.user_id is None or not context.remember or replies or not utterances:
             return
         dialogue = to_dialogue(messages)
-        if not context.remember_danger and "danger" in (assess(dialogue).level, await self._level_of_graph()):
+        findings = [assess(dialogue), *filter(None, [values.get("safety")])]  # the graph may have another check
+        if not context.remember_danger and any(finding.level == "danger" for finding in findings):
             return
         memory = Memory(
             id=turn_id(self.thread, turn_key(messages, self.thread)),

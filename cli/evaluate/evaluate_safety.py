@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from ...contract import Dialogue
     from ...evaluation.safety.measured_llm import MeasuredLlmCheck
-    from ...evaluation.safety.safety_report import ConversationReport, RaisedTurn, SafetyReport, Share
+    from ...evaluation.safety.safety_report import Assess, ConversationReport, RaisedTurn, SafetyReport, Share
 
 Cases = Annotated[
     Path | None, option("Other cases than those that ship, as JSON lines.", "--cases", "-c", metavar="FILE")
@@ -31,8 +34,6 @@ Chats = Annotated[
     bool, option("The project's everyday chats, those of `hef evaluate chats`, as ordinary conversations.", "--chats")
 ]
 Listed = Annotated[bool, option("List the cases whose level is another than expected.", "--list")]
-
-
 Llm = Annotated[
     str | None,
     model_option(
@@ -60,62 +61,71 @@ def safety(
     from ...data.json_lines import require_file
     from ...evaluation.safety.safety_cases import CASE_SETS, everyday_chats, read_cases, shipped_cases, speaker_turns
     from ...evaluation.safety.safety_report import report_cases, report_conversations
-    from ...safety import assess as shipped_assess
 
     if sum(map(bool, (cases, data, chats))) > 1:
         raise SetupError("give one of --cases, --data and --chats")
-    llm, check = _open_llm(model)
-    assess = check or shipped_assess
+    judge = _Judge.named(model)
     if data or chats:
         if data:
             require_file(data)
         conversations, skipped = read_conversations(data) if data else (everyday_chats(), [])
         report_skipped_rows(skipped)
         name = data.name if data else "chats"
-        with ending_with_questions(llm), advancing() as advance:
-            if check:
-                check.ask_ahead(turns for one in conversations for turns in speaker_turns(one))
-            report = report_conversations(conversations, name, assess, advance)
-        _report_failures(check)
-        emit_report("safety", data, [report], _details(skipped, check), output, [_conversation_table(report)])
+        turns = (turns for one in conversations for turns in speaker_turns(one))
+        with judge.asked(turns), advancing() as advance:
+            report = report_conversations(conversations, name, judge.assess, advance)
+        emit_report("safety", data, [report], judge.details(skipped), output, [_conversation_table(report)])
         if not output.as_json:
             _list_turns(report.raised)
         return
     sets = {cases.name: read_cases(cases)} if cases else {half: shipped_cases(half) for half in CASE_SETS}
-    with ending_with_questions(llm):
-        if check:
-            check.ask_ahead(case.turns for read, _ in sets.values() for case in read)
-        reports = [one for name, (read, _) in sets.items() for one in report_cases(read, name, assess)]
+    with judge.asked(case.turns for read, _ in sets.values() for case in read):
+        reports = [one for name, (read, _) in sets.items() for one in report_cases(read, name, judge.assess)]
     skipped = [message for _, messages in sets.values() for message in messages]
     report_skipped_rows(skipped)
-    _report_failures(check)
     tables = [_level_table(reports), _kind_table(reports)]
-    emit_report("safety", cases, reports, _details(skipped, check), output, tables)
+    emit_report("safety", cases, reports, judge.details(skipped), output, tables)
     if listed and not output.as_json:
         _list_turns([turn for report in reports for turn in report.wrong])
 
 
-def _open_llm(spec: str | None) -> tuple[BaseChatModel | None, MeasuredLlmCheck | None]:
-    """Return the LLM that looks for danger, and its check; None for both without one."""
-    if spec is None:
-        return None, None
-    from ...evaluation.caching_models import with_cache
-    from ...evaluation.safety.measured_llm import MeasuredLlmCheck
-    from ...llm import resolve_model
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """What looks for danger: HEF's own check, or that of an LLM."""
 
-    llm = open_batch(spec) or resolve_model(spec)
-    return llm, MeasuredLlmCheck(with_cache(llm)[0])
+    assess: Assess
+    llm: BaseChatModel | None = None
+    check: MeasuredLlmCheck | None = None
 
+    @classmethod
+    def named(cls, spec: str | None) -> Self:
+        """Return the check of an LLM that is named, else HEF's own."""
+        if spec is None:
+            from ...safety import assess
 
-def _report_failures(check: MeasuredLlmCheck | None) -> None:
-    """Say how often the LLM said nothing that could be used, and HEF's own check judged."""
-    if check and check.failures:
-        typer.echo(f"{check.failures:,} answers of the LLM could not be used; HEF's own check judged there.", err=True)
+            return cls(assess)
+        from ...evaluation.caching_models import with_cache
+        from ...evaluation.safety.measured_llm import MeasuredLlmCheck
+        from ...llm import resolve_model
 
+        llm = open_batch(spec) or resolve_model(spec)
+        check = MeasuredLlmCheck(with_cache(llm)[0])
+        return cls(check, llm, check)
 
-def _details(skipped: Sequence[str], check: MeasuredLlmCheck | None) -> dict[str, int]:
-    """Return what is told beside the figures."""
-    return {"broken": len(skipped)} | ({"unusable answers": check.failures} if check else {})
+    @contextmanager
+    def asked(self, dialogues: Iterable[Dialogue]) -> Iterator[None]:
+        """Ask the LLM about all dialogues first; without answers the command ends. Say which could not be used."""
+        with ending_with_questions(self.llm):
+            if self.check:
+                self.check.ask_ahead(dialogues)
+            yield
+        if self.check and self.check.failures:
+            count = f"{self.check.failures:,} answers of the LLM could not be used"
+            typer.echo(f"{count}; HEF's own check judged there.", err=True)
+
+    def details(self, skipped: Sequence[str]) -> dict[str, int]:
+        """Return what is told beside the figures."""
+        return {"broken": len(skipped)} | ({"unusable answers": self.check.failures} if self.check else {})
 
 
 def _level_table(reports: list[SafetyReport]) -> Table:

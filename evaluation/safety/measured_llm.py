@@ -52,10 +52,8 @@ class MeasuredLlmCheck:
         unanswered: UnansweredQuestion | None = None
         for dialogue in dialogues:
             try:
-                self._check.assess(dialogue)
+                self(dialogue)
             except UnansweredQuestion as error:
                 unanswered = error
-            except HefError:
-                self._failed.add(dialogue_digest(dialogue))
         if unanswered:
             raise unanswered

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...contract import Cause, Dialogue, Reading, SetupError, Turn, View
 from ...contract.cpu_inference import cpu_cores, cpu_threads, import_onnxruntime, open_session
-from ...contract.dialogue import dialogue_digest
+from ...contract.dialogue import DialogueCache
 from ..protocol import SemDescription
 from ..taxonomy import Taxonomy
 from ..validation import apply_views, require_known_emotions, require_turns
@@ -140,7 +140,7 @@ class OnnxSem:
         self._batch_size = batch_size
         self._lock = Lock()
         self._runner: OnnxRunner | None = None
-        self._passes: dict[bytes, _Pass] = {}
+        self._passes = DialogueCache[_Pass](CACHED_DIALOGUES)
 
     @property
     def description(self) -> SemDescription:
@@ -195,9 +195,7 @@ class OnnxSem:
         """
         require_known_emotions(dialogues, emotions, self.description)
         columns = [self._manifest.labels.index(emotion) for emotion in emotions]
-        keys = [dialogue_digest(dialogue) for dialogue in dialogues]
-        with self._lock:
-            cached = [self._passes.get(key) for key in keys]
+        cached = [self._passes.get(dialogue) for dialogue in dialogues]
         missing = [list(dialogue) for dialogue, one in zip(dialogues, cached, strict=True) if one is None]
         computed = iter(self._read(missing, causes=True))
         passes = [next(computed) if one is None else one for one in cached]
@@ -245,13 +243,8 @@ class OnnxSem:
             for index, one in enumerate(encoded)
         ]
         if causes:
-            keys = [dialogue_digest(turns) for turns in dialogues]
-            with self._lock:
-                for key, one in zip(keys, passes, strict=True):
-                    self._passes.pop(key, None)
-                    self._passes[key] = one
-                while len(self._passes) > CACHED_DIALOGUES:
-                    del self._passes[next(iter(self._passes))]
+            for turns, one in zip(dialogues, passes, strict=True):
+                self._passes.put(turns, one)
         return passes
 
     def _run(

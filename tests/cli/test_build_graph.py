@@ -14,7 +14,7 @@ from scripted_chat import ScriptedChat
 def test_a_safety_model_looks_for_danger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = ScriptedChat(script=["danger | suicide | quiet by sunday"])
     monkeypatch.setattr(
-        "hef.llm.resolve_model", lambda name: model if name == "openai:small" else ScriptedChat(script=["sad"])
+        "hef.graph.parts.resolve_model", lambda name: model if name == "openai:small" else ScriptedChat(script=["sad"])
     )
     monkeypatch.setenv("HEF_SAFETY_MODEL", "openai:small")
     hef = module.build_graph(load_settings(home=tmp_path), memory=False)
