@@ -23,6 +23,7 @@ from ..contract.progress import Progress, ignore_progress
 from ..graph import create_hef
 from ..prompts import Overrides
 from ..prompts.messages import MAX_EMOTIONS
+from ..safety import assess
 from ..sem import Sem
 from .stub_server import CallCounts, StubAnswers, StubLatency, StubServer, stub_server
 
@@ -117,6 +118,10 @@ def variants() -> dict[str, HefContext]:
     }
 
 
+OWN_CHECK = "the latter, not asked for danger"
+"""The last of `variants`, where HEF's own check looks for danger alone."""
+
+
 def measure_latency(
     sem: Sem,
     *,
@@ -146,10 +151,14 @@ def measure_latency(
     slowness, said_texts = latency or StubLatency(), SENTENCES if sentences is None else sentences
     with stub_server(slowness, StubAnswers(stub_emotions(sem, said_texts))) as server:
         model = _client(server)
-        hef = create_hef(model=model, sem=sem, prompts=prompts, fit=fit).compile()
+        hef, unasked = (
+            create_hef(model=model, sem=sem, prompts=prompts, fit=fit, safety=check).compile()
+            for check in ("auto", assess)
+        )
         ways: dict[str, Callable[[str], Any]] = {"plain": partial(_plain, model)}
         for name, settings in variants().items():
             ways[name] = partial(_turn, hef, settings)
+        ways[OWN_CHECK] = partial(_turn, unasked, [*variants().values()][-1])
         turns = asyncio.run(_answer_all(server, ways, said_texts, progress))
     costs = {name: _cost(turns[name], turns["plain"], prices) for name in ways}
     return LatencyReport(

@@ -14,6 +14,8 @@ from typing import Any, cast
 
 _CHARACTERS = 4
 """Characters that a token counts as."""
+_DANGER_FORM = "danger | suicide |"
+"""In a prompt that asks for danger: the form of its answer."""
 REPLY = (
     "I am so sorry, that must have been a lot to carry all by yourself today. "
     "It makes sense that it stays with you like this. "
@@ -50,13 +52,15 @@ class StubLatency:
 
 @dataclass
 class StubAnswers:
-    """What the server answers: for a judgement the emotion of the text that the prompt holds, else `REPLY`."""
+    """What the server answers: the emotion of a text that is judged, `none` for danger in it, else `REPLY`."""
 
     emotions: Mapping[str, str] = field(default_factory=dict)
     """A text of the person -> the emotion that the LLM names."""
 
     def emotion(self, prompt: str) -> str:
         """Return what the LLM names for a prompt."""
+        if _DANGER_FORM in prompt:
+            return "none"
         return next((emotion for text, emotion in self.emotions.items() if text in prompt), "none")
 
 

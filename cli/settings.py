@@ -23,7 +23,9 @@ class Settings(BaseSettings):
 
     model: str | None = Field(None, description="The LLM; None is the embedded one")
     sem: str | None = Field(None, description="The SEM; None is the shipped one")
-    safety_model: str | None = Field(None, description="A capable LLM that also looks for danger; None asks none")
+    safety_model: str | None = Field(
+        None, description="LLM that also looks for danger; `own` asks none, None a hosted `model`"
+    )
     prompts: Path | None = Field(None, description="Folder with prompt templates that replace the shipped ones")
     fit: Path | None = Field(None, description="How SEM and LLM are joined: a file of `hef evaluate emotion --fit`")
     home: Path = Field(

@@ -20,12 +20,14 @@ from ..nodes import (
     EarlyDrafts,
     Judge,
     cause_words_node,
+    check_at_once,
     coarse_emotion_node,
     confirm_emotion_node,
     crisis_reply_node,
     draft_response_node,
     fine_emotion_node,
     human_takeover_node,
+    llm_safety_node,
     recall,
     remember,
     safety_node,
@@ -36,8 +38,8 @@ from ..safety import assess
 from ..sem import Sem, Taxonomy
 from ..tools import sem_causes_tool, sem_emotion_tool
 from .node_telemetry import GraphTelemetry
-from .parts import Parts, SafetyCheck, SafetyHooks, check_state, input_output_schemas
-from .routing import after_coarse, after_crisis, after_fine, after_safety
+from .parts import Parts, SafetyChoice, SafetyHooks, check_state, input_output_schemas
+from .routing import after_coarse, after_crisis, after_danger, after_fine, after_safety
 
 OutputMode: TypeAlias = Literal["last_message", "trace"]
 
@@ -49,7 +51,7 @@ def create_hef(
     taxonomy: Taxonomy | None = None,
     prompts: Overrides | None = None,
     fit: PoolingWeights | Path | str | None = None,
-    safety: SafetyCheck | None = assess,
+    safety: SafetyChoice = "auto",
     on_safety: SafetyHooks | None = None,
     state_schema: type[Any] = HefState,
     context_schema: type[Any] = HefContext,
@@ -66,7 +68,9 @@ def create_hef(
         fit: How the evidence of this SEM and this LLM is joined: what `hef evaluate emotion --fit`
             wrote, as its path or loaded. None takes the fit that ships for the pair, if there is one.
         safety: What looks for danger in the dialogue before anything else: a function from a dialogue to a `Safety`, or
-            an object with such a method `assess`; None switches it off (`docs/safety.md` says what that means).
+            an object with such a method `assess`. `auto` is `hef.safety.assess`, and where `model` is a hosted LLM a
+            `LlmSafetyCheck` that asks the LLM of the run, too. None switches it off (`docs/safety.md` says what that
+            means).
         on_safety: A function, synchronous or asynchronous, or several, called with a `SafetyEvent` where somebody is in
             danger or may be.
         state_schema: `HefState` or a TypedDict with all its keys and more; the additional keys enter and leave
@@ -90,14 +94,15 @@ def create_hef(
     )
     graph = _Graph(state_schema, context_schema, parts.taxonomy.labels, last="remember")
     causes = sem_causes_tool(parts.sem)
-    early_drafts = EarlyDrafts(parts.taxonomy, parts.prompts, causes)
+    early_drafts = EarlyDrafts(parts.taxonomy, parts.prompts, causes, is_checked_by_llm=_asks_llm(parts))
     trace = output_mode == "trace"
     _add_safety_nodes(graph, parts, crisis_reply=True)
     graph.add("human_takeover", human_takeover_node())
     _add_emotion_nodes(graph, parts, trace=trace, early_drafts=early_drafts)
     graph.add("confirm_emotion", confirm_emotion_node(parts.taxonomy))
     graph.add("cause_words", cause_words_node(causes, trace=trace))
-    draft_response = draft_response_node(parts.model, parts.prompts, early_drafts, parts.taxonomy, parts.assess)
+    own_check = assess if parts.check_by_run else parts.assess  # the LLM of a run may be a local one
+    draft_response = draft_response_node(parts.model, parts.prompts, early_drafts, parts.taxonomy, own_check)
     graph.add("draft_response", draft_response, RETRY)
     graph.add("remember", remember)
     builder = graph.builder
@@ -118,7 +123,7 @@ def create_emotion_graph(
     taxonomy: Taxonomy | None = None,
     prompts: Overrides | None = None,
     fit: PoolingWeights | Path | str | None = None,
-    safety: SafetyCheck | None = assess,
+    safety: SafetyChoice = "auto",
     on_safety: SafetyHooks | None = None,
 ) -> StateGraph[Any, Any, Any, Any]:
     """Build the first half of a turn, up to the decision: no cause words, no reply, nothing stored.
@@ -144,7 +149,7 @@ def create_reading_graph(
     taxonomy: Taxonomy | None = None,
     prompts: Overrides | None = None,
     fit: PoolingWeights | Path | str | None = None,
-    safety: SafetyCheck | None = assess,
+    safety: SafetyChoice = "auto",
     on_safety: SafetyHooks | None = None,
 ) -> StateGraph[Any, Any, Any, Any]:
     """Build a turn up to its cause words, for hosts whose own agent replies: no reply, nothing stored.
@@ -178,11 +183,13 @@ def reading_graph(parts: Parts, *, crisis_reply: bool = False) -> StateGraph[Any
     """
     graph = _Graph(HefState, HefContext, parts.taxonomy.labels, last="cause_words", output_schema=ReadingOutput)
     _add_safety_nodes(graph, parts, crisis_reply=crisis_reply)
-    if crisis_reply:
-        graph.builder.add_edge("crisis_reply", END)
     _add_emotion_nodes(graph, parts)
     graph.add("cause_words", cause_words_node(sem_causes_tool(parts.sem)))
-    graph.builder.add_edge("fine_emotion", "cause_words")
+    if crisis_reply:
+        graph.builder.add_edge("crisis_reply", END)
+        graph.builder.add_conditional_edges("fine_emotion", after_danger)
+    else:
+        graph.builder.add_edge("fine_emotion", "cause_words")
     graph.builder.add_edge("cause_words", END)
     return graph.builder
 
@@ -232,7 +239,17 @@ def _add_emotion_nodes(
     builder = graph.builder
     builder.add_edge("recall", "coarse_emotion")
     builder.add_edge("sem_emotion", "coarse_emotion")
+    if parts.assess and _asks_llm(parts):
+        # After `recall`, which runs once a turn; what it finds is read from `fine_emotion` on.
+        llm_safety = llm_safety_node(parts.assess, parts.on_safety, parts.taxonomy.labels, parts.check_by_run)
+        graph.add("llm_safety", llm_safety)
+        builder.add_edge("recall", "llm_safety")
     builder.add_conditional_edges("coarse_emotion", after_coarse)
+
+
+def _asks_llm(parts: Parts) -> bool:
+    """Return whether an LLM looks for danger, too, beside the judgement of the emotion."""
+    return check_at_once(parts.assess) is not None
 
 
 class ReadingOutput(TypedDict):

@@ -24,10 +24,9 @@ from ..nodes import remember
 from ..nodes.support.message_text import message_text
 from ..nodes.support.transcript import last_human_id, last_human_index, to_dialogue
 from ..prompts import Overrides
-from ..safety import assess
 from ..sem import Sem, Taxonomy
 from .build import reading_graph, takeover_graph
-from .parts import Parts, SafetyCheck, SafetyHooks
+from .parts import Parts, SafetyChoice, SafetyHooks
 from .person_note import empathy_note
 
 with needs_extra("agents", "the middleware needs LangChain's agents"):
@@ -186,7 +185,7 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
         taxonomy: Taxonomy | None = None,
         prompts: Overrides | None = None,
         fit: PoolingWeights | Path | str | None = None,
-        safety: SafetyCheck | None = assess,
+        safety: SafetyChoice = "auto",
         on_safety: SafetyHooks | None = None,
         crisis_reply: bool = True,
         settings: HefContext | Mapping[str, Any] | None = None,

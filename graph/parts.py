@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NotRequired, Protocol, Required, Self, TypeAlias, cast, get_origin, get_type_hints
+from typing import Any, Literal, NotRequired, Protocol, Required, Self, TypeAlias, cast, get_origin, get_type_hints
 
 from typing_extensions import TypedDict, is_typeddict
 
 from ..contract import Dialogue, HefInput, HefOutput, HefState, PoolingWeights, Safety, SetupError
-from ..contract.chat_model import ChatModel
+from ..contract.chat_model import ChatModel, is_hosted
 from ..llm import model_name, resolve_model
 from ..nodes import Assess, FitRegistry, SafetyHook, resolve_fit
 from ..prompts import Overrides, Prompts
@@ -20,7 +20,11 @@ from ..sem import Sem, Taxonomy, resolve_sem
 
 
 class SafetyJudge(Protocol):
-    """An object that judges whether somebody is in danger; asynchronous graphs await `aassess` where it has that."""
+    """An object that judges whether somebody is in danger; asynchronous graphs await `aassess` where it has that.
+
+    Of one that has `assess_at_once` as well, danger which that finds is answered at once, and `assess` is called while
+    the emotion is judged.
+    """
 
     def assess(self, dialogue: Dialogue) -> Safety | Awaitable[Safety]:
         """Return what is found in a dialogue, whose last turn is the person's."""
@@ -28,8 +32,12 @@ class SafetyJudge(Protocol):
 
 
 SafetyCheck: TypeAlias = Assess | SafetyJudge
+SafetyChoice: TypeAlias = SafetyCheck | Literal["auto"] | None
+"""A check; None for none; or `auto`, HEF's own with the graph's LLM beside it where that is a hosted one."""
 SafetyHooks: TypeAlias = SafetyHook | Sequence[SafetyHook]
 
+OWN_CHECK = "own"
+"""What a setting names where HEF's own check is to look for danger alone."""
 _HINT = "derive it from hef.graph.HefState: class MyState(HefState): ..."
 
 
@@ -49,6 +57,8 @@ class Parts:
     """Pooling weights of the SEM with each LLM."""
     assess: Assess | None
     """What judges whether somebody is in danger; None where that is switched off."""
+    check_by_run: LlmSafetyCheck | None
+    """The check that asks the LLM of each run, whose `assess` that is then; None where a host chose another."""
     on_safety: tuple[SafetyHook, ...]
     """What is told of danger and concern."""
 
@@ -61,7 +71,7 @@ class Parts:
         taxonomy: Taxonomy | None = None,
         prompts: Overrides | None = None,
         fit: PoolingWeights | Path | str | None = None,
-        safety: SafetyCheck | None = shipped_assess,
+        safety: SafetyChoice = "auto",
         on_safety: SafetyHooks | None = None,
     ) -> Self:
         """Resolve the arguments of `create_hef`.
@@ -82,6 +92,7 @@ class Parts:
                 f"taxonomy {taxonomy.name!r} has other labels than SEM {description.name!r} reads; "
                 "give a SEM for these labels, or leave taxonomy out"
             )
+        check_by_run = LlmSafetyCheck(llm) if safety == "auto" and is_hosted(llm) else None
         fits = resolve_fit(fit, sem=description.name, model=model_name(llm), labels=description.taxonomy.labels)
         return cls(
             llm,
@@ -89,14 +100,17 @@ class Parts:
             taxonomy or description.taxonomy,
             templates,
             fits,
-            _resolve_judge(safety),
+            check_by_run.assess if check_by_run else _resolve_judge(shipped_assess if safety == "auto" else safety),
+            check_by_run,
             _resolve_hooks(on_safety),
         )
 
 
-def named_safety_check(model: str | None) -> SafetyCheck:
-    """Return HEF's own check of danger, or that of an LLM which a setting names."""
-    return LlmSafetyCheck(resolve_model(model)) if model else shipped_assess
+def named_safety_check(name: str | None) -> SafetyChoice:
+    """Return the check of danger that a setting names: a model, `own` for HEF's own alone, None for `auto`."""
+    if name == OWN_CHECK:
+        return shipped_assess
+    return LlmSafetyCheck(resolve_model(name)) if name else "auto"
 
 
 def _resolve_judge(safety: SafetyCheck | None) -> Assess | None:
@@ -112,7 +126,7 @@ def _resolve_judge(safety: SafetyCheck | None) -> Assess | None:
         given = f"the class {safety.__name__}" if isinstance(safety, type) else f"a {type(safety).__name__}"
         raise SetupError(
             f"safety is {given}; give a function from a dialogue to a hef.contract.Safety, an object "
-            "with such a method `assess`, or None to switch it off"
+            "with such a method `assess`, 'auto', or None to switch it off"
         )
     return cast("Assess", assess)
 

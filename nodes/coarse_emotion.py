@@ -54,8 +54,12 @@ async def _judge(
 ) -> tuple[Verdict, str, EarlyDraft | None]:
     """Return the LLM's judgement, or that of a sure SEM, what failed before it was given, and the draft beside it."""
     is_requery = turn.disputed_verdict is not None
-    if not is_requery and not (_reads(llm, turn) and judge.is_needed(llm, turn.readings, turn.settings)):
+    if turn.safety.level == "danger":  # found while the emotion was judged for the first time: nobody is read
         return judge.leave_to_sem(turn.readings), "", None
+    if not is_requery and not (_reads(llm, turn) and judge.is_needed(llm, turn.readings, turn.settings)):
+        is_waited = early_drafts is not None and early_drafts.is_checked_by_llm
+        async with early_drafts.beside(calls, llm, turn) if early_drafts and is_waited else nullcontext() as draft:
+            return judge.leave_to_sem(turn.readings), "", draft
     async with nullcontext() if early_drafts is None else early_drafts.beside(calls, llm, turn) as draft:
         verdict, fault = await judge.judge_by(
             calls, llm, _judged_turns(llm, turn), turn.readings, turn.settings, is_requery=is_requery

@@ -19,9 +19,9 @@ from ..prompts.spoken_reply import spoken_reply
 from ..prompts.thoughts import with_text
 from ..safety import help_line
 from ..sem import Taxonomy
+from .checking.check_calls import Assess
 from .drafting.after_danger import reply_after_danger
 from .drafting.early_draft import EarlyDraft, EarlyDrafts
-from .safety_check import Assess
 from .support.draft_prompt import draft_prompt, reply_model
 from .support.fixed_text import say_after
 from .support.llm_calls import LlmCalls, fault_or_raise, llm_node

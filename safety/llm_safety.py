@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
@@ -100,7 +101,7 @@ class LlmSafetyCheck:
     Danger that rules and models both see is answered at once; no LLM is asked. Else the graver of what the rules claim
     and what the LLM finds counts, with one exception: danger that the rules alone see, where the LLM finds nothing, is
     a concern. Of turns that are too long to be shown whole, all of HEF's own check counts as well. Where the LLM fails,
-    refuses, is too slow or answers something else, the node `safety` asks `hef.safety.assess`, and `degraded` says so.
+    refuses, is too slow or answers something else, the graph asks `hef.safety.assess`, and `degraded` says so.
 
     Args:
         model: Any LangChain chat model; a small and fast one will do if it understands people. It is asked in each
@@ -124,10 +125,24 @@ class LlmSafetyCheck:
         self._template = Template(text.strip())
         if not self._template.is_valid() or set(self._template.get_identifiers()) != {"dialogue"}:
             raise SetupError("the instructions must name $dialogue and nothing else; write $$ for a dollar")
-        self._model = model
+        self.model = model
         self._timeout = timeout
         self._what = f"the safety check by {model_name(model)}"
         self._findings = DialogueCache[_Finding](CACHED_FINDINGS)
+
+    def by(self, model: ChatModel) -> LlmSafetyCheck:
+        """Return this check by another chat model, with the findings of the turns before."""
+        other = copy(self)
+        other.model, other._what = model, f"the safety check by {model_name(model)}"
+        return other
+
+    def assess_at_once(self, dialogue: Dialogue) -> Safety:
+        """Return what is known before the LLM is asked: danger where rules and models both see it, else a concern.
+
+        A graph answers that danger at once, and asks for the rest (`assess`) while it reads the emotion.
+        """
+        own = _read_own(dialogue)
+        return own.by_rules if own.is_enough else _as_concern(own.by_rules)
 
     def assess(self, dialogue: Dialogue) -> Safety:
         """Return the safety of a dialogue: of all that the person said since the last reply, in its context.
@@ -140,7 +155,7 @@ class LlmSafetyCheck:
             return own.by_rules
         if (finding := self._findings.get(own.shown)) is None:
             with self._errors():
-                answer = call_within(self._timeout, lambda: self._model.invoke(self._prompt(own), CONFIG))
+                answer = call_within(self._timeout, lambda: self.model.invoke(self._prompt(own), CONFIG))
             finding = self._read(own, answer)
         return _decide(own, finding, dialogue)
 
@@ -151,7 +166,7 @@ class LlmSafetyCheck:
             return own.by_rules
         if (finding := self._findings.get(own.shown)) is None:
             with self._errors():
-                answer = await asyncio.wait_for(self._model.ainvoke(self._prompt(own), CONFIG), self._timeout)
+                answer = await asyncio.wait_for(self.model.ainvoke(self._prompt(own), CONFIG), self._timeout)
             finding = await asyncio.to_thread(self._read, own, answer)
         return await asyncio.to_thread(_decide, own, finding, dialogue)
 
@@ -193,9 +208,13 @@ def _read_own(dialogue: Dialogue) -> _OwnReading:
 def _decide(own: _OwnReading, finding: _Finding, dialogue: Dialogue) -> Safety:
     """Return what counts of what rules, models and LLM found."""
     if own.by_rules.level == "danger" and finding.level == "none" and not own.is_cut:
-        return own.by_rules.model_copy(update={"level": "concern"})
-    others = [own.by_rules, *([assess(dialogue)] if own.is_cut else [])]
-    return max(finding.safety(dialogue, own.messages[-1]), *others, key=lambda safety: LEVELS.index(safety.level))
+        return _as_concern(own.by_rules)
+    others = [finding.safety(dialogue, own.messages[-1]), *([assess(dialogue)] if own.is_cut else [])]
+    return max(own.by_rules, *others, key=lambda safety: LEVELS.index(safety.level))
+
+
+def _as_concern(safety: Safety) -> Safety:
+    return safety.model_copy(update={"level": "concern"}) if safety.level == "danger" else safety
 
 
 def _read_answer(text: str, what: str) -> tuple[SafetyLevel, SafetyKind, str]:

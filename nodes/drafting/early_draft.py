@@ -24,7 +24,7 @@ from langgraph.config import get_config
 from langgraph.constants import TAG_NOSTREAM
 from langsmith.run_helpers import tracing_context
 
-from ...contract import Cause, Empathy, Verdict
+from ...contract import Cause, Empathy, Safety, Verdict
 from ...contract.chat_model import ChatModel, chat_models, draft_form, is_hosted
 from ...contract.sync_async import maybe_await, run_sync
 from ...llm import ChoiceScorer
@@ -64,6 +64,8 @@ class EarlyPrompt:
     """The prompt."""
     emotions: tuple[str, ...]
     """The emotions that its note names, the most likely first; none where the SEM finds the turn neutral."""
+    safety: Safety
+    """What was known of danger."""
 
 
 class EarlyDraft:
@@ -120,15 +122,15 @@ class EarlyDraft:
     async def use(self, llm: ChatModel, empathy: Empathy) -> tuple[ChatModel, list[BaseMessage]] | None:
         """Return a chat model that gives this draft, and its prompt; None where the draft does not serve.
 
-        It serves while it has not failed and its note names the decided emotion; where that is uncertain, while it has
-        no note.
+        It serves while it has not failed, nothing else is known of danger, and its note names the decided emotion;
+        where that is uncertain, while it has no note.
 
         Args:
             llm: The LLM with the settings of the run's reply.
             empathy: What was decided.
         """
         prompt = await self._made_prompt()
-        if prompt is None or bool(prompt.emotions) == empathy.uncertain:
+        if prompt is None or prompt.safety != empathy.safety or bool(prompt.emotions) == empathy.uncertain:
             return None
         if not empathy.uncertain and empathy.emotion not in prompt.emotions:
             return None
@@ -182,12 +184,17 @@ class EarlyDrafts:
         taxonomy: The labels.
         prompts: The graph's templates.
         causes: The tool `sem_causes`.
+        is_checked_by_llm: Whether an LLM looks for danger beside the judgement, and each reply waits for it.
     """
 
-    def __init__(self, taxonomy: Taxonomy, prompts: Prompts, causes: BaseTool) -> None:
+    def __init__(
+        self, taxonomy: Taxonomy, prompts: Prompts, causes: BaseTool, *, is_checked_by_llm: bool = False
+    ) -> None:
         self._taxonomy = taxonomy
         self._prompts = prompts
         self._causes = causes
+        self.is_checked_by_llm = is_checked_by_llm
+        """Whether a reply has to wait although the emotion is not judged."""
         self._kept: dict[int, tuple[EarlyDraft, weakref.finalize[Any, Any]]] = {}
 
     @asynccontextmanager
@@ -235,10 +242,10 @@ class EarlyDrafts:
         )
         messages = draft_prompt("chat", turn, empathy, self._prompts, self._taxonomy)
         if first.is_neutral:
-            return EarlyPrompt(messages, ())
+            return EarlyPrompt(messages, (), turn.safety)
         prompts = self._prompts.replaced(settings.templates)
         named = named_emotions(decision.emotion, decision.distribution) if names_distribution(prompts) else ()
-        return EarlyPrompt(messages, tuple(dict.fromkeys([decision.emotion, *named])))
+        return EarlyPrompt(messages, tuple(dict.fromkeys([decision.emotion, *named])), turn.safety)
 
     def _cause_words(self, turn: TurnView, emotion: str) -> tuple[Cause, ...]:
         """Return the words that speak for an emotion; none where the SEM fails, as in the node `cause_words`."""

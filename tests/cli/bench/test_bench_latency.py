@@ -62,5 +62,5 @@ def test_the_command_prints_a_row_for_each_way(tmp_path: Path, monkeypatch: pyte
     held: Any = json.loads(out.read_text())
     (result,) = held["results"]
     assert (held["task"], result["sentences"]) == ("latency", 2)
-    assert set(result["variants"]) == {"plain", *hosted_latency.variants()}
+    assert set(result["variants"]) == {"plain", *hosted_latency.variants(), hosted_latency.OWN_CHECK}
     assert all(cost["price"] > 0 for cost in result["variants"].values())

@@ -328,7 +328,7 @@ async def test_who_is_drafted_for_early(kind: type[TwoCallChat], context: HefCon
     if calls:
         model.judging = model.began
 
-    reply = await create_hef(model=model).compile().ainvoke(SAID, context=context)
+    reply = await create_hef(model=model, safety=None).compile().ainvoke(SAID, context=context)
 
     assert reply["messages"][-1].content == "I hear you."
     assert reply["empathy"].degraded is None

@@ -1,0 +1,302 @@
+"""A check that asks an LLM looks for danger beside the judgement: it takes no time, and no reply leaves before it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from hef.contract import Dialogue, Safety, SafetyEvent
+from hef.graph import HefContext, HefMiddleware, create_emotion_graph, create_hef, create_reading_graph
+from hef.memory import list_turns
+from hef.safety import LlmSafetyCheck, assess
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessageChunk, HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.store.memory import InMemoryStore
+from langgraph.types import Command
+from safety_judges import CONCERN, DANGER, FOUND, judge
+from scripted_chat import ScriptedChat
+from two_calls import Gate, TwoCallChat
+
+US = HefContext(region="US", user_id="ana", early_draft=True)
+MODES = ["sync", "async"]
+SAID = "My dog died last night."
+LLM_DANGER = Safety(level="danger", kind="suicide", words=("last night",), turn=0)
+LLM_CONCERN = LLM_DANGER.model_copy(update={"level": "concern"})
+
+
+class TwoPartCheck:
+    """Sees at once what `judge` sees; its second part waits at a gate and finds something else."""
+
+    def __init__(self, finding: Safety | Exception = LLM_DANGER) -> None:
+        self.finding, self.asked = finding, 0
+        self.began, self.gate = Gate(is_open=False), Gate()
+
+    def assess_at_once(self, dialogue: Dialogue) -> Safety:
+        return judge(dialogue)
+
+    def assess(self, dialogue: Dialogue) -> Safety:
+        if dialogue[-1].role == "speaker" and len(dialogue) > 1:
+            return judge(dialogue)
+        self._begin()
+        self.gate.wait()
+        return self._found()
+
+    async def aassess(self, dialogue: Dialogue) -> Safety:
+        self._begin()
+        await self.gate.await_()
+        return self._found()
+
+    def _begin(self) -> None:
+        self.asked += 1
+        self.began.open()
+
+    def _found(self) -> Safety:
+        if isinstance(self.finding, Exception):
+            raise self.finding
+        return self.finding
+
+
+def said(text: str = SAID) -> Any:
+    return {"messages": [HumanMessage(text)]}
+
+
+async def run(mode: str, hef: Any, text: Any = SAID, context: HefContext = US, **named: Any) -> Any:
+    graph_input = said(text) if isinstance(text, str) else text
+    if mode == "sync":
+        return await asyncio.to_thread(lambda: hef.invoke(graph_input, context=context, **named))
+    return await hef.ainvoke(graph_input, context=context, **named)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_check_judgement_and_draft_are_begun_side_by_side(mode: str) -> None:
+    check, model = TwoPartCheck(Safety()), TwoCallChat()
+    check.gate, model.judging = model.began, check.began  # each waits for another one to begin
+
+    out = await run(mode, create_hef(model=model, safety=check).compile())
+
+    assert out["messages"][-1].text == "I hear you."
+    assert (check.asked, model.judgements, model.ended) == (1, 1, ["written"])
+    assert out["empathy"].degraded is None
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_reply_is_begun_beside_the_check_where_the_sem_is_sure(mode: str) -> None:
+    check, model = TwoPartCheck(Safety()), TwoCallChat()
+    check.gate = model.began
+    settings = US.model_copy(update={"ask": "unsure"})
+
+    sure = "I am so grateful that my neighbour helped me."
+    out = await run(mode, create_hef(model=model, safety=check).compile(), sure, settings)
+
+    assert model.judgements == 0, "choose a sentence of which the SEM is sure"
+    assert (out["messages"][-1].text, check.asked, model.ended) == ("I hear you.", 1, ["written"])
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_danger_that_the_llm_finds_is_answered_by_the_fixed_text_alone(mode: str) -> None:
+    model, store, told = TwoCallChat(), InMemoryStore(), list[SafetyEvent]()
+    model.writing = Gate(is_open=False)  # the draft never ends by itself
+    hef = create_hef(model=model, safety=TwoPartCheck(), on_safety=told.append).compile(store=store)
+
+    out = await run(mode, hef)
+
+    assert "988" in out["messages"][-1].text
+    assert len(out["messages"]) == 2
+    assert (out["empathy"].safety, out["empathy"].uncertain, out["empathy"].sem) == (LLM_DANGER, True, None)
+    assert [event.safety for event in told] == [LLM_DANGER]
+    assert list_turns(store, "ana") == []
+    model.writing.open()
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_no_token_of_a_drafted_reply_is_streamed_in_danger(mode: str) -> None:
+    hef = create_hef(model=TwoCallChat(), safety=TwoPartCheck()).compile()
+
+    def streamed() -> list[Any]:
+        return list(hef.stream(said(), context=US, stream_mode="messages"))
+
+    parts = (
+        await asyncio.to_thread(streamed)
+        if mode == "sync"
+        else [part async for part in hef.astream(said(), context=US, stream_mode="messages")]
+    )
+    assert {metadata["langgraph_node"] for chunk, metadata in parts if isinstance(chunk, AIMessageChunk)} == {
+        "crisis_reply"
+    }
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_danger_that_is_seen_at_once_asks_no_llm(mode: str) -> None:
+    check, model, told = TwoPartCheck(), TwoCallChat(), list[SafetyEvent]()
+    hef = create_hef(model=model, safety=check, on_safety=told.append).compile()
+
+    out = await run(mode, hef, DANGER)
+
+    assert (check.asked, model.judgements, model.prompts) == (0, 0, [])
+    assert "988" in out["messages"][-1].text
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_concern_that_the_llm_finds_reaches_a_new_draft_and_the_line_after_it(mode: str) -> None:
+    model = TwoCallChat()
+
+    out = await run(mode, create_hef(model=model, safety=TwoPartCheck(LLM_CONCERN)).compile())
+
+    first, used = (str(prompt) for prompt in model.prompts)
+    assert used != first, "the early draft knew nothing of the concern"
+    assert "988" in out["messages"][-1].text
+    assert out["empathy"].safety.level == "concern"
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_the_early_draft_serves_where_the_llm_finds_what_was_known(mode: str) -> None:
+    known = FOUND[CONCERN].model_copy(update={"turn": 0})
+    model, told = TwoCallChat(), list[SafetyEvent]()
+    hef = create_hef(model=model, safety=TwoPartCheck(known), on_safety=told.append).compile()
+
+    out = await run(mode, hef, CONCERN)
+
+    assert (len(model.prompts), model.ended) == (1, ["written"])
+    assert out["empathy"].safety == known
+    assert len(told) == 1, "what is known at once is told of when the LLM has answered"
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_where_the_llm_fails_hefs_own_check_looks_and_the_turn_says_so(mode: str) -> None:
+    hef = create_hef(model=TwoCallChat(), safety=TwoPartCheck(ValueError("late"))).compile()
+
+    harmless = await run(mode, hef, "I had soup for lunch.")
+    danger = await run(mode, hef, "I want to kill myself.")
+
+    assert harmless["messages"][-1].text == "I hear you."
+    assert harmless["empathy"].degraded == "the check of this graph could not look for danger: ValueError"
+    assert "988" in danger["messages"][-1].text
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_the_sem_is_not_asked_again_for_somebody_in_danger(mode: str) -> None:
+    model = TwoCallChat(judgement="joyful")  # far from what the SEM reads
+    context = US.model_copy(update={"primary": 1, "max_requeries": 2})
+
+    out = await run(mode, create_hef(model=model, safety=TwoPartCheck()).compile(), context=context)
+
+    assert model.judgements == 1
+    assert out["empathy"].safety == LLM_DANGER
+    assert "988" in out["messages"][-1].text
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_graphs_without_a_reply_say_what_the_llm_found(mode: str) -> None:
+    for graph in (create_reading_graph, create_emotion_graph):
+        hef = graph(model=TwoCallChat(), safety=TwoPartCheck()).compile()
+        empathy = (await run(mode, hef))["empathy"]
+        assert (empathy.safety, empathy.uncertain, empathy.causes) == (LLM_DANGER, True, ())
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_an_agent_is_not_asked_where_the_llm_finds_danger(mode: str) -> None:
+    agents_model = ScriptedChat(script=["Sleep well!"])
+    agent = create_agent(agents_model, middleware=[HefMiddleware(model=TwoCallChat(), safety=TwoPartCheck())])
+
+    out = await run(mode, agent)
+
+    assert agents_model.prompts == []
+    assert "988" in out["messages"][-1].text or "findahelpline" in out["messages"][-1].text
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_human_may_take_over_and_the_next_turn_knows_of_the_danger(mode: str) -> None:
+    thread: Any = {"configurable": {"thread_id": "t"}}
+    check = TwoPartCheck()
+    hef = create_hef(model=TwoCallChat(), safety=check).compile(checkpointer=InMemorySaver())
+    context = US.model_copy(update={"safety_handoff": True})
+
+    paused = await run(mode, hef, context=context, config=thread)
+    resumed = await run(mode, hef, Command(resume={"type": "reply", "text": "I am Ben."}), context, config=thread)
+
+    assert "__interrupt__" in paused
+    assert "988" in resumed["messages"][1].text
+    assert check.asked == 1
+
+
+class HostedChecker(TwoCallChat):
+    """A hosted LLM that finds danger wherever it is asked for it."""
+
+    checks: int = 0
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        return {"api_key": "A_KEY"}
+
+    def _begin(self, messages: list[Any]) -> list[Any] | None:
+        if "crisis counsellor" not in str(messages[-1].text):
+            return super()._begin(messages)
+        self.checks += 1
+        return ["danger | suicide | ", "last night"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_hosted_llm_looks_for_danger_unless_a_host_says_otherwise(mode: str) -> None:
+    for arguments, level in (({}, "danger"), ({"safety": assess}, "none"), ({"safety": None}, "none")):
+        out = await run(mode, create_hef(model=HostedChecker(), **arguments).compile())
+        assert out["empathy"].safety.level == level, arguments
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_local_llm_is_not_asked(mode: str) -> None:
+    model = TwoCallChat()
+    out = await run(mode, create_hef(model=model).compile())
+    assert (model.judgements, len(model.prompts), out["empathy"].safety.level) == (1, 1, "none")
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_the_llm_of_the_run_is_asked_and_the_graphs_own_is_not(mode: str, monkeypatch: Any) -> None:
+    local, hosted, graphs = TwoCallChat(), HostedChecker(), HostedChecker()
+    models = {"local": local, "hosted": hosted}
+    monkeypatch.setattr("hef.nodes.support.llm_calls.resolve_model", models.__getitem__)
+    monkeypatch.setattr("hef.nodes.support.llm_calls.check_choice", lambda *_, **__: None)
+    hef = create_hef(model=graphs).compile()
+
+    assert (await run(mode, hef, context=US.model_copy(update={"model": "local"})))["empathy"].safety.level == "none"
+    assert (await run(mode, hef, context=US.model_copy(update={"model": "hosted"})))["empathy"].safety.level == "danger"
+    assert (graphs.checks, graphs.judgements, hosted.checks) == (0, 0, 1)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_the_llm_of_the_runs_is_asked_once_a_turn(mode: str, monkeypatch: Any) -> None:
+    class Calm(HostedChecker):
+        def _begin(self, messages: list[Any]) -> list[Any] | None:
+            return ["none"] if super()._begin(messages) == ["danger | suicide | ", "last night"] else ["I hear you."]
+
+    chosen = Calm()
+    monkeypatch.setattr("hef.nodes.support.llm_calls.resolve_model", lambda name: chosen)
+    hef = create_hef(model=HostedChecker()).compile(checkpointer=InMemorySaver())
+    context, thread = US.model_copy(update={"model": "chosen", "ask": "unsure"}), {"configurable": {"thread_id": "t"}}
+    for text in (SAID, "I am so grateful that my neighbour helped me.", "I am so jealous of my sister's new car."):
+        await run(mode, hef, text, context, config=thread)
+
+    assert chosen.checks == 3, "the turn before is known"
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_strategy_without_an_llm_asks_none_for_danger_either(mode: str) -> None:
+    model = HostedChecker()
+    hef = create_reading_graph(model=model).compile()
+
+    out = await run(mode, hef, context=HefContext(strategy="sem_only"))
+
+    assert (model.checks, out["empathy"].safety.level) == (0, "none")
+    assert (await run(mode, hef, "I want to kill myself.", HefContext(strategy="sem_only")))[
+        "empathy"
+    ].safety.level == "danger"
+
+
+def test_it_is_drawn_beside_the_judgement_where_a_check_asks_an_llm() -> None:
+    model = ScriptedChat(script=["none"])
+    drawn = create_hef(model=model, safety=LlmSafetyCheck(model)).compile().get_graph()
+
+    assert ("recall", "llm_safety") in {(edge.source, edge.target) for edge in drawn.edges}
+    assert "llm_safety" not in create_hef(model=model).compile().get_graph().nodes
