@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from ..contract.progress import Progress
     from ..evaluation.metrics import Estimate
     from .options import OutputOptions
+
+SECONDS_PER_LINE = 60.0
+"""Between two lines about a task whose progress goes to a file."""
 
 
 def emit_report(
@@ -57,7 +61,7 @@ def report_skipped_rows(messages: Sequence[str], shown: int = 10) -> None:
 
 @contextmanager
 def advancing() -> Iterator[Progress]:
-    """Yield a callback that shows the progress of a task on stderr, on a terminal only."""
+    """Yield a callback that shows the progress of a task on stderr: a bar on a terminal, else a line now and then."""
     columns = (
         TextColumn("  {task.description}"),
         BarColumn(complete_style=ACCENT, finished_style=ACCENT),
@@ -67,9 +71,27 @@ def advancing() -> Iterator[Progress]:
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    if not console.is_terminal:
+        yield _ProgressLines(console)
+        return
+    with Bars(*columns, console=console, transient=True) as bars:
         bar = bars.add_task("", total=None)
         yield lambda task, done, total: bars.update(bar, description=task, completed=done, total=total)
+
+
+class _ProgressLines:
+    """Write a line about a long task at most every `SECONDS_PER_LINE`; a short task is over before the first."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._written = monotonic()
+
+    def __call__(self, task: str, done: int, total: int | None) -> None:
+        if monotonic() - self._written < SECONDS_PER_LINE:
+            return
+        self._written = monotonic()
+        of = "" if total is None else f" of {total}"
+        self._console.print(f"{task}: {done}{of}", style="dim", highlight=False, soft_wrap=True)
 
 
 def figure_table(

@@ -42,8 +42,8 @@ def safety_node(
             labels=labels,
             is_provisional=at_once is not None,
         )
-        first = {name: _first_entries(state.get(name), update[name]) for name in ("explanations", "faults")}
-        return {**update, **first}
+        explanations = _first_entries(state.get("explanations"), update["explanations"])
+        return {**update, "explanations": explanations, "faults": _first_entries(state.get("faults"), update["faults"])}
 
     return llm_node(safety)
 
