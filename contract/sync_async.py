@@ -68,6 +68,11 @@ def call_within(seconds: float, call: Callable[[], _T]) -> _T:
     Raises:
         TimeoutError: It took longer.
     """
+    return start_thread(call).result(seconds)
+
+
+def start_thread(call: Callable[[], _T]) -> Future[_T]:
+    """Begin a call in a thread of its own and return its result to come; it does not outlast the process."""
     result: Future[_T] = Future()
 
     def run() -> None:
@@ -76,5 +81,5 @@ def call_within(seconds: float, call: Callable[[], _T]) -> _T:
         except BaseException as error:
             result.set_exception(error)
 
-    Thread(target=copy_context().run, args=(run,), daemon=True, name="call-within").start()
-    return result.result(seconds)
+    Thread(target=copy_context().run, args=(run,), daemon=True, name="hef-call").start()
+    return result

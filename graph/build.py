@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from inspect import getdoc
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
@@ -20,14 +20,12 @@ from ..nodes import (
     EarlyDrafts,
     Judge,
     cause_words_node,
-    check_at_once,
     coarse_emotion_node,
     confirm_emotion_node,
     crisis_reply_node,
     draft_response_node,
     fine_emotion_node,
     human_takeover_node,
-    llm_safety_node,
     recall,
     remember,
     safety_node,
@@ -39,7 +37,7 @@ from ..sem import Sem, Taxonomy
 from ..tools import sem_causes_tool, sem_emotion_tool
 from .node_telemetry import GraphTelemetry
 from .parts import Parts, SafetyChoice, SafetyHooks, check_state, input_output_schemas
-from .routing import after_coarse, after_crisis, after_danger, after_fine, after_safety
+from .routing import after_coarse, after_crisis, after_fine, after_safety, after_watched_coarse
 
 OutputMode: TypeAlias = Literal["last_message", "trace"]
 
@@ -94,11 +92,11 @@ def create_hef(
     )
     graph = _Graph(state_schema, context_schema, parts.taxonomy.labels, last="remember")
     causes = sem_causes_tool(parts.sem)
-    early_drafts = EarlyDrafts(parts.taxonomy, parts.prompts, causes, is_checked_by_llm=_asks_llm(parts))
+    early_drafts = EarlyDrafts(parts.taxonomy, parts.prompts, causes)
     trace = output_mode == "trace"
     _add_safety_nodes(graph, parts, crisis_reply=True)
     graph.add("human_takeover", human_takeover_node())
-    _add_emotion_nodes(graph, parts, trace=trace, early_drafts=early_drafts)
+    _add_emotion_nodes(graph, parts, crisis_reply=True, trace=trace, early_drafts=early_drafts)
     graph.add("confirm_emotion", confirm_emotion_node(parts.taxonomy))
     graph.add("cause_words", cause_words_node(causes, trace=trace))
     own_check = assess if parts.check_by_run else parts.assess  # the LLM of a run may be a local one
@@ -183,13 +181,11 @@ def reading_graph(parts: Parts, *, crisis_reply: bool = False) -> StateGraph[Any
     """
     graph = _Graph(HefState, HefContext, parts.taxonomy.labels, last="cause_words", output_schema=ReadingOutput)
     _add_safety_nodes(graph, parts, crisis_reply=crisis_reply)
-    _add_emotion_nodes(graph, parts)
-    graph.add("cause_words", cause_words_node(sem_causes_tool(parts.sem)))
     if crisis_reply:
         graph.builder.add_edge("crisis_reply", END)
-        graph.builder.add_conditional_edges("fine_emotion", after_danger)
-    else:
-        graph.builder.add_edge("fine_emotion", "cause_words")
+    _add_emotion_nodes(graph, parts, crisis_reply=crisis_reply)
+    graph.add("cause_words", cause_words_node(sem_causes_tool(parts.sem)))
+    graph.builder.add_edge("fine_emotion", "cause_words")
     graph.builder.add_edge("cause_words", END)
     return graph.builder
 
@@ -214,7 +210,7 @@ def remembering_graph() -> StateGraph[Any, Any, Any, Any]:
 
 def _add_safety_nodes(graph: _Graph, parts: Parts, *, crisis_reply: bool = False) -> None:
     """Add the node that looks for danger, and with `crisis_reply` the one that answers it; then nobody is read."""
-    graph.add("safety", safety_node(parts.assess, parts.on_safety, parts.taxonomy.labels))
+    graph.add("safety", safety_node(parts.watch))
     builder = graph.builder
     builder.add_edge(START, "safety")
     in_danger = "crisis_reply" if crisis_reply else END
@@ -226,30 +222,30 @@ def _add_safety_nodes(graph: _Graph, parts: Parts, *, crisis_reply: bool = False
 
 
 def _add_emotion_nodes(
-    graph: _Graph, parts: Parts, *, trace: bool = False, early_drafts: EarlyDrafts | None = None
+    graph: _Graph,
+    parts: Parts,
+    *,
+    crisis_reply: bool = False,
+    trace: bool = False,
+    early_drafts: EarlyDrafts | None = None,
 ) -> None:
     """Add the nodes from `safety` up to the decision, with their edges but for those that leave `fine_emotion`."""
     judge = Judge(parts.prompts, parts.taxonomy, parts.fits)
     graph.add("recall", recall)
     sem_emotion, languages = sem_emotion_tool(parts.sem), parts.sem.description.languages
     graph.add("sem_emotion", sem_emotion_node(sem_emotion, languages=languages, trace=trace))
-    graph.add("coarse_emotion", coarse_emotion_node(parts.model, judge, early_drafts), RETRY)
+    graph.add("coarse_emotion", coarse_emotion_node(parts.model, judge, parts.watch, early_drafts), RETRY)
     fine_emotion = fine_emotion_node(parts.model, parts.taxonomy, parts.fits, sem_emotion, languages=languages)
     graph.add("fine_emotion", fine_emotion)
     builder = graph.builder
     builder.add_edge("recall", "coarse_emotion")
     builder.add_edge("sem_emotion", "coarse_emotion")
-    if parts.assess and _asks_llm(parts):
-        # After `recall`, which runs once a turn; what it finds is read from `fine_emotion` on.
-        llm_safety = llm_safety_node(parts.assess, parts.on_safety, parts.taxonomy.labels, parts.check_by_run)
-        graph.add("llm_safety", llm_safety)
-        builder.add_edge("recall", "llm_safety")
-    builder.add_conditional_edges("coarse_emotion", after_coarse)
-
-
-def _asks_llm(parts: Parts) -> bool:
-    """Return whether an LLM looks for danger, too, beside the judgement of the emotion."""
-    return check_at_once(parts.assess) is not None
+    if parts.watch.asks_llm:
+        targets: dict[Hashable, str] = {name: name for name in ("sem_emotion", "fine_emotion")}
+        targets["crisis_reply"] = "crisis_reply" if crisis_reply else END
+        builder.add_conditional_edges("coarse_emotion", after_watched_coarse, targets)
+    else:
+        builder.add_conditional_edges("coarse_emotion", after_coarse)
 
 
 class ReadingOutput(TypedDict):

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict, is_typeddict
 from ..contract import Dialogue, HefInput, HefOutput, HefState, PoolingWeights, Safety, SetupError
 from ..contract.chat_model import ChatModel, is_hosted
 from ..llm import model_name, resolve_model
-from ..nodes import Assess, FitRegistry, SafetyHook, resolve_fit
+from ..nodes import Assess, DangerWatch, FitRegistry, SafetyHook, resolve_fit
 from ..prompts import Overrides, Prompts
 from ..safety import LlmSafetyCheck
 from ..safety import assess as shipped_assess
@@ -61,6 +61,11 @@ class Parts:
     """The check that asks the LLM of each run, whose `assess` that is then; None where a host chose another."""
     on_safety: tuple[SafetyHook, ...]
     """What is told of danger and concern."""
+
+    @property
+    def watch(self) -> DangerWatch:
+        """What looks for danger in each turn."""
+        return DangerWatch(self.assess, self.on_safety, self.taxonomy.labels, self.check_by_run)
 
     @classmethod
     def resolve(

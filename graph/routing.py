@@ -41,17 +41,15 @@ def after_coarse(state: HefState, context: HefContext | None = None) -> Literal[
     return after_verdict(verdict, rounds, settings.max_requeries if settings.strategy == "two_stage" else 0)
 
 
-def after_danger(state: HefState) -> Literal["cause_words", "crisis_reply"]:
-    """Route from `fine_emotion`; in danger, which an LLM may have found meanwhile, the fixed reply follows."""
-    return "crisis_reply" if state["empathy"].safety.level == "danger" else "cause_words"
-
-
-def after_fine(
+def after_watched_coarse(
     state: HefState, context: HefContext | None = None
-) -> Literal["confirm_emotion", "cause_words", "crisis_reply"]:
+) -> Literal["sem_emotion", "fine_emotion", "crisis_reply"]:
+    """Route from `coarse_emotion` where an LLM looks for danger beside it; in danger the fixed reply follows."""
+    return "crisis_reply" if after_safety(state) == ["crisis_reply"] else after_coarse(state, context)
+
+
+def after_fine(state: HefState, context: HefContext | None = None) -> Literal["confirm_emotion", "cause_words"]:
     """Route from `fine_emotion`; a person is asked if the settings say so and SEM and LLM still disagree."""
-    if after_danger(state) == "crisis_reply":
-        return "crisis_reply"
     settings = context or _settings()
     return "confirm_emotion" if settings.confirm_emotion and not state["empathy"].agreed else "cause_words"
 

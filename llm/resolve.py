@@ -40,6 +40,11 @@ _WITHOUT_THOUGHTS = {"enable_thinking": False}
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
+def is_local_name(spec: object) -> bool:
+    """Return whether a specification is the name of a model that runs in this process, without loading it."""
+    return isinstance(spec, str) and (is_embedded(spec.strip()) or spec.strip().startswith(_LOCAL_SCHEME))
+
+
 @overload
 def resolve_model(spec: BaseChatModel | str | None) -> BaseChatModel: ...
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .cause_words import cause_words_node
-from .checking.check_calls import Assess, check_at_once
-from .checking.findings import SafetyHook
+from .checking.check_calls import Assess
+from .checking.danger_watch import DangerWatch, SafetyHook
 from .coarse_emotion import coarse_emotion_node
 from .confirm_emotion import confirm_emotion_node
 from .crisis_reply import crisis_reply_node
@@ -14,7 +14,6 @@ from .drafting.early_draft import EarlyDrafts
 from .fine_emotion import fine_emotion_node
 from .human_takeover import human_takeover_node
 from .judging.judge import Judge
-from .llm_safety import llm_safety_node
 from .recall import recall
 from .remember import remember
 from .safety_check import safety_node
@@ -25,19 +24,18 @@ from .support.transcript import to_dialogue
 __all__ = [
     "RETRY",
     "Assess",
+    "DangerWatch",
     "EarlyDrafts",
     "FitRegistry",
     "Judge",
     "SafetyHook",
     "cause_words_node",
-    "check_at_once",
     "coarse_emotion_node",
     "confirm_emotion_node",
     "crisis_reply_node",
     "draft_response_node",
     "fine_emotion_node",
     "human_takeover_node",
-    "llm_safety_node",
     "recall",
     "remember",
     "resolve_fit",

@@ -1,4 +1,4 @@
-"""Node `coarse_emotion`: reads `messages`, `readings` and `verdict`, writes `verdict`."""
+"""Node `coarse_emotion`: reads `messages`, `readings`, `verdict` and `safety`, writes `verdict`, in part `safety`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ..contract import HefState, Reading, Turn, Verdict
 from ..contract.chat_model import ChatModel, chat_models, written_languages
 from ..llm import ChoiceScorer
 from ..sem.distribution import primary_emotions
+from .checking.danger_watch import DangerWatch
+from .checking.pending_look import PendingLook
 from .deciding.decision import pool_rounds
 from .drafting.early_draft import EarlyDraft, EarlyDrafts
 from .judging.judge import Judge
@@ -23,47 +25,72 @@ from .support.turn_view import TurnView, Update, turn_view
 
 MARGIN = 3.0
 """Minimum likelihood ratio between a scoring LLM's own label and the best primary emotion from which it disagrees."""
+_NAME = "coarse_emotion"
+_NOTHING_READ = dict.fromkeys(("sem_emotion", "coarse_emotion", "fine_emotion", "confirm_emotion"), "")
 _NOT_EMITTED = {"turn", "requeries", "scores", "answer", "likelihoods"}
 
 
 def coarse_emotion_node(
-    model: ChatModel, judge: Judge, early_drafts: EarlyDrafts | None = None
+    model: ChatModel, judge: Judge, watch: DangerWatch, early_drafts: EarlyDrafts | None = None
 ) -> Runnable[HefState, Update]:
-    """Return the node in which the LLM weighs the primary emotions, and may begin to draft the reply meanwhile."""
+    """Return the node in which the LLM weighs the primary emotions.
+
+    Meanwhile the reply may be drafted, and where the check of danger has a part that asks an LLM, that is asked: the
+    node then also writes `safety`. In danger judgement and draft are given up.
+    """
 
     async def coarse_emotion(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
         """Judge whether the emotion is among the primary ones."""
         turn = turn_view(state, runtime)
+        look = PendingLook(watch, turn, calls)
         judgement, fault, draft = _known_judgement(turn), "", None
-        if judgement is None:
-            try:
+        try:
+            if judgement is None:
                 llm = await calls.model_for_run(model, turn.settings)
-                judgement, fault, draft = await _judge(judge, calls, llm, turn, early_drafts)
-            except Exception as error:
-                fault = fault_or_raise(error, runtime, "judge the emotion")
+                judgement, fault, draft = await _judge(judge, calls, llm, turn, early_drafts, look)
+            else:
+                await look.look()
+        except Exception as error:
+            await look.look()
+            fault = "" if look.is_danger else fault_or_raise(error, runtime, "judge the emotion")
+        if look.is_danger:
+            if draft:
+                await draft.discard()
+            return await look.tell(runtime, _NAME, {"explanations": _NOTHING_READ, "faults": {}})
         update = _update(turn, runtime, judgement, fault)
         if early_drafts and draft:
             await early_drafts.keep(draft, update["verdict"], turn.settings.max_requeries)
-        return update
+        return await look.tell(runtime, _NAME, update)
 
     return llm_node(coarse_emotion)
 
 
 async def _judge(
-    judge: Judge, calls: LlmCalls, llm: ChatModel, turn: TurnView, early_drafts: EarlyDrafts | None
-) -> tuple[Verdict, str, EarlyDraft | None]:
-    """Return the LLM's judgement, or that of a sure SEM, what failed before it was given, and the draft beside it."""
+    judge: Judge,
+    calls: LlmCalls,
+    llm: ChatModel,
+    turn: TurnView,
+    early_drafts: EarlyDrafts | None,
+    look: PendingLook,
+) -> tuple[Verdict | None, str, EarlyDraft | None]:
+    """Return the LLM's judgement, or that of a sure SEM, what failed before it was given, and the draft beside it.
+
+    Of a person in danger there is no judgement.
+    """
     is_requery = turn.disputed_verdict is not None
-    if turn.safety.level == "danger":  # found while the emotion was judged for the first time: nobody is read
-        return judge.leave_to_sem(turn.readings), "", None
-    if not is_requery and not (_reads(llm, turn) and judge.is_needed(llm, turn.readings, turn.settings)):
-        is_waited = early_drafts is not None and early_drafts.is_checked_by_llm
-        async with early_drafts.beside(calls, llm, turn) if early_drafts and is_waited else nullcontext() as draft:
-            return judge.leave_to_sem(turn.readings), "", draft
-    async with nullcontext() if early_drafts is None else early_drafts.beside(calls, llm, turn) as draft:
-        verdict, fault = await judge.judge_by(
+    is_asked = is_requery or (_reads(llm, turn) and judge.is_needed(llm, turn.readings, turn.settings))
+
+    async def work() -> tuple[Verdict, str]:
+        if not is_asked:
+            return judge.leave_to_sem(turn.readings), ""
+        return await judge.judge_by(
             calls, llm, _judged_turns(llm, turn), turn.readings, turn.settings, is_requery=is_requery
         )
+
+    is_waited = is_asked or turn.safety.pending
+    async with early_drafts.beside(calls, llm, turn) if early_drafts and is_waited else nullcontext() as draft:
+        judged = await look.beside(work)
+    verdict, fault = judged or (None, "")
     return verdict, fault, draft
 
 

@@ -13,7 +13,6 @@ from ..contract import Empathy, HefContext, HefState, PoolingWeights, Reading, S
 from ..contract.chat_model import ChatModel
 from ..llm import model_name
 from ..sem import Taxonomy
-from .checking.findings import unread
 from .deciding.decision import UNCERTAIN_BELOW, Decision, decide, decide_by_llm, pooling_form
 from .deciding.fit_registry import FitRegistry
 from .support.events import emit_decision
@@ -31,16 +30,12 @@ def fine_emotion_node(
 ) -> Node:
     """Return the node that decides the emotion from the SEM's and the LLM's evidence.
 
-    Where the SEM was left out and the LLM named no emotion, the tool `sem_emotion` is called after all. Of a person in
-    danger, whom an LLM may have found meanwhile, nothing is decided.
+    Where the SEM was left out and the LLM named no emotion, the tool `sem_emotion` is called after all.
     """
 
     def fine_emotion(state: HefState, runtime: Runtime[Any]) -> Update:
         """Decide the emotion: join the SEM's distribution and the LLM's judgement."""
         turn = turn_view(state, runtime)
-        if turn.safety.level == "danger":
-            nothing = dict.fromkeys(("fine_emotion", "confirm_emotion"), "")
-            return {"empathy": unread(turn.safety, taxonomy.labels), "explanations": nothing}
         settings, verdict = turn.settings, turn.verdict
         readings = turn.readings or _late_readings(tool, turn, languages)
         # Of a text that the SEM cannot read, it can be sure without reason.
@@ -60,7 +55,7 @@ def fine_emotion_node(
             requeries=verdict.requeries if verdict else 0,
             hypothesis=verdict.emotion if verdict else None,
             memories=tuple(memory.id for memory in state.get("memories", [])),
-            safety=turn.safety,
+            safety=turn.safety.model_copy(update={"pending": False}),
             sem=readings[0].sem if readings else None,
             model=_model_of_run(model, settings),
         )

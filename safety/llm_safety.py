@@ -37,6 +37,8 @@ TIMEOUT = 8.0
 """Seconds that the LLM has for its answer."""
 CACHED_FINDINGS = 512
 """Findings that are kept: the node looks at the turn before again, in each turn."""
+MODELS = 16
+"""Models whose findings are kept, where each run may name its own."""
 CONFIG: Any = {"tags": [TAG_NOSTREAM]}
 _FINDING = re.compile(
     r"(?<![A-Za-z])(concern|danger)(?![A-Za-z])[\s*_`\"'<>/b]{0,12}[|｜]([^|｜\n]{0,80})(?:[|｜]([^\n]{0,400}))?",
@@ -129,20 +131,33 @@ class LlmSafetyCheck:
         self._timeout = timeout
         self._what = f"the safety check by {model_name(model)}"
         self._findings = DialogueCache[_Finding](CACHED_FINDINGS)
+        self._by_model = {_identity(model): self._findings}
+        """Of each model by class and name, so that none is silenced by what a weaker one found."""
 
     def by(self, model: ChatModel) -> LlmSafetyCheck:
-        """Return this check by another chat model, with the findings of the turns before."""
-        other = copy(self)
+        """Return this check by another chat model."""
+        if model is self.model:
+            return self
+        other, identity = copy(self), _identity(model)
         other.model, other._what = model, f"the safety check by {model_name(model)}"
+        if identity not in self._by_model and len(self._by_model) >= MODELS:
+            self._by_model.pop(next(iter(self._by_model)))
+        other._findings = self._by_model.setdefault(identity, DialogueCache(CACHED_FINDINGS))
         return other
 
-    def assess_at_once(self, dialogue: Dialogue) -> Safety:
-        """Return what is known before the LLM is asked: danger where rules and models both see it, else a concern.
+    def assess_at_once(self, dialogue: Dialogue) -> Safety | None:
+        """Return what is known before the LLM is asked; None where rules see danger that HEF's models do not.
 
-        A graph answers that danger at once, and asks for the rest (`assess`) while it reads the emotion.
+        A graph answers danger at once, asks the LLM (`assess`) of None at once, else while it judges the emotion.
         """
         own = _read_own(dialogue)
-        return own.by_rules if own.is_enough else _as_concern(own.by_rules)
+        return own.by_rules if own.is_enough or own.by_rules.level != "danger" else None
+
+    def assess_earlier(self, dialogue: Dialogue) -> Safety:
+        """Return the safety of an earlier turn without asking: as the LLM found it, else by HEF's own check."""
+        own = _read_own(dialogue)
+        finding = None if own.is_enough else self._findings.get(own.shown)
+        return assess(dialogue) if finding is None else _decide(own, finding, dialogue)
 
     def assess(self, dialogue: Dialogue) -> Safety:
         """Return the safety of a dialogue: of all that the person said since the last reply, in its context.
@@ -197,6 +212,10 @@ class LlmSafetyCheck:
         return finding
 
 
+def _identity(model: ChatModel) -> tuple[str, str]:
+    return type(chat_models(model)[0]).__name__, model_name(model)
+
+
 def _read_own(dialogue: Dialogue) -> _OwnReading:
     """Return what rules and models read in a dialogue."""
     by_rules, messages = assess_by_rules(dialogue), last_messages(dialogue)
@@ -208,13 +227,9 @@ def _read_own(dialogue: Dialogue) -> _OwnReading:
 def _decide(own: _OwnReading, finding: _Finding, dialogue: Dialogue) -> Safety:
     """Return what counts of what rules, models and LLM found."""
     if own.by_rules.level == "danger" and finding.level == "none" and not own.is_cut:
-        return _as_concern(own.by_rules)
+        return own.by_rules.model_copy(update={"level": "concern"})
     others = [finding.safety(dialogue, own.messages[-1]), *([assess(dialogue)] if own.is_cut else [])]
     return max(own.by_rules, *others, key=lambda safety: LEVELS.index(safety.level))
-
-
-def _as_concern(safety: Safety) -> Safety:
-    return safety.model_copy(update={"level": "concern"}) if safety.level == "danger" else safety
 
 
 def _read_answer(text: str, what: str) -> tuple[SafetyLevel, SafetyKind, str]:

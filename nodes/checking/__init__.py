@@ -1,1 +1,1 @@
-"""How a check of danger is called, and what of a finding is told and written."""
+"""What looks for danger: how a check is called, beside a judgement, too, and who is told of what it finds."""

@@ -23,22 +23,24 @@ def check_at_once(assess: Assess | None) -> Assess | None:
     return _method_beside(assess, "assess_at_once")
 
 
-async def judge(
-    check: Assess | None, dialogue: Dialogue, calls: LlmCalls, fallback: Assess | None = shipped_assess
-) -> tuple[Safety, list[str]]:
-    """Return what is found in a dialogue, and what failed on the way.
+async def call_check(check: Callable[[Dialogue], Any], dialogue: Dialogue, calls: LlmCalls) -> Any:
+    """Return what a check finds, by its asynchronous form where the graph runs so."""
+    call = (_method_beside(check, "aassess") if calls.asynchronous else None) or check
+    return await call_host(call, dialogue, asynchronous=calls.asynchronous)
+
+
+async def judge(check: Assess | None, dialogue: Dialogue, calls: LlmCalls) -> tuple[Safety, list[str]]:
+    """Return what is found in a dialogue, by HEF's own check where another fails, and what failed on the way.
 
     Args:
         check: What judges; None finds nothing.
         dialogue: The dialogue up to the person's last turn.
         calls: How a host's check is called.
-        fallback: What judges where the check fails.
     """
     faults: list[str] = []
-    for assess in dict.fromkeys(filter(None, [check, check and fallback])):
+    for assess in dict.fromkeys(filter(None, [check, check and shipped_assess])):
         try:
-            call = (_method_beside(assess, "aassess") if calls.asynchronous else None) or assess
-            return Safety.model_validate(await call_host(call, dialogue, asynchronous=calls.asynchronous)), faults
+            return Safety.model_validate(await call_check(assess, dialogue, calls)), faults
         except GraphBubbleUp:
             raise
         except Exception as error:
@@ -52,6 +54,8 @@ async def judge(
 async def earlier_danger(assess: Assess, dialogue: Dialogue, calls: LlmCalls, *, turns: int = 1) -> Safety | None:
     """Return what the same check finds in the newest of the person's turns before the last one that was in danger.
 
+    A check with a method `assess_earlier` is asked by that: it need not ask an LLM again.
+
     Args:
         assess: What judges.
         dialogue: The dialogue up to the person's last turn.
@@ -61,15 +65,16 @@ async def earlier_danger(assess: Assess, dialogue: Dialogue, calls: LlmCalls, *,
     Returns:
         None where no one was in danger.
     """
+    check = _method_beside(assess, "assess_earlier") or assess
     before = [index for index, turn in enumerate(dialogue[:-1]) if turn.role == "speaker"]
     for index in reversed(before[-turns:]):
-        finding, _ = await judge(assess, dialogue[: index + 1], calls)
+        finding, _ = await judge(check, dialogue[: index + 1], calls)
         if finding.level == "danger":
             return finding
     return None
 
 
-def _method_beside(assess: Assess | None, name: str) -> Assess | None:
+def _method_beside(assess: Callable[[Dialogue], Any] | None, name: str) -> Assess | None:
     """Return a method that a class defines beside its method `assess`, where that is the check; else None.
 
     A class that defines `assess` alone, above one with both, means its own.

@@ -184,17 +184,12 @@ class EarlyDrafts:
         taxonomy: The labels.
         prompts: The graph's templates.
         causes: The tool `sem_causes`.
-        is_checked_by_llm: Whether an LLM looks for danger beside the judgement, and each reply waits for it.
     """
 
-    def __init__(
-        self, taxonomy: Taxonomy, prompts: Prompts, causes: BaseTool, *, is_checked_by_llm: bool = False
-    ) -> None:
+    def __init__(self, taxonomy: Taxonomy, prompts: Prompts, causes: BaseTool) -> None:
         self._taxonomy = taxonomy
         self._prompts = prompts
         self._causes = causes
-        self.is_checked_by_llm = is_checked_by_llm
-        """Whether a reply has to wait although the emotion is not judged."""
         self._kept: dict[int, tuple[EarlyDraft, weakref.finalize[Any, Any]]] = {}
 
     @asynccontextmanager
@@ -233,6 +228,7 @@ class EarlyDrafts:
         """Return the prompt of the reply as it is if the SEM alone decides."""
         decision = decide(turn.readings, None, self._taxonomy)
         first, settings = turn.readings[0], turn.settings
+        safety = turn.safety.model_copy(update={"pending": False})
         empathy = Empathy(
             emotion=decision.emotion,
             distribution=decision.distribution,
@@ -242,10 +238,10 @@ class EarlyDrafts:
         )
         messages = draft_prompt("chat", turn, empathy, self._prompts, self._taxonomy)
         if first.is_neutral:
-            return EarlyPrompt(messages, (), turn.safety)
+            return EarlyPrompt(messages, (), safety)
         prompts = self._prompts.replaced(settings.templates)
         named = named_emotions(decision.emotion, decision.distribution) if names_distribution(prompts) else ()
-        return EarlyPrompt(messages, tuple(dict.fromkeys([decision.emotion, *named])), turn.safety)
+        return EarlyPrompt(messages, tuple(dict.fromkeys([decision.emotion, *named])), safety)
 
     def _cause_words(self, turn: TurnView, emotion: str) -> tuple[Cause, ...]:
         """Return the words that speak for an emotion; none where the SEM fails, as in the node `cause_words`."""

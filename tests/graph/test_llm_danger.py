@@ -6,12 +6,14 @@ import asyncio
 from typing import Any
 
 import pytest
-from hef.contract import Dialogue, Safety, SafetyEvent
+from hef.contract import Dialogue, Safety, SafetyEvent, SetupError, Turn
 from hef.graph import HefContext, HefMiddleware, create_emotion_graph, create_hef, create_reading_graph
 from hef.memory import list_turns
+from hef.nodes.drafting.early_draft import EARLY
 from hef.safety import LlmSafetyCheck, assess
 from langchain.agents import create_agent
-from langchain_core.messages import AIMessageChunk, HumanMessage
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import Command
@@ -37,8 +39,6 @@ class TwoPartCheck:
         return judge(dialogue)
 
     def assess(self, dialogue: Dialogue) -> Safety:
-        if dialogue[-1].role == "speaker" and len(dialogue) > 1:
-            return judge(dialogue)
         self._begin()
         self.gate.wait()
         return self._found()
@@ -67,6 +67,15 @@ async def run(mode: str, hef: Any, text: Any = SAID, context: HefContext = US, *
     if mode == "sync":
         return await asyncio.to_thread(lambda: hef.invoke(graph_input, context=context, **named))
     return await hef.ainvoke(graph_input, context=context, **named)
+
+
+async def nodes(mode: str, hef: Any, context: HefContext, text: str = SAID) -> list[str]:
+    """Return the nodes that run in a turn, in their order."""
+    if mode == "sync":
+        updates = await asyncio.to_thread(lambda: list(hef.stream(said(text), context=context, stream_mode="updates")))
+    else:
+        updates = [part async for part in hef.astream(said(text), context=context, stream_mode="updates")]
+    return [name for update in updates for name in update]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -180,12 +189,94 @@ async def test_where_the_llm_fails_hefs_own_check_looks_and_the_turn_says_so(mod
 async def test_the_sem_is_not_asked_again_for_somebody_in_danger(mode: str) -> None:
     model = TwoCallChat(judgement="joyful")  # far from what the SEM reads
     context = US.model_copy(update={"primary": 1, "max_requeries": 2})
+    hef = create_hef(model=model, safety=TwoPartCheck()).compile()
 
-    out = await run(mode, create_hef(model=model, safety=TwoPartCheck()).compile(), context=context)
+    assert [name for name in await nodes(mode, hef, context) if name == "sem_emotion"] == ["sem_emotion"]
 
-    assert model.judgements == 1
-    assert out["empathy"].safety == LLM_DANGER
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_danger_does_not_wait_for_a_judgement_that_hangs(mode: str) -> None:
+    model = TwoCallChat(judging=Gate(is_open=False))
+
+    out = await asyncio.wait_for(run(mode, create_hef(model=model, safety=TwoPartCheck()).compile()), 4)
+
     assert "988" in out["messages"][-1].text
+    model.judging.open()
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_danger_that_rules_alone_see_is_asked_for_before_anything_is_read(mode: str) -> None:
+    text = "林黛玉到底是病死的还是自杀的"
+    for answer, level in (("danger | suicide | 自杀", "danger"), ("none", "concern")):
+        checking, model, told = ScriptedChat(script=[answer]), TwoCallChat(), list[SafetyEvent]()
+        hef = create_hef(model=model, safety=LlmSafetyCheck(checking), on_safety=told.append).compile()
+        out = await run(mode, hef, text)
+        assert (out["empathy"].safety.level, len(checking.prompts), len(told)) == (level, 1, 1)
+        assert ("sem_emotion" in await nodes(mode, hef, US, text)) == (level == "concern")
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_draft_that_danger_ends_is_told_to_the_hosts_callbacks(mode: str) -> None:
+    class Told(BaseCallbackHandler):
+        def __init__(self) -> None:
+            self.tags: list[set[str]] = []
+
+        def on_chat_model_start(self, *_: Any, **kwargs: Any) -> None:
+            self.tags.append(set(kwargs["tags"] or []))
+
+    told, check, model = Told(), TwoPartCheck(), TwoCallChat(writing=Gate(is_open=False))
+    check.gate = model.began
+
+    await run(mode, create_hef(model=model, safety=check).compile(), config={"callbacks": [told]})
+    model.writing.open()
+
+    assert sum(EARLY in tags for tags in told.tags) == 1
+
+
+async def test_a_run_that_is_cancelled_stops_draft_and_judgement() -> None:
+    check, model = TwoPartCheck(), TwoCallChat(writing=Gate(is_open=False))
+    check.gate = Gate(is_open=False)
+    running = asyncio.create_task(run("async", create_hef(model=model, safety=check).compile()))
+    await model.began.await_()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert [how for how in model.ended if how != "written"] == model.ended
+    assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_concern_that_was_seen_at_once_stays_where_the_llm_fails(mode: str) -> None:
+    out = await run(mode, create_hef(model=TwoCallChat(), safety=TwoPartCheck(ValueError("late"))).compile(), CONCERN)
+
+    assert (out["empathy"].safety.level, out["empathy"].safety.pending) == ("concern", False)
+    assert "988" in out["messages"][-1].text
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_turn_that_is_edited_before_the_judgement_is_checked(mode: str) -> None:
+    thread: Any = {"configurable": {"thread_id": "t"}}
+    hef = create_hef(model=TwoCallChat(), safety=TwoPartCheck()).compile(
+        checkpointer=InMemorySaver(), interrupt_before=["coarse_emotion"]
+    )
+    paused = await run(mode, hef, config=thread)
+    hef.update_state(thread, {"readings": paused["readings"]} if "readings" in paused else {}, as_node="sem_emotion")
+
+    assert "988" in (await run(mode, hef, None, config=thread))["messages"][-1].text
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_person_may_take_a_false_alarm_back_before_the_llm_looks(mode: str) -> None:
+    thread: Any = {"configurable": {"thread_id": "t"}}
+    check = TwoPartCheck()
+    hef = create_hef(model=TwoCallChat(), safety=check).compile(
+        checkpointer=InMemorySaver(), interrupt_before=["crisis_reply"]
+    )
+    await run(mode, hef, DANGER, config=thread)
+    hef.update_state(thread, {"safety": {"level": "none"}}, as_node="safety")
+
+    assert (await run(mode, hef, None, config=thread))["messages"][-1].text == "I hear you."
+    assert check.asked == 0
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -238,6 +329,14 @@ class HostedChecker(TwoCallChat):
         return ["danger | suicide | ", "last night"]
 
 
+class Calm(HostedChecker):
+    """A hosted LLM that finds danger nowhere."""
+
+    def _begin(self, messages: list[Any]) -> list[Any] | None:
+        chunks = super()._begin(messages)
+        return ["none"] if chunks and chunks[0].startswith("danger") else chunks
+
+
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_hosted_llm_looks_for_danger_unless_a_host_says_otherwise(mode: str) -> None:
     for arguments, level in (({}, "danger"), ({"safety": assess}, "none"), ({"safety": None}, "none")):
@@ -267,10 +366,6 @@ async def test_the_llm_of_the_run_is_asked_and_the_graphs_own_is_not(mode: str, 
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_the_llm_of_the_runs_is_asked_once_a_turn(mode: str, monkeypatch: Any) -> None:
-    class Calm(HostedChecker):
-        def _begin(self, messages: list[Any]) -> list[Any] | None:
-            return ["none"] if super()._begin(messages) == ["danger | suicide | ", "last night"] else ["I hear you."]
-
     chosen = Calm()
     monkeypatch.setattr("hef.nodes.support.llm_calls.resolve_model", lambda name: chosen)
     hef = create_hef(model=HostedChecker()).compile(checkpointer=InMemorySaver())
@@ -282,11 +377,67 @@ async def test_the_llm_of_the_runs_is_asked_once_a_turn(mode: str, monkeypatch: 
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_strategy_without_an_llm_asks_none_for_danger_either(mode: str) -> None:
+async def test_of_each_turn_every_llm_has_its_own_finding(mode: str, monkeypatch: Any) -> None:
+    models = {"weak": Calm(name="weak"), "strong": HostedChecker(name="strong")}
+    monkeypatch.setattr("hef.nodes.support.llm_calls.resolve_model", models.__getitem__)
+    hef = create_hef(model=HostedChecker()).compile()
+
+    levels = [
+        (await run(mode, hef, context=US.model_copy(update={"model": name})))["empathy"].safety.level for name in models
+    ]
+
+    assert levels == ["none", "danger"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_turns_before_are_not_asked_for_again_after_a_restart(mode: str) -> None:
+    model = Calm()
+    history = {"messages": [HumanMessage("I had soup."), AIMessage("Nice."), HumanMessage(SAID)]}
+
+    await run(mode, create_hef(model=model).compile(), history)
+
+    assert model.checks == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_the_turn_after_danger_knows_of_it_whichever_llm_runs_then(mode: str, monkeypatch: Any) -> None:
+    monkeypatch.setattr("hef.nodes.support.llm_calls.resolve_model", lambda name: TwoCallChat())
+    thread: Any = {"configurable": {"thread_id": "t"}}
+    hef = create_hef(model=HostedChecker()).compile(checkpointer=InMemorySaver())
+    local = US.model_copy(update={"model": "local"})
+
+    levels = [
+        (await run(mode, hef, text, context, config=thread))["empathy"].safety
+        for text, context in ((SAID, US), ("What is on TV?", local), ("And tomorrow?", local))
+    ]
+
+    assert [(safety.level, safety.after_danger) for safety in levels] == [
+        ("danger", False),
+        ("none", True),
+        ("none", False),
+    ]
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_run_whose_llm_does_not_exist_answers_somebody_in_danger(mode: str) -> None:
+    hef = create_hef(model=HostedChecker()).compile()
+    context = US.model_copy(update={"model": "nonsense:x"})
+    by_models = "the boxes are labelled and the cat is with my sister. by sunday it will all be quiet"
+
+    for text in ("kill me", by_models):
+        assert assess([Turn("speaker", text)]).level == "danger", "choose another text"
+        assert "988" in (await run(mode, hef, text, context))["messages"][-1].text
+    with pytest.raises(SetupError):
+        await run(mode, hef, "I had soup.", context)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_strategy_without_an_llm_asks_none_for_danger_either(mode: str, monkeypatch: Any) -> None:
+    monkeypatch.setattr("hef.nodes.support.llm_calls.resolve_model", lambda name: pytest.fail("it was resolved"))
     model = HostedChecker()
     hef = create_reading_graph(model=model).compile()
 
-    out = await run(mode, hef, context=HefContext(strategy="sem_only"))
+    out = await run(mode, hef, context=HefContext(strategy="sem_only", model="openai:x"))
 
     assert (model.checks, out["empathy"].safety.level) == (0, "none")
     assert (await run(mode, hef, "I want to kill myself.", HefContext(strategy="sem_only")))[
@@ -294,9 +445,11 @@ async def test_a_strategy_without_an_llm_asks_none_for_danger_either(mode: str) 
     ].safety.level == "danger"
 
 
-def test_it_is_drawn_beside_the_judgement_where_a_check_asks_an_llm() -> None:
-    model = ScriptedChat(script=["none"])
-    drawn = create_hef(model=model, safety=LlmSafetyCheck(model)).compile().get_graph()
+def test_the_fixed_reply_follows_the_judgement_in_graphs_whose_check_asks_an_llm() -> None:
+    def follows(hef: Any) -> bool:
+        edges = {(edge.source, edge.target) for edge in hef.compile().get_graph().edges}
+        return ("coarse_emotion", "crisis_reply") in edges
 
-    assert ("recall", "llm_safety") in {(edge.source, edge.target) for edge in drawn.edges}
-    assert "llm_safety" not in create_hef(model=model).compile().get_graph().nodes
+    model = ScriptedChat(script=["none"])
+    assert follows(create_hef(model=model, safety=LlmSafetyCheck(model)))
+    assert not follows(create_hef(model=model))
