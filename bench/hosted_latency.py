@@ -21,6 +21,7 @@ from pydantic import BaseModel, Field
 from ..contract import HefContext, SetupError, Turn
 from ..contract.progress import Progress, ignore_progress
 from ..graph import create_hef
+from ..graph.parts import SafetyChoice
 from ..prompts import Overrides
 from ..prompts.messages import MAX_EMOTIONS
 from ..safety import assess
@@ -55,6 +56,7 @@ SENTENCES = (
     "He has not answered for three days now.",
 )
 """What people say; of some a SEM is sure, of others not."""
+WARM_UP = "Good morning."
 FIRST, NAMED = 0.64, 0.25
 """Share of turns in which a hosted LLM names the SEM's first emotion, and another one of those that a note names."""
 _OTHER_RANK = 8
@@ -110,15 +112,15 @@ class _Answered:
 
 def variants() -> dict[str, HefContext]:
     """Return the settings of each measured way through a turn."""
-    ways = {"judged, then drafted": False, "drafted beside the judgement": True}
+    ways = {"judged first": False, "drafted beside": True}
     return {
-        f"{way}, asked {when}": HefContext(early_draft=early, ask=when)
+        f"{way}, {when}": HefContext(early_draft=early, ask=when)
         for way, early in ways.items()
         for when in ("always", "unsure")
     }
 
 
-OWN_CHECK = "the latter, not asked for danger"
+OWN_CHECK = "drafted beside, unsure, own check"
 """The last of `variants`, where HEF's own check looks for danger alone."""
 
 
@@ -151,14 +153,12 @@ def measure_latency(
     slowness, said_texts = latency or StubLatency(), SENTENCES if sentences is None else sentences
     with stub_server(slowness, StubAnswers(stub_emotions(sem, said_texts))) as server:
         model = _client(server)
-        hef, unasked = (
-            create_hef(model=model, sem=sem, prompts=prompts, fit=fit, safety=check).compile()
-            for check in ("auto", assess)
-        )
         ways: dict[str, Callable[[str], Any]] = {"plain": partial(_plain, model)}
-        for name, settings in variants().items():
-            ways[name] = partial(_turn, hef, settings)
-        ways[OWN_CHECK] = partial(_turn, unasked, [*variants().values()][-1])
+        settings = variants()
+        for name in (*settings, OWN_CHECK):  # a graph for each, as it keeps what an LLM found of a dialogue
+            check: SafetyChoice = assess if name == OWN_CHECK else "auto"
+            hef = create_hef(model=model, sem=sem, prompts=prompts, fit=fit, safety=check).compile()
+            ways[name] = partial(_turn, hef, settings.get(name, [*settings.values()][-1]))
         turns = asyncio.run(_answer_all(server, ways, said_texts, progress))
     costs = {name: _cost(turns[name], turns["plain"], prices) for name in ways}
     return LatencyReport(
@@ -205,7 +205,7 @@ async def _answer_all(
     server: StubServer, ways: Mapping[str, Callable[[str], Any]], sentences: Sequence[str], progress: Progress
 ) -> dict[str, list[_Answered]]:
     turns: dict[str, list[_Answered]] = {name: [] for name in ways}
-    for number, said in enumerate([sentences[0], *sentences]):  # the first time is not counted
+    for number, said in enumerate([WARM_UP, *sentences]):  # the first time is not counted
         for name, answer in ways.items():
             turn = await _answer(server, answer(said))
             if number:

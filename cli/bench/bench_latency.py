@@ -68,7 +68,8 @@ def _latency_table(report: LatencyReport) -> Table:
         "Seconds to a hosted LLM's reply",
         ("", *columns),
         f"stub server, {1000 * report.first_token:.0f} ms to the first token and {report.tokens_per_second:.0f} tokens "
-        f"a second; {report.sem}, {report.sentences} sentences; times are medians, calls and tokens means per turn",
+        f"a second; {report.sem}, {report.sentences} sentences; times are medians, calls and tokens means per turn. "
+        "The LLM judges always or where the SEM is unsure, and looks for danger but in the last row",
     )
     for name, cost in report.variants.items():
         cells = (

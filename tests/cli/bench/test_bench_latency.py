@@ -29,7 +29,7 @@ def test_what_the_llm_names_is_as_often_the_first_emotion_as_with_a_hosted_one()
 
 def test_calls_and_tokens_are_those_that_the_server_counted_and_are_priced() -> None:
     report = measure_latency(shipped_sem(), latency=AT_ONCE, prices=TokenPrices(2.0, 3.0), sentences=SENTENCES[:3])
-    plain, late = report.variants["plain"], report.variants["judged, then drafted, asked always"]
+    plain, late = report.variants["plain"], report.variants["judged first, always"]
     assert (plain.calls, plain.completion_tokens) == (1, len(REPLY))
     assert late.calls >= 2
     assert late.prompt_tokens > plain.prompt_tokens
