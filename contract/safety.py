@@ -44,9 +44,6 @@ class Safety(BaseModel):
     after_danger: bool = Field(
         default=False, description="Whether the person's turn before was in danger, and this one is of no level itself"
     )
-    pending: bool = Field(
-        default=False, description="Whether an LLM has still to look; so it is between two nodes of a turn alone"
-    )
 
 
 class SafetyEvent(BaseModel):

@@ -167,6 +167,8 @@ class HefState(HefInput, total=False):
 
     safety: Annotated[Safety, JsonValue]
     """Whether somebody is in danger, from the person's last turn in its context."""
+    safety_pending: bool
+    """Whether an LLM has still to look for danger in this turn; `safety` is then what was seen before."""
     explanations: Annotated[dict[str, str], merge_explanations]
     """Node -> what it found in this turn, in one line."""
     readings: Annotated[list[Reading], JsonValue]

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
+from functools import partial
 from inspect import isawaitable, iscoroutinefunction
 from threading import Thread
 from typing import Any, TypeVar, cast
@@ -69,6 +70,11 @@ def call_within(seconds: float, call: Callable[[], _T]) -> _T:
         TimeoutError: It took longer.
     """
     return start_thread(call).result(seconds)
+
+
+async def call_in_thread(function: Callable[..., _T], *arguments: Any) -> _T:
+    """Return what a function returns that blocks, from a thread that no other call of the event loop is waiting for."""
+    return await asyncio.wrap_future(start_thread(partial(function, *arguments)))
 
 
 def start_thread(call: Callable[[], _T]) -> Future[_T]:

@@ -8,6 +8,7 @@ from ..contract import Empathy, HefContext, HefOutput, HefState
 from .build import create_emotion_graph, create_hef, create_reading_graph
 from .default_store import open_store
 from .history import trim_history
+from .parts import SafetyJudge, TwoPartSafetyJudge
 from .person_note import empathy_note
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ __all__ = [
     "HefContext",
     "HefOutput",
     "HefState",
+    "SafetyJudge",
+    "TwoPartSafetyJudge",
     "create_emotion_graph",
     "create_hef",
     "create_reading_graph",

@@ -59,7 +59,7 @@ class EmpathyNote(BaseModel):
 class EmpathyReader:
     """Reads emotion and cause words of the person's last message, and renders the note for the agent's model.
 
-    It makes no LLM calls but those of the coarse judgement.
+    It makes no LLM calls but those of the coarse judgement, and of a check of danger that asks an LLM.
 
     Args:
         parts: What the graph is built from.
@@ -144,7 +144,8 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
 
     Once per turn of the person, before the agent begins, HEF reads their emotion, cause words and past turns.
     Every model call of that turn gets them in its system message; the messages of the state are not
-    changed. It costs the LLM calls of the coarse judgement (see setting `ask`), and none with the strategy `sem_only`.
+    changed. It costs the LLM calls of the coarse judgement (see setting `ask`) and, with a hosted LLM, of the look for
+    danger; none with the strategy `sem_only`.
 
     The agent's context reaches HEF's settings as a parent's does (see `hef.contract.as_context`). With a
     `user_id` there and a store in the agent, past turns are recalled, and after the agent's reply the

@@ -20,14 +20,21 @@ from ..sem import Sem, Taxonomy, resolve_sem
 
 
 class SafetyJudge(Protocol):
-    """An object that judges whether somebody is in danger; asynchronous graphs await `aassess` where it has that.
-
-    Of one that has `assess_at_once` as well, danger which that finds is answered at once, and `assess` is called while
-    the emotion is judged.
-    """
+    """An object that judges whether somebody is in danger; asynchronous graphs await `aassess` where it has that."""
 
     def assess(self, dialogue: Dialogue) -> Safety | Awaitable[Safety]:
         """Return what is found in a dialogue, whose last turn is the person's."""
+        ...
+
+
+class TwoPartSafetyJudge(SafetyJudge, Protocol):
+    """One whose `assess` takes long, as it asks an LLM: it is called while the emotion is judged."""
+
+    def assess_at_once(self, dialogue: Dialogue) -> Safety | None:
+        """Return what is known without waiting; None where `assess` is to be asked before anything else.
+
+        Danger is answered at once. Anything else is told to nobody before `assess` has answered.
+        """
         ...
 
 
@@ -56,9 +63,9 @@ class Parts:
     fits: FitRegistry
     """Pooling weights of the SEM with each LLM."""
     assess: Assess | None
-    """What judges whether somebody is in danger; None where that is switched off."""
+    """What judges whether somebody is in danger, unless `check_by_run` does; None where that is switched off."""
     check_by_run: LlmSafetyCheck | None
-    """The check that asks the LLM of each run, whose `assess` that is then; None where a host chose another."""
+    """The check that asks the LLM of each run, a hosted one; `assess` is its part by the graph's own LLM then."""
     on_safety: tuple[SafetyHook, ...]
     """What is told of danger and concern."""
 

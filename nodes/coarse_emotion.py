@@ -1,4 +1,4 @@
-"""Node `coarse_emotion`: reads `messages`, `readings`, `verdict` and `safety`, writes `verdict`, in part `safety`."""
+"""Node `coarse_emotion`: reads `messages`, `readings` and `verdict`, writes `verdict`, and `safety` if pending."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from math import log
 from typing import Any
 
 from langchain_core.runnables import Runnable
+from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
 from ..contract import HefState, Reading, Turn, Verdict
@@ -20,7 +21,8 @@ from .drafting.early_draft import EarlyDraft, EarlyDrafts
 from .judging.judge import Judge
 from .support.events import emit
 from .support.explanations import explain_verdict
-from .support.llm_calls import LlmCalls, fault_or_raise, llm_node
+from .support.llm_calls import LlmCalls, TransientError, fault_or_raise, llm_node
+from .support.node_record import record_suppressed_error
 from .support.turn_view import TurnView, Update, turn_view
 
 MARGIN = 3.0
@@ -42,6 +44,8 @@ def coarse_emotion_node(
     async def coarse_emotion(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
         """Judge whether the emotion is among the primary ones."""
         turn = turn_view(state, runtime)
+        if watch.asks_llm and turn.safety.level == "danger":  # as a person said who edited the state
+            return watch.update(turn.safety)
         look = PendingLook(watch, turn, calls)
         judgement, fault, draft = _known_judgement(turn), "", None
         try:
@@ -52,17 +56,40 @@ def coarse_emotion_node(
                 await look.look()
         except Exception as error:
             await look.look()
-            fault = "" if look.is_danger else fault_or_raise(error, runtime, "judge the emotion")
+            if not look.is_danger:
+                fault = await _fault_or_raise(error, runtime, look)
         if look.is_danger:
-            if draft:
-                await draft.discard()
-            return await look.tell(runtime, _NAME, {"explanations": _NOTHING_READ, "faults": {}})
+            update = await look.tell(runtime, _NAME, {"explanations": _NOTHING_READ, "faults": {}})
+            await _discard(draft)
+            return update
         update = _update(turn, runtime, judgement, fault)
         if early_drafts and draft:
             await early_drafts.keep(draft, update["verdict"], turn.settings.max_requeries)
         return await look.tell(runtime, _NAME, update)
 
     return llm_node(coarse_emotion)
+
+
+async def _fault_or_raise(error: Exception, runtime: Runtime[Any], look: PendingLook) -> str:
+    """Return the fault of a judgement that failed; where it ends the turn, what was found of danger is told before."""
+    try:
+        return fault_or_raise(error, runtime, "judge the emotion")
+    except TransientError:
+        raise
+    except Exception:
+        await look.tell(runtime, _NAME, {"explanations": {}, "faults": {}})
+        raise
+
+
+async def _discard(draft: EarlyDraft | None) -> None:
+    """Give up a draft for somebody in danger, whom neither a callback of the host nor a slow end may keep waiting."""
+    try:
+        if draft:
+            await draft.discard()
+    except GraphBubbleUp:
+        raise
+    except Exception as error:
+        record_suppressed_error(error)
 
 
 async def _judge(
@@ -87,7 +114,7 @@ async def _judge(
             calls, llm, _judged_turns(llm, turn), turn.readings, turn.settings, is_requery=is_requery
         )
 
-    is_waited = is_asked or turn.safety.pending
+    is_waited = is_asked or turn.is_safety_pending
     async with early_drafts.beside(calls, llm, turn) if early_drafts and is_waited else nullcontext() as draft:
         judged = await look.beside(work)
     verdict, fault = judged or (None, "")

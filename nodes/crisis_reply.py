@@ -21,7 +21,7 @@ def crisis_reply_node(prompts: Prompts) -> Runnable[HefState, Update]:
     all_resources()  # read now: the event loop of a server is not to wait for a file
 
     async def crisis_reply(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
-        """Answer somebody in danger with a fixed text and the number to call, without SEM or LLM."""
+        """Answer somebody in danger with a fixed text and the number to call, which no LLM wrote."""
         turn = turn_view(state, runtime)
         text = crisis_text(
             turn.safety,

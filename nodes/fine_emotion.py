@@ -55,7 +55,7 @@ def fine_emotion_node(
             requeries=verdict.requeries if verdict else 0,
             hypothesis=verdict.emotion if verdict else None,
             memories=tuple(memory.id for memory in state.get("memories", [])),
-            safety=turn.safety.model_copy(update={"pending": False}),
+            safety=turn.safety,
             sem=readings[0].sem if readings else None,
             model=_model_of_run(model, settings),
         )

@@ -13,6 +13,8 @@ from copy import copy
 from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
+from threading import Lock
+from time import monotonic
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -23,7 +25,7 @@ from ..contract import Dialogue, ModelError, SetupError
 from ..contract.chat_model import ChatModel, chat_models, model_name
 from ..contract.dialogue import DialogueCache, turn_language
 from ..contract.safety import Safety, SafetyKind, SafetyLevel
-from ..contract.sync_async import call_within
+from ..contract.sync_async import call_in_thread, call_within
 from ..prompts import fence, newest
 from ..prompts.thoughts import answer_text
 from ..sem.validation import model_errors
@@ -37,6 +39,8 @@ TIMEOUT = 8.0
 """Seconds that the LLM has for its answer."""
 CACHED_FINDINGS = 512
 """Findings that are kept: the node looks at the turn before again, in each turn."""
+ASK_AGAIN_AFTER = 30.0
+"""Seconds after a failure until the LLM is asked of the same dialogue again."""
 MODELS = 16
 """Models whose findings are kept, where each run may name its own."""
 CONFIG: Any = {"tags": [TAG_NOSTREAM]}
@@ -97,6 +101,14 @@ class _OwnReading:
         return newest(self.shown, DIALOGUE_LIMIT)[1] > 0
 
 
+class _Known:
+    """What is known of one model: its findings, and when it failed."""
+
+    def __init__(self) -> None:
+        self.findings = DialogueCache[_Finding](CACHED_FINDINGS)
+        self.failures = DialogueCache[float](CACHED_FINDINGS)
+
+
 class LlmSafetyCheck:
     """Ask a chat model for the safety of a dialogue, beside the rules and HEF's own models.
 
@@ -130,8 +142,9 @@ class LlmSafetyCheck:
         self.model = model
         self._timeout = timeout
         self._what = f"the safety check by {model_name(model)}"
-        self._findings = DialogueCache[_Finding](CACHED_FINDINGS)
-        self._by_model = {_identity(model): self._findings}
+        self._known = _Known()
+        self._lock = Lock()
+        self._by_model = {_identity(model): self._known}
         """Of each model by class and name, so that none is silenced by what a weaker one found."""
 
     def by(self, model: ChatModel) -> LlmSafetyCheck:
@@ -140,9 +153,10 @@ class LlmSafetyCheck:
             return self
         other, identity = copy(self), _identity(model)
         other.model, other._what = model, f"the safety check by {model_name(model)}"
-        if identity not in self._by_model and len(self._by_model) >= MODELS:
-            self._by_model.pop(next(iter(self._by_model)))
-        other._findings = self._by_model.setdefault(identity, DialogueCache(CACHED_FINDINGS))
+        with self._lock:
+            if identity not in self._by_model and len(self._by_model) >= MODELS:
+                self._by_model.pop(next(iter(self._by_model)))
+            other._known = self._by_model.setdefault(identity, _Known())
         return other
 
     def assess_at_once(self, dialogue: Dialogue) -> Safety | None:
@@ -153,12 +167,6 @@ class LlmSafetyCheck:
         own = _read_own(dialogue)
         return own.by_rules if own.is_enough or own.by_rules.level != "danger" else None
 
-    def assess_earlier(self, dialogue: Dialogue) -> Safety:
-        """Return the safety of an earlier turn without asking: as the LLM found it, else by HEF's own check."""
-        own = _read_own(dialogue)
-        finding = None if own.is_enough else self._findings.get(own.shown)
-        return assess(dialogue) if finding is None else _decide(own, finding, dialogue)
-
     def assess(self, dialogue: Dialogue) -> Safety:
         """Return the safety of a dialogue: of all that the person said since the last reply, in its context.
 
@@ -168,31 +176,45 @@ class LlmSafetyCheck:
         own = _read_own(dialogue)
         if own.is_enough:
             return own.by_rules
-        if (finding := self._findings.get(own.shown)) is None:
-            with self._errors():
+        if (finding := self._known_finding(own)) is None:
+            with self._errors(own):
                 answer = call_within(self._timeout, lambda: self.model.invoke(self._prompt(own), CONFIG))
-            finding = self._read(own, answer)
+                finding = self._read(own, answer)
         return _decide(own, finding, dialogue)
 
     async def aassess(self, dialogue: Dialogue) -> Safety:
         """Do the same without blocking the event loop."""
-        own = await asyncio.to_thread(_read_own, dialogue)
+        own = await call_in_thread(_read_own, dialogue)
         if own.is_enough:
             return own.by_rules
-        if (finding := self._findings.get(own.shown)) is None:
-            with self._errors():
+        if (finding := self._known_finding(own)) is None:
+            with self._errors(own):
                 answer = await asyncio.wait_for(self.model.ainvoke(self._prompt(own), CONFIG), self._timeout)
-            finding = await asyncio.to_thread(self._read, own, answer)
-        return await asyncio.to_thread(_decide, own, finding, dialogue)
+                finding = await call_in_thread(self._read, own, answer)
+        return await call_in_thread(_decide, own, finding, dialogue)
+
+    def _known_finding(self, own: _OwnReading) -> _Finding | None:
+        """Return what the LLM found before, None where it was not asked.
+
+        Raises:
+            ModelError: It failed a moment ago: a node that is tried again does not wait for it again.
+        """
+        failed = self._known.failures.get(own.shown)
+        if failed is not None and monotonic() - failed < ASK_AGAIN_AFTER:
+            raise ModelError(f"{self._what} failed a moment ago")
+        return self._known.findings.get(own.shown)
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Turn what the model raises into a `ModelError`."""
-        with model_errors(self._what):
-            try:
+    def _errors(self, own: _OwnReading) -> Iterator[None]:
+        """Turn what the model raises into a `ModelError`, and keep that it failed."""
+        try:
+            with model_errors(self._what):
                 yield
-            except TimeoutError as error:
+        except Exception as error:
+            self._known.failures.put(own.shown, monotonic())
+            if isinstance(error.__cause__, TimeoutError):
                 raise ModelError(f"{self._what} took longer than {self._timeout:g} seconds") from error
+            raise
 
     def _prompt(self, own: _OwnReading) -> list[BaseMessage]:
         return [HumanMessage(self._template.substitute(dialogue=fence(own.shown, DIALOGUE_LIMIT)))]
@@ -208,7 +230,7 @@ class LlmSafetyCheck:
         if level != "none":
             kind = kind or assess(own.shown).kind or "suicide"
             finding = _Finding(level, kind, *_find_quote(quote, own.shown[-len(own.messages) :]))
-        self._findings.put(own.shown, finding)
+        self._known.findings.put(own.shown, finding)
         return finding
 
 
@@ -229,7 +251,7 @@ def _decide(own: _OwnReading, finding: _Finding, dialogue: Dialogue) -> Safety:
     if own.by_rules.level == "danger" and finding.level == "none" and not own.is_cut:
         return own.by_rules.model_copy(update={"level": "concern"})
     others = [finding.safety(dialogue, own.messages[-1]), *([assess(dialogue)] if own.is_cut else [])]
-    return max(own.by_rules, *others, key=lambda safety: LEVELS.index(safety.level))
+    return max(*others, own.by_rules, key=lambda safety: LEVELS.index(safety.level))
 
 
 def _read_answer(text: str, what: str) -> tuple[SafetyLevel, SafetyKind, str]:

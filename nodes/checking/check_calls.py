@@ -54,8 +54,6 @@ async def judge(check: Assess | None, dialogue: Dialogue, calls: LlmCalls) -> tu
 async def earlier_danger(assess: Assess, dialogue: Dialogue, calls: LlmCalls, *, turns: int = 1) -> Safety | None:
     """Return what the same check finds in the newest of the person's turns before the last one that was in danger.
 
-    A check with a method `assess_earlier` is asked by that: it need not ask an LLM again.
-
     Args:
         assess: What judges.
         dialogue: The dialogue up to the person's last turn.
@@ -65,10 +63,9 @@ async def earlier_danger(assess: Assess, dialogue: Dialogue, calls: LlmCalls, *,
     Returns:
         None where no one was in danger.
     """
-    check = _method_beside(assess, "assess_earlier") or assess
     before = [index for index, turn in enumerate(dialogue[:-1]) if turn.role == "speaker"]
     for index in reversed(before[-turns:]):
-        finding, _ = await judge(check, dialogue[: index + 1], calls)
+        finding, _ = await judge(assess, dialogue[: index + 1], calls)
         if finding.level == "danger":
             return finding
     return None

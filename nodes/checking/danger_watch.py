@@ -10,7 +10,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from opentelemetry import trace
 
-from ...contract import Dialogue, Empathy, Safety, SafetyEvent
+from ...contract import Empathy, Safety, SafetyEvent
 from ...contract.chat_model import is_hosted
 from ...contract.errors import error_text
 from ...contract.sync_async import call_host
@@ -67,12 +67,16 @@ class DangerWatch:
         check = await self._check_of_run(turn, calls)
         if finding is None or check_at_once(check) is None:
             return await self._settle(check, turn, runtime, calls)
-        is_after = finding.level == "none" and await _is_after_danger(check, turn, calls)
-        return self._update(finding.model_copy(update={"pending": True, "after_danger": is_after})), []
+        return {**self.update(finding), "safety_pending": True}, []
 
     async def find_pending(self, turn: TurnView, calls: LlmCalls) -> tuple[Safety, list[str]]:
-        """Ask the part of the check that is pending, without telling anybody; return its finding, and what failed."""
-        return await self._find(await self._check_of_run(turn, calls), turn, calls)
+        """Ask the part of the check that is pending, without telling anybody; return its finding, and what failed.
+
+        Where it fails, what is known already counts beside HEF's own check.
+        """
+        finding, faults = await self._find(await self._check_of_run(turn, calls), turn, calls)
+        is_graver = LEVELS.index(turn.safety.level) > LEVELS.index(finding.level)
+        return (turn.safety if faults and is_graver else finding), faults
 
     async def _settle(
         self, check: Assess | None, turn: TurnView, runtime: Runtime[Any], calls: LlmCalls
@@ -82,29 +86,27 @@ class DangerWatch:
         return update, [*faults, *hook_faults]
 
     async def _find(self, check: Assess | None, turn: TurnView, calls: LlmCalls) -> tuple[Safety, list[str]]:
-        """Ask a whole check; where it fails, what is known already counts beside HEF's own."""
+        """Ask a whole check, of the turn before as well where it finds nothing."""
         finding, faults = await judge(check, turn.dialogue, calls)
-        finding, known = _placed(finding, turn), turn.safety if turn.safety.pending else None
-        if faults and known is not None and LEVELS.index(known.level) > LEVELS.index(finding.level):
-            finding = known.model_copy(update={"pending": False})
-        if finding.level == "none" and check is not None:
-            working = shipped_assess if faults else check  # one that has just failed would let the person wait again
-            is_after = known.after_danger if known else await _is_after_danger(working, turn, calls)
-            finding = finding.model_copy(update={"after_danger": is_after})
-        return finding, faults
+        working = shipped_assess if faults else check  # one that has just failed would let the person wait again
+        if working and finding.level == "none" and await earlier_danger(working, turn.dialogue, calls):
+            finding = finding.model_copy(update={"after_danger": True})
+        return _placed(finding, turn), faults
 
     async def tell(
         self, finding: Safety, turn: TurnView, runtime: Runtime[Any], calls: LlmCalls
     ) -> tuple[Update, list[str]]:
         """Tell stream, span and hooks of a finding; return what a node writes, and which hook failed."""
         if finding.level == "none":
-            return self._update(finding), []
-        emit(runtime, "safety", **finding.model_dump(exclude={"pending"}))
+            return self.update(finding), []
+        emit(runtime, "safety", **finding.model_dump())
         _add_span_event(finding, turn.settings.region)
-        return self._update(finding), await _call_hooks(self.hooks, _event(finding, turn), calls)
+        return self.update(finding), await _call_hooks(self.hooks, _event(finding, turn), calls)
 
-    def _update(self, finding: Safety) -> Update:
-        update: Update = {"safety": finding, "explanations": {"safety": explain_safety(finding)}}
+    def update(self, finding: Safety) -> Update:
+        """Return what a node writes of a finding that settles the turn."""
+        explanation = explain_safety(finding)
+        update: Update = {"safety": finding, "safety_pending": False, "explanations": {"safety": explanation}}
         return update | ({"empathy": unread(finding, self.labels), "memories": []} if finding.level == "danger" else {})
 
     async def _check_of_run(self, turn: TurnView, calls: LlmCalls) -> Assess | None:
@@ -138,30 +140,6 @@ async def _finding_at_once(at_once: Assess, turn: TurnView, calls: LlmCalls) -> 
     except Exception as error:
         record_suppressed_error(error)
         return None
-
-
-async def _is_after_danger(assess: Assess | None, turn: TurnView, calls: LlmCalls) -> bool:
-    """Return whether the person's turn before was in danger: as the thread remembers, or as the same check finds."""
-    if assess is None:
-        return False
-    return _thread_says_danger(turn) or await earlier_danger(assess, turn.dialogue, calls) is not None
-
-
-def _thread_says_danger(turn: TurnView) -> bool:
-    """Return whether the last run of this thread found danger in the turn before: it may have asked another check."""
-    earlier, dialogue = turn.safety, turn.dialogue
-    if earlier.level != "danger" or earlier.turn is None:
-        return False
-    begin = _begin(dialogue, len(dialogue), "speaker")
-    answered = _begin(dialogue, begin, "listener")
-    return _begin(dialogue, answered, "speaker") <= earlier.turn - turn.earlier_turns < answered
-
-
-def _begin(dialogue: Dialogue, end: int, role: str) -> int:
-    """Return where the turns of one role begin that end before an index."""
-    while end and dialogue[end - 1].role == role:
-        end -= 1
-    return end
 
 
 def _placed(finding: Safety, turn: TurnView) -> Safety:

@@ -15,12 +15,12 @@ from ..support.turn_view import TurnView, Update
 from .danger_watch import DangerWatch
 
 _T = TypeVar("_T")
+GIVE_UP_WITHIN = 0.5
+"""Seconds that what is given up has to end, for somebody in danger is waiting."""
 
 
 class PendingLook:
-    """What is pending of a turn's check of danger: asked once, and told of at the end of the node that asked.
-
-    A node that is tried again tells of it once.
+    """What is pending of a turn's check of danger: asked once in a try of a node, and told of once at its end.
 
     Args:
         watch: The check.
@@ -40,7 +40,7 @@ class PendingLook:
 
     async def look(self) -> None:
         """Look, where that is pending and was not done."""
-        if self._turn.safety.pending and self._finding is None:
+        if self._turn.is_safety_pending and self._finding is None:
             self._finding, self._faults = await self._watch.find_pending(self._turn, self._calls)
 
     async def beside(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T | None:
@@ -49,20 +49,18 @@ class PendingLook:
         Asynchronous work is then cancelled; synchronous work goes on in its thread, and nobody waits for it. What the
         work raises is raised after the look, where nobody is in danger.
         """
-        if not self._turn.safety.pending:
+        if not self._turn.is_safety_pending:
             return await work()
         if not self._calls.asynchronous:
             looking, working = start_thread(lambda: run_sync(self.look())), start_thread(lambda: run_sync(work()))
             looking.result()
             return None if self.is_danger else working.result()
-        tasks = asyncio.create_task(self.look()), asyncio.create_task(work())
+        looking_task, working_task = asyncio.create_task(self.look()), asyncio.create_task(work())
         try:
-            await tasks[0]
-            return None if self.is_danger else await tasks[1]
+            await looking_task
+            return None if self.is_danger else await working_task
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(looking_task, working_task)
 
     async def tell(self, runtime: Runtime[Any], node: str, update: Update) -> Update:
         """Tell of what was found, and return a node's update with it."""
@@ -76,3 +74,12 @@ class PendingLook:
             "explanations": {**update["explanations"], **found["explanations"]},
             "faults": {**update["faults"], node: "; ".join(faults)},
         }
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks that have not ended, and wait a moment for their end."""
+    for task in tasks:
+        task.cancel()
+    ended, _ = await asyncio.wait(tasks, timeout=GIVE_UP_WITHIN)
+    for task in ended:
+        _ = task.cancelled() or task.exception()  # looked at, or asyncio would log that nobody did

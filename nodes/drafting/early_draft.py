@@ -52,6 +52,8 @@ from .repeated_call import (
 
 EARLY = "hef:early_draft"
 """Tag of the call of an early draft that was not used."""
+STOP_WITHIN = 0.5
+"""Seconds that a call has to end once it is stopped; one that closes its connection slowly keeps nobody waiting."""
 _PRIVATE = "__pregel_"
 """How LangGraph's own keys begin in a config's `configurable`."""
 
@@ -66,6 +68,11 @@ class EarlyPrompt:
     """The emotions that its note names, the most likely first; none where the SEM finds the turn neutral."""
     safety: Safety
     """What was known of danger."""
+
+    def is_safe_for(self, safety: Safety) -> bool:
+        """Return whether nothing else is known of danger meanwhile that a prompt tells."""
+        told = {"level", "kind", "words", "after_danger"}
+        return self.safety.model_dump(include=told) == safety.model_dump(include=told)
 
 
 class EarlyDraft:
@@ -130,7 +137,7 @@ class EarlyDraft:
             empathy: What was decided.
         """
         prompt = await self._made_prompt()
-        if prompt is None or prompt.safety != empathy.safety or bool(prompt.emotions) == empathy.uncertain:
+        if prompt is None or not prompt.is_safe_for(empathy.safety) or bool(prompt.emotions) == empathy.uncertain:
             return None
         if not empathy.uncertain and empathy.emotion not in prompt.emotions:
             return None
@@ -150,7 +157,7 @@ class EarlyDraft:
         self._recorder.is_stopped = True
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait({self._task})
+            await asyncio.wait({self._task}, timeout=STOP_WITHIN)
 
     def stop_soon(self) -> None:
         """End the call, from any thread."""
@@ -228,7 +235,6 @@ class EarlyDrafts:
         """Return the prompt of the reply as it is if the SEM alone decides."""
         decision = decide(turn.readings, None, self._taxonomy)
         first, settings = turn.readings[0], turn.settings
-        safety = turn.safety.model_copy(update={"pending": False})
         empathy = Empathy(
             emotion=decision.emotion,
             distribution=decision.distribution,
@@ -238,10 +244,10 @@ class EarlyDrafts:
         )
         messages = draft_prompt("chat", turn, empathy, self._prompts, self._taxonomy)
         if first.is_neutral:
-            return EarlyPrompt(messages, (), safety)
+            return EarlyPrompt(messages, (), turn.safety)
         prompts = self._prompts.replaced(settings.templates)
         named = named_emotions(decision.emotion, decision.distribution) if names_distribution(prompts) else ()
-        return EarlyPrompt(messages, tuple(dict.fromkeys([decision.emotion, *named])), safety)
+        return EarlyPrompt(messages, tuple(dict.fromkeys([decision.emotion, *named])), turn.safety)
 
     def _cause_words(self, turn: TurnView, emotion: str) -> tuple[Cause, ...]:
         """Return the words that speak for an emotion; none where the SEM fails, as in the node `cause_words`."""

@@ -139,6 +139,11 @@ class TurnView:
         return self.state.get("safety") or Safety()
 
     @property
+    def is_safety_pending(self) -> bool:
+        """Whether an LLM has still to look for danger in this turn."""
+        return bool(self.state.get("safety_pending"))
+
+    @property
     def readings(self) -> list[Reading]:
         """What the SEM read, one reading per round."""
         return self.state.get("readings") or []

@@ -246,10 +246,108 @@ async def test_a_run_that_is_cancelled_stops_draft_and_judgement() -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
+async def test_a_callback_that_raises_takes_nothing_from_somebody_in_danger(mode: str) -> None:
+    class Guard(BaseCallbackHandler):
+        raise_error = True
+
+        def on_chat_model_start(self, *_: Any, **kwargs: Any) -> None:
+            if EARLY in (kwargs["tags"] or []):
+                raise RuntimeError("the budget is spent")
+
+    check, model, told = TwoPartCheck(), TwoCallChat(writing=Gate(is_open=False)), list[SafetyEvent]()
+    check.gate = model.began
+    hef = create_hef(model=model, safety=check, on_safety=told.append).compile()
+
+    out = await run(mode, hef, config={"callbacks": [Guard()]})
+    model.writing.open()
+
+    assert ("988" in out["messages"][-1].text, len(told)) == (True, 1)
+
+
+async def test_somebody_in_danger_does_not_wait_for_a_call_that_closes_slowly() -> None:
+    closed = asyncio.Event()
+
+    class Slow(TwoCallChat):
+        async def _astream(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                self._begin(messages)
+                await asyncio.sleep(60)
+                yield
+            finally:
+                await closed.wait()
+
+    async def end() -> None:
+        out = await create_hef(model=Slow(), safety=TwoPartCheck()).compile().ainvoke(said(), context=US)
+        assert "988" in out["messages"][-1].text
+
+    await asyncio.wait_for(end(), 4)
+    closed.set()
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_concern_is_told_of_before_a_turn_ends_with_an_error(mode: str) -> None:
+    told = list[SafetyEvent]()
+    hef = create_hef(model=TwoCallChat(), safety=TwoPartCheck(LLM_CONCERN), on_safety=told.append).compile()
+
+    with pytest.raises(SetupError):
+        await run(mode, hef, context=US.model_copy(update={"model": "nonsense:x"}))
+
+    assert [event.safety for event in told] == [LLM_CONCERN]
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_where_rules_and_llm_agree_on_the_level_the_llm_says_what_it_is_about(mode: str) -> None:
+    checking = ScriptedChat(script=["danger | violence | kill me"])
+    hef = create_hef(model=TwoCallChat(), safety=LlmSafetyCheck(checking)).compile()
+
+    assert (await run(mode, hef, "kill me"))["empathy"].safety.kind == "violence"
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_check_that_failed_is_not_waited_for_again_when_the_judgement_is_tried_again(mode: str) -> None:
+    class Busy(TwoCallChat):
+        def _judged(self) -> Any:
+            if self.judgements < 3:
+                raise ConnectionError("busy")
+            return super()._judged()
+
+    checking = ScriptedChat(script=["I cannot help with that."])
+    out = await run(mode, create_hef(model=Busy(), safety=LlmSafetyCheck(checking)).compile())
+
+    assert len(checking.prompts) == 1
+    assert out["empathy"].degraded.startswith("the check of this graph could not look for danger: the safety check by")
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_person_may_say_that_somebody_is_in_danger_before_the_judgement(mode: str) -> None:
+    thread: Any = {"configurable": {"thread_id": "t"}}
+    model = TwoCallChat()
+    hef = create_hef(model=model, safety=TwoPartCheck(Safety())).compile(
+        checkpointer=InMemorySaver(), interrupt_before=["coarse_emotion"]
+    )
+    await run(mode, hef, config=thread)
+    hef.update_state(thread, {"safety": {"level": "danger", "kind": "suicide"}}, as_node="sem_emotion")
+
+    out = await run(mode, hef, None, config=thread)
+
+    assert ("988" in out["messages"][-1].text, out["empathy"].safety.level) == (True, "danger")
+    assert model.judgements == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_nothing_is_pending_at_the_end_of_a_turn(mode: str) -> None:
+    thread: Any = {"configurable": {"thread_id": "t"}}
+    for finding in (Safety(), LLM_CONCERN, LLM_DANGER, ValueError("late")):
+        hef = create_hef(model=TwoCallChat(), safety=TwoPartCheck(finding)).compile(checkpointer=InMemorySaver())
+        await run(mode, hef, config=thread)
+        assert hef.get_state(thread).values["safety_pending"] is False
+
+
+@pytest.mark.parametrize("mode", MODES)
 async def test_a_concern_that_was_seen_at_once_stays_where_the_llm_fails(mode: str) -> None:
     out = await run(mode, create_hef(model=TwoCallChat(), safety=TwoPartCheck(ValueError("late"))).compile(), CONCERN)
 
-    assert (out["empathy"].safety.level, out["empathy"].safety.pending) == ("concern", False)
+    assert out["empathy"].safety.level == "concern"
     assert "988" in out["messages"][-1].text
 
 
@@ -390,32 +488,18 @@ async def test_of_each_turn_every_llm_has_its_own_finding(mode: str, monkeypatch
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_turns_before_are_not_asked_for_again_after_a_restart(mode: str) -> None:
-    model = Calm()
-    history = {"messages": [HumanMessage("I had soup."), AIMessage("Nice."), HumanMessage(SAID)]}
+async def test_the_turn_after_danger_knows_of_it_also_in_another_process(mode: str) -> None:
+    history = {"messages": [HumanMessage(SAID), AIMessage("Call 988."), HumanMessage("What is on TV?")]}
 
-    await run(mode, create_hef(model=model).compile(), history)
+    class LastNight(Calm):
+        def _begin(self, messages: list[Any]) -> list[Any] | None:
+            is_checked = "crisis counsellor" in str(messages[-1].text)
+            is_danger = is_checked and "TV" not in str(messages[-1].text)
+            return ["danger | suicide | last night"] if is_danger else super()._begin(messages)
 
-    assert model.checks == 1
+    out = await run(mode, create_hef(model=LastNight()).compile(), history)
 
-
-@pytest.mark.parametrize("mode", MODES)
-async def test_the_turn_after_danger_knows_of_it_whichever_llm_runs_then(mode: str, monkeypatch: Any) -> None:
-    monkeypatch.setattr("hef.nodes.support.llm_calls.resolve_model", lambda name: TwoCallChat())
-    thread: Any = {"configurable": {"thread_id": "t"}}
-    hef = create_hef(model=HostedChecker()).compile(checkpointer=InMemorySaver())
-    local = US.model_copy(update={"model": "local"})
-
-    levels = [
-        (await run(mode, hef, text, context, config=thread))["empathy"].safety
-        for text, context in ((SAID, US), ("What is on TV?", local), ("And tomorrow?", local))
-    ]
-
-    assert [(safety.level, safety.after_danger) for safety in levels] == [
-        ("danger", False),
-        ("none", True),
-        ("none", False),
-    ]
+    assert (out["empathy"].safety.level, out["empathy"].safety.after_danger) == ("none", True)
 
 
 @pytest.mark.parametrize("mode", MODES)

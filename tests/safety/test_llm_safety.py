@@ -189,7 +189,7 @@ def test_the_turns_before_are_shown() -> None:
 def test_nobodys_words_are_kept() -> None:
     llm_check, _ = check(ANSWER)
     assert llm_check.assess(said(OBLIQUE)).words
-    assert "quiet" not in repr(vars(vars(llm_check)["_findings"]))
+    assert "quiet" not in repr([vars(cache) for cache in vars(vars(llm_check)["_known"]).values()])
 
 
 def test_the_same_dialogue_is_asked_about_once() -> None:

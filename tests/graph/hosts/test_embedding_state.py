@@ -190,6 +190,7 @@ def test_extra_keys_are_shared_with_a_parent_that_has_them(scripted: Any) -> Non
 
 class WithoutThree(MessagesState):
     readings: list[Any]
+    safety_pending: bool
     memories: list[Any]
     faults: dict[str, str]
     explanations: dict[str, str]
@@ -202,6 +203,7 @@ class Class(BaseModel):
     memories: Any = None
     empathy: Any = None
     safety: Any = None
+    safety_pending: Any = None
     faults: Any = None
     explanations: Any = None
 
