@@ -91,6 +91,20 @@ def build_graph(
     return builder.compile(store=store, checkpointer=checkpointer, name="hef")
 
 
+def graph_with_sem(
+    settings: Settings, hef: CompiledStateGraph[Any, Any, Any, Any], sem: str
+) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """Return a graph that reads with another SEM, with the memory, its vectors, and the checkpointer of one.
+
+    Raises:
+        SetupError: There is no such SEM, or it cannot be loaded.
+    """
+    from ..sem import resolve_sem
+
+    builder = _builder(settings, resolve_sem(sem), memory=hef.store is not None)
+    return builder.compile(store=hef.store, checkpointer=hef.checkpointer, name="hef")
+
+
 class CharacterSems:
     """The SEMs that characters state, each loaded once, and graphs that read with them.
 

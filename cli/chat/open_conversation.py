@@ -11,7 +11,9 @@ from langchain_core.messages import AnyMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.base import BaseStore
 
-from ..build_graph import build_graph, close_memory
+from ...contract import SetupError
+from ..build_graph import build_graph, close_memory, graph_with_sem
+from ..error_messages import MISUSED, Failure
 from ..settings import Settings
 from . import conversation_list
 from .chat_conversation import Conversation
@@ -28,14 +30,19 @@ class OpenConversation:
     Args:
         settings: LLM and SEM, and the folder where conversations are kept.
         runner: The event loop of the session.
-        character_sem: The SEM that reads instead of the settings'.
+        sem_of: From the id of a character to the SEM that reads instead of the settings'; None for these.
     """
 
-    def __init__(self, settings: Settings, runner: asyncio.Runner, character_sem: str | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        runner: asyncio.Runner,
+        sem_of: Callable[[str | None], str | None] = lambda character: None,
+    ) -> None:
         self.name = ""
         """What the person calls the conversation that is kept; empty where there is none yet."""
         self._settings = settings
-        self._runner, self._character_sem = runner, character_sem
+        self._runner, self._sem_of = runner, sem_of
         self._resources, self._open_thread = ExitStack(), ExitStack()
         self._kept_graph: Any = None
         self._kept: Conversation | None = None
@@ -73,11 +80,12 @@ class OpenConversation:
 
         Raises:
             OpenElsewhere: It is open in another process; then the one before stays open.
+            Failure: The SEM of the character cannot be loaded; then, too.
         """
         thread = thread_id(self._settings.person, name)
         with ExitStack() as opened:
             opened.enter_context(sole_writer(self._settings.home, thread, name))
-            graph = self._graph_of_kept()
+            graph = self._with_sem_of(character, self._graph_of_kept())
             self._open_thread.close()
             self._open_thread = opened.pop_all()
         self.name, self._kept = name, Conversation(graph, thread, character)
@@ -106,7 +114,7 @@ class OpenConversation:
 
     def begin_private(self, messages: list[AnyMessage], character: str | None) -> None:
         """Go on with what was said until now, and keep nothing of what follows."""
-        graph = self._build(memory=False, checkpointer=InMemorySaver())
+        graph = self._with_sem_of(character, self._build(memory=False, checkpointer=InMemorySaver()))
         self._private = Conversation(graph, "private", character)
         self._runner.run(self._private.copy_messages(messages))
 
@@ -122,7 +130,17 @@ class OpenConversation:
         self._resources.close()
 
     def _build(self, *, memory: bool, checkpointer: Any) -> Any:
-        return build_graph(self._settings, memory=memory, checkpointer=checkpointer, character_sem=self._character_sem)
+        return build_graph(self._settings, memory=memory, checkpointer=checkpointer)
+
+    def _with_sem_of(self, character: str | None, graph: Any) -> Any:
+        """Return a graph with the SEM that a character states, with memory and conversations of another."""
+        sem = self._sem_of(character)
+        if sem is None or sem == self._settings.sem:
+            return graph
+        try:
+            return graph_with_sem(self._settings, graph, sem)
+        except SetupError as error:
+            raise Failure(str(error), MISUSED) from error
 
     def _graph_of_kept(self) -> Any:
         """Return the graph with the memory and the file of conversations."""

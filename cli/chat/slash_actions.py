@@ -193,11 +193,12 @@ def _character(session: ChatSession, argument: str) -> None:
     character = None if argument == _NO_CHARACTER else find_character(argument, folder)
     if (character.id if character else None) == session.character_id:
         return session.note(_talks_with(session))
-    session.character = character
+    character_id = character.id if character else None
     if session.open.is_private:
-        session.open.begin_private([], session.character_id)
+        session.open.begin_private([], character_id)
     else:
-        session.open.open_of_today(session.character_id)
+        session.open.open_of_today(character_id)
+    session.character = character
     session.enter_conversation()
     session.note(_talks_with(session))
     session.greet()

@@ -22,6 +22,19 @@ from scripted_chat import ScriptedChat
 from typer.testing import CliRunner
 
 DOG = "My dog died and I am so sad."
+
+
+def test_in_a_chat_the_sem_changes_with_the_character_and_stays_where_hers_cannot_read(home: Path) -> None:
+    write(home, "kim", "/nowhere")
+    said = f"{DOG}\n/character mia\n{DOG}\n/character kim\n{DOG}\n/character none\n{DOG}\n"
+
+    done = CliRunner().invoke(app, ["chat", "-u", "ana", "--strategy", "sem_only", "--json"], input=said)
+
+    assert done.exit_code == 0, done.stderr
+    own, hers, still, own_again = [json.loads(line)["empathy"]["sem"] for line in done.stdout.splitlines()]
+    assert own == own_again != hers == still == "lexicon"
+
+
 CONTEXT = HefContext(user_id="ana", strategy="sem_only")
 
 
