@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.tools import BaseTool
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
-from ..contract import Cause, HefState, Turn
+from ..contract import Cause, HefState
 from ..contract.errors import error_text
 from ..contract.state import degraded_empathy
 from ..prompts import newest
@@ -17,7 +16,7 @@ from .support.events import emit
 from .support.explanations import explain_causes
 from .support.node_record import record_suppressed_error
 from .support.tool_call import call_tool, dialogue_argument
-from .support.turn_view import Node, TurnView, Update, turn_view
+from .support.turn_view import Node, Update, turn_view
 
 
 def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
@@ -46,7 +45,7 @@ def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
                 "explanations": {"cause_words": ""},
                 "faults": {"cause_words": fault},
             }
-        update = _update(state, runtime, tuple(_in_conversation(cause, turn, shown) for cause in answer.artifact))
+        update = _update(state, runtime, tuple(turn.in_conversation(cause, shown) for cause in answer.artifact))
         return {**update, "messages": messages} if trace else update
 
     return cause_words
@@ -59,18 +58,3 @@ def _update(state: HefState, runtime: Runtime[Any], causes: tuple[Cause, ...]) -
         "explanations": {"cause_words": explain_causes(causes)},
         "faults": {"cause_words": ""},
     }
-
-
-def _in_conversation(cause: Cause, turn: TurnView, shown: Sequence[Turn]) -> Cause:
-    """Return a cause with its place in the conversation; the tool counts within the turns that it was shown.
-
-    Of a last turn that is longer than the limit alone the beginning is not shown.
-    """
-    index = cause.turn - len(shown)
-    hidden = len(turn.dialogue[index].text) - len(shown[index].text)
-    position = {
-        "turn": turn.earlier_turns + len(turn.dialogue) + index,
-        "start": cause.start + hidden,
-        "end": cause.end + hidden,
-    }
-    return cause.model_copy(update=position)

@@ -10,9 +10,8 @@ from langchain_core.runnables import Runnable
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
-from ..contract import HefState, Reading, Turn, Verdict
-from ..contract.chat_model import ChatModel, chat_models, written_languages
-from ..llm import ChoiceScorer
+from ..contract import HefState, Reading, Verdict
+from ..contract.chat_model import ChatModel, written_languages
 from ..sem.distribution import primary_emotions
 from .checking.danger_watch import DangerWatch
 from .checking.pending_look import PendingLook
@@ -110,20 +109,13 @@ async def _judge(
     async def work() -> tuple[Verdict, str]:
         if not is_asked:
             return judge.leave_to_sem(turn.readings), ""
-        return await judge.judge_by(
-            calls, llm, _judged_turns(llm, turn), turn.readings, turn.settings, is_requery=is_requery
-        )
+        return await judge.judge_by(calls, llm, turn.dialogue, turn.readings, turn.settings, is_requery=is_requery)
 
     is_waited = is_asked or turn.is_safety_pending
     async with early_drafts.beside(calls, llm, turn) if early_drafts and is_waited else nullcontext() as draft:
         judged = await look.beside(work)
     verdict, fault = judged or (None, "")
     return verdict, fault, draft
-
-
-def _judged_turns(llm: ChatModel, turn: TurnView) -> list[Turn]:
-    """Return the turns about the last one's subject; for an LLM that scores all, as the draft's prompt begins so."""
-    return turn.dialogue if isinstance(chat_models(llm)[0], ChoiceScorer) else turn.topic_dialogue
 
 
 def _reads(llm: ChatModel, turn: TurnView) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from ..contract import Empathy, HefContext, Memory, Safety, Turn
+from ..contract import Cause, Empathy, HefContext, Memory, Safety, Turn
 from ..contract.dialogue import TextLanguage
 from .fence import MAX_CAUSE_CHARACTERS, cause_words, fence, label_text, line_length, quoted
 from .loader import AFTER_DANGER, Prompts
@@ -147,6 +147,22 @@ def empathy_note(
     lines = recalled_lines(memories, budget, now, language=language, names=names)
     feelings = _feelings_note(templates, empathy, lines, language, names)
     return "\n\n".join(filter(None, [concern, feelings]))
+
+
+def causes_of_last_turn(empathy: Empathy, turns: Sequence[Turn], earlier_turns: int = 0) -> tuple[Cause, ...]:
+    """Return the cause words in what the person said since the last reply, the strongest first.
+
+    A note speaks of what they said last; words of an earlier subject would mislead whoever reads it.
+
+    Args:
+        empathy: What was understood.
+        turns: The newest turns, oldest first.
+        earlier_turns: How many came before.
+    """
+    first = max((index + 1 for index, turn in enumerate(turns) if turn.role == "speaker"), default=0)
+    while first and turns[first - 1].role == "speaker":
+        first -= 1
+    return tuple(cause for cause in empathy.causes if cause.turn >= earlier_turns + first)
 
 
 def concern_note(prompts: Prompts, safety: Safety, *, shown: str = "", contact: str = "") -> str:

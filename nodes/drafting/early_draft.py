@@ -257,7 +257,7 @@ class EarlyDrafts:
         except Exception as error:
             record_suppressed_error(error)
             return ()
-        return tuple(answer.artifact)
+        return tuple(turn.in_conversation(cause, shown) for cause in answer.artifact)
 
 
 def _is_wanted(llm: ChatModel, turn: TurnView) -> bool:

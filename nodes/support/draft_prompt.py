@@ -12,7 +12,15 @@ from ...contract import Empathy
 from ...contract.chat_model import ChatModel, DraftForm
 from ...contract.dialogue import turn_language
 from ...contract.settings.model_settings import check_client_settings
-from ...prompts import ChatDraft, Prompts, chat_draft_messages, concern_note, draft_messages, newest
+from ...prompts import (
+    ChatDraft,
+    Prompts,
+    causes_of_last_turn,
+    chat_draft_messages,
+    concern_note,
+    draft_messages,
+    newest,
+)
 from ...safety import help_line
 from ...sem import Taxonomy
 from ..deciding.decision import UNCERTAIN_BELOW
@@ -39,14 +47,14 @@ def draft_prompt(
     settings = turn.settings
     prompts = prompts.replaced(settings.templates)
     concern = concern_note(prompts, turn.safety, shown=help_line(turn.safety, settings.region, prompts=prompts))
-    causes, memories = [cause.text for cause in empathy.causes], turn.state.get("memories", [])
+    memories = turn.state.get("memories", [])
     emotion = None if empathy.uncertain else empathy.emotion
     if form == "transcript":
         return draft_messages(
             prompts,
             turn.dialogue,
             _transcript_emotion(empathy, taxonomy),
-            causes,
+            [cause.text for cause in empathy.causes],
             memories,
             settings.persona,
             settings.dialogue_limit,
@@ -61,7 +69,7 @@ def draft_prompt(
         turns=shown,
         emotion=emotion,
         distribution=empathy.distribution,
-        causes=causes,
+        causes=[cause.text for cause in causes_of_last_turn(empathy, turn.dialogue, turn.earlier_turns)],
         memories=memories,
         memory_budget=settings.memory_budget,
         instructions=host_instructions(messages),

@@ -6,7 +6,7 @@ Of the turn it sees the dialogue, and the LLM's verdict where it is of this turn
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
@@ -16,7 +16,7 @@ from langgraph.config import get_config
 from langgraph.constants import CONFIG_KEY_CHECKPOINTER
 from langgraph.runtime import Runtime
 
-from ...contract import HefContext, HefState, Reading, Safety, Turn, Verdict, as_context
+from ...contract import Cause, HefContext, HefState, Reading, Safety, Turn, Verdict, as_context
 from ...contract.user_identity import user_of_run
 from ...sem.language import unread_language
 from .transcript import count_turns, recent_dialogue, run_key
@@ -115,18 +115,21 @@ class TurnView:
         """
         return self._recent[0]
 
-    @property
-    def topic_dialogue(self) -> list[Turn]:
-        """The turns of `dialogue` that are about the last one's subject, as the SEM read it; all where it tells none.
+    def in_conversation(self, cause: Cause, shown: Sequence[Turn]) -> Cause:
+        """Return a cause word with its place in the conversation.
 
-        Raises:
-            InputError: The person has not said anything yet.
+        Args:
+            cause: Counts within the turns that were shown.
+            shown: The newest of `dialogue`, of the last of which, if it is very long, the beginning is left out.
         """
-        topic_turns = self.readings[0].topic_turns if self.readings else None
-        if topic_turns is None:
-            return self.dialogue
-        about = {*topic_turns, len(self.dialogue) - 1}
-        return [turn for index, turn in enumerate(self.dialogue) if index in about]
+        index = cause.turn - len(shown)
+        hidden = len(self.dialogue[index].text) - len(shown[index].text)
+        position = {
+            "turn": self.earlier_turns + len(self.dialogue) + index,
+            "start": cause.start + hidden,
+            "end": cause.end + hidden,
+        }
+        return cause.model_copy(update=position)
 
     @cached_property
     def earlier_turns(self) -> int:

@@ -1,4 +1,4 @@
-"""The judgement is asked about the turns that the SEM reads as one subject; the reply is drafted from all of them."""
+"""An LLM judges the whole conversation, and is told the words of the last message that show the feeling."""
 
 from __future__ import annotations
 
@@ -47,21 +47,12 @@ def prompts(scripted: Any, topic_turns: tuple[int, ...] | None) -> list[str]:
     return ["\n".join(str(message.text) for message in prompt) for prompt in (judged, drafted)]
 
 
-@pytest.mark.parametrize(("topic_turns", "is_told"), [((2, 3, 4), False), ((0, 1, 4), True), (None, True)])
-def test_the_judgement_leaves_out_what_is_about_another_subject(
-    scripted: Any, topic_turns: tuple[int, ...] | None, is_told: bool
+@pytest.mark.parametrize("topic_turns", [(2, 3, 4), (0, 1, 4), None, (), (99,)])
+def test_an_llm_judges_all_turns_whatever_the_sem_takes_for_the_subject(
+    scripted: Any, topic_turns: tuple[int, ...] | None
 ) -> None:
     judged, drafted = prompts(scripted, topic_turns)
-    assert ("Bello died" in judged) is is_told
-    assert "best mark" in judged
-    assert "Bello died" in drafted
-
-
-@pytest.mark.parametrize("topic_turns", [(), (2,), (99,)])
-def test_what_the_person_said_last_is_judged_whatever_the_sem_says(scripted: Any, topic_turns: tuple[int, ...]) -> None:
-    judged = prompts(scripted, topic_turns)[0]
-    assert "best mark" in judged
-    assert "Bello died" not in judged
+    assert all("Bello died" in prompt and "best mark" in prompt for prompt in (judged, drafted))
 
 
 class Scoring(ScriptedChat):
@@ -78,7 +69,25 @@ class Scoring(ScriptedChat):
         return self.score_choices(messages, choices)
 
 
-def test_an_llm_that_scores_reads_all_turns_as_its_draft_begins_with_the_same_prompt() -> None:
+def test_so_does_an_llm_that_scores() -> None:
     model = Scoring(scored=[])
     create_hef(model=model, sem=TopicSem((2, 3, 4))).compile().invoke({"messages": CHAT}, context={"ask": "always"})
     assert "Bello died" in "".join(str(message.text) for message in model.scored[0])
+
+
+class MortgageSem(TopicSem):
+    """Finds words in the subject before as well."""
+
+    def causes(self, dialogues: Any, emotions: Any) -> list[tuple[Cause, ...]]:
+        words = [("Bello", 0, 7), ("mark", 4, 14)]
+        found = [Cause(text=text, turn=turn, start=at, end=at + len(text), weight=0.4) for text, turn, at in words]
+        return [tuple(found) for _ in dialogues]
+
+
+def test_a_note_holds_the_words_of_the_last_message_alone(scripted: Any) -> None:
+    model = scripted("joyful", "Well done!")
+    out = create_hef(model=model, sem=MortgageSem(None)).compile().invoke({"messages": CHAT}, context={"ask": "always"})
+    note = str(model.prompts[-1][0].text)
+    assert '"mark"' in note
+    assert '"Bello"' not in note
+    assert [cause.text for cause in out["empathy"].causes] == ["Bello", "mark"]
