@@ -23,6 +23,8 @@ from .support.turn_view import Node, TurnView, Update, turn_view
 
 NEUTRAL_BELOW = 0.5
 """Probability below which it is uncertain where the LLM finds no feeling."""
+NEUTRAL_AGAINST_LLM = 0.95
+"""Probability of no emotion by the SEM from which on it outweighs a decision for the emotion that the LLM named."""
 
 
 def fine_emotion_node(
@@ -93,11 +95,15 @@ def _is_neutral(decision: Decision, verdict: Verdict | None, readings: list[Read
     """Return whether what was said carries no emotion.
 
     So it is where the SEM gives no emotion 0.5 or more, and where the LLM answers "none" and the decision is below
-    `NEUTRAL_BELOW`. An emotion that the LLM names does not outweigh the SEM here.
+    `NEUTRAL_BELOW`. Where the decision is the emotion that the LLM named in words, the SEM has to be as good as sure.
     """
     if verdict and verdict.neutral and decision.distribution[decision.emotion] < NEUTRAL_BELOW:
         return True
-    return bool(readings) and readings[0].is_neutral
+    if not readings:
+        return False
+    if verdict and verdict.form == "generated" and verdict.emotion == decision.emotion:
+        return (readings[0].neutral or 0.0) >= NEUTRAL_AGAINST_LLM
+    return readings[0].is_neutral
 
 
 def _fit(fits: FitRegistry, verdict: Verdict | None) -> PoolingWeights | None:

@@ -69,14 +69,23 @@ def test_without_or_below_that_probability_nothing_changes(neutral: float | None
     assert (memory.emotion, memory.probability, memory.causes) == ("sad", 0.9, ("What",))
 
 
-@pytest.mark.parametrize(("neutral", "is_neutral"), [(0.9, True), (0.5, True), (0.4, False)])
-def test_an_llm_that_names_a_feeling_does_not_outweigh_the_sems_neutral(
+@pytest.mark.parametrize(("neutral", "is_neutral"), [(0.99, True), (0.95, True), (0.94, False), (0.5, False)])
+def test_against_a_feeling_that_the_llm_names_too_the_sem_has_to_be_sure_that_there_is_none(
     neutral: float, is_neutral: bool, scripted: Any
 ) -> None:
     empathy, _, store = run(neutral, "sad", "I am so sorry.", scripted=scripted, ask="always")
 
     assert (empathy.emotion, empathy.uncertain, empathy.neutral) == ("sad", is_neutral, is_neutral)
     assert list_turns(store, "ana")[0].emotion == (None if is_neutral else "sad")
+
+
+@pytest.mark.parametrize(("neutral", "is_neutral"), [(0.9, True), (0.5, True), (0.4, False)])
+def test_a_feeling_that_the_llm_names_and_that_is_not_decided_does_not_count_against_the_sems_neutral(
+    neutral: float, is_neutral: bool, scripted: Any
+) -> None:
+    empathy, _, _ = run(neutral, "proud", "proud", "Well done.", scripted=scripted, ask="always")
+
+    assert (empathy.emotion, empathy.neutral) == ("sad", is_neutral)
 
 
 def test_an_emotion_that_a_person_puts_in_the_place_of_the_llms_counts_where_the_sem_finds_none(scripted: Any) -> None:
@@ -177,7 +186,7 @@ def test_an_agents_tool_tells_a_language_that_the_sem_cannot_read() -> None:
 def test_the_early_draft_of_a_neutral_turn_has_no_note_and_serves(judgement: str) -> None:
     model = TwoCallChat(judgement=judgement)
     model.judging = model.began
-    hef = create_hef(model=model, sem=NeutralSem(0.9)).compile()
+    hef = create_hef(model=model, sem=NeutralSem(0.96)).compile()
     context = HefContext(early_draft=True, ask="always")
     empathy = hef.invoke({"messages": [HumanMessage(QUESTION)]}, context=context)["empathy"]
 
