@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,6 +70,15 @@ def with_model(settings: Settings, character: Character | None, models: ModelOpt
 def stated_sem(character: Character | None, models: ModelOptions) -> str | None:
     """Return the SEM that a character states, None where it states none or a flag names one."""
     return character.sem if character is not None and models.sem is None else None
+
+
+def sem_by_character(settings: Settings, models: ModelOptions) -> Callable[[str | None], str | None]:
+    """Return a function from the id of a character to the SEM that it states; a flag comes before all."""
+
+    def sem_of(character: str | None) -> str | None:
+        return stated_sem(chosen_character(settings, character), models)
+
+    return sem_of
 
 
 def served_characters(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..build_graph import preload_llm
-from ..characters_list import chosen_character, name_broken_files, with_model
+from ..characters_list import chosen_character, name_broken_files, sem_by_character, with_model
 from ..options import Confirm, Json, ModelOptions, ReplyOptions, UserOptions, option
 from ..render import name_markup
 from ..settings import load_settings
@@ -64,7 +64,7 @@ def chat(
         settings,
         options.reply_context(None, region=settings.region, confirm_emotion=confirm),
         own_model=own_model,
-        reads_by_character=models.sem is None,
+        sem_of=sem_by_character(settings, models),
         stated={name: value for name, value in stated.items() if value},
         thread=thread,
         character=character,

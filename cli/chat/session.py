@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from types import TracebackType
@@ -16,7 +16,7 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from ...characters import Character, find_character
+from ...characters import Character
 from ...contract import HefContext
 from ...contract.dialogue import TextLanguage, Turn, turn_language
 from ...contract.state import split_long
@@ -57,7 +57,7 @@ class ChatSession:
     Args:
         settings: LLM and SEM, and the folder where conversations are kept.
         context: The settings of each turn, without a character.
-        reads_by_character: Whether the SEM that a character states reads what is said to it.
+        sem_of: From the id of a character to the SEM that reads what is said to it; None for that of the settings.
         own_model: The LLM of turns with a character that states none, and of those without one.
         stated: Settings of turns that come before those of a character.
         thread: Name of the conversation; None for that of today.
@@ -72,7 +72,7 @@ class ChatSession:
         context: HefContext,
         *,
         own_model: str | None = None,
-        reads_by_character: bool = True,
+        sem_of: Callable[[str | None], str | None] = lambda character: None,
         stated: Mapping[str, Any] | None = None,
         thread: str | None = None,
         character: Character | None = None,
@@ -96,7 +96,7 @@ class ChatSession:
         self._thread, self._starts_private = thread, private
         self._runner = asyncio.Runner()
         self._resources = ExitStack()
-        self.open = OpenConversation(settings, self._runner, self._sem_of if reads_by_character else lambda id: None)
+        self.open = OpenConversation(settings, self._runner, sem_of)
         self._question: Question | None = None
         self._last_turn: datetime | None = None
         self._greeting = ""
@@ -140,10 +140,6 @@ class ChatSession:
     def character_id(self) -> str | None:
         """Return the id of the character that the person talks with, None for none."""
         return self.character.id if self.character else None
-
-    def _sem_of(self, id: str | None) -> str | None:
-        """Return the SEM that a character states."""
-        return None if id is None else find_character(id, self.settings.characters_folder).sem
 
     @property
     def turn_context(self) -> HefContext:
