@@ -121,7 +121,7 @@ def variants() -> dict[str, HefContext]:
 
 
 OWN_CHECK = "drafted beside, unsure, own check"
-"""The last of `variants`, where HEF's own check looks for danger alone."""
+"""A way more, with the settings of the last of `variants`: HEF's own check looks for danger alone."""
 
 
 def measure_latency(

@@ -76,7 +76,10 @@ def sem_by_character(settings: Settings, models: ModelOptions) -> Callable[[str 
     """Return a function from the id of a character to the SEM that it states; a flag comes before all."""
 
     def sem_of(character: str | None) -> str | None:
-        return stated_sem(chosen_character(settings, character), models)
+        try:
+            return stated_sem(chosen_character(settings, character), models)
+        except Misuse:  # its file was taken away since the chat began
+            return None
 
     return sem_of
 

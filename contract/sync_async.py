@@ -80,6 +80,7 @@ async def call_in_thread(function: Callable[..., _T], *arguments: Any) -> _T:
 def start_thread(call: Callable[[], _T]) -> Future[_T]:
     """Begin a call in a thread of its own and return its result to come; it does not outlast the process."""
     result: Future[_T] = Future()
+    result.set_running_or_notify_cancel()  # so that nobody who waits can cancel what runs
 
     def run() -> None:
         try:

@@ -37,7 +37,7 @@ from ..sem import Sem, Taxonomy
 from ..tools import sem_causes_tool, sem_emotion_tool
 from .node_telemetry import GraphTelemetry
 from .parts import Parts, SafetyChoice, SafetyHooks, check_state, input_output_schemas
-from .routing import after_coarse, after_crisis, after_fine, after_safety, after_watched_coarse
+from .routing import after_coarse, after_crisis, after_fine, after_safety
 
 OutputMode: TypeAlias = Literal["last_message", "trace"]
 
@@ -240,12 +240,9 @@ def _add_emotion_nodes(
     builder = graph.builder
     builder.add_edge("recall", "coarse_emotion")
     builder.add_edge("sem_emotion", "coarse_emotion")
-    if parts.watch.asks_llm:
-        targets: dict[Hashable, str] = {name: name for name in ("sem_emotion", "fine_emotion")}
-        targets["crisis_reply"] = "crisis_reply" if crisis_reply else END
-        builder.add_conditional_edges("coarse_emotion", after_watched_coarse, targets)
-    else:
-        builder.add_conditional_edges("coarse_emotion", after_coarse)
+    targets: dict[Hashable, str] = {name: name for name in ("sem_emotion", "fine_emotion")}
+    targets["crisis_reply"] = "crisis_reply" if crisis_reply else END
+    builder.add_conditional_edges("coarse_emotion", after_coarse, targets)
 
 
 class ReadingOutput(TypedDict):

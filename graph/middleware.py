@@ -12,7 +12,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..contract import Empathy, HefContext, HefState, Memory, PoolingWeights, SetupError, Turn, as_context
+from ..contract import Empathy, HefContext, HefState, PoolingWeights, SetupError, as_context
 from ..contract.chat_model import ChatModel
 from ..contract.context import misspelled_settings, settings_from
 from ..contract.dialogue import turn_language
@@ -23,7 +23,7 @@ from ..llm.missing_model import resolve_optional_model
 from ..nodes import remember
 from ..nodes.support.message_text import message_text
 from ..nodes.support.transcript import last_human_id, last_human_index, to_dialogue
-from ..prompts import Overrides, causes_of_last_turn
+from ..prompts import Overrides
 from ..sem import Sem, Taxonomy
 from .build import reading_graph, takeover_graph
 from .parts import Parts, SafetyChoice, SafetyHooks
@@ -101,7 +101,7 @@ class EmpathyReader:
             return EmpathyNote(
                 turn=turn, faults={**host_faults, "hef": f"the person could not be read: {error_text(error)}"}
             )
-        note = self._note(turn, output, settings, host_faults, to_dialogue(messages))
+        note = self._note(turn, output, settings, host_faults, messages)
         return note.model_copy(update={"replies": _new_replies(messages, output["messages"])})
 
     def _note(
@@ -110,20 +110,20 @@ class EmpathyReader:
         output: Mapping[str, Any],
         settings: HefContext,
         host_faults: Mapping[str, str],
-        dialogue: Sequence[Turn],
+        messages: Sequence[AnyMessage],
     ) -> EmpathyNote:
-        language = turn_language(settings.language, dialogue)
+        language = turn_language(settings.language, to_dialogue(messages))
         faults: dict[str, str] = {**host_faults, **output["faults"]}
-        memories: list[Memory] = output["memories"]
         empathy: Empathy = output["empathy"].model_copy(update={"degraded": summarise_faults(faults)})
         note = empathy_note(
-            empathy.model_copy(update={"causes": causes_of_last_turn(empathy, dialogue)}),
-            memories,
+            empathy,
+            output["memories"],
             prompts=self._prompts.replaced(settings.templates),
             memory_budget=settings.memory_budget,
             region=settings.region,
             language=language,
             names=self._names.get(language),
+            messages=messages,
         )
         return EmpathyNote(turn=turn, empathy=empathy, note=note, faults=faults)
 

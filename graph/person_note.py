@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from langchain_core.messages import AnyMessage
+
 from .. import prompts as templates
 from ..contract import Empathy, Memory
 from ..contract.dialogue import TextLanguage
-from ..prompts import Prompts
+from ..nodes import to_dialogue
+from ..prompts import Prompts, causes_of_last_turn
 from ..safety import contact_text, help_line
 
 
@@ -21,6 +24,7 @@ def empathy_note(
     region: str | None = None,
     language: TextLanguage = "en",
     names: Mapping[str, str] | None = None,
+    messages: Sequence[AnyMessage] = (),
 ) -> str:
     """Return a note about the person for the system message of any agent's own model.
 
@@ -36,7 +40,11 @@ def empathy_note(
         region: Two letters of the person's country; None gives the international directory.
         language: Language of the shipped note, `en` or `zh`; see `hef.contract.dialogue.turn_language`.
         names: What emotions are called in it, such as `taxonomy.names["zh"]`; by default as their labels.
+        messages: The conversation that was read. With it the note names cause words of the last message alone: those of
+            an earlier subject would mislead whoever reads them.
     """
+    if messages:
+        empathy = empathy.model_copy(update={"causes": causes_of_last_turn(empathy, to_dialogue(messages))})
     safety = empathy.safety
     contact = contact_text(safety, region) if safety.level == "danger" else help_line(safety, region, prompts=prompts)
     return templates.empathy_note(

@@ -33,19 +33,16 @@ def after_verdict(verdict: Verdict | None, rounds: int, max_requeries: int) -> L
     return "sem_emotion" if disagrees and 0 < rounds <= max_requeries else "fine_emotion"
 
 
-def after_coarse(state: HefState, context: HefContext | None = None) -> Literal["sem_emotion", "fine_emotion"]:
-    """Route from `coarse_emotion`; only strategy `two_stage` asks again."""
+def after_coarse(
+    state: HefState, context: HefContext | None = None
+) -> Literal["sem_emotion", "fine_emotion", "crisis_reply"]:
+    """Route from `coarse_emotion`; only strategy `two_stage` asks again, and in danger the fixed reply follows."""
+    if after_safety(state) == ["crisis_reply"]:
+        return "crisis_reply"
     settings, verdict = context or _settings(), state.get("verdict")
     # Counted by judgements, not by readings: a re-query in which the SEM failed leaves no reading, and counts.
     rounds = verdict.requeries + 1 if verdict and state.get("readings") else 0
     return after_verdict(verdict, rounds, settings.max_requeries if settings.strategy == "two_stage" else 0)
-
-
-def after_watched_coarse(
-    state: HefState, context: HefContext | None = None
-) -> Literal["sem_emotion", "fine_emotion", "crisis_reply"]:
-    """Route from `coarse_emotion` where an LLM looks for danger beside it; in danger the fixed reply follows."""
-    return "crisis_reply" if after_safety(state) == ["crisis_reply"] else after_coarse(state, context)
 
 
 def after_fine(state: HefState, context: HefContext | None = None) -> Literal["confirm_emotion", "cause_words"]:

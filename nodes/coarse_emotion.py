@@ -1,4 +1,7 @@
-"""Node `coarse_emotion`: reads `messages`, `readings` and `verdict`, writes `verdict`, and `safety` if pending."""
+"""Node `coarse_emotion`: reads `messages`, `readings` and `verdict`, writes `verdict`, and `safety` where pending.
+
+In danger it writes `empathy` and `memories`, too, as the node `safety` does.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +46,10 @@ def coarse_emotion_node(
     async def coarse_emotion(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
         """Judge whether the emotion is among the primary ones."""
         turn = turn_view(state, runtime)
-        if watch.asks_llm and turn.safety.level == "danger":  # as a person said who edited the state
-            return watch.update(turn.safety)
+        if turn.safety.level == "danger":  # as a person said who edited the state
+            found, faults = await watch.tell(turn.safety, turn, runtime, calls)
+            explanations = {**_NOTHING_READ, **found["explanations"]}
+            return {**found, "explanations": explanations, "faults": {_NAME: "; ".join(faults)}}
         look = PendingLook(watch, turn, calls)
         judgement, fault, draft = _known_judgement(turn), "", None
         try:
@@ -81,7 +86,7 @@ async def _fault_or_raise(error: Exception, runtime: Runtime[Any], look: Pending
 
 
 async def _discard(draft: EarlyDraft | None) -> None:
-    """Give up a draft for somebody in danger, whom neither a callback of the host nor a slow end may keep waiting."""
+    """Give up a draft for somebody in danger; a callback of the host that raises takes nothing from them."""
     try:
         if draft:
             await draft.discard()

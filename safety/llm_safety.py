@@ -39,8 +39,8 @@ TIMEOUT = 8.0
 """Seconds that the LLM has for its answer."""
 CACHED_FINDINGS = 512
 """Findings that are kept: the node looks at the turn before again, in each turn."""
-ASK_AGAIN_AFTER = 30.0
-"""Seconds after a failure until the LLM is asked of the same dialogue again."""
+ASK_AGAIN_AFTER = 5.0
+"""Seconds after a failure until the LLM is asked of the same dialogue again: longer than a node waits to try again."""
 MODELS = 16
 """Models whose findings are kept, where each run may name its own."""
 CONFIG: Any = {"tags": [TAG_NOSTREAM]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -13,7 +14,7 @@ from opentelemetry import trace
 from ...contract import Empathy, Safety, SafetyEvent
 from ...contract.chat_model import is_hosted
 from ...contract.errors import error_text
-from ...contract.sync_async import call_host
+from ...contract.sync_async import call_host, run_sync, start_thread
 from ...llm.resolve import is_local_name
 from ...safety import LlmSafetyCheck
 from ...safety import assess as shipped_assess
@@ -74,6 +75,8 @@ class DangerWatch:
 
         Where it fails, what is known already counts beside HEF's own check.
         """
+        if self.assess is None:  # switched off since the turn began
+            return turn.safety, []
         finding, faults = await self._find(await self._check_of_run(turn, calls), turn, calls)
         is_graver = LEVELS.index(turn.safety.level) > LEVELS.index(finding.level)
         return (turn.safety if faults and is_graver else finding), faults
@@ -86,10 +89,20 @@ class DangerWatch:
         return update, [*faults, *hook_faults]
 
     async def _find(self, check: Assess | None, turn: TurnView, calls: LlmCalls) -> tuple[Safety, list[str]]:
-        """Ask a whole check, of the turn before as well where it finds nothing."""
-        finding, faults = await judge(check, turn.dialogue, calls)
-        working = shipped_assess if faults else check  # one that has just failed would let the person wait again
-        if working and finding.level == "none" and await earlier_danger(working, turn.dialogue, calls):
+        """Ask a whole check, of the turn before as well; an LLM is asked of both at once."""
+        if check_at_once(check) is None:
+            finding, faults = await judge(check, turn.dialogue, calls)
+            is_after = finding.level == "none" and not faults and await _is_after_danger(check, turn, calls)
+        elif calls.asynchronous:
+            judged = judge(check, turn.dialogue, calls)
+            (finding, faults), is_after = await asyncio.gather(judged, _is_after_danger(check, turn, calls))
+        else:
+            earlier = start_thread(lambda: run_sync(_is_after_danger(check, turn, calls)))
+            finding, faults = await judge(check, turn.dialogue, calls)
+            is_after = earlier.result()
+        if faults:  # a check that has just failed would let the person wait again
+            is_after = await _is_after_danger(check and shipped_assess, turn, calls)
+        if finding.level == "none" and is_after:
             finding = finding.model_copy(update={"after_danger": True})
         return _placed(finding, turn), faults
 
@@ -140,6 +153,11 @@ async def _finding_at_once(at_once: Assess, turn: TurnView, calls: LlmCalls) -> 
     except Exception as error:
         record_suppressed_error(error)
         return None
+
+
+async def _is_after_danger(check: Assess | None, turn: TurnView, calls: LlmCalls) -> bool:
+    """Return whether the person's turn before was in danger, by the same check."""
+    return check is not None and await earlier_danger(check, turn.dialogue, calls) is not None
 
 
 def _placed(finding: Safety, turn: TurnView) -> Safety:

@@ -9,6 +9,7 @@ from hef.cli import build_graph as module
 from hef.cli.error_messages import Failure
 from hef.cli.settings import load_settings
 from scripted_chat import ScriptedChat
+from two_calls import HostedChat
 
 
 def test_a_safety_model_looks_for_danger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,3 +30,14 @@ def test_a_safety_model_that_does_not_exist_ends_the_command(tmp_path: Path, mon
     monkeypatch.setenv("HEF_SAFETY_MODEL", "nobody:small")
     with pytest.raises(Failure):
         module.build_graph(load_settings(home=tmp_path), memory=False)
+
+
+def test_own_asks_no_llm_for_danger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = HostedChat()
+    monkeypatch.setattr("hef.graph.parts.resolve_model", lambda name: model)
+    for name, checks in (("own", 0), ("", 1)):
+        monkeypatch.setenv("HEF_SAFETY_MODEL", name)
+        hef = module.build_graph(load_settings(home=tmp_path), memory=False)
+        before = model.judgements
+        hef.invoke({"messages": [("user", "I had soup.")]}, context={"strategy": "llm_only"})
+        assert model.judgements - before == 1 + checks

@@ -322,7 +322,8 @@ async def test_a_check_that_failed_is_not_waited_for_again_when_the_judgement_is
 async def test_a_person_may_say_that_somebody_is_in_danger_before_the_judgement(mode: str) -> None:
     thread: Any = {"configurable": {"thread_id": "t"}}
     model = TwoCallChat()
-    hef = create_hef(model=model, safety=TwoPartCheck(Safety())).compile(
+    told = list[SafetyEvent]()
+    hef = create_hef(model=model, safety=TwoPartCheck(Safety()), on_safety=told.append).compile(
         checkpointer=InMemorySaver(), interrupt_before=["coarse_emotion"]
     )
     await run(mode, hef, config=thread)
@@ -331,7 +332,7 @@ async def test_a_person_may_say_that_somebody_is_in_danger_before_the_judgement(
     out = await run(mode, hef, None, config=thread)
 
     assert ("988" in out["messages"][-1].text, out["empathy"].safety.level) == (True, "danger")
-    assert model.judgements == 0
+    assert (model.judgements, len(told)) == (0, 1)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -529,11 +530,36 @@ async def test_a_strategy_without_an_llm_asks_none_for_danger_either(mode: str, 
     ].safety.level == "danger"
 
 
-def test_the_fixed_reply_follows_the_judgement_in_graphs_whose_check_asks_an_llm() -> None:
-    def follows(hef: Any) -> bool:
-        edges = {(edge.source, edge.target) for edge in hef.compile().get_graph().edges}
-        return ("coarse_emotion", "crisis_reply") in edges
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_turn_that_was_pending_is_checked_by_a_graph_with_another_check(mode: str) -> None:
+    thread: Any = {"configurable": {"thread_id": "t"}}
+    saver, text = (
+        InMemorySaver(),
+        "the boxes are labelled and the cat is with my sister. by sunday it will all be quiet",
+    )
+    begun = create_hef(model=TwoCallChat(), safety=TwoPartCheck())
+    await run(mode, begun.compile(checkpointer=saver, interrupt_before=["coarse_emotion"]), text, config=thread)
 
-    model = ScriptedChat(script=["none"])
-    assert follows(create_hef(model=model, safety=LlmSafetyCheck(model)))
-    assert not follows(create_hef(model=model))
+    out = await run(mode, create_hef(model=TwoCallChat()).compile(checkpointer=saver), None, config=thread)
+
+    assert assess([Turn("speaker", text)]).level == "danger", "choose another text"
+    assert "988" in out["messages"][-1].text
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_of_two_turns_that_an_llm_does_not_know_it_is_asked_at_once(mode: str) -> None:
+    asked: list[Any] = []
+    both = Gate(is_open=False)
+
+    class Waiting(ScriptedChat):
+        def _next(self, messages: Any) -> Any:
+            asked.append(messages)
+            if len(asked) == 2:
+                both.open()
+            both.wait()
+            return "none"
+
+    history = {"messages": [HumanMessage("I had soup."), AIMessage("Nice."), HumanMessage(SAID)]}
+    out = await run(mode, create_hef(model=TwoCallChat(), safety=LlmSafetyCheck(Waiting(script=[]))).compile(), history)
+
+    assert (len(asked), out["empathy"].degraded) == (2, None)

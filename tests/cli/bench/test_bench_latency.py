@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hef.bench import hosted_latency
 from hef.bench.hosted_latency import SENTENCES, TokenPrices, measure_latency, stub_emotions
-from hef.bench.stub_server import REPLY, StubAnswers, StubLatency, stub_server
+from hef.bench.stub_server import _DANGER_FORM, REPLY, StubAnswers, StubLatency, stub_server
 from hef.cli.app import app
 from hef.contract import Turn
 from hef.sem import shipped_sem
@@ -64,3 +65,7 @@ def test_the_command_prints_a_row_for_each_way(tmp_path: Path, monkeypatch: pyte
     assert (held["task"], result["sentences"]) == ("latency", 2)
     assert set(result["variants"]) == {"plain", *hosted_latency.variants(), hosted_latency.OWN_CHECK}
     assert all(cost["price"] > 0 for cost in result["variants"].values())
+
+
+def test_the_stub_knows_the_question_about_danger() -> None:
+    assert _DANGER_FORM in (files("hef.safety") / "danger_check.md").read_text("utf-8")

@@ -76,6 +76,7 @@ def test_the_edges_are_those_of_the_design_and_none_goes_everywhere(server: str)
         ("human_takeover", "remember"),
         ("recall", "coarse_emotion"),
         ("sem_emotion", "coarse_emotion"),
+        ("coarse_emotion", "crisis_reply"),
         ("coarse_emotion", "sem_emotion"),
         ("coarse_emotion", "fine_emotion"),
         ("fine_emotion", "confirm_emotion"),
