@@ -47,9 +47,9 @@ def coarse_emotion_node(
         """Judge whether the emotion is among the primary ones."""
         turn = turn_view(state, runtime)
         if turn.safety.level == "danger":  # as a person said who edited the state
-            found, faults = await watch.tell(turn.safety, turn, runtime, calls)
-            explanations = {**_NOTHING_READ, **found["explanations"]}
-            return {**found, "explanations": explanations, "faults": {_NAME: "; ".join(faults)}}
+            update, faults = await watch.tell(turn.safety, turn, runtime, calls)
+            explanations = {**_NOTHING_READ, **update["explanations"]}
+            return {**update, "explanations": explanations, "faults": {_NAME: "; ".join(faults)}}
         look = PendingLook(watch, turn, calls)
         judgement, fault, draft = _known_judgement(turn), "", None
         try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -48,11 +49,6 @@ class DangerWatch:
     """The check by the graph's LLM, where instead of `assess` the LLM of each run is asked, if it is a hosted one and
     the strategy asks any."""
 
-    @property
-    def asks_llm(self) -> bool:
-        """Whether the check has a second part, which is asked while the emotion is judged."""
-        return check_at_once(self.assess) is not None
-
     async def look(self, turn: TurnView, runtime: Runtime[Any], calls: LlmCalls) -> tuple[Update, list[str]]:
         """Look for danger before anything else; return what a node writes, and what failed.
 
@@ -68,7 +64,7 @@ class DangerWatch:
         check = await self._check_of_run(turn, calls)
         if finding is None or check_at_once(check) is None:
             return await self._settle(check, turn, runtime, calls)
-        return {**self.update(finding), "safety_pending": True}, []
+        return {**self._update(finding), "safety_pending": True}, []
 
     async def find_pending(self, turn: TurnView, calls: LlmCalls) -> tuple[Safety, list[str]]:
         """Ask the part of the check that is pending, without telling anybody; return its finding, and what failed.
@@ -89,20 +85,22 @@ class DangerWatch:
         return update, [*faults, *hook_faults]
 
     async def _find(self, check: Assess | None, turn: TurnView, calls: LlmCalls) -> tuple[Safety, list[str]]:
-        """Ask a whole check, of the turn before as well; an LLM is asked of both at once."""
-        if check_at_once(check) is None:
+        """Ask a whole check, of the turn before as well: an LLM of both at once; danger waits for the first alone."""
+        earlier = None if check_at_once(check) is None else _begin(_is_after_danger(check, turn, calls), calls)
+        try:
             finding, faults = await judge(check, turn.dialogue, calls)
-            is_after = finding.level == "none" and not faults and await _is_after_danger(check, turn, calls)
-        elif calls.asynchronous:
-            judged = judge(check, turn.dialogue, calls)
-            (finding, faults), is_after = await asyncio.gather(judged, _is_after_danger(check, turn, calls))
-        else:
-            earlier = start_thread(lambda: run_sync(_is_after_danger(check, turn, calls)))
-            finding, faults = await judge(check, turn.dialogue, calls)
-            is_after = earlier.result()
-        if faults:  # a check that has just failed would let the person wait again
-            is_after = await _is_after_danger(check and shipped_assess, turn, calls)
-        if finding.level == "none" and is_after:
+            if finding.level != "none":
+                is_after = False
+            elif faults:  # a check that has just failed would let the person wait again
+                is_after = await _is_after_danger(check and shipped_assess, turn, calls)
+            elif earlier is None:
+                is_after = await _is_after_danger(check, turn, calls)
+            else:
+                is_after = await earlier if isinstance(earlier, asyncio.Task) else earlier.result()
+        finally:
+            if isinstance(earlier, asyncio.Task):
+                earlier.cancel()
+        if is_after:
             finding = finding.model_copy(update={"after_danger": True})
         return _placed(finding, turn), faults
 
@@ -111,12 +109,12 @@ class DangerWatch:
     ) -> tuple[Update, list[str]]:
         """Tell stream, span and hooks of a finding; return what a node writes, and which hook failed."""
         if finding.level == "none":
-            return self.update(finding), []
+            return self._update(finding), []
         emit(runtime, "safety", **finding.model_dump())
         _add_span_event(finding, turn.settings.region)
-        return self.update(finding), await _call_hooks(self.hooks, _event(finding, turn), calls)
+        return self._update(finding), await _call_hooks(self.hooks, _event(finding, turn), calls)
 
-    def update(self, finding: Safety) -> Update:
+    def _update(self, finding: Safety) -> Update:
         """Return what a node writes of a finding that settles the turn."""
         explanation = explain_safety(finding)
         update: Update = {"safety": finding, "safety_pending": False, "explanations": {"safety": explanation}}
@@ -158,6 +156,11 @@ async def _finding_at_once(at_once: Assess, turn: TurnView, calls: LlmCalls) -> 
 async def _is_after_danger(check: Assess | None, turn: TurnView, calls: LlmCalls) -> bool:
     """Return whether the person's turn before was in danger, by the same check."""
     return check is not None and await earlier_danger(check, turn.dialogue, calls) is not None
+
+
+def _begin(work: Coroutine[Any, Any, bool], calls: LlmCalls) -> asyncio.Task[bool] | Future[bool]:
+    """Begin work beside what follows: a task, or without an event loop a thread."""
+    return asyncio.create_task(work) if calls.asynchronous else start_thread(lambda: run_sync(work))
 
 
 def _placed(finding: Safety, turn: TurnView) -> Safety:

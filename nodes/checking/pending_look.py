@@ -66,12 +66,12 @@ class PendingLook:
         """Tell of what was found, and return a node's update with it."""
         if self._finding is None:
             return update
-        found, hook_faults = await self._watch.tell(self._finding, self._turn, runtime, self._calls)
+        written, hook_faults = await self._watch.tell(self._finding, self._turn, runtime, self._calls)
         faults = filter(None, [update["faults"].get(node), *self._faults, *hook_faults])
         return {
             **update,
-            **found,
-            "explanations": {**update["explanations"], **found["explanations"]},
+            **written,
+            "explanations": {**update["explanations"], **written["explanations"]},
             "faults": {**update["faults"], node: "; ".join(faults)},
         }
 

@@ -563,3 +563,23 @@ async def test_of_two_turns_that_an_llm_does_not_know_it_is_asked_at_once(mode: 
     out = await run(mode, create_hef(model=TwoCallChat(), safety=LlmSafetyCheck(Waiting(script=[]))).compile(), history)
 
     assert (len(asked), out["empathy"].degraded) == (2, None)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_danger_does_not_wait_for_what_is_asked_of_the_turn_before(mode: str) -> None:
+    answered = Gate(is_open=False)
+
+    class SlowBefore(ScriptedChat):
+        def _next(self, messages: Any) -> Any:
+            if SAID in str(messages[-1].text):
+                return "danger | suicide | last night"
+            answered.wait()
+            return "none"
+
+    history = {"messages": [HumanMessage("I had soup."), AIMessage("Nice."), HumanMessage(SAID)]}
+    hef = create_hef(model=TwoCallChat(), safety=LlmSafetyCheck(SlowBefore(script=[]))).compile()
+
+    out = await asyncio.wait_for(run(mode, hef, history), 4)
+    answered.open()
+
+    assert "988" in out["messages"][-1].text
