@@ -101,6 +101,11 @@ class BatchChat(BaseChatModel):
     """Its `BatchFolder`."""
 
     @property
+    def lc_secrets(self) -> dict[str, str]:
+        """Whose key it needs: a provider answers it, so it counts as hosted."""
+        return {"provider": "PROVIDER_API_KEY"}
+
+    @property
     def _llm_type(self) -> str:
         return "batch"
 

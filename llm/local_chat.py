@@ -44,7 +44,7 @@ from .scoring import Scorer
 from .weights.embedded_weights import EMBEDDED, embedded_name, is_adapted, is_embedded, neutral_cache_dir
 from .weights.loading import Precision, load
 
-_UNSUPPORTED: Final = ("n", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias")
+_UNSUPPORTED: Final = ("n", "logprobs", "top_logprobs", "logit_bias")
 _IGNORED: Final = {"timeout", "max_retries", "api_key"}
 _ACCEPTED: Final = (
     *("model_id", "llm", "threads", "precision", "device", "context_window", "prefix_cache_tokens"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -10,6 +11,7 @@ from starlette.responses import JSONResponse
 from ..contract import InputError, ModelError
 from ..contract.errors import error_text
 
+_log = logging.getLogger(__name__)
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error"}
 """Status -> type of the error; any other below 500 is the request's."""
 _CODES = {404: "not_found", 405: "method_not_allowed"}
@@ -43,6 +45,15 @@ class ApiError(Exception):
         """The answer, which says by which scheme to authenticate where that is missing."""
         headers = {"WWW-Authenticate": "Bearer"} if self.status == 401 else None
         return JSONResponse(self.envelope, self.status, headers)
+
+
+def reported_error(error: Exception) -> ApiError:
+    """Return what a client is told of an error, and log one that is not the client's."""
+    answer = as_api_error(error)
+    if answer.status >= 500:
+        _log.warning("a request failed: %s", error_text(error))
+        _log.debug("what failed", exc_info=error)
+    return answer
 
 
 def as_api_error(error: Exception) -> ApiError:

@@ -21,10 +21,9 @@ from starlette.routing import Route
 
 from ..characters import Character
 from ..contract.chat_model import ChatModel
-from ..contract.errors import error_text
 from ..graph.browser_origins import LOCAL, OriginCheck, named_origins
 from ..sem import Sem
-from .api_errors import as_api_error
+from .api_errors import reported_error
 from .background_run import finish_runs
 from .chat_conversations import Conversations
 from .completions import IGNORED, MODEL, ChatCompletions, read_json
@@ -171,8 +170,4 @@ def _guarded(endpoint: Endpoint) -> Endpoint:
 
 
 async def _answer_error(_: Request, error: Exception) -> Response:
-    answer = as_api_error(error)
-    if answer.status >= 500:
-        _log.warning("a request failed: %s", error_text(error))
-        _log.debug("what failed", exc_info=error)
-    return answer.response
+    return reported_error(error).response

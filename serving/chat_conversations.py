@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from ..memory import turn_id
 from .chat_chunks import ReplyEnd
 from .chat_request import ChatMessage
-from .threads.placing import FRESH_SECONDS, find_place, find_thread
+from .threads.placing import FRESH_SECONDS, find_place, find_thread, is_known_reply
 from .threads.sqlite_turns import SqliteTurns
 from .threads.transcript_prints import TranscriptPrints, digest, read_prints, reply_prints
 from .threads.turn_memory import TurnMemory
@@ -152,6 +152,19 @@ class Conversations:
         plan.thread_id, plan.row, plan._conversations = thread, row, self
         plan.configurable = {"thread_id": thread, "turn_key": row.key, "turn_number": row.number}
         return plan
+
+    async def is_continued(
+        self, *, person: str | None, character: str | None, chat_id: str | None, messages: Sequence[ChatMessage]
+    ) -> bool:
+        """Return whether a transcript ends with a reply that was given before: more of it is wanted.
+
+        Other words of the assistant at the end are how its next reply shall begin. The arguments are those of `open`.
+        """
+        prints = read_prints(messages)
+        if person is None or prints is None or messages[-1].role != "assistant":
+            return False
+        scope = digest(person, character, chat_id)
+        return await is_known_reply(self._table, scope, scope if chat_id else None, prints, messages[-1].text)
 
     async def check(self) -> None:
         """Ask the database for nothing.

@@ -18,7 +18,7 @@ from ..characters import Character
 from ..contract import HefContext
 from ..contract.chat_model import ChatModel
 from ..sem import Sem
-from .api_errors import ApiError, as_api_error
+from .api_errors import ApiError, reported_error
 from .background_run import BackgroundRun
 from .chat_chunks import Completion, Delta, ReplyEnd, ReplyEvent, to_json
 from .chat_conversations import Conversations, TurnPlan
@@ -28,7 +28,7 @@ from .front_ends.emotion_tags import EmotionTags
 from .identity import Identities, Identity
 from .server_metrics import Metrics
 from .server_settings import ServerSettings
-from .tasks import Task, answer_task, recognize_task
+from .tasks import Task, answer_task, continue_reply, is_in_danger, recognize_task
 from .turn_run import TurnRun
 
 MODEL = "hef"
@@ -73,11 +73,13 @@ class ChatCompletions:
         """Answer a request.
 
         Raises:
-            ApiError: It is not answered; see `as_api_error` for what other errors become.
+            ApiError: It is not answered; see `reported_error` for what other errors become.
         """
         self.identities.identify(request.headers, None)  # whoever may not ask sends no body
         chat = parse_request(await read_json(request, self.settings.max_body))
         identity = self.identities.identify(request.headers, chat.user)
+        if identity.person is None:
+            self.identities.warn_of_nobody(request.headers)
         self.check_model(chat.model)
         task = recognize_task(chat, request.headers)
         receipt = Receipt(is_retry=request.headers.get(_RETRIES, "0") != "0")
@@ -109,13 +111,17 @@ class ChatCompletions:
     async def _turn_events(self, chat: ChatRequest, identity: Identity, receipt: Receipt) -> AsyncIterator[ReplyEvent]:
         """Answer the person's last turn in its conversation, which nobody else continues meanwhile."""
         context = self._context(chat, identity)
-        plan = await self.conversations.open(
-            person=context.user_id,
-            character=chat.model if chat.model in self.characters else None,
-            chat_id=identity.chat_id,
-            messages=[*map(self._as_said, split_contexts(chat.messages))],
-            retried=receipt.is_retry,
-        )
+        asked: dict[str, Any] = {
+            "person": context.user_id,
+            "character": chat.model if chat.model in self.characters else None,
+            "chat_id": identity.chat_id,
+            "messages": [*map(self._as_said, split_contexts(chat.messages))],
+        }
+        if await self.conversations.is_continued(**asked) and not is_in_danger(chat.messages):
+            async for event in self._pieces(continue_reply(self._as_character(chat), model=self.model, sem=self.sem)):
+                yield event
+            return
+        plan = await self.conversations.open(**asked, retried=receipt.is_retry)
         async with plan:
             receipt.plan = plan
             if plan.answered is not None:
@@ -134,14 +140,23 @@ class ChatCompletions:
 
     async def _task_events(self, task: Task, chat: ChatRequest) -> AsyncIterator[ReplyEvent]:
         """Answer what a front end asks for itself; words that the person reads are the character's."""
-        character = self.characters.get(chat.model)
-        if character and task.kind == "prompted":
-            chat = replace(chat, messages=(ChatMessage("system", character.instructions), *chat.messages))
-        pieces: list[str] = []
-        async for piece in answer_task(task, chat, model=self.model, sem=self.sem):
-            pieces.append(piece)
+        chat = self._as_character(chat) if task.kind == "prompted" else chat
+        async for event in self._pieces(answer_task(task, chat, model=self.model, sem=self.sem)):
+            yield event
+
+    async def _pieces(self, pieces: AsyncIterator[str]) -> AsyncIterator[ReplyEvent]:
+        """Yield an answer of the LLM alone, then its end."""
+        text = ""
+        async for piece in pieces:
+            text += piece
             yield Delta(piece)
-        yield ReplyEnd("".join(pieces))
+        yield ReplyEnd(text)
+
+    def _as_character(self, chat: ChatRequest) -> ChatRequest:
+        """Return a request whose LLM is told which character it is, where the request names one."""
+        if (character := self.characters.get(chat.model)) is None:
+            return chat
+        return replace(chat, messages=(ChatMessage("system", character.instructions), *chat.messages))
 
     def _context(self, chat: ChatRequest, identity: Identity) -> HefContext:
         """Return the settings of a turn: the server's, then the character's, then the request's."""
@@ -246,7 +261,7 @@ async def _chunks(
                 yield _event(completion.usage_chunk(event))
             await receipt.confirm()
     except Exception as error:
-        yield _event(as_api_error(error).envelope)
+        yield _event(reported_error(error).envelope)
     finally:
         run.stop()
     yield {"data": "[DONE]"}

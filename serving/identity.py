@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 from ..contract import SetupError
 from .api_errors import ApiError
 from .front_ends.trusted_headers import (
+    SIGNED_HEADER,
     SignedPerson,
     TrustedHeader,
     is_temporary,
@@ -65,6 +66,7 @@ class Identities:
     ) -> None:
         self._keys, self._trusted, self._user_field, self._person = keys, tuple(trusted), user_field, person
         self._signed = SignedPerson(jwt_secret) if jwt_secret is not None else None
+        self._warned_of: set[str] = set()
 
     @property
     def is_open(self) -> bool:
@@ -93,6 +95,20 @@ class Identities:
         if person is None or is_temporary(headers):
             return Identity(None, None, "nobody")
         return Identity(person, read_chat(headers), voucher)
+
+    def warn_of_nobody(self, headers: Mapping[str, str]) -> None:
+        """Say in the log, once for each front end, why nothing of its conversations is remembered."""
+        key = self._find_key(headers)
+        if key is None or not key.front_end or is_temporary(headers) or key.person in self._warned_of:
+            return
+        self._warned_of.add(key.person)
+        if self._signed is not None:
+            remedy = "let it sign who asks with the same secret as HEF_JWT_SECRET"
+        elif SIGNED_HEADER in headers:
+            remedy = f"it sends {SIGNED_HEADER}: set HEF_JWT_SECRET here, too"
+        else:
+            remedy = "let it send a header with an id, and name that in `hef serve chat --trust`"
+        _log.warning("the front end %r names no person, so nothing is remembered; %s", key.person, remedy)
 
     def _person_of(
         self, key: Key | None, headers: Mapping[str, str], user_field: str | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
@@ -32,11 +32,15 @@ _NAMED: Mapping[str, TaskKind] = {
     "moa_response_generation": "merge",
     "task": "other",
 }
-"""What that header says -> the task. Anything else is none, so that a wrong header silences nobody."""
-
-
+"""What that header says -> the task. Front ends add tasks, so any other word is one, too."""
+_NO_TASKS = frozenset({"", "none", "null", "undefined", "false", "default", "chat", "conversation"})
+"""What stands there where it is none, beside a template that was not filled in."""
 _SHOWN: frozenset[TaskKind] = frozenset({"merge", "prompted"})
 """Tasks whose answer the person reads as a reply: in danger they get HEF's, not the LLM's alone."""
+
+
+_CONTINUE = ChatMessage("system", "Go on with your last message from where it ends. Repeat none of it, begin no other.")
+_SENTENCE_ENDS = (".", "!", "?", "…", '"', "”", ")", "*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +58,23 @@ def recognize_task(request: ChatRequest, headers: Mapping[str, str]) -> Task | N
         request: What the client sent.
         headers: Its headers; names are lower-case, or the mapping ignores case.
     """
-    named = _NAMED.get(headers.get(TASK_HEADER, "").strip().lower())
+    named = _named(headers.get(TASK_HEADER, ""))
     formed = prompt_kind(request.messages)
     kind = named or formed
     # A header may be set for all requests by mistake: only a prompt of a front end's form quotes what was said before.
     is_quoted = formed is not None or any(is_transcript(message.text) for message in request.messages)
-    if kind is None or ((kind in _SHOWN or not is_quoted) and _is_in_danger(request.messages)):
+    if kind is None or ((kind in _SHOWN or not is_quoted) and is_in_danger(request.messages)):
         return None
     return Task(kind)
 
 
-def _is_in_danger(messages: Sequence[ChatMessage]) -> bool:
+def _named(header: str) -> TaskKind | None:
+    """Return the task that a header names, None where it names none."""
+    name = header.strip().lower()
+    return None if name in _NO_TASKS or "{{" in name else _NAMED.get(name, "other")
+
+
+def is_in_danger(messages: Sequence[ChatMessage]) -> bool:
     """Return whether the person's last words say that somebody is in danger."""
     talk = [message for message in messages if message.role != "system"]
     while talk and talk[-1].role != "user":
@@ -93,6 +103,23 @@ async def answer_task(task: Task, request: ChatRequest, *, model: ChatModel, sem
         raise
     except Exception as error:
         raise ModelError(f"the LLM did not do the task {task.kind}: {error_text(error)}") from None
+
+
+async def continue_reply(request: ChatRequest, *, model: ChatModel, sem: Sem) -> AsyncIterator[str]:
+    """Yield what follows the reply at the end of a request, in pieces, which the client appends to it.
+
+    The memory holds the longer reply as soon as the client shows it in its next request.
+
+    Raises:
+        ModelError: The LLM failed.
+    """
+    asked = replace(request, messages=(*request.messages, _CONTINUE))
+    needs_space = request.messages[-1].text.endswith(_SENTENCE_ENDS)
+    async for piece in answer_task(Task("prompted"), asked, model=model, sem=sem):
+        if needs_space and not piece[0].isspace():
+            yield " "
+        needs_space = False
+        yield piece
 
 
 async def _expression(messages: Sequence[ChatMessage], sem: Sem) -> str | None:

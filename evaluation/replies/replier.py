@@ -23,7 +23,7 @@ from ...llm import ReplyScorer, draft_form, model_name
 from ...prompts import ChatDraft, Overrides, Prompts, chat_draft_messages, draft_messages, newest
 from ...prompts.messages import named_emotions
 from ...sem import Sem
-from ..batch_chat import UnansweredQuestion
+from ..batch_chat import BatchChat, UnansweredQuestion
 from ..emotion.turn_record import as_messages
 
 ReplyVariant: TypeAlias = Literal["hef", "no_causes", "no_emotion", "plain"]
@@ -117,9 +117,11 @@ class Replier:
         prompts: Overrides | None = None,
         fit: Path | None = None,
     ) -> None:
+        is_batch = isinstance(model, BatchChat)
         self._model = model
         self._sem = sem
-        self._settings = settings
+        # A folder is asked what a reply needs, not also what it might.
+        self._settings = settings.model_copy(update={"early_draft": False}) if is_batch else settings
         # The model's replies are measured: in danger HEF answers with a text of its own.
         self._hef = create_hef(model=model, sem=sem, prompts=prompts, fit=fit, safety=None).compile()
         self._fit = PoolingWeights.from_file(fit) if fit else None

@@ -32,10 +32,14 @@ class Sampling(BaseModel):
 
     temperature: float = Field(0.0, ge=0, description="0 always chooses the most probable token")
     top_p: float | None = Field(
-        None, gt=0, le=1, description="Choose among the most probable tokens that cover this probability"
+        None, ge=0, le=1, description="Choose among the most probable tokens that cover this probability, at least one"
     )
     top_k: int | None = Field(None, ge=0, description="Choose among this many tokens; 0 for all")
     repetition_penalty: float | None = Field(None, gt=0, description="Above 1 makes earlier tokens less probable")
+    presence_penalty: float | None = Field(
+        None, ge=-2, le=2, description="Subtracted from the logit of each token that the reply holds"
+    )
+    frequency_penalty: float | None = Field(None, ge=-2, le=2, description="The same for each time that it does")
     seed: int | None = Field(None, description="Makes sampling repeatable")
     max_tokens: int = Field(256, ge=1, description="Largest number of tokens of a reply")
     min_tokens: int = Field(
@@ -93,7 +97,7 @@ def make_sampler(
 
     def sample(ids: Sequence[int], logits: Array) -> int:
         too_short = len(ids) - prompt_length < (settings.min_tokens or 0)
-        scores = process_logits(settings, ids, logits, eos_ids if too_short else ())
+        scores = process_logits(settings, ids, logits, eos_ids if too_short else (), prompt_length)
         if not settings.temperature:
             return int(scores.argmax())
         cumulative = np.exp(scores - scores.max()).cumsum()
@@ -103,24 +107,28 @@ def make_sampler(
 
 
 def process_logits(
-    settings: Sampling, ids: Sequence[int], logits: Array, forbidden: Collection[int] = ()
+    settings: Sampling, ids: Sequence[int], logits: Array, forbidden: Collection[int] = (), prompt_length: int = 0
 ) -> NDArray[np.float64]:
     """Return the logits after the settings were applied; a forbidden token has -inf.
 
-    Does the same as transformers' logits processors, in the same order.
+    Does the same as transformers' logits processors, in the same order. Penalties of presence and frequency, which
+    these lack, are those of OpenAI's interface: they count the tokens of the reply, not those of the prompt.
     """
     scores = logits.astype(np.float64)
     if (penalty := settings.repetition_penalty) and ids:
         seen = np.unique(ids)
         penalised = scores[seen]
         scores[seen] = np.where(penalised < 0, penalised * penalty, penalised / penalty)
+    if (settings.presence_penalty or settings.frequency_penalty) and len(ids) > prompt_length:
+        written, counts = np.unique(ids[prompt_length:], return_counts=True)
+        scores[written] -= (settings.presence_penalty or 0.0) + (settings.frequency_penalty or 0.0) * counts
     if forbidden:
         scores[sorted(forbidden)] = -np.inf
     if settings.temperature:
         scores /= settings.temperature
         if settings.top_k:
             scores = _top_k(scores, settings.top_k)
-        if settings.top_p:
+        if settings.top_p is not None:
             scores = _top_p(scores, settings.top_p)
     return scores
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
@@ -19,8 +20,6 @@ from ...sem import Taxonomy
 
 WINDOW = 256
 """How many of an LLM's newest answers count."""
-PRIOR_ANSWERS = 4.0
-"""How many imagined answers stand before the first one, half of them a reader's."""
 _SHARPNESS = 2.0
 """Exponent of the SEM's probabilities in a reader's answers: a reader mostly names the likeliest emotion."""
 _MISREADING = 0.15
@@ -32,6 +31,22 @@ _PRIOR_TURNS = 20.0
 _PRIOR_SELF, _PRIOR_NEIGHBOURS = 0.5, 0.35
 """Prior probability that a label is answered by itself, and by one of its neighbours."""
 _ITERATIONS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityPrior:
+    """What is held of an LLM before its first answer, as a beta distribution."""
+
+    reliability: float
+    """Expected share of a reader's answers, from 0 to 1."""
+    answers: float
+    """For how many answers it counts."""
+
+
+UNKNOWN_LLM = ReliabilityPrior(0.5, 4.0)
+"""Of an LLM that may be of any size."""
+HOSTED_LLM = ReliabilityPrior(0.9, 20.0)
+"""Of a hosted one: they read, and a first conversation is too short to find that out."""
 
 
 class LabelConfusion:
@@ -70,17 +85,19 @@ class LlmReliability:
 
     Args:
         confusion: Which labels are taken for one another.
+        prior: What is held of the LLM before its first answer.
     """
 
-    def __init__(self, confusion: LabelConfusion) -> None:
+    def __init__(self, confusion: LabelConfusion, prior: ReliabilityPrior = UNKNOWN_LLM) -> None:
         self._confusion = confusion
+        self._prior = prior
         self._labels = confusion.labels
         self._index = {label: index for index, label in enumerate(self._labels)}
         count = len(self._labels)
         self._answered = np.full(count, 1 / count)
         self._reader_likelihoods: deque[float] = deque(maxlen=WINDOW)
         self._habit_likelihoods: deque[Array] = deque(maxlen=WINDOW)
-        self._reliability = 0.5
+        self._reliability = prior.reliability
         self._habits = np.full(3 + _PLACES, 1 / (3 + _PLACES))
         """Share of each habit, [habits]: any label, a favourite, any primary emotion, each place among them."""
         self._lock = Lock()
@@ -137,12 +154,13 @@ class LlmReliability:
     def _maximise(self) -> None:
         """Improve reliability and habits by some iterations of expectation maximisation."""
         reader, habits = np.array(self._reader_likelihoods), np.array(self._habit_likelihoods)
-        prior, count = PRIOR_ANSWERS / 2, len(reader)
+        imagined, count = self._prior.answers, len(reader)
         for _ in range(_ITERATIONS):
             by_reader = self._reliability * reader
             by_habit = (1 - self._reliability) * habits * self._habits
             total = by_reader + by_habit.sum(axis=1)
-            self._reliability = float(((by_reader / total).sum() + prior - 1) / (count + 2 * prior - 2))
+            read = (by_reader / total).sum() + self._prior.reliability * imagined
+            self._reliability = float((read - 1) / (count + imagined - 2))
             shares = (by_habit / total[:, None]).sum(axis=0) + 0.5
             self._habits = shares / shares.sum()
 

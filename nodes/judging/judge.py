@@ -6,14 +6,14 @@ import logging
 from collections.abc import Sequence
 
 from ...contract import HefContext, Reading, Turn, Verdict
-from ...contract.chat_model import ChatModel, chat_models
+from ...contract.chat_model import ChatModel, chat_models, is_hosted
 from ...contract.settings.pooling_weights import Form
 from ...contract.sync_async import run_sync
 from ...llm import ChoiceScorer, model_name
 from ...prompts import SCORE_PREFIX, Prompts, content_free_messages, score_messages
 from ...sem import Taxonomy
 from ..deciding.fit_registry import FitRegistry
-from ..deciding.llm_reliability import LabelConfusion, LlmReliability
+from ..deciding.llm_reliability import HOSTED_LLM, UNKNOWN_LLM, LabelConfusion, LlmReliability
 from ..support.llm_calls import ASYNC, SYNC, LlmCalls
 from .ask_in_words import NONE, LabelAsker, judgement_prompt
 
@@ -89,9 +89,10 @@ class Judge:
             label, fault = await self._asker.ask(model, question, calls)
             if label == NONE:
                 return Verdict(neutral=True, model=name), fault
-            verdict = self._weighed(Verdict(emotion=label, form="generated", model=name), readings)
+            reliability = self._reliability(model)
+            verdict = _weighed(Verdict(emotion=label, form="generated", model=name), readings, reliability)
             if not is_requery:
-                self._learn(verdict, readings)
+                self._learn(verdict, readings, reliability)
             return verdict, fault
         messages = score_messages(prompts, turns, settings.persona, settings.dialogue_limit)
         _log.debug("scored: %s", messages)
@@ -102,26 +103,27 @@ class Judge:
         best = max(scores, key=lambda label: scores[label])
         return Verdict(emotion=best, scores=scores, form="scored", model=name), ""
 
-    def _weighed(self, verdict: Verdict, readings: Sequence[Reading]) -> Verdict:
-        """Return a verdict in words with the likelihoods of its answer."""
-        if verdict.emotion is None or not readings:
-            return verdict
-        reliability = self._reliability(verdict)
-        estimate = {
-            "answer": verdict.emotion,
-            "likelihoods": reliability.likelihoods(verdict.emotion, readings[0].primary),
-            "reliability": reliability.reliability,
-        }
-        return verdict.model_copy(update=estimate)
-
-    def _learn(self, verdict: Verdict, readings: Sequence[Reading]) -> None:
+    def _learn(self, verdict: Verdict, readings: Sequence[Reading], reliability: LlmReliability) -> None:
         """Learn from the SEM's reading of a turn, and from the LLM's answer."""
         if not readings:
             return
         self._confusion.observe(readings[0].distribution)
         if verdict.emotion is not None:
-            self._reliability(verdict).observe(verdict.emotion, readings[0].distribution, readings[0].primary)
+            reliability.observe(verdict.emotion, readings[0].distribution, readings[0].primary)
 
-    def _reliability(self, verdict: Verdict) -> LlmReliability:
-        """Return the estimate of the LLM that judged."""
-        return self._reliabilities.setdefault(verdict.model or "", LlmReliability(self._confusion))
+    def _reliability(self, model: ChatModel) -> LlmReliability:
+        """Return the estimate of an LLM; one that is hosted is trusted from the first answer."""
+        prior = HOSTED_LLM if is_hosted(model) else UNKNOWN_LLM
+        return self._reliabilities.setdefault(model_name(model), LlmReliability(self._confusion, prior))
+
+
+def _weighed(verdict: Verdict, readings: Sequence[Reading], reliability: LlmReliability) -> Verdict:
+    """Return a verdict in words with the likelihoods of its answer."""
+    if verdict.emotion is None or not readings:
+        return verdict
+    estimate = {
+        "answer": verdict.emotion,
+        "likelihoods": reliability.likelihoods(verdict.emotion, readings[0].primary),
+        "reliability": reliability.reliability,
+    }
+    return verdict.model_copy(update=estimate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,6 +10,8 @@ from ..chat_request import ChatMessage
 
 _HEADING, _OPEN, _CLOSE = "### Task:", "<context>", "</context>"
 _QUERY = ("<user_query>", "</user_query>")
+_FILES = re.compile(r"\s*<attached_files>(?:(?!</attached_files>).)*</attached_files>\s*", re.DOTALL)
+"""The list of files that Open WebUI puts before the words of a message which has some."""
 _MARKS = frozenset({"[Interrupted by user]"})
 """Notes that a front end (Open-LLM-VTuber) writes as if the person said them."""
 
@@ -34,9 +37,11 @@ def split_contexts(messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
 def split_context(text: str) -> tuple[str, str] | None:
     """Return what the front end put before a person's words, and these; None where it put nothing there."""
     start, end = text.find(_OPEN), text.rfind(_CLOSE)
-    if not text.startswith(_HEADING) or not 0 <= start < end:
-        return None
-    context, words = text[: end + len(_CLOSE)], text[end + len(_CLOSE) :].strip()
-    if words.startswith(_QUERY[0]) and (after := words.partition(_QUERY[1])[2].strip()):
-        words = after
-    return (context, words) if words else None
+    attached, words = [], text
+    if text.startswith(_HEADING) and 0 <= start < end:
+        attached, words = [text[: end + len(_CLOSE)]], text[end + len(_CLOSE) :].strip()
+        if words.startswith(_QUERY[0]) and (after := words.partition(_QUERY[1])[2].strip()):
+            words = after
+    if files := _FILES.match(words):
+        attached, words = [*attached, files[0].strip()], words[files.end() :].strip()
+    return ("\n\n".join(attached), words) if attached and words else None

@@ -60,6 +60,8 @@ _FACES: Mapping[str, Mapping[str, float]] = {
 }
 """Emotion of EmpatheticDialogues -> the faces that show it, in shares of one."""
 _WORD = re.compile(r"[a-z_-]{2,40}")
+_LABELS = "labels:"
+"""What stands before the expressions that a prompt offers; words before it may be examples."""
 
 
 def expression_scores(reading: Reading) -> dict[str, float]:
@@ -87,7 +89,8 @@ def classify(sem: Sem, text: str) -> dict[str, float]:
 
 def best_expression(sem: Sem, text: str, prompt: str) -> str | None:
     """Return the best of the expressions that a prompt offers; None where it offers others than the SEM knows."""
-    offered = {word for word in _WORD.findall(prompt.lower()) if word in EXPRESSIONS}
+    lower = prompt.lower()
+    offered = {word for word in _WORD.findall(lower.rpartition(_LABELS)[2]) if word in EXPRESSIONS}
     return next((face for face in classify(sem, text) if face in offered), None)
 
 

@@ -52,7 +52,7 @@ _KINDS: tuple[tuple[str, TaskKind], ...] = (
 )
 """Words of a demand -> what it asks for, the first that is found."""
 _TRANSCRIPT_TAGS = ("chat_history", "conversation", "transcript", "messages", "history", "dialogue")
-_SPEAKERS = (("user:", "human:"), ("assistant:", "ai:"))
+_SPEAKERS = (("user:", "human:"), ("assistant:", "ai:", "assistant_final:"))
 """How a line of a transcript begins: the person's, and the reply's."""
 _DEMAND = re.compile(
     r"\bjson\b|\btitles?\b|\btags\b|\bsummar(?:y|ize|ise)\b|\bkeywords\b|\bfollow[- ]ups?\b|\bqueries\b|\bemojis?\b"
@@ -61,6 +61,8 @@ _DEMAND = re.compile(
 )
 _FIRST_PERSON = re.compile(r"\b(?:i|i'm|i’m|my|me|ich|mein|meine|je|yo)\b(?!\.e\.)|我", re.IGNORECASE)
 """Words in which somebody speaks of themselves, as no host does."""
+_NUDGES = ("[continue your last message", "[write your next reply from the point of view of")
+"""How the host's last message begins where it wants words that are no reply: SillyTavern's Continue, Impersonate."""
 _LIBRECHAT_TITLES = (
     "provide a concise, 5-word-or-less title",
     "please generate a concise, 5-word-or-less title",
@@ -75,6 +77,8 @@ def prompt_kind(messages: Sequence[ChatMessage]) -> TaskKind | None:
         return "prompted" if messages else None
     if kind := _quiet_kind(messages) or _instructed_kind(messages):
         return kind
+    if messages[-1].role == "system" and messages[-1].text.strip().lower().startswith(_NUDGES):
+        return "prompted"
     if messages[-1].role == "system" and talk[-1].role == "assistant":
         # The host asks for words where the person has said nothing: a greeting, a continuation, another character's.
         return "prompted"
@@ -91,8 +95,11 @@ def _instructed_kind(messages: Sequence[ChatMessage]) -> TaskKind | None:
     if len(messages) != 2 or [message.role for message in messages] != ["system", "user"]:
         return None
     instruction, text = messages[0].text.strip(), messages[1].text.strip()
-    if instruction.startswith("Available Tools:") and '"tool_calls"' in instruction and text.startswith("Query:"):
+    is_query = text.startswith("Query:") or (text.startswith("History:") and "\nQuery:" in text)
+    if instruction.startswith("Available Tools:") and '"tool_calls"' in instruction and is_query:
         return "tools"
+    if text.startswith("Review the completed conversation turn") and is_transcript(text):
+        return "other"  # Open WebUI's review of its own memories
     if text.startswith("Conversation history:\n") and "summar" in instruction.lower() and is_transcript(text):
         return "summary"  # Pipecat's, of a context that has grown too long
     return asked_about_before(instruction)
@@ -117,6 +124,8 @@ def _lone_kind(text: str) -> TaskKind | None:
     if text.startswith("### Task:"):
         if text.endswith("</chat_history>") and "<chat_history>" in text and "### " in text[9:]:
             return _demand_kind(text[9:])
+        if "\n### Messages Being Compacted:\n" in text and is_transcript(text):
+            return "summary"
         if "<text>" in text and text.removesuffix("#### Output:").rstrip().endswith("</text>") and "<type>" in text:
             return "autocomplete"
     if text.startswith("Your task is to reflect the speaker's likely facial expression") and text.endswith("```"):

@@ -17,6 +17,8 @@ _CHAT_HEADERS = ("x-hef-chat-id", "x-openwebui-chat-id", "x-librechat-conversati
 _NO_IDS = frozenset({"", "null", "none", "undefined"})
 """What front ends send where they have no id."""
 _NO_CHATS = _NO_IDS | {"new"}
+_TEMPORARY = frozenset({"local", "temporary"})
+"""What Open WebUI's ids of temporary chats begin with, before a colon or alone: until 0.10, and since."""
 _LEEWAY = 30
 """Seconds by which the clocks of the front end and of this server may differ."""
 _MIN_SECRET = 32
@@ -38,7 +40,9 @@ _KNOWN = {
     "openwebui": TrustedHeader("openwebui", "x-openwebui-user-id"),
     "librechat": TrustedHeader("librechat", "x-librechat-user-id"),
 }
-_TOKEN = TrustedHeader("openwebui", "x-openwebui-user-jwt")
+SIGNED_HEADER = "x-openwebui-user-jwt"
+"""The header with a signed token."""
+_TOKEN = TrustedHeader("openwebui", SIGNED_HEADER)
 _TOKEN_CHARACTERS = frozenset("!#$%&'*+-.^_`|~")
 
 
@@ -90,8 +94,7 @@ def read_chat(headers: Mapping[str, str]) -> str | None:
 
 def is_temporary(headers: Mapping[str, str]) -> bool:
     """Return whether nothing shall remain of the conversation (Open WebUI's temporary chat)."""
-    chat = headers.get("x-openwebui-chat-id", "")
-    return chat == "local" or chat.startswith("local:")
+    return headers.get("x-openwebui-chat-id", "").partition(":")[0].strip().lower() in _TEMPORARY
 
 
 def check_id(value: str, what: str) -> str:

@@ -7,10 +7,10 @@ only what is hard to mistake counts: a mistake would take turns of another conve
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from .transcript_prints import Exchange, TranscriptPrints
+from .transcript_prints import Exchange, TranscriptPrints, reply_prints
 from .turn_table import Candidate, TurnTable
 
 FRESH_SECONDS = 600.0
@@ -53,7 +53,8 @@ async def find_place(table: TurnTable, scope: str, thread: str, prints: Transcri
     for distance, exchange in enumerate(reversed(recent), start=1):
         path = prints.paths[-1 - distance]
         if fitting := [one for one in known if exchange.said == one.row.said or exchange.reply in one.replies]:
-            row = max(fitting, key=lambda one: (*_likeness(one, exchange, path), one.row.active, one.row.asked)).row
+            best = max(fitting, key=lambda one: (*_likeness(one, exchange, path), one.row.active, one.row.asked))
+            row = (_asked_before(best, fitting, exchange) or best).row
             return Place(row.id, row.number + distance)
     if prints.first_reply:
         reply = Exchange("", prints.first_reply, "")
@@ -61,6 +62,28 @@ async def find_place(table: TurnTable, scope: str, thread: str, prints: Transcri
             if one.row.active:
                 return Place(one.row.id, one.row.number + prints.turns)
     return await _place_without_exchange(table, thread, prints)
+
+
+async def is_known_reply(
+    table: TurnTable, scope: str, thread: str | None, prints: TranscriptPrints, reply: str
+) -> bool:
+    """Return whether a reply, or its beginning, was given to the last turn of a transcript."""
+    exchange = Exchange(prints.said, *reply_prints(reply))
+    return any(
+        one.row.said == exchange.said and (exchange.reply in one.replies or exchange.opening in one.openings)
+        for one in await table.candidates(scope, [exchange], thread)
+    )
+
+
+def _asked_before(best: Candidate, others: Sequence[Candidate], exchange: Exchange) -> Candidate | None:
+    """Return the turn before, where the client shows the reply to this one as that turn's own; else None.
+
+    Open WebUI sends a wish about a reply ("more concise") as if the person said it, and shows the new reply in the
+    place of the old one, and the wish no more.
+    """
+    if best.row.said == exchange.said:
+        return None
+    return next((one for one in others if one.row.id == best.row.parent and one.row.said == exchange.said), None)
 
 
 async def _place_without_exchange(table: TurnTable, thread: str, prints: TranscriptPrints) -> Place:

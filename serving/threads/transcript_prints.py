@@ -22,6 +22,10 @@ _TAG = re.compile(r"\[[\w-]{1,32}\]")
 """An expression of an avatar, which some clients send back and others do not."""
 
 
+_NAME = re.compile(r"\s{0,9}[^\s:：][^:：\n]{0,38}[:：]\s")
+"""Who speaks, which a front end puts before the reply in a chat of several characters."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """A turn of the person and the reply to it, as hashes."""
@@ -109,7 +113,8 @@ def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
 
 def reply_prints(reply: str) -> tuple[str, str]:
     """Return the hashes of a reply and of its opening: of letters and digits alone, as front ends change the rest."""
-    text = _TAG.sub("", reply).casefold()
+    text = _TAG.sub("", reply)
+    text = (text[name.end() :] if (name := _NAME.match(text)) else text).casefold()
     letters = "".join(filter(str.isalnum, text)) or "".join(text.split())
     if not letters:
         return "", ""

@@ -87,13 +87,15 @@ async def test_sillytavern_chats_swipes_and_asks_for_faces(tmp_path: Path) -> No
     settings = server.settings()
     assert settings["Prompt Post-Processing"] == "None"
     for name in ("sillytavern_chat", "sillytavern_chat", "sillytavern_summary"):
-        answer = await server.ask(settings["Custom Endpoint"], {**recorded(name), "model": settings["Model ID"]})
+        answer = await server.ask(
+            settings["Custom Endpoint (Base URL)"], {**recorded(name), "model": settings["Enter a Model ID"]}
+        )
         assert answer.status_code == 200
     assert server.remembered("ana") == [SAID]
     assert len(server.opened) == 2
 
     async with server.client() as browser:
-        extras = settings["URL"]
+        extras = settings["Extras API URL"].partition(",")[0]
         assert "classify" in (await browser.get(f"{extras}/api/modules")).json()["modules"]
         labels = (await browser.get(f"{extras}/api/classify/labels")).json()["labels"]
         faces = (await browser.post(f"{extras}/api/classify", json={"text": SAID})).json()["classification"]

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hef.llm.engine.sampling import Sampling, make_sampler, process_logits
+from hef.contract.settings.model_settings import read_model_settings
+from hef.llm.engine.sampling import Sampling, make_sampler, process_logits, sampling
 
 LOGITS = np.random.default_rng(0).normal(0, 3, 200).astype(np.float32)
 SEEN = [3, 3, 17, 60, int(LOGITS.argmax()), int(LOGITS.argmin())]
@@ -52,6 +53,36 @@ def theirs(settings: Sampling) -> Any:
 def test_settings_change_the_logits_as_transformers_does(given: dict[str, Any]) -> None:
     settings = Sampling(**given)
     assert process_logits(settings, SEEN, LOGITS) == pytest.approx(theirs(settings), rel=1e-5)
+
+
+def test_penalties_count_the_tokens_of_the_reply_as_openai_does() -> None:
+    settings = Sampling(presence_penalty=0.5, frequency_penalty=0.25)
+
+    scores = process_logits(settings, [9, 3, 3, 17], LOGITS, prompt_length=1)
+
+    expected = LOGITS.astype(np.float64)
+    expected[3] -= 0.5 + 2 * 0.25
+    expected[17] -= 0.5 + 0.25
+    assert scores == pytest.approx(expected)
+    picked = make_sampler(Sampling(presence_penalty=2.0), prompt_length=1)([0, 1, 1], np.array([1.0, 2.0, 1.5]))
+    assert picked == 2
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0, "max_tokens": 300},  # SillyTavern
+        {"temperature": 2, "top_p": 0, "presence_penalty": 2, "frequency_penalty": -2, "seed": 0, "stop": ["\n"]},
+        {"temperature": 0, "top_p": 0.5, "top_k": 0, "presence_penalty": -2.0, "frequency_penalty": 2.0},
+    ],
+)
+def test_a_local_model_takes_each_setting_that_a_client_may_give(given: dict[str, Any]) -> None:
+    settings = sampling({"max_tokens": 60}, read_model_settings(given))
+
+    token = make_sampler(settings, prompt_length=2)(SEEN, LOGITS)
+
+    assert 0 <= token < len(LOGITS)
+    assert settings.max_tokens == given.get("max_tokens", 60)
 
 
 def test_logits_that_are_given_stay_as_they_are() -> None:

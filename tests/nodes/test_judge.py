@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hef.contract import Evidence, HefContext, PoolingWeights, Reading, Turn, Verdict
 from hef.llm import ChoiceScorer, model_name
+from hef.nodes.deciding.decision import decide
 from hef.nodes.deciding.fit_registry import FitRegistry
 from hef.nodes.judging.judge import Judge
 from hef.prompts import CONTENT_FREE, SCORE_PREFIX, Prompts
@@ -139,6 +140,26 @@ def test_one_prompt_lists_all_labels_and_the_two_likeliest(scripted: Any) -> Non
     text = model.prompts[0][1].text
     assert ", ".join(TAXONOMY.labels) in text
     assert text.endswith("More likely are: sad, afraid.")
+
+
+class HostedChat(FakeListChatModel):
+    """A chat model that needs a key."""
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        return {"api_key": "API_KEY"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "by_sem"), [("disappointed", "embarrassed"), ("jealous", "guilty"), ("hopeful", "sad")]
+)
+def test_the_first_answer_of_a_hosted_llm_decides_against_an_unsure_sem(answer: str, by_sem: str) -> None:
+    probabilities = {label: 0.64 / 30 for label in TAXONOMY.labels} | {by_sem: 0.34, answer: 0.02}
+    reading = Reading(distribution=probabilities, primary=(by_sem, "afraid", "proud"))
+
+    verdict = judge(HostedChat(responses=[answer]), [reading]).model_copy(update={"agreed": False})
+
+    assert decide([reading], verdict, TAXONOMY).emotion == answer
 
 
 def test_without_a_reading_the_llm_is_asked_about_all_labels(scripted: Any) -> None:

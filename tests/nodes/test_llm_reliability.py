@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 from hef.contract import Reading, Verdict
 from hef.nodes.deciding.decision import decide
-from hef.nodes.deciding.llm_reliability import LabelConfusion, LlmReliability
+from hef.nodes.deciding.llm_reliability import (
+    HOSTED_LLM,
+    UNKNOWN_LLM,
+    LabelConfusion,
+    LlmReliability,
+    ReliabilityPrior,
+)
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
 from hef.sem.distribution import primary_emotions
 
@@ -65,10 +71,12 @@ HABITS: dict[str, Answerer] = {
 }
 
 
-def accuracies(answerer: Answerer, felt_turns: list[FeltTurn]) -> tuple[float, float, float, float]:
-    """Return how often SEM, LLM and the decision are right, and the last estimate; nothing is known at first."""
+def accuracies(
+    answerer: Answerer, felt_turns: list[FeltTurn], prior: ReliabilityPrior = UNKNOWN_LLM
+) -> tuple[float, float, float, float]:
+    """Return how often SEM, LLM and the decision are right, and the last estimate; no answer is known at first."""
     rng, confusion = np.random.default_rng(1), LabelConfusion(TAXONOMY)
-    reliability = LlmReliability(confusion)
+    reliability = LlmReliability(confusion, prior)
     right = np.zeros(3)
     for turn in felt_turns:
         label, reading = answerer(turn, rng), turn.reading
@@ -109,6 +117,26 @@ def test_a_few_answers_tell_a_reader_from_a_habit() -> None:
 
     assert reads > 0.5
     assert repeats < 0.2
+
+
+@pytest.mark.parametrize("share", [0.4, 0.9])
+def test_a_hosted_llm_that_reads_is_believed_from_its_first_answers(share: float) -> None:
+    first = [turns(4, seed) for seed in range(60)]  # each one a process that has just begun
+
+    (sem, llm, hosted, _), (_, _, unknown, _) = (
+        np.mean([accuracies(right_in(share), some, prior) for some in first], axis=0)
+        for prior in (HOSTED_LLM, UNKNOWN_LLM)
+    )
+
+    assert hosted > max(sem, llm, unknown + 0.01)
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_a_hosted_llm_that_does_not_read_is_found_out_later(habit: str) -> None:
+    sem, _, joined, reliability = accuracies(HABITS[habit], turns(600), HOSTED_LLM)
+
+    assert joined >= sem - 0.045
+    assert reliability < 0.35 or habit == "the first offered"  # which costs the SEM nothing
 
 
 def test_an_llm_that_stops_reading_is_found_out() -> None:

@@ -97,6 +97,31 @@ async def test_an_edited_turn_leaves_the_memory_and_is_not_recalled_into_its_cor
     assert "only three" not in str(app.chat.prompts[-1])
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_reply_that_is_continued_is_not_begun_again_and_is_remembered_whole(app: App, stream: bool) -> None:
+    reply = await app.ask(SAID, x_hef_chat_id="chat")
+    app.clock.time += LATER
+
+    rest = await app.ask(SAID, reply, x_hef_chat_id="chat", stream=stream)
+
+    assert "Go on with your last message" in str(app.chat.prompts[-1][-1].text)
+    assert rest.startswith(" ")
+    assert app.remembered == [(1, SAID, reply)]
+    await app.ask(SAID, reply + rest, "Thank you.", x_hef_chat_id="chat")
+    assert app.remembered[0] == (1, SAID, reply + rest)
+
+
+async def test_in_danger_a_reply_is_not_continued_by_the_llm_alone(app: App) -> None:
+    danger = "I want to kill myself tonight."
+    reply = await app.ask(danger, x_hef_chat_id="chat")
+    asked = len(app.chat.prompts)
+
+    again = await app.ask(danger, reply, x_hef_chat_id="chat")
+
+    assert len(app.chat.prompts) == asked
+    assert any(character.isdigit() for character in again)
+
+
 async def test_what_could_not_be_forgotten_is_said_once(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     run_batch = InMemoryStore.abatch
 

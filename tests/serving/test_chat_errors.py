@@ -100,6 +100,15 @@ def test_a_failure_after_the_first_words_is_an_error_in_the_stream(client: opena
     assert error.value.code == "model_unavailable"
 
 
+@pytest.mark.parametrize("text", ["please fail", "please break"])
+def test_what_fails_is_in_the_log_whenever_it_does(
+    client: openai.OpenAI, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    with pytest.raises(openai.APIError):
+        list(client.chat.completions.create(**says(text), stream=True))
+    assert caplog.text.count("a request failed") == 1
+
+
 def test_an_error_does_not_quote_the_person(client: openai.OpenAI, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(openai.APIStatusError) as error:
         client.chat.completions.create(**says("please fail, says Ana"))

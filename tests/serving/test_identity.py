@@ -235,11 +235,32 @@ def test_names_of_headers_ignore_case_and_values_are_utf_8():
     assert identities.identify(headers, None) == Identity("x-remote-user/安娜", "1", "header")
 
 
-@pytest.mark.parametrize("chat", ["local", "local:3f9c"])
+@pytest.mark.parametrize("chat", ["local", "local:3f9c", "temporary:QL2M", "temporary", "Temporary:x"])
 def test_of_a_temporary_chat_nothing_is_stored_whoever_has_it(keys: KeyFile, chat: str):
     assert Identities(trusted=[WEBUI]).identify({USER: "ana", CHAT: chat}, None) == Identity(None, None, "nobody")
     token = keys.add("ana")[1]
     assert Identities(keys=keys).identify({CHAT: chat, **bearer(token)}, None) == Identity(None, None, "nobody")
+
+
+@pytest.mark.parametrize(
+    ("secret", "sent", "told"),
+    [
+        (None, {}, "hef serve chat --trust"),
+        (None, {"x-openwebui-user-jwt": "ey"}, "set HEF_JWT_SECRET here, too"),
+        (SECRET, {}, "same secret as HEF_JWT_SECRET"),
+    ],
+)
+def test_the_log_says_once_why_a_front_end_has_no_memory(
+    keys: KeyFile, caplog: pytest.LogCaptureFixture, secret: str | None, sent: dict[str, str], told: str
+):
+    headers = {**bearer(keys.add("webui", front_end=True)[1]), **sent}
+    identities = Identities(keys=keys, jwt_secret=secret)
+    assert identities.identify(headers, None).person is None
+    for _ in range(3):
+        identities.warn_of_nobody(headers)
+    identities.warn_of_nobody({**headers, CHAT: "temporary:1"})
+    assert caplog.text.count("'webui' names no person") == 1
+    assert told in caplog.text
 
 
 @pytest.mark.parametrize("name", ["", " ", "a b", "a:b", "a\nb", "naïve", "Authorization", "cookie"])

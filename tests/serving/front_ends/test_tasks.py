@@ -134,6 +134,30 @@ def test_a_document_around_a_message_is_no_task_and_the_words_stay_the_persons()
     assert kind(("user", f"{transcript}\n\nWill he live?")) is None
 
 
+FILES = '<attached_files>\n<file type="file" id="1" name="a.txt"/>\n</attached_files>'
+DOCUMENTS = "### Task:\nUse it.\n\n<context>\n<source id='1'>Dogs live long.</source>\n</context>"
+
+
+@pytest.mark.parametrize(
+    ("text", "attached"),
+    [
+        (f"{FILES}\n\nWill he live?", FILES),
+        (f"{FILES}Will he live?", FILES),
+        (f"{DOCUMENTS}\n\n{FILES}\n\nWill he live?\n", f"{DOCUMENTS}\n\n{FILES}"),
+        (f"{DOCUMENTS}\n<user_query>\nhe\n</user_query>\n{FILES}\nWill he live?", f"{DOCUMENTS}\n\n{FILES}"),
+    ],
+)
+def test_files_of_a_message_are_the_hosts(text: str, attached: str) -> None:
+    host, person = split_contexts(request(("user", text)).messages)
+    assert (host.role, host.text, person.role, person.text) == ("system", attached, "user", "Will he live?")
+
+
+@pytest.mark.parametrize("text", [f"{FILES}\n", f"I found this: {FILES} what is it?", "<attached_files> is broken"])
+def test_a_list_of_files_among_or_without_words_stays(text: str) -> None:
+    said = request(("user", text)).messages
+    assert split_contexts(said) == said
+
+
 @pytest.mark.parametrize("text", [*PERSON, "<context>x</context>", "### Task:\n<context>x</context>", "</context> a"])
 def test_what_a_person_says_is_not_split(text: str) -> None:
     said = request(("user", text), ("assistant", "### Task: <context>a</context> b")).messages
@@ -178,7 +202,9 @@ def test_a_header_names_a_task_and_nothing_else_in_it_does() -> None:
     said = ("user", "My dog died.")
     assert kind(said, headers={"x-hef-task": "title_generation"}) == "title"
     assert kind(said, headers={"x-hef-task": "Follow_Up_Generation "}) == "follow_ups"
-    for value in ("", "{{TASK}}", "none", "chat", "default", "title"):
+    for value in ("memory_review", "Context_Compaction", "what nobody thought of"):
+        assert kind(said, headers={"x-hef-task": value}) == "other"
+    for value in ("", " ", "{{TASK}}", "None", "null", "chat", "default"):
         assert kind(said, headers={"x-hef-task": value}) is None
 
 
@@ -239,6 +265,12 @@ async def test_an_expression_is_the_sems_among_those_that_are_offered() -> None:
         assert await answer(Task("expression"), request(*messages), model, sem) == "grief"
         assert sem.texts == ["I weep."]
     assert model.prompts == []
+
+
+async def test_an_example_in_the_prompt_is_no_expression_that_is_offered() -> None:
+    prompt = CLASSIFY.replace("one word.", 'one word, such as "grief".').replace('"joy", "grief"', '"joy"')
+    messages = request(("system", prompt), ("user", "I weep."))
+    assert await answer(Task("expression"), messages, ScriptedChat(script=["never asked"]), Sem()) in ("joy", "anger")
 
 
 async def test_expressions_that_the_sem_does_not_know_are_the_llms() -> None:

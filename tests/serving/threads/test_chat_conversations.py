@@ -202,6 +202,8 @@ async def test_a_chat_of_which_a_client_shows_only_the_last_message_goes_on(clie
         "{}",
         "  {}\n\n",
         "[sad] *{}*",
+        "Mia: {}",
+        "米娅： {}",
         "{}\nAnd you?",  # changed at its end
     ],
 )
@@ -242,6 +244,42 @@ async def test_a_client_that_adds_to_the_persons_words_is_known_by_the_reply(cli
 
     assert [number for number, _ in client.remembered()] == [1, 2]
     assert len(threads(client)) == 1
+
+
+@CHAT_IDS
+async def test_a_wish_about_a_reply_leaves_once_the_client_shows_the_new_reply_in_its_place(
+    client: TranscriptClient, chat_id: str | None
+) -> None:
+    said = await client.talk("One.", "Two.", chat_id=chat_id)
+    longer = await client.ask(*said, "Add details", chat_id=chat_id)
+    client.clock.time += LATER
+    shown = [*said[:3], longer]
+    third = await client.ask(*shown, "Three.", chat_id=chat_id)
+    client.clock.time += LATER
+
+    assert client.remembered() == [(1, "One."), (2, "Two."), (3, "Three.")]
+    assert client.replies() == [said[1], longer, third]
+
+    await client.ask("Uno.", chat_id=chat_id) if chat_id else None
+    assert client.remembered()[0] == (1, "Uno." if chat_id else "One.")
+    assert len(threads(client)) == 1
+
+
+@pytest.mark.parametrize("shown", ["{}", "Mia: {}", "{} And more of it."])
+@CHAT_IDS
+async def test_a_reply_at_the_end_that_was_given_is_to_be_continued(
+    client: TranscriptClient, chat_id: str | None, shown: str
+) -> None:
+    said = await client.talk("One.", "Two.", chat_id=chat_id)
+    asked = {"person": "ana", "character": None, "chat_id": chat_id}
+    continued = client.conversations.is_continued
+
+    assert await continued(**asked, messages=spoken(*said[:3], shown.format(said[3])))
+    assert not await continued(**asked, messages=spoken(*said[:3], "Well, I"))
+    assert not await continued(**asked, messages=spoken(*said, "Three.", said[3]))
+    assert not await continued(**asked, messages=spoken(*said[:3]))
+    assert not await continued(**{**asked, "person": "ben"}, messages=spoken(*said))
+    assert not await continued(**{**asked, "person": None}, messages=spoken(*said))
 
 
 async def test_a_person_who_goes_on_before_a_reply_came_says_one_turn(client: TranscriptClient) -> None:
