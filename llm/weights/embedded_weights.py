@@ -14,6 +14,8 @@ import json
 import logging
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -22,7 +24,7 @@ from platformdirs import user_cache_dir
 
 from ...contract import SetupError
 from ...contract.private_files import create_private_folder, make_contents_private, make_private
-from .adapter import ADAPTER_FILES, merge, read_adapter
+from .adapter import ADAPTER_FILES
 
 EMBEDDED: Final = "embedded"
 PLAIN: Final = "embedded-plain"
@@ -37,6 +39,9 @@ _LAYOUT: Final = 4
 _MANIFEST: Final = "manifest.json"
 _TORCH_WEIGHTS: Final = "model.safetensors"
 _ONNX_WEIGHTS: Final = "model.onnx"
+_CONVERSION: Final = "hef.llm.weights.conversion"
+_SETUP_ERROR: Final = f"{SetupError.__module__}.{SetupError.__qualname__}: "
+"""What stands before the message of such an error in a traceback."""
 
 log = logging.getLogger(__name__)
 
@@ -201,39 +206,20 @@ def _replace(target: Path, fresh: Path, discarded: Path) -> None:
 
 
 def _convert(gguf: Path, folder: Path, adapter: Path | None) -> None:
-    """Write the model into a new folder, with the adapter merged: an ONNX graph, a transformers model, a tokenizer.
+    """Write the model into a new folder, in a process of its own: libraries and memory are not left to this one.
 
     Raises:
-        SetupError: The adapter cannot be used.
+        SetupError: The adapter cannot be used, or the process was ended, as where memory is short.
     """
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    from ..engine.torch_backend import silence_transformers
-    from .gguf_weights import dense, read_gguf
-    from .llama_graph import write_llama
-
-    low_rank = read_adapter(adapter) if adapter else {}
-    config, weights = read_gguf(gguf)
-    merged = merge(dense(weights), low_rank)
-    with silence_transformers():
-        with torch.device("meta"):  # nothing is drawn that the weights replace
-            model = LlamaForCausalLM(LlamaConfig(**config, dtype=torch.float16))
-        halves = {name: torch.from_numpy(weight).half() for name, weight in merged.items()}
-        model.load_state_dict(halves, strict=False, assign=True)
-        model.tie_weights()
-        model.save_pretrained(folder)
-        _suggest_bfloat16(folder / "config.json")
-        # The class is named: `AutoTokenizer` would read the whole file once more to choose it.
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
-        tokenizer.save_pretrained(folder)
-    write_llama(folder / _ONNX_WEIGHTS, model.config.to_dict(), weights, low_rank)
-
-
-def _suggest_bfloat16(config: Path) -> None:
-    """Make bfloat16 the default for loading: float16 stores the weights more exactly, but is slow on a CPU."""
-    settings = json.loads(config.read_text("utf-8"))
-    config.write_text(json.dumps({**settings, "dtype": "bfloat16"}, indent=2), "utf-8")
+    given = [str(gguf), str(folder), *([str(adapter)] if adapter else [])]
+    done = subprocess.run([sys.executable, "-m", _CONVERSION, *given], capture_output=True, text=True, check=False)
+    if done.returncode < 0:
+        raise SetupError(
+            f"the conversion of the embedded model was ended by signal {-done.returncode}: give it 2 GB of free memory"
+        )
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
+        raise SetupError(f"the embedded model could not be converted: {reason.removeprefix(_SETUP_ERROR)}")
 
 
 if __name__ == "__main__":

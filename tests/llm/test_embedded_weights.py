@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import subprocess
 import threading
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -103,6 +104,24 @@ def test_failed_conversion_leaves_nothing_behind(package: Path, monkeypatch: pyt
     with pytest.raises(SetupError, match=r"no space left.*HEF_HOME"):
         prepare_embedded()
     assert not list(embedded.cache_folder().iterdir())
+
+
+def test_a_conversion_that_fails_says_why(tmp_path: Path) -> None:
+    gguf, adapter = embedded._find_gguf(), tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text("{}")
+    (adapter / "adapter_model.safetensors").write_bytes(b"damaged")
+
+    with pytest.raises(SetupError, match=r"could not be converted: the adapter in .* cannot be used"):
+        embedded._convert(gguf, tmp_path / "folder", adapter)
+
+
+def test_a_conversion_that_is_ended_asks_for_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = subprocess.CompletedProcess([], -9, "", "")
+    monkeypatch.setattr(subprocess, "run", lambda *args, **options: killed)
+
+    with pytest.raises(SetupError, match=r"ended by signal 9: give it 2 GB"):
+        embedded._convert(tmp_path, tmp_path, None)
 
 
 def test_other_weights_than_the_pinned_ones_are_refused(package: Path) -> None:
