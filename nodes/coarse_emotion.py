@@ -19,6 +19,7 @@ from ..sem.distribution import primary_emotions
 from .checking.danger_watch import DangerWatch
 from .checking.pending_look import PendingLook
 from .deciding.decision import pool_rounds
+from .deciding.llm_reliability import TRUSTED_FROM
 from .drafting.early_draft import EarlyDraft, EarlyDrafts
 from .judging.judge import Judge
 from .support.events import emit
@@ -130,11 +131,19 @@ def _reads(llm: ChatModel, turn: TurnView) -> bool:
 
 
 def _known_judgement(turn: TurnView) -> Verdict | None:
-    """Return a judgement that needs no LLM call: none is wanted, or an earlier round has the scores already."""
+    """Return a judgement that needs no LLM call: none is wanted, or that of an earlier round stands.
+
+    Scores are of all labels. So is an answer in words to the open question, and where it was a reliable LLM's, the
+    evidence of the SEM's second reading is joined with it without asking again.
+    """
     if turn.settings.strategy == "sem_only":
         return Verdict()
     disputed = turn.disputed_verdict
-    return disputed if disputed and disputed.scores is not None and disputed.emotion else None
+    if disputed is None or disputed.emotion is None:
+        return None
+    was_open = disputed.form == "generated" and turn.settings.first_question == "open"
+    is_final = was_open and (disputed.reliability or 0.0) >= TRUSTED_FROM
+    return disputed if disputed.scores is not None or is_final else None
 
 
 def _update(turn: TurnView, runtime: Runtime[Any], judgement: Verdict | None, fault: str) -> Update:

@@ -84,9 +84,11 @@ def chat_draft_messages(prompts: Prompts, draft: ChatDraft) -> list[BaseMessage]
 def _note_and_guidance(prompts: Prompts, draft: ChatDraft, values: Mapping[str, str]) -> str:
     """Return note and guidance; without an emotion nothing was read, and past turns alone are noted."""
     note, guidance = (prompts.in_language(name, draft.language) for name in (NOTE, GUIDANCE))
-    if values["emotion"]:
-        return f"{prompts.render(note, **values)}\n\n{prompts.render(guidance, **values)}"
-    return prompts.render(note, **{**values, "distribution": "", "causes": ""}) if values["memories"] else ""
+    if not values["emotion"]:
+        if not values["memories"]:
+            return ""
+        values = {**values, "distribution": "", "causes": ""}
+    return f"{prompts.render(note, **values)}\n\n{prompts.render(guidance, **values)}"
 
 
 def _language_name(language: str) -> str:

@@ -9,7 +9,7 @@ from math import exp
 from ...contract import ModelError, PoolingWeights, Reading, Verdict
 from ...contract.settings.pooling_weights import Form
 from ...sem import Taxonomy
-from ...sem.distribution import log_probabilities, normalise, pool
+from ...sem.distribution import log_probabilities, normalise, pool, primary_emotions
 
 UNCERTAIN_BELOW = 0.15
 """Probability of the decided emotion below which it is uncertain; such decisions were never right on 480 turns."""
@@ -30,9 +30,9 @@ def decide(
 ) -> Decision:
     """Decide among the candidates that the verdict leaves.
 
-    Agreed: the primary emotions and their neighbours. Not agreed: all categories, with the
-    primary ones weighed by the fit's `escape`. Without a reading the LLM decides, without a
-    judgement the SEM.
+    Agreed: the primary emotions, their neighbours, and what the LLM named if it became one of them with a later round.
+    Not agreed: all categories, with the primary ones weighed by the fit's `escape`. Without a reading the LLM decides,
+    without a judgement the SEM.
 
     Args:
         readings: What the SEM read, one reading per round.
@@ -51,7 +51,10 @@ def decide(
     if not verdict.agreed:
         return _argmax_among(distribution, taxonomy.labels)
     primary = readings[0].primary
+    later = {label for reading in readings for label in reading.primary}
+    later |= set(primary_emotions(pool_rounds(readings), len(primary)))
     candidates = {*primary, *(other for label in primary for other in taxonomy.neighbours.get(label, ()))}
+    candidates |= later & {verdict.emotion}
     return _argmax_among(distribution, [label for label in taxonomy.labels if label in candidates])
 
 

@@ -45,8 +45,10 @@ class ReliabilityPrior:
 
 UNKNOWN_LLM = ReliabilityPrior(0.5, 4.0)
 """Of an LLM that may be of any size."""
-HOSTED_LLM = ReliabilityPrior(0.9, 20.0)
-"""Of a hosted one: they read, and a first conversation is too short to find that out."""
+HOSTED_LLM = ReliabilityPrior(0.9, 50.0)
+"""Of a hosted one: they read, and of what people leave unsaid the SEM reads too little to judge them by."""
+TRUSTED_FROM = 0.8
+"""Reliability from which on an LLM that was asked openly is not asked a second time."""
 
 
 class LabelConfusion:

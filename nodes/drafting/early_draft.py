@@ -54,6 +54,8 @@ EARLY = "hef:early_draft"
 """Tag of the call of an early draft that was not used."""
 STOP_WITHIN = 0.5
 """Seconds that a call has to end once it is stopped; one that closes its connection slowly keeps nobody waiting."""
+_NEAR = 0.5
+"""Share of the likeliest emotion's probability from which on a note's other emotions count as nearly as likely."""
 _PRIVATE = "__pregel_"
 """How LangGraph's own keys begin in a config's `configurable`."""
 
@@ -65,7 +67,8 @@ class EarlyPrompt:
     messages: list[BaseMessage]
     """The prompt."""
     emotions: tuple[str, ...]
-    """The emotions that its note names, the most likely first; none where the SEM finds the turn neutral."""
+    """The most likely emotion of its note, and those that it gives nearly as much; none where it names none, since the
+    SEM finds the turn neutral."""
     safety: Safety
     """What was known of danger."""
 
@@ -129,8 +132,8 @@ class EarlyDraft:
     async def use(self, llm: ChatModel, empathy: Empathy) -> tuple[ChatModel, list[BaseMessage]] | None:
         """Return a chat model that gives this draft, and its prompt; None where the draft does not serve.
 
-        It serves while it has not failed, nothing else is known of danger, and its note names the decided emotion;
-        where that is uncertain, while it has no note.
+        It serves while it has not failed, nothing else is known of danger, and its note says the decided emotion, or
+        another one that is hardly likelier; where that is uncertain, while its note names none.
 
         Args:
             llm: The LLM with the settings of the run's reply.
@@ -247,7 +250,9 @@ class EarlyDrafts:
             return EarlyPrompt(messages, (), turn.safety)
         prompts = self._prompts.replaced(settings.templates)
         named = named_emotions(decision.emotion, decision.distribution) if names_distribution(prompts) else ()
-        return EarlyPrompt(messages, tuple(dict.fromkeys([decision.emotion, *named])), turn.safety)
+        least = _NEAR * decision.distribution[decision.emotion]
+        near = [label for label in named if decision.distribution[label] >= least]
+        return EarlyPrompt(messages, tuple(dict.fromkeys([decision.emotion, *near])), turn.safety)
 
     def _cause_words(self, turn: TurnView, emotion: str) -> tuple[Cause, ...]:
         """Return the words that speak for an emotion; none where the SEM fails, as in the node `cause_words`."""

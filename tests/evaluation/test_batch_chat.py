@@ -133,14 +133,19 @@ def test_a_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
     assert batch_chat("openai:batch") is batch_chat(None) is None
 
 
-def run_rounds(folder: Path, sem: SyntheticSem, answer: Answerer, **options: Any) -> tuple[EmotionRun, list[int]]:
+CONTEXT = HefContext()
+
+
+def run_rounds(
+    folder: Path, sem: SyntheticSem, answer: Answerer, context: HefContext = CONTEXT, **options: Any
+) -> tuple[EmotionRun, list[int]]:
     """Run with answers to all that is asked; return the last run and the number of questions in each round."""
     asked: list[int] = []
     for _ in range(9):
         llm = open_chat(folder)
         pair = SemLlmPair(sem, *with_cache(llm))
         try:
-            run = run_emotion(pair, ["two_stage"], sem.samples, HefContext(), data="own", **options)
+            run = run_emotion(pair, ["two_stage"], sem.samples, context, data="own", **options)
         except UnansweredQuestion:
             llm.folder.write_questions()
             asked.append(len(questions(folder)))
@@ -157,7 +162,7 @@ def test_re_queries_are_the_second_round(tmp_path: Path) -> None:
         last = chat[-1]["content"].rsplit("out of: ", 1)[1].split(".")[0].split(", ")[-1]
         return f"none {last}"
 
-    run, asked = run_rounds(tmp_path, sem, escape)
+    run, asked = run_rounds(tmp_path, sem, escape, HefContext(first_question="primary"))
 
     assert asked[0] == 6
     assert 0 < asked[1] <= 6

@@ -9,6 +9,7 @@ from hef.graph.routing import after_coarse, after_fine, after_verdict
 from hef.sem import shipped_sem
 from hypothesis import given
 from hypothesis import strategies as st
+from two_calls import HostedChat, TwoCallChat
 
 AGREES, DISAGREES = (Verdict(turn="t", agreed=agreed, emotion="proud") for agreed in (True, False))
 
@@ -63,6 +64,32 @@ def test_a_person_is_asked_only_where_it_is_wanted_and_there_is_disagreement(agr
     goes = after_fine({"empathy": empathy}, HefContext(confirm_emotion=confirm))
 
     assert goes == ("confirm_emotion" if confirm and not agreed else "cause_words")
+
+
+@pytest.mark.parametrize(
+    ("model", "first_question", "asked"),
+    [
+        (HostedChat, "open", 1),  # it reads: the SEM's second reading is joined with its answer
+        (HostedChat, "primary", 2),
+        (TwoCallChat, "open", 2),  # nobody knows yet whether it does
+    ],
+)
+@pytest.mark.parametrize("emotion", ["jealous", "prepared"])
+def test_an_llm_that_is_trusted_is_asked_once_and_the_sem_again(
+    model: type[TwoCallChat], first_question: Any, asked: int, emotion: str
+) -> None:
+    llm = model(judgement=emotion)
+    hef = create_hef(model=llm, safety=None).compile()
+
+    out = hef.invoke(
+        {"messages": [("user", "My dog died last night and I cannot stop crying.")]},
+        context=HefContext(first_question=first_question, ask="always", early_draft=False),
+        output_keys=["readings", "verdict"],
+    )
+
+    assert llm.judgements == asked
+    assert [len(out["readings"]), out["verdict"].requeries] == [2, 1]
+    assert out["verdict"].emotion == emotion
 
 
 class TiredSem:

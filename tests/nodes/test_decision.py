@@ -77,7 +77,13 @@ def test_agreed_decision_stays_among_the_primary_emotions_and_their_neighbours(
     given_readings: list[Reading], verdict: Verdict
 ) -> None:
     primary = given_readings[0].primary
-    near = {*primary, *(other for label in primary for other in TAXONOMY.neighbours[label])}
+    later = {label for one in given_readings for label in one.primary}
+    later |= set(primary_emotions(pool_rounds(given_readings), len(primary)))
+    near = {
+        *primary,
+        *(other for label in primary for other in TAXONOMY.neighbours[label]),
+        *(later & {verdict.emotion}),
+    }
 
     assert decide(given_readings, verdict, TAXONOMY).emotion in near
 
@@ -115,6 +121,16 @@ def test_vote_decides_between_what_the_sem_finds_alike() -> None:
 
     assert decide(torn, None, TAXONOMY).emotion == "sad"
     assert decide(torn, named("devastated", True), TAXONOMY).emotion == "devastated"
+
+
+def test_what_became_a_primary_emotion_with_the_second_reading_can_be_decided() -> None:
+    first = reading(primary=2, content=0.5, proud=0.3, disappointed=0.1)
+    second = reading(primary=2, content=0.4, disappointed=0.35)
+    sure = named("disappointed", True).model_copy(
+        update={"likelihoods": {label: 0.9 if label == "disappointed" else 0.01 for label in TAXONOMY.labels}}
+    )
+
+    assert decide([first, second], sure.model_copy(update={"reliability": 0.9}), TAXONOMY).emotion == "disappointed"
 
 
 def test_none_of_these_makes_room_for_another_category() -> None:

@@ -135,8 +135,8 @@ def test_a_hosted_llm_that_reads_is_believed_from_its_first_answers(share: float
 def test_a_hosted_llm_that_does_not_read_is_found_out_later(habit: str) -> None:
     sem, _, joined, reliability = accuracies(HABITS[habit], turns(600), HOSTED_LLM)
 
-    assert joined >= sem - 0.045
-    assert reliability < 0.35 or habit == "the first offered"  # which costs the SEM nothing
+    assert joined >= sem - 0.065
+    assert reliability < 0.5
 
 
 def test_an_llm_that_stops_reading_is_found_out() -> None:

@@ -51,9 +51,10 @@ def test_without_an_emotion_the_model_is_told_what_it_would_be_told_without_hef(
 
 
 def test_without_an_emotion_past_turns_are_still_noted() -> None:
-    _, note = system(emotion=None).split("\n\n")
+    _, note, use = system(emotion=None).split("\n\n")
 
-    assert note.startswith('Earlier they said: "My dog is ill."')
+    assert 'friend would: Earlier they said: "My dog is ill."' in note
+    assert use.startswith("Use the note only")
     assert not any(word in note for word in ("feel", "sad", "twelve"))
 
 

@@ -57,6 +57,6 @@ def test_both_notes_tell_it_and_the_embedded_models_line_stays(monkeypatch: pyte
     draft = ChatDraft([HumanMessage("Hi.")], [], "sad", memories=[PAST])
 
     assert LINE in empathy_note(empathy, [PAST]).splitlines()[1]
-    assert LINE in chat_draft_messages(Prompts(), draft)[0].text.splitlines()
+    assert f": {LINE}\n" in chat_draft_messages(Prompts(), draft)[0].text
     assert "answered" not in empathy_note(empathy, [PAST], memory_budget=0)
     assert remembered(PAST) == 'Earlier, the speaker said: "My dog is ill." (felt anxious)'
