@@ -25,6 +25,12 @@ def silence_libraries() -> None:
     logging.disable(logging.WARNING)
 
 
+def enable_warnings() -> None:
+    """Write HEF's warnings to stderr, as a server does, unless its log was enabled before."""
+    if not logging.getLogger("hef").handlers:
+        enable_log("warning")
+
+
 def enable_log(level: str) -> None:
     """Write HEF's own log lines to stderr, from this level on; libraries stay silent."""
     handler = logging.StreamHandler()

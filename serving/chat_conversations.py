@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from ..memory import turn_id
 from .chat_chunks import ReplyEnd
 from .chat_request import ChatMessage
-from .threads.placing import FRESH_SECONDS, find_place, find_thread, is_known_reply
+from .threads.placing import FRESH_SECONDS, find_place, find_reply, find_thread
 from .threads.sqlite_turns import SqliteTurns
 from .threads.transcript_prints import TranscriptPrints, digest, read_prints, reply_prints
 from .threads.turn_memory import TurnMemory
@@ -84,6 +84,11 @@ class TurnPlan:
             await self._conversations._answer(self.row, answer)
         return answer
 
+    async def interrupted(self, fragment: str) -> None:
+        """Note how far the answer came, by which the client may show it."""
+        if self._conversations and self.row:
+            await self._conversations.add_reply(self.row, fragment)
+
     async def delivered(self) -> None:
         """Note that the client has all of the answer, so that the same request, later, asks for another reply."""
         if self._conversations and self.row:
@@ -123,6 +128,7 @@ class Conversations:
         chat_id: str | None,
         messages: Sequence[ChatMessage],
         retried: bool = False,
+        is_whole: bool = False,
     ) -> TurnPlan:
         """Return the turn of a request, once nobody else answers in its conversation.
 
@@ -132,6 +138,7 @@ class Conversations:
             chat_id: What the client calls the conversation; without one it is found by the transcript.
             messages: The transcript.
             retried: Whether the client says that it sends the request once more because no answer arrived.
+            is_whole: Whether the client never leaves turns out of the middle of a transcript.
         """
         plan = TurnPlan(graph_messages(messages))
         prints = read_prints(messages)
@@ -142,7 +149,7 @@ class Conversations:
         async with AsyncExitStack() as stack:
             thread = scope if chat_id else await self._thread(scope, prints, arrived)
             await stack.enter_async_context(self._table.database.lock(thread))
-            row, plan.answered = await self._turn(scope, thread, prints, arrived, retried)
+            row, plan.answered = await self._turn(scope, thread, prints, arrived, retried, is_whole)
             if plan.answered is None:
                 memory = TurnMemory(self._store, person, character)
                 plan.fault = await self._take_branch(memory, row, prints)
@@ -153,18 +160,22 @@ class Conversations:
         plan.configurable = {"thread_id": thread, "turn_key": row.key, "turn_number": row.number}
         return plan
 
-    async def is_continued(
+    async def find_continued(
         self, *, person: str | None, character: str | None, chat_id: str | None, messages: Sequence[ChatMessage]
-    ) -> bool:
-        """Return whether a transcript ends with a reply that was given before: more of it is wanted.
+    ) -> TurnRow | None:
+        """Return the turn whose reply a transcript ends with, and of which more is wanted; None where there is none.
 
         Other words of the assistant at the end are how its next reply shall begin. The arguments are those of `open`.
         """
         prints = read_prints(messages)
         if person is None or prints is None or messages[-1].role != "assistant":
-            return False
+            return None
         scope = digest(person, character, chat_id)
-        return await is_known_reply(self._table, scope, scope if chat_id else None, prints, messages[-1].text)
+        return await find_reply(self._table, scope, scope if chat_id else None, prints, messages[-1].text)
+
+    async def add_reply(self, row: TurnRow, reply: str) -> None:
+        """Note another reply of a turn, by which it will be known: one that was continued, or as far as it came."""
+        await self._table.add_reply(row, reply_prints(reply))
 
     async def check(self) -> None:
         """Ask the database for nothing.
@@ -188,10 +199,10 @@ class Conversations:
             return thread
 
     async def _turn(
-        self, scope: str, thread: str, prints: TranscriptPrints, arrived: float, retried: bool
+        self, scope: str, thread: str, prints: TranscriptPrints, arrived: float, retried: bool, is_whole: bool
     ) -> tuple[TurnRow, ReplyEnd | None]:
         """Return the turn, which may be a new one, and the answer that it has if that is to be given again."""
-        place = await find_place(self._table, scope, thread, prints)
+        place = await find_place(self._table, scope, thread, prints, is_whole=is_whole)
         row = await self._table.child(thread, place.parent, prints.said)
         if row is None:
             row = _new_row(scope, thread, prints, place.parent, place.number, arrived)
@@ -224,12 +235,12 @@ class Conversations:
 
     async def _take_reply(self, memory: TurnMemory, before: TurnRow, row: TurnRow, prints: TranscriptPrints) -> str:
         """Remember the reply to the turn before as the transcript shows it, and return what could not be done."""
-        shown = prints.exchanges[-1].reply if prints.exchanges and before.number == row.number - 1 else ""
-        if not shown or shown == before.reply:
+        last = prints.exchanges[-1] if prints.exchanges and before.number == row.number - 1 else None
+        if last is None or not last.reply or before.reply in last.replies:
             return ""
         if fault := await memory.correct_reply(before, prints.last_reply):
             return fault
-        await self._table.set_reply(before.id, shown)
+        await self._table.set_reply(before.id, last.reply)
         return ""
 
     async def _answer(self, row: TurnRow, answer: ReplyEnd) -> None:

@@ -25,10 +25,12 @@ from .chat_conversations import Conversations, TurnPlan
 from .chat_request import ChatMessage, ChatRequest, parse_request
 from .front_ends.attached_context import split_contexts
 from .front_ends.emotion_tags import EmotionTags
-from .identity import Identities, Identity
+from .front_ends.trusted_headers import shows_whole_chats
+from .identity import NOBODY, Identities, Identity
 from .server_metrics import Metrics
 from .server_settings import ServerSettings
-from .tasks import Task, answer_task, continue_reply, is_in_danger, recognize_task
+from .tasks import Task, answer_task, continue_reply, is_in_danger, named_task, recognize_task
+from .threads.turn_table import TurnRow
 from .turn_run import TurnRun
 
 MODEL = "hef"
@@ -82,8 +84,11 @@ class ChatCompletions:
             self.identities.warn_of_nobody(request.headers)
         self.check_model(chat.model)
         task = recognize_task(chat, request.headers)
+        if task is None and named_task(request.headers):
+            identity = NOBODY  # a task with words of danger: HEF answers, and no conversation has said them
         receipt = Receipt(is_retry=request.headers.get(_RETRIES, "0") != "0")
-        events = self._task_events(task, chat) if task else self._turn_events(chat, identity, receipt)
+        is_whole = shows_whole_chats(request.headers)
+        events = self._task_events(task, chat) if task else self._turn_events(chat, identity, receipt, is_whole)
         run = BackgroundRun(self.metrics.measure(task.kind if task else "turn", events))
         completion = Completion(chat.model or MODEL, sum(len(message.text) for message in chat.messages))
         try:
@@ -108,7 +113,9 @@ class ChatCompletions:
             known = ", ".join([MODEL, *self.characters])
             raise ApiError(404, f"there is no model {name[:60]!r}; there are {known}", "model_not_found", "model")
 
-    async def _turn_events(self, chat: ChatRequest, identity: Identity, receipt: Receipt) -> AsyncIterator[ReplyEvent]:
+    async def _turn_events(
+        self, chat: ChatRequest, identity: Identity, receipt: Receipt, is_whole: bool
+    ) -> AsyncIterator[ReplyEvent]:
         """Answer the person's last turn in its conversation, which nobody else continues meanwhile."""
         context = self._context(chat, identity)
         asked: dict[str, Any] = {
@@ -117,11 +124,13 @@ class ChatCompletions:
             "chat_id": identity.chat_id,
             "messages": [*map(self._as_said, split_contexts(chat.messages))],
         }
-        if await self.conversations.is_continued(**asked) and not is_in_danger(chat.messages):
-            async for event in self._pieces(continue_reply(self._as_character(chat), model=self.model, sem=self.sem)):
-                yield event
-            return
-        plan = await self.conversations.open(**asked, retried=receipt.is_retry)
+        if chat.messages[-1].role == "assistant" and not is_in_danger(chat.messages):
+            row = await self.conversations.find_continued(**asked)
+            if row or is_whole:
+                async for event in self._continued(chat, row):
+                    yield event
+                return
+        plan = await self.conversations.open(**asked, retried=receipt.is_retry, is_whole=is_whole)
         async with plan:
             receipt.plan = plan
             if plan.answered is not None:
@@ -142,6 +151,14 @@ class ChatCompletions:
         """Answer what a front end asks for itself; words that the person reads are the character's."""
         chat = self._as_character(chat) if task.kind == "prompted" else chat
         async for event in self._pieces(answer_task(task, chat, model=self.model, sem=self.sem)):
+            yield event
+
+    async def _continued(self, chat: ChatRequest, row: TurnRow | None) -> AsyncIterator[ReplyEvent]:
+        """Go on with the reply at the end of a transcript, which belongs to a turn that may be known."""
+        pieces = continue_reply(self._as_character(chat), model=self.model, sem=self.sem)
+        async for event in self._pieces(pieces):
+            if row and isinstance(event, ReplyEnd):
+                await self.conversations.add_reply(row, self.tags.untagged(chat.messages[-1].text) + event.text)
             yield event
 
     async def _pieces(self, pieces: AsyncIterator[str]) -> AsyncIterator[ReplyEvent]:

@@ -41,6 +41,10 @@ class Identity:
     """What says so."""
 
 
+NOBODY = Identity(None, None, "nobody")
+"""Of whom nothing is recalled or stored."""
+
+
 class Identities:
     """Says who asks.
 
@@ -93,7 +97,7 @@ class Identities:
             person, voucher = self._person_of(key, headers, user_field)
         # Of a temporary chat nothing shall remain, whoever has it.
         if person is None or is_temporary(headers):
-            return Identity(None, None, "nobody")
+            return NOBODY
         return Identity(person, read_chat(headers), voucher)
 
     def warn_of_nobody(self, headers: Mapping[str, str]) -> None:

@@ -40,7 +40,7 @@ _SHOWN: frozenset[TaskKind] = frozenset({"merge", "prompted"})
 
 
 _CONTINUE = ChatMessage("system", "Go on with your last message from where it ends. Repeat none of it, begin no other.")
-_SENTENCE_ENDS = (".", "!", "?", "…", '"', "”", ")", "*")
+_SENTENCE_ENDS = (".", "!", "?", '"', ")", "*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def recognize_task(request: ChatRequest, headers: Mapping[str, str]) -> Task | N
         request: What the client sent.
         headers: Its headers; names are lower-case, or the mapping ignores case.
     """
-    named = _named(headers.get(TASK_HEADER, ""))
+    named = named_task(headers)
     formed = prompt_kind(request.messages)
     kind = named or formed
     # A header may be set for all requests by mistake: only a prompt of a front end's form quotes what was said before.
@@ -68,9 +68,9 @@ def recognize_task(request: ChatRequest, headers: Mapping[str, str]) -> Task | N
     return Task(kind)
 
 
-def _named(header: str) -> TaskKind | None:
-    """Return the task that a header names, None where it names none."""
-    name = header.strip().lower()
+def named_task(headers: Mapping[str, str]) -> TaskKind | None:
+    """Return the task that the header names, None where it names none."""
+    name = headers.get(TASK_HEADER, "").strip().lower()
     return None if name in _NO_TASKS or "{{" in name else _NAMED.get(name, "other")
 
 
@@ -114,12 +114,18 @@ async def continue_reply(request: ChatRequest, *, model: ChatModel, sem: Sem) ->
         ModelError: The LLM failed.
     """
     asked = replace(request, messages=(*request.messages, _CONTINUE))
-    needs_space = request.messages[-1].text.endswith(_SENTENCE_ENDS)
+    is_first, before = True, request.messages[-1].text
     async for piece in answer_task(Task("prompted"), asked, model=model, sem=sem):
-        if needs_space and not piece[0].isspace():
+        if is_first and _are_words_apart(before, piece):
             yield " "
-        needs_space = False
+        is_first = False
         yield piece
+
+
+def _are_words_apart(before: str, after: str) -> bool:
+    """Return whether a space belongs between two texts: LLMs begin without one, and Chinese has none."""
+    is_end = before[-1:].isascii() and (before[-1:].isalnum() or before.endswith((*_SENTENCE_ENDS, ",", ";", ":")))
+    return is_end and after[0].isascii() and (after[0].isalnum() or after[0] in "\"'(*")
 
 
 async def _expression(messages: Sequence[ChatMessage], sem: Sem) -> str | None:

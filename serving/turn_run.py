@@ -93,6 +93,7 @@ class TurnRun:
         fragment = self._reply.text.strip()
         if self._empathy is None or not fragment:
             return
+        await self._plan.interrupted(fragment)
         reply = AIMessage(f"{fragment}{INTERRUPTED}")
         state = {"messages": [*self._plan.messages, reply], "empathy": self._empathy}
         config: Any = {"configurable": {"thread_id": self._plan.thread_id, **self._plan.configurable}}

@@ -13,6 +13,7 @@ import typer
 from ..build_graph import build_graph, close_memory, preload_llm
 from ..characters_list import served_characters
 from ..error_messages import Misuse
+from ..logging_setup import enable_warnings
 from ..options import Home, ModelOptions, ReplyOptions, option
 from ..settings import Settings, load_settings
 
@@ -124,6 +125,7 @@ async def _serve(
     from ...serving.http_server import serve_app
     from ...serving.server_settings import ServerSettings
 
+    enable_warnings()
     hef = build_graph(settings, memory=context.remember)
     characters, sems = served_characters(settings)
     served = ServerSettings(context=context, emotion_tags=tuple(_names(server.emotion_tags)))

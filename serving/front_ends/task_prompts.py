@@ -61,6 +61,8 @@ _DEMAND = re.compile(
 )
 _FIRST_PERSON = re.compile(r"\b(?:i|i'm|i’m|my|me|ich|mein|meine|je|yo)\b(?!\.e\.)|我", re.IGNORECASE)
 """Words in which somebody speaks of themselves, as no host does."""
+_PARAGRAPHS = 12
+"""Paragraphs of a host's last message that are looked at, at most."""
 _NUDGES = ("[continue your last message", "[write your next reply from the point of view of")
 """How the host's last message begins where it wants words that are no reply: SillyTavern's Continue, Impersonate."""
 _LIBRECHAT_TITLES = (
@@ -77,7 +79,7 @@ def prompt_kind(messages: Sequence[ChatMessage]) -> TaskKind | None:
         return "prompted" if messages else None
     if kind := _quiet_kind(messages) or _instructed_kind(messages):
         return kind
-    if messages[-1].role == "system" and messages[-1].text.strip().lower().startswith(_NUDGES):
+    if messages[-1].role == "system" and any(part.startswith(_NUDGES) for part in _parts(messages[-1].text)):
         return "prompted"
     if messages[-1].role == "system" and talk[-1].role == "assistant":
         # The host asks for words where the person has said nothing: a greeting, a continuation, another character's.
@@ -87,7 +89,17 @@ def prompt_kind(messages: Sequence[ChatMessage]) -> TaskKind | None:
 
 def _quiet_kind(messages: Sequence[ChatMessage]) -> TaskKind | None:
     """Return what the last message asks of the conversation before it (SillyTavern's quiet prompts)."""
-    return asked_about_before(messages[-1].text) if len(messages) > 1 and messages[-1].role != "assistant" else None
+    if len(messages) < 2 or messages[-1].role == "assistant":
+        return None
+    if messages[-1].role == "user":
+        return asked_about_before(messages[-1].text)
+    return next(filter(None, map(asked_about_before, _parts(messages[-1].text))), None)
+
+
+def _parts(text: str) -> list[str]:
+    """Return a text of the host from each of its last paragraphs on: its messages in a row may have become one."""
+    paragraphs = text.strip().lower().split("\n\n")
+    return ["\n\n".join(paragraphs[start:]) for start in range(max(0, len(paragraphs) - _PARAGRAPHS), len(paragraphs))]
 
 
 def _instructed_kind(messages: Sequence[ChatMessage]) -> TaskKind | None:

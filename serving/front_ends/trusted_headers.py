@@ -92,6 +92,14 @@ def read_chat(headers: Mapping[str, str]) -> str | None:
     return next((chat for chat in chats if chat is not None), None)
 
 
+def shows_whole_chats(headers: Mapping[str, str]) -> bool:
+    """Return whether the front end is one that leaves nothing out of the middle of a conversation: Open WebUI.
+
+    Its requests that end with a reply are to go on with that, and it never says how a reply shall begin.
+    """
+    return "x-openwebui-chat-id" in headers
+
+
 def is_temporary(headers: Mapping[str, str]) -> bool:
     """Return whether nothing shall remain of the conversation (Open WebUI's temporary chat)."""
     return headers.get("x-openwebui-chat-id", "").partition(":")[0].strip().lower() in _TEMPORARY

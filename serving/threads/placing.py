@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from .transcript_prints import Exchange, TranscriptPrints, reply_prints
-from .turn_table import Candidate, TurnTable
+from .transcript_prints import Exchange, TranscriptPrints, shown_exchange
+from .turn_table import Candidate, TurnRow, TurnTable
 
 FRESH_SECONDS = 600.0
 """Time in which an answer is given again that its client did not get, and in which the same first words, without a chat
@@ -46,15 +46,25 @@ async def find_thread(table: TurnTable, scope: str, prints: TranscriptPrints, no
     return None
 
 
-async def find_place(table: TurnTable, scope: str, thread: str, prints: TranscriptPrints) -> Place:
-    """Return where a transcript ends in its conversation."""
+async def find_place(
+    table: TurnTable, scope: str, thread: str, prints: TranscriptPrints, *, is_whole: bool = False
+) -> Place:
+    """Return where a transcript ends in its conversation.
+
+    Args:
+        table: The turns that are known.
+        scope: Whose turns.
+        thread: The conversation.
+        prints: The transcript.
+        is_whole: Whether its client never leaves turns out of the middle.
+    """
     recent = prints.exchanges[-_EXCHANGES:]
     known = await table.candidates(scope, recent, thread) if recent else []
     for distance, exchange in enumerate(reversed(recent), start=1):
         path = prints.paths[-1 - distance]
-        if fitting := [one for one in known if exchange.said == one.row.said or exchange.reply in one.replies]:
+        if fitting := [one for one in known if exchange.said == one.row.said or exchange.is_reply(one.replies)]:
             best = max(fitting, key=lambda one: (*_likeness(one, exchange, path), one.row.active, one.row.asked))
-            row = (_asked_before(best, fitting, exchange) or best).row
+            row = ((_turn_of_wish(best, fitting, exchange) if is_whole else None) or best).row
             return Place(row.id, row.number + distance)
     if prints.first_reply:
         reply = Exchange("", prints.first_reply, "")
@@ -64,22 +74,36 @@ async def find_place(table: TurnTable, scope: str, thread: str, prints: Transcri
     return await _place_without_exchange(table, thread, prints)
 
 
-async def is_known_reply(
+async def find_reply(
     table: TurnTable, scope: str, thread: str | None, prints: TranscriptPrints, reply: str
-) -> bool:
-    """Return whether a reply, or its beginning, was given to the last turn of a transcript."""
-    exchange = Exchange(prints.said, *reply_prints(reply))
-    return any(
-        one.row.said == exchange.said and (exchange.reply in one.replies or exchange.opening in one.openings)
-        for one in await table.candidates(scope, [exchange], thread)
-    )
+) -> TurnRow | None:
+    """Return the turn at the end of a conversation whose reply a transcript ends with; None where there is none.
+
+    Args:
+        table: The turns that are known.
+        scope: Whose turns.
+        thread: The conversation; None where the client does not name it.
+        prints: The transcript.
+        reply: The words of the assistant after the person's last turn.
+    """
+    shown = shown_exchange(prints.said, reply)
+    for one in await table.candidates(scope, [shown], thread):
+        row = one.row
+        is_interrupted = row.answered is None and shown.opens(one.openings)
+        if row.said != prints.said or not (shown.is_reply(one.replies) or is_interrupted):
+            continue
+        before = await table.turn(row.parent)
+        is_same = before.said == prints.exchanges[-1].said if before and prints.exchanges else before is None
+        if thread is not None or (row.number == one.last and is_same and bool(before) == bool(prints.exchanges)):
+            return row
+    return None
 
 
-def _asked_before(best: Candidate, others: Sequence[Candidate], exchange: Exchange) -> Candidate | None:
+def _turn_of_wish(best: Candidate, others: Sequence[Candidate], exchange: Exchange) -> Candidate | None:
     """Return the turn before, where the client shows the reply to this one as that turn's own; else None.
 
     Open WebUI sends a wish about a reply ("more concise") as if the person said it, and shows the new reply in the
-    place of the old one, and the wish no more.
+    place of the old one, and the wish no more. A client that leaves out what was said in the middle looks alike.
     """
     if best.row.said == exchange.said:
         return None
@@ -115,13 +139,13 @@ def _is_surely(one: Candidate, exchange: Exchange) -> bool:
     The client may have cut a reply short, of which the opening tells; where it hung up, it may show no more than that.
     """
     if one.row.said == exchange.said:
-        return exchange.reply in one.replies or exchange.opening in one.openings or one.row.delivered is None
-    return bool(exchange.opening) and exchange.reply in one.replies
+        return exchange.is_reply(one.replies) or exchange.opens(one.openings) or one.row.delivered is None
+    return bool(exchange.opening) and exchange.is_reply(one.replies)
 
 
 def _likeness(one: Candidate, exchange: Exchange, path: str) -> tuple[bool, bool, bool]:
     """Return what a turn and an exchange have in common, the most telling first."""
-    return exchange.reply in one.replies, one.row.said == exchange.said, one.row.path == path
+    return exchange.is_reply(one.replies), one.row.said == exchange.said, one.row.path == path
 
 
 def _order(one: Candidate, threads: Collection[str]) -> tuple[bool, bool, float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ..chat_request import ChatMessage
@@ -36,6 +36,21 @@ class Exchange:
     """Of the letters and digits of the reply; empty where a client shows none."""
     opening: str
     """Of the first letters of the reply; empty where there are fewer."""
+    spoken: tuple[tuple[str, str], ...] = ()
+    """The same two of what else HEF's reply may be: the first of several messages, and it without a name before it."""
+
+    def is_reply(self, replies: Collection[str]) -> bool:
+        """Return whether the reply is one of some, given by their hashes."""
+        return any(reply in replies for reply in self.replies)
+
+    def opens(self, openings: Collection[str]) -> bool:
+        """Return whether the reply begins as one of some."""
+        return any(opening in openings for _, opening in ((self.reply, self.opening), *self.spoken) if opening)
+
+    @property
+    def replies(self) -> list[str]:
+        """The hashes of all that the reply may be."""
+        return [reply for reply, _ in ((self.reply, self.opening), *self.spoken) if reply]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +116,7 @@ def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
     replies = ["\n".join(turn.replies) for turn in turns[:-1]]
     return TranscriptPrints(
         first_reply=first_reply,
-        exchanges=tuple(
-            Exchange(digest(*turn.said), *reply_prints(reply)) for turn, reply in zip(turns, replies, strict=False)
-        ),
+        exchanges=tuple(shown_exchange(digest(*turn.said), *turn.replies) for turn in turns[:-1]),
         said=digest(*last),
         beginnings=tuple(digest(*last[:count]) for count in range(max(1, len(last) - _BEGINNINGS), len(last))),
         paths=tuple(paths),
@@ -111,10 +124,17 @@ def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
     )
 
 
+def shown_exchange(said: str, *replies: str) -> Exchange:
+    """Return an exchange as a client shows it: one reply or several, some of them with the name of who speaks."""
+    whole, first = "\n".join(replies), replies[0]
+    unnamed = first[name.end() :] if (name := _NAME.match(first)) else first
+    others = dict.fromkeys(reply_prints(text) for text in (first, unnamed) if text != whole)
+    return Exchange(said, *reply_prints(whole), tuple(others))
+
+
 def reply_prints(reply: str) -> tuple[str, str]:
     """Return the hashes of a reply and of its opening: of letters and digits alone, as front ends change the rest."""
-    text = _TAG.sub("", reply)
-    text = (text[name.end() :] if (name := _NAME.match(text)) else text).casefold()
+    text = _TAG.sub("", reply).casefold()
     letters = "".join(filter(str.isalnum, text)) or "".join(text.split())
     if not letters:
         return "", ""

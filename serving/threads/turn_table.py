@@ -126,7 +126,7 @@ class TurnTable:
         """Return turns of a person, in all conversations or one, whose words or reply are those of an exchange."""
         exchanges = list(exchanges)
         utterances = list(dict.fromkeys(one.said for one in exchanges))
-        replies = list(dict.fromkeys(one.reply for one in exchanges if one.reply))
+        replies = list(dict.fromkeys(reply for one in exchanges for reply in one.replies))
         replied = f"SELECT turn FROM hef_chat_replies WHERE scope = ? AND reply IN ({_marks(replies)})"
         values: list[Any] = [scope, *utterances, scope, *replies]
         where = f"t.scope = ? AND (t.said IN ({_marks(utterances)}) OR t.id IN ({replied}))"
@@ -202,6 +202,11 @@ class TurnTable:
                 (set_answered, [reply[0], now, row.id]),
             ]
         )
+
+    async def add_reply(self, row: TurnRow, reply: tuple[str, str]) -> None:
+        """Note the hashes of another reply to a turn: one that was continued, or as far as it came."""
+        sql = "INSERT INTO hef_chat_replies (scope, reply, opening, turn) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        await self.database.run(sql, [row.scope, *reply, row.id])
 
     async def set_reply(self, turn: str, reply: str) -> None:
         """Note the hash of the reply that the memory holds of a turn."""

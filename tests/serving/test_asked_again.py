@@ -111,6 +111,29 @@ async def test_a_reply_that_is_continued_is_not_begun_again_and_is_remembered_wh
     assert app.remembered[0] == (1, SAID, reply + rest)
 
 
+async def test_a_temporary_chat_of_open_webui_is_continued_too(app: App) -> None:
+    ids = {"x_openwebui_chat_id": "temporary:1"}
+    reply = await app.ask(SAID, **ids)
+
+    await app.ask(SAID, f"{reply} And then", **ids)
+
+    assert "Go on with your last message" in str(app.chat.prompts[-1][-1].text)
+    assert app.remembered == []
+
+
+async def test_a_task_in_words_of_danger_leaves_the_conversation_as_it_is(app: App) -> None:
+    await app.ask(SAID, x_hef_chat_id="chat")
+    app.clock.time += LATER
+    before = app.remembered
+
+    answer = await app.ask(
+        "Write a title for this: I want to kill myself.", x_hef_chat_id="chat", x_hef_task="title_generation"
+    )
+
+    assert any(character.isdigit() for character in answer)
+    assert app.remembered == before != []
+
+
 async def test_in_danger_a_reply_is_not_continued_by_the_llm_alone(app: App) -> None:
     danger = "I want to kill myself tonight."
     reply = await app.ask(danger, x_hef_chat_id="chat")

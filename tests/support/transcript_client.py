@@ -38,6 +38,8 @@ class TranscriptClient:
     def __init__(self, conversations: Conversations, store: InMemoryStore, clock: Clock) -> None:
         self.conversations, self.store, self.clock = conversations, store, clock
         self.runs = 0
+        self.say: str | None = None
+        """What is replied; None numbers the replies."""
         self.plan: TurnPlan | None = None
         """The newest turn."""
         self.gate: asyncio.Event | None = None
@@ -51,6 +53,7 @@ class TranscriptClient:
         person: str | None = "ana",
         character: str | None = None,
         retried: bool = False,
+        is_whole: bool = False,
         is_delivered: bool = True,
     ) -> str:
         """Send a transcript, and return the reply; a second passes until the client has it."""
@@ -60,6 +63,7 @@ class TranscriptClient:
             chat_id=chat_id,
             messages=messages or spoken(*texts),
             retried=retried,
+            is_whole=is_whole,
         )
         async with self.plan as plan:
             answer = plan.answered
@@ -89,7 +93,7 @@ class TranscriptClient:
 
     async def _run(self, plan: TurnPlan, person: str | None, character: str | None) -> str:
         self.runs += 1
-        reply = f"This is reply number {self.runs} to all that was said."
+        reply = self.say or f"This is reply number {self.runs} to all that was said."
         if self.gate:
             await self.gate.wait()
         if person is None or plan.memory_id is None or plan.row is None:

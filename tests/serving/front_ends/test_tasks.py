@@ -12,7 +12,7 @@ from hef.serving.chat_request import ChatMessage, ChatRequest, parse_request
 from hef.serving.front_ends.attached_context import split_contexts
 from hef.serving.front_ends.expressions import EXPRESSIONS
 from hef.serving.front_ends.task_prompts import prompt_kind
-from hef.serving.tasks import Task, answer_task, recognize_task
+from hef.serving.tasks import Task, answer_task, continue_reply, recognize_task
 from langchain_core.messages import HumanMessage, SystemMessage
 from project import ROOT
 from scripted_chat import ScriptedChat
@@ -178,6 +178,21 @@ def test_instructions_after_the_persons_words_leave_them_the_persons() -> None:
         assert kind(*chat, ("system", words)) is None
 
 
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        ("[Stay in character.]\n\n[Write your next reply from the point of view of Ana.]", "prompted"),
+        ("[Write your next reply from the point of view of Ana.]\n\nBe brief.", "prompted"),
+        ("[Stay in character.]\n\n[Continue your last message without repeats.]", "prompted"),
+        (f"Be kind.\n\n{SUMMARIZE}", "summary"),
+        (f"Be kind.\n\n{CLASSIFY}", "expression"),
+        ("[Stay in character.]\n\nIn your next reply, continue your last message's mood.", None),
+    ],
+)
+def test_what_the_host_asks_for_may_stand_behind_its_other_words(last: str, expected: str | None) -> None:
+    assert kind(("user", "hi"), ("assistant", "hello"), ("user", "My dog died."), ("system", last)) == expected
+
+
 def test_where_the_person_said_nothing_since_the_reply_the_host_asks() -> None:
     assert kind(("system", "You are Mia."), ("developer", "Greet the user.")) == "prompted"
     assert kind(("system", "You are Mia."), ("assistant", "Hello.")) == "prompted"
@@ -254,6 +269,23 @@ async def test_words_of_the_host_after_the_conversation_reach_templates_that_kno
     ]
     await answer(Task("prompted"), request(("system", "A")), model)
     assert [(message.type, message.text) for message in model.prompts[1]] == [("human", "A")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("I am so sorry.", "Tell me", "I am so sorry. Tell me"),
+        ("a girl who lived in", "a house", "a girl who lived in a house"),
+        ("a girl, ", "a house", "a girl, a house"),
+        ("a girl", ", a house", "a girl, a house"),
+        ("我很难过。", "真的", "我很难过。真的"),
+        ("我很", "sad", "我很sad"),
+    ],
+)
+async def test_a_reply_that_is_continued_reads_as_one(before: str, after: str, expected: str) -> None:
+    asked = request(("user", "hi"), ("assistant", before))
+    rest = continue_reply(asked, model=ScriptedChat(script=[after]), sem=Sem())  # type: ignore[arg-type]
+    assert (before + "".join([piece async for piece in rest])).strip() == expected
 
 
 async def test_an_expression_is_the_sems_among_those_that_are_offered() -> None:

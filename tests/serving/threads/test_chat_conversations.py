@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hef.contract import Empathy
@@ -13,7 +14,7 @@ from hef.serving.chat_chunks import ReplyEnd
 from hef.serving.chat_conversations import REPEAT_SECONDS, Conversations
 from hef.serving.chat_request import ChatMessage
 from hef.serving.threads.sqlite_turns import SqliteTurns
-from hef.serving.threads.transcript_prints import read_prints
+from hef.serving.threads.transcript_prints import read_prints, reply_prints, shown_exchange
 from langgraph.store.base import Op, Result
 from langgraph.store.memory import InMemoryStore
 from transcript_client import LATER, Clock, TranscriptClient, spoken
@@ -251,35 +252,112 @@ async def test_a_wish_about_a_reply_leaves_once_the_client_shows_the_new_reply_i
     client: TranscriptClient, chat_id: str | None
 ) -> None:
     said = await client.talk("One.", "Two.", chat_id=chat_id)
-    longer = await client.ask(*said, "Add details", chat_id=chat_id)
+    longer = await client.ask(*said, "Add details", chat_id=chat_id, is_whole=True)
     client.clock.time += LATER
     shown = [*said[:3], longer]
-    third = await client.ask(*shown, "Three.", chat_id=chat_id)
+    third = await client.ask(*shown, "Three.", chat_id=chat_id, is_whole=True)
     client.clock.time += LATER
 
     assert client.remembered() == [(1, "One."), (2, "Two."), (3, "Three.")]
     assert client.replies() == [said[1], longer, third]
 
-    await client.ask("Uno.", chat_id=chat_id) if chat_id else None
+    await client.ask("Uno.", chat_id=chat_id, is_whole=True) if chat_id else None
     assert client.remembered()[0] == (1, "Uno." if chat_id else "One.")
     assert len(threads(client)) == 1
 
 
-@pytest.mark.parametrize("shown", ["{}", "Mia: {}", "{} And more of it."])
+@CHAT_IDS
+async def test_a_client_that_keeps_the_first_message_and_leaves_out_the_middle_loses_nothing(
+    client: TranscriptClient, chat_id: str | None
+) -> None:
+    first, reply = await client.talk("I like tea.", chat_id=chat_id)
+    others = ["I like milk.", "I like wine.", "I like beer."]
+    for text in others:
+        reply = await client.ask(first, reply, text, chat_id=chat_id)
+        client.clock.time += LATER
+
+    assert {text for _, text in client.remembered()} == {first, *others}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Yes: I am coming to you tonight, my friend.", "No: I am coming to you tonight, my friend."),
+        ("Note: you need not answer this letter.", "Never do this: you need not answer this letter."),
+    ],
+)
+def test_what_stands_before_a_colon_tells_replies_apart(one: str, other: str) -> None:
+    known, _ = reply_prints(one)
+
+    assert shown_exchange("said", one).is_reply({known})
+    assert shown_exchange("said", f"Mia: {one}").is_reply({known})
+    assert shown_exchange("said", f"Mia: {one}", "Bob: Me too.").is_reply({known})
+    assert not shown_exchange("said", other).is_reply({known})
+
+
+@CHAT_IDS
+@pytest.mark.parametrize("reply", ["Ach je.", "真替你难过，抱抱你。", "Here is the thing: I like it a lot, my friend."])
+async def test_a_group_is_one_conversation_however_short_the_replies_are(
+    client: TranscriptClient, chat_id: str | None, reply: str
+) -> None:
+    client.say = reply
+    await client.ask("我的自行车坏了。", chat_id=chat_id)
+    client.clock.time += LATER
+    client.say = None
+    replies = [ChatMessage("assistant", text) for text in (f"Mia: {reply}", "Bob: Me too.")]
+    shown = [ChatMessage("user", "我的自行车坏了。"), *replies, ChatMessage("user", "我走路回家了。")]
+    for _ in range(2):  # the second is another reply to the same
+        await client.ask(messages=shown, chat_id=chat_id)
+        client.clock.time += LATER
+
+    assert client.remembered() == [(1, "我的自行车坏了。"), (2, "我走路回家了。")]
+    assert len(threads(client)) == 1
+
+
+@pytest.mark.parametrize("shown", ["{}", "Mia: {}"])
 @CHAT_IDS
 async def test_a_reply_at_the_end_that_was_given_is_to_be_continued(
     client: TranscriptClient, chat_id: str | None, shown: str
 ) -> None:
     said = await client.talk("One.", "Two.", chat_id=chat_id)
-    asked = {"person": "ana", "character": None, "chat_id": chat_id}
-    continued = client.conversations.is_continued
+    asked: dict[str, Any] = {"person": "ana", "character": None, "chat_id": chat_id}
+    continued = client.conversations.find_continued
 
-    assert await continued(**asked, messages=spoken(*said[:3], shown.format(said[3])))
-    assert not await continued(**asked, messages=spoken(*said[:3], "Well, I"))
+    row = await continued(**asked, messages=spoken(*said[:3], shown.format(said[3])))
+    assert row
+    for beginning in ("Well, I", said[3][:30], f"{said[3]} And more."):
+        assert not await continued(**asked, messages=spoken(*said[:3], beginning))
     assert not await continued(**asked, messages=spoken(*said, "Three.", said[3]))
     assert not await continued(**asked, messages=spoken(*said[:3]))
     assert not await continued(**{**asked, "person": "ben"}, messages=spoken(*said))
     assert not await continued(**{**asked, "person": None}, messages=spoken(*said))
+
+    await client.conversations.add_reply(row, f"{said[3]} And more.")
+    assert await continued(**asked, messages=spoken(*said[:3], f"{said[3]} And more."))
+    await client.ask(*said[:3], f"{said[3]} And more.", "Three.", chat_id=chat_id)
+    assert client.replies()[1] == f"{said[3]} And more."
+    assert len(threads(client)) == 1
+
+
+@pytest.mark.parametrize("shown", ["Once upon a time there was a little girl", "Once upon a time there was a little"])
+@CHAT_IDS
+async def test_a_reply_that_was_stopped_is_to_be_continued_from_where_the_client_shows_it(
+    client: TranscriptClient, chat_id: str | None, shown: str
+) -> None:
+    asked: dict[str, Any] = {"person": "ana", "character": None, "chat_id": chat_id}
+    async with await client.conversations.open(**asked, messages=spoken("Tell me a story.")) as plan:
+        await plan.interrupted("Once upon a time there was a little girl")
+
+    assert await client.conversations.find_continued(**asked, messages=spoken("Tell me a story.", shown))
+    assert not await client.conversations.find_continued(**asked, messages=spoken("Tell me a story.", "Well, once"))
+
+
+async def test_the_reply_of_another_conversation_is_no_reply_to_be_continued(client: TranscriptClient) -> None:
+    said = await client.talk("How are you?")
+
+    other = spoken("Good morning.", "Good morning to you as well.", *said)
+
+    assert not await client.conversations.find_continued(person="ana", character=None, chat_id=None, messages=other)
 
 
 async def test_a_person_who_goes_on_before_a_reply_came_says_one_turn(client: TranscriptClient) -> None:
