@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -91,3 +93,19 @@ def test_a_signal_ends_the_server_after_the_reply_that_runs(
     assert texts[-1] == "401"
     assert "data: [DONE]" in texts
     assert any('"finish_reason":"stop"' in line for line in texts)
+
+
+def test_a_server_writes_hefs_warnings_and_no_librarys() -> None:
+    lines = (
+        "import logging",
+        "from hef.cli.logging_setup import enable_warnings, silence_libraries",
+        "silence_libraries()",
+        "logging.getLogger('hef.serving').warning('before')",
+        "enable_warnings()",
+        "for name in ('hef.serving', 'chromadb'): logging.getLogger(name).warning('of %s', name)",
+    )
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+
+    assert "WARNING hef.serving: of hef.serving" in done.stderr
+    assert "before" not in done.stderr
+    assert "chromadb" not in done.stderr
