@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from ..contract.numerics import Array, Indices
@@ -15,6 +17,8 @@ CUTS = (1, 3, 5)
 PROPORTION, DIFFERENCE, POSITIVE, UNBOUNDED = (0.0, 1.0), (-1.0, 1.0), (0.0, np.inf), (-np.inf, np.inf)
 """Bounds of statistics and their intervals."""
 _MIN_PROBABILITY = 1e-9
+_DRAWS_AT_ONCE = 50
+"""Resamples of which the counts are held in full width."""
 
 
 class Estimate(BaseModel, frozen=True):
@@ -182,6 +186,18 @@ def _sum_clusters(table: Array, clusters: Sequence[Hashable]) -> Array:
 
 def _resample(table: Array, seed: int) -> Array:
     """Return the column sums of `DRAWS` resamples of rows with replacement, [draws, columns]."""
+    counts = _draw_counts(len(table), seed)
+    parts = range(0, DRAWS, _DRAWS_AT_ONCE)
+    return np.concatenate([counts[part : part + _DRAWS_AT_ONCE].astype(np.float64) @ table for part in parts])
+
+
+@lru_cache(maxsize=2)
+def _draw_counts(rows: int, seed: int) -> NDArray[np.uint16]:
+    """Return how often each of `DRAWS` resamples holds each row, [draws, rows]; a report asks many times for the same.
+
+    Drawing takes most of the time.
+    """
     rng = np.random.default_rng(seed)
-    weights = np.full(len(table), 1 / len(table))
-    return np.stack([rng.multinomial(len(table), weights) @ table for _ in range(DRAWS)])
+    weights = np.full(rows, 1 / rows)
+    parts = [min(_DRAWS_AT_ONCE, DRAWS - part) for part in range(0, DRAWS, _DRAWS_AT_ONCE)]
+    return np.concatenate([rng.multinomial(rows, weights, draws).astype(np.uint16) for draws in parts])
