@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -162,6 +163,13 @@ def _check_pin(gguf: Path) -> None:
 
 
 def _sha256(path: Path) -> str:
+    """Return the hash of a file, which is read again only if it was written since this process read it."""
+    state = path.stat()
+    return _read_sha256(path, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+
+
+@lru_cache(maxsize=64)
+def _read_sha256(path: Path, *state: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
