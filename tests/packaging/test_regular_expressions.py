@@ -14,9 +14,8 @@ from project import MODULES, module_name
 LENGTH = 50_000
 SECONDS = 1.0
 """Processor time for one text; a linear pattern needs a few milliseconds, a quadratic one some seconds."""
-SHORT_LENGTH = LENGTH // 10
-SHORT_SECONDS = SECONDS / 10**3
-"""Time for a short text below which a long one takes less than a second, even where time grows with the third power."""
+LENGTHS = (LENGTH // 10, LENGTH // 7, LENGTH // 5, LENGTH // 3, LENGTH)
+"""A text is lengthened until so little time is enough that it would be for the whole length, growing by its cube."""
 FUNCTIONS = {"compile", "sub", "subn", "split", "match", "fullmatch", "search", "findall", "finditer"}
 
 
@@ -69,7 +68,7 @@ def seconds(pattern: re.Pattern[str], unit: str, length: int) -> float:
 
 
 def is_slow(pattern: re.Pattern[str], unit: str) -> bool:
-    return seconds(pattern, unit, SHORT_LENGTH) > SHORT_SECONDS and seconds(pattern, unit, LENGTH) > SECONDS
+    return all(seconds(pattern, unit, length) > SECONDS * (length / LENGTH) ** 3 for length in LENGTHS)
 
 
 def test_the_patterns_of_the_tree_are_found() -> None:
