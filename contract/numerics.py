@@ -37,25 +37,31 @@ def fit_conditional_logit(features: Array, labels: Indices, prior_mean: Array, p
         prior_mean: The coefficients without data, [coefficients].
         prior_precision: 1 / variance of each coefficient's prior, [coefficients]; 0 is a flat prior.
     """
-    true = features[np.arange(len(labels)), labels]
+    rows = np.arange(len(labels))
+    true = features[rows, labels]
 
-    def loss(coefficients: Array) -> float:
-        likelihood = log_softmax(features @ coefficients)[np.arange(len(labels)), labels].sum()
+    def loss(coefficients: Array, logs: Array) -> float:
+        likelihood = logs[rows, labels].sum()
         return float((prior_precision * (coefficients - prior_mean) ** 2).sum() / 2 - likelihood)
 
     coefficients = np.array(prior_mean, dtype=np.float64)
+    logs = log_softmax(features @ coefficients)
     for _ in range(_MAX_STEPS):
-        probabilities = np.exp(log_softmax(features @ coefficients))
-        expected = np.einsum("na,nac->nc", probabilities, features)
+        weighted = np.exp(logs)[:, :, None] * features
+        expected = weighted.sum(axis=1)
         gradient = (expected - true).sum(axis=0) + prior_precision * (coefficients - prior_mean)
-        second_moment = np.einsum("na,nac,nad->cd", probabilities, features, features, optimize=True)
+        second_moment = np.tensordot(weighted, features, axes=([0, 1], [0, 1]))
         hessian = second_moment - expected.T @ expected + np.diag(prior_precision)
         step = np.linalg.solve(hessian, gradient)
-        before = loss(coefficients)
+        before = loss(coefficients, logs)
         rounding = 1e-12 * abs(before)
-        while loss(coefficients - step) > before + rounding and np.abs(step).max() > _TOLERANCE:
+        while True:
+            moved = coefficients - step
+            logs = log_softmax(features @ moved)
+            if loss(moved, logs) <= before + rounding or np.abs(step).max() <= _TOLERANCE:
+                break
             step = step / 2
-        coefficients = coefficients - step
+        coefficients = moved
         if np.abs(step).max() <= _TOLERANCE:
             break
     return coefficients
