@@ -48,7 +48,7 @@ def test_local_chat_is_a_choice_scorer(chat: LocalChat) -> None:
 
 
 def test_likelihoods_equal_a_full_forward_over_each_text(chat: LocalChat) -> None:
-    head = f"<|im_start|>user\n{ASKED[0][1]}<|im_end|>\n<|im_start|>assistant\n{PREFIX}"
+    head = f"<|im_start|>user\nMy dog died.<|im_end|>\n{PREFIX}"
     expected = [naive(chat, head, choice) for choice in CHOICES]
     assert log_likelihoods(chat._engine, head, CHOICES) == pytest.approx(expected, abs=1e-3)
     assert log_likelihoods(chat._engine, head + " ", CHOICES) == pytest.approx(expected, abs=1e-3)
@@ -104,7 +104,7 @@ async def test_async_scores_equal_the_sync_ones(chat: LocalChat) -> None:
 
 
 def test_the_likelihood_of_a_reply_equals_a_full_forward_over_it(chat: LocalChat) -> None:
-    reply = "I am so sorry to hear that."
+    reply = "I am so sorry."
     found, tokens = chat.log_likelihood(ASKED, f" {reply} ")
     head = chat._engine.prompter.text([HumanMessage(ASKED[0][1])])
     known, whole = chat._engine.encode(head), chat._engine.encode(head + reply)
