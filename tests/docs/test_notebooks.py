@@ -27,6 +27,12 @@ def _commands_here(run, done, runner, app):
 _subprocess.run = _commands_here(_subprocess.run, _subprocess.CompletedProcess, _CliRunner(), _app)
 """
 """Runs the commands of HEF that a notebook starts in the process of the notebook, which has the models."""
+SHORT_REPLIES = """
+import hef.llm.resolve as _resolve
+
+_resolve._MAX_EMBEDDED_TOKENS = 12
+"""
+"""What the embedded model replies is not looked at; writing it takes most of the time."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +40,7 @@ def kernel() -> Iterator[NotebookClient]:
     """One process for all notebooks, so that libraries are imported and models loaded once."""
     client = NotebookClient(new_notebook(), timeout=300)
     with client.setup_kernel():
-        execute(client, new_notebook(cells=[new_code_cell(COMMANDS_HERE)]))
+        execute(client, new_notebook(cells=[new_code_cell(COMMANDS_HERE + SHORT_REPLIES)]))
         yield client
 
 
