@@ -93,7 +93,10 @@ def _quiet_kind(messages: Sequence[ChatMessage]) -> TaskKind | None:
         return None
     if messages[-1].role == "user":
         return asked_about_before(messages[-1].text)
-    return next(filter(None, map(asked_about_before, _parts(messages[-1].text))), None)
+    for part in _parts(messages[-1].text):
+        if kind := asked_about_before(part):
+            return kind
+    return None
 
 
 def _parts(text: str) -> list[str]:
