@@ -10,13 +10,11 @@ from langgraph.runtime import Runtime
 
 from ...contract import Safety
 from ...contract.sync_async import run_sync, start_thread
-from ..support.llm_calls import LlmCalls
+from ..support.llm_calls import STOP_WITHIN, LlmCalls
 from ..support.turn_view import TurnView, Update
 from .danger_watch import DangerWatch
 
 _T = TypeVar("_T")
-GIVE_UP_WITHIN = 0.5
-"""Seconds that what is given up has to end, for somebody in danger is waiting."""
 
 
 class PendingLook:
@@ -80,6 +78,6 @@ async def _end(*tasks: asyncio.Task[Any]) -> None:
     """Cancel tasks that have not ended, and wait a moment for their end."""
     for task in tasks:
         task.cancel()
-    ended, _ = await asyncio.wait(tasks, timeout=GIVE_UP_WITHIN)
+    ended, _ = await asyncio.wait(tasks, timeout=STOP_WITHIN)
     for task in ended:
         _ = task.cancelled() or task.exception()  # looked at, or asyncio would log that nobody did

@@ -33,7 +33,7 @@ from ...prompts.messages import named_emotions
 from ...sem import Taxonomy
 from ..deciding.decision import decide
 from ..support.draft_prompt import draft_prompt, names_distribution, reply_model
-from ..support.llm_calls import LlmCalls
+from ..support.llm_calls import STOP_WITHIN, LlmCalls
 from ..support.node_record import record_suppressed_error
 from ..support.spoken_stream import EVENT_STREAMS, streams_tokens
 from ..support.tool_call import call_tool, dialogue_argument
@@ -52,8 +52,6 @@ from .repeated_call import (
 
 EARLY = "hef:early_draft"
 """Tag of the call of an early draft that was not used."""
-STOP_WITHIN = 0.5
-"""Seconds that a call has to end once it is stopped; one that closes its connection slowly keeps nobody waiting."""
 _NEAR = 0.5
 """Share of the likeliest emotion's probability from which on a note's other emotions count as nearly as likely."""
 _PRIVATE = "__pregel_"

@@ -23,6 +23,8 @@ from .node_record import record_suppressed_error
 from .system_role import fold, needs_folding, refuses_system_role, remember_refusal
 from .turn_view import Update, is_served
 
+STOP_WITHIN = 0.5
+"""Seconds that a call has to end once it is given up; one that closes its connection slowly keeps nobody waiting."""
 _RETRYABLE_STATUS = frozenset({408, 425, 429})
 """Status codes below 500 that another try may get past."""
 _CONNECTION_ERRORS = frozenset(
