@@ -12,6 +12,11 @@ from ...contract.dialogue import Word
 from ...contract.text import PARTICLES, has_chinese, is_content_word, is_verb_form, may_be_cause, word_spans
 from .encoding import Encoded
 
+MAX_CHINESE_WORD = 4
+"""Characters of a Chinese word that is joined from pieces, at most: longer ones are phrases."""
+_BEGINNINGS = frozenset("不没别很太都也就还又再")
+"""Characters that say something of what follows them: no word ends with one."""
+
 
 def candidates(dialogue: Dialogue, encoded: Encoded | None = None, *, light: bool = False) -> list[Word]:
     """Return the words that may be causes: content words of the speaker's turns.
@@ -90,7 +95,7 @@ def rank(
     """Return the words and phrases with the highest scores as causes, strongest first.
 
     A verb is joined with its particle ("passed away"), and adjacent words with consecutive ranks
-    become one phrase ("lottery ticket").
+    become one phrase ("lottery ticket"). So do adjacent Chinese pieces of which one is a single character ("香", "菜").
 
     Args:
         dialogue: The dialogue.
@@ -148,7 +153,19 @@ def _phrases(dialogue: Dialogue, ranked: Sequence[Word]) -> dict[Word, Word]:
         if after and span[word].end == word.end and _is_phrasal_verb(_text(dialogue, word), _text(dialogue, after)):
             old, phrase = (span[word], span.get(after)), Word(word.turn, span[word].start, after.end)
             span = {other: phrase if span[other] in old else span[other] for other in span}
+    for first, second in pairwise(sorted(ranked, key=lambda word: (word.turn, word.start))):
+        if _is_one_chinese_word(dialogue, first, second, span[first].start):
+            old, phrase = (span[first], span[second]), Word(first.turn, span[first].start, span[second].end)
+            span = {other: phrase if span[other] in old else span[other] for other in span}
     return span
+
+
+def _is_one_chinese_word(dialogue: Dialogue, first: Word, second: Word, start: int) -> bool:
+    """Return whether two pieces without a space between them read as one word, with what the first was joined to."""
+    if first.turn != second.turn or first.end != second.start or second.end - start > MAX_CHINESE_WORD:
+        return False
+    texts = [_text(dialogue, word) for word in (first, second)]
+    return all(map(has_chinese, texts)) and 1 in map(len, texts) and texts[1] not in _BEGINNINGS
 
 
 def _neighbours(dialogue: Dialogue, turn: int) -> list[tuple[Word, Word]]:

@@ -158,6 +158,28 @@ def test_phrase_grows_word_by_word_and_keeps_the_weight_of_its_strongest() -> No
     assert phrase.weight == pytest.approx(1 / (1 + exp(-1) + exp(-2)))
 
 
+@pytest.mark.parametrize(
+    ("text", "pieces", "expected"),
+    [
+        ("我不吃香菜。", ["吃", "香", "菜"], ["吃香菜"]),
+        ("我小时候不吃香菜。", ["小时候", "不", "香", "菜"], ["小时候", "不", "香菜"]),
+        ("考研没考上", ["考研", "没", "考上"], ["考研", "没考上"]),
+        ("拉黑，哭", ["拉黑", "哭"], ["拉黑", "哭"]),
+        ("男朋友走了", ["男朋友", "走了"], ["男朋友", "走了"]),
+        ("气死我了他说", ["气死", "我", "了", "他"], ["气死我了", "他"]),
+        ("my 菜", ["my", "菜"], ["my", "菜"]),
+    ],
+)
+def test_chinese_characters_side_by_side_are_one_word(text: str, pieces: list[str], expected: list[str]) -> None:
+    dialogue = [Turn("speaker", text)]
+    words = [Word(0, text.index(piece), text.index(piece) + len(piece)) for piece in pieces]
+
+    causes = rank(dialogue, words, [float(-place * 7 % 5) for place in range(len(words))], limit=5)
+
+    assert sorted(cause.text for cause in causes) == sorted(expected)
+    assert [text[cause.start : cause.end] for cause in causes] == [cause.text for cause in causes]
+
+
 def test_words_of_two_turns_are_never_one_phrase() -> None:
     dialogue = [Turn("speaker", "dog"), Turn("speaker", "died")]
 
