@@ -109,7 +109,7 @@ def test_a_turn_streams_events_and_tokens_and_lands_in_the_store(server: str) ->
             thread["thread_id"],
             "hef",
             input=SAID,
-            context={"user_id": "ana", "strategy": "two_stage"},
+            context={"user_id": "ana", "strategy": "two_stage", **SHORT},
             stream_mode=["updates", "custom", "messages-tuple", "values"],
         )
     )

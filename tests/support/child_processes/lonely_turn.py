@@ -39,7 +39,7 @@ def run_turns(folder: str) -> None:
             out = hef.invoke(
                 {"messages": [("user", "My dog died last night.")]},
                 {"configurable": {"thread_id": thread}},
-                context=HefContext(user_id="ana"),
+                context=HefContext(user_id="ana", model_settings={"max_tokens": 8}),
             )
         assert out["messages"][-1].text.strip()
         assert out["empathy"].degraded is None, out["empathy"].degraded
