@@ -136,7 +136,7 @@ class _Design:
 
     def __init__(self, examples: Sequence[PoolingExample], labels: Sequence[str], form: Form, seed: int) -> None:
         names = ["sem_weight", *dict.fromkeys(name for step in STEPS[form] for group in step for name in group)]
-        self._columns = {name: _column(examples, labels, form, name) for name in names if name != BIAS}
+        self._columns = _columns(examples, labels, form, [name for name in names if name != BIAS])
         self._targets = np.array([example.target for example in examples])
         self._conversations = [example.conversation for example in examples]
         self._folds = np.array(conversation_folds(self._conversations, FOLDS, seed))
@@ -197,16 +197,22 @@ class _Design:
         return np.asarray(log_probabilities[np.arange(len(self._targets)), self._targets])
 
 
-def _column(examples: Sequence[PoolingExample], labels: Sequence[str], form: Form, name: str) -> Array:
-    """Return what one unit of a parameter adds to each label, [samples, labels], computed by the join itself."""
+def _columns(
+    examples: Sequence[PoolingExample], labels: Sequence[str], form: Form, names: Sequence[str]
+) -> dict[str, Array]:
+    """Return what one unit of each parameter adds to each label, [samples, labels], computed by the join itself.
+
+    The SEM's weight is the first parameter, and adds to nothing; the others add to what the join says without them.
+    """
     zero = PoolingWeights(sem="", model="", form=form)
-    unit = zero.model_copy(update={name: 1.0})
-    rows = []
-    for one in examples:
-        scores = join(one.sem, one.primary, one.verdict, unit)
-        base = join(one.sem, one.primary, one.verdict, zero) if name != "sem_weight" else dict.fromkeys(labels, 0.0)
-        rows.append([scores[label] - base[label] for label in labels])
-    return np.array(rows)
+
+    def scores(weights: PoolingWeights) -> Array:
+        joined = (join(one.sem, one.primary, one.verdict, weights) for one in examples)
+        return np.array([[row[label] for label in labels] for row in joined])
+
+    base = scores(zero)
+    columns = {name: scores(zero.model_copy(update={name: 1.0})) for name in names}
+    return {name: column if name == "sem_weight" else column - base for name, column in columns.items()}
 
 
 def _weights(groups: Sequence[Group], coefficients: Array, labels: Sequence[str]) -> dict[str, object]:
