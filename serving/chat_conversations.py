@@ -168,7 +168,7 @@ class Conversations:
         Other words of the assistant at the end are how its next reply shall begin. The arguments are those of `open`.
         """
         prints = read_prints(messages)
-        if person is None or prints is None or messages[-1].role != "assistant":
+        if person is None or prints is None or not messages or messages[-1].role != "assistant":
             return None
         scope = digest(person, character, chat_id)
         return await find_reply(self._table, scope, scope if chat_id else None, prints, messages[-1].text)

@@ -124,7 +124,7 @@ class ChatCompletions:
             "chat_id": identity.chat_id,
             "messages": [*map(self._as_said, split_contexts(chat.messages))],
         }
-        if chat.messages[-1].role == "assistant" and not is_in_danger(chat.messages):
+        if chat.messages and chat.messages[-1].role == "assistant" and not is_in_danger(chat.messages):
             row = await self.conversations.find_continued(**asked)
             if row or is_whole:
                 async for event in self._continued(chat, row):

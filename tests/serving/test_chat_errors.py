@@ -62,6 +62,7 @@ def says(text: str, **fields: Any) -> dict[str, Any]:
         ({"messages": "hello"}, 400, "invalid_messages"),
         ({"messages": [{"role": "narrator", "content": "x"}]}, 400, "invalid_messages"),
         ({"messages": [{"role": "user", "content": " "}]}, 400, "nothing_to_answer"),
+        ({"messages": [{"role": "tool", "content": "22 degrees"}]}, 400, "nothing_to_answer"),
         ({"temperature": 9}, 400, "invalid_setting"),
         ({"model": "gpt-5"}, 404, "model_not_found"),
         ({"messages": [{"role": "user", "content": "a" * LIMIT}]}, 413, "request_too_large"),
