@@ -125,6 +125,21 @@ def named_safety_check(name: str | None) -> SafetyChoice:
     return LlmSafetyCheck(resolve_model(name)) if name else "auto"
 
 
+def whole_safety_check(safety: SafetyChoice, model: ChatModel) -> Assess | None:
+    """Return the whole check that a graph makes of a turn, for what a host answers beside the graph.
+
+    Args:
+        safety: The check, as `create_hef` takes it.
+        model: The LLM of the graph.
+
+    Raises:
+        SetupError: It is no check.
+    """
+    if safety == "auto":
+        return LlmSafetyCheck(model).assess if is_hosted(model) else shipped_assess
+    return _resolve_judge(safety)
+
+
 def _resolve_judge(safety: SafetyCheck | None) -> Assess | None:
     """Return the function that judges.
 

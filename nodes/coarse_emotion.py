@@ -58,6 +58,8 @@ def coarse_emotion_node(
                 llm = await calls.model_for_run(model, turn.settings)
                 judgement, fault, draft = await _judge(judge, calls, llm, turn, early_drafts, look)
             else:
+                if turn.disputed_verdict:  # what failed in the round whose judgement stands is told still
+                    fault = (state.get("faults") or {}).get(_NAME, "")
                 await look.look()
         except Exception as error:
             await look.look()

@@ -22,6 +22,7 @@ from starlette.routing import Route
 from ..characters import Character
 from ..contract.chat_model import ChatModel
 from ..graph.browser_origins import LOCAL, OriginCheck, named_origins
+from ..graph.parts import SafetyChoice, whole_safety_check
 from ..sem import Sem
 from .api_errors import reported_error
 from .background_run import finish_runs
@@ -48,6 +49,7 @@ def create_app(
     conversations: Conversations | None = None,
     characters: Mapping[str, Character] | None = None,
     character_graphs: Mapping[str, CompiledStateGraph[Any, Any, Any, Any]] | None = None,
+    safety: SafetyChoice = "auto",
 ) -> Starlette:
     """Return the ASGI application that answers chat completions with a graph.
 
@@ -61,6 +63,7 @@ def create_app(
         conversations: Says which conversation is continued.
         characters: Characters by their ids.
         character_graphs: Graphs of characters with a SEM of their own, by their ids; compiled with the same store.
+        safety: The graph's check of danger, as `create_hef` takes it: of what is answered beside the graph, too.
     """
     chat = ChatCompletions(
         graph=_without_checkpointer(graph),
@@ -72,6 +75,7 @@ def create_app(
         sem=sem,
         characters=characters or {},
         metrics=Metrics(),
+        check=whole_safety_check(safety, model),
     )
     middleware = [
         Middleware(CountResponses, metrics=chat.metrics),

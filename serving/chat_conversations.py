@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from ..memory import turn_id
 from .chat_chunks import ReplyEnd
 from .chat_request import ChatMessage
-from .threads.placing import FRESH_SECONDS, find_place, find_reply, find_thread
+from .threads.placing import FRESH_SECONDS, find_answered_turn, find_place, find_thread
 from .threads.sqlite_turns import SqliteTurns
 from .threads.transcript_prints import TranscriptPrints, digest, read_prints, reply_prints
 from .threads.turn_memory import TurnMemory
@@ -171,7 +171,7 @@ class Conversations:
         if person is None or prints is None or not messages or messages[-1].role != "assistant":
             return None
         scope = digest(person, character, chat_id)
-        return await find_reply(self._table, scope, scope if chat_id else None, prints, messages[-1].text)
+        return await find_answered_turn(self._table, scope, scope if chat_id else None, prints, messages[-1].text)
 
     async def add_reply(self, row: TurnRow, reply: str) -> None:
         """Note another reply of a turn, by which it will be known: one that was continued, or as far as it came."""

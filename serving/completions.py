@@ -17,6 +17,9 @@ from starlette.responses import Response
 from ..characters import Character
 from ..contract import HefContext
 from ..contract.chat_model import ChatModel
+from ..nodes.checking.check_calls import Assess, judge
+from ..nodes.support.llm_calls import ASYNC
+from ..safety import assess
 from ..sem import Sem
 from .api_errors import ApiError, reported_error
 from .background_run import BackgroundRun
@@ -29,7 +32,7 @@ from .front_ends.trusted_headers import shows_whole_chats
 from .identity import NOBODY, Identities, Identity
 from .server_metrics import Metrics
 from .server_settings import ServerSettings
-from .tasks import Task, answer_task, continue_reply, is_in_danger, named_task, recognize_task
+from .tasks import Task, answer_task, continue_reply, last_words, named_task, recognize_task
 from .threads.turn_table import TurnRow
 from .turn_run import TurnRun
 
@@ -65,6 +68,8 @@ class ChatCompletions:
     """Characters by their ids."""
     metrics: Metrics
     """Counts replies."""
+    check: Assess | None = assess
+    """Looks for danger where words of the LLM alone would be read as a reply; None looks for none."""
     tags: EmotionTags = field(init=False)
     """What replies begin with."""
 
@@ -84,6 +89,8 @@ class ChatCompletions:
             self.identities.warn_of_nobody(request.headers)
         self.check_model(chat.model)
         task = recognize_task(chat, request.headers)
+        if task and task.is_read and await self._is_danger(chat):
+            task = None
         if task is None and named_task(request.headers):
             identity = NOBODY  # a task with words of danger: HEF answers, and no conversation has said them
         receipt = Receipt(is_retry=request.headers.get(_RETRIES, "0") != "0")
@@ -124,9 +131,9 @@ class ChatCompletions:
             "chat_id": identity.chat_id,
             "messages": [*map(self._as_said, split_contexts(chat.messages))],
         }
-        if chat.messages and chat.messages[-1].role == "assistant" and not is_in_danger(chat.messages):
+        if chat.messages and chat.messages[-1].role == "assistant":
             row = await self.conversations.find_continued(**asked)
-            if row or is_whole:
+            if (row or is_whole) and not await self._is_danger(chat):
                 async for event in self._continued(chat, row):
                     yield event
                 return
@@ -155,11 +162,23 @@ class ChatCompletions:
 
     async def _continued(self, chat: ChatRequest, row: TurnRow | None) -> AsyncIterator[ReplyEvent]:
         """Go on with the reply at the end of a transcript, which belongs to a turn that may be known."""
+        shown = self.tags.untagged(chat.messages[-1].text)
         pieces = continue_reply(self._as_character(chat), model=self.model, sem=self.sem)
-        async for event in self._pieces(pieces):
-            if row and isinstance(event, ReplyEnd):
-                await self.conversations.add_reply(row, self.tags.untagged(chat.messages[-1].text) + event.text)
-            yield event
+        try:
+            async for event in self._pieces(pieces):
+                shown += event.text if isinstance(event, Delta) else ""
+                if row and isinstance(event, ReplyEnd):
+                    await self.conversations.add_reply(row, shown)
+                yield event
+        except asyncio.CancelledError:
+            if row:  # the client shows as much as it got
+                await self.conversations.add_reply(row, shown)
+            raise
+
+    async def _is_danger(self, chat: ChatRequest) -> bool:
+        """Return whether the graph's check finds danger in the person's last words."""
+        turns = last_words(chat.messages)
+        return bool(turns) and (await judge(self.check, turns, ASYNC))[0].level == "danger"
 
     async def _pieces(self, pieces: AsyncIterator[str]) -> AsyncIterator[ReplyEvent]:
         """Yield an answer of the LLM alone, then its end."""

@@ -49,6 +49,8 @@ class Task:
 
     kind: TaskKind
     """What is asked for; `prompted` where the host asks for words though the person said nothing."""
+    is_read: bool = False
+    """Whether the person reads the answer as a reply, so that danger is looked for as in one."""
 
 
 def recognize_task(request: ChatRequest, headers: Mapping[str, str]) -> Task | None:
@@ -63,9 +65,10 @@ def recognize_task(request: ChatRequest, headers: Mapping[str, str]) -> Task | N
     kind = named or formed
     # A header may be set for all requests by mistake: only a prompt of a front end's form quotes what was said before.
     is_quoted = formed is not None or any(is_transcript(message.text) for message in request.messages)
-    if kind is None or ((kind in _SHOWN or not is_quoted) and is_in_danger(request.messages)):
+    is_read = bool({kind, formed} & _SHOWN)
+    if kind is None or ((is_read or not is_quoted) and _is_in_danger(request.messages)):
         return None
-    return Task(kind)
+    return Task(kind, is_read)
 
 
 def named_task(headers: Mapping[str, str]) -> TaskKind | None:
@@ -74,13 +77,18 @@ def named_task(headers: Mapping[str, str]) -> TaskKind | None:
     return None if name in _NO_TASKS or "{{" in name else _NAMED.get(name, "other")
 
 
-def is_in_danger(messages: Sequence[ChatMessage]) -> bool:
+def _is_in_danger(messages: Sequence[ChatMessage]) -> bool:
     """Return whether the person's last words say that somebody is in danger."""
+    turns = last_words(messages)
+    return bool(turns) and assess(turns).level == "danger"
+
+
+def last_words(messages: Sequence[ChatMessage]) -> list[Turn]:
+    """Return the dialogue up to the person's last words; empty where they said nothing."""
     talk = [message for message in messages if message.role != "system"]
     while talk and talk[-1].role != "user":
         talk.pop()
-    turns = [Turn("speaker" if message.role == "user" else "listener", message.text) for message in talk]
-    return bool(turns) and assess(turns).level == "danger"
+    return [Turn("speaker" if message.role == "user" else "listener", message.text) for message in talk]
 
 
 async def answer_task(task: Task, request: ChatRequest, *, model: ChatModel, sem: Sem) -> AsyncIterator[str]:

@@ -119,6 +119,7 @@ async def _serve(
     settings: Settings, server: ServerOptions, context: HefContext, identities: Identities, listener: Any
 ) -> None:
     """Serve until a signal comes, then close the memory."""
+    from ...graph.parts import named_safety_check
     from ...llm import resolve_model
     from ...sem import resolve_sem
     from ...serving.chat_app import create_app
@@ -148,6 +149,7 @@ async def _serve(
             conversations=conversations,
             characters=characters,
             character_graphs=sems.graphs(hef),
+            safety=named_safety_check(settings.safety_model),
         )
         await serve_app(app, listener, shutdown_seconds=served.shutdown_seconds, on_ready=announce)
     finally:

@@ -9,6 +9,8 @@ import json
 import sys
 from pathlib import Path
 
+from ...contract import SetupError
+
 
 def convert(gguf: Path, folder: Path, adapter: Path | None) -> None:
     """Write the model into a new folder, with the adapter merged: an ONNX graph, a transformers model, a tokenizer.
@@ -51,4 +53,8 @@ def _suggest_bfloat16(config: Path) -> None:
 
 if __name__ == "__main__":
     source, target, *lora = map(Path, sys.argv[1:])
-    convert(source, target, lora[0] if lora else None)
+    try:
+        convert(source, target, lora[0] if lora else None)
+    except SetupError as error:
+        print(error)
+        sys.exit(1)

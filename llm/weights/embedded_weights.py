@@ -41,8 +41,6 @@ _MANIFEST: Final = "manifest.json"
 _TORCH_WEIGHTS: Final = "model.safetensors"
 _ONNX_WEIGHTS: Final = "model.onnx"
 _CONVERSION: Final = "hef.llm.weights.conversion"
-_SETUP_ERROR: Final = f"{SetupError.__module__}.{SetupError.__qualname__}: "
-"""What stands before the message of such an error in a traceback."""
 
 log = logging.getLogger(__name__)
 
@@ -216,18 +214,41 @@ def _replace(target: Path, fresh: Path, discarded: Path) -> None:
 def _convert(gguf: Path, folder: Path, adapter: Path | None) -> None:
     """Write the model into a new folder, in a process of its own: libraries and memory are not left to this one.
 
+    Where no Python can be started, as in a frozen application, it is done here.
+
     Raises:
-        SetupError: The adapter cannot be used, or the process was ended, as where memory is short.
+        SetupError: The adapter cannot be used, there is no space, or the process was ended, as where memory is short.
     """
     given = [str(gguf), str(folder), *([str(adapter)] if adapter else [])]
-    done = subprocess.run([sys.executable, "-m", _CONVERSION, *given], capture_output=True, text=True, check=False)
+    # What lies in the working folder is not imported (-P); what this process can import is.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    try:
+        if getattr(sys, "frozen", False) or not sys.executable:
+            raise FileNotFoundError("no Python to start")
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", _CONVERSION, *given],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except OSError as error:
+        log.info("no process for the conversion (%s): it is done in this one", error)
+        from .conversion import convert
+
+        convert(gguf, folder, adapter)
+        return
     if done.returncode < 0:
         raise SetupError(
             f"the conversion of the embedded model was ended by signal {-done.returncode}: give it 2 GB of free memory"
         )
     if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
-        raise SetupError(f"the embedded model could not be converted: {reason.removeprefix(_SETUP_ERROR)}")
+        reason = done.stdout.strip() or (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
+        raise SetupError(
+            f"the embedded model could not be converted: {reason}; it needs 500 MB free in HEF_HOME and 2 GB of memory"
+        )
 
 
 if __name__ == "__main__":

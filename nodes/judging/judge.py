@@ -13,7 +13,7 @@ from ...llm import ChoiceScorer, model_name
 from ...prompts import SCORE_PREFIX, Prompts, content_free_messages, score_messages
 from ...sem import Taxonomy
 from ..deciding.fit_registry import FitRegistry
-from ..deciding.llm_reliability import HOSTED_LLM, UNKNOWN_LLM, LabelConfusion, LlmReliability
+from ..deciding.llm_reliability import HOSTED_LLM, UNKNOWN_LLM, LabelConfusion, LlmReliability, ReliabilityPrior
 from ..support.llm_calls import ASYNC, SYNC, LlmCalls
 from .ask_in_words import NONE, LabelAsker, judgement_prompt
 
@@ -38,7 +38,7 @@ class Judge:
         self._fits = fits
         self._asker = LabelAsker(taxonomy)
         self._confusion = LabelConfusion(taxonomy)
-        self._reliabilities: dict[str, LlmReliability] = {}
+        self._reliabilities: dict[tuple[str, ReliabilityPrior], LlmReliability] = {}
 
     def is_needed(self, model: ChatModel, readings: Sequence[Reading], settings: HefContext) -> bool:
         """Return whether the LLM is asked: always, or by `ask` = "unsure" where the SEM alone is not sure enough."""
@@ -114,7 +114,7 @@ class Judge:
     def _reliability(self, model: ChatModel) -> LlmReliability:
         """Return the estimate of an LLM; one that is hosted is trusted from the first answer."""
         prior = HOSTED_LLM if is_hosted(model) else UNKNOWN_LLM
-        return self._reliabilities.setdefault(model_name(model), LlmReliability(self._confusion, prior))
+        return self._reliabilities.setdefault((model_name(model), prior), LlmReliability(self._confusion, prior))
 
 
 def _weighed(verdict: Verdict, readings: Sequence[Reading], reliability: LlmReliability) -> Verdict:

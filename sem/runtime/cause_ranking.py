@@ -95,7 +95,7 @@ def rank(
     """Return the words and phrases with the highest scores as causes, strongest first.
 
     A verb is joined with its particle ("passed away"), and adjacent words with consecutive ranks
-    become one phrase ("lottery ticket"). So do adjacent Chinese pieces of which one is a single character ("香", "菜").
+    become one phrase ("lottery ticket"). So do single Chinese characters side by side ("香", "菜").
 
     Args:
         dialogue: The dialogue.
@@ -165,7 +165,7 @@ def _is_one_chinese_word(dialogue: Dialogue, first: Word, second: Word, start: i
     if first.turn != second.turn or first.end != second.start or second.end - start > MAX_CHINESE_WORD:
         return False
     texts = [_text(dialogue, word) for word in (first, second)]
-    return all(map(has_chinese, texts)) and 1 in map(len, texts) and texts[1] not in _BEGINNINGS
+    return all(map(has_chinese, texts)) and {*map(len, texts)} == {1} and texts[1] not in _BEGINNINGS
 
 
 def _neighbours(dialogue: Dialogue, turn: int) -> list[tuple[Word, Word]]:

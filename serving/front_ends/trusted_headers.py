@@ -93,9 +93,10 @@ def read_chat(headers: Mapping[str, str]) -> str | None:
 
 
 def shows_whole_chats(headers: Mapping[str, str]) -> bool:
-    """Return whether the front end is one that leaves nothing out of the middle of a conversation: Open WebUI.
+    """Return whether the front end is Open WebUI, which shows a chat from its beginning.
 
-    Its requests that end with a reply are to go on with that, and it never says how a reply shall begin.
+    It leaves nothing out of the middle but what was deleted there. Its requests that end with a reply are to go on with
+    that: it never says how a reply shall begin.
     """
     return "x-openwebui-chat-id" in headers
 

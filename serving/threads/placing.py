@@ -64,7 +64,7 @@ async def find_place(
         path = prints.paths[-1 - distance]
         if fitting := [one for one in known if exchange.said == one.row.said or exchange.is_reply(one.replies)]:
             best = max(fitting, key=lambda one: (*_likeness(one, exchange, path), one.row.active, one.row.asked))
-            row = ((_turn_of_wish(best, fitting, exchange) if is_whole else None) or best).row
+            row = ((_turn_before_wish(best, fitting, exchange) if is_whole else None) or best).row
             return Place(row.id, row.number + distance)
     if prints.first_reply:
         reply = Exchange("", prints.first_reply, "")
@@ -74,7 +74,7 @@ async def find_place(
     return await _place_without_exchange(table, thread, prints)
 
 
-async def find_reply(
+async def find_answered_turn(
     table: TurnTable, scope: str, thread: str | None, prints: TranscriptPrints, reply: str
 ) -> TurnRow | None:
     """Return the turn at the end of a conversation whose reply a transcript ends with; None where there is none.
@@ -99,7 +99,7 @@ async def find_reply(
     return None
 
 
-def _turn_of_wish(best: Candidate, others: Sequence[Candidate], exchange: Exchange) -> Candidate | None:
+def _turn_before_wish(best: Candidate, others: Sequence[Candidate], exchange: Exchange) -> Candidate | None:
     """Return the turn before, where the client shows the reply to this one as that turn's own; else None.
 
     Open WebUI sends a wish about a reply ("more concise") as if the person said it, and shows the new reply in the
@@ -140,7 +140,7 @@ def _is_surely(one: Candidate, exchange: Exchange) -> bool:
     """
     if one.row.said == exchange.said:
         return exchange.is_reply(one.replies) or exchange.opens(one.openings) or one.row.delivered is None
-    return bool(exchange.opening) and exchange.is_reply(one.replies)
+    return any(opening and reply in one.replies for reply, opening in exchange.variants)
 
 
 def _likeness(one: Candidate, exchange: Exchange, path: str) -> tuple[bool, bool, bool]:

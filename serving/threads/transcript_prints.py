@@ -36,8 +36,13 @@ class Exchange:
     """Of the letters and digits of the reply; empty where a client shows none."""
     opening: str
     """Of the first letters of the reply; empty where there are fewer."""
-    spoken: tuple[tuple[str, str], ...] = ()
+    others: tuple[tuple[str, str], ...] = ()
     """The same two of what else HEF's reply may be: the first of several messages, and it without a name before it."""
+
+    @property
+    def variants(self) -> tuple[tuple[str, str], ...]:
+        """Reply and opening of all that HEF's reply may be."""
+        return (self.reply, self.opening), *self.others
 
     def is_reply(self, replies: Collection[str]) -> bool:
         """Return whether the reply is one of some, given by their hashes."""
@@ -45,12 +50,12 @@ class Exchange:
 
     def opens(self, openings: Collection[str]) -> bool:
         """Return whether the reply begins as one of some."""
-        return any(opening in openings for _, opening in ((self.reply, self.opening), *self.spoken) if opening)
+        return any(opening in openings for _, opening in self.variants if opening)
 
     @property
     def replies(self) -> list[str]:
         """The hashes of all that the reply may be."""
-        return [reply for reply, _ in ((self.reply, self.opening), *self.spoken) if reply]
+        return [reply for reply, _ in self.variants if reply]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,7 @@ def shown_exchange(said: str, *replies: str) -> Exchange:
     whole, first = "\n".join(replies), replies[0]
     unnamed = first[name.end() :] if (name := _NAME.match(first)) else first
     others = dict.fromkeys(reply_prints(text) for text in (first, unnamed) if text != whole)
-    return Exchange(said, *reply_prints(whole), tuple(others))
+    return Exchange(said, *reply_prints(whole), others=tuple(others))
 
 
 def reply_prints(reply: str) -> tuple[str, str]:

@@ -6,15 +6,17 @@ import hashlib
 import importlib.util
 import os
 import subprocess
+import sys
 import threading
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hef.contract import SetupError
 from hef.llm import model_name, prepare_embedded, resolve_model
+from hef.llm.weights import conversion, loading
 from hef.llm.weights import embedded_weights as embedded
-from hef.llm.weights import loading
 
 WEIGHTS = b"weights as shipped"
 
@@ -114,6 +116,32 @@ def test_a_conversion_that_fails_says_why(tmp_path: Path) -> None:
 
     with pytest.raises(SetupError, match=r"could not be converted: the adapter in .* cannot be used"):
         embedded._convert(gguf, tmp_path / "folder", adapter)
+
+
+def test_the_conversion_imports_nothing_from_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torch.py").write_text("raise RuntimeError('taken from the working folder')")
+    (tmp_path / "broken.gguf").write_bytes(b"no weights")
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SetupError, match="could not be converted") as caught:
+        embedded._convert(tmp_path / "broken.gguf", tmp_path / "folder", None)
+
+    assert "working folder" not in str(caught.value)
+
+
+@pytest.mark.parametrize("executable", ["", "/nowhere/python"])
+def test_without_a_python_to_start_it_is_converted_in_this_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, executable: str
+) -> None:
+    converted: list[Any] = []
+    monkeypatch.setattr(sys, "executable", executable)
+    monkeypatch.setattr(conversion, "convert", lambda *given: converted.append(given))
+
+    embedded._convert(tmp_path / "gguf", tmp_path / "folder", None)
+
+    assert converted == [(tmp_path / "gguf", tmp_path / "folder", None)]
 
 
 def test_a_conversion_that_is_ended_asks_for_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,6 +162,22 @@ def test_the_first_answer_of_a_hosted_llm_decides_against_an_unsure_sem(answer: 
     assert decide([reading], verdict, TAXONOMY).emotion == answer
 
 
+def test_models_of_one_name_have_the_prior_of_their_own_kind() -> None:
+    class LocalChat(FakeListChatModel):
+        pass
+
+    shared = new_judge()
+    judged = [
+        shared.judge(kind(responses=["sad"]), TURNS, [READING], SETTINGS).reliability
+        for kind in (HostedChat, LocalChat, HostedChat)
+    ]
+
+    assert judged[0] == 0.9
+    assert judged[1] == 0.5
+    assert judged[2] is not None
+    assert judged[2] > 0.85
+
+
 def test_without_a_reading_the_llm_is_asked_about_all_labels(scripted: Any) -> None:
     model = scripted("sad")
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from hef.contract import HefContext
+from hef.contract import Dialogue, HefContext, Safety
 from hef.graph import create_hef
+from hef.graph.parts import SafetyChoice
 from hef.memory import list_turns
 from hef.sem import resolve_sem
 from hef.serving.chat_app import create_app
@@ -27,16 +28,17 @@ SAID = "My dog Bello died."
 class App:
     """An application whose clock is set by hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, safety: SafetyChoice = "auto") -> None:
         self.chat, self.store, self.clock = TalkingChat(), InMemoryStore(), Clock()
         sem = resolve_sem("lexicon")
         app = create_app(
-            create_hef(model=self.chat, sem=sem).compile(store=self.store),
+            create_hef(model=self.chat, sem=sem, safety=safety).compile(store=self.store),
             model=self.chat,
             sem=sem,
             store=self.store,
             settings=ServerSettings(context=HefContext(strategy="sem_only")),
             conversations=Conversations(store=self.store, now=self.clock),
+            safety=safety,
         )
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
 
@@ -132,6 +134,33 @@ async def test_a_task_in_words_of_danger_leaves_the_conversation_as_it_is(app: A
 
     assert any(character.isdigit() for character in answer)
     assert app.remembered == before != []
+
+
+@pytest.mark.parametrize("ids", [{"x_hef_chat_id": "chat"}, {"x_openwebui_chat_id": "temporary:1"}])
+async def test_what_only_the_graphs_check_finds_is_not_continued_either(ids: dict[str, str]) -> None:
+    async def check(dialogue: Dialogue) -> Safety:
+        is_found = any("keys are on the table" in turn.text for turn in dialogue)
+        return Safety(level="danger", kind="suicide") if is_found else Safety()
+
+    app = App(safety=check)
+    said = "The keys are on the table for you all."
+    reply = await app.ask(said, **ids)
+
+    again = await app.ask(said, f"{reply} And", **ids)
+
+    assert app.chat.prompts == []
+    assert any(character.isdigit() for character in again)
+    await app.http.aclose()
+
+
+async def test_a_reply_is_continued_twice(app: App) -> None:
+    reply = await app.ask("Hm.", x_hef_chat_id="chat")
+    longer = reply + await app.ask("Hm.", reply, x_hef_chat_id="chat")
+
+    await app.ask("Hm.", longer, x_hef_chat_id="chat")
+
+    assert all("Go on with" in str(prompt[-1].text) for prompt in app.chat.prompts[1:])
+    assert len(app.chat.prompts) == 3
 
 
 async def test_in_danger_a_reply_is_not_continued_by_the_llm_alone(app: App) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +13,13 @@ from hef.contract import HefContext
 from hef.graph import create_hef
 from hef.memory import list_turns
 from hef.sem import resolve_sem
+from hef.serving.api_errors import ApiError
 from hef.serving.chat_app import create_app
+from hef.serving.chat_conversations import Conversations
+from hef.serving.chat_request import ChatMessage
+from hef.serving.front_ends.emotion_tags import EmotionTags
 from hef.serving.server_settings import ServerSettings
+from hef.serving.turn_run import TurnRun
 from langgraph.store.memory import InMemoryStore
 from talking_chat import TalkingChat
 
@@ -54,6 +60,33 @@ def hang_up(client: httpx.Client, body: dict[str, Any], after: str) -> None:
 
 def told(store: InMemoryStore, person: str) -> list[tuple[str, str]]:
     return [(turn.text, turn.reply) for turn in sorted(list_turns(store, person), key=lambda turn: turn.turn)]
+
+
+async def test_a_database_that_fails_as_the_client_hangs_up_takes_no_turn_away() -> None:
+    class Failing(Conversations):
+        async def add_reply(self, row: Any, reply: str) -> None:
+            raise ApiError(503, "gone", "storage_unavailable")
+
+    chat, store, sem = TalkingChat(), InMemoryStore(), resolve_sem("lexicon")
+    graph = create_hef(model=chat, sem=sem).compile(store=store)
+    conversations, messages = Failing(store=store), [ChatMessage("user", FIRST["content"])]
+    plan = await conversations.open(person="eva", character=None, chat_id="chat", messages=messages)
+    context = HefContext(strategy="sem_only", user_id="eva")
+    pieces: list[Any] = []
+
+    async def read() -> None:
+        async with plan:
+            async for event in TurnRun(graph, plan, context, EmotionTags([])).events():
+                pieces.append(event)
+
+    task = asyncio.create_task(read())
+    while not pieces:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert [text for text, _ in told(store, "eva")] == [FIRST["content"]]
 
 
 def test_what_was_said_is_remembered_with_what_was_heard_of_the_reply(

@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 import pytest
-from hef.contract import ModelError, PoolingWeights
+from hef.contract import ModelError, PoolingWeights, Reading
 from hef.graph import HefContext, create_hef
 from hef.nodes.drafting.early_draft import EARLY
 from hef.sem import shipped_sem
@@ -144,6 +144,32 @@ async def test_a_decision_that_the_note_does_not_name_is_drafted_anew_and_the_ea
     assert (early["node"], early["usage"]) == ("draft_response", None)
     if mode == "async":
         assert model.ended == ["stopped", "written"]
+
+
+@pytest.mark.parametrize(("share", "prompts"), [(0.35, 1), (0.15, 2)])
+async def test_a_draft_whose_note_names_the_decided_emotion_far_behind_is_drafted_anew(
+    share: float, prompts: int
+) -> None:
+    shipped = shipped_sem()
+
+    class Sem:
+        """Reads a sad person who is a little proud."""
+
+        description, causes = shipped.description, shipped.causes
+
+        def read(self, dialogues: Any, **kwargs: Any) -> list[Reading]:
+            labels = self.description.taxonomy.labels
+            distribution = dict.fromkeys(labels, (0.5 - share) / (len(labels) - 2)) | {"sad": 0.5, "proud": share}
+            changed = {"distribution": distribution, "neutral": 0.0, "primary": ("sad", "proud", "lonely")}
+            return [one.model_copy(update=changed) for one in shipped.read(dialogues, **kwargs)]
+
+    model = HostedChat(judgement="proud", replies=[["Oh ", "no."], ["Well ", "done."]])
+
+    turn = await create_hef(model=model, sem=Sem(), safety=None).compile().ainvoke(SAID, context=EARLY_ON)
+
+    assert turn["empathy"].emotion == "proud"
+    assert "proud" in str(model.prompts[0][0].text)
+    assert len(model.prompts) == prompts
 
 
 async def test_where_nothing_is_felt_the_reply_is_drafted_anew_without_a_note() -> None:

@@ -227,6 +227,10 @@ def test_a_header_that_is_set_for_all_requests_does_not_keep_danger_from_hef() -
     danger, headers = "I want to kill myself tonight.", {"x-hef-task": "title_generation"}
     assert kind(("user", danger), headers=headers) is None
     assert kind(("user", "Hi"), ("assistant", "Hello"), ("user", danger), headers=headers) is None
+    for last in ("[Continue your last message.]", "Greet the user."):
+        formed = [("user", danger), ("assistant", "Please call 988."), ("system", last)]
+        for value in ("title_generation", "what nobody thought of"):
+            assert kind(*formed, headers={"x-hef-task": value}) is None
     own_template = f"Name it:\nUSER: {danger}\nASSISTANT: Please call 988."
     assert kind(("user", own_template), headers=headers) == "title"
 

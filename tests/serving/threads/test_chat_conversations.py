@@ -352,6 +352,35 @@ async def test_a_reply_that_was_stopped_is_to_be_continued_from_where_the_client
     assert not await client.conversations.find_continued(**asked, messages=spoken("Tell me a story.", "Well, once"))
 
 
+@pytest.mark.parametrize(
+    "shown",
+    [("Yes.", "Bob: I like it too, it is a very fine garden."), ("Note for the queen of all the bees: Yes.",)],
+)
+async def test_a_short_reply_among_longer_words_finds_no_other_conversation(
+    client: TranscriptClient, shown: tuple[str, ...]
+) -> None:
+    client.say = "Yes."
+    await client.talk("Is it raining?", "My mother is ill and I am afraid.")
+    replies = [ChatMessage("assistant", text) for text in shown]
+
+    await client.ask(messages=[ChatMessage("user", "Do you like it?"), *replies, ChatMessage("user", "Good.")])
+
+    assert {text for _, text in client.remembered()} == {"Is it raining?", "My mother is ill and I am afraid.", "Good."}
+    assert len(threads(client)) == 2
+
+
+async def test_an_earlier_turn_of_a_conversation_without_a_name_is_no_reply_to_be_continued(
+    client: TranscriptClient,
+) -> None:
+    said = await client.talk("One.", "Two.")
+
+    begun_alike = spoken(*said[:2])
+
+    assert not await client.conversations.find_continued(
+        person="ana", character=None, chat_id=None, messages=begun_alike
+    )
+
+
 async def test_the_reply_of_another_conversation_is_no_reply_to_be_continued(client: TranscriptClient) -> None:
     said = await client.talk("How are you?")
 
