@@ -45,6 +45,8 @@ from .weights.embedded_weights import EMBEDDED, embedded_name, is_adapted, is_em
 from .weights.loading import Precision, load
 
 _UNSUPPORTED: Final = ("n", "logprobs", "top_logprobs", "logit_bias")
+_NEW_SETTINGS: Final = frozenset({"presence_penalty", "frequency_penalty"})
+"""Settings that version 0.1 lacked: where they are not set, its caches and runs are found by the same name."""
 _IGNORED: Final = {"timeout", "max_retries", "api_key"}
 _ACCEPTED: Final = (
     *("model_id", "llm", "threads", "precision", "device", "context_window", "prefix_cache_tokens"),
@@ -267,7 +269,8 @@ class LocalChat(ChatHuggingFace):
         )
 
     def _settings(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in Sampling.model_fields}
+        settings = {name: getattr(self, name) for name in Sampling.model_fields}
+        return {name: value for name, value in settings.items() if value is not None or name not in _NEW_SETTINGS}
 
     def _sampling(self, call: dict[str, Any]) -> Sampling:
         """Merge the model's default settings, the constructor's and those of the call."""

@@ -10,7 +10,7 @@ from ..chat_request import ChatMessage
 
 _HEADING, _OPEN, _CLOSE = "### Task:", "<context>", "</context>"
 _QUERY = ("<user_query>", "</user_query>")
-_FILES = re.compile(r"\s*<attached_files>.*?</attached_files>\s*", re.DOTALL)
+_FILES = re.compile(r"\s{0,9}<attached_files>.*?</attached_files>", re.DOTALL)
 """The list of files that Open WebUI puts before the words of a message which has some."""
 _MARKS = frozenset({"[Interrupted by user]"})
 """Notes that a front end (Open-LLM-VTuber) writes as if the person said them."""
