@@ -112,7 +112,7 @@ class Parts:
             taxonomy or description.taxonomy,
             templates,
             fits,
-            check_by_run.assess if check_by_run else _resolve_judge(shipped_assess if safety == "auto" else safety),
+            check_by_run.assess if check_by_run else whole_safety_check(safety, llm),
             check_by_run,
             _resolve_hooks(on_safety),
         )

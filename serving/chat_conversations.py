@@ -6,6 +6,7 @@ earlier one; a turn that was edited begins a new branch, and what the abandoned 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -18,6 +19,7 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemM
 from langgraph.store.base import BaseStore
 from pydantic import TypeAdapter
 
+from ..contract.errors import error_text
 from ..memory import turn_id
 from .chat_chunks import ReplyEnd
 from .chat_request import ChatMessage
@@ -30,6 +32,7 @@ from .threads.turn_table import Database, TurnRow, TurnTable
 REPEAT_SECONDS = 2.0
 """Time after a reply was delivered in which the same request is the same turn, sent twice; later the reply is wanted
 anew."""
+_log = logging.getLogger(__name__)
 _KEEP_SECONDS = 10.0
 """Time for which an answer is kept that was delivered: for requests that were sent before, and wait."""
 _PURGE_SECONDS = 1.0
@@ -174,8 +177,14 @@ class Conversations:
         return await find_answered_turn(self._table, scope, scope if chat_id else None, prints, messages[-1].text)
 
     async def add_reply(self, row: TurnRow, reply: str) -> None:
-        """Note another reply of a turn, by which it will be known: one that was continued, or as far as it came."""
-        await self._table.add_reply(row, reply_prints(reply))
+        """Note another reply of a turn, by which it will be known: one that was continued, or as far as it came.
+
+        Where that fails the turn may not be known again by it, and that is all.
+        """
+        try:
+            await self._table.add_reply(row, reply_prints(reply))
+        except Exception as error:
+            _log.warning("a reply could not be noted: %s", error_text(error))
 
     async def check(self) -> None:
         """Ask the database for nothing.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -11,14 +10,12 @@ from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.graph.state import CompiledStateGraph
 
 from ..contract import Empathy, HefContext
-from ..contract.errors import error_text
 from ..graph.build import remembering_graph
 from ..graph.turn_events import EmotionDecided, Event, Replied, Restarted, Token, stream_turn
 from .chat_chunks import Delta, FinishReason, ReplyEnd, ReplyEvent
 from .chat_conversations import TurnPlan
 from .front_ends.emotion_tags import EmotionTags
 
-_log = logging.getLogger(__name__)
 INTERRUPTED = "…"
 """End of a remembered reply whose client hung up."""
 _CUT = frozenset({"length", "max_tokens", "MAX_TOKENS", "model_length"})
@@ -101,10 +98,7 @@ class TurnRun:
         config: Any = {"configurable": {"thread_id": self._plan.thread_id, **self._plan.configurable}}
         hef = remembering_graph().compile(store=self._graph.store)
         await hef.ainvoke(state, config, context=self._context)
-        try:
-            await self._plan.interrupted(fragment)
-        except Exception as error:
-            _log.warning("how far a reply came could not be noted: %s", error_text(error))
+        await self._plan.interrupted(fragment)
 
 
 class StreamedReply:

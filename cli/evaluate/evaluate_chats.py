@@ -34,6 +34,9 @@ class ChatOptions:
         Literal["chats", "changes"],
         option("Which of the project's chats: of many subjects, or brief ones in which the feeling changes."),
     ] = "chats"
+    anew: Annotated[
+        bool, option("Forget before each chat what was learned of the LLM, as in a process that has just begun.")
+    ] = False
 
 
 def chats(models: BatchModelOptions, options: ChatOptions, output: OutputOptions, chats: Chats = None) -> None:
@@ -62,8 +65,10 @@ def chats(models: BatchModelOptions, options: ChatOptions, output: OutputOptions
         fit = PoolingWeights.from_file(settings.fit) if settings.fit else None
         if llm:
             pair.ask_ahead([one for one in contexts if one.strategy != "sem_only"], chat_samples(marked))
-        reports = [report for context in contexts for report in measure_chats(pair, marked, context, fit)]
-    details = {"broken": len(broken), "chats": chats.name if chats else options.kind}
+        reports = [
+            report for context in contexts for report in measure_chats(pair, marked, context, fit, anew=options.anew)
+        ]
+    details = {"broken": len(broken), "chats": chats.name if chats else options.kind, "anew": options.anew}
     emit_report("chats", chats, reports, details, output, [_chat_table(reports)])
 
 

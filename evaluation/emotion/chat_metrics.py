@@ -63,7 +63,12 @@ def chat_samples(chats: Sequence[LabelledChat]) -> list[Sample]:
 
 
 def measure_chats(
-    pair: SemLlmPair, chats: Sequence[LabelledChat], context: HefContext, fit: PoolingWeights | None = None
+    pair: SemLlmPair,
+    chats: Sequence[LabelledChat],
+    context: HefContext,
+    fit: PoolingWeights | None = None,
+    *,
+    anew: bool = False,
 ) -> list[ChatReport]:
     """Read each turn of the person behind all turns before it, and report each language by itself.
 
@@ -72,9 +77,11 @@ def measure_chats(
         chats: Marked chats.
         context: Settings of the runs, with the strategy.
         fit: How SEM and LLM are joined; None takes the shipped fit or the default.
+        anew: Read each chat by a graph of its own, which has learned nothing of the LLM yet.
     """
     turns = [(chat.language, turn) for chat in chats for turn in chat.turns]
-    records = pair.record("chats", context, chat_samples(chats), fit)
+    parts = [[chat] for chat in chats] if anew else [chats]
+    records = [record for part in parts for record in pair.record("chats", context, chat_samples(part), fit)]
 
     def explain(batch: Sequence[tuple[ChatTurn, TurnRecord]]) -> list[_Row]:
         dialogues, emotions = [turn.turns for turn, _ in batch], [record.prediction.emotion for _, record in batch]

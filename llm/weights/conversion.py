@@ -1,6 +1,6 @@
 """Convert the embedded model: `python -m hef.llm.weights.conversion GGUF FOLDER [ADAPTER]`.
 
-It takes 1.5 GB of memory for some seconds, and libraries that nothing else needs: it has a process of its own.
+It takes 1.6 GB of memory for some seconds, and libraries that nothing else needs: it has a process of its own.
 """
 
 from __future__ import annotations

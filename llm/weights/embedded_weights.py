@@ -19,7 +19,7 @@ import sys
 import tempfile
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from platformdirs import user_cache_dir
 
@@ -219,23 +219,7 @@ def _convert(gguf: Path, folder: Path, adapter: Path | None) -> None:
     Raises:
         SetupError: The adapter cannot be used, there is no space, or the process was ended, as where memory is short.
     """
-    given = [str(gguf), str(folder), *([str(adapter)] if adapter else [])]
-    # What lies in the working folder is not imported (-P); what this process can import is.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    try:
-        if getattr(sys, "frozen", False) or not sys.executable:
-            raise FileNotFoundError("no Python to start")
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", _CONVERSION, *given],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-    except OSError as error:
-        log.info("no process for the conversion (%s): it is done in this one", error)
+    if (done := _run_conversion(str(gguf), str(folder), *([str(adapter)] if adapter else []))) is None:
         from .conversion import convert
 
         convert(gguf, folder, adapter)
@@ -249,6 +233,23 @@ def _convert(gguf: Path, folder: Path, adapter: Path | None) -> None:
         raise SetupError(
             f"the embedded model could not be converted: {reason}; it needs 500 MB free in HEF_HOME and 2 GB of memory"
         )
+
+
+def _run_conversion(*given: str) -> subprocess.CompletedProcess[str] | None:
+    """Run the conversion, and return how it ended; None where no Python can be started.
+
+    What lies in the working folder is not imported (-P); what this process can import is.
+    """
+    if getattr(sys, "frozen", False) or not sys.executable:
+        return None
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-P", "-m", _CONVERSION, *given]
+    options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, "errors": "replace"}
+    try:
+        return subprocess.run(command, env=environment, text=True, check=False, **options)
+    except OSError as error:
+        log.info("no process for the conversion (%s): it is done in this one", error)
+        return None
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from math import exp
 
@@ -146,18 +146,21 @@ def _phrases(dialogue: Dialogue, ranked: Sequence[Word]) -> dict[Word, Word]:
     span = {word: word for word in ranked}
     for first, second in pairwise(ranked):
         if next_to.get(first) == second:
-            phrase = Word(first.turn, span[first].start, span[second].end)
-            span = {word: phrase if span[word] in (span[first], span[second]) else span[word] for word in span}
+            span = _with_phrase(span, span[first], span[second])
     for word in ranked:
         after = next_to.get(word)
         if after and span[word].end == word.end and _is_phrasal_verb(_text(dialogue, word), _text(dialogue, after)):
-            old, phrase = (span[word], span.get(after)), Word(word.turn, span[word].start, after.end)
-            span = {other: phrase if span[other] in old else span[other] for other in span}
+            span = _with_phrase(span, span[word], span.get(after, after))
     for first, second in pairwise(sorted(ranked, key=lambda word: (word.turn, word.start))):
         if _is_one_chinese_word(dialogue, first, second, span[first].start):
-            old, phrase = (span[first], span[second]), Word(first.turn, span[first].start, span[second].end)
-            span = {other: phrase if span[other] in old else span[other] for other in span}
+            span = _with_phrase(span, span[first], span[second])
     return span
+
+
+def _with_phrase(span: Mapping[Word, Word], first: Word, second: Word) -> dict[Word, Word]:
+    """Return the phrases of words with two that follow each other joined to one."""
+    phrase = Word(first.turn, first.start, second.end)
+    return {word: phrase if own in (first, second) else own for word, own in span.items()}
 
 
 def _is_one_chinese_word(dialogue: Dialogue, first: Word, second: Word, start: int) -> bool:

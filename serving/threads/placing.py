@@ -92,9 +92,11 @@ async def find_answered_turn(
         is_interrupted = row.answered is None and shown.opens(one.openings)
         if row.said != prints.said or not (shown.is_reply(one.replies) or is_interrupted):
             continue
+        if thread is not None:
+            return row
         before = await table.turn(row.parent)
-        is_same = before.said == prints.exchanges[-1].said if before and prints.exchanges else before is None
-        if thread is not None or (row.number == one.last and is_same and bool(before) == bool(prints.exchanges)):
+        said_before = prints.exchanges[-1].said if prints.exchanges else None
+        if row.number == one.last and (before.said if before else None) == said_before:
             return row
     return None
 

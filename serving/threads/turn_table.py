@@ -28,6 +28,7 @@ SCHEMA = (
 ANSWERS = "TABLE IF NOT EXISTS hef_chat_answers (turn text PRIMARY KEY, answer text NOT NULL, expires double precision)"
 """The end of the statement that creates the one table with words in it; where it need not outlive a crash, it does not
 reach a log on the disk."""
+_ADD_REPLY = "INSERT INTO hef_chat_replies (scope, reply, opening, turn) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _CANDIDATES = 64
 """Rows that are weighed at most; the newest."""
 
@@ -187,9 +188,6 @@ class TurnTable:
 
     async def set_answer(self, row: TurnRow, reply: tuple[str, str], answer: str, now: float, expires: float) -> None:
         """Note the answer to a turn until it expires, and the hashes of its reply."""
-        add_reply = (
-            "INSERT INTO hef_chat_replies (scope, reply, opening, turn) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-        )
         add_answer = (
             "INSERT INTO hef_chat_answers (turn, answer, expires) VALUES (?, ?, ?) "
             "ON CONFLICT (turn) DO UPDATE SET answer = excluded.answer, expires = excluded.expires"
@@ -197,7 +195,7 @@ class TurnTable:
         set_answered = "UPDATE hef_chat_turns SET reply = ?, answered = ?, delivered = NULL WHERE id = ?"
         await self.database.run_all(
             [
-                (add_reply, [row.scope, *reply, row.id]),
+                (_ADD_REPLY, [row.scope, *reply, row.id]),
                 (add_answer, [row.id, answer, expires]),
                 (set_answered, [reply[0], now, row.id]),
             ]
@@ -205,8 +203,7 @@ class TurnTable:
 
     async def add_reply(self, row: TurnRow, reply: tuple[str, str]) -> None:
         """Note the hashes of another reply to a turn: one that was continued, or as far as it came."""
-        sql = "INSERT INTO hef_chat_replies (scope, reply, opening, turn) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-        await self.database.run(sql, [row.scope, *reply, row.id])
+        await self.database.run(_ADD_REPLY, [row.scope, *reply, row.id])
 
     async def set_reply(self, turn: str, reply: str) -> None:
         """Note the hash of the reply that the memory holds of a turn."""

@@ -19,6 +19,7 @@ from hef.serving.chat_conversations import Conversations
 from hef.serving.chat_request import ChatMessage
 from hef.serving.front_ends.emotion_tags import EmotionTags
 from hef.serving.server_settings import ServerSettings
+from hef.serving.threads.sqlite_turns import SqliteTurns
 from hef.serving.turn_run import TurnRun
 from langgraph.store.memory import InMemoryStore
 from talking_chat import TalkingChat
@@ -63,13 +64,15 @@ def told(store: InMemoryStore, person: str) -> list[tuple[str, str]]:
 
 
 async def test_a_database_that_fails_as_the_client_hangs_up_takes_no_turn_away() -> None:
-    class Failing(Conversations):
-        async def add_reply(self, row: Any, reply: str) -> None:
-            raise ApiError(503, "gone", "storage_unavailable")
+    class Failing(SqliteTurns):
+        async def run(self, sql: str, values: Any = ()) -> Any:
+            if sql.startswith("INSERT INTO hef_chat_replies"):
+                raise ApiError(503, "gone", "storage_unavailable")
+            return await super().run(sql, values)
 
     chat, store, sem = TalkingChat(), InMemoryStore(), resolve_sem("lexicon")
     graph = create_hef(model=chat, sem=sem).compile(store=store)
-    conversations, messages = Failing(store=store), [ChatMessage("user", FIRST["content"])]
+    conversations, messages = Conversations(Failing(), store), [ChatMessage("user", FIRST["content"])]
     plan = await conversations.open(person="eva", character=None, chat_id="chat", messages=messages)
     context = HefContext(strategy="sem_only", user_id="eva")
     pieces: list[Any] = []

@@ -10,6 +10,7 @@ from hef.memory import aremember_turn, list_turns
 from hef.serving.chat_chunks import ReplyEnd
 from hef.serving.chat_conversations import Conversations, TurnPlan
 from hef.serving.chat_request import ChatMessage
+from hef.serving.threads.turn_table import TurnRow
 from langgraph.store.memory import InMemoryStore
 
 LATER = 3600.0
@@ -74,6 +75,14 @@ class TranscriptClient:
             if is_delivered:
                 await plan.delivered()
         return answer.text
+
+    async def find_continued(
+        self, *texts: str, chat_id: str | None = None, person: str | None = "ana"
+    ) -> TurnRow | None:
+        """Return the turn whose reply a transcript ends with, where more of it is wanted."""
+        return await self.conversations.find_continued(
+            person=person, character=None, chat_id=chat_id, messages=spoken(*texts)
+        )
 
     async def talk(self, *said: str, chat_id: str | None = None) -> list[str]:
         """Say one thing after the other, an hour between, and return the transcript."""

@@ -113,6 +113,26 @@ def test_an_llm_decides_alone_or_is_weighed_beside_the_sem_also_where_nothing_is
     assert one.strategy == strategy
 
 
+@pytest.mark.parametrize(("anew", "graphs"), [(False, 1), (True, 3)])
+def test_before_each_chat_what_was_learned_of_the_llm_can_be_forgotten(chats: Any, anew: bool, graphs: int) -> None:
+    class CountedPair(SemLlmPair):
+        """Counts the graphs that read, of which each begins to learn of the LLM."""
+
+        built = 0
+
+        def _graph(self, fit: Any) -> Any:
+            CountedPair.built += 1
+            return super()._graph(fit)
+
+    sem = table_sem(("sad", 0.1, 0, "cat"), ("sad", 0.1, 0, "cat"), ("sad", 0.1, 0, "cat"))
+    pair = CountedPair(sem, *with_cache(ByLastTurn(), None))
+
+    (one,) = measure_chats(pair, chats * 3, HefContext(), anew=anew)
+
+    assert CountedPair.built == graphs
+    assert one.with_feeling + one.without == 9
+
+
 def test_no_chat_that_is_measured_is_trained_on() -> None:
     def long_texts(chats: Any) -> set[str]:
         """Return what only one person would write so."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hef.contract import Empathy
@@ -320,20 +319,17 @@ async def test_a_reply_at_the_end_that_was_given_is_to_be_continued(
     client: TranscriptClient, chat_id: str | None, shown: str
 ) -> None:
     said = await client.talk("One.", "Two.", chat_id=chat_id)
-    asked: dict[str, Any] = {"person": "ana", "character": None, "chat_id": chat_id}
-    continued = client.conversations.find_continued
-
-    row = await continued(**asked, messages=spoken(*said[:3], shown.format(said[3])))
+    row = await client.find_continued(*said[:3], shown.format(said[3]), chat_id=chat_id)
     assert row
     for beginning in ("Well, I", said[3][:30], f"{said[3]} And more."):
-        assert not await continued(**asked, messages=spoken(*said[:3], beginning))
-    assert not await continued(**asked, messages=spoken(*said, "Three.", said[3]))
-    assert not await continued(**asked, messages=spoken(*said[:3]))
-    assert not await continued(**{**asked, "person": "ben"}, messages=spoken(*said))
-    assert not await continued(**{**asked, "person": None}, messages=spoken(*said))
+        assert not await client.find_continued(*said[:3], beginning, chat_id=chat_id)
+    assert not await client.find_continued(*said, "Three.", said[3], chat_id=chat_id)
+    assert not await client.find_continued(*said[:3], chat_id=chat_id)
+    assert not await client.find_continued(*said, chat_id=chat_id, person="ben")
+    assert not await client.find_continued(*said, chat_id=chat_id, person=None)
 
     await client.conversations.add_reply(row, f"{said[3]} And more.")
-    assert await continued(**asked, messages=spoken(*said[:3], f"{said[3]} And more."))
+    assert await client.find_continued(*said[:3], f"{said[3]} And more.", chat_id=chat_id)
     await client.ask(*said[:3], f"{said[3]} And more.", "Three.", chat_id=chat_id)
     assert client.replies()[1] == f"{said[3]} And more."
     assert len(threads(client)) == 1
@@ -344,12 +340,14 @@ async def test_a_reply_at_the_end_that_was_given_is_to_be_continued(
 async def test_a_reply_that_was_stopped_is_to_be_continued_from_where_the_client_shows_it(
     client: TranscriptClient, chat_id: str | None, shown: str
 ) -> None:
-    asked: dict[str, Any] = {"person": "ana", "character": None, "chat_id": chat_id}
-    async with await client.conversations.open(**asked, messages=spoken("Tell me a story.")) as plan:
+    plan = await client.conversations.open(
+        person="ana", character=None, chat_id=chat_id, messages=spoken("Tell me a story.")
+    )
+    async with plan:
         await plan.interrupted("Once upon a time there was a little girl")
 
-    assert await client.conversations.find_continued(**asked, messages=spoken("Tell me a story.", shown))
-    assert not await client.conversations.find_continued(**asked, messages=spoken("Tell me a story.", "Well, once"))
+    assert await client.find_continued("Tell me a story.", shown, chat_id=chat_id)
+    assert not await client.find_continued("Tell me a story.", "Well, once", chat_id=chat_id)
 
 
 @pytest.mark.parametrize(
@@ -374,19 +372,13 @@ async def test_an_earlier_turn_of_a_conversation_without_a_name_is_no_reply_to_b
 ) -> None:
     said = await client.talk("One.", "Two.")
 
-    begun_alike = spoken(*said[:2])
-
-    assert not await client.conversations.find_continued(
-        person="ana", character=None, chat_id=None, messages=begun_alike
-    )
+    assert not await client.find_continued(*said[:2])
 
 
 async def test_the_reply_of_another_conversation_is_no_reply_to_be_continued(client: TranscriptClient) -> None:
     said = await client.talk("How are you?")
 
-    other = spoken("Good morning.", "Good morning to you as well.", *said)
-
-    assert not await client.conversations.find_continued(person="ana", character=None, chat_id=None, messages=other)
+    assert not await client.find_continued("Good morning.", "Good morning to you as well.", *said)
 
 
 async def test_a_person_who_goes_on_before_a_reply_came_says_one_turn(client: TranscriptClient) -> None:
