@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .chinese.simplified import simplified
+
 MAX_CLAUSES = 12
 """Maximum number of clauses of a text; neighbours of a longer one are joined."""
 MAX_STORED_CHARACTERS = 20_000
@@ -125,7 +127,7 @@ def is_content_word(word: str) -> bool:
 
 def may_be_cause(word: str) -> bool:
     """Return whether a word may be part of a cause: "not", "myself" and "got" may, "the" and "I" may not."""
-    return normalise_word(word) not in _STOP_WORDS
+    return simplified(normalise_word(word)) not in _STOP_WORDS
 
 
 def has_chinese(text: str) -> bool:

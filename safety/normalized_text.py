@@ -9,8 +9,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
+
+from ..contract.chinese.simplified import simplified_character
 
 _LOOK_ALIKES = dict(zip("авекмнорстухіѕјԁαεικνορτυχ", "abekmhopctyxisjdaeiknoptux", strict=True))
 """Cyrillic and Greek letters that stand for Latin ones in "suісіdе"."""
@@ -82,12 +82,4 @@ def _normal_form(character: str) -> str:
         return _QUOTES[character]
     decomposed = unicodedata.normalize("NFKD", character).lower()
     kept = [part for part in decomposed if part == "\t" or unicodedata.category(part) not in _DROPPED]
-    simplified = _simplified_characters()
-    return "".join(_QUOTES.get(part) or _LOOK_ALIKES.get(part) or simplified.get(part, part) for part in kept)
-
-
-@lru_cache(maxsize=1)
-def _simplified_characters() -> dict[str, str]:
-    """Return traditional character -> simplified character, for those that the rules use."""
-    pairs = files("hef.safety").joinpath("rules/traditional.txt").read_text(encoding="utf-8").split()
-    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+    return "".join(_QUOTES.get(part) or _LOOK_ALIKES.get(part) or simplified_character(part) for part in kept)

@@ -8,43 +8,40 @@ from itertools import pairwise
 from math import exp
 
 from ...contract import Cause, Dialogue, Turn
+from ...contract.chinese.words import chinese_words
 from ...contract.dialogue import Word
 from ...contract.text import PARTICLES, has_chinese, is_content_word, is_verb_form, may_be_cause, word_spans
 from .encoding import Encoded
 
-MAX_CHINESE_WORD = 4
-"""Characters of a Chinese word that is joined from pieces, at most: longer ones are phrases."""
-_BEGINNINGS = frozenset("不没别很太都也就还又再")
-"""Characters that say something of what follows them: no word ends with one."""
+MAX_CHINESE_PHRASE = 6
+"""Characters of a Chinese phrase at most."""
+_BEGINNINGS = frozenset("不没沒别別很太都也就还還又再")
+"""Characters that say something of what follows them: no phrase ends with one."""
 
 
-def candidates(dialogue: Dialogue, encoded: Encoded | None = None, *, light: bool = False) -> list[Word]:
+def candidates(dialogue: Dialogue, *, light: bool = False) -> list[Word]:
     """Return the words that may be causes: content words of the speaker's turns.
 
     If there are none, all words of the speaker; without a turn of the speaker, the listener's.
 
     Args:
         dialogue: The dialogue.
-        encoded: Its tokens: a run of Chinese characters is split where they are; None leaves it whole.
         light: Also return words such as "not", "myself" and "got", for a score that was trained to decide
             where they matter.
     """
     turns = [i for i, turn in enumerate(dialogue) if turn.role == "speaker"] or list(range(len(dialogue)))
-    words = [Word(i, start, end) for i in turns for start, end in word_spans(dialogue[i].text)]
-    if encoded is not None and any(has_chinese(_text(dialogue, word)) for word in words):
-        words = _split_at_tokens(dialogue, words, encoded)
+    words = [Word(i, start, end) for i in turns for start, end in _spans(dialogue[i].text)]
     is_candidate = may_be_cause if light else is_content_word
     return [word for word in words if is_candidate(_text(dialogue, word))] or words
 
 
-def _split_at_tokens(dialogue: Dialogue, words: Sequence[Word], encoded: Encoded) -> list[Word]:
-    """Return the words, those with Chinese characters in the pieces that their tokens are."""
-    parts: list[Word] = []
-    tokens = word_tokens(encoded, [word for word in words if has_chinese(_text(dialogue, word))])
-    for word in words:
-        spans = [offset[1:] for index in tokens.get(word, ()) if (offset := encoded.offsets[index])]
-        parts += [Word(word.turn, max(start, word.start), min(end, word.end)) for start, end in spans] or [word]
-    return parts
+def _spans(text: str) -> list[tuple[int, int]]:
+    """Return (start, end) of each word, those of a run of Chinese characters included."""
+    spans: list[tuple[int, int]] = []
+    for start, end in word_spans(text):
+        run = text[start:end]
+        spans += [(start + a, start + b) for a, b in chinese_words(run)] if has_chinese(run) else [(start, end)]
+    return spans
 
 
 def without(dialogue: Dialogue, word: Word) -> list[Turn]:
@@ -95,7 +92,8 @@ def rank(
     """Return the words and phrases with the highest scores as causes, strongest first.
 
     A verb is joined with its particle ("passed away"), and adjacent words with consecutive ranks
-    become one phrase ("lottery ticket"). So do single Chinese characters side by side ("香", "菜").
+    become one phrase ("lottery ticket"). Chinese words do so where no blank stands between them, and single
+    characters side by side whatever their ranks ("问", "住").
 
     Args:
         dialogue: The dialogue.
@@ -145,15 +143,16 @@ def _phrases(dialogue: Dialogue, ranked: Sequence[Word]) -> dict[Word, Word]:
     }
     span = {word: word for word in ranked}
     for first, second in pairwise(ranked):
-        if next_to.get(first) == second:
+        if next_to.get(first) == second and _may_follow(dialogue, span[first], span[second]):
+            span = _with_phrase(span, span[first], span[second])
+    for first, second in pairwise(sorted(ranked, key=lambda word: (word.turn, word.start))):
+        is_pair = first.end - first.start == second.end - second.start == 1 and next_to.get(first) == second
+        if is_pair and has_chinese(_text(dialogue, first)) and _may_follow(dialogue, span[first], span[second]):
             span = _with_phrase(span, span[first], span[second])
     for word in ranked:
         after = next_to.get(word)
         if after and span[word].end == word.end and _is_phrasal_verb(_text(dialogue, word), _text(dialogue, after)):
             span = _with_phrase(span, span[word], span.get(after, after))
-    for first, second in pairwise(sorted(ranked, key=lambda word: (word.turn, word.start))):
-        if _is_one_chinese_word(dialogue, first, second, span[first].start):
-            span = _with_phrase(span, span[first], span[second])
     return span
 
 
@@ -163,18 +162,18 @@ def _with_phrase(span: Mapping[Word, Word], first: Word, second: Word) -> dict[W
     return {word: phrase if own in (first, second) else own for word, own in span.items()}
 
 
-def _is_one_chinese_word(dialogue: Dialogue, first: Word, second: Word, start: int) -> bool:
-    """Return whether two pieces without a space between them read as one word, with what the first was joined to."""
-    if first.turn != second.turn or first.end != second.start or second.end - start > MAX_CHINESE_WORD:
-        return False
-    texts = [_text(dialogue, word) for word in (first, second)]
-    return all(map(has_chinese, texts)) and {*map(len, texts)} == {1} and texts[1] not in _BEGINNINGS
+def _may_follow(dialogue: Dialogue, first: Word, second: Word) -> bool:
+    """Return whether two words that follow each other read as one phrase; those of a language with blanks do."""
+    if first == second or not any(has_chinese(_text(dialogue, word)) for word in (first, second)):
+        return True
+    is_short = second.end - first.start <= MAX_CHINESE_PHRASE
+    return first.end == second.start and is_short and _text(dialogue, second) not in _BEGINNINGS
 
 
 def _neighbours(dialogue: Dialogue, turn: int) -> list[tuple[Word, Word]]:
     """Return the pairs of words with only white space between them."""
     text = dialogue[turn].text
-    words = [Word(turn, *span) for span in word_spans(text)]
+    words = [Word(turn, *span) for span in _spans(text)]
     return [(first, second) for first, second in pairwise(words) if not text[first.end : second.start].strip()]
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from ...contract import SetupError
+from ...contract.chinese.simplified import simplified
 from ...contract.dialogue import Dialogue
 from .emoji_words import has_emoji, with_emoji_words
 
@@ -37,7 +38,9 @@ class Encoded:
 
 
 class DialogueEncoder:
-    """Encode dialogues for a BERT-like trunk, dropping the oldest turns first; common emoji are read as words.
+    """Encode dialogues for a BERT-like trunk, dropping the oldest turns first.
+
+    Common emoji are read as words, traditional Chinese characters as simplified ones.
 
     Args:
         tokenizer: A tokenizer with the special tokens of BERT, or of MPNet and RoBERTa.
@@ -77,7 +80,8 @@ class DialogueEncoder:
         return [self._assemble(dialogue, known, max_characters) for dialogue in dialogues]
 
     def _tokenize(self, texts: list[str], tokenizer: Tokenizer) -> Iterable[tuple[str, Encoding]]:
-        return zip(texts, tokenizer.encode_batch(texts, add_special_tokens=False), strict=True)
+        read = list(map(simplified, texts))
+        return zip(texts, tokenizer.encode_batch(read, add_special_tokens=False), strict=True)
 
     @cached_property
     def _emoji_tokenizer(self) -> Tokenizer:

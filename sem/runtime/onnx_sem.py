@@ -281,7 +281,7 @@ class OnnxSem:
     def _rank(self, dialogue: Dialogue, one: _Pass, column: int) -> tuple[Cause, ...]:
         assert one.causes is not None
         about = set(one.topic_turns)
-        words = candidates(dialogue, one.encoded, light=True)
+        words = candidates(dialogue, light=True)
         words = [word for word in words if word.turn in about] or words
         scores = word_scores(one.encoded, words, one.causes[:, column].tolist())
         return rank(dialogue, list(scores), list(scores.values()), self._cause_limit)

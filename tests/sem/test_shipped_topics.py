@@ -97,3 +97,30 @@ def test_the_head_counts_more_where_the_subject_changed(sem: OnnxSem, dialogue: 
     assert (topic is None) == (len(dialogue) == 3)
     assert np.allclose(np.exp(sem.logits([dialogue])[0]), expected, atol=1e-4)
     assert CHANGED_SHARES[0] > READING_SHARES[0]
+
+
+TRADITIONAL = [
+    ("我們家的貓昨天走了，整個房間都好安靜", "我们家的猫昨天走了，整个房间都好安静"),
+    ("終於拿到錄取通知書了，開心到睡不著", "终于拿到录取通知书了，开心到睡不着"),
+    ("他當著大家的面罵我，我氣到發抖", "他当着大家的面骂我，我气到发抖"),
+]
+
+
+@pytest.mark.parametrize(("traditional", "written_simply"), TRADITIONAL)
+def test_traditional_characters_are_read_as_simplified_ones(
+    sem: OnnxSem, traditional: str, written_simply: str
+) -> None:
+    reading, other = sem.read([[Turn("speaker", traditional)], [Turn("speaker", written_simply)]])
+    assert max(reading.distribution, key=lambda label: reading.distribution[label]) == max(
+        other.distribution, key=lambda label: other.distribution[label]
+    )
+    vectors = np.asarray(sem.embed([traditional, written_simply]))
+    assert float(vectors[0] @ vectors[1]) > 0.98
+
+
+@pytest.mark.parametrize("traditional", [pair[0] for pair in TRADITIONAL])
+def test_its_cause_words_are_quoted_in_traditional_characters(sem: OnnxSem, traditional: str) -> None:
+    turns = [Turn("speaker", traditional)]
+    (causes,) = sem.causes([turns], ["sad"])
+    assert causes
+    assert all(traditional[cause.start : cause.end] == cause.text for cause in causes)

@@ -9,7 +9,6 @@ import pytest
 from hef.contract import Turn
 from hef.contract.cpu_inference import open_session
 from hef.sem.registry import SHIPPED
-from hef.sem.runtime.cause_ranking import candidates
 from hef.sem.runtime.encoding import DialogueEncoder, pad
 from hef.training.sem.chinese.chinese_pieces import ADDED_RANK, add_words, extend_tokenizer, lexical_facts
 from hef.training.sem.chinese.onnx_extension import ROW_OF_ID, extend_network
@@ -61,12 +60,6 @@ def test_a_piece_has_one_embedding_in_both_places(extended: tuple[Tokenizer, lis
 
 def test_an_unknown_character_hides_no_other_one(extended: tuple[Tokenizer, list[int]]) -> None:
     assert extended[0].encode("狗魑狗", add_special_tokens=False).tokens == ["狗", "[UNK]", "狗"]
-
-
-def test_chinese_causes_are_words_of_the_tokenizer(extended: tuple[Tokenizer, list[int]]) -> None:
-    turns = [Turn("speaker", "我的狗昨天死了 today")]
-    encoded = DialogueEncoder(extended[0], 64)(turns)
-    assert [turns[0].text[w.start : w.end] for w in candidates(turns, encoded, light=True)] == ["狗", "死", "today"]
 
 
 def test_an_extended_network_reads_what_it_could_read_to_the_bit_as_before(tmp_path: Path) -> None:
