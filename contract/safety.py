@@ -40,6 +40,7 @@ class Safety(BaseModel):
     kind: SafetyKind = Field(default="", description="What it is about; empty where the level is none")
     words: tuple[str, ...] = Field(default=(), description="The person's words that raised the level, as written")
     language: Literal["en", "zh"] = Field(default="en", description="Language of the person's last turn")
+    traditional: bool = Field(default=False, description="Whether they write Chinese in traditional characters")
     turn: int | None = Field(default=None, ge=0, description="Index of the turn in the dialogue that holds the words")
     after_danger: bool = Field(
         default=False, description="Whether the person's turn before was in danger, and this one is of no level itself"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..contract import Dialogue, Turn
+from ..contract.chinese.simplified import is_traditional
 from ..contract.dialogue import turn_language
 from ..contract.safety import Safety, SafetyLevel
 from .answers import is_about_risk, is_all_clear, is_plain_answer, read_answer
@@ -19,6 +20,8 @@ from .turn_reading import TurnReading, read_turn
 AssessTurn: TypeAlias = Callable[[Dialogue, int, bool], Safety]
 CONTEXT_TURNS = 8
 """Turns before the person's last ones that are read, too."""
+_WRITTEN = 2000
+"""Characters of the person's last words by which simplified and traditional text are told apart."""
 NEWEST = 8
 """Messages in a row that the network reads, and that are also read as one, at most."""
 MAX_JOINED = 400
@@ -69,6 +72,13 @@ def _gravest(dialogue: Dialogue, assess_turn: AssessTurn) -> Safety:
     return max(findings, key=lambda safety: LEVELS.index(safety.level))
 
 
+def writing(dialogue: Dialogue) -> dict[str, Any]:
+    """Return the language of the person's last turn and its characters, as fields of a `Safety`."""
+    language = turn_language(None, dialogue)
+    spoken = "".join(turn.text for turn in dialogue if turn.role == "speaker")
+    return {"language": language, "traditional": language == "zh" and is_traditional(spoken[-_WRITTEN:])}
+
+
 def _joined(turns: Sequence[Turn]) -> Turn | None:
     """Return what was said in several short messages, or in several lines, as one; None where it is one already."""
     text = " ".join(_BREAKS.sub(" ", turn.text) for turn in turns[-NEWEST:])
@@ -101,12 +111,12 @@ def _assess_turn_by_models(dialogue: Dialogue, index: int, is_newest: bool) -> S
 
 def _finding_of_models(rules: RuleResult, dialogue: Dialogue, index: int, is_newest: bool) -> Safety:
     """Return what the models find in a turn that the rules have read."""
-    language = turn_language(None, dialogue[: index + 1])
+    how_written = writing(dialogue[: index + 1])
     risk = read_risk(rules.evidence, dialogue[: index + 1] if is_newest and not rules.is_understood else ())
     if risk.level == "none":
-        return Safety(language=language)
+        return Safety(**how_written)
     words = tuple(words for sentence in risk.sentences if (words := rules.evidence.reading.quote(sentence)))
-    return Safety(level=risk.level, kind=risk.kind, words=words[:MAX_WORDS], language=language, turn=index)
+    return Safety(level=risk.level, kind=risk.kind, words=words[:MAX_WORDS], turn=index, **how_written)
 
 
 def _assess_turn_by_rules(dialogue: Dialogue, index: int, _: bool) -> Safety:
@@ -115,13 +125,13 @@ def _assess_turn_by_rules(dialogue: Dialogue, index: int, _: bool) -> Safety:
 
 def _finding(rules: RuleResult, dialogue: Dialogue, index: int) -> Safety:
     """Return what the rules found in a turn."""
-    language = turn_language(None, dialogue[: index + 1])
+    how_written = writing(dialogue[: index + 1])
     if rules.level == "none":
-        return Safety(language=language)
+        return Safety(**how_written)
     findings = rules.evidence.findings
     same = [finding.words for finding in findings if finding.level == rules.level]
     words = tuple(dict.fromkeys(same))[:MAX_WORDS]
-    return Safety(level=rules.level, kind=findings[0].kind, words=words, language=language, turn=index)
+    return Safety(level=rules.level, kind=findings[0].kind, words=words, turn=index, **how_written)
 
 
 @dataclass(frozen=True, slots=True)

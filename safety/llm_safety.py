@@ -23,13 +23,13 @@ from langgraph.constants import TAG_NOSTREAM
 
 from ..contract import Dialogue, ModelError, SetupError
 from ..contract.chat_model import ChatModel, chat_models, model_name
-from ..contract.dialogue import DialogueCache, turn_language
+from ..contract.dialogue import DialogueCache
 from ..contract.safety import Safety, SafetyKind, SafetyLevel
 from ..contract.sync_async import call_in_thread, call_within
 from ..prompts import fence, newest
 from ..prompts.thoughts import answer_text
 from ..sem.validation import model_errors
-from .assess import CONTEXT_TURNS, assess, assess_by_models, assess_by_rules, last_messages
+from .assess import CONTEXT_TURNS, assess, assess_by_models, assess_by_rules, last_messages, writing
 from .findings import LEVELS
 from .risk_model import KINDS
 
@@ -69,12 +69,12 @@ class _Finding:
 
     def safety(self, dialogue: Dialogue, last: int) -> Safety:
         """Return the finding in a dialogue whose turn `last` is the person's last one."""
-        language = turn_language(None, dialogue[: last + 1])
+        how_written = writing(dialogue[: last + 1])
         if self.level == "none":
-            return Safety(language=language)
+            return Safety(**how_written)
         turn = last - self.turns_back
         words = (dialogue[turn].text[slice(*self.span)],) if self.span[1] else ()
-        return Safety(level=self.level, kind=self.kind, words=words, language=language, turn=turn)
+        return Safety(level=self.level, kind=self.kind, words=words, turn=turn, **how_written)
 
 
 @dataclass(frozen=True, slots=True)

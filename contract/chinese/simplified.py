@@ -5,6 +5,9 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
+_IN_BOTH = "后里面只台干系谷斗丑云制准舍杯克极出别致秋胡愿党向松沈广厂几了么"
+"""Simplified characters that traditional text has in other words."""
+
 
 def simplified(text: str) -> str:
     """Return a text in simplified Chinese characters, each in the place of one character, so that offsets stay."""
@@ -14,6 +17,18 @@ def simplified(text: str) -> str:
 def simplified_character(character: str) -> str:
     """Return the simplified form of a character, itself where it has none."""
     return chr(_table().get(ord(character), ord(character)))
+
+
+def is_traditional(text: str) -> bool:
+    """Return whether a text has more characters that are traditional alone than such that are simplified alone."""
+    traditional = sum(character in _table() for character in map(ord, text))
+    return traditional > sum(character in _simplified_alone() for character in map(ord, text))
+
+
+@cache
+def _simplified_alone() -> frozenset[int]:
+    """Return the code points of simplified characters that traditional text does not have, but for a few."""
+    return frozenset(_table().values()) - frozenset(map(ord, _IN_BOTH))
 
 
 @cache

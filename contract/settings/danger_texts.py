@@ -2,7 +2,7 @@
 
 A page is Markdown of one language. A heading `# suicide` begins the text for a kind of danger, `# suicide again` one
 for a later turn in which the danger is still there, `# after_danger` one for the turns after it (there may be several),
-and `# concern` the line that follows an ordinary reply.
+and `# concern` the line that follows an ordinary reply, `# concern medical` that of one kind.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ PLACEHOLDERS = frozenset({"help", "emergency"})
 """`$help`: who answers in the person's region, a line each; `$emergency`: the number for an emergency there."""
 KINDS: tuple[str, ...] = tuple(kind for kind in get_args(SafetyKind) if kind)
 AGAIN, AFTER, CONCERN = " again", "after_danger", "concern"
-HEADINGS = frozenset([*KINDS, *(f"{kind}{AGAIN}" for kind in KINDS), AFTER, CONCERN, f"{CONCERN} other_person"])
+HEADINGS = frozenset(
+    [*KINDS, *(f"{kind}{AGAIN}" for kind in KINDS), AFTER, CONCERN, *(f"{CONCERN} {kind}" for kind in KINDS)]
+)
 _HEADING = re.compile(r"^#[ \t]+(\S[^\n]*)$", re.MULTILINE)
 _CONTACT = re.compile(
     r"\d[\u2010-\u2013 ./()-]{0,3}\d[\u2010-\u2013 ./()-]{0,3}\d"
@@ -71,7 +73,7 @@ def _names(heading: str) -> list[str]:
     if unknown := [name for name in names if name not in HEADINGS]:
         raise SetupError(
             f"a text for danger stands under the heading {unknown[0]!r}; there are {', '.join(KINDS)}, each also "
-            f"with `again`, {AFTER} and {CONCERN}"
+            f"with `again` or after `{CONCERN} `, {AFTER} and {CONCERN}"
         )
     return names
 

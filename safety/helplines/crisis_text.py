@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from string import Template
 
+from ...contract.chinese.traditional import traditional
 from ...contract.safety import Safety
 from ...contract.settings.danger_texts import AFTER, AGAIN, CONCERN
 from ...prompts import Prompts, fill
@@ -63,7 +64,8 @@ def help_line(safety: Safety, region: str | None = None, *, prompts: Prompts | N
     kind = safety.kind or "suicide"
     emergency = emergency_numbers(kind, region, safety.language)
     contact = next(iter(contact_lines(kind, region, safety.language)), emergency)
-    return " ".join(fill(texts.get(heading, texts[CONCERN])[0], {"help": contact, "emergency": emergency}).split())
+    line = " ".join(fill(texts.get(heading, texts[CONCERN])[0], {"help": contact, "emergency": emergency}).split())
+    return _as_written(line, safety, region)
 
 
 def contact_text(safety: Safety, region: str | None = None) -> str:
@@ -75,7 +77,7 @@ def contact_text(safety: Safety, region: str | None = None) -> str:
     """
     kind, language = safety.kind or "suicide", safety.language
     parts = [*contact_lines(kind, region, language), emergency_numbers(kind, region, language)]
-    return ("; " if language == "en" else "；").join(parts)
+    return _as_written(("; " if language == "en" else "；").join(parts), safety, region)
 
 
 def _longest_unsaid(texts: Sequence[str], safety: Safety, region: str | None, earlier: Sequence[str]) -> str:
@@ -83,7 +85,7 @@ def _longest_unsaid(texts: Sequence[str], safety: Safety, region: str | None, ea
     kind, language = safety.kind or "suicide", safety.language
     lines, emergency = contact_lines(kind, region, language), emergency_numbers(kind, region, language)
     last_said = {" ".join(text.split()): place for place, text in enumerate(earlier)}
-    candidates = [_filled(text, lines, emergency) for text in texts]
+    candidates = [_as_written(_filled(text, lines, emergency), safety, region) for text in texts]
     return min(candidates, key=lambda text: last_said.get(" ".join(text.split()), -1))
 
 
@@ -93,6 +95,11 @@ def _filled(text: str, lines: Sequence[str], emergency: str) -> str:
         lines = [emergency]
     filled = fill(text, {"help": "\n".join(f"- {line}" for line in lines), "emergency": emergency})
     return _GAP.sub("\n\n", filled)
+
+
+def _as_written(text: str, safety: Safety, region: str | None) -> str:
+    """Return a text in the characters that the person writes."""
+    return traditional(text, region) if safety.traditional else text
 
 
 @cache

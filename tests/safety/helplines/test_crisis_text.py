@@ -6,11 +6,11 @@ import itertools
 from typing import Any, get_args
 
 import pytest
-from hef.contract import HefContext, Safety, SetupError
+from hef.contract import HefContext, Safety, SetupError, Turn
 from hef.contract.safety import SafetyKind
 from hef.graph import create_hef
 from hef.prompts import Prompts
-from hef.safety import all_resources, contact_text, crisis_text, help_line, resources_for
+from hef.safety import all_resources, assess, contact_text, crisis_text, help_line, resources_for
 from hef.safety.helplines.contacts import _contact_line
 
 KINDS = [kind for kind in get_args(SafetyKind) if kind]
@@ -98,6 +98,46 @@ def test_a_concern_is_one_line_with_a_contact(language: str) -> None:
             assert "\n" not in line
             assert any(character.isdigit() for character in line) or "findahelpline.com" in line
     assert help_line(Safety(), "US") == help_line(danger(), "US") == ""
+
+
+@pytest.mark.parametrize(("kind", "language", "wrong"), [
+    ("medical", "en", "speak with a person"), ("medical", "zh", "聊聊"),
+    ("overdose", "en", "speak with a person"), ("overdose", "zh", "聊聊"),
+])  # fmt: skip
+def test_a_concern_for_somebodys_body_offers_no_talk(kind: str, language: str, wrong: str) -> None:
+    safety = danger(kind, language).model_copy(update={"level": "concern"})
+
+    assert wrong not in help_line(safety, "TW")
+    assert wrong in help_line(safety.model_copy(update={"kind": "suicide"}), "TW")
+
+
+@pytest.mark.parametrize(
+    ("said", "is_traditional"),
+    [
+        ("我不想活了，撐不下去了", True),
+        ("我不想活了，撑不下去了", False),
+        ("我想死", False),
+        ("我今天真的不想活了，沒有人會在乎，後面的路", True),
+    ],
+)
+def test_who_writes_traditional_characters_is_answered_in_them(said: str, is_traditional: bool) -> None:
+    safety = assess([Turn("speaker", said)])
+    assert (safety.level, safety.traditional) == ("danger", is_traditional)
+    for region in ("TW", "HK", None):
+        text = crisis_text(safety, region)
+        assert ("謝謝你願意告訴我" in text, "谢谢你愿意告诉我" in text) == (is_traditional, not is_traditional)
+    assert "1925" in crisis_text(safety, "TW")
+
+
+def test_what_was_said_before_decides_where_the_last_words_do_not_tell() -> None:
+    turns = [Turn("speaker", "我好累，這個家沒有人聽我說話"), Turn("listener", "我在聽。"), Turn("speaker", "我想死")]
+    assert assess(turns).traditional
+
+
+def test_a_text_in_traditional_characters_is_not_said_twice() -> None:
+    safety = danger(language="zh").model_copy(update={"traditional": True})
+    first = crisis_text(safety, "TW")
+    assert crisis_text(safety, "TW", earlier=[first]) != first
 
 
 def test_what_a_region_does_not_have_falls_back_to_what_it_has() -> None:
