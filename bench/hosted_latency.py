@@ -71,7 +71,7 @@ class LatencyCost(BaseModel, frozen=True):
     last_token: float = Field(description="Median seconds to the end of the turn")
     first_token_ratio: float = Field(description="Median over sentences of the first over the plain reply's")
     last_token_ratio: float = Field(description="Median over sentences of the second over the plain reply's")
-    calls: float = Field(description="Mean calls of the LLM per turn, unused drafts included")
+    calls: float = Field(description="Mean calls of the LLM per turn, unused replies included")
     prompt_tokens: float = Field(description="Mean prompt tokens per turn, a token counted as four characters")
     completion_tokens: float = Field(description="Mean tokens that the LLM wrote per turn")
     price: float | None = Field(description="Price of a thousand turns; None without prices")
@@ -112,15 +112,15 @@ class _Answered:
 
 def variants() -> dict[str, HefContext]:
     """Return the settings of each measured way through a turn."""
-    ways = {"judged first": False, "drafted beside": True}
+    ways = {"judged first": False, "early reply": True}
     return {
-        f"{way}, {when}": HefContext(early_draft=early, ask=when)
+        f"{way}, {when}": HefContext(early_reply=early, ask=when)
         for way, early in ways.items()
         for when in ("always", "unsure")
     }
 
 
-OWN_CHECK = "drafted beside, unsure, own check"
+OWN_CHECK = "early reply, unsure, own check"
 """A way more, with the settings of the last of `variants`: HEF's own check looks for danger alone."""
 
 

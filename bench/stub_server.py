@@ -16,6 +16,8 @@ _CHARACTERS = 4
 """Characters that a token counts as."""
 _DANGER_FORM = "danger | suicide |"
 """In a prompt that asks for danger: the form of its answer."""
+_FIRST_LINE = "write [none]"
+"""In a prompt that asks for a line before the reply."""
 REPLY = (
     "I am so sorry, that must have been a lot to carry all by yourself today. "
     "It makes sense that it stays with you like this. "
@@ -52,7 +54,10 @@ class StubLatency:
 
 @dataclass
 class StubAnswers:
-    """What the server answers: the emotion of a text that is judged, `none` for danger in it, else `REPLY`."""
+    """What the server answers: the emotion of a text that is judged, `none` for danger in it, else `REPLY`.
+
+    A reply that is asked for with a first line begins with one.
+    """
 
     emotions: Mapping[str, str] = field(default_factory=dict)
     """A text of the person -> the emotion that the LLM names."""
@@ -62,6 +67,13 @@ class StubAnswers:
         if _DANGER_FORM in prompt:
             return "none"
         return next((emotion for text, emotion in self.emotions.items() if text in prompt), "none")
+
+    def first_line(self, prompt: str) -> str:
+        """Return the line before the reply to a prompt: the emotion, and five words of the text."""
+        for text, emotion in self.emotions.items():
+            if text in prompt:
+                return f"[{emotion}: {' '.join(text.split()[-5:])}]\n"
+        return "[none]\n"
 
 
 class StubServer(ThreadingHTTPServer):
@@ -183,13 +195,18 @@ def _tokens(request: dict[str, Any], prompt: str, answers: StubAnswers) -> list[
     """Return the tokens of an answer: JSON by a schema, a word where the dialogue is shown as text, else a reply."""
     schema = request.get("response_format", {}).get("json_schema", {}).get("schema")
     if schema is None and "<dialogue>" not in prompt:
-        return [f"{word} " for word in REPLY]
+        line = answers.first_line(prompt) if _FIRST_LINE in prompt else ""
+        return [*_split(line), *(f"{word} " for word in REPLY)]
     emotion, text = answers.emotion(prompt), ""
     if schema is None:
         text = emotion
     else:
         choices = {name: field.get("enum", [emotion]) for name, field in schema["properties"].items()}
         text = json.dumps({name: emotion if emotion in words else "none" for name, words in choices.items()})
+    return _split(text)
+
+
+def _split(text: str) -> list[str]:
     return [text[start : start + _CHARACTERS] for start in range(0, len(text), _CHARACTERS)]
 
 

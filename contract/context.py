@@ -84,7 +84,7 @@ class HefContext(SettingsModel):
     ask: Literal["unsure", "always"] = Field(
         default="unsure",
         description="When the LLM is asked for its judgement: `unsure`, where the SEM's first choice is less probable "
-        "than the pair's `ask_below`; `always`",
+        "than the pair's `ask_below`; `always`. One that judges in its reply's first line is always asked",
         json_schema_extra=_studio_hints("coarse_emotion"),
     )
     primary: Primary = Field(
@@ -104,10 +104,10 @@ class HefContext(SettingsModel):
         description="Whether to pause and ask a person which emotion it is when SEM and LLM still disagree",
         json_schema_extra=_studio_hints("fine_emotion", "confirm_emotion"),
     )
-    early_draft: bool | None = Field(
+    early_reply: bool | None = Field(
         default=None,
-        description="Whether the reply is drafted while the LLM still judges, and drafted anew where the decision "
-        "is none of the emotions that its note names; None means for a hosted LLM",
+        description="Whether the LLM begins its reply before the decision, with its judgement in a first line that "
+        "nobody sees, and anew where another emotion is decided; None means for a hosted LLM",
         json_schema_extra=_studio_hints("coarse_emotion"),
     )
     memory_limit: int = Field(

@@ -95,6 +95,7 @@ class Verdict(BaseModel):
     agreed: bool = Field(default=True, description="Whether the LLM finds the emotion among the primary ones")
     emotion: str | None = Field(default=None, description="The emotion the LLM names; None when it names none")
     neutral: bool = Field(default=False, description="Whether the LLM finds no feeling in what was said")
+    words: str = Field(default="", description="The person's words that show it, as the LLM quotes them")
     scores: dict[str, float] | None = Field(
         default=None, description="Log-probability of each label, where the LLM can score"
     )

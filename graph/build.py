@@ -17,7 +17,7 @@ from ..contract.state import JsonValue, LabelledValue
 from ..llm.missing_model import resolve_optional_model
 from ..nodes import (
     RETRY,
-    EarlyDrafts,
+    EarlyReplies,
     Judge,
     cause_words_node,
     coarse_emotion_node,
@@ -92,15 +92,15 @@ def create_hef(
     )
     graph = _Graph(state_schema, context_schema, parts.taxonomy.labels, last="remember")
     causes = sem_causes_tool(parts.sem)
-    early_drafts = EarlyDrafts(parts.taxonomy, parts.prompts, causes)
+    replies = EarlyReplies(parts.taxonomy, parts.prompts)
     trace = output_mode == "trace"
     _add_safety_nodes(graph, parts, crisis_reply=True)
     graph.add("human_takeover", human_takeover_node())
-    _add_emotion_nodes(graph, parts, crisis_reply=True, trace=trace, early_drafts=early_drafts)
+    _add_emotion_nodes(graph, parts, crisis_reply=True, trace=trace, replies=replies)
     graph.add("confirm_emotion", confirm_emotion_node(parts.taxonomy))
     graph.add("cause_words", cause_words_node(causes, trace=trace))
     own_check = assess if parts.check_by_run else parts.assess  # the LLM of a run may be a local one
-    draft_response = draft_response_node(parts.model, parts.prompts, early_drafts, parts.taxonomy, own_check)
+    draft_response = draft_response_node(parts.model, parts.prompts, replies, parts.taxonomy, own_check)
     graph.add("draft_response", draft_response, RETRY)
     graph.add("remember", remember)
     builder = graph.builder
@@ -227,14 +227,14 @@ def _add_emotion_nodes(
     *,
     crisis_reply: bool = False,
     trace: bool = False,
-    early_drafts: EarlyDrafts | None = None,
+    replies: EarlyReplies | None = None,
 ) -> None:
     """Add the nodes from `safety` up to the decision, with their edges but for those that leave `fine_emotion`."""
     judge = Judge(parts.prompts, parts.taxonomy, parts.fits)
     graph.add("recall", recall)
     sem_emotion, languages = sem_emotion_tool(parts.sem), parts.sem.description.languages
     graph.add("sem_emotion", sem_emotion_node(sem_emotion, languages=languages, trace=trace))
-    graph.add("coarse_emotion", coarse_emotion_node(parts.model, judge, parts.watch, early_drafts), RETRY)
+    graph.add("coarse_emotion", coarse_emotion_node(parts.model, judge, parts.watch, replies), RETRY)
     fine_emotion = fine_emotion_node(parts.model, parts.taxonomy, parts.fits, sem_emotion, languages=languages)
     graph.add("fine_emotion", fine_emotion)
     builder = graph.builder

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.tools import BaseTool
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
-from ..contract import Cause, HefState
+from ..contract import Cause, HefState, Turn
 from ..contract.errors import error_text
 from ..contract.state import degraded_empathy
 from ..prompts import newest
+from ..sem.plugins.quoted_causes import quoted_causes
 from .support.events import emit
 from .support.explanations import explain_causes
 from .support.node_record import record_suppressed_error
 from .support.tool_call import call_tool, dialogue_argument
-from .support.turn_view import Node, Update, turn_view
+from .support.turn_view import Node, TurnView, Update, turn_view
+
+MAX_QUOTED = 12
+"""Words of an LLM's quotation that count as one cause, at most."""
 
 
 def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
     """Return the node that calls the tool `sem_causes`.
 
-    Words are found in what the LLM is shown of the dialogue, so that what it reads of it stays within its limit. Of an
-    uncertain emotion there are none: they would speak for what nobody read.
+    What the LLM quoted with its judgement comes first. Words are found in what the LLM is shown of the dialogue, so
+    that what it reads of it stays within its limit. Of an uncertain emotion there are none: they would speak for what
+    nobody read.
     """
 
     def cause_words(state: HefState, runtime: Runtime[Any]) -> Update:
@@ -45,10 +51,33 @@ def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
                 "explanations": {"cause_words": ""},
                 "faults": {"cause_words": fault},
             }
-        update = _update(state, runtime, tuple(turn.in_conversation(cause, shown) for cause in answer.artifact))
+        causes = with_quotation(answer.artifact, _quotation(turn, shown))
+        update = _update(state, runtime, tuple(turn.in_conversation(cause, shown) for cause in causes))
         return {**update, "messages": messages} if trace else update
 
     return cause_words
+
+
+def _quotation(turn: TurnView, shown: Sequence[Turn]) -> Cause | None:
+    """Return what the LLM quoted with the decided emotion, where the person said it."""
+    verdict = turn.verdict
+    if verdict is None or not verdict.words or verdict.emotion != turn.state["empathy"].emotion:
+        return None
+    return next(iter(quoted_causes(f'"{verdict.words}"', shown, 1, max_words=MAX_QUOTED)), None)
+
+
+def with_quotation(causes: Sequence[Cause], quotation: Cause | None) -> tuple[Cause, ...]:
+    """Return a SEM's cause words behind what an LLM quoted, which takes the weight of those that are part of it."""
+    if quotation is None:
+        return tuple(causes)
+    inside = [cause for cause in causes if cause.turn == quotation.turn and _overlap(cause, quotation)]
+    weight = max([sum(cause.weight for cause in inside), *(cause.weight for cause in causes)], default=1.0)
+    first = quotation.model_copy(update={"weight": min(weight, 1.0)})
+    return (first, *(cause for cause in causes if cause not in inside))
+
+
+def _overlap(first: Cause, second: Cause) -> bool:
+    return first.start < second.end and second.start < first.end
 
 
 def _update(state: HefState, runtime: Runtime[Any], causes: tuple[Cause, ...]) -> Update:

@@ -6,6 +6,7 @@ In danger it writes `empathy` and `memories`, too, as the node `safety` does.
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from math import log
 from typing import Any
 
@@ -20,7 +21,7 @@ from .checking.danger_watch import DangerWatch
 from .checking.pending_look import PendingLook
 from .deciding.decision import pool_rounds
 from .deciding.llm_reliability import TRUSTED_FROM
-from .drafting.early_draft import EarlyDraft, EarlyDrafts
+from .drafting.early_reply import EarlyReplies, EarlyReply
 from .judging.judge import Judge
 from .support.events import emit
 from .support.explanations import explain_verdict
@@ -32,16 +33,16 @@ MARGIN = 3.0
 """Minimum likelihood ratio between a scoring LLM's own label and the best primary emotion from which it disagrees."""
 _NAME = "coarse_emotion"
 _NOTHING_READ = dict.fromkeys(("sem_emotion", "coarse_emotion", "fine_emotion", "confirm_emotion"), "")
-_NOT_EMITTED = {"turn", "requeries", "scores", "answer", "likelihoods"}
+_NOT_EMITTED = {"turn", "requeries", "words", "scores", "answer", "likelihoods"}
 
 
 def coarse_emotion_node(
-    model: ChatModel, judge: Judge, watch: DangerWatch, early_drafts: EarlyDrafts | None = None
+    model: ChatModel, judge: Judge, watch: DangerWatch, replies: EarlyReplies | None = None
 ) -> Runnable[HefState, Update]:
     """Return the node in which the LLM weighs the primary emotions.
 
-    Meanwhile the reply may be drafted, and where the check of danger has a part that asks an LLM, that is asked: the
-    node then also writes `safety`. In danger judgement and draft are given up.
+    It may go on to the reply in the same call. Where the check of danger has a part that asks an LLM, that is asked
+    meanwhile: the node then also writes `safety`. In danger judgement and reply are given up.
     """
 
     async def coarse_emotion(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
@@ -52,11 +53,11 @@ def coarse_emotion_node(
             explanations = {**_NOTHING_READ, **update["explanations"]}
             return {**update, "explanations": explanations, "faults": {_NAME: "; ".join(faults)}}
         look = PendingLook(watch, turn, calls)
-        judgement, fault, draft = _known_judgement(turn), "", None
+        judgement, fault, reply = _known_judgement(turn), "", None
         try:
             if judgement is None:
                 llm = await calls.model_for_run(model, turn.settings)
-                judgement, fault, draft = await _judge(judge, calls, llm, turn, early_drafts, look)
+                judgement, fault, reply = await _judge(judge, calls, llm, turn, replies, look)
             else:
                 if turn.disputed_verdict:  # what failed in the round whose judgement stands is told still
                     fault = (state.get("faults") or {}).get(_NAME, "")
@@ -65,13 +66,15 @@ def coarse_emotion_node(
             await look.look()
             if not look.is_danger:
                 fault = await _fault_or_raise(error, runtime, look)
+        if replies and reply is None and turn.disputed_verdict:  # that of the round before
+            reply = replies.take(state.get("verdict"))
         if look.is_danger:
             update = await look.tell(runtime, _NAME, {"explanations": _NOTHING_READ, "faults": {}})
-            await _discard(draft)
+            await _discard(reply)
             return update
         update = _update(turn, runtime, judgement, fault)
-        if early_drafts and draft:
-            await early_drafts.keep(draft, update["verdict"], turn.settings.max_requeries)
+        if replies and reply:
+            replies.keep(reply, update["verdict"])
         return await look.tell(runtime, _NAME, update)
 
     return llm_node(coarse_emotion)
@@ -88,11 +91,11 @@ async def _fault_or_raise(error: Exception, runtime: Runtime[Any], look: Pending
         raise
 
 
-async def _discard(draft: EarlyDraft | None) -> None:
-    """Give up a draft for somebody in danger; a callback of the host that raises takes nothing from them."""
+async def _discard(reply: EarlyReply | None) -> None:
+    """Give up a reply for somebody in danger; a callback of the host that raises takes nothing from them."""
     try:
-        if draft:
-            await draft.discard()
+        if reply:
+            await reply.discard()
     except GraphBubbleUp:
         raise
     except Exception as error:
@@ -104,26 +107,27 @@ async def _judge(
     calls: LlmCalls,
     llm: ChatModel,
     turn: TurnView,
-    early_drafts: EarlyDrafts | None,
+    replies: EarlyReplies | None,
     look: PendingLook,
-) -> tuple[Verdict | None, str, EarlyDraft | None]:
-    """Return the LLM's judgement, or that of a sure SEM, what failed before it was given, and the draft beside it.
+) -> tuple[Verdict | None, str, EarlyReply | None]:
+    """Return the LLM's judgement, or that of a sure SEM, what failed before it was given, and the reply that follows.
 
     Of a person in danger there is no judgement.
     """
-    is_requery = turn.disputed_verdict is not None
-    is_asked = is_requery or (_reads(llm, turn) and judge.is_needed(llm, turn.readings, turn.settings))
+    is_requery, is_read = turn.disputed_verdict is not None, _reads(llm, turn)
 
-    async def work() -> tuple[Verdict, str]:
-        if not is_asked:
+    async def work(reply: EarlyReply | None) -> tuple[Verdict, str]:
+        if reply and (feeling := await reply.feeling()) is not None:
+            judged = judge.read_answer(llm, feeling.label, turn.readings)
+            return judged.model_copy(update={"words": feeling.words}), ""
+        if not is_requery and not (is_read and judge.is_needed(llm, turn.readings, turn.settings)):
             return judge.leave_to_sem(turn.readings), ""
         return await judge.judge_by(calls, llm, turn.dialogue, turn.readings, turn.settings, is_requery=is_requery)
 
-    is_waited = is_asked or turn.is_safety_pending
-    async with early_drafts.beside(calls, llm, turn) if early_drafts and is_waited else nullcontext() as draft:
-        judged = await look.beside(work)
+    async with replies.beside(calls, llm, turn) if replies and is_read else nullcontext() as reply:
+        judged = await look.beside(partial(work, reply))
     verdict, fault = judged or (None, "")
-    return verdict, fault, draft
+    return verdict, fault, reply
 
 
 def _reads(llm: ChatModel, turn: TurnView) -> bool:

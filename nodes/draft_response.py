@@ -21,7 +21,7 @@ from ..safety import help_line
 from ..sem import Taxonomy
 from .checking.check_calls import Assess
 from .drafting.after_danger import reply_after_danger
-from .drafting.early_draft import EarlyDraft, EarlyDrafts
+from .drafting.early_reply import EarlyReplies, EarlyReply
 from .support.draft_prompt import draft_prompt, reply_model
 from .support.fixed_text import say_after
 from .support.llm_calls import LlmCalls, fault_or_raise, llm_node
@@ -52,12 +52,12 @@ _EMPTY = "the LLM could not draft a reply: what it wrote was empty, or thoughts 
 
 
 def draft_response_node(
-    model: ChatModel, prompts: Prompts, early_drafts: EarlyDrafts, taxonomy: Taxonomy, assess: Assess | None
+    model: ChatModel, prompts: Prompts, replies: EarlyReplies, taxonomy: Taxonomy, assess: Assess | None
 ) -> Runnable[HefState, Update]:
     """Return the node in which the LLM writes the reply, token by token.
 
-    Thoughts, markers of chat templates and a role before the reply are left out, of the stream as well. A draft that
-    was begun beside the judgement is the reply where its note names the decided emotion. Soon after danger an LLM that
+    Thoughts, markers of chat templates and a role before the reply are left out, of the stream as well. What the LLM
+    began to write before the decision is the reply where it fits that. Soon after danger an LLM that
     cannot be told of it, as the embedded one, is not asked: the reply is a fixed text (`assess` judges those turns).
 
     Raises `ModelError`, with all that was understood, where there is no reply. With a checkpointer
@@ -67,7 +67,7 @@ def draft_response_node(
     async def draft_response(state: HefState, runtime: Runtime[Any], calls: LlmCalls) -> Update:
         """Write the reply from dialogue, emotion, cause words and memories."""
         turn = turn_view(state, runtime)
-        early = early_drafts.take(turn.verdict)
+        early = replies.take(state.get("verdict"))
         try:
             llm = await calls.model_for_run(model, turn.settings)
             if fixed := await reply_after_danger(assess, llm, turn, prompts, calls):
@@ -93,9 +93,9 @@ def draft_response_node(
 
 
 async def _early_try(
-    early: EarlyDraft | None, llm: ChatModel, empathy: Empathy
+    early: EarlyReply | None, llm: ChatModel, empathy: Empathy
 ) -> tuple[ChatModel, list[BaseMessage]] | None:
-    """Return a chat model that repeats the early draft, and its prompt; None where there is none that serves."""
+    """Return a chat model that repeats the early reply, and its prompt; None where there is none that serves."""
     if early is None:
         return None
     first_try = await early.use(llm, empathy)

@@ -57,6 +57,8 @@ class ChatDraft:
     """Language of the shipped note and guidance."""
     names: Mapping[str, str] = field(default_factory=dict)
     """What emotions are called in it, where they have a name beside their label."""
+    first_line: str = ""
+    """What is said of a line that the reply begins with; empty where it begins with none."""
 
 
 def chat_draft_messages(prompts: Prompts, draft: ChatDraft) -> list[BaseMessage]:
@@ -75,7 +77,15 @@ def chat_draft_messages(prompts: Prompts, draft: ChatDraft) -> list[BaseMessage]
     language = prompts.render(LANGUAGE, language=_language_name(draft.reply_language or ""))
     tools = prompts.render(TOOLS, results="\n".join(draft.tool_results)) if draft.tool_results else ""
     shown_task = "" if has_dialogue else task
-    system = [draft.instructions, _persona(prompts, draft), shown_task, draft.concern, tools, language]
+    system = [
+        draft.instructions,
+        _persona(prompts, draft),
+        shown_task,
+        draft.concern,
+        tools,
+        language,
+        draft.first_line,
+    ]
     conversation = [HumanMessage(task)] if has_dialogue else draft.conversation
     text = "\n\n".join(filter(None, system))
     return [*([SystemMessage(text)] if text else []), *conversation]

@@ -13,6 +13,8 @@ from functools import lru_cache
 from ..contract.text import NEGATIONS
 from .thoughts import without_thoughts
 
+NONE = "none"
+"""What an LLM answers where no label fits."""
 MAX_WORDS_AMBIGUOUS = 12
 """Longest answer, in words, that may name several choices; the first of them counts."""
 MAX_CHARS = 2000

@@ -25,6 +25,8 @@ NOTE, GUIDANCE = "chat_note", "chat_guidance"
 """Templates that are together what a chat model is told for its reply; a replaced `draft` takes the place of both."""
 LANGUAGE = "chat_language"
 """Template of what a chat model is told where a language is set for its reply."""
+FIRST_LINE = "first_line"
+"""Template of what a chat model is told that judges and replies in one call, see `first_line`."""
 AFTER_DANGER = "after_danger"
 """Template of what an LLM is told in the turn after one in danger."""
 IN_CHINESE = ("note", "concern", "danger_note", AFTER_DANGER, NOTE, GUIDANCE)
@@ -134,7 +136,16 @@ def shipped_chat_draft() -> str:
 
 @cache
 def _shipped() -> Mapping[str, str]:
-    names = (*NAMES, NOTE, GUIDANCE, LANGUAGE, TOOLS, AFTER_DANGER, *(f"{name}{CHINESE}" for name in IN_CHINESE))
+    names = (
+        *NAMES,
+        NOTE,
+        GUIDANCE,
+        LANGUAGE,
+        TOOLS,
+        FIRST_LINE,
+        AFTER_DANGER,
+        *(f"{name}{CHINESE}" for name in IN_CHINESE),
+    )
     return {name: (files("hef.prompts") / f"{name}.md").read_text(encoding="utf-8") for name in names}
 
 

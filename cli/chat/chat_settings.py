@@ -13,7 +13,7 @@ from ..render import FAINT, printable_name
 
 SETTABLE = (
     *("language", "persona", "region", "model", "strategy", "primary", "max_requeries", "ask", "first_question"),
-    *("confirm_emotion", "early_draft", "memory_limit", "memory_budget", "dialogue_limit", "remember_danger"),
+    *("confirm_emotion", "early_reply", "memory_limit", "memory_budget", "dialogue_limit", "remember_danger"),
 )
 """Settings of `HefContext` that can be changed; the others say whose turn it is, or need more than a word."""
 OF_REPLY = {

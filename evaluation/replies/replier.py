@@ -121,7 +121,7 @@ class Replier:
         self._model = model
         self._sem = sem
         # A folder is asked what a reply needs, not also what it might.
-        self._settings = settings.model_copy(update={"early_draft": False}) if is_batch else settings
+        self._settings = settings.model_copy(update={"early_reply": False}) if is_batch else settings
         # The model's replies are measured: in danger HEF answers with a text of its own.
         self._hef = create_hef(model=model, sem=sem, prompts=prompts, fit=fit, safety=None).compile()
         self._fit = PoolingWeights.from_file(fit) if fit else None

@@ -18,14 +18,14 @@ from langgraph.constants import TAG_NOSTREAM
 from ...contract import HefContext, ModelError, Reading, Turn
 from ...contract.chat_model import ChatModel, chat_models
 from ...contract.errors import error_text
-from ...llm import model_name
 from ...prompts import Prompts, cause_words, question_messages
-from ...prompts.label_parser import parse_choice
+from ...prompts.label_parser import NONE, parse_choice
 from ...prompts.spoken_reply import brief_persona
 from ...prompts.thoughts import answer_text
 from ...sem import Taxonomy
 from ..support.llm_calls import LlmCalls, must_propagate
 from ..support.node_record import record_suppressed_error
+from .form_tries import FormTries
 
 HINTED_LABELS = 2
 """How many emotions strategy `one_prompt` calls more likely."""
@@ -33,12 +33,6 @@ _ANSWER_CHARACTERS = 300
 """Characters of an answer without a label that the LLM is shown again."""
 QUESTION = "hef_question"
 """Key in the metadata of a judgement's calls: the name of the question's template."""
-STRUCTURE_TRIES = 3
-"""Failures in a row after which a chat model is asked in words at once."""
-STRUCTURE_RETRY = 20
-"""Number of judgements in words after which its structured output is tried again."""
-NONE = "none"
-"""The escape: no label fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +120,14 @@ class LabelAsker:
 
     def __init__(self, taxonomy: Taxonomy) -> None:
         self._taxonomy = taxonomy
-        self._failures: dict[tuple[type, str], int] = {}
+        self._tries = FormTries()
 
     async def ask(self, model: ChatModel, prompt: JudgementPrompt, calls: LlmCalls) -> tuple[str | None, str]:
         """Return the label that the LLM names and what failed on the way.
 
         The label is `NONE` where the question allows that answer, and None when no label was named twice.
         """
-        key = (type(chat_models(model)[0]), model_name(model))
-        failures = self._failures.get(key, 0)
-        if not gives_structure(model):
-            return await self._ask_for_text(model, prompt, calls), ""
-        if failures >= STRUCTURE_TRIES and (failures - STRUCTURE_TRIES) % STRUCTURE_RETRY != STRUCTURE_RETRY - 1:
-            self._failures[key] = failures + 1
+        if not gives_structure(model) or not self._tries.is_due(model):
             return await self._ask_for_text(model, prompt, calls), ""
         fault = ""
         try:
@@ -153,7 +142,7 @@ class LabelAsker:
         if label is None:  # Two calls at most: this one has no repair.
             label = self._parse(await calls.invoke(model, prompt.messages, prompt.config), prompt)
         # Where the text failed as well, nothing was learned about the structure.
-        self._failures[key] = failures + 1 if fault else 0
+        self._tries.note(model, kept=not fault)
         return label, fault
 
     async def _ask_for_text(self, model: ChatModel, prompt: JudgementPrompt, calls: LlmCalls) -> str | None:

@@ -11,11 +11,12 @@ from ...contract.settings.pooling_weights import Form
 from ...contract.sync_async import run_sync
 from ...llm import ChoiceScorer, model_name
 from ...prompts import SCORE_PREFIX, Prompts, content_free_messages, score_messages
+from ...prompts.label_parser import NONE
 from ...sem import Taxonomy
 from ..deciding.fit_registry import FitRegistry
 from ..deciding.llm_reliability import HOSTED_LLM, UNKNOWN_LLM, LabelConfusion, LlmReliability, ReliabilityPrior
 from ..support.llm_calls import ASYNC, SYNC, LlmCalls
-from .ask_in_words import NONE, LabelAsker, judgement_prompt
+from .ask_in_words import LabelAsker, judgement_prompt
 
 _log = logging.getLogger(__name__)
 
@@ -87,13 +88,7 @@ class Judge:
         if not isinstance(scorer, ChoiceScorer):
             question = judgement_prompt(prompts, self._taxonomy, turns, readings, settings, is_requery=is_requery)
             label, fault = await self._asker.ask(model, question, calls)
-            if label == NONE:
-                return Verdict(neutral=True, model=name), fault
-            reliability = self._reliability(model)
-            verdict = _weighed(Verdict(emotion=label, form="generated", model=name), readings, reliability)
-            if not is_requery:
-                self._learn(verdict, readings, reliability)
-            return verdict, fault
+            return self.read_answer(model, label, readings, is_requery=is_requery), fault
         messages = score_messages(prompts, turns, settings.persona, settings.dialogue_limit)
         _log.debug("scored: %s", messages)
         is_calibrated = self._fits.get(name, "scored").content_free
@@ -102,6 +97,22 @@ class Judge:
         scores = await calls.score_choices(scorer, messages, labels, prefix=SCORE_PREFIX, content_free=content_free)
         best = max(scores, key=lambda label: scores[label])
         return Verdict(emotion=best, scores=scores, form="scored", model=name), ""
+
+    def read_answer(
+        self, model: ChatModel, label: str | None, readings: Sequence[Reading], *, is_requery: bool = False
+    ) -> Verdict:
+        """Return the judgement of an LLM that answered in words with a label, with `NONE`, or with none of both.
+
+        An answer that is not one of a re-query says something about the LLM's reliability.
+        """
+        name = model_name(model)
+        if label == NONE:
+            return Verdict(neutral=True, model=name)
+        reliability = self._reliability(model)
+        verdict = _weighed(Verdict(emotion=label, form="generated", model=name), readings, reliability)
+        if not is_requery:
+            self._learn(verdict, readings, reliability)
+        return verdict
 
     def _learn(self, verdict: Verdict, readings: Sequence[Reading], reliability: LlmReliability) -> None:
         """Learn from the SEM's reading of a turn, and from the LLM's answer."""

@@ -21,6 +21,7 @@ from ...prompts import (
     draft_messages,
     newest,
 )
+from ...prompts.loader import FIRST_LINE
 from ...safety import help_line
 from ...sem import Taxonomy
 from ..deciding.decision import UNCERTAIN_BELOW
@@ -32,8 +33,23 @@ MILDEST = "content"
 """The label that a model for the transcript is told where nothing is felt."""
 
 
+def early_reply_prompt(turn: TurnView, prompts: Prompts, taxonomy: Taxonomy, *, is_judged: bool) -> list[BaseMessage]:
+    """Return the prompt of a reply before the decision: nothing is noted of the person's feeling.
+
+    Args:
+        turn: The turn.
+        prompts: The graph's templates; those of the run go before them.
+        taxonomy: The labels.
+        is_judged: Whether the LLM says in a first line what is felt.
+    """
+    labels = taxonomy.labels
+    undecided = Empathy(emotion=labels[0], distribution=dict.fromkeys(labels, 1 / len(labels)), uncertain=True)
+    first_line = prompts.render(FIRST_LINE, labels=", ".join(labels)) if is_judged else ""
+    return draft_prompt("chat", turn, undecided, prompts, taxonomy, first_line=first_line)
+
+
 def draft_prompt(
-    form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Prompts, taxonomy: Taxonomy
+    form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Prompts, taxonomy: Taxonomy, *, first_line: str = ""
 ) -> list[BaseMessage]:
     """Return the prompt of the reply.
 
@@ -43,6 +59,7 @@ def draft_prompt(
         empathy: What was understood.
         prompts: The graph's templates; those of the run go before them.
         taxonomy: The labels, with what they are called in other languages.
+        first_line: What the LLM is told of a line before its reply.
     """
     settings = turn.settings
     prompts = prompts.replaced(settings.templates)
@@ -80,6 +97,7 @@ def draft_prompt(
         reply_language=settings.language,
         language=language,
         names=taxonomy.names.get(language, {}),
+        first_line=first_line,
     )
     return chat_draft_messages(prompts, draft)
 
@@ -94,11 +112,6 @@ def _transcript_emotion(empathy: Empathy, taxonomy: Taxonomy) -> str | None:
         return empathy.emotion
     is_flat = empathy.neutral or empathy.distribution[empathy.emotion] < UNCERTAIN_BELOW
     return MILDEST if is_flat and MILDEST in taxonomy else None
-
-
-def names_distribution(prompts: Prompts) -> bool:
-    """Return whether a chat model's note names the likely emotions, and not the decided one alone."""
-    return not prompts.is_replaced("draft") or "distribution" in prompts.placeholders("draft")
 
 
 def reply_model(llm: ChatModel, settings: Mapping[str, Any]) -> Runnable[Any, BaseMessage]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...contract import Cause, Dialogue
-from ...contract.text import is_content_word, word_spans
+from ...contract.text import has_chinese, is_content_word, word_spans
 
 MAX_WORDS = 5
-"""Longest cause in words; of a longer quote each content word counts by itself."""
+"""Longest cause in words, unless said otherwise."""
 
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»\n]+)[\"“”«»]")
 _NUMBERING = re.compile(r"^\s*(?:[-*•–]|\d+[.)])\s*")
@@ -22,7 +22,7 @@ class _Span(NamedTuple):
     end: int
 
 
-def quoted_causes(answer: str, dialogue: Dialogue, limit: int) -> tuple[Cause, ...]:
+def quoted_causes(answer: str, dialogue: Dialogue, limit: int, *, max_words: int = MAX_WORDS) -> tuple[Cause, ...]:
     """Return the quotes of an answer that occur in the dialogue, in the answer's order.
 
     Quotes are the texts in quotation marks; without any, the texts between commas and line breaks. If a
@@ -33,12 +33,13 @@ def quoted_causes(answer: str, dialogue: Dialogue, limit: int) -> tuple[Cause, .
         answer: The LLM's answer.
         dialogue: The dialogue; only the speaker's turns are searched where there are any.
         limit: Largest number of causes.
+        max_words: Words of a quote up to which it is one cause; of a longer one each content word counts by itself.
 
     Returns:
         Causes with weights 1, 1/2, 1/3, … divided by their sum.
     """
     spans: list[_Span] = []
-    for quote in _quotes(answer):
+    for quote in _quotes(answer, max_words):
         span = _find(quote, dialogue)
         if span and not any(_overlap(span, other) for other in spans) and len(spans) < limit:
             spans.append(span)
@@ -49,13 +50,13 @@ def quoted_causes(answer: str, dialogue: Dialogue, limit: int) -> tuple[Cause, .
     )
 
 
-def _quotes(answer: str) -> Iterator[str]:
+def _quotes(answer: str, max_words: int) -> Iterator[str]:
     """Yield the phrases of an answer; a long one as its content words."""
     phrases = _QUOTED.findall(answer) or [_NUMBERING.sub("", part) for part in re.split(r"[,;\n]", answer)]
     for phrase in phrases:
         words = [phrase[start:end] for start, end in word_spans(phrase)]
         content_words = [word for word in words if is_content_word(word)]
-        if content_words and len(words) <= MAX_WORDS:
+        if content_words and len(words) <= max_words:
             start, end = word_spans(phrase)[0][0], word_spans(phrase)[-1][1]
             yield phrase[start:end]
         else:
@@ -63,9 +64,15 @@ def _quotes(answer: str) -> Iterator[str]:
 
 
 def _find(quote: str, dialogue: Dialogue) -> _Span | None:
-    """Return the span of a quote: complete words, in any case, spacing and form of apostrophe."""
+    """Return the span of a quote: complete words, in any case, spacing and form of apostrophe.
+
+    Chinese words have no blanks around them.
+    """
     words = (re.escape(word).replace("’", "'").replace("'", "['’]") for word in quote.split())
-    pattern = re.compile(r"(?<!\w)" + r"\s+".join(words) + r"(?!\w)", re.IGNORECASE)
+    begin, end = (
+        "" if has_chinese(edge) else bound for edge, bound in ((quote[0], r"(?<!\w)"), (quote[-1], r"(?!\w)"))
+    )
+    pattern = re.compile(begin + r"\s+".join(words) + end, re.IGNORECASE)
     searched = [index for index, turn in enumerate(dialogue) if turn.role == "speaker"] or range(len(dialogue))
     for index in reversed(searched):
         if match := pattern.search(dialogue[index].text):

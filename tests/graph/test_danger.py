@@ -460,10 +460,10 @@ def test_graphs_without_a_reply_end_at_the_finding(build: Any, scripted: Any) ->
     assert "feels" not in note
 
 
-def test_an_early_draft_is_never_begun_in_danger() -> None:
+def test_an_early_reply_is_never_begun_in_danger() -> None:
     model = ScriptedChat(script=["sad", "Cheer up!"])
 
-    out = built(model).compile().invoke(said(DANGER), context=HefContext(early_draft=True, ask="always"))
+    out = built(model).compile().invoke(said(DANGER), context=HefContext(early_reply=True, ask="always"))
 
     assert model.prompts == []
     assert "Cheer up!" not in out["messages"][-1].text

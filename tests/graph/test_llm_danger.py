@@ -9,7 +9,7 @@ import pytest
 from hef.contract import Dialogue, Safety, SafetyEvent, SetupError, Turn
 from hef.graph import HefContext, HefMiddleware, create_emotion_graph, create_hef, create_reading_graph
 from hef.memory import list_turns
-from hef.nodes.drafting.early_draft import EARLY
+from hef.nodes.drafting.early_reply import UNUSED
 from hef.safety import LlmSafetyCheck, assess
 from langchain.agents import create_agent
 from langchain_core.callbacks import BaseCallbackHandler
@@ -21,7 +21,7 @@ from safety_judges import CONCERN, DANGER, FOUND, judge
 from scripted_chat import ScriptedChat
 from two_calls import Gate, TwoCallChat
 
-US = HefContext(region="US", user_id="ana", early_draft=True)
+US = HefContext(region="US", user_id="ana", early_reply=True)
 MODES = ["sync", "async"]
 SAID = "My dog died last night."
 LLM_DANGER = Safety(level="danger", kind="suicide", words=("last night",), turn=0)
@@ -79,27 +79,27 @@ async def nodes(mode: str, hef: Any, context: HefContext, text: str = SAID) -> l
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_check_judgement_and_draft_are_begun_side_by_side(mode: str) -> None:
+async def test_check_and_judged_reply_are_begun_side_by_side(mode: str) -> None:
     check, model = TwoPartCheck(Safety()), TwoCallChat()
     check.gate, model.judging = model.began, check.began  # each waits for another one to begin
 
     out = await run(mode, create_hef(model=model, safety=check).compile())
 
     assert out["messages"][-1].text == "I hear you."
-    assert (check.asked, model.judgements, model.ended) == (1, 1, ["written"])
+    assert (check.asked, model.judgements, model.ended) == (1, 0, ["written"])
     assert out["empathy"].degraded is None
 
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_reply_is_begun_beside_the_check_where_the_sem_is_sure(mode: str) -> None:
-    check, model = TwoPartCheck(Safety()), TwoCallChat()
+    check, model = TwoPartCheck(Safety()), TwoCallChat(judgement="grateful")
     check.gate = model.began
     settings = US.model_copy(update={"ask": "unsure"})
 
     sure = "I am so grateful that my neighbour helped me."
     out = await run(mode, create_hef(model=model, safety=check).compile(), sure, settings)
 
-    assert model.judgements == 0, "choose a sentence of which the SEM is sure"
+    assert model.judgements == 0
     assert (out["messages"][-1].text, check.asked, model.ended) == ("I hear you.", 1, ["written"])
 
 
@@ -155,13 +155,13 @@ async def test_a_concern_that_the_llm_finds_reaches_a_new_draft_and_the_line_aft
     out = await run(mode, create_hef(model=model, safety=TwoPartCheck(LLM_CONCERN)).compile())
 
     first, used = (str(prompt) for prompt in model.prompts)
-    assert used != first, "the early draft knew nothing of the concern"
+    assert used != first, "the early reply knew nothing of the concern"
     assert "988" in out["messages"][-1].text
     assert out["empathy"].safety.level == "concern"
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_the_early_draft_serves_where_the_llm_finds_what_was_known(mode: str) -> None:
+async def test_the_early_reply_serves_where_the_llm_finds_what_was_known(mode: str) -> None:
     known = FOUND[CONCERN].model_copy(update={"turn": 0})
     model, told = TwoCallChat(), list[SafetyEvent]()
     hef = create_hef(model=model, safety=TwoPartCheck(known), on_safety=told.append).compile()
@@ -230,7 +230,7 @@ async def test_a_draft_that_danger_ends_is_told_to_the_hosts_callbacks(mode: str
     await run(mode, create_hef(model=model, safety=check).compile(), config={"callbacks": [told]})
     model.writing.open()
 
-    assert sum(EARLY in tags for tags in told.tags) == 1
+    assert sum(UNUSED in tags for tags in told.tags) == 1
 
 
 async def test_a_run_that_is_cancelled_stops_draft_and_judgement() -> None:
@@ -251,7 +251,7 @@ async def test_a_callback_that_raises_takes_nothing_from_somebody_in_danger(mode
         raise_error = True
 
         def on_chat_model_start(self, *_: Any, **kwargs: Any) -> None:
-            if EARLY in (kwargs["tags"] or []):
+            if UNUSED in (kwargs["tags"] or []):
                 raise RuntimeError("the budget is spent")
 
     check, model, told = TwoPartCheck(), TwoCallChat(writing=Gate(is_open=False)), list[SafetyEvent]()
@@ -447,7 +447,7 @@ async def test_a_hosted_llm_looks_for_danger_unless_a_host_says_otherwise(mode: 
 async def test_a_local_llm_is_not_asked(mode: str) -> None:
     model = TwoCallChat()
     out = await run(mode, create_hef(model=model).compile())
-    assert (model.judgements, len(model.prompts), out["empathy"].safety.level) == (1, 1, "none")
+    assert (model.judgements, len(model.prompts), out["empathy"].safety.level) == (0, 1, "none")
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -83,7 +83,7 @@ def test_an_llm_that_is_trusted_is_asked_once_and_the_sem_again(
 
     out = hef.invoke(
         {"messages": [("user", "My dog died last night and I cannot stop crying.")]},
-        context=HefContext(first_question=first_question, ask="always", early_draft=False),
+        context=HefContext(first_question=first_question, ask="always", early_reply=False),
         output_keys=["readings", "verdict"],
     )
 

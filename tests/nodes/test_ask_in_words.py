@@ -10,7 +10,8 @@ from hef.contract import HefContext, Reading, Turn
 from hef.graph import create_hef
 from hef.llm import LocalChat
 from hef.nodes.deciding.fit_registry import FitRegistry
-from hef.nodes.judging.ask_in_words import STRUCTURE_RETRY, STRUCTURE_TRIES, gives_structure
+from hef.nodes.judging.ask_in_words import gives_structure
+from hef.nodes.judging.form_tries import FORM_RETRY, FORM_TRIES
 from hef.nodes.judging.judge import Judge
 from hef.prompts import Prompts
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
@@ -108,13 +109,13 @@ def test_one_structured_output_that_fails_gives_way_to_text_in_this_turn_alone(b
 
 @pytest.mark.parametrize("broken", BROKEN)
 def test_structured_output_that_keeps_failing_is_left_out_and_tried_again_later(broken: Any) -> None:
-    model, judge = StructuredChat(script=[broken, "sad"] * STRUCTURE_TRIES + ["lonely"] * 1000), new_judge()
+    model, judge = StructuredChat(script=[broken, "sad"] * FORM_TRIES + ["lonely"] * 1000), new_judge()
 
-    for _ in range(STRUCTURE_TRIES):
+    for _ in range(FORM_TRIES):
         assert judged(model, judge) == "sad"
-    for _ in range(STRUCTURE_RETRY - 1):
+    for _ in range(FORM_RETRY - 1):
         assert judged(model, judge) == "lonely"
-    assert len(model.prompts) == 2 * STRUCTURE_TRIES + STRUCTURE_RETRY - 1
+    assert len(model.prompts) == 2 * FORM_TRIES + FORM_RETRY - 1
     model.script = [{"emotion": "proud"}]
     assert [judged(model, judge), judged(model, judge)] == ["proud", "proud"]
 

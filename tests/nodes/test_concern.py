@@ -67,7 +67,7 @@ def test_an_ordinary_turn_has_the_prompt_that_it_has_without_the_check(kind: Any
 async def test_the_line_is_streamed_as_the_end_of_the_reply(mode: str, early: bool) -> None:
     hef = create_hef(model=HostedChat(), safety=judge).compile()
 
-    parts = await streamed(mode, hef, US.model_copy(update={"early_draft": early}))
+    parts = await streamed(mode, hef, US.model_copy(update={"early_reply": early}))
 
     streamed_messages = [data for kind, data in parts if kind == "messages"]
     tokens = [message for message, told in streamed_messages if told["langgraph_node"] == "draft_response"]

@@ -183,11 +183,11 @@ def test_an_agents_tool_tells_a_language_that_the_sem_cannot_read() -> None:
 
 
 @pytest.mark.parametrize("judgement", ["none", "sad"])
-def test_the_early_draft_of_a_neutral_turn_has_no_note_and_serves(judgement: str) -> None:
+def test_the_early_reply_of_a_neutral_turn_has_no_note_and_serves(judgement: str) -> None:
     model = TwoCallChat(judgement=judgement)
     model.judging = model.began
     hef = create_hef(model=model, sem=NeutralSem(0.96)).compile()
-    context = HefContext(early_draft=True, ask="always")
+    context = HefContext(early_reply=True, ask="always")
     empathy = hef.invoke({"messages": [HumanMessage(QUESTION)]}, context=context)["empathy"]
 
     assert empathy.neutral

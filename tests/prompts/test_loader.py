@@ -8,7 +8,7 @@ from string import Template
 import pytest
 from hef.contract import SetupError, Turn
 from hef.prompts import NAMES, Prompts, fence, newest
-from hef.prompts.loader import AFTER_DANGER, GUIDANCE, IN_CHINESE, LANGUAGE, NOTE, TOOLS
+from hef.prompts.loader import AFTER_DANGER, FIRST_LINE, GUIDANCE, IN_CHINESE, LANGUAGE, NOTE, TOOLS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,7 +37,9 @@ def test_templates_and_names_are_the_same() -> None:
     chinese = [f"{name}_zh" for name in IN_CHINESE]
     shipped = {path.name for path in files("hef.prompts").iterdir() if path.name.endswith(".md")}
 
-    assert shipped == {f"{name}.md" for name in (*NAMES, NOTE, GUIDANCE, LANGUAGE, TOOLS, AFTER_DANGER, *chinese)}
+    assert shipped == {
+        f"{name}.md" for name in (*NAMES, NOTE, GUIDANCE, LANGUAGE, TOOLS, FIRST_LINE, AFTER_DANGER, *chinese)
+    }
 
 
 @pytest.mark.parametrize("name", ["score", "coarse", "all_labels", "one_prompt"])

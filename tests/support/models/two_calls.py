@@ -1,4 +1,4 @@
-"""A chat model that is called twice at once: for the judgement, which may wait, and for the reply, chunk by chunk."""
+"""A chat model that judges, which may wait, and replies, chunk by chunk: in a call for each, or in one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from pydantic import Field
 
 WAIT = 5
 """Seconds after which what a test waits for is held to be missing."""
+FIRST_LINE = "write [none]"
+"""In the prompt of a reply that is to begin with a line."""
 USAGE = {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}
 
 
@@ -42,8 +44,12 @@ class Gate:
 class TwoCallChat(BaseChatModel):
     """Answers the question about the emotion with `judgement`, and everything else with the next of `replies`.
 
-    An error among the chunks of a reply is raised there. At its end the list of replies starts again.
+    Where the reply is to begin with a line, `line` comes first, by default the judgement in brackets. An error among
+    the chunks of a reply is raised there. At its end the list of replies starts again.
     """
+
+    line: str | None = None
+    """The line before a reply that is asked for with one; None is the judgement in brackets."""
 
     judgement: Any = "sad"
     replies: list[list[Any]] = Field(default_factory=lambda: [["I ", "hear ", "you."]])
@@ -72,6 +78,15 @@ class TwoCallChat(BaseChatModel):
         self.began.open()
         return self.replies[(len(self.prompts) - 1) % len(self.replies)]
 
+    def _line(self, messages: list[BaseMessage]) -> list[str]:
+        """Return the pieces of the line that a reply begins with."""
+        if FIRST_LINE not in str(messages[0].text):
+            return []
+        if isinstance(self.judgement, BaseException):
+            raise self.judgement
+        line = f"[{self.judgement}]\n" if self.line is None else self.line
+        return [line[:3], line[3:]]
+
     def _judged(self) -> ChatGenerationChunk:
         if isinstance(self.judgement, BaseException):
             raise self.judgement
@@ -84,6 +99,9 @@ class TwoCallChat(BaseChatModel):
             return
         how = "stopped"
         try:
+            for piece in self._line(messages):
+                self.judging.wait()
+                yield _chunk(piece, last=False)
             for number, text in enumerate(chunks):
                 if number == 1:
                     self.writing.wait()
@@ -101,6 +119,9 @@ class TwoCallChat(BaseChatModel):
             return
         how = "stopped"
         try:
+            for piece in self._line(messages):
+                await self.judging.await_()
+                yield _chunk(piece, last=False)
             for number, text in enumerate(chunks):
                 if number == 1:
                     await self.writing.await_()

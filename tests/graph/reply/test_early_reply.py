@@ -1,4 +1,4 @@
-"""A reply that is drafted beside the judgement: begun at once, streamed as any other, used only where it fits."""
+"""A reply that is begun before the decision: streamed as any other, used only where it fits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hef.contract import ModelError, PoolingWeights, Reading
 from hef.graph import HefContext, create_hef
-from hef.nodes.drafting.early_draft import EARLY
+from hef.nodes.drafting.early_reply import UNUSED
 from hef.sem import shipped_sem
 from langchain_core.callbacks import BaseCallbackHandler, get_usage_metadata_callback
 from langchain_core.messages import HumanMessage
@@ -17,13 +17,13 @@ from langgraph.checkpoint.memory import InMemorySaver
 from two_calls import USAGE, Gate, HostedChat, TwoCallChat
 
 SAID: Any = {"messages": [HumanMessage("My dog died last night.")]}
-EARLY_ON = HefContext(early_draft=True)
+EARLY_ON = HefContext(early_reply=True)
 VOTES = ("vote_first", "vote_primary", "vote_outside")
-OFF = HefContext(early_draft=False)
-TRUSTED = PoolingWeights(
-    sem=shipped_sem().description.name, model="two calls", form="generated", **dict.fromkeys(VOTES, 20.0)
+OFF = HefContext(early_reply=False)
+IGNORED = PoolingWeights(
+    sem=shipped_sem().description.name, model="two calls", form="generated", llm_weight=0, **dict.fromkeys(VOTES, 0.0)
 )
-"""The LLM's word decides."""
+"""The SEM decides."""
 MODES = ["sync", "async"]
 
 
@@ -57,15 +57,28 @@ def tokens(parts: list[Any]) -> list[tuple[Any, Any]]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_the_reply_is_begun_before_the_judgement_is_given_and_asked_for_once(mode: str) -> None:
-    model = TwoCallChat()
-    model.judging = model.began  # the judgement waits until a reply was begun
+async def test_judgement_and_reply_are_one_call(mode: str) -> None:
+    model = TwoCallChat(line="[sad: dog died]\n")
 
     parts = await run(mode, create_hef(model=model).compile())
 
-    assert parts[-1][1]["messages"][-1].content == "I hear you."
-    assert parts[-1][1]["empathy"].degraded is None
-    assert (len(model.prompts), model.judgements, model.ended) == (1, 1, ["written"])
+    turn = parts[-1][1]
+    assert turn["messages"][-1].content == "I hear you."
+    assert (turn["empathy"].emotion, turn["empathy"].degraded) == ("sad", None)
+    assert (turn["verdict"].answer, turn["verdict"].form) == ("sad", "generated")
+    assert (len(model.prompts), model.judgements, model.ended) == (1, 0, ["written"])
+
+
+async def test_a_reply_outlives_another_round_of_the_sem() -> None:
+    model = HostedChat(judgement="embarrassed")
+    hef = create_hef(model=model, safety=None).compile()
+    said: Any = {"messages": [HumanMessage("They put my name on the door.")]}
+
+    *_, turn = [values async for values in hef.astream(said, stream_mode="values")]
+
+    assert turn["verdict"].requeries == 1
+    assert (turn["empathy"].emotion, len(model.prompts), model.judgements) == ("embarrassed", 1, 0)
+    assert turn["messages"][-1].content == "I hear you."
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -118,38 +131,36 @@ async def test_the_events_are_those_of_one_reply_in_its_node() -> None:
     replies = [event for event in streamed if event["metadata"]["langgraph_node"] == "draft_response"]
     assert "".join(event["data"]["chunk"].text for event in replies) == "I hear you."
     assert {event["name"] for event in replies} == {"TwoCallChat"}
-    assert not any(EARLY in event["tags"] for event in events)
+    assert not any(UNUSED in event["tags"] for event in events)
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_decision_that_the_note_does_not_name_is_drafted_anew_and_the_early_draft_ends(mode: str) -> None:
-    model = TwoCallChat(judgement="joyful", replies=[["Oh ", "no."], ["How ", "nice!"]])
-    told, before = Told(), HefContext(early_draft=True, primary=32)
-    model.judging, model.writing = model.began, Gate(is_open=False)
+async def test_where_another_emotion_is_decided_the_reply_is_drafted_anew_and_the_early_one_ends(mode: str) -> None:
+    model = TwoCallChat(judgement="joyful", replies=[["Oh ", "nice."], ["How ", "sad."]])
+    told = Told()
+    model.writing = Gate(is_open=False)
 
     class Release(BaseCallbackHandler):
-        """Lets replies be written on once the early draft was given up."""
+        """Lets replies be written on once the early one was given up."""
 
         def on_chat_model_start(self, serialized: Any, messages: Any, **kwargs: Any) -> None:
-            if EARLY in (kwargs["tags"] or []):
+            if UNUSED in (kwargs["tags"] or []):
                 model.writing.open()
 
-    parts = await run(mode, create_hef(model=model, fit=TRUSTED).compile(), {"callbacks": [told, Release()]}, before)
+    parts = await run(mode, create_hef(model=model, fit=IGNORED).compile(), {"callbacks": [told, Release()]})
 
-    assert (parts[-1][1]["empathy"].emotion, parts[-1][1]["messages"][-1].content) == ("joyful", "How nice!")
-    assert "".join(str(part.text) for part, _ in tokens(parts)) == "How nice!"
-    assert "joyful" in str(model.prompts[1][0].text)
+    assert (parts[-1][1]["empathy"].emotion, parts[-1][1]["messages"][-1].content) == ("sad", "How sad.")
+    assert "".join(str(part.text) for part, _ in tokens(parts)) == "How sad."
+    assert "sad" in str(model.prompts[1][0].text)
     early, late = told.replies.values()
-    assert (EARLY in early["tags"], EARLY in late["tags"], late["text"]) == (True, False, "How nice!")
+    assert (UNUSED in early["tags"], UNUSED in late["tags"], late["text"]) == (True, False, "How sad.")
     assert (early["node"], early["usage"]) == ("draft_response", None)
     if mode == "async":
         assert model.ended == ["stopped", "written"]
 
 
 @pytest.mark.parametrize(("share", "prompts"), [(0.35, 1), (0.15, 2)])
-async def test_a_draft_whose_note_names_the_decided_emotion_far_behind_is_drafted_anew(
-    share: float, prompts: int
-) -> None:
+async def test_a_reply_to_an_emotion_that_is_nearly_as_likely_serves(share: float, prompts: int) -> None:
     shipped = shipped_sem()
 
     class Sem:
@@ -163,25 +174,35 @@ async def test_a_draft_whose_note_names_the_decided_emotion_far_behind_is_drafte
             changed = {"distribution": distribution, "neutral": 0.0, "primary": ("sad", "proud", "lonely")}
             return [one.model_copy(update=changed) for one in shipped.read(dialogues, **kwargs)]
 
-    model = HostedChat(judgement="proud", replies=[["Oh ", "no."], ["Well ", "done."]])
+    model = HostedChat(judgement="proud", replies=[["Well ", "done."], ["Oh ", "no."]])
 
-    turn = await create_hef(model=model, sem=Sem(), safety=None).compile().ainvoke(SAID, context=EARLY_ON)
+    turn = await create_hef(model=model, sem=Sem(), safety=None, fit=IGNORED).compile().ainvoke(SAID, context=EARLY_ON)
 
-    assert turn["empathy"].emotion == "proud"
-    assert "proud" in str(model.prompts[0][0].text)
+    assert turn["empathy"].emotion == "sad"
     assert len(model.prompts) == prompts
 
 
-async def test_where_nothing_is_felt_the_reply_is_drafted_anew_without_a_note() -> None:
-    model = TwoCallChat(judgement="none", replies=[["Oh ", "no."], ["All ", "right."]])
-    model.judging = model.began
+async def test_a_reply_serves_where_the_sem_does_not_read_the_language() -> None:
+    model = TwoCallChat()
+    said: Any = {"messages": [HumanMessage("Mi perro murió anoche y no puedo dejar de llorar.")]}
+
+    *_, turn = [
+        part async for part in create_hef(model=model).compile().astream(said, context=EARLY_ON, stream_mode="values")
+    ]
+
+    assert (turn["readings"], turn["empathy"].emotion) == ([], "sad")
+    assert (len(model.prompts), model.judgements) == (1, 0)
+
+
+async def test_a_reply_to_no_feeling_serves_where_none_is_decided() -> None:
+    model = TwoCallChat(judgement="none", replies=[["All ", "right."]])
     said: Any = {"messages": [HumanMessage("She came back after a year.")]}
 
-    turn = await create_hef(model=model).compile().ainvoke(said, context=EARLY_ON.model_copy(update={"ask": "always"}))
+    turn = await create_hef(model=model).compile().ainvoke(said, context=EARLY_ON)
 
     assert turn["empathy"].uncertain
     assert turn["messages"][-1].content == "All right."
-    assert [turn["empathy"].emotion in str(prompt[0].text) for prompt in model.prompts] == [True, False]
+    assert (len(model.prompts), model.judgements) == (1, 0)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -196,11 +217,11 @@ async def test_callbacks_and_counters_are_told_of_one_reply_with_its_tokens(mode
     assert str(run_id) in reply["id"]
     assert reply["text"] == "I hear you."
     assert (reply["node"], reply["class"], reply["usage"]) == ("draft_response", "TwoCallChat", USAGE)
-    assert EARLY not in reply["tags"]
+    assert UNUSED not in reply["tags"]
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_an_early_draft_that_failed_is_drafted_anew(mode: str) -> None:
+async def test_one_that_failed_is_drafted_anew(mode: str) -> None:
     model = TwoCallChat(replies=[[RuntimeError("no")], ["I ", "hear ", "you."]])
 
     parts = await run(mode, create_hef(model=model).compile())
@@ -276,7 +297,7 @@ async def test_a_stream_that_is_closed_while_the_reply_is_said_leaves_no_task() 
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_run_that_ends_before_the_reply_ends_the_draft_and_one_that_is_resumed_drafts_anew(mode: str) -> None:
+async def test_a_run_that_ends_before_the_reply_ends_the_reply_and_one_that_is_resumed_drafts_anew(mode: str) -> None:
     model = TwoCallChat(writing=Gate(is_open=False), replies=[["Oh ", "no."], ["I ", "hear ", "you."]])
     model.judging = model.began
     hef = create_hef(model=model).compile(checkpointer=InMemorySaver(), interrupt_before=["draft_response"])
@@ -295,12 +316,12 @@ async def test_a_run_that_ends_before_the_reply_ends_the_draft_and_one_that_is_r
     if mode == "async":
         assert model.ended == ["stopped", "written"]
     for thread in threading.enumerate():
-        if thread.name == "hef-early-draft":
+        if thread.name == "hef-early-reply":
             thread.join(10)
             assert not thread.is_alive()
 
 
-async def test_turns_at_once_have_each_their_own_draft() -> None:
+async def test_turns_at_once_have_each_their_own_reply() -> None:
     class Echo(TwoCallChat):
         def _begin(self, messages: Any) -> Any:
             chunks = super()._begin(messages)

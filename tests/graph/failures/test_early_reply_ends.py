@@ -1,4 +1,4 @@
-"""Early drafts whose LLM ends the call in a way that is no ordinary error: nobody waits for what never comes."""
+"""Early replies whose LLM ends the call in a way that is no ordinary error: nobody waits for what never comes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from langchain_core.messages import HumanMessage
 from two_calls import WAIT, TwoCallChat
 
 SAID: Any = {"messages": [HumanMessage("My dog died last night.")]}
-EARLY_ON = HefContext(early_draft=True, ask="always")
+EARLY_ON = HefContext(early_reply=True, ask="always")
 
 
 class Ended(TwoCallChat):

@@ -1,0 +1,330 @@
+"""A reply that is begun before the decision, and used where it fits it.
+
+A hosted LLM takes half a second to the first token of any answer, so that a reply that waits for a judgement comes
+twice as late as a plain one. Where the SEM reads a feeling, the LLM judges and replies in one call, its judgement in a
+first line that nobody sees. Where it reads none, the reply is the one without HEF, and the LLM is asked for its
+judgement at the same time. A reply in the making stands in no state and no checkpoint: a resumed turn drafts anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
+from dataclasses import dataclass
+from threading import Thread
+from typing import Any
+
+from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables.config import var_child_runnable_config
+from langchain_core.tracers import context as tracing
+from langgraph.config import get_config
+from langgraph.constants import TAG_NOSTREAM
+from langsmith.run_helpers import tracing_context
+
+from ...contract import Empathy, Safety, Verdict
+from ...contract.chat_model import ChatModel, chat_models, draft_form, is_hosted
+from ...contract.sync_async import maybe_await, run_sync
+from ...llm import ChoiceScorer
+from ...prompts import Prompts
+from ...prompts.first_line import Feeling, LineReader
+from ...sem import Taxonomy
+from ..judging.form_tries import FormTries
+from ..support.draft_prompt import early_reply_prompt, reply_model
+from ..support.llm_calls import STOP_WITHIN, LlmCalls
+from ..support.spoken_stream import EVENT_STREAMS, streams_tokens
+from ..support.turn_view import TurnView
+from .call_recording import CallFailure, CallRecorder, CallStopped, Line, Recording, StreamRecorder
+from .repeated_call import can_repeat, repeated, silent, stopped
+
+UNUSED = "hef:unused_reply"
+"""Tag of the call of a early reply that was not used."""
+_NEAR = 0.5
+"""Share of the decided emotion's probability from which on another one counts as nearly as likely."""
+_PRIVATE = "__pregel_"
+"""How LangGraph's own keys begin in a config's `configurable`."""
+_FORMS = ("response_format", "tools", "functions")
+"""Settings of a call that give its answer another form."""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyPrompt:
+    """What the LLM was told for a early reply."""
+
+    messages: list[BaseMessage]
+    """The prompt."""
+    safety: Safety
+    """What was known of danger."""
+
+    def is_safe_for(self, safety: Safety) -> bool:
+        """Return whether nothing else is known of danger meanwhile that a prompt tells."""
+        told = {"level", "kind", "words", "after_danger"}
+        return self.safety.model_dump(include=told) == safety.model_dump(include=told)
+
+
+class EarlyReply:
+    """A reply in the making: a first line is read at once, its chunks are kept until somebody asks for them.
+
+    The host's callbacks see nothing of its call: they are told once, of the reply where it is used (`use`), else of one
+    that was not (`discard`).
+
+    Args:
+        calls: Whether the LLM is called by its synchronous methods, in a thread of its own, or by its asynchronous
+            ones, in a task.
+        llm: The LLM of the run.
+        turn: The turn.
+        replies: Makes the prompt and reads the line.
+    """
+
+    def __init__(self, calls: LlmCalls, llm: ChatModel, turn: TurnView, replies: EarlyReplies) -> None:
+        self._calls, self._llm, self._replies = calls, llm, replies
+        self._recording = Recording(asynchronous=calls.asynchronous)
+        self._is_judged = is_judged(turn)
+        recorder = StreamRecorder if streams_tokens(_handlers()) else CallRecorder
+        self._recorder = recorder(self._recording, replies.read if self._is_judged else None)
+        self._prompt: EarlyPrompt | None = None
+        self._feeling: Feeling | None = None
+        self.has_failed = False
+        """Whether its call ended with an error; the reply is then drafted anew, with all its tries."""
+        self._task: asyncio.Task[None] | None = None
+        if calls.asynchronous:
+            self._task = asyncio.create_task(self._write(turn), context=copy_context())
+        else:
+            run = copy_context().run
+            Thread(target=lambda: run(run_sync, self._write(turn)), daemon=True, name="hef-early-reply").start()
+
+    async def _write(self, turn: TurnView) -> None:
+        """Call the LLM, unseen by the callbacks of the run and by tracers."""
+        try:
+            _leave_run()
+            with tracing_context(enabled=False):
+                llm = reply_model(self._llm, turn.settings.model_settings)
+                prompt = self._replies.prompt
+                making = asyncio.to_thread(prompt, turn) if self._calls.asynchronous else prompt(turn)
+                made = await maybe_await(making)
+                self._recording.put(made)
+                tags = [TAG_NOSTREAM, UNUSED]
+                config: Any = {"callbacks": [self._recorder], "tags": tags}
+                await self._calls.invoke(silent(llm), made.messages, config)
+        except BaseException as error:
+            # Whoever reads waits for an end, also where the LLM cancelled itself, or the call was stopped.
+            self.has_failed = not self._recorder.is_stopped
+            self._recording.put(CallFailure(error, is_last=True))
+            if self._calls.asynchronous and not isinstance(error, Exception | CallStopped):
+                raise
+
+    async def feeling(self) -> Feeling | None:
+        """Wait for the first line, and return what it says.
+
+        None where the LLM is to be asked for its judgement by itself: no line was asked for, the answer has none, or
+        the call failed before.
+        """
+        if not self._is_judged or await self._made_prompt() is None:
+            return None
+        before: list[Any] = []
+        while not isinstance(part := await self._recording.get(), Line):
+            if not isinstance(part, CallFailure):
+                before.append(part)
+            elif part.is_last:
+                self._recording.unread(part)
+                return None
+            else:  # another try follows
+                before.clear()
+        self._recording.unread(*before)
+        self._feeling = part.feeling
+        self._replies.note_form(self._llm, kept=self._feeling is not None)
+        if self._feeling is None:
+            await self.stop()
+        return self._feeling
+
+    async def use(self, llm: ChatModel, empathy: Empathy) -> tuple[ChatModel, list[BaseMessage]] | None:
+        """Return a chat model that gives this reply, and its prompt; None where the reply does not serve.
+
+        It serves while it has not failed, nothing else is known of danger, and what it answers was decided: with a line
+        the emotion that it names, or one that is hardly less likely, and any where the decision is uncertain; without
+        one that nothing certain is felt.
+
+        Args:
+            llm: The LLM with the settings of the run's reply.
+            empathy: What was decided.
+        """
+        prompt = await self._made_prompt()
+        if prompt is None or not prompt.is_safe_for(empathy.safety) or not self._fits(empathy):
+            return None
+        if not await self._has_begun():
+            return None
+        return repeated(llm, self._recording, asynchronous=self._calls.asynchronous), prompt.messages
+
+    def _fits(self, empathy: Empathy) -> bool:
+        if not self._is_judged:
+            return empathy.uncertain
+        if self._feeling is None:
+            return False
+        named, shares = self._feeling.label, empathy.distribution
+        if empathy.uncertain or named == empathy.emotion:
+            return True
+        return shares.get(named, 0.0) >= _NEAR * shares[empathy.emotion]
+
+    async def discard(self) -> None:
+        """End the call, and tell the callbacks of the node what there is of it, as a call with the tag `UNUSED`."""
+        await self.stop()
+        if self._recorder.has_begun and not self.has_failed and (prompt := await self._made_prompt()):
+            config: Any = {"tags": [TAG_NOSTREAM, UNUSED]}
+            await self._calls.invoke(stopped(self._llm, self._recording), prompt.messages, config)
+
+    async def stop(self) -> None:
+        """End the call: at once where it is asynchronous, else at its next chunk."""
+        self._recorder.is_stopped = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=STOP_WITHIN)
+
+    def stop_soon(self) -> None:
+        """End the call, from any thread."""
+        self._recorder.is_stopped = True
+        if self._task is not None:
+            with suppress(RuntimeError):  # the loop is closed, and with it the task
+                self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+
+    async def _has_begun(self) -> bool:
+        """Wait for the first of the reply, after tries that failed, and return whether there is one."""
+        part = await self._recording.get()
+        while isinstance(part, Line) or (isinstance(part, CallFailure) and not part.is_last):
+            part = await self._recording.get()
+        self._recording.unread(part)
+        return not self.has_failed
+
+    async def _made_prompt(self) -> EarlyPrompt | None:
+        """Return the prompt, which is the first part of the recording; None where it could not be made."""
+        if self._prompt is None:
+            part = await self._recording.get()
+            if not isinstance(part, EarlyPrompt):
+                self._recording.unread(part)
+                return None
+            self._prompt = part
+        return self._prompt
+
+
+class EarlyReplies:
+    """The early replies of one graph's runs, each known by the verdict of its turn, the very object in the state.
+
+    Two runs never have the same object, a run that is resumed has another one, and when a run ends, however it ends,
+    its verdict goes, and with it a reply that nobody took.
+
+    Args:
+        taxonomy: The labels.
+        prompts: The graph's templates.
+    """
+
+    def __init__(self, taxonomy: Taxonomy, prompts: Prompts) -> None:
+        self._taxonomy = taxonomy
+        self._prompts = prompts
+        named = {name: label for names in taxonomy.names.values() for label, name in names.items()}
+        self.read = LineReader(taxonomy.labels, {**named, **taxonomy.synonyms})
+        """Reads first lines."""
+        self._tries = FormTries()
+        self._kept: dict[int, tuple[EarlyReply, weakref.finalize[Any, Any]]] = {}
+
+    @asynccontextmanager
+    async def beside(self, calls: LlmCalls, llm: ChatModel, turn: TurnView) -> AsyncIterator[EarlyReply | None]:
+        """Let the LLM begin while the body runs, None where judgement and reply take a call each.
+
+        An error of the body ends the call.
+        """
+        reply = EarlyReply(calls, llm, turn, self) if self._is_wanted(llm, turn) else None
+        try:
+            yield reply
+        except BaseException:
+            if reply:
+                await reply.stop()
+            raise
+
+    def keep(self, reply: EarlyReply, verdict: Verdict) -> None:
+        """Keep a reply with the verdict of its turn, for the node that says it."""
+        finalizer = weakref.finalize(verdict, self._forget, id(verdict))
+        finalizer.atexit = False
+        self._kept[id(verdict)] = reply, finalizer
+
+    def take(self, verdict: Verdict | None) -> EarlyReply | None:
+        """Return the reply of a turn once; None where there is none."""
+        reply, finalizer = self._kept.pop(id(verdict), (None, None))
+        if finalizer:
+            finalizer.detach()
+        return reply
+
+    def _forget(self, key: int) -> None:
+        reply, _ = self._kept.pop(key, (None, None))
+        if reply:
+            reply.stop_soon()
+
+    def prompt(self, turn: TurnView) -> EarlyPrompt:
+        """Return the prompt of a turn's early reply."""
+        messages = early_reply_prompt(turn, self._prompts, self._taxonomy, is_judged=is_judged(turn))
+        return EarlyPrompt(messages, turn.safety)
+
+    def note_form(self, llm: ChatModel, *, kept: bool) -> None:
+        """Note whether an LLM wrote the line that it was asked for."""
+        self._tries.note(llm, kept=kept)
+
+    def _is_wanted(self, llm: ChatModel, turn: TurnView) -> bool:
+        """Return whether the LLM of a turn begins its reply before the decision.
+
+        One that scores, or was trained on the transcript, is a local one and cannot do both at once; a host's own
+        question or text for the reply needs the decision; and an LLM that left the line out several times is asked for
+        it now and then alone.
+        """
+        settings = turn.settings
+        prompts = self._prompts.replaced(settings.templates)
+        return (
+            (is_hosted(llm) if settings.early_reply is None else settings.early_reply)
+            and (settings.strategy, settings.first_question) == ("two_stage", "open")
+            and not settings.confirm_emotion
+            and turn.safety.level != "danger"
+            and turn.disputed_verdict is None
+            and draft_form(llm) == "chat"
+            and can_repeat(llm)
+            and not any(isinstance(model, ChoiceScorer) for model in chat_models(llm))
+            and not any(isinstance(handler, EVENT_STREAMS) for handler in _handlers())
+            and not any(map(prompts.is_replaced, ("all_labels", "draft")))
+            and (not is_judged(turn) or (_leaves_form_open(llm, settings.model_settings) and self._tries.is_due(llm)))
+        )
+
+
+def is_judged(turn: TurnView) -> bool:
+    """Return whether a turn's early reply has a first line: not where the SEM reads nothing, and there is no need."""
+    return not (turn.readings and turn.readings[0].is_neutral)
+
+
+def _leaves_form_open(llm: Any, settings: Mapping[str, Any]) -> bool:
+    """Return whether an answer may begin with a line of its own: no other form is set, and no end at a line's end."""
+    bound: dict[str, Any] = {}
+    while (inner := getattr(llm, "bound", None)) is not None:
+        bound, llm = {**getattr(llm, "kwargs", {}), **bound}, inner
+    given = {**bound, **settings}
+    own = getattr(llm, "stop", None) or getattr(llm, "stop_sequences", None)
+    ends = given.get("stop") or own or ()
+    ends = [ends] if isinstance(ends, str) else ends
+    is_cut = any(isinstance(end, str) and not end.strip() for end in ends)
+    return not is_cut and not any(given.get(name) for name in _FORMS)
+
+
+def _handlers() -> list[Any]:
+    """Return the callback handlers of the node that runs."""
+    manager = get_config().get("callbacks")
+    return manager.handlers if isinstance(manager, BaseCallbackManager) else list(manager or ())
+
+
+def _leave_run() -> None:
+    """Leave the run, in the context of a task or thread of its own: what else is set there stays.
+
+    Callbacks are told later. What LangGraph keeps in the config would keep the run's state alive, and with it the
+    verdict by whose end an abandoned draft is stopped.
+    """
+    config = var_child_runnable_config.get() or {}
+    own = {name: value for name, value in (config.get("configurable") or {}).items() if not name.startswith(_PRIVATE)}
+    var_child_runnable_config.set({**config, "configurable": own, "callbacks": None})
+    for variable, *_ in getattr(tracing, "_configure_hooks", ()):  # without them, such counters count a draft twice
+        variable.set(None)
