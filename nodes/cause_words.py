@@ -13,7 +13,7 @@ from ..contract import Cause, HefState, Turn
 from ..contract.errors import error_text
 from ..contract.state import degraded_empathy
 from ..prompts import newest
-from ..sem.plugins.quoted_causes import quoted_causes
+from ..sem.plugins.quoted_causes import quotation
 from .support.events import emit
 from .support.explanations import explain_causes
 from .support.node_record import record_suppressed_error
@@ -63,17 +63,19 @@ def _quotation(turn: TurnView, shown: Sequence[Turn]) -> Cause | None:
     verdict = turn.verdict
     if verdict is None or not verdict.words or verdict.emotion != turn.state["empathy"].emotion:
         return None
-    return next(iter(quoted_causes(f'"{verdict.words}"', shown, 1, max_words=MAX_QUOTED)), None)
+    return quotation(verdict.words, shown, MAX_QUOTED)
 
 
-def with_quotation(causes: Sequence[Cause], quotation: Cause | None) -> tuple[Cause, ...]:
-    """Return a SEM's cause words behind what an LLM quoted, which takes the weight of those that are part of it."""
-    if quotation is None:
+def with_quotation(causes: Sequence[Cause], quoted: Cause | None) -> tuple[Cause, ...]:
+    """Return a SEM's cause words behind what an LLM quoted, which weighs as much as the strongest, or as its parts."""
+    if quoted is None:
         return tuple(causes)
-    inside = [cause for cause in causes if cause.turn == quotation.turn and _overlap(cause, quotation)]
+    inside = [cause for cause in causes if cause.turn == quoted.turn and _overlap(cause, quoted)]
     weight = max([sum(cause.weight for cause in inside), *(cause.weight for cause in causes)], default=1.0)
-    first = quotation.model_copy(update={"weight": min(weight, 1.0)})
-    return (first, *(cause for cause in causes if cause not in inside))
+    outside = [cause for cause in causes if cause not in inside]
+    total = max(1.0, weight + sum(cause.weight for cause in outside))
+    ranked = [quoted.model_copy(update={"weight": weight}), *outside]
+    return tuple(cause.model_copy(update={"weight": cause.weight / total}) for cause in ranked)
 
 
 def _overlap(first: Cause, second: Cause) -> bool:

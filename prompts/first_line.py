@@ -6,14 +6,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..contract.chinese.simplified import simplified
 from .label_parser import NONE
 from .thoughts import ThoughtFilter
 
 LINE_LIMIT = 200
 """Characters of a line at most."""
-_BRACKETS = {"[": "]", "【": "】", "(": ")", "（": "）", "［": "］"}
-_END_OF_WORD = re.compile(r"[:：,，;；–—]|\s-\s")
-_MARKUP = " \t*_`#>\"'“”‘’「」『』"
+_BRACKETS = {"[": "]", "【": "】", "［": "］"}
+_FORM = re.compile(r"([^:：]*)(?:[:：](.*))?", re.DOTALL)
+_SEVERAL = re.compile(r"[/,，、&]")
+_MARKUP = " \t*_`#>-\"'“”‘’「」『』"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +37,26 @@ class LineReader:
     """
 
     def __init__(self, labels: Sequence[str], synonyms: Mapping[str, str]) -> None:
-        self._labels = {word.casefold(): label for word, label in synonyms.items()}
-        self._labels |= {label.casefold(): label for label in labels} | {NONE: NONE}
+        words = {**synonyms, **{label: label for label in labels}, NONE: NONE}
+        self._labels = {_plain(word): label for word, label in words.items()}
 
     def __call__(self, line: str) -> Feeling | None:
-        """Return what the inside of the brackets says; None where its first word is no label."""
-        word, *_ = _END_OF_WORD.split(line, maxsplit=1)
-        label = self._labels.get(word.strip(_MARKUP).casefold())
-        return Feeling(label, line[len(word) + 1 :].strip(_MARKUP)) if label else None
+        """Return what the inside of the brackets says.
+
+        None where it does not begin with a label and a colon: a mood in brackets is how characters act.
+        """
+        form = _FORM.fullmatch(line)
+        label = self._labels.get(_plain(_SEVERAL.split(form[1])[0])) if form else None
+        if form is None or label is None or (form[2] is None and label != NONE):
+            return None
+        return Feeling(label, (form[2] or "").strip(_MARKUP))
 
 
 class FirstLine:
     """Takes the first line off an answer that comes in pieces, and with it the thoughts of the whole answer.
 
-    What does not begin with a line that can be read is the reply from its first character on.
+    A line that is said twice is taken off twice. What does not begin with a line that can be read is the reply from its
+    first character on.
 
     Args:
         read: Reads the inside of the brackets.
@@ -57,13 +65,16 @@ class FirstLine:
     def __init__(self, read: Callable[[str], Feeling | None]) -> None:
         self._read = read
         self._thoughts = ThoughtFilter()
-        self._start = ""
+        self._held = ""
+        self._may_follow = True
+        """Whether another line may still come."""
+        self._has_begun = False
+        """Whether anything of the reply was returned."""
+        self._is_closed = False
         self.feeling: Feeling | None = None
         """What the line says; None while that is open, and where the answer has no such line."""
         self.is_complete = False
         """Whether the line was read, or is known to be missing."""
-        self._has_begun = False
-        """Whether anything of the reply was returned."""
 
     def feed(self, piece: str) -> str:
         """Return what the next piece holds of the reply."""
@@ -71,27 +82,42 @@ class FirstLine:
 
     def close(self) -> str:
         """Return what was held back of the reply at the end of the answer."""
-        return self._reply(self._thoughts.close(), is_end=True)
+        if self._is_closed:
+            return ""
+        self._is_closed = True
+        return self._reply(self._thoughts.close())
 
-    def _reply(self, said: str, *, is_end: bool = False) -> str:
-        if not self.is_complete:
-            self._start = (self._start + said).lstrip(_MARKUP + "\r\n")
-            line, rest = _bracketed(self._start)
-            if line is None and not is_end and _may_become_line(self._start):
+    def _reply(self, said: str) -> str:
+        self._held += said
+        while self._may_follow:
+            line, newline, rest = self._held.lstrip().partition("\n")
+            if not newline and not self._is_closed and _may_become_line(line):
                 return ""
-            self.feeling = None if line is None else self._read(line)
-            self.is_complete, said = True, rest if self.feeling else self._start
+            feeling = self._read(inside) if (inside := _inside(line)) is not None else None
+            self.feeling = self.feeling or feeling
+            self.is_complete = True
+            self._may_follow = feeling is not None and bool(newline)
+            if feeling is not None:
+                self._held = rest
+        said, self._held = self._held, ""
         if not self._has_begun:
             said = said.lstrip()
         self._has_begun = self._has_begun or bool(said)
         return said
 
 
-def _bracketed(text: str) -> tuple[str | None, str]:
-    """Return what stands between the brackets that a text begins with, and what follows them; None without any."""
-    end = text.find(_BRACKETS[text[0]], 1, LINE_LIMIT) if text and text[0] in _BRACKETS else -1
-    return (None, text) if end < 0 else (text[1:end].strip(), text[end + 1 :].lstrip("*_`"))
-
-
 def _may_become_line(start: str) -> bool:
-    return not start or (start[0] in _BRACKETS and len(start) < LINE_LIMIT)
+    begin = start.lstrip(_MARKUP)
+    return len(start) < LINE_LIMIT and (not begin or begin[0] in _BRACKETS)
+
+
+def _inside(line: str) -> str | None:
+    """Return what stands between the brackets that a line consists of; None where it has others, or other text."""
+    text = line.strip(_MARKUP + "\r.。")
+    if len(line) > LINE_LIMIT or len(text) < 2 or _BRACKETS.get(text[0]) != text[-1]:
+        return None
+    return text[1:-1]
+
+
+def _plain(word: str) -> str:
+    return simplified(word.strip(_MARKUP).replace("_", " ").casefold())

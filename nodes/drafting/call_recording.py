@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -15,7 +16,6 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, LLMResul
 
 from ...contract.sync_async import maybe_await
 from ...prompts.first_line import Feeling, FirstLine, LineReader
-from ...prompts.thoughts import with_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,9 @@ class Recording:
         """Yield the parts that are there, without waiting for more."""
         while self._unread:
             yield self._unread.pop(0)
-        while not self._parts.empty():
-            yield self._parts.get_nowait()
+        with suppress(queue.Empty, asyncio.QueueEmpty):  # whoever waited for a part may take it meanwhile
+            while True:
+                yield self._parts.get_nowait()
 
 
 class CallStopped(BaseException):
@@ -121,9 +122,9 @@ class CallRecorder(BaseCallbackHandler):
         if self._line is not None and (text or is_last):
             self._is_streaming = not is_last
             said = self._take(self._line, text, is_last=is_last)
-            if not said and not is_last:
+            message = _with_said(message, said)
+            if not said and not is_last and not _holds_more(message):
                 return
-            message = with_text(message, said)
         self._recording.put(chunk.model_copy(update={"text": str(message.text), "message": message}))
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
@@ -146,7 +147,7 @@ class CallRecorder(BaseCallbackHandler):
         message = _without_id(answer.message, run_id)
         if self._line is not None and self._read is not None:
             line = FirstLine(self._read) if self._line.is_complete else self._line
-            message = with_text(message, self._take(line, str(message.text), is_last=True))
+            message = _with_said(message, self._take(line, str(message.text), is_last=True))
         return answer.model_copy(update={"text": str(message.text), "message": message})
 
     def _take(self, line: FirstLine, text: str, *, is_last: bool) -> str:
@@ -178,3 +179,24 @@ def _without_id(message: BaseMessage, run_id: UUID) -> Any:
     """Return a copy of a message, without the id that LangChain made of that of the call."""
     is_made = message.id is not None and str(run_id) in message.id
     return message.model_copy(update={"id": None if is_made else message.id})
+
+
+def _with_said(message: BaseMessage, text: str) -> Any:
+    """Return a message whose parts of text are one text; all else stays."""
+    if isinstance(message.content, str):
+        return message.model_copy(update={"content": text})
+    parts = list(message.content)
+    said = [place for place, part in enumerate(parts) if isinstance(part, str) or part.get("type") == "text"]
+    if not said:
+        return message
+    first = parts[said[0]]
+    parts[said[0]] = text if isinstance(first, str) else {**first, "text": text}
+    kept = [part for place, part in enumerate(parts) if place not in said[1:]]
+    return message.model_copy(update={"content": kept})
+
+
+def _holds_more(message: Any) -> bool:
+    """Return whether a chunk holds something beside its text, such as counted tokens."""
+    is_text = isinstance(message.content, str) or len(message.content) <= 1
+    fields = ("usage_metadata", "response_metadata", "additional_kwargs", "tool_call_chunks")
+    return not is_text or any(getattr(message, name, None) for name in fields)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -31,28 +31,28 @@ from ...contract.sync_async import maybe_await, run_sync
 from ...llm import ChoiceScorer
 from ...prompts import Prompts
 from ...prompts.first_line import Feeling, LineReader
+from ...prompts.label_parser import NONE
 from ...sem import Taxonomy
 from ..judging.form_tries import FormTries
 from ..support.draft_prompt import early_reply_prompt, reply_model
-from ..support.llm_calls import STOP_WITHIN, LlmCalls
+from ..support.llm_calls import STOP_WITHIN, LlmCalls, is_transient
 from ..support.spoken_stream import EVENT_STREAMS, streams_tokens
 from ..support.turn_view import TurnView
+from .answer_form import leaves_form_open
 from .call_recording import CallFailure, CallRecorder, CallStopped, Line, Recording, StreamRecorder
 from .repeated_call import can_repeat, repeated, silent, stopped
 
 UNUSED = "hef:unused_reply"
-"""Tag of the call of a early reply that was not used."""
+"""Tag of the call of an early reply that was not used."""
 _NEAR = 0.5
-"""Share of the decided emotion's probability from which on another one counts as nearly as likely."""
+"""Share of the decided emotion's probability from which on a neighbour of it counts as decided, too."""
 _PRIVATE = "__pregel_"
 """How LangGraph's own keys begin in a config's `configurable`."""
-_FORMS = ("response_format", "tools", "functions")
-"""Settings of a call that give its answer another form."""
 
 
 @dataclass(frozen=True, slots=True)
 class EarlyPrompt:
-    """What the LLM was told for a early reply."""
+    """What the LLM was told for an early reply."""
 
     messages: list[BaseMessage]
     """The prompt."""
@@ -121,6 +121,9 @@ class EarlyReply:
 
         None where the LLM is to be asked for its judgement by itself: no line was asked for, the answer has none, or
         the call failed before.
+
+        Raises:
+            CallStopped: The call was given up meanwhile.
         """
         if not self._is_judged or await self._made_prompt() is None:
             return None
@@ -128,8 +131,12 @@ class EarlyReply:
         while not isinstance(part := await self._recording.get(), Line):
             if not isinstance(part, CallFailure):
                 before.append(part)
+            elif self._recorder.is_stopped:  # for danger, or since the turn was cancelled
+                raise CallStopped
             elif part.is_last:
                 self._recording.unread(part)
+                if not is_transient(part.error):
+                    self._replies.note_form(self._llm, kept=False)
                 return None
             else:  # another try follows
                 before.clear()
@@ -144,8 +151,8 @@ class EarlyReply:
         """Return a chat model that gives this reply, and its prompt; None where the reply does not serve.
 
         It serves while it has not failed, nothing else is known of danger, and what it answers was decided: with a line
-        the emotion that it names, or one that is hardly less likely, and any where the decision is uncertain; without
-        one that nothing certain is felt.
+        the emotion that it names, or a neighbour that is not twice as likely, and any where the decision is uncertain;
+        without one that nothing certain is felt.
 
         Args:
             llm: The LLM with the settings of the run's reply.
@@ -166,7 +173,8 @@ class EarlyReply:
         named, shares = self._feeling.label, empathy.distribution
         if empathy.uncertain or named == empathy.emotion:
             return True
-        return shares.get(named, 0.0) >= _NEAR * shares[empathy.emotion]
+        is_akin = self._replies.are_neighbours(named, empathy.emotion)
+        return is_akin and shares[named] >= _NEAR * shares[empathy.emotion]
 
     async def discard(self) -> None:
         """End the call, and tell the callbacks of the node what there is of it, as a call with the tag `UNUSED`."""
@@ -211,8 +219,8 @@ class EarlyReply:
 class EarlyReplies:
     """The early replies of one graph's runs, each known by the verdict of its turn, the very object in the state.
 
-    Two runs never have the same object, a run that is resumed has another one, and when a run ends, however it ends,
-    its verdict goes, and with it a reply that nobody took.
+    Two runs never have the same object, a resumed run has another one, and when a run ends, however it ends, its
+    verdict goes, and with it a reply that nobody took.
 
     Args:
         taxonomy: The labels.
@@ -265,8 +273,13 @@ class EarlyReplies:
         messages = early_reply_prompt(turn, self._prompts, self._taxonomy, is_judged=is_judged(turn))
         return EarlyPrompt(messages, turn.safety)
 
+    def are_neighbours(self, first: str, second: str) -> bool:
+        """Return whether two labels are often taken for each other."""
+        neighbours = self._taxonomy.neighbours
+        return first in neighbours.get(second, ()) or second in neighbours.get(first, ())
+
     def note_form(self, llm: ChatModel, *, kept: bool) -> None:
-        """Note whether an LLM wrote the line that it was asked for."""
+        """Note whether an LLM wrote its line."""
         self._tries.note(llm, kept=kept)
 
     def _is_wanted(self, llm: ChatModel, turn: TurnView) -> bool:
@@ -289,26 +302,14 @@ class EarlyReplies:
             and not any(isinstance(model, ChoiceScorer) for model in chat_models(llm))
             and not any(isinstance(handler, EVENT_STREAMS) for handler in _handlers())
             and not any(map(prompts.is_replaced, ("all_labels", "draft")))
-            and (not is_judged(turn) or (_leaves_form_open(llm, settings.model_settings) and self._tries.is_due(llm)))
+            and NONE not in map(str.lower, self._taxonomy.labels)
+            and (not is_judged(turn) or (leaves_form_open(llm, settings.model_settings) and self._tries.is_due(llm)))
         )
 
 
 def is_judged(turn: TurnView) -> bool:
     """Return whether a turn's early reply has a first line: not where the SEM reads nothing, and there is no need."""
     return not (turn.readings and turn.readings[0].is_neutral)
-
-
-def _leaves_form_open(llm: Any, settings: Mapping[str, Any]) -> bool:
-    """Return whether an answer may begin with a line of its own: no other form is set, and no end at a line's end."""
-    bound: dict[str, Any] = {}
-    while (inner := getattr(llm, "bound", None)) is not None:
-        bound, llm = {**getattr(llm, "kwargs", {}), **bound}, inner
-    given = {**bound, **settings}
-    own = getattr(llm, "stop", None) or getattr(llm, "stop_sequences", None)
-    ends = given.get("stop") or own or ()
-    ends = [ends] if isinstance(ends, str) else ends
-    is_cut = any(isinstance(end, str) and not end.strip() for end in ends)
-    return not is_cut and not any(given.get(name) for name in _FORMS)
 
 
 def _handlers() -> list[Any]:
@@ -321,7 +322,7 @@ def _leave_run() -> None:
     """Leave the run, in the context of a task or thread of its own: what else is set there stays.
 
     Callbacks are told later. What LangGraph keeps in the config would keep the run's state alive, and with it the
-    verdict by whose end an abandoned draft is stopped.
+    verdict by whose end an abandoned reply is stopped.
     """
     config = var_child_runnable_config.get() or {}
     own = {name: value for name, value in (config.get("configurable") or {}).items() if not name.startswith(_PRIVATE)}

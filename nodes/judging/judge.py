@@ -109,7 +109,7 @@ class Judge:
         if label == NONE:
             return Verdict(neutral=True, model=name)
         reliability = self._reliability(model)
-        verdict = _weighed(Verdict(emotion=label, form="generated", model=name), readings, reliability)
+        verdict = _weighed(Verdict(emotion=label, answer=label, form="generated", model=name), readings, reliability)
         if not is_requery:
             self._learn(verdict, readings, reliability)
         return verdict
@@ -133,7 +133,6 @@ def _weighed(verdict: Verdict, readings: Sequence[Reading], reliability: LlmReli
     if verdict.emotion is None or not readings:
         return verdict
     estimate = {
-        "answer": verdict.emotion,
         "likelihoods": reliability.likelihoods(verdict.emotion, readings[0].primary),
         "reliability": reliability.reliability,
     }

@@ -176,7 +176,7 @@ class TurnView:
             return None
         if verdict.answer == verdict.emotion:
             return verdict
-        edit: dict[str, Any] = {"answer": None, "likelihoods": None, "reliability": None}
+        edit: dict[str, Any] = {"answer": None, "words": "", "likelihoods": None, "reliability": None}
         if verdict.emotion is not None and verdict.form == "none":
             edit |= {"neutral": False, "left_to_sem": False, "form": "generated"}
         return verdict.model_copy(update=edit)

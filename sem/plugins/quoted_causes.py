@@ -10,7 +10,7 @@ from ...contract import Cause, Dialogue
 from ...contract.text import has_chinese, is_content_word, word_spans
 
 MAX_WORDS = 5
-"""Longest cause in words, unless said otherwise."""
+"""Longest cause in words; of a longer quote each content word counts by itself."""
 
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»\n]+)[\"“”«»]")
 _NUMBERING = re.compile(r"^\s*(?:[-*•–]|\d+[.)])\s*")
@@ -22,7 +22,7 @@ class _Span(NamedTuple):
     end: int
 
 
-def quoted_causes(answer: str, dialogue: Dialogue, limit: int, *, max_words: int = MAX_WORDS) -> tuple[Cause, ...]:
+def quoted_causes(answer: str, dialogue: Dialogue, limit: int) -> tuple[Cause, ...]:
     """Return the quotes of an answer that occur in the dialogue, in the answer's order.
 
     Quotes are the texts in quotation marks; without any, the texts between commas and line breaks. If a
@@ -33,13 +33,12 @@ def quoted_causes(answer: str, dialogue: Dialogue, limit: int, *, max_words: int
         answer: The LLM's answer.
         dialogue: The dialogue; only the speaker's turns are searched where there are any.
         limit: Largest number of causes.
-        max_words: Words of a quote up to which it is one cause; of a longer one each content word counts by itself.
 
     Returns:
         Causes with weights 1, 1/2, 1/3, … divided by their sum.
     """
     spans: list[_Span] = []
-    for quote in _quotes(answer, max_words):
+    for quote in _quotes(answer):
         span = _find(quote, dialogue)
         if span and not any(_overlap(span, other) for other in spans) and len(spans) < limit:
             spans.append(span)
@@ -50,13 +49,29 @@ def quoted_causes(answer: str, dialogue: Dialogue, limit: int, *, max_words: int
     )
 
 
-def _quotes(answer: str, max_words: int) -> Iterator[str]:
+def quotation(quote: str, dialogue: Dialogue, max_words: int) -> Cause | None:
+    """Return a quote as one cause; None where nobody said it, it has no content word, or it has too many words.
+
+    Args:
+        quote: What an LLM quoted.
+        dialogue: As in `quoted_causes`.
+        max_words: Words of it at most.
+    """
+    spans = word_spans(quote)
+    is_content = any(is_content_word(quote[start:end]) for start, end in spans)
+    span = _find(quote[spans[0][0] : spans[-1][1]], dialogue) if is_content and len(spans) <= max_words else None
+    if span is None:
+        return None
+    return Cause(text=dialogue[span.turn].text[span.start : span.end], weight=1.0, **span._asdict())
+
+
+def _quotes(answer: str) -> Iterator[str]:
     """Yield the phrases of an answer; a long one as its content words."""
     phrases = _QUOTED.findall(answer) or [_NUMBERING.sub("", part) for part in re.split(r"[,;\n]", answer)]
     for phrase in phrases:
         words = [phrase[start:end] for start, end in word_spans(phrase)]
         content_words = [word for word in words if is_content_word(word)]
-        if content_words and len(words) <= max_words:
+        if content_words and len(words) <= MAX_WORDS:
             start, end = word_spans(phrase)[0][0], word_spans(phrase)[-1][1]
             yield phrase[start:end]
         else:

@@ -252,11 +252,13 @@ def test_an_answer_is_weighed_by_what_was_known_before_it() -> None:
     assert max(verdict.likelihoods, key=verdict.likelihoods.__getitem__) == "sad"
 
 
-@pytest.mark.parametrize(("script", "readings"), [(["sad"], []), (["Hm."], [reading_of()])])
-def test_without_a_reading_or_a_label_nothing_is_weighed(script: list[str], readings: list[Reading]) -> None:
+@pytest.mark.parametrize(("script", "readings", "answer"), [(["sad"], [], "sad"), (["Hm."], [reading_of()], None)])
+def test_without_a_reading_or_a_label_nothing_is_weighed(
+    script: list[str], readings: list[Reading], answer: str | None
+) -> None:
     verdict = judged(judge_of(), ScriptedChat(script=script), readings)
 
-    assert (verdict.answer, verdict.likelihoods, verdict.reliability) == (None, None, None)
+    assert (verdict.answer, verdict.likelihoods, verdict.reliability) == (answer, None, None)
 
 
 def test_a_judge_is_asked_from_many_threads() -> None:

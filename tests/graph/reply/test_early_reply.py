@@ -159,22 +159,22 @@ async def test_where_another_emotion_is_decided_the_reply_is_drafted_anew_and_th
         assert model.ended == ["stopped", "written"]
 
 
-@pytest.mark.parametrize(("share", "prompts"), [(0.35, 1), (0.15, 2)])
-async def test_a_reply_to_an_emotion_that_is_nearly_as_likely_serves(share: float, prompts: int) -> None:
+@pytest.mark.parametrize(("named", "share", "prompts"), [("lonely", 0.35, 1), ("lonely", 0.15, 2), ("proud", 0.1, 2)])
+async def test_a_reply_to_a_neighbour_that_is_nearly_as_likely_serves(named: str, share: float, prompts: int) -> None:
     shipped = shipped_sem()
 
     class Sem:
-        """Reads a sad person who is a little proud."""
+        """Reads a sad person who is a little lonely."""
 
         description, causes = shipped.description, shipped.causes
 
         def read(self, dialogues: Any, **kwargs: Any) -> list[Reading]:
             labels = self.description.taxonomy.labels
-            distribution = dict.fromkeys(labels, (0.5 - share) / (len(labels) - 2)) | {"sad": 0.5, "proud": share}
-            changed = {"distribution": distribution, "neutral": 0.0, "primary": ("sad", "proud", "lonely")}
+            distribution = dict.fromkeys(labels, (0.5 - share) / (len(labels) - 2)) | {"sad": 0.5, "lonely": share}
+            changed = {"distribution": distribution, "neutral": 0.0, "primary": ("sad", "lonely", "proud")}
             return [one.model_copy(update=changed) for one in shipped.read(dialogues, **kwargs)]
 
-    model = HostedChat(judgement="proud", replies=[["Well ", "done."], ["Oh ", "no."]])
+    model = HostedChat(judgement=named, replies=[["Come ", "here."], ["Oh ", "no."]])
 
     turn = await create_hef(model=model, sem=Sem(), safety=None, fit=IGNORED).compile().ainvoke(SAID, context=EARLY_ON)
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hef.graph import HefContext, create_hef
+from hef.nodes.drafting.call_recording import CallRecorder, Line, Recording
 from hef.nodes.judging.form_tries import FORM_TRIES
 from hef.prompts.first_line import Feeling, FirstLine, LineReader
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, LLMResult
+from langgraph.checkpoint.memory import InMemorySaver
 from two_calls import FIRST_LINE, TwoCallChat
 
 SAID: Any = {"messages": [HumanMessage("My dog died last night.")]}
@@ -28,16 +32,32 @@ async def streamed(mode: str, hef: Any) -> tuple[str, dict[str, Any]]:
 
 
 async def test_what_the_llm_quotes_is_the_first_cause_and_takes_its_words_from_the_sem() -> None:
-    hef = create_hef(model=TwoCallChat(line="[sad: “my dog DIED”]")).compile()
+    hef = create_hef(model=TwoCallChat(line="[sad: “my dog DIED”]\n")).compile()
 
     causes = (await hef.ainvoke(SAID, context=EARLY_ON))["empathy"].causes
 
     assert (causes[0].text, causes[0].turn, causes[0].start) == ("My dog died", 0, 0)
     assert not {"dog", "died"} & {cause.text for cause in causes}
     assert causes[0].weight == max(cause.weight for cause in causes)
+    assert sum(cause.weight for cause in causes) <= 1.0
 
 
-@pytest.mark.parametrize("line", ["[sad: I never said this]", "[sad]", "[sad:]"])
+async def test_words_that_were_quoted_for_another_emotion_are_no_causes() -> None:
+    hef = create_hef(model=TwoCallChat(line="[sad: last night]\n")).compile(
+        checkpointer=InMemorySaver(), interrupt_after=["coarse_emotion"]
+    )
+    config: Any = {"configurable": {"thread_id": "1"}}
+    await hef.ainvoke(SAID, config, context=EARLY_ON)
+    verdict = hef.get_state(config).values["verdict"]
+    hef.update_state(config, {"verdict": verdict.model_copy(update={"emotion": "devastated"})})
+
+    empathy = (await hef.ainvoke(None, config, context=EARLY_ON))["empathy"]
+
+    assert empathy.emotion == "devastated"
+    assert empathy.causes[0].text != "last night"
+
+
+@pytest.mark.parametrize("line", ["[sad: I never said this]", "[sad: it was]", "[sad:]"])
 async def test_what_nobody_said_is_no_cause(line: str) -> None:
     causes = (await create_hef(model=TwoCallChat(line=line)).compile().ainvoke(SAID, context=EARLY_ON))[
         "empathy"
@@ -98,43 +118,91 @@ async def test_an_answer_that_cannot_begin_with_a_line_is_not_asked_for_one(sett
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
-    ("line", "quoted"),
+    ("line", "answer", "quoted"),
     [
-        ("<think>They lost a dog. [proud]</think>\n\n**[sad: dog died]**\n\n", "dog died"),
-        ("[Sad: dog died] ", "dog died"),
-        ("【难过：My dog】\n", "My dog"),
-        ("(devastated – last night)\n", None),
-        ("[sad]", ""),
+        ("<think>They lost a dog. [proud: x]</think>\n\n**[sad: dog died]**\n\n", "sad", "dog died"),
+        ("[Sad/lonely: dog died]\n", "sad", "dog died"),
+        ("【難過：My dog】\n", "sad", "My dog"),
+        ("[devastated: “last night”]\n", "devastated", "last night"),
+        ("[sad:]\n", "sad", ""),
+        ("[sad: my dog [Rex] died]\n", "sad", "my dog [Rex] died"),
+        ("[sad: dog died]\n[sad: dog died]\n", "sad", "dog died"),
     ],
 )
-async def test_the_line_is_read_in_the_forms_that_llms_write(line: str, quoted: str | None, mode: str) -> None:
+async def test_the_line_is_read_in_the_forms_that_llms_write(line: str, answer: str, quoted: str, mode: str) -> None:
     text, turn = await streamed(mode, create_hef(model=TwoCallChat(line=line)).compile())
 
     assert (text, turn["messages"][-1].content) == ("I hear you.", "I hear you.")
-    assert turn["verdict"].answer == ("sad" if quoted is not None else "devastated")
-    assert turn["verdict"].words == ("last night" if quoted is None else quoted)
+    assert (turn["verdict"].answer, turn["verdict"].words) == (answer, quoted)
 
 
 def piecewise(answer: str, size: int) -> tuple[Feeling | None, str]:
-    line = FirstLine(LineReader(["sad", "proud"], {"难过": "sad"}))
+    line = FirstLine(LineReader(["sad", "let down"], {"难过": "sad"}))
     said = "".join(line.feed(answer[start : start + size]) for start in range(0, len(answer), size)) + line.close()
-    return line.feeling, said
+    return line.feeling, said + line.close()
 
 
-@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 @pytest.mark.parametrize(
     ("answer", "feeling", "said"),
     [
         ("[sad: a]\nOh.", Feeling("sad", "a"), "Oh."),
         ("[none]\n\nIt is noon.", Feeling("none"), "It is noon."),
-        ("[proud: I did it! :)]\nYes [you] did.", Feeling("proud", "I did it! :)"), "Yes [you] did."),
+        ("**[sad: a]**\n\n**Oh.**", Feeling("sad", "a"), "**Oh.**"),
+        ("`[sad: a]`\r\nx", Feeling("sad", "a"), "x"),
+        ("'[sad: a]'.\n[a list]", Feeling("sad", "a"), "[a list]"),
+        ("[let_down: list[0] broke :)]\nYes [it] did.", Feeling("let down", "list[0] broke :)"), "Yes [it] did."),
+        ("[sad: a]\n[sad: b]\n\n*hugs* Oh.", Feeling("sad", "a"), "*hugs* Oh."),
+        ("[sad: a]", Feeling("sad", "a"), ""),
+        ("[sad] is what I would feel.", None, "[sad] is what I would feel."),
+        ("[Sad]\nWoof.", None, "[Sad]\nWoof."),  # how a character acts
+        ("(sad: a)\nWoof.", None, "(sad: a)\nWoof."),
+        ("[sad: a] Oh.", None, "[sad: a] Oh."),
+        ("[sad: a\nOh [hugs] dear.", None, "[sad: a\nOh [hugs] dear."),
         ("[smiles] Hello.", None, "[smiles] Hello."),
-        ("[1] First, rest.", None, "[1] First, rest."),
-        ("Sad to hear.\n[sad]", None, "Sad to hear.\n[sad]"),
-        ("[" + "a" * 500 + "] b", None, "[" + "a" * 500 + "] b"),
+        ("*hugs* Hello.", None, "*hugs* Hello."),
+        ("- First, rest.\n- Then eat.", None, "- First, rest.\n- Then eat."),
+        ("Sad to hear.\n[sad: a]", None, "Sad to hear.\n[sad: a]"),
+        ("[sad: " + "a" * 500 + "]\nb", None, "[sad: " + "a" * 500 + "]\nb"),
         ("[sad", None, "[sad"),
         ("", None, ""),
     ],
 )
-def test_only_a_line_that_can_be_read_is_taken_off(answer: str, feeling: Feeling | None, said: str, size: int) -> None:
+def test_only_a_line_that_can_be_read_is_taken_off_however_it_comes(
+    answer: str, feeling: Feeling | None, said: str, size: int
+) -> None:
     assert piecewise(answer, size) == (feeling, said)
+
+
+@pytest.mark.parametrize("has_end", [True, False])
+def test_a_call_without_a_last_chunk_is_recorded_whole(has_end: bool) -> None:
+    recording = Recording(asynchronous=False)
+    recorder, run = CallRecorder(recording, LineReader(["sad"], {})), uuid4()
+    recorder.on_chat_model_start()
+    for text in ("[sa", "d: a]\n", "Oh ", "<"):
+        recorder.on_llm_new_token(text, chunk=ChatGenerationChunk(message=AIMessageChunk(text)), run_id=run)
+    if has_end:
+        last = AIMessageChunk("", chunk_position="last")
+        recorder.on_llm_new_token("", chunk=ChatGenerationChunk(message=last), run_id=run)
+    whole = ChatGeneration(message=AIMessage("[sad: a]\nOh <"))
+    recorder.on_llm_end(LLMResult(generations=[[whole]]), run_id=run)
+
+    line, *chunks, end = recording.received()
+
+    assert line == Line(Feeling("sad", "a"))
+    assert "".join(str(chunk.message.text) for chunk in chunks) == end.generations[0][0].message.text == "Oh <"
+
+
+def test_tokens_and_thoughts_of_a_chunk_of_the_line_are_kept() -> None:
+    recording = Recording(asynchronous=False)
+    recorder, run = CallRecorder(recording, LineReader(["sad"], {})), uuid4()
+    recorder.on_chat_model_start()
+    usage: Any = {"input_tokens": 100, "output_tokens": 1, "total_tokens": 101}
+    thought: Any = [{"type": "reasoning", "reasoning": "hm"}, {"type": "text", "text": "[sad: a]\nOh."}]
+    for message in (AIMessageChunk("[sad: a]\n", usage_metadata=usage), AIMessageChunk(content=thought)):
+        recorder.on_llm_new_token("", chunk=ChatGenerationChunk(message=message), run_id=run)
+
+    _, counted, thinking = recording.received()
+
+    assert (counted.message.text, counted.message.usage_metadata) == ("", usage)
+    assert thinking.message.content[0] == thought[0]

@@ -84,7 +84,8 @@ class TwoCallChat(BaseChatModel):
             return []
         if isinstance(self.judgement, BaseException):
             raise self.judgement
-        line = f"[{self.judgement}]\n" if self.line is None else self.line
+        own = "[none]\n" if self.judgement == "none" else f"[{self.judgement}:]\n"
+        line = own if self.line is None else self.line
         return [line[:3], line[3:]]
 
     def _judged(self) -> ChatGenerationChunk:

@@ -1,0 +1,36 @@
+"""Whether an LLM's answer may begin with a line of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.runnables.base import RunnableBindingBase
+
+from ...contract.chat_model import ChatModel, chat_models
+
+_FORMS = ("response_format", "tools", "functions")
+"""Settings of a call that give its answer another form."""
+_STOPS = ("stop", "stop_sequences")
+"""Fields of chat models with the texts at which an answer ends."""
+_LIMITS, _ROOM = ("max_tokens", "max_completion_tokens", "max_output_tokens"), 60
+"""Settings of a call that limit its answer, and the tokens from which on a line leaves room for a reply."""
+
+
+def leaves_form_open(llm: ChatModel, settings: Mapping[str, Any]) -> bool:
+    """Return whether there is room for a line, no other form is set, and no answer ends at a line's end.
+
+    Args:
+        llm: The LLM with its wrappers.
+        settings: The settings of the run's reply.
+    """
+    bound: dict[str, Any] = {}
+    inner: Any = llm
+    while isinstance(inner, RunnableBindingBase):
+        bound, inner = {**inner.kwargs, **bound}, inner.bound
+    given = {**bound, **settings}
+    ends = [given.get("stop"), *(getattr(model, name, None) for model in chat_models(llm) for name in _STOPS)]
+    texts = [text for some in ends for text in ([some] if isinstance(some, str) else some or ())]
+    is_cut = any(isinstance(text, str) and not text.strip() for text in texts)
+    limits = [limit for name in _LIMITS if isinstance(limit := given.get(name), int)]
+    return not is_cut and min(limits, default=_ROOM) >= _ROOM and not any(given.get(name) for name in _FORMS)
