@@ -1,4 +1,4 @@
-"""How long a stored turn is kept: until its `expires`, and a pinned one for good."""
+"""How long a stored turn is kept: until its `expires`, a pinned one for good; and which turns nobody is shown."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 from langgraph.store.base import BaseStore
 
 _SECONDS_PER_MINUTE = 60
+SET_ASIDE = "set_aside"
+"""Field of a stored turn that is true where its conversation holds other words in its place, for now."""
 
 
 def has_expired(value: Mapping[str, Any], now: float | None = None) -> bool:
@@ -20,6 +22,11 @@ def has_expired(value: Mapping[str, Any], now: float | None = None) -> bool:
     if value.get("pinned") is True or not isinstance(expires, int | float) or isinstance(expires, bool):
         return False
     return expires <= (time.time() if now is None else now)
+
+
+def is_hidden(value: Mapping[str, Any], now: float | None = None) -> bool:
+    """Return whether nobody is shown a stored turn: its time is over, or it is set aside."""
+    return value.get(SET_ASIDE) is True or has_expired(value, now)
 
 
 def lifetime(store: BaseStore, value: Mapping[str, Any]) -> dict[str, Any]:

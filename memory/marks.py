@@ -8,7 +8,7 @@ from langgraph.store.base import BaseStore, GetOp
 
 from ..contract import Memory, SetupError
 from ..contract.sync_async import maybe_await, run_sync
-from .lifetime import has_expired, refreshes
+from .lifetime import is_hidden, refreshes
 from .pins import Batch, change_pins
 from .turns import Search, memory_from_item, put_turn, user_items, user_namespace
 
@@ -54,7 +54,7 @@ async def _mark(
     item: Any = (await maybe_await(batch([GetOp(user_namespace(user_id), id, refresh_ttl=refreshes(store))])))[0]
     if item is None:  # then it was said to a character
         item = next((item for item in await user_items(store, search, user_id, None) if item.key == id), None)
-    if item is None or has_expired(item.value) or (turn := memory_from_item(item)) is None:
+    if item is None or is_hidden(item.value) or (turn := memory_from_item(item)) is None:
         raise SetupError(f"no turn of this user has the id {id!r}; `hef memory list` shows those that are stored")
     # The value as it is, not the turn that is read from it: another program's fields stay. A store may count the item
     # as a new one, so when the turn happened is written where the first writing told it.

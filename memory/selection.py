@@ -11,7 +11,7 @@ from ..contract.empathy import YEAR_10000
 from ..contract.progress import Progress
 from ..contract.sync_async import run_sync
 from .chroma.store import ChromaStore
-from .lifetime import has_expired, refreshes
+from .lifetime import is_hidden, refreshes
 from .pins import PINS
 from .turns import TURNS, is_with_character, list_items, unpin_deleted, user_namespace
 
@@ -61,12 +61,12 @@ def select_items(
         store: Any LangGraph store.
         user_id: Whose; None for every user.
         selection: Which of them.
-        with_expired: Include those whose time is over, as far as the store has not deleted them.
+        with_expired: Include those whose time is over, and those that are set aside (see `is_hidden`), as far as the store has not deleted them.
     """
     namespace = TURNS if user_id is None else user_namespace(user_id)
     items = run_sync(list_items(store, store.search, namespace, below=True))
     # Filtered here, since stores differ on a range filter over items that lack the field.
-    selected = (item for item in items if selection.includes(item) and (with_expired or not has_expired(item.value)))
+    selected = (item for item in items if selection.includes(item) and (with_expired or not is_hidden(item.value)))
     return sorted(selected, key=said_at)
 
 
@@ -78,7 +78,7 @@ def search_items(
     while True:
         namespace = user_namespace(user_id, selection.character)
         items = store.search(namespace, query=query, limit=size, refresh_ttl=refreshes(store))
-        selected = [item for item in items if selection.includes(item) and not has_expired(item.value)]
+        selected = [item for item in items if selection.includes(item) and not is_hidden(item.value)]
         if len(selected) >= limit or len(items) < size:
             return selected[:limit]
         size *= _GROWTH

@@ -12,7 +12,7 @@ from langgraph.store.base import BaseStore, GetOp, Item, Op, SearchItem, SearchO
 from ..contract import Memory, RecallWeights, Why
 from ..contract.sync_async import maybe_await, run_sync
 from .broad_question import asks_for_all
-from .lifetime import has_expired, refreshes
+from .lifetime import is_hidden, refreshes
 from .pins import PINS, Batch, pinned_ids, pins_op
 from .relevance import Candidate, drop_duplicates, rank
 from .spread import spread
@@ -74,7 +74,7 @@ class RecallQuery:
 
     def recallable(self, item: Item) -> Memory | None:
         """Return the turn of an item, None where it may not be recalled, or the prompt has it already."""
-        memory = None if has_expired(item.value, self.now) else memory_from_item(item)
+        memory = None if is_hidden(item.value, self.now) else memory_from_item(item)
         return None if memory is None or memory.never_recall or self._is_in_prompt(memory) else memory
 
     def _is_in_prompt(self, memory: Memory) -> bool:

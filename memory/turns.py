@@ -22,7 +22,7 @@ from ..contract import Memory, SetupError
 from ..contract.sync_async import maybe_await, run_sync
 from ..contract.text import MAX_STORED_CHARACTERS, split_clauses
 from .chroma.store import ChromaStore
-from .lifetime import has_expired, lifetime, refreshes
+from .lifetime import is_hidden, lifetime, refreshes
 from .pins import PINS, Batch, change_pins
 
 TURNS = ("hef", "turns")
@@ -255,5 +255,5 @@ async def unpin_deleted(batch: Batch, items: Iterable[Item]) -> None:
 
 
 def _newest_first(items: Sequence[Item]) -> list[Memory]:
-    current = (item for item in items if not has_expired(item.value))
+    current = (item for item in items if not is_hidden(item.value))
     return sorted(memories_from_items(current), key=lambda memory: memory.time, reverse=True)

@@ -1,7 +1,8 @@
 """Which conversation and which turn a request is, told by the transcript that a client sends each time.
 
 The transcript is what was said. The same request sent twice is one turn; a reply that is asked for again replaces the
-earlier one; a turn that was edited begins a new branch, and what the abandoned branch said leaves the memory.
+earlier one; a turn that was edited begins a new branch, and what the abandoned branch said leaves the memory (see
+`threads.branch`).
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from ..contract.errors import error_text
 from ..memory import turn_id
 from .chat_chunks import ReplyEnd
 from .chat_request import ChatMessage
-from .threads.placing import FRESH_SECONDS, find_answered_turn, find_place, find_thread
+from .threads.branch import take_branch
+from .threads.placing import FRESH_SECONDS, Place, find_answered_turn, find_place, find_thread
 from .threads.sqlite_turns import SqliteTurns
 from .threads.transcript_prints import TranscriptPrints, digest, read_prints, reply_prints
 from .threads.turn_memory import TurnMemory
-from .threads.turn_table import Database, TurnRow, TurnTable
+from .threads.turn_table import ABANDONED, Database, TurnRow, TurnTable
 
 REPEAT_SECONDS = 2.0
 """Time after a reply was delivered in which the same request is the same turn, sent twice; later the reply is wanted
@@ -152,10 +154,11 @@ class Conversations:
         async with AsyncExitStack() as stack:
             thread = scope if chat_id else await self._thread(scope, prints, arrived)
             await stack.enter_async_context(self._table.database.lock(thread))
-            row, plan.answered = await self._turn(scope, thread, prints, arrived, retried, is_whole)
+            place = await find_place(self._table, scope, thread, prints, is_whole=is_whole)
+            row, plan.answered = await self._turn(scope, thread, place, prints, arrived, retried)
             if plan.answered is None:
                 memory = TurnMemory(self._store, person, character)
-                plan.fault = await self._take_branch(memory, row, prints)
+                plan.fault = await take_branch(self._table, memory, row, prints, place)
                 if (row.asked, row.shown, row.answered, row.delivered) != (arrived, prints.turns, None, None):
                     await self._table.ask_again(row.id, arrived, prints.turns)
             plan._locks = stack.pop_all()
@@ -208,10 +211,9 @@ class Conversations:
             return thread
 
     async def _turn(
-        self, scope: str, thread: str, prints: TranscriptPrints, arrived: float, retried: bool, is_whole: bool
+        self, scope: str, thread: str, place: Place, prints: TranscriptPrints, arrived: float, retried: bool
     ) -> tuple[TurnRow, ReplyEnd | None]:
         """Return the turn, which may be a new one, and the answer that it has if that is to be given again."""
-        place = await find_place(self._table, scope, thread, prints, is_whole=is_whole)
         row = await self._table.child(thread, place.parent, prints.said)
         if row is None:
             row = _new_row(scope, thread, prints, place.parent, place.number, arrived)
@@ -219,38 +221,6 @@ class Conversations:
         is_repeated = retried or row.delivered is None or arrived <= row.delivered + REPEAT_SECONDS
         answer = await self._table.answer(row.id) if is_repeated and row.answered is not None else None
         return row, None if answer is None else _ANSWER.validate_json(answer)
-
-    async def _take_branch(self, memory: TurnMemory, row: TurnRow, prints: TranscriptPrints) -> str:
-        """Make a turn the last one of its conversation, and return what could not be done.
-
-        What else was said after the turn that both branches share leaves the memory, and then the branch in use: if
-        the process dies between the two, the next request does it again. One message after another, without a reply
-        between them, may be all that a client ever shows: those before stay until it shows a reply.
-        """
-        before = earlier = await self._table.turn(row.parent)
-        branch = [row.id]
-        while earlier is not None and not earlier.active:
-            branch.append(earlier.id)
-            earlier = await self._table.turn(earlier.parent)
-        kept = {*branch, earlier.id} if earlier else {*branch}
-        after = await self._table.active_from(row.thread, earlier.number if earlier else 1)
-        abandoned = [other for other in after if other.id not in kept]
-        if prints.is_one_message and not any(other.parent for other in abandoned):
-            abandoned = []
-        if fault := await memory.forget(abandoned):
-            return fault
-        await self._table.set_branch(branch, [other.id for other in abandoned])
-        return await self._take_reply(memory, before, row, prints) if before else ""
-
-    async def _take_reply(self, memory: TurnMemory, before: TurnRow, row: TurnRow, prints: TranscriptPrints) -> str:
-        """Remember the reply to the turn before as the transcript shows it, and return what could not be done."""
-        last = prints.exchanges[-1] if prints.exchanges and before.number == row.number - 1 else None
-        if last is None or not last.reply or before.reply in last.replies:
-            return ""
-        if fault := await memory.correct_reply(before, prints.last_reply):
-            return fault
-        await self._table.set_reply(before.id, last.reply)
-        return ""
 
     async def _answer(self, row: TurnRow, answer: ReplyEnd) -> None:
         now = self._now()
@@ -301,6 +271,6 @@ def _new_row(scope: str, thread: str, prints: TranscriptPrints, parent: str, num
         path=prints.paths[-1],
         said=prints.said,
         key=prints.turn_key(number),
-        active=0,
+        active=ABANDONED,
         asked=now,
     )

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from .transcript_prints import Exchange, TranscriptPrints, shown_exchange
-from .turn_table import Candidate, TurnRow, TurnTable
+from .turn_table import IN_USE, Candidate, TurnRow, TurnTable
 
 FRESH_SECONDS = 600.0
 """Time in which an answer is given again that its client did not get, and in which the same first words, without a chat
@@ -28,6 +28,8 @@ class Place:
     """Id of the turn before, empty where none is known."""
     number: int
     """Which turn of the person's it is."""
+    is_reply_shown: bool = False
+    """Whether the transcript shows a reply that the turn before had, so that its client goes on from there."""
 
 
 async def find_thread(table: TurnTable, scope: str, prints: TranscriptPrints, now: float) -> str | None:
@@ -63,13 +65,16 @@ async def find_place(
     for distance, exchange in enumerate(reversed(recent), start=1):
         path = prints.paths[-1 - distance]
         if fitting := [one for one in known if exchange.said == one.row.said or exchange.is_reply(one.replies)]:
-            best = max(fitting, key=lambda one: (*_likeness(one, exchange, path), one.row.active, one.row.asked))
+            best = max(
+                fitting, key=lambda one: (*_likeness(one, exchange, path), one.row.active == IN_USE, one.row.asked)
+            )
             row = ((_turn_before_wish(best, fitting, exchange) if is_whole else None) or best).row
-            return Place(row.id, row.number + distance)
+            shown = exchange.is_reply(best.replies) or exchange.opens(best.openings)
+            return Place(row.id, row.number + distance, is_reply_shown=shown)
     if prints.first_reply:
         reply = Exchange("", prints.first_reply, "")
         for one in await table.candidates(scope, [reply], thread):
-            if one.row.active:
+            if one.row.active == IN_USE:
                 return Place(one.row.id, one.row.number + prints.turns)
     return await _place_without_exchange(table, thread, prints)
 

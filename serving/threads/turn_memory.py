@@ -1,17 +1,20 @@
-"""What a transcript changes in the memory: turns that it no longer holds go, a reply is remembered as it shows it."""
+"""What a transcript changes in the memory: turns it no longer holds go, or come back, and replies change."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from langgraph.store.base import BaseStore, PutOp
+from langgraph.store.base import BaseStore, GetOp, Item, PutOp
 
 from ...contract.errors import error_text
 from ...contract.text import MAX_STORED_CHARACTERS
 from ...memory import turn_id, user_namespace
-from ...memory.turns import INDEXED
+from ...memory.lifetime import SET_ASIDE
+from ...memory.selection import said_at
+from ...memory.turns import INDEXED, put_turn
 from .turn_table import TurnRow
 
 _log = logging.getLogger(__name__)
@@ -40,6 +43,31 @@ class TurnMemory:
             return f"what the conversation no longer holds could not be forgotten: {error_text(error)}"
         return ""
 
+    async def set_aside(self, rows: Sequence[TurnRow]) -> str:
+        """Keep turns where nobody is shown them, and return what could not be done."""
+        return await self._mark(rows, is_set=True)
+
+    async def take_back(self, rows: Sequence[TurnRow]) -> str:
+        """Show turns again that were set aside, and return what could not be done."""
+        return await self._mark(rows, is_set=False)
+
+    async def _mark(self, rows: Sequence[TurnRow], *, is_set: bool) -> str:
+        if self.store is None or not rows:
+            return ""
+        ids = [turn_id(row.thread, row.key) for row in rows]
+        try:
+            gets = [GetOp(names, memory_id, refresh_ttl=False) for names in self._namespaces for memory_id in ids]
+            items: list[Any] = await self.store.abatch(gets)
+            changed = [item for item in items if item and (item.value.get(SET_ASIDE) is True) != is_set]
+            puts = [put_turn(self.store, item.namespace, item.key, _marked(item, is_set)) for item in changed]
+            if puts:
+                await self.store.abatch(puts)
+        except Exception as error:
+            _log.warning("The memory is not what the conversation shows: %s", type(error).__name__)
+            cause = "no longer holds could not be forgotten" if is_set else "shows again could not be taken back"
+            return f"what the conversation {cause}: {error_text(error)}"
+        return ""
+
     async def correct_reply(self, row: TurnRow, reply: str) -> str:
         """Remember another reply of a turn, and return what could not be done.
 
@@ -61,3 +89,9 @@ class TurnMemory:
     def _namespaces(self) -> list[tuple[str, ...]]:
         own = user_namespace(self.person)
         return [own, user_namespace(self.person, self.character)] if self.character else [own]
+
+
+def _marked(item: Item, is_set: bool) -> dict[str, Any]:
+    """Return the value of a turn that is set aside, or no longer; it happened when it was first stored."""
+    value = {name: field for name, field in item.value.items() if name != SET_ASIDE}
+    return {**value, "time": said_at(item), **({SET_ASIDE: True} if is_set else {})}

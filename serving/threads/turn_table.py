@@ -33,6 +33,8 @@ _CANDIDATES = 64
 """Rows that are weighed at most; the newest."""
 
 
+IN_USE, ABANDONED, SET_ASIDE = 1, 0, -1
+"""Whether the memory holds a turn: it does, it does not any more, and it does while nobody is shown it."""
 Statement: TypeAlias = tuple[str, Sequence[Any]]
 """SQL, and the values that stand at its question marks."""
 
@@ -83,7 +85,8 @@ class TurnRow:
     key: str
     """What identifies it in its conversation, for the memory."""
     active: int
-    """1 where it belongs to the branch that the newest request shows, 0 where it was abandoned."""
+    """`IN_USE` where it belongs to the branch that the newest request shows, `SET_ASIDE` where another branch took its
+    place and may be none, `ABANDONED` where it did."""
     asked: float
     """When it was asked for, Unix time in seconds."""
     answered: float | None = None
@@ -159,9 +162,10 @@ class TurnTable:
         """Return a turn by its id; None where there is none, as before the first one."""
         return await self._one("t.id = ?", [turn]) if turn else None
 
-    async def active_from(self, thread: str, number: int) -> list[TurnRow]:
-        """Return the turns of the branch in use from a number on."""
-        return await self._rows("t.thread = ? AND t.active = 1 AND t.number >= ?", "t.number", [thread, number])
+    async def remembered_from(self, thread: str, number: int) -> list[TurnRow]:
+        """Return the turns of the branch in use from a number on, and all that are set aside."""
+        where = f"t.thread = ? AND (t.active = {SET_ASIDE} OR (t.active = {IN_USE} AND t.number >= ?))"
+        return await self._rows(where, "t.number", [thread, number])
 
     async def add(self, row: TurnRow) -> None:
         """Add a turn."""
@@ -175,11 +179,15 @@ class TurnTable:
             [(sql, [now, shown, turn]), ("DELETE FROM hef_chat_answers WHERE turn = ?", [turn])]
         )
 
-    async def set_branch(self, branch: Sequence[str], abandoned: Sequence[str]) -> None:
+    async def set_branch(
+        self, branch: Sequence[TurnRow], set_aside: Sequence[TurnRow] = (), abandoned: Sequence[TurnRow] = ()
+    ) -> None:
         """Take turns into the branch in use, and others out of it."""
-        sql = f"UPDATE hef_chat_turns SET active = CASE WHEN id IN ({_marks(branch)}) THEN 1 ELSE 0 END"
-        turns = [*branch, *abandoned]
-        await self.database.run(f"{sql} WHERE id IN ({_marks(turns)})", [*branch, *turns])
+        used, aside, gone = ([row.id for row in rows] for rows in (branch, set_aside, abandoned))
+        states = f"WHEN id IN ({_marks(used)}) THEN {IN_USE} WHEN id IN ({_marks(aside)}) THEN {SET_ASIDE}"
+        turns = [*used, *aside, *gone]
+        sql = f"UPDATE hef_chat_turns SET active = CASE {states} ELSE {ABANDONED} END WHERE id IN ({_marks(turns)})"
+        await self.database.run(sql, [*used, *aside, *turns])
 
     async def answer(self, turn: str) -> str | None:
         """Return the answer to a turn, None where it is gone or not there yet."""

@@ -13,6 +13,7 @@ from hef.contract import Dialogue, HefContext, Safety
 from hef.graph import create_hef
 from hef.graph.parts import SafetyChoice
 from hef.memory import list_turns
+from hef.memory.lifetime import SET_ASIDE
 from hef.sem import resolve_sem
 from hef.serving.chat_app import create_app
 from hef.serving.chat_conversations import Conversations
@@ -177,15 +178,15 @@ async def test_in_danger_a_reply_is_not_continued_by_the_llm_alone(app: App) -> 
 async def test_what_could_not_be_forgotten_is_said_once(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     run_batch = InMemoryStore.abatch
 
-    async def without_deletes(store: InMemoryStore, ops: Iterable[Op]) -> list[Result]:
+    async def without_marks(store: InMemoryStore, ops: Iterable[Op]) -> list[Result]:
         ops = list(ops)
-        if any(isinstance(op, PutOp) and op.value is None for op in ops):
+        if any(isinstance(op, PutOp) and (op.value or {}).get(SET_ASIDE) for op in ops):
             raise ConnectionError
         return await run_batch(store, ops)
 
     reply = await app.ask(SAID, x_hef_chat_id="chat")
     await app.ask(SAID, reply, "He was only three.", x_hef_chat_id="chat")
-    monkeypatch.setattr(InMemoryStore, "abatch", without_deletes)
+    monkeypatch.setattr(InMemoryStore, "abatch", without_marks)
     talk = (("user", SAID), ("assistant", reply), ("user", "He was thirteen."))
     body = {"messages": [{"role": role, "content": text} for role, text in talk], "user": "ana"}
     answer = await app.http.post("/v1/chat/completions", json=body, headers={"x-hef-chat-id": "chat"})

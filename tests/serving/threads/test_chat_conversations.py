@@ -410,7 +410,7 @@ async def test_an_abandoned_branch_that_the_person_returns_to_goes_on(client: Tr
 
     await client.ask(*said, "Four.", chat_id="chat")
 
-    assert client.remembered() == [(1, "One."), (4, "Four.")]
+    assert client.remembered() == [(1, "One."), (2, "Two."), (3, "Three."), (4, "Four.")]
 
 
 async def test_nothing_is_stored_or_looked_up_for_nobody(client: TranscriptClient) -> None:

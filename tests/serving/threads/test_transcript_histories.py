@@ -15,6 +15,7 @@ WORDS = st.sampled_from(["Yes.", "No.", "I do not know."])
 STEPS = st.one_of(
     st.tuples(st.just("say"), WORDS, st.integers(1, 3)),
     st.tuples(st.just("edit"), WORDS, st.integers(0, 5)),
+    st.tuples(st.just("digress"), WORDS, st.integers(0, 5)),
     st.tuples(st.just("again"), st.just(""), st.just(0)),
     st.tuples(st.just("repeat"), st.just(""), st.just(0)),
 )
@@ -47,6 +48,11 @@ async def _follow(steps: list[tuple[str, str, int]], chat_id: str | None) -> Non
                 said[place:] = [text]
                 said.append(await client.ask(*said, chat_id=chat_id))
                 is_trimmed = False
+            case "digress" if (place := 2 * number) < len(said) and (place or len(said) > 2):
+                # A front end has the oldest turns summed up, and goes on with the newest.
+                await client.ask(*said[:place], f"In {text}", chat_id=chat_id)
+                clock.time += LATER
+                continue
             case "again" if len(said) > 2 or (said and not is_trimmed):
                 said[-1:] = [await client.ask(*said[:-1], chat_id=chat_id)]
                 is_trimmed = False
