@@ -61,7 +61,7 @@ def select_items(
         store: Any LangGraph store.
         user_id: Whose; None for every user.
         selection: Which of them.
-        with_expired: Include those whose time is over, and those that are set aside (see `is_hidden`), as far as the store has not deleted them.
+        with_expired: Include those that nobody is shown (see `is_hidden`), as far as the store has not deleted them.
     """
     namespace = TURNS if user_id is None else user_namespace(user_id)
     items = run_sync(list_items(store, store.search, namespace, below=True))
