@@ -15,8 +15,10 @@ from ..contract.errors import error_text
 from ..safety import assess
 from ..sem import Sem
 from .chat_request import ChatMessage, ChatRequest
+from .front_ends.attached_context import split_contexts
+from .front_ends.demands import TaskKind, is_transcript
 from .front_ends.expressions import best_expression
-from .front_ends.task_prompts import TaskKind, asked_about_before, is_transcript, prompt_kind
+from .front_ends.task_prompts import asked_about_before, prompt_kind
 
 TASK_HEADER = "x-hef-task"
 """Header in which a front end may name its task, as Open WebUI does in a connection's header with `{{TASK}}`."""
@@ -85,7 +87,7 @@ def _is_in_danger(messages: Sequence[ChatMessage]) -> bool:
 
 def last_words(messages: Sequence[ChatMessage]) -> list[Turn]:
     """Return the dialogue up to the person's last words; empty where they said nothing."""
-    talk = [message for message in messages if message.role != "system"]
+    talk = [message for message in split_contexts(messages) if message.role != "system"]
     while talk and talk[-1].role != "user":
         talk.pop()
     return [Turn("speaker" if message.role == "user" else "listener", message.text) for message in talk]

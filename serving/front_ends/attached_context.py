@@ -7,35 +7,50 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..chat_request import ChatMessage
+from .host_words import is_notice, is_preamble, split_blocks
 
 _HEADING, _OPEN, _CLOSE = "### Task:", "<context>", "</context>"
 _QUERY = ("<user_query>", "</user_query>")
 _FILES = re.compile(r"\s{0,9}<attached_files>.*?</attached_files>", re.DOTALL)
 """The list of files that Open WebUI puts before the words of a message which has some."""
-_MARKS = frozenset({"[Interrupted by user]"})
-"""Notes that a front end (Open-LLM-VTuber) writes as if the person said them."""
 
 
 def split_contexts(messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
     """Return a transcript in which the person's messages hold their own words alone.
 
-    What a front end put before them, instructions and documents, becomes a message of the host. The front end sends the
-    same message without it in its next request: only so is it the same one.
+    What a front end put around them, instructions and documents, becomes a message of the host. The front end may send
+    the same message without it in its next request: only so is it the same one.
     """
     split: list[ChatMessage] = []
-    for message in messages:
-        parts = split_context(message.text) if message.role == "user" else None
-        if message.role == "user" and message.text.strip() in _MARKS:
-            split.append(replace(message, role="system"))
-        elif parts is None:
+    for message in mark_hosts(messages):
+        parts = split_context(message.text, message.images) if message.role == "user" else None
+        if parts is None:
             split.append(message)
         else:
             split += [ChatMessage("system", parts[0]), replace(message, text=parts[1])]
     return tuple(split)
 
 
-def split_context(text: str) -> tuple[str, str] | None:
-    """Return what the front end put before a person's words, and these; None where it put nothing there."""
+def mark_hosts(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """Return a transcript in which messages that a front end wrote as if the person did are the host's."""
+    marked = list(messages)
+    for index, message in enumerate(messages):
+        if message.role != "user" or message.images:
+            continue
+        is_before_another = index + 1 < len(messages) and messages[index + 1].role == "user"
+        blocks, words = split_blocks(message.text)
+        if (blocks and not words) or is_notice(message.text) or (is_before_another and is_preamble(message.text)):
+            marked[index] = replace(message, role="system")
+    return marked
+
+
+def split_context(text: str, images: int = 0) -> tuple[str, str] | None:
+    """Return what the front end put around a person's words, and these; None where it put nothing there.
+
+    Args:
+        text: The words of a message.
+        images: How many parts it has beside them: the person sent these, though they may have said nothing.
+    """
     start, end = text.find(_OPEN), text.rfind(_CLOSE)
     attached, words = [], text
     if text.startswith(_HEADING) and 0 <= start < end:
@@ -44,4 +59,7 @@ def split_context(text: str) -> tuple[str, str] | None:
             words = after
     if files := _FILES.match(words):
         attached, words = [*attached, files[0].strip()], words[files.end() :].strip()
-    return ("\n\n".join(attached), words) if attached and words else None
+    blocks, said = split_blocks(words)
+    if blocks:
+        attached, words = [*attached, *blocks], said
+    return ("\n\n".join(attached), words) if attached and (words or images) else None

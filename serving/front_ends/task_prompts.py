@@ -8,59 +8,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
 
 from ..chat_request import ChatMessage
-from .attached_context import split_context
-
-TaskKind: TypeAlias = Literal[
-    "title",
-    "tags",
-    "follow_ups",
-    "queries",
-    "image_prompt",
-    "emoji",
-    "autocomplete",
-    "summary",
-    "expression",
-    "tools",
-    "merge",
-    "prompted",
-    "other",
-]
+from .attached_context import mark_hosts, split_context
+from .demands import (
+    TaskKind,
+    before_transcript,
+    demanded_kind,
+    is_demand,
+    is_heading,
+    is_known_demand,
+    is_transcript,
+)
+from .host_words import FIRST_PERSON
 
 _LATER_WORDS = 200
 """Characters after a task's heading that say what is wanted."""
+_INSTRUCTION = 200
+"""Characters at the beginning of a system message in which it says that a title or a summary is all that is wanted."""
 _QUIET_CHARACTERS = 4_000
 """Characters of a prompt that asks about the conversation before it, at most."""
-_KINDS: tuple[tuple[str, TaskKind], ...] = (
-    ("title", "title"),
-    ("标题", "title"),
-    ("broad tags", "tags"),
-    ("tags", "tags"),
-    ("标签", "tags"),
-    ("follow-up", "follow_ups"),
-    ("follow up", "follow_ups"),
-    ("追问", "follow_ups"),
-    ("prompt for a", "image_prompt"),
-    ("search quer", "queries"),
-    ("queries", "queries"),
-    ("emoji", "emoji"),
-    ("summar", "summary"),
-    ("总结", "summary"),
-    ("摘要", "summary"),
-)
-"""Words of a demand -> what it asks for, the first that is found."""
 _TRANSCRIPT_TAGS = ("chat_history", "conversation", "transcript", "messages", "history", "dialogue")
-_SPEAKERS = (("user:", "human:"), ("assistant:", "ai:", "assistant_final:"))
-"""How a line of a transcript begins: the person's, and the reply's."""
 _DEMAND = re.compile(
     r"\bjson\b|\btitles?\b|\btags\b|\bsummar(?:y|ize|ise)\b|\bkeywords\b|\bfollow[- ]ups?\b|\bqueries\b|\bemojis?\b"
-    r"|标题|标签|摘要|总结|关键词|追问",
+    r"|\bextract\b|\bcondense\b|\bcompress\b|标题|标签|摘要|总结|关键词|追问|提取|压缩|概括",
     re.IGNORECASE,
 )
-_FIRST_PERSON = re.compile(r"\b(?:i|i'm|i’m|my|me|ich|mein|meine|je|yo)\b(?!\.e\.)|我", re.IGNORECASE)
-"""Words in which somebody speaks of themselves, as no host does."""
 _PARAGRAPHS = 12
 """Paragraphs of a host's last message that are looked at, at most."""
 _NUDGES = ("[continue your last message", "[write your next reply from the point of view of")
@@ -74,6 +47,7 @@ _LIBRECHAT_TITLES = (
 
 def prompt_kind(messages: Sequence[ChatMessage]) -> TaskKind | None:
     """Return which task a transcript asks for, None where a person speaks in it."""
+    messages = mark_hosts(messages)
     talk = [message for message in messages if message.role != "system"]
     if all(message.role != "user" for message in talk):
         return "prompted" if messages else None
@@ -91,11 +65,16 @@ def _quiet_kind(messages: Sequence[ChatMessage]) -> TaskKind | None:
     """Return what the last message asks of the conversation before it (SillyTavern's quiet prompts)."""
     if len(messages) < 2 or messages[-1].role == "assistant":
         return None
+    is_after_talk = any(message.role == "assistant" for message in messages)
+    text = messages[-1].text
     if messages[-1].role == "user":
-        return asked_about_before(messages[-1].text)
-    for part in _parts(messages[-1].text):
+        is_hosts = is_after_talk and (is_known_demand(text) or is_demand(text, signs=3))
+        return asked_about_before(text) or (demanded_kind(text) if is_hosts else None)
+    for part in _parts(text):
         if kind := asked_about_before(part):
             return kind
+        if is_after_talk and (is_known_demand(part) or is_demand(part, signs=1)):
+            return demanded_kind(part)
     return None
 
 
@@ -117,7 +96,17 @@ def _instructed_kind(messages: Sequence[ChatMessage]) -> TaskKind | None:
         return "other"  # Open WebUI's review of its own memories
     if text.startswith("Conversation history:\n") and "summar" in instruction.lower() and is_transcript(text):
         return "summary"  # Pipecat's, of a context that has grown too long
-    return asked_about_before(instruction)
+    return asked_about_before(instruction) or _instructed_demand(instruction, text)
+
+
+def _instructed_demand(instruction: str, text: str) -> TaskKind | None:
+    """Return what a system message demands of one text, in a host's own words: a title or a summary of it."""
+    is_of_text = (is_transcript(text) and not before_transcript(text).strip()) or is_heading(text)
+    if is_of_text and is_demand(instruction, signs=0, head=_INSTRUCTION, begins=False):
+        return demanded_kind(instruction)
+    # A title for what the person said first, whatever it is: nothing else may be demanded.
+    is_title = demanded_kind(instruction, _INSTRUCTION) == "title"
+    return "title" if is_title and is_demand(instruction, signs=3, head=_INSTRUCTION) else None
 
 
 def asked_about_before(text: str) -> TaskKind | None:
@@ -138,7 +127,7 @@ def _lone_kind(text: str) -> TaskKind | None:
     lower = text[:400].lower()
     if text.startswith("### Task:"):
         if text.endswith("</chat_history>") and "<chat_history>" in text and "### " in text[9:]:
-            return _demand_kind(text[9:])
+            return demanded_kind(text[9:], _LATER_WORDS)
         if "\n### Messages Being Compacted:\n" in text and is_transcript(text):
             return "summary"
         if "<text>" in text and text.removesuffix("#### Output:").rstrip().endswith("</text>") and "<type>" in text:
@@ -149,6 +138,8 @@ def _lone_kind(text: str) -> TaskKind | None:
         return "merge"
     if lower.startswith(_LIBRECHAT_TITLES) and is_transcript(text):
         return "title"
+    if is_demand(before_transcript(text), signs=2):
+        return demanded_kind(text)
     # In a document around a person's words may be a transcript, and in the instructions what looks like a demand.
     return None if split_context(text) else _demand_about_transcript(text)
 
@@ -159,18 +150,6 @@ def _demand_about_transcript(text: str) -> TaskKind | None:
         start, end = text.find(f"<{tag}>"), text.rfind(f"</{tag}>")
         if start >= 0 and end > start and is_transcript(text[start + len(tag) + 2 : end]):
             demand = f"{text[:start]}\n{text[end + len(tag) + 3 :]}"
-            is_hosts = _DEMAND.search(demand) and not _FIRST_PERSON.search(demand)
-            return _demand_kind(demand, len(demand)) if is_hosts else None
+            is_hosts = _DEMAND.search(demand) and not FIRST_PERSON.search(demand)
+            return demanded_kind(demand, len(demand)) if is_hosts else None
     return None
-
-
-def is_transcript(text: str) -> bool:
-    """Return whether lines of both sides of a conversation are there."""
-    lines = [line.lstrip().lower() for line in text.splitlines()]
-    return all(any(line.startswith(side) for line in lines) for side in _SPEAKERS)
-
-
-def _demand_kind(text: str, characters: int = _LATER_WORDS) -> TaskKind:
-    demand = text.strip()[:characters].lower()
-    kinds: list[TaskKind] = [kind for word, kind in _KINDS if word in demand]
-    return kinds[0] if kinds else "other"

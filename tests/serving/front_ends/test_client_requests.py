@@ -166,5 +166,6 @@ async def test_a_greeting_is_the_characters(doors: Doors) -> None:
 
 def test_every_request_says_where_its_shape_was_seen() -> None:
     for asked in REQUESTS.values():
-        assert {"project", "commit", "file"} <= set(asked["source"])
-    assert len({asked["source"]["project"] for asked in REQUESTS.values()}) == 9
+        assert {"project", "file"} <= set(asked["source"])
+        assert {"commit", "version"} & set(asked["source"])
+    assert len({asked["source"]["project"] for asked in REQUESTS.values()}) == 11
