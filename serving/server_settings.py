@@ -19,10 +19,10 @@ class ServerSettings(BaseModel):
     )
     max_body: int = Field(default=20_000_000, ge=1_000, description="Bytes of a request at most")
     keep_alive: float = Field(
-        default=10.0,
+        default=4.0,
         gt=0,
-        description="Seconds without a word after which a stream says that it is alive; so long a failing LLM is "
-        "still answered by a status of its own",
+        description="Seconds without a word after which a stream says that it is alive, below the five and ten after "
+        "which voice clients give up; so long a failing LLM is still answered by a status of its own",
     )
     shutdown_seconds: int = Field(default=30, ge=1, description="Seconds that replies have to end after a stop")
     emotion_tags: tuple[str, ...] = Field(

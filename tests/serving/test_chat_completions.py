@@ -181,6 +181,10 @@ def test_a_character_replies_as_itself(client: openai.OpenAI, chat: TalkingChat)
     assert "dry old sailor" in str(chat.prompts[-1][0].text)
 
 
+def test_a_stream_is_alive_before_voice_clients_give_up() -> None:
+    assert ServerSettings().keep_alive + 0.5 < 5  # Pipecat's `retry_timeout_secs`; LiveKit waits for ten
+
+
 def test_keep_alive_comments_come_while_the_llm_thinks(url: str, chat: TalkingChat) -> None:
     body = says("Please hold this.", stream=True)
     comments, data = 0, []
