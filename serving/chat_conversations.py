@@ -27,7 +27,7 @@ from .chat_request import ChatMessage
 from .threads.branch import take_branch
 from .threads.placing import FRESH_SECONDS, Place, find_answered_turn, find_place, find_thread
 from .threads.sqlite_turns import SqliteTurns
-from .threads.transcript_prints import TranscriptPrints, digest, read_prints, reply_prints
+from .threads.transcript_prints import TranscriptPrints, digest, first_letters, read_prints, reply_prints
 from .threads.turn_memory import TurnMemory
 from .threads.turn_table import ABANDONED, Database, TurnRow, TurnTable
 
@@ -158,7 +158,7 @@ class Conversations:
             row, plan.answered = await self._turn(scope, thread, place, prints, arrived, retried)
             if plan.answered is None:
                 memory = TurnMemory(self._store, person, character)
-                plan.fault = await take_branch(self._table, memory, row, prints, place)
+                plan.fault = await take_branch(self._table, memory, row, prints, place, arrived)
                 if (row.asked, row.shown, row.answered, row.delivered) != (arrived, prints.turns, None, None):
                     await self._table.ask_again(row.id, arrived, prints.turns)
             plan._locks = stack.pop_all()
@@ -225,7 +225,9 @@ class Conversations:
     async def _answer(self, row: TurnRow, answer: ReplyEnd) -> None:
         now = self._now()
         words = _ANSWER.dump_json(answer).decode()
-        await self._table.set_answer(row, reply_prints(answer.text), words, now, now + FRESH_SECONDS)
+        # Where the client does not name the conversation, a first reply may be all that tells it.
+        letters = "" if row.parent or row.thread == row.scope else first_letters(answer.text)
+        await self._table.set_answer(row, reply_prints(answer.text), words, now, now + FRESH_SECONDS, letters)
 
     async def _deliver(self, row: TurnRow) -> None:
         now = self._now()

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .placing import Place
+from .placing import Place, is_begun
 from .transcript_prints import TranscriptPrints
 from .turn_memory import TurnMemory
 from .turn_table import IN_USE, SET_ASIDE, TurnRow, TurnTable
 
 
 async def take_branch(
-    table: TurnTable, memory: TurnMemory, row: TurnRow, prints: TranscriptPrints, place: Place
+    table: TurnTable, memory: TurnMemory, row: TurnRow, prints: TranscriptPrints, place: Place, now: float
 ) -> str:
     """Make a turn the last one of its conversation, and return what could not be done.
 
     The memory shows what it may before the table says so, and hides after it: if the process dies between the two, a
     turn is shown too long, and none is lost. One message after another, without a reply between them, may be all that a
-    client ever shows: those before stay until it shows a reply.
+    client ever shows: those before stay until it shows a reply, but for one that was cut off and is said in full now.
 
     Args:
         table: The turns that are known.
@@ -30,6 +30,7 @@ async def take_branch(
         row: The turn.
         prints: The transcript, which ends with it.
         place: Where it stands.
+        now: Unix time in seconds.
     """
     before = earlier = await table.turn(row.parent)
     branch = [row]
@@ -41,7 +42,8 @@ async def take_branch(
     others = [one for one in remembered if one.id not in kept]
     left = [one for one in others if one.active == IN_USE]
     if prints.is_one_message and not any(one.parent for one in left):
-        others, left = [one for one in others if one not in left], []
+        kept |= {one.id for one in left if not is_begun(one, prints, now)}
+        others, left = ([one for one in rows if one.id not in kept] for rows in (others, left))
     is_confirmed = place.is_reply_shown and before is not None and before.active == IN_USE
     gone = _replaced(others, before.number) if before and is_confirmed else []
     aside = [one for one in left if one not in gone]

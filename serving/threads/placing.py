@@ -16,6 +16,8 @@ from .turn_table import IN_USE, Candidate, TurnRow, TurnTable
 FRESH_SECONDS = 600.0
 """Time in which an answer is given again that its client did not get, and in which the same first words, without a chat
 id, belong to the conversation that they began; later they begin another."""
+_EAGER_SECONDS = 180.0
+"""Time in which a voice client that guessed the end of a first turn too early has sent all of it."""
 _EXCHANGES = 16
 """How many exchanges before the last turn are looked up."""
 
@@ -45,7 +47,7 @@ async def find_thread(table: TurnTable, scope: str, prints: TranscriptPrints, no
             return max(fitting, key=lambda one: (*_likeness(one, exchange, path), *_order(one, threads))).row.thread
         if fitting:
             return fitting[0].row.thread
-    return None
+    return await _find_cut_reply(table, prints, known, now)
 
 
 async def find_place(
@@ -134,9 +136,36 @@ async def _find_first_turn(table: TurnTable, scope: str, prints: TranscriptPrint
 
     Also one that the person began with a part of these words, if they went on before they had a reply.
     """
-    for one in await table.first_turns(scope, [prints.said, *prints.beginnings], now - FRESH_SECONDS):
-        if one.last <= 1 and (one.row.said == prints.said or one.row.delivered is None):
+    said = [prints.said, *prints.beginnings, *prints.fragments]
+    for one in await table.first_turns(scope, said, now - FRESH_SECONDS):
+        if one.last <= 1 and (one.row.said == prints.said or is_begun(one.row, prints, now)):
             return one.row.thread
+    return None
+
+
+def is_begun(row: TurnRow, prints: TranscriptPrints, now: float) -> bool:
+    """Return whether a first turn is what the person said so far of the one that a transcript ends with."""
+    if row.delivered is not None or row.parent:
+        return False
+    return row.said in prints.beginnings or (row.said in prints.fragments and now - row.asked <= _EAGER_SECONDS)
+
+
+async def _find_cut_reply(
+    table: TurnTable, prints: TranscriptPrints, known: Sequence[Candidate], now: float
+) -> str | None:
+    """Return the conversation whose first reply was cut so short that its letters alone are no proof.
+
+    Of speech that was interrupted at once, a client shows a word or two.
+    """
+    exchange = prints.exchanges[0]
+    if len(prints.exchanges) > 1 or not exchange.letters:
+        return None
+    for one in known:
+        is_last = one.row.said == exchange.said and not one.row.parent and one.row.number == one.last
+        if is_last and now - one.row.asked <= FRESH_SECONDS:
+            first = await table.first_letters(one.row.id)
+            if first and first.startswith(exchange.letters):
+                return one.row.thread
     return None
 
 

@@ -16,12 +16,19 @@ from ..chat_request import ChatMessage
 
 _OPENING = 24
 """Letters by which a reply is known of which a client shows only the beginning, such as what a voice had spoken."""
+_FRAGMENTS = 48
+"""Beginnings of a person's first message that may have been sent before, each with the marks that may end it."""
+_ENDS = ("", ".", "?", "!", ",", "...", "…", "-", "--", "。", "？", "！", "，")
+"""What speech recognition puts at the end of words that go on."""
 _BEGINNINGS = 16
 """Messages that a person adds before a reply comes, at most; with more, it is a turn that was not known before."""
 _TAG = re.compile(r"\[[\w-]{1,32}\]")
 """An expression of an avatar, which some clients send back and others do not."""
 
 
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+"""A word, or a sign of a language that has no spaces."""
+_MARKS = "".join(_ENDS)
 _NAME = re.compile(r"\s{0,9}[^\s:：][^:：\n]{0,38}[:：]\s")
 """Who speaks, which a front end puts before the reply in a chat of several characters."""
 
@@ -36,6 +43,8 @@ class Exchange:
     """Of the letters and digits of the reply; empty where a client shows none."""
     opening: str
     """Of the first letters of the reply; empty where there are fewer."""
+    letters: str = ""
+    """These few letters themselves, where a client shows no more; else empty."""
     others: tuple[tuple[str, str], ...] = ()
     """The same two of what else HEF's reply may be: the first of several messages, and it without a name before it."""
 
@@ -75,6 +84,8 @@ class TranscriptPrints:
     """For each exchange and for the last turn a hash of all that the person said up to it."""
     last_reply: str
     """The words of the last reply before the last turn."""
+    fragments: frozenset[str] = frozenset()
+    """Of a first message, hashes of its beginnings: a voice client sends what it has heard so far, and then all."""
 
     @property
     def is_one_message(self) -> bool:
@@ -101,12 +112,13 @@ class _Turn:
 def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
     """Return the fingerprints of a transcript, None where the person says nothing in it."""
     turns: list[_Turn] = []
-    first_reply = ""
+    first_reply = first_words = ""
     for message in messages:
         text = "".join(message.text.split())
         if message.role == "user" and (text or message.images):
             if not turns or turns[-1].replies:
                 turns.append(_Turn())
+            first_words = first_words or message.text
             turns[-1].said.append(f"{text}\0{message.images}" if message.images else text)
         elif message.role == "assistant" and text and turns:
             turns[-1].replies.append(message.text)
@@ -126,7 +138,15 @@ def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
         beginnings=tuple(digest(*last[:count]) for count in range(max(1, len(last) - _BEGINNINGS), len(last))),
         paths=tuple(paths),
         last_reply=replies[-1] if replies else "",
+        fragments=_fragments(first_words) if len(turns) == len(last) == 1 else frozenset(),
     )
+
+
+def _fragments(text: str) -> frozenset[str]:
+    """Return the hashes of the beginnings of a message: of so many words, or signs of a language without spaces."""
+    words = [word for match in _WORD.finditer(text) if (word := match[0])]
+    heads = ["".join(words[:count]) for count in range(1, min(len(words), _FRAGMENTS + 1))]
+    return frozenset(digest(head.rstrip(_MARKS) + end) for head in heads for end in _ENDS)
 
 
 def shown_exchange(said: str, *replies: str) -> Exchange:
@@ -134,16 +154,27 @@ def shown_exchange(said: str, *replies: str) -> Exchange:
     whole, first = "\n".join(replies), replies[0]
     unnamed = first[name.end() :] if (name := _NAME.match(first)) else first
     others = dict.fromkeys(reply_prints(text) for text in (first, unnamed) if text != whole)
-    return Exchange(said, *reply_prints(whole), others=tuple(others))
+    prints = reply_prints(whole)
+    return Exchange(said, *prints, letters="" if prints[1] else reply_letters(whole), others=tuple(others))
 
 
 def reply_prints(reply: str) -> tuple[str, str]:
     """Return the hashes of a reply and of its opening: of letters and digits alone, as front ends change the rest."""
-    text = _TAG.sub("", reply).casefold()
-    letters = "".join(filter(str.isalnum, text)) or "".join(text.split())
+    letters = reply_letters(reply)
     if not letters:
         return "", ""
     return digest(letters), digest(letters[:_OPENING]) if len(letters) >= _OPENING else ""
+
+
+def reply_letters(reply: str) -> str:
+    """Return the letters and digits of a reply, without tags; where it has none, its signs."""
+    text = _TAG.sub("", reply).casefold()
+    return "".join(filter(str.isalnum, text)) or "".join(text.split())
+
+
+def first_letters(reply: str) -> str:
+    """Return the letters of a reply by which one is known of which a client shows fewer than it takes to be sure."""
+    return reply_letters(reply)[:_OPENING]
 
 
 def digest(*parts: object) -> str:

@@ -29,6 +29,8 @@ ANSWERS = "TABLE IF NOT EXISTS hef_chat_answers (turn text PRIMARY KEY, answer t
 """The end of the statement that creates the one table with words in it; where it need not outlive a crash, it does not
 reach a log on the disk."""
 _ADD_REPLY = "INSERT INTO hef_chat_replies (scope, reply, opening, turn) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_LETTERS = "letters of "
+"""Before a turn's id: what stands among the answers of the first letters of its reply, longer than the answer."""
 _CANDIDATES = 64
 """Rows that are weighed at most; the newest."""
 
@@ -194,20 +196,27 @@ class TurnTable:
         rows = await self.database.run("SELECT answer FROM hef_chat_answers WHERE turn = ?", [turn])
         return rows[0][0] if rows else None
 
-    async def set_answer(self, row: TurnRow, reply: tuple[str, str], answer: str, now: float, expires: float) -> None:
-        """Note the answer to a turn until it expires, and the hashes of its reply."""
+    async def first_letters(self, turn: str) -> str | None:
+        """Return the first letters of the reply to a turn; None where they are gone, or not kept."""
+        return await self.answer(_LETTERS + turn)
+
+    async def set_answer(
+        self, row: TurnRow, reply: tuple[str, str], answer: str, now: float, expires: float, letters: str = ""
+    ) -> None:
+        """Note the answer to a turn until it expires, the hashes of its reply, and if given its first letters."""
         add_answer = (
             "INSERT INTO hef_chat_answers (turn, answer, expires) VALUES (?, ?, ?) "
             "ON CONFLICT (turn) DO UPDATE SET answer = excluded.answer, expires = excluded.expires"
         )
         set_answered = "UPDATE hef_chat_turns SET reply = ?, answered = ?, delivered = NULL WHERE id = ?"
-        await self.database.run_all(
-            [
-                (_ADD_REPLY, [row.scope, *reply, row.id]),
-                (add_answer, [row.id, answer, expires]),
-                (set_answered, [reply[0], now, row.id]),
-            ]
-        )
+        statements: list[Statement] = [
+            (_ADD_REPLY, [row.scope, *reply, row.id]),
+            (add_answer, [row.id, answer, expires]),
+            (set_answered, [reply[0], now, row.id]),
+        ]
+        if letters:
+            statements.append((add_answer, [_LETTERS + row.id, letters, expires]))
+        await self.database.run_all(statements)
 
     async def add_reply(self, row: TurnRow, reply: tuple[str, str]) -> None:
         """Note the hashes of another reply to a turn: one that was continued, or as far as it came."""

@@ -120,7 +120,7 @@ async def test_statements_of_one_trip_run_all_or_none_and_again_where_the_connec
 async def test_an_answer_is_kept_until_its_client_has_it(clients: list[TranscriptClient], server: str) -> None:
     def words() -> list[str]:
         with psycopg.connect(server) as connection:
-            return [row[0] for row in connection.execute("SELECT answer FROM hef_chat_answers")]
+            return [row[0] for row in connection.execute("SELECT answer FROM hef_chat_answers") if row[0][0] == "{"]
 
     one, other = clients
     await one.ask("One.", chat_id="chat")
