@@ -27,9 +27,10 @@ from ..sem import Sem
 from .api_errors import reported_error
 from .background_run import finish_runs
 from .chat_conversations import Conversations
-from .completions import IGNORED, MODEL, ChatCompletions, read_json
+from .completions import IGNORED, MODEL, ChatCompletions
 from .front_ends.expressions import Endpoint, expression_endpoints
 from .identity import Identities
+from .request_body import read_json
 from .server_metrics import CountResponses, Health, Metrics
 from .server_settings import ServerSettings
 

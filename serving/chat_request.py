@@ -31,6 +31,8 @@ _SETTINGS = ("temperature", "top_p", "max_tokens", "stop", "seed", "presence_pen
 """Settings of the reply that a request may give, by the names that LangChain's models know."""
 _IGNORED = ("tools", "functions", "response_format", "logprobs", "modalities", "audio", "web_search_options")
 """Fields that ask for something which HEF does not do; the answer says so in a header."""
+_JSON_FORMATS = ("json_schema", "json_object")
+"""What `response_format` says where a program reads the answer, and no person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class ChatRequest:
     """Settings of the LLM's call that writes the reply."""
     user: str | None = None
     """Who the client says that the person is."""
+    response_format: Mapping[str, Any] | None = None
+    """The form of JSON in which an answer is wanted; None where a person reads it."""
     ignored: tuple[str, ...] = ()
     """Fields that ask for something which HEF does not do."""
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -86,7 +90,7 @@ def parse_request(body: object) -> ChatRequest:
         raise ApiError(413, text, "request_too_large", "messages")
     if body.get("n") not in (None, 1):
         raise ApiError(400, f"n is {_shown(body['n'])}; one reply is given to a request", "invalid_n", "n")
-    options, user = body.get("stream_options"), body.get("user")
+    options, user, form = body.get("stream_options"), body.get("user"), body.get("response_format")
     return ChatRequest(
         model=str(body.get("model") or ""),
         messages=tuple(message for one in messages if (message := _read_message(one)) is not None),
@@ -94,6 +98,7 @@ def parse_request(body: object) -> ChatRequest:
         include_usage=isinstance(options, Mapping) and options.get("include_usage") is True,
         model_settings=_read_settings(body),
         user=user.strip() or None if isinstance(user, str) else None,
+        response_format=form if isinstance(form, Mapping) and form.get("type") in _JSON_FORMATS else None,
         ignored=tuple(name for name in _IGNORED if _is_asked(body.get(name))),
         fields=body,
     )

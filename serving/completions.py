@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -30,6 +29,7 @@ from .front_ends.attached_context import split_contexts
 from .front_ends.emotion_tags import EmotionTags
 from .front_ends.trusted_headers import shows_whole_chats
 from .identity import NOBODY, Identities, Identity
+from .request_body import read_json
 from .server_metrics import Metrics
 from .server_settings import ServerSettings
 from .tasks import Task, answer_task, continue_reply, last_words, named_task, recognize_task
@@ -38,8 +38,6 @@ from .turn_run import TurnRun
 
 MODEL = "hef"
 """Id of the model that is no character."""
-DRAINED = 10
-"""How many times the limit of a body is read before the connection is given up."""
 _RETRIES = "x-stainless-retry-count"
 """Header in which OpenAI's clients count how often they sent a request before."""
 IGNORED = "x-hef-ignored"
@@ -91,7 +89,7 @@ class ChatCompletions:
         task = recognize_task(chat, request.headers)
         if task and task.is_read and await self._is_danger(chat):
             task = None
-        if task is None and named_task(request.headers):
+        if task is None and (chat.response_format or named_task(request.headers)):
             identity = NOBODY  # a task with words of danger: HEF answers, and no conversation has said them
         receipt = Receipt(is_retry=request.headers.get(_RETRIES, "0") != "0")
         is_whole = shows_whole_chats(request.headers)
@@ -106,8 +104,9 @@ class ChatCompletions:
         except BaseException:
             run.stop()
             raise
-        if chat.ignored:
-            response.headers[IGNORED] = ", ".join(chat.ignored)
+        ignored = [name for name in chat.ignored if not (task and name == "response_format")]
+        if ignored:
+            response.headers[IGNORED] = ", ".join(ignored)
         return response
 
     def check_model(self, name: str) -> None:
@@ -220,30 +219,6 @@ class Receipt:
         """Note that the client was still there when all was sent: the same request, later, wants another reply."""
         if self.plan is not None:
             await self.plan.delivered()
-
-
-async def read_json(request: Request, limit: int) -> object:
-    """Return the JSON of a body.
-
-    Raises:
-        ApiError: It is none, or longer than the limit. Such a body is dropped as it comes: many clients read an answer
-            only when they have sent all.
-    """
-    body, size = bytearray(), 0
-    async for part in request.stream():
-        size += len(part)
-        if size <= limit:
-            body += part
-        elif size > DRAINED * limit:
-            break
-    if size > limit:
-        raise ApiError(
-            413, f"the request has more than {limit} bytes: send fewer or smaller images", "request_too_large"
-        )
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        raise ApiError(400, "the body is no JSON; send an object with `messages`", "invalid_json") from None
 
 
 async def _whole(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from ..contract import ModelError
-from ..contract.chat_model import ChatModel
+from ..contract.chat_model import ChatModel, ChoiceScorer, chat_models
 from ..contract.dialogue import Turn
 from ..contract.errors import error_text
 from ..safety import assess
@@ -50,7 +52,8 @@ class Task:
     """A request that no person made."""
 
     kind: TaskKind
-    """What is asked for; `prompted` where the host asks for words though the person said nothing."""
+    """What is asked for; `prompted` where the host asks for words though the person said nothing, `json` where only the
+    form of the answer says that a program reads it."""
     is_read: bool = False
     """Whether the person reads the answer as a reply, so that danger is looked for as in one."""
 
@@ -64,7 +67,7 @@ def recognize_task(request: ChatRequest, headers: Mapping[str, str]) -> Task | N
     """
     named = named_task(headers)
     formed = prompt_kind(request.messages)
-    kind = named or formed
+    kind = named or formed or ("json" if request.response_format else None)
     # A header may be set for all requests by mistake: only a prompt of a front end's form quotes what was said before.
     is_quoted = formed is not None or any(is_transcript(message.text) for message in request.messages)
     is_read = bool({kind, formed} & _SHOWN)
@@ -104,7 +107,13 @@ async def answer_task(task: Task, request: ChatRequest, *, model: ChatModel, sem
     if task.kind == "expression" and (label := await _expression(request.messages, sem)):
         yield label
         return
-    llm = model.bind(**request.model_settings) if request.model_settings else model
+    settings = dict(request.model_settings)
+    if form := request.response_format:
+        if any(isinstance(one, ChoiceScorer) for one in chat_models(model)):
+            request = replace(request, messages=(_form_in_words(form), *request.messages))
+        else:
+            settings["response_format"] = form
+    llm = model.bind(**settings) if settings else model
     try:
         async for chunk in llm.astream(_prompt(request.messages)):
             if text := str(chunk.text):
@@ -113,6 +122,15 @@ async def answer_task(task: Task, request: ChatRequest, *, model: ChatModel, sem
         raise
     except Exception as error:
         raise ModelError(f"the LLM did not do the task {task.kind}: {error_text(error)}") from None
+
+
+def _form_in_words(form: Mapping[str, Any]) -> ChatMessage:
+    """Return what an LLM in this process is told of the form of its answer, which nothing holds it to."""
+    described = form.get("json_schema")
+    schema = described.get("schema") if isinstance(described, Mapping) else None
+    return ChatMessage(
+        "system", f"Answer with JSON alone{f', of this schema: {json.dumps(schema)}' if schema else ''}."
+    )
 
 
 async def continue_reply(request: ChatRequest, *, model: ChatModel, sem: Sem) -> AsyncIterator[str]:

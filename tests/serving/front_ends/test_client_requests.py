@@ -168,4 +168,4 @@ def test_every_request_says_where_its_shape_was_seen() -> None:
     for asked in REQUESTS.values():
         assert {"project", "file"} <= set(asked["source"])
         assert {"commit", "version"} & set(asked["source"])
-    assert len({asked["source"]["project"] for asked in REQUESTS.values()}) == 11
+    assert len({asked["source"]["project"] for asked in REQUESTS.values()}) == 12
