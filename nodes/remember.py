@@ -18,7 +18,7 @@ from ..contract.text import MAX_STORED_CHARACTERS
 from ..memory import remember_turn, said_at, turn_id, user_namespace
 from ..prompts import one_line
 from .recall import NO_ANSWER
-from .support.conversation import MAX_NAME_CHARACTERS
+from .support.conversation import MAX_NAME_CHARACTERS, shown_name
 from .support.node_record import record_suppressed_error
 from .support.transcript import (
     count_turns,
@@ -105,7 +105,7 @@ def _store_turn(store: BaseStore, user_id: str, settings: HefContext, state: Hef
 
 def _names(messages: Sequence[AnyMessage]) -> str:
     """Return who said a turn: the names of its messages, each once."""
-    names = (one_line(message.name or "")[:MAX_NAME_CHARACTERS].strip() for message in messages)
+    names = (one_line(shown_name(message.name or ""))[:MAX_NAME_CHARACTERS].strip() for message in messages)
     return ", ".join(filter(None, dict.fromkeys(names)))[:_MAX_NAMES_CHARACTERS]
 
 

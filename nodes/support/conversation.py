@@ -18,6 +18,11 @@ _SYSTEM_ROLES = frozenset({"system", "developer"})
 """Roles of a `ChatMessage` in which a host gives instructions."""
 MAX_NAME_CHARACTERS = 64
 """Longest name that providers take."""
+_ID = re.compile(
+    r"(?:user[-_:])?(?:[0-9a-f]{24,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{15,64}|[0-9A-HJKMNP-TV-Z]{26})",
+    re.IGNORECASE,
+)
+"""What front ends send as a name that nobody is called by: hexadecimal digits, a UUID, a number, a ULID."""
 _INVALID_IN_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -41,13 +46,14 @@ def chat_messages(messages: Sequence[AnyMessage], shown: Sequence[Turn]) -> list
     """Return what was said as chat messages, which end with the person's last turn.
 
     What one person says in a row is one message. A name stays with its message, as providers take it; where several
-    people with names speak, it also begins the text, since many models are not shown names.
+    people with names speak, it also begins the text, since many models are not shown names. An id is no name.
 
     Args:
         messages: The conversation.
         shown: The newest turns of it that fit the prompt, see `prompts.newest`.
     """
     utterances = _utterances(messages, shown)
+    utterances = [replace(utterance, name=shown_name(utterance.name)) for utterance in utterances]
     if len({utterance.name for utterance in utterances if utterance.name}) > 1:
         utterances = [
             replace(utterance, text=f"{one_line(utterance.name)[:MAX_NAME_CHARACTERS]}: {utterance.text}")
@@ -61,6 +67,11 @@ def chat_messages(messages: Sequence[AnyMessage], shown: Sequence[Turn]) -> list
         else AIMessage(utterance.text)
         for utterance in utterances
     ]
+
+
+def shown_name(name: str) -> str:
+    """Return a name that may be shown; empty for an id, which tells people apart and means nothing to a reader."""
+    return "" if _ID.fullmatch(name.strip()) else name
 
 
 def name_for_providers(name: str) -> str | None:

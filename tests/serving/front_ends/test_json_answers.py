@@ -27,7 +27,7 @@ DANGER = "I want to kill myself tonight."
 
 
 def says(text: str, **fields: Any) -> dict[str, Any]:
-    return {"model": "hef", "user": "ana", "messages": [{"role": "user", "content": text}], **fields}
+    return {"model": "hef", "user": "ana", "messages": [{"role": "user", "content": text}]} | fields
 
 
 def client(model: Any, store: InMemoryStore) -> httpx.AsyncClient:
@@ -68,11 +68,17 @@ def test_any_other_form_is_a_persons(form: Any) -> None:
 async def test_in_danger_hef_answers_a_request_for_json_and_no_conversation_has_said_it(form: dict[str, Any]) -> None:
     chat, store = TalkingChat(), InMemoryStore()
     async with client(chat, store) as http:
+        http.headers["x-hef-chat-id"] = "chat"
+        first = (await http.post("/chat/completions", json=says("My dog died."))).json()["choices"][0]["message"]
+        talk = [{"role": "user", "content": "My dog died."}, {"role": "assistant", "content": first["content"]}]
+        talk.append({"role": "user", "content": "I miss him."})
+        await http.post("/chat/completions", json=says("", messages=talk))
+        chat.prompts.clear()
         answer = await http.post("/chat/completions", json=says(DANGER, response_format=form))
     assert answer.json()["choices"][0]["message"]["hef"]["safety"]["level"] == "danger"
     assert answer.headers["x-hef-ignored"] == "response_format"
     assert chat.prompts == []
-    assert list_turns(store, "ana") == []
+    assert sorted(turn.text for turn in list_turns(store, "ana")) == ["I miss him.", "My dog died."]
 
 
 @pytest.mark.parametrize(("form", "told"), [(FORMATS[0], '"enum": ["sad", "glad"]'), (FORMATS[1], "JSON alone.")])
