@@ -24,6 +24,7 @@ from ..contract.errors import error_text
 from ..memory import turn_id
 from .chat_chunks import ReplyEnd
 from .chat_request import ChatMessage
+from .front_ends.turn_markers import without_marker
 from .threads.branch import take_branch
 from .threads.placing import FRESH_SECONDS, Place, find_answered_turn, find_place, find_thread
 from .threads.sqlite_turns import SqliteTurns
@@ -70,6 +71,8 @@ class TurnPlan:
     row: TurnRow | None = None
     """The turn in the table."""
     _conversations: Conversations | None = None
+    _memory: TurnMemory | None = None
+    _is_waiting: bool = False
     _locks: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @property
@@ -86,6 +89,10 @@ class TurnPlan:
             faults = "; ".join(filter(None, [answer.empathy.degraded, self.fault]))
             answer = replace(answer, empathy=answer.empathy.model_copy(update={"degraded": faults}))
         if self._conversations and self.row:
+            heard = without_marker(answer.text)
+            if self._memory and heard != answer.text:
+                await self._memory.correct_reply(self.row, heard)
+            self._is_waiting = not heard and bool(answer.text)
             await self._conversations._answer(self.row, answer)
         return answer
 
@@ -95,8 +102,11 @@ class TurnPlan:
             await self._conversations.add_reply(self.row, fragment)
 
     async def delivered(self) -> None:
-        """Note that the client has all of the answer, so that the same request, later, asks for another reply."""
-        if self._conversations and self.row:
+        """Note that the client has all of the answer, so that the same request, later, asks for another reply.
+
+        An answer that only says that the person has not ended leaves the turn open.
+        """
+        if self._conversations and self.row and not self._is_waiting:
             await self._conversations._deliver(self.row)
 
     async def __aenter__(self) -> Self:
@@ -157,7 +167,7 @@ class Conversations:
             place = await find_place(self._table, scope, thread, prints, is_whole=is_whole)
             row, plan.answered = await self._turn(scope, thread, place, prints, arrived, retried)
             if plan.answered is None:
-                memory = TurnMemory(self._store, person, character)
+                plan._memory = memory = TurnMemory(self._store, person, character)
                 plan.fault = await take_branch(self._table, memory, row, prints, place, arrived)
                 if (row.asked, row.shown, row.answered, row.delivered) != (arrived, prints.turns, None, None):
                     await self._table.ask_again(row.id, arrived, prints.turns)

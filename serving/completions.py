@@ -28,6 +28,7 @@ from .chat_request import ChatMessage, ChatRequest, parse_request
 from .front_ends.attached_context import split_contexts
 from .front_ends.emotion_tags import EmotionTags
 from .front_ends.trusted_headers import shows_whole_chats
+from .front_ends.turn_markers import without_marker
 from .identity import NOBODY, Identities, Identity
 from .request_body import read_json
 from .server_metrics import Metrics
@@ -128,7 +129,7 @@ class ChatCompletions:
             "person": context.user_id,
             "character": chat.model if chat.model in self.characters else None,
             "chat_id": identity.chat_id,
-            "messages": [*map(self._as_said, split_contexts(chat.messages))],
+            "messages": [said for one in split_contexts(chat.messages) if (said := self._as_said(one))],
         }
         if chat.messages and chat.messages[-1].role == "assistant":
             row = await self.conversations.find_continued(**asked)
@@ -149,9 +150,12 @@ class ChatCompletions:
                     event = await plan.finish(event)
                 yield event
 
-    def _as_said(self, message: ChatMessage) -> ChatMessage:
-        """Return a message of a transcript without the tag that the server put before a reply."""
-        return replace(message, text=self.tags.untagged(message.text)) if message.role == "assistant" else message
+    def _as_said(self, message: ChatMessage) -> ChatMessage | None:
+        """Return a message of a transcript without tag and marker before a reply; None where there is no reply then."""
+        if message.role != "assistant":
+            return message
+        text = without_marker(self.tags.untagged(message.text))
+        return replace(message, text=text) if text or not message.text else None
 
     async def _task_events(self, task: Task, chat: ChatRequest) -> AsyncIterator[ReplyEvent]:
         """Answer what a front end asks for itself; words that the person reads are the character's."""
