@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import discord
 import httpx
 import openai
 import pytest
 from documents import DOCS, blocks
-from hef.contract import ModelError
-from hef.graph import create_hef
-from hef.memory import list_turns
-from hef.sem import resolve_sem
-from langchain_core.messages import BaseMessage
-from langchain_core.outputs import ChatResult
-from langgraph.store.memory import InMemoryStore
 from recipe_server import RecipeServer
 from talking_chat import TalkingChat
 from telegram import Update
-from telegram.ext import Application
+from telegram.ext import Application, MessageHandler
 from telegram.request import BaseRequest
 
 DANGER = "I want to kill myself tonight."
@@ -33,26 +30,48 @@ def code(page: str) -> dict[str, Any]:
     """Return what the code of a page defines."""
     (snippet,) = blocks("python", DOCS / "recipes" / page)
     names: dict[str, Any] = {"__name__": "bot"}
-    exec(snippet, names)
+    environment = {"HEF_KEY": "none", "DISCORD_TOKEN": "none", "TELEGRAM_TOKEN": "1:x"}
+    with (
+        patch.object(discord.Client, "run"),
+        patch.object(Application, "run_polling"),
+        patch.dict(os.environ, environment),
+    ):
+        exec(snippet, names)
     return names
+
+
+@pytest.mark.parametrize("page", ["discord.md", "telegram.md"])
+def test_a_bot_is_short_and_readable(page: str) -> None:
+    (snippet,) = blocks("python", DOCS / "recipes" / page)
+    lines = [line for line in snippet.splitlines() if line.strip()]
+    assert len(lines) <= 20
+    assert max(map(len, lines)) <= 120
+    ruff = [sys.executable, "-m", "ruff", "format", "--check", "--line-length", "120", "-"]
+    subprocess.run(ruff, input=snippet, text=True, check=True, capture_output=True)
+
+
+class Doors:
+    """The server of a page, and the client of its bot."""
+
+    def __init__(self, page: str, home: Path) -> None:
+        self.server = RecipeServer(page, home)
+        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.server.app))
+        address = "http://127.0.0.1:8200/v1"
+        hef = openai.AsyncOpenAI(base_url=address, api_key=self.server.key, http_client=self.http, max_retries=0)
+        self.names = code(page)
+        self.names["ask"] = hef.chat.completions.create
 
 
 # Discord
 
 
-class Discord:
+class Discord(Doors):
     """The bot of the page, to which Discord sends messages, and what it sends itself."""
 
     def __init__(self, home: Path) -> None:
-        self.server = RecipeServer("discord.md", home)
-        names = code("discord.md")
-        transport = httpx.ASGITransport(self.server.app)
-        self.http = httpx.AsyncClient(transport=transport)
-        names["hef"] = openai.AsyncOpenAI(
-            base_url="http://127.0.0.1:8200/v1", api_key=self.server.key, http_client=self.http, max_retries=0
-        )
-        self.bot: discord.Client = names["bot"]
-        self.talks = names["talks"]
+        super().__init__("discord.md", home)
+        self.bot: discord.Client = self.names["bot"]
+        self.talks = self.names["talks"]
         self.sent: list[tuple[str, str, Any]] = []
         self.number = 1000
 
@@ -113,8 +132,8 @@ async def test_discord_bot_remembers_each_person_and_shows_that_it_writes(on_dis
     assert on_discord.sent[0][0] == "typing"
     await on_discord.says(BEN, "Ben", "I passed the exam!")
     await on_discord.says(ANA, "Ana", "I miss him.")
-    assert on_discord.server.remembered("discord/11") == ["My dog Bello died.", "I miss him."]
-    assert on_discord.server.remembered("discord/22") == ["I passed the exam!"]
+    assert on_discord.server.remembered("discord/1100/11") == ["My dog Bello died.", "I miss him."]
+    assert on_discord.server.remembered("discord/2200/22") == ["I passed the exam!"]
     assert [str(message.text) for message in on_discord.server.chat.prompts[-1]][1] == "My dog Bello died."
 
 
@@ -135,10 +154,10 @@ async def test_discord_bot_forgets_nothing_of_who_was_silent_for_long(on_discord
     await on_discord.says(ANA, "Ana", f"<@{BOT}> My dog Bello died.", in_channel=True)
     for number in range(20):
         said = {"role": "user", "content": f"I ate {number} pizzas.", "name": "Ben"}
-        on_discord.talks[7].extend([said, {"role": "assistant", "content": f"That is {number}, Ben."}])
+        on_discord.talks[7][1].extend([said, {"role": "assistant", "content": f"That is {number}, Ben."}])
     await on_discord.says(ANA, "Ana", f"<@{BOT}> I miss him.", in_channel=True)
     assert on_discord.server.remembered("discord/7/11") == ["My dog Bello died.", "I miss him."]
-    assert len(on_discord.talks[7]) == 40
+    assert len(on_discord.server.chat.prompts[-1]) <= 42
 
 
 async def test_discord_bot_passes_danger_on_unchanged(on_discord: Discord) -> None:
@@ -149,7 +168,7 @@ async def test_discord_bot_passes_danger_on_unchanged(on_discord: Discord) -> No
     answer = (await on_discord.server.ask("http://127.0.0.1:8200/v1", body)).json()["choices"][0]["message"]
     assert answer["hef"]["safety"]["level"] == "danger"
     assert "".join(parts) == answer["content"]
-    assert (asked["person"], len(on_discord.server.chat.prompts)) == ("discord/11", calls)
+    assert (asked["person"], len(on_discord.server.chat.prompts)) == ("discord/1100/11", calls)
 
 
 async def test_discord_bot_writes_a_long_reply_in_parts(on_discord: Discord) -> None:
@@ -166,19 +185,6 @@ async def test_discord_bot_says_so_when_the_server_has_no_reply(on_discord: Disc
 
 
 # Telegram
-
-
-class RecordedChat(TalkingChat):
-    """Records the prompts of replies that are not streamed, too."""
-
-    def _generate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
-        self.prompts.append(messages)
-        return super()._generate(messages, *args, **kwargs)
-
-    def shown(self, last: str) -> list[str]:
-        """Return the texts of the newest prompt that ends with a text."""
-        prompts = ([str(message.text) for message in prompt] for prompt in reversed(self.prompts))
-        return next(texts for texts in prompts if texts[-1] == last)
 
 
 class Network(BaseRequest):
@@ -206,21 +212,19 @@ class Network(BaseRequest):
         return 200, json.dumps({"ok": True, "result": result}).encode()
 
 
-class Telegram:
+class Telegram(Doors):
     """The bot of the page, to which Telegram sends updates, and what it sends itself."""
 
-    def __init__(self) -> None:
-        names = code("telegram.md")
-        sem = resolve_sem("lexicon")
-        self.chat, self.memory, self.network = RecordedChat(), InMemoryStore(), Network()
-        names["hef"] = create_hef(model=self.chat, sem=sem).compile(store=self.memory)
-        self.names, self.number = names, 100
+    def __init__(self, home: Path) -> None:
+        super().__init__("telegram.md", home)
+        self.network, self.number = Network(), 100
         self.app: Any = Application.builder().token("1:x").request(self.network).updater(None).build()
-        names["add_handlers"](self.app)
+        self.app.add_handler(MessageHandler(self.names["spoken"], self.names["answer"]))
 
     async def says(self, person: int, name: str, text: str, *, group: int = 0, replies_to: int = 0) -> list[str]:
         """Let a person write, and return what the bot writes."""
         self.network.sent.clear()
+        self.server.time += 60
         self.number += 1
         chat = {"id": group, "type": "group", "title": "Home"} if group else {"id": person, "type": "private"}
         user = {"id": person, "is_bot": False, "first_name": name}
@@ -239,17 +243,14 @@ class Telegram:
         await self.app.process_update(Update.de_json({"update_id": self.number, "message": message}, self.app.bot))
         return [fields["text"] for call, fields in self.network.sent if call == "sendMessage"]
 
-    def remembered(self, user: str) -> list[str]:
-        return [turn.text for turn in list_turns(self.memory, user)][::-1]
-
 
 @pytest.fixture
-async def on_telegram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Telegram]:
-    monkeypatch.chdir(tmp_path)
-    bot = Telegram()
+async def on_telegram(tmp_path: Path) -> AsyncIterator[Telegram]:
+    bot = Telegram(tmp_path)
     await bot.app.initialize()
     yield bot
     await bot.app.shutdown()
+    await bot.http.aclose()
 
 
 async def test_telegram_bot_remembers_each_person_and_shows_that_it_writes(on_telegram: Telegram) -> None:
@@ -257,8 +258,8 @@ async def test_telegram_bot_remembers_each_person_and_shows_that_it_writes(on_te
     assert [call for call, _ in on_telegram.network.sent] == ["sendChatAction", "sendMessage"]
     await on_telegram.says(BEN, "Ben", "I passed the exam!")
     await on_telegram.says(ANA, "Ana", "I miss him.")
-    assert sorted(on_telegram.remembered("telegram/11")) == ["I miss him.", "My dog Bello died."]
-    assert on_telegram.remembered("telegram/22") == ["I passed the exam!"]
+    assert on_telegram.server.remembered("telegram/11/11") == ["My dog Bello died.", "I miss him."]
+    assert on_telegram.server.remembered("telegram/22/22") == ["I passed the exam!"]
 
 
 async def test_telegram_bot_keeps_names_in_a_group_and_private_words_out_of_it(on_telegram: Telegram) -> None:
@@ -267,31 +268,37 @@ async def test_telegram_bot_keeps_names_in_a_group_and_private_words_out_of_it(o
     assert await on_telegram.says(BEN, "Ben", "Who likes pizza?", group=-7) == []
     assert await on_telegram.says(BEN, "Ben", "I do.", group=-7, replies_to=ANA) == []
     await on_telegram.says(BEN, "Ben", "I knew Bello, too.", group=-7, replies_to=BOT)
-    prompt = on_telegram.chat.shown("Ben: I knew Bello, too.")
-    assert prompt[1] == "Ana: My dog Bello died."
+    prompt = [str(message.text) for message in on_telegram.server.chat.prompts[-1]]
+    assert (prompt[1], prompt[-1]) == ("Ana: My dog Bello died.", "Ben: I knew Bello, too.")
     assert "pizza" not in "".join(prompt)
-    assert on_telegram.remembered("telegram/-7/11") == ["My dog Bello died."]
-    assert on_telegram.remembered("telegram/-7/22") == ["I knew Bello, too."]
+    assert on_telegram.server.remembered("telegram/-7/11") == ["My dog Bello died."]
+    assert on_telegram.server.remembered("telegram/-7/22") == ["I knew Bello, too."]
 
 
 async def test_telegram_bot_passes_danger_on_unchanged(on_telegram: Telegram) -> None:
     parts = await on_telegram.says(ANA, "Ana", DANGER)
-    out = await on_telegram.names["hef"].ainvoke({"messages": [("user", DANGER)]})
-    assert out["empathy"].safety.level == "danger"
-    assert "".join(parts) == out["messages"][-1].text
+    body = {"model": "hef", "messages": [{"role": "user", "content": DANGER}]}
+    answer = (await on_telegram.server.ask("http://127.0.0.1:8200/v1", body)).json()["choices"][0]["message"]
+    assert answer["hef"]["safety"]["level"] == "danger"
+    assert "".join(parts) == answer["content"]
     assert not any("parse_mode" in fields for _, fields in on_telegram.network.sent)
-    assert on_telegram.chat.prompts == []
+    assert on_telegram.server.chat.prompts == []
 
 
-async def test_telegram_bot_says_so_when_the_llm_fails(on_telegram: Telegram) -> None:
-    async def fail(*_: Any, **__: Any) -> Any:
-        raise ModelError("the LLM did not reply")
+async def test_telegram_bot_writes_a_long_reply_in_parts(on_telegram: Telegram) -> None:
+    reply = "And then he ran. " * 300
+    with patch.object(TalkingChat, "_reply", lambda *_: reply):
+        parts = await on_telegram.says(ANA, "Ana", "What then?")
+    assert [len(part) for part in parts][:-1] == [4096]
+    assert "".join(parts) == reply.strip()
 
-    works: Callable[..., Any] = on_telegram.names["hef"].ainvoke
-    on_telegram.names["hef"].ainvoke = fail
-    assert await on_telegram.says(ANA, "Ana", "Hello?") == [
-        "I cannot answer right now. Please write again in a minute."
-    ]
-    on_telegram.names["hef"].ainvoke = works
+
+async def test_telegram_bot_says_so_when_the_server_has_no_reply(on_telegram: Telegram) -> None:
+    assert await on_telegram.says(ANA, "Ana", "fail") == ["I cannot answer right now. Please write again in a minute."]
     assert "fine" in (await on_telegram.says(ANA, "Ana", "I am fine."))[0]
-    assert "Hello?" not in "".join(on_telegram.chat.shown("I am fine."))
+    assert len(on_telegram.server.chat.prompts[-1]) == 2
+
+
+@pytest.mark.parametrize("text", ["/start", "/hef", "/hef ", "/help me", " "])
+async def test_telegram_bot_passes_other_commands_over(on_telegram: Telegram, text: str) -> None:
+    assert await on_telegram.says(ANA, "Ana", text) == []
