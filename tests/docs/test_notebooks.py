@@ -30,7 +30,7 @@ _subprocess.run = _commands_here(_subprocess.run, _subprocess.CompletedProcess, 
 SHORT_REPLIES = """
 import hef.llm.resolve as _resolve
 
-_resolve._MAX_EMBEDDED_TOKENS = 12
+_resolve._MAX_EMBEDDED_TOKENS = 4
 """
 """What the embedded model replies is not looked at; writing it takes most of the time."""
 

@@ -319,12 +319,12 @@ def test_threads_of_the_environment_must_be_a_number(monkeypatch: pytest.MonkeyP
 
 
 def test_a_reply_is_held_to_a_length(chat: LocalChat) -> None:
-    asked = "Answer with the word yes."
-    free = chat.invoke(asked, max_tokens=24).usage_metadata
-    held = chat.model_copy(update={"min_tokens": 24, "max_tokens": 24}).invoke(asked).usage_metadata
+    asked = [("system", "Answer with one word."), ("human", "Say yes.")]
+    free = chat.invoke(asked, max_tokens=16).usage_metadata
+    held = chat.model_copy(update={"min_tokens": 16, "max_tokens": 16}).invoke(asked).usage_metadata
     assert free
     assert held
-    assert free["output_tokens"] < held["output_tokens"] == 24
+    assert free["output_tokens"] < held["output_tokens"] == 16
 
 
 def test_prompt_tokens_that_a_kept_text_began_with_are_not_computed_again() -> None:

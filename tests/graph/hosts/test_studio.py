@@ -20,7 +20,7 @@ from langgraph_sdk import get_sync_client
 SAID = {"messages": [{"role": "user", "content": "My dog Bello died last night."}]}
 TURN: dict[str, Any] = {"assistant_id": "hef", "input": {"messages": [{"role": "user", "content": "My dog died."}]}}
 
-SHORT = {"model_settings": {"max_tokens": 8}}
+SHORT = {"model_settings": {"max_tokens": 2}}
 """Settings of turns whose reply is not looked at; writing one takes the embedded model seconds."""
 
 
@@ -109,7 +109,7 @@ def test_a_turn_streams_events_and_tokens_and_lands_in_the_store(server: str) ->
             thread["thread_id"],
             "hef",
             input=SAID,
-            context={"user_id": "ana", "strategy": "two_stage", **SHORT},
+            context={"user_id": "ana", "strategy": "two_stage", "model_settings": {"max_tokens": 8}},
             stream_mode=["updates", "custom", "messages-tuple", "values"],
         )
     )
