@@ -121,7 +121,8 @@ def test_an_exported_head_reads_as_it_was_trained_and_leaves_vectors_and_causes_
     head = new_turn_head(SHIPPED).eval()
     with torch.no_grad():
         head.neutral.bias.fill_(1.5)
-    write_turn_sem(head, SHIPPED, tmp_path, examples, [SAD, PROUD], training_chats()[:2])
+    brief = [chat for chat in training_chats() if len(chat.turns) == 5][:2]
+    write_turn_sem(head, SHIPPED, tmp_path, examples[:8], [SAD, PROUD], brief)
     exported = OnnxSem(tmp_path, threads=1)
     dialogues = [list(example.sample.turns) for example in examples[:4]]
     runner = exported._open()
