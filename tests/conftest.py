@@ -85,7 +85,7 @@ def embedded() -> BaseChatModel:
     """Return the embedded model with short, repeatable answers; its weights are loaded once a process."""
     from hef.llm import resolve_model
 
-    return resolve_model("embedded").model_copy(update={"max_tokens": 16})
+    return resolve_model("embedded").model_copy(update={"max_tokens": 8})
 
 
 def texts(messages: Sequence[BaseMessage]) -> list[str]:

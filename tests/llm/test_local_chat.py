@@ -27,7 +27,7 @@ def chat() -> LocalChat:
     os.environ.setdefault("HEF_THREADS", "1")
     embedded = resolve_model("embedded")
     assert isinstance(embedded, LocalChat)
-    return embedded.model_copy(update={"temperature": 0, "max_tokens": 16, "repetition_penalty": 1.0})
+    return embedded.model_copy(update={"temperature": 0, "max_tokens": 8, "repetition_penalty": 1.0})
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +83,10 @@ def test_streamed_tokens_reach_callbacks(chat: LocalChat, told: AIMessage) -> No
 def test_usage_and_finish_are_reported(chat: LocalChat, told: AIMessage) -> None:
     usage = told.usage_metadata
     assert usage is not None
-    assert 1 < usage["output_tokens"] <= 16
+    assert 1 < usage["output_tokens"] <= 8
     assert usage["input_tokens"] == chat.get_num_tokens_from_messages([HumanMessage(STORY)])
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
-    assert told.response_metadata["finish_reason"] == ("length" if usage["output_tokens"] == 16 else "stop")
+    assert told.response_metadata["finish_reason"] == ("length" if usage["output_tokens"] == 8 else "stop")
     assert told.response_metadata["model_name"] == "SmolLM2-135M-HEF"
 
 
@@ -153,8 +153,9 @@ def test_stop_word_that_spans_chunks_never_shows_in_a_stream(chat: LocalChat, to
 
 
 def test_stop_words_of_the_constructor_hold(chat: LocalChat, told: AIMessage) -> None:
-    stopped = chat.model_copy(update={"stop": [" a"]})
-    assert stopped.invoke(STORY).content == str(told.content).split(" a")[0]
+    stopped = chat.model_copy(update={"stop": [" b"]})
+    assert " b" in str(told.content)
+    assert stopped.invoke(STORY).content == str(told.content).split(" b")[0]
 
 
 async def test_async_calls_work_in_an_async_node(chat: LocalChat, told: AIMessage) -> None:
