@@ -11,9 +11,10 @@ from hef.contract import StoreError
 
 
 def fresh() -> ForkServerContext:
-    """Return the context of processes that have imported Chroma but not used it."""
+    """Return the context of processes that have imported Chroma and the graph, but used neither."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["chromadb", "chromadb.api.rust", "hef.memory", "numpy"])
+    imported = ["chromadb", "chromadb.api.rust", "hef.graph.parts", "hef.memory", "numpy", "pytest"]
+    context.set_forkserver_preload(imported)
     return context
 
 

@@ -7,8 +7,9 @@ import pty
 import select
 import signal
 import subprocess
-import sys
 from pathlib import Path
+
+from forked_program import ForkedProgram
 
 _CHAT_MODELS = Path(__file__).parents[1] / "models"
 SCRIPTED = """
@@ -29,7 +30,7 @@ def scripted_chat(folder: Path, home: Path, script: str = SCRIPTED) -> Terminal:
     """Return `hef chat` in a terminal, with the LLM of a script that is written to a folder."""
     file = folder / "chat_program.py"
     file.write_text(script, encoding="utf-8")
-    return Terminal(sys.executable, str(file), str(home))
+    return Terminal(str(file), str(home), forked=True)
 
 
 def _hear_ctrl_c() -> None:
@@ -40,19 +41,25 @@ def _hear_ctrl_c() -> None:
 class Terminal:
     """A program in a terminal of its own."""
 
-    def __init__(self, *command: str) -> None:
-        self._here, there = pty.openpty()
-        self.process = subprocess.Popen(
-            command,
-            stdin=there,
-            stdout=there,
-            stderr=there,
-            start_new_session=True,
-            preexec_fn=_hear_ctrl_c,
-            # The terminal answers no question about its cursor.
-            env={**os.environ, "PROMPT_TOOLKIT_NO_CPR": "1", "PYTHONPATH": str(_CHAT_MODELS)},
-        )
-        os.close(there)
+    def __init__(self, *command: str, forked: bool = False) -> None:
+        """Start a program; a forked one is a script with its arguments, which spares starting Python and importing."""
+        self._here, self._there = pty.openpty()
+        # The terminal answers no question about its cursor.
+        environment = {**os.environ, "PROMPT_TOOLKIT_NO_CPR": "1", "PYTHONPATH": str(_CHAT_MODELS)}
+        self.process: subprocess.Popen[bytes] | ForkedProgram
+        if forked:
+            self.process = ForkedProgram(command, os.ttyname(self._there), environment)
+        else:
+            self.process = subprocess.Popen(
+                command,
+                stdin=self._there,
+                stdout=self._there,
+                stderr=self._there,
+                start_new_session=True,
+                preexec_fn=_hear_ctrl_c,
+                env=environment,
+            )
+            os.close(self._there)
         self._seen = ""
 
     def wait_for(self, text: str) -> str:
