@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import time
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -67,6 +68,7 @@ def seconds(pattern: re.Pattern[str], unit: str, length: int) -> float:
     return time.process_time() - start
 
 
+@cache  # a pattern at the top of a module is found there and in its call
 def is_slow(pattern: re.Pattern[str], unit: str) -> bool:
     return all(seconds(pattern, unit, length) > SECONDS * (length / LENGTH) ** 3 for length in LENGTHS)
 
