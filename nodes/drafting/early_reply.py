@@ -68,8 +68,7 @@ class EarlyPrompt:
 class EarlyReply:
     """A reply in the making: a first line is read at once, its chunks are kept until somebody asks for them.
 
-    The host's callbacks see nothing of its call: they are told once, of the reply where it is used (`use`), else of one
-    that was not (`discard`).
+    The host's callbacks are told of its call once: of the reply (`use`), or of one that was not used (`discard`).
 
     Args:
         calls: Whether the LLM is called by its synchronous methods, in a thread of its own, or by its asynchronous
@@ -308,7 +307,7 @@ class EarlyReplies:
 
 
 def is_judged(turn: TurnView) -> bool:
-    """Return whether a turn's early reply has a first line: not where the SEM reads nothing, and there is no need."""
+    """Return whether a turn's early reply has a first line: not where the SEM reads no feeling."""
     return not (turn.readings and turn.readings[0].is_neutral)
 
 

@@ -9,15 +9,15 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
 import discord
 import httpx
 import openai
 import pytest
 from documents import DOCS, blocks
+from openai.types.chat import ChatCompletion
 from recipe_server import RecipeServer
-from talking_chat import TalkingChat
 from telegram import Update
 from telegram.ext import Application, MessageHandler
 from telegram.request import BaseRequest
@@ -287,10 +287,11 @@ async def test_telegram_bot_passes_danger_on_unchanged(on_telegram: Telegram) ->
 
 async def test_telegram_bot_writes_a_long_reply_in_parts(on_telegram: Telegram) -> None:
     reply = "And then he ran. " * 300
-    with patch.object(TalkingChat, "_reply", lambda *_: reply):
-        parts = await on_telegram.says(ANA, "Ana", "What then?")
-    assert [len(part) for part in parts][:-1] == [4096]
-    assert "".join(parts) == reply.strip()
+    answer = {"choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": reply}}]}
+    head = {"id": "1", "created": 0, "model": "hef", "object": "chat.completion"}
+    on_telegram.names["ask"] = AsyncMock(return_value=ChatCompletion.model_validate({**head, **answer}))
+    parts = await on_telegram.says(ANA, "Ana", "What then?")
+    assert [len(part) for part in parts] == [4096, len(reply) - 4096]
 
 
 async def test_telegram_bot_says_so_when_the_server_has_no_reply(on_telegram: Telegram) -> None:

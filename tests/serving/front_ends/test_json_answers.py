@@ -110,12 +110,12 @@ def test_a_title_in_json_is_a_title() -> None:
     assert quoted == task
 
 
-@pytest.mark.parametrize("stream", [False, True])
-async def test_a_hosted_llm_is_told_the_form_as_it_was_sent(stream: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_hosted_llm_is_told_the_form_as_it_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     with llm_server(until=9) as server:
         monkeypatch.setenv("OPENAI_API_KEY", "none")
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         async with client(resolve_model("openai:stub"), InMemoryStore()) as http:
-            body = says("How is she?", response_format=FORMATS[0], stream=stream)
-            answer = await http.post("/chat/completions", json=body)
-    assert answer.text.count("hypothesis") == 1
+            for stream in (False, True):
+                body = says("How is she?", response_format=FORMATS[0], stream=stream)
+                answer = await http.post("/chat/completions", json=body)
+                assert answer.text.count("hypothesis") == 1
