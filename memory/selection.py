@@ -53,7 +53,7 @@ EVERYTHING = Selection()
 
 
 def select_items(
-    store: BaseStore, user_id: str | None, selection: Selection = EVERYTHING, *, with_expired: bool = False
+    store: BaseStore, user_id: str | None, selection: Selection = EVERYTHING, *, with_hidden: bool = False
 ) -> list[SearchItem]:
     """Return the selected stored items of a user, oldest first, whoever wrote them.
 
@@ -61,12 +61,12 @@ def select_items(
         store: Any LangGraph store.
         user_id: Whose; None for every user.
         selection: Which of them.
-        with_expired: Include those that nobody is shown (see `is_hidden`), as far as the store has not deleted them.
+        with_hidden: Include those that nobody is shown (see `is_hidden`), as far as the store has not deleted them.
     """
     namespace = TURNS if user_id is None else user_namespace(user_id)
     items = run_sync(list_items(store, store.search, namespace, below=True))
     # Filtered here, since stores differ on a range filter over items that lack the field.
-    selected = (item for item in items if selection.includes(item) and (with_expired or not is_hidden(item.value)))
+    selected = (item for item in items if selection.includes(item) and (with_hidden or not is_hidden(item.value)))
     return sorted(selected, key=said_at)
 
 
@@ -123,7 +123,7 @@ def erase_turns(
         selection: Which of them.
         report: Receives the progress of the rewriting.
     """
-    items = select_items(store, user_id, selection, with_expired=True)
+    items = select_items(store, user_id, selection, with_hidden=True)
     deletes = [PutOp(item.namespace, item.key, None) for item in items]
     # Before the files are rewritten, so that no id of theirs is left in one.
     run_sync(unpin_deleted(store.batch, items))

@@ -67,7 +67,8 @@ class FirstLine:
         self._thoughts = ThoughtFilter()
         self._held = ""
         self._may_follow = True
-        """Whether another line may still come."""
+        """Whether another line may still come before the reply."""
+        self._is_line_start = True
         self._has_begun = False
         """Whether anything of the reply was returned."""
         self._is_closed = False
@@ -99,11 +100,26 @@ class FirstLine:
             self._may_follow = feeling is not None and bool(newline)
             if feeling is not None:
                 self._held = rest
-        said, self._held = self._held, ""
+        said = self._shown()
         if not self._has_begun:
             said = said.lstrip()
         self._has_begun = self._has_begun or bool(said)
         return said
+
+    def _shown(self) -> str:
+        """Return what may be seen of what is held: a first line that is written again later is taken off, too."""
+        shown = ""
+        while self._held:
+            line, newline, rest = self._held.partition("\n")
+            if self.feeling is not None and self._is_line_start:
+                if not newline and not self._is_closed and _may_become_line(line):
+                    break
+                if (inside := _inside(line)) is not None and self._read(inside) is not None:
+                    self._held = rest
+                    continue
+            shown += line + newline
+            self._held, self._is_line_start = rest, bool(newline)
+        return shown
 
 
 def _may_become_line(start: str) -> bool:

@@ -69,7 +69,8 @@ def recognize_task(request: ChatRequest, headers: Mapping[str, str]) -> Task | N
     formed = prompt_kind(request.messages)
     kind = named or formed or ("json" if request.response_format else None)
     # A header may be set for all requests by mistake: only a prompt of a front end's form quotes what was said before.
-    is_quoted = formed is not None or any(is_transcript(message.text) for message in request.messages)
+    is_known = formed is not None and prompt_kind(request.messages, guess=False) is not None
+    is_quoted = is_known or any(is_transcript(message.text) for message in request.messages)
     is_read = bool({kind, formed} & _SHOWN)
     if kind is None or ((is_read or not is_quoted) and _is_in_danger(request.messages)):
         return None
@@ -83,14 +84,18 @@ def named_task(headers: Mapping[str, str]) -> TaskKind | None:
 
 
 def _is_in_danger(messages: Sequence[ChatMessage]) -> bool:
-    """Return whether the person's last words say that somebody is in danger."""
-    turns = last_words(messages)
-    return bool(turns) and assess(turns).level == "danger"
+    """Return whether the person's last words say that somebody is in danger, as they came or without a host's."""
+    dialogues = [_until_last_words(messages), last_words(messages)]
+    return any(assess(turns).level == "danger" for turns in dialogues if turns)
 
 
 def last_words(messages: Sequence[ChatMessage]) -> list[Turn]:
     """Return the dialogue up to the person's last words; empty where they said nothing."""
-    talk = [message for message in split_contexts(messages) if message.role != "system"]
+    return _until_last_words(split_contexts(messages))
+
+
+def _until_last_words(messages: Sequence[ChatMessage]) -> list[Turn]:
+    talk = [message for message in messages if message.role != "system"]
     while talk and talk[-1].role != "user":
         talk.pop()
     return [Turn("speaker" if message.role == "user" else "listener", message.text) for message in talk]
@@ -107,21 +112,25 @@ async def answer_task(task: Task, request: ChatRequest, *, model: ChatModel, sem
     if task.kind == "expression" and (label := await _expression(request.messages, sem)):
         yield label
         return
-    settings = dict(request.model_settings)
-    if form := request.response_format:
-        if any(isinstance(one, ChoiceScorer) for one in chat_models(model)):
-            request = replace(request, messages=(_form_in_words(form), *request.messages))
-        else:
-            settings["response_format"] = form
-    llm = model.bind(**settings) if settings else model
-    try:
-        async for chunk in llm.astream(_prompt(request.messages)):
-            if text := str(chunk.text):
-                yield text
-    except ModelError:
-        raise
-    except Exception as error:
-        raise ModelError(f"the LLM did not do the task {task.kind}: {error_text(error)}") from None
+    settings, form = dict(request.model_settings), request.response_format
+    asks = [(request.messages, settings)]
+    if form:
+        in_words = ((_form_in_words(form), *request.messages), settings)
+        is_local = any(isinstance(one, ChoiceScorer) for one in chat_models(model))
+        asks = [in_words] if is_local else [(request.messages, {**settings, "response_format": form}), in_words]
+    for number, (messages, given) in enumerate(asks, start=1):
+        has_begun = False
+        try:
+            async for chunk in (model.bind(**given) if given else model).astream(_prompt(messages)):
+                if text := str(chunk.text):
+                    has_begun = True
+                    yield text
+            return
+        except ModelError:
+            raise
+        except Exception as error:
+            if has_begun or number == len(asks):  # else an LLM that does not know the setting is told in words
+                raise ModelError(f"the LLM did not do the task {task.kind}: {error_text(error)}") from None
 
 
 def _form_in_words(form: Mapping[str, Any]) -> ChatMessage:

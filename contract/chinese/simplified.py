@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-_IN_BOTH = "后里面只台干系谷斗丑云制准舍杯克极出别致秋胡愿党向松沈广厂几了么"
-"""Simplified characters that traditional text has in other words."""
+_IN_BOTH = frozenset("后里面只台干系谷斗丑云制准舍杯克极出别致秋胡愿党向松沈广厂几了么著乾妳祂牠")
+"""Characters that stand in texts of both kinds."""
 
 
 def simplified(text: str) -> str:
@@ -21,7 +21,7 @@ def simplified_character(character: str) -> str:
 
 def is_traditional(text: str) -> bool:
     """Return whether a text has more characters that are traditional alone than such that are simplified alone."""
-    traditional = sum(character in _table() for character in map(ord, text))
+    traditional = sum(ord(character) in _table() for character in text if character not in _IN_BOTH)
     return traditional > sum(character in _simplified_alone() for character in map(ord, text))
 
 

@@ -32,5 +32,14 @@ def leaves_form_open(llm: ChatModel, settings: Mapping[str, Any]) -> bool:
     ends = [given.get("stop"), *(getattr(model, name, None) for model in chat_models(llm) for name in _STOPS)]
     texts = [text for some in ends for text in ([some] if isinstance(some, str) else some or ())]
     is_cut = any(isinstance(text, str) and not text.strip() for text in texts)
-    limits = [limit for name in _LIMITS if isinstance(limit := given.get(name), int)]
-    return not is_cut and min(limits, default=_ROOM) >= _ROOM and not any(given.get(name) for name in _FORMS)
+    fields = [given, *(_own_settings(model) for model in chat_models(llm))]
+    limits = [limit for own in fields for name in _LIMITS if isinstance(limit := own.get(name), int)]
+    has_form = any(own.get(name) for own in fields for name in _FORMS)
+    return not is_cut and min(limits, default=_ROOM) >= _ROOM and not has_form
+
+
+def _own_settings(model: Any) -> dict[str, Any]:
+    """Return the settings of each call that a chat model has itself."""
+    limits = {name: limit for name in _LIMITS if isinstance(limit := getattr(model, name, None), int)}
+    extra = getattr(model, "model_kwargs", None)
+    return {**(extra if isinstance(extra, Mapping) else {}), **limits}

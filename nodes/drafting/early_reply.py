@@ -118,8 +118,7 @@ class EarlyReply:
     async def feeling(self) -> Feeling | None:
         """Wait for the first line, and return what it says.
 
-        None where the LLM is to be asked for its judgement by itself: no line was asked for, the answer has none, or
-        the call failed before.
+        None where the LLM is to be asked for its judgement by itself: no line was asked for or written.
 
         Raises:
             CallStopped: The call was given up meanwhile.
@@ -131,6 +130,7 @@ class EarlyReply:
             if not isinstance(part, CallFailure):
                 before.append(part)
             elif self._recorder.is_stopped:  # for danger, or since the turn was cancelled
+                self._recording.unread(part)
                 raise CallStopped
             elif part.is_last:
                 self._recording.unread(part)

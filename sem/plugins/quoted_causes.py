@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...contract import Cause, Dialogue
+from ...contract.chinese.words import chinese_words
 from ...contract.text import has_chinese, is_content_word, word_spans
 
 MAX_WORDS = 5
@@ -59,7 +60,9 @@ def quotation(quote: str, dialogue: Dialogue, max_words: int) -> Cause | None:
     """
     spans = word_spans(quote)
     is_content = any(is_content_word(quote[start:end]) for start, end in spans)
-    span = _find(quote[spans[0][0] : spans[-1][1]], dialogue) if is_content and len(spans) <= max_words else None
+    words = [chinese_words(quote[start:end]) if has_chinese(quote[start:end]) else [start] for start, end in spans]
+    is_short = sum(map(len, words)) <= max_words
+    span = _find(quote[spans[0][0] : spans[-1][1]], dialogue) if is_content and is_short else None
     if span is None:
         return None
     return Cause(text=dialogue[span.turn].text[span.start : span.end], weight=1.0, **span._asdict())

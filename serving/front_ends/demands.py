@@ -72,10 +72,16 @@ _BEGINNING = re.compile(
 )
 """How a demand begins."""
 _RESULT = re.compile(
-    r"\btitles?\b|\btopic\b|\ba name\b|\bsummar(?:y|ies|i[sz]e|i[sz]ing|i[sz]ation)\b|\brecap\b|\btakeaways?\b"
-    r"|\bcondense\b|\bcompress\b|\bcompact\b|标题|主题|摘要|总结|概括|压缩",
+    r"\btitles?\b|\b(?:generate|create|write|give|suggest|return|provide)\b[^.\n]{0,15}\btopic\b"
+    r"|\bthis conversation a name\b|\ba name for\b|\bsummar(?:y|ies|i[sz]e|i[sz]ing|i[sz]ation)\b|\brecap\b"
+    r"|\btakeaways?\b|\bcondense\b|\bcompress\b|\bcompact\b|标题|摘要|总结|概括|压缩",
     re.IGNORECASE,
 )
+_ASKS_REPLY = re.compile(
+    r"[^.\n]{0,60}\b(?:repl(?:y|ies)|response|answers?|next message)\b|[^。\n]{0,16}(?:回复|回答|写下一句)",
+    re.IGNORECASE,
+)
+"""How a host begins that tells the LLM how to talk."""
 _SUBJECT = re.compile(
     r"\b(?:conversations?|discussion|chat|dialog(?:ue)?|messages?|thread|history|user (?:query|request|input))\b"
     r"|对话|会话|聊天|讨论|消息|这句话|历史",
@@ -107,7 +113,7 @@ _PURPOSE = re.compile(
     r"|\bcontext window\b|后续|下文|历史(?:对话|消息|记录)",
     re.IGNORECASE,
 )
-_FORM = (_LENGTH, _MARKS, _ALONE, _USER, _POINTS, _PURPOSE)
+_SIGNS = (_LENGTH, _MARKS, _ALONE, _USER, _POINTS, _PURPOSE)
 """By what a host sets the form of an answer: length, marks, nothing else, whose words, points, what it is for."""
 _KNOWN = (
     "please generate a four to five word title summarizing our conversation without",
@@ -145,10 +151,10 @@ def is_demand(text: str, *, signs: int, head: int = _HEAD, begins: bool = True) 
     demand = text.strip()
     if not demand or len(demand) > _CHARACTERS or FIRST_PERSON.search(demand):
         return False
-    if begins and not _BEGINNING.match(demand):
+    if begins and (not _BEGINNING.match(demand) or _ASKS_REPLY.match(demand)):
         return False
     is_about = _RESULT.search(demand[:head]) and _SUBJECT.search(demand[:head])
-    return bool(is_about) and sum(1 for form in _FORM if form.search(demand)) >= signs
+    return bool(is_about) and sum(1 for sign in _SIGNS if sign.search(demand)) >= signs
 
 
 def is_known_demand(text: str) -> bool:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-FIRST_PERSON = re.compile(r"\b(?:i|i'm|i’m|my|me|ich|mein|meine|je|yo)\b(?!\.e\.)|我", re.IGNORECASE)
+FIRST_PERSON = re.compile(r"\b(?:i|i'm|i’m|my|me|we|us|our|ich|mein|meine|je|yo)\b(?!\.e\.)|我|咱们", re.IGNORECASE)
 """Words in which somebody speaks of themselves, as no host does."""
 _TAGS = (
-    "system",
     "system_reminder",
     "system-reminder",
     "system_message",
@@ -18,12 +17,15 @@ _TAGS = (
     "environment_details",
     "environment_context",
 )
-"""Tags around what a host tells the LLM in a person's message: the time (AstrBot), a nudge (gptme), a folder."""
+"""Tags around what a host tells the LLM in a person's message: the time (AstrBot), a folder. A bare
+`<system>` is none of them: whoever types it would speak as the host."""
 _BLOCKS = 16
 """Blocks of a message on each side that are looked at, at most."""
 _NOTICE = re.compile(
     r"[\[【](?:(?:system(?: note)?|note|notice): ?)?(?:(?:the|no (?:response|answer|input) from(?: the)?|no) )?"
-    r"(?:user|caller|customer|participant|用户|来电者)(?![a-z'’-])[^\[\]【】\n]{0,200}[\]】]",
+    r"(?:user|caller|customer|participant|用户|来电者)(?![a-z'’-])"
+    r"(?:|[^\[\]【】\n]{0,80}(?:silen|quiet|idle|inactive|has left|said nothing|not (?:said|spoken|answered|responded)"
+    r"|no (?:response|answer|input)|沉默|没有说话|离开|未说话)[^\[\]【】\n]{0,80})[\]】]",
     re.IGNORECASE,
 )
 """What a voice client (Pipecat) says of a person who says nothing, as if they had said it."""
@@ -64,12 +66,17 @@ def is_preamble(text: str) -> bool:
 def _first_block(text: str) -> str:
     for tag in _TAGS:
         if text.startswith(f"<{tag}>") and (end := text.find(f"</{tag}>")) >= 0:
-            return text[: end + len(tag) + 3]
+            return _unless_personal(text[: end + len(tag) + 3])
     return ""
 
 
 def _last_block(text: str) -> str:
     for tag in _TAGS:
         if text.endswith(f"</{tag}>") and (start := text.rfind(f"<{tag}>")) >= 0:
-            return text[start:]
+            return _unless_personal(text[start:])
     return ""
+
+
+def _unless_personal(block: str) -> str:
+    """Return a block; empty where somebody speaks of themselves in it, as no host does."""
+    return "" if FIRST_PERSON.search(block) else block

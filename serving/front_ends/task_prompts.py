@@ -34,10 +34,12 @@ _DEMAND = re.compile(
     r"|\bextract\b|\bcondense\b|\bcompress\b|标题|标签|摘要|总结|关键词|追问|提取|压缩|概括",
     re.IGNORECASE,
 )
+_TITLE = re.compile(r"\btitles?\b|标题", re.IGNORECASE)
 _PARAGRAPHS = 12
 """Paragraphs of a host's last message that are looked at, at most."""
 _NUDGES = ("[continue your last message", "[write your next reply from the point of view of")
 """How the host's last message begins where it wants words that are no reply: SillyTavern's Continue, Impersonate."""
+_ASTRBOT_TITLE = ("You are a conversation title generator.", "Generate a concise title for the following user query:")
 _LIBRECHAT_TITLES = (
     "provide a concise, 5-word-or-less title",
     "please generate a concise, 5-word-or-less title",
@@ -45,35 +47,40 @@ _LIBRECHAT_TITLES = (
 )
 
 
-def prompt_kind(messages: Sequence[ChatMessage]) -> TaskKind | None:
-    """Return which task a transcript asks for, None where a person speaks in it."""
+def prompt_kind(messages: Sequence[ChatMessage], *, guess: bool = True) -> TaskKind | None:
+    """Return which task a transcript asks for, None where a person speaks in it.
+
+    Args:
+        messages: The transcript.
+        guess: Whether a host's own wording may tell it, too, beside the prompts of front ends that are known.
+    """
     messages = mark_hosts(messages)
     talk = [message for message in messages if message.role != "system"]
     if all(message.role != "user" for message in talk):
         return "prompted" if messages else None
-    if kind := _quiet_kind(messages) or _instructed_kind(messages):
+    if kind := _quiet_kind(messages, guess=guess) or _instructed_kind(messages, guess=guess):
         return kind
     if messages[-1].role == "system" and any(part.startswith(_NUDGES) for part in _parts(messages[-1].text)):
         return "prompted"
     if messages[-1].role == "system" and talk[-1].role == "assistant":
         # The host asks for words where the person has said nothing: a greeting, a continuation, another character's.
         return "prompted"
-    return _lone_kind(talk[0].text.strip()) if len(talk) == 1 and talk[0].role == "user" else None
+    return _lone_kind(talk[0].text.strip(), guess=guess) if len(talk) == 1 and talk[0].role == "user" else None
 
 
-def _quiet_kind(messages: Sequence[ChatMessage]) -> TaskKind | None:
+def _quiet_kind(messages: Sequence[ChatMessage], *, guess: bool) -> TaskKind | None:
     """Return what the last message asks of the conversation before it (SillyTavern's quiet prompts)."""
     if len(messages) < 2 or messages[-1].role == "assistant":
         return None
     is_after_talk = any(message.role == "assistant" for message in messages)
     text = messages[-1].text
     if messages[-1].role == "user":
-        is_hosts = is_after_talk and (is_known_demand(text) or is_demand(text, signs=3))
+        is_hosts = is_after_talk and (is_known_demand(text) or (guess and is_demand(text, signs=3)))
         return asked_about_before(text) or (demanded_kind(text) if is_hosts else None)
     for part in _parts(text):
         if kind := asked_about_before(part):
             return kind
-        if is_after_talk and (is_known_demand(part) or is_demand(part, signs=1)):
+        if is_after_talk and (is_known_demand(part) or (guess and is_demand(part, signs=1))):
             return demanded_kind(part)
     return None
 
@@ -84,7 +91,7 @@ def _parts(text: str) -> list[str]:
     return ["\n\n".join(paragraphs[start:]) for start in range(max(0, len(paragraphs) - _PARAGRAPHS), len(paragraphs))]
 
 
-def _instructed_kind(messages: Sequence[ChatMessage]) -> TaskKind | None:
+def _instructed_kind(messages: Sequence[ChatMessage], *, guess: bool) -> TaskKind | None:
     """Return what a system message asks of the one text after it."""
     if len(messages) != 2 or [message.role for message in messages] != ["system", "user"]:
         return None
@@ -96,16 +103,18 @@ def _instructed_kind(messages: Sequence[ChatMessage]) -> TaskKind | None:
         return "other"  # Open WebUI's review of its own memories
     if text.startswith("Conversation history:\n") and "summar" in instruction.lower() and is_transcript(text):
         return "summary"  # Pipecat's, of a context that has grown too long
-    return asked_about_before(instruction) or _instructed_demand(instruction, text)
+    if instruction.startswith(_ASTRBOT_TITLE[0]) and text.startswith(_ASTRBOT_TITLE[1]):
+        return "title"
+    return asked_about_before(instruction) or (_instructed_demand(instruction, text) if guess else None)
 
 
 def _instructed_demand(instruction: str, text: str) -> TaskKind | None:
     """Return what a system message demands of one text, in a host's own words: a title or a summary of it."""
-    is_of_text = (is_transcript(text) and not before_transcript(text).strip()) or is_heading(text)
-    if is_of_text and is_demand(instruction, signs=0, head=_INSTRUCTION, begins=False):
+    signs = 0 if is_transcript(text) and not before_transcript(text).strip() else 2 if is_heading(text) else None
+    if signs is not None and is_demand(instruction, signs=signs, head=_INSTRUCTION, begins=False):
         return demanded_kind(instruction)
     # A title for what the person said first, whatever it is: nothing else may be demanded.
-    is_title = demanded_kind(instruction, _INSTRUCTION) == "title"
+    is_title = _TITLE.search(instruction[:_INSTRUCTION]) is not None
     return "title" if is_title and is_demand(instruction, signs=3, head=_INSTRUCTION) else None
 
 
@@ -122,7 +131,7 @@ def asked_about_before(text: str) -> TaskKind | None:
     return None
 
 
-def _lone_kind(text: str) -> TaskKind | None:
+def _lone_kind(text: str, *, guess: bool) -> TaskKind | None:
     """Return what the one message of a request asks for, None where a person says it."""
     lower = text[:400].lower()
     if text.startswith("### Task:"):
@@ -138,7 +147,7 @@ def _lone_kind(text: str) -> TaskKind | None:
         return "merge"
     if lower.startswith(_LIBRECHAT_TITLES) and is_transcript(text):
         return "title"
-    if is_demand(before_transcript(text), signs=2):
+    if guess and is_demand(before_transcript(text), signs=2):
         return demanded_kind(text)
     # In a document around a person's words may be a transcript, and in the instructions what looks like a demand.
     return None if split_context(text) else _demand_about_transcript(text)

@@ -13,4 +13,5 @@ def without_marker(reply: str) -> str:
     text = reply.strip()
     if text in _WAITING:
         return ""
-    return text[1:].lstrip() if text.startswith(_COMPLETE) and text[1:2] in (" ", "\n") else reply
+    is_list = f"\n{text[:1]}" in text  # a marker stands before the reply, not before each of its lines
+    return text[1:].lstrip() if text.startswith(_COMPLETE) and text[1:2] in (" ", "\n") and not is_list else reply

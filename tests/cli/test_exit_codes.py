@@ -76,6 +76,7 @@ def test_ctrl_c_ends_a_command_quietly(place: str, tmp_path: Path) -> None:
     module, name = {"import": ("hef.cli.app", ""), "command": ("hef.cli.sems", "sems")}[place]
     code = f"""
 import importlib.abc, os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has its children ignore it
 class Interrupting(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name == {module!r}:

@@ -7,18 +7,30 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hef.contract import Turn
 from hef.graph import HefContext, create_hef
+from hef.nodes.drafting.answer_form import leaves_form_open
 from hef.nodes.drafting.call_recording import CallRecorder, Line, Recording
 from hef.nodes.judging.form_tries import FORM_TRIES
 from hef.prompts.first_line import Feeling, FirstLine, LineReader
+from hef.sem.plugins.quoted_causes import quotation
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, LLMResult
 from langgraph.checkpoint.memory import InMemorySaver
+from pydantic import Field
 from two_calls import FIRST_LINE, TwoCallChat
 
 SAID: Any = {"messages": [HumanMessage("My dog died last night.")]}
 EARLY_ON = HefContext(early_reply=True)
 MODES = ["sync", "async"]
+
+
+class OpenAi(TwoCallChat):
+    """A chat model with settings of its own."""
+
+    max_tokens: int | None = None
+    stop_sequences: list[str] | None = None
+    model_kwargs: dict[str, Any] = Field(default_factory=dict)
 
 
 async def streamed(mode: str, hef: Any) -> tuple[str, dict[str, Any]]:
@@ -153,6 +165,9 @@ def piecewise(answer: str, size: int) -> tuple[Feeling | None, str]:
         ("'[sad: a]'.\n[a list]", Feeling("sad", "a"), "[a list]"),
         ("[let_down: list[0] broke :)]\nYes [it] did.", Feeling("let down", "list[0] broke :)"), "Yes [it] did."),
         ("[sad: a]\n[sad: b]\n\n*hugs* Oh.", Feeling("sad", "a"), "*hugs* Oh."),
+        ("[sad: a]\nOh.\n[sad: a]", Feeling("sad", "a"), "Oh.\n"),
+        ("[sad: a]\nOh.\n[none]\n[I nod]\n- b", Feeling("sad", "a"), "Oh.\n[I nod]\n- b"),
+        ("[sad: a]\n---\n[sad: a]\nOh.", Feeling("sad", "a"), "---\nOh."),
         ("[sad: a]", Feeling("sad", "a"), ""),
         ("[sad] is what I would feel.", None, "[sad] is what I would feel."),
         ("[Sad]\nWoof.", None, "[Sad]\nWoof."),  # how a character acts
@@ -206,3 +221,30 @@ def test_tokens_and_thoughts_of_a_chunk_of_the_line_are_kept() -> None:
 
     assert (counted.message.text, counted.message.usage_metadata) == ("", usage)
     assert thinking.message.content[0] == thought[0]
+
+
+@pytest.mark.parametrize(
+    ("llm", "settings", "is_open"),
+    [
+        (TwoCallChat(), {}, True),
+        (TwoCallChat(), {"stop": "###", "max_tokens": 400}, True),
+        (TwoCallChat(), {"max_completion_tokens": 20}, False),
+        (TwoCallChat().bind(stop=["\n"]), {}, False),
+        (TwoCallChat().bind(tools=[{}]).with_config(tags=["a"]), {}, False),
+        (TwoCallChat().with_fallbacks([OpenAi(max_tokens=20)]), {}, False),
+        (OpenAi(model_kwargs={"response_format": {"type": "json_object"}}), {}, False),
+        (OpenAi(stop_sequences=["\n\n"]), {}, False),
+        (OpenAi(), {}, True),
+    ],
+)
+def test_an_answer_has_room_for_a_line_and_no_other_form(llm: Any, settings: dict[str, Any], is_open: bool) -> None:
+    assert leaves_form_open(llm, settings) == is_open
+
+
+def test_a_whole_message_in_chinese_is_no_quotation() -> None:
+    said = "反正年紀到了嘛，老人家都這樣，我只是每天晚上都睡不著，想著以後要怎麼辦才好"
+    dialogue = [Turn("speaker", said)]
+    assert quotation(said, dialogue, 12) is None
+    short = quotation("每天晚上都睡不著", dialogue, 12)
+    assert short is not None
+    assert said[short.start : short.end] == short.text == "每天晚上都睡不著"

@@ -132,7 +132,41 @@ def test_a_host_may_demand_it_in_its_own_role(talk: list[tuple[str, str]], promp
 def test_a_demand_about_the_one_text_after_it_is_a_task(instruction: str, text: str, expected: str) -> None:
     assert kind(("system", instruction), ("user", text)) == expected
     quoted = text.replace("My dog Bello died.", "I want to kill myself tonight.")
-    assert kind(("system", instruction), ("user", quoted)) == expected  # or the title would be a text about danger
+    # A known form's title would be a text about danger. Where the wording alone tells it, danger is looked for.
+    is_guess = text == "My dog Bello died."
+    assert kind(("system", instruction), ("user", quoted)) == (None if is_guess else expected)
+
+
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        "Provide warm, empathetic conversation on any topic. Answer the user in 2-3 sentences, no markdown.",
+        "Give kind answers in this chat, whatever the topic. Keep to 3 sentences. The user is shy. Avoid markdown.",
+        "为用户提供情感支持的对话，任何主题都可以。每次三句话，不要解释",
+        "Write your next message in this chat in two sentences. Stay on topic.",
+        "Provide a natural reply that stays on the topic of the conversation, in 2 sentences.",
+        "Write the next reply in this chat. Use the summary of earlier messages below.\n- they lost a dog",
+        "为用户写下一句对话，不要改变主题，不要解释",
+    ],
+)
+@pytest.mark.parametrize("words", ["I want to kill myself tonight.", "My dog Bello died."])
+def test_how_a_companion_is_to_talk_is_no_task(instruction: str, words: str) -> None:
+    assert kind(("system", instruction), ("user", words)) is None
+    chat = (("user", "hi"), ("assistant", "Hello!"), ("user", words))
+    assert kind(*chat, ("system", instruction)) is None
+    assert kind(("system", instruction), *chat) is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Please summarize our conversation so far in two sentences, no markdown, only the summary.",
+        "Write a title for our conversation, three words, no quotes, only the title.",
+        "Give us a summary of this chat, the user names too, in two sentences, without explanations.",
+    ],
+)
+def test_people_speak_of_a_conversation_as_theirs(words: str) -> None:
+    assert kind(("user", "hi"), ("assistant", "Hello!"), ("user", words)) is None
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,24 @@ async def test_an_answer_in_json_is_the_llms_and_no_turn(form: dict[str, Any], s
     assert '"hef":' not in answer.text
 
 
+class Unaware(TalkingChat):
+    """One whose client does not know the setting."""
+
+    async def _astream(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
+        if "response_format" in kwargs:
+            raise TypeError("unexpected keyword argument 'response_format'")
+        async for chunk in super()._astream(messages, *args, **kwargs):
+            yield chunk
+
+
+async def test_an_llm_that_does_not_know_the_setting_is_told_in_words() -> None:
+    chat = Unaware()
+    async with client(chat, InMemoryStore()) as http:
+        answer = await http.post("/chat/completions", json=says("Invent a dog.", response_format=FORMATS[0]))
+    assert answer.status_code == 200
+    assert "Answer with JSON alone" in chat.prompts[0][0].text
+
+
 @pytest.mark.parametrize(
     "form", [None, {}, {"type": "text"}, {"type": "grammar"}, "json_object", {"type": ["json_object"]}]
 )

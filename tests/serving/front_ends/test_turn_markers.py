@@ -81,3 +81,8 @@ async def test_a_turn_goes_on_until_the_person_has_ended(chat_id: str | None) ->
         assert told() == [first, (2, "Do you think --\nI should call her?", "I hear you: I should call her?")]
     assert all("◐" not in str(message.text) for message in chat.prompts[-1])
     assert len({turn.thread for turn in list_turns(store, "ana")}) == 1
+
+
+@pytest.mark.parametrize("reply", ["● milk\n● eggs", "✓ done\n✓ asked"])
+def test_a_list_keeps_its_marks(reply: str) -> None:
+    assert without_marker(reply) == reply
