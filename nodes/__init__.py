@@ -10,7 +10,7 @@ from .confirm_emotion import confirm_emotion_node
 from .crisis_reply import crisis_reply_node
 from .deciding.fit_registry import FitRegistry, resolve_fit
 from .draft_response import draft_response_node
-from .drafting.early_reply import EarlyReplies
+from .drafting.early_replies import EarlyReplies
 from .fine_emotion import fine_emotion_node
 from .human_takeover import human_takeover_node
 from .judging.judge import Judge

@@ -21,7 +21,8 @@ from .checking.danger_watch import DangerWatch
 from .checking.pending_look import PendingLook
 from .deciding.decision import pool_rounds
 from .deciding.llm_reliability import TRUSTED_FROM
-from .drafting.early_reply import EarlyReplies, EarlyReply
+from .drafting.early_replies import EarlyReplies
+from .drafting.early_reply import EarlyReply
 from .judging.judge import Judge
 from .support.events import emit
 from .support.explanations import explain_verdict

@@ -21,7 +21,8 @@ from ..safety import help_line
 from ..sem import Taxonomy
 from .checking.check_calls import Assess
 from .drafting.after_danger import reply_after_danger
-from .drafting.early_reply import EarlyReplies, EarlyReply
+from .drafting.early_replies import EarlyReplies
+from .drafting.early_reply import EarlyReply
 from .support.draft_prompt import draft_prompt, reply_model
 from .support.fixed_text import say_after
 from .support.llm_calls import LlmCalls, fault_or_raise, llm_node

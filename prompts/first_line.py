@@ -65,7 +65,7 @@ class FirstLine:
     def __init__(self, read: Callable[[str], Feeling | None]) -> None:
         self._read = read
         self._thoughts = ThoughtFilter()
-        self._held = ""
+        self._pending = ""
         self._may_follow = True
         """Whether another line may still come before the reply."""
         self._is_line_start = True
@@ -88,10 +88,10 @@ class FirstLine:
         self._is_closed = True
         return self._reply(self._thoughts.close())
 
-    def _reply(self, said: str) -> str:
-        self._held += said
+    def _reply(self, text: str) -> str:
+        self._pending += text
         while self._may_follow:
-            line, newline, rest = self._held.lstrip().partition("\n")
+            line, newline, rest = self._pending.lstrip().partition("\n")
             if not newline and not self._is_closed and _may_become_line(line):
                 return ""
             feeling = self._read(inside) if (inside := _inside(line)) is not None else None
@@ -99,26 +99,26 @@ class FirstLine:
             self.is_complete = True
             self._may_follow = feeling is not None and bool(newline)
             if feeling is not None:
-                self._held = rest
-        said = self._shown()
+                self._pending = rest
+        shown = self._shown()
         if not self._has_begun:
-            said = said.lstrip()
-        self._has_begun = self._has_begun or bool(said)
-        return said
+            shown = shown.lstrip()
+        self._has_begun = self._has_begun or bool(shown)
+        return shown
 
     def _shown(self) -> str:
-        """Return what may be seen of what is held: a first line that is written again later is taken off, too."""
+        """Return what may be seen of what is pending: a first line that is written again later is taken off, too."""
         shown = ""
-        while self._held:
-            line, newline, rest = self._held.partition("\n")
+        while self._pending:
+            line, newline, rest = self._pending.partition("\n")
             if self.feeling is not None and self._is_line_start:
                 if not newline and not self._is_closed and _may_become_line(line):
                     break
                 if (inside := _inside(line)) is not None and self._read(inside) is not None:
-                    self._held = rest
+                    self._pending = rest
                     continue
             shown += line + newline
-            self._held, self._is_line_start = rest, bool(newline)
+            self._pending, self._is_line_start = rest, bool(newline)
         return shown
 
 

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..contract.chinese.simplified import simplified_character
+from ..contract.chinese.simplified import simplified
 
 _LOOK_ALIKES = dict(zip("авекмнорстухіѕјԁαεικνορτυχ", "abekmhopctyxisjdaeiknoptux", strict=True))
 """Cyrillic and Greek letters that stand for Latin ones in "suісіdе"."""
@@ -82,4 +82,4 @@ def _normal_form(character: str) -> str:
         return _QUOTES[character]
     decomposed = unicodedata.normalize("NFKD", character).lower()
     kept = [part for part in decomposed if part == "\t" or unicodedata.category(part) not in _DROPPED]
-    return "".join(_QUOTES.get(part) or _LOOK_ALIKES.get(part) or simplified_character(part) for part in kept)
+    return "".join(_QUOTES.get(part) or _LOOK_ALIKES.get(part) or simplified(part) for part in kept)

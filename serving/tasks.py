@@ -85,7 +85,8 @@ def named_task(headers: Mapping[str, str]) -> TaskKind | None:
 
 def _is_in_danger(messages: Sequence[ChatMessage]) -> bool:
     """Return whether the person's last words say that somebody is in danger, as they came or without a host's."""
-    dialogues = [_until_last_words(messages), last_words(messages)]
+    as_sent, own = _until_last_words(messages), last_words(messages)
+    dialogues = [as_sent] if own == as_sent else [as_sent, own]
     return any(assess(turns).level == "danger" for turns in dialogues if turns)
 
 

@@ -14,11 +14,6 @@ def simplified(text: str) -> str:
     return text if text.isascii() else text.translate(_table())
 
 
-def simplified_character(character: str) -> str:
-    """Return the simplified form of a character, itself where it has none."""
-    return chr(_table().get(ord(character), ord(character)))
-
-
 def is_traditional(text: str) -> bool:
     """Return whether a text has more characters that are traditional alone than such that are simplified alone."""
     traditional = sum(ord(character) in _table() for character in text if character not in _IN_BOTH)

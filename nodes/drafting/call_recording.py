@@ -121,9 +121,9 @@ class CallRecorder(BaseCallbackHandler):
         text, is_last = str(message.text), getattr(message, "chunk_position", None) == "last"
         if self._line is not None and (text or is_last):
             self._is_streaming = not is_last
-            said = self._take(self._line, text, is_last=is_last)
-            message = _with_said(message, said)
-            if not said and not is_last and not _holds_more(message):
+            shown = self._take(self._line, text, is_last=is_last)
+            message = _with_text(message, shown)
+            if not shown and not is_last and not _holds_more(message):
                 return
         self._recording.put(chunk.model_copy(update={"text": str(message.text), "message": message}))
 
@@ -147,16 +147,16 @@ class CallRecorder(BaseCallbackHandler):
         message = _without_id(answer.message, run_id)
         if self._line is not None and self._read is not None:
             line = FirstLine(self._read) if self._line.is_complete else self._line
-            message = _with_said(message, self._take(line, str(message.text), is_last=True))
+            message = _with_text(message, self._take(line, str(message.text), is_last=True))
         return answer.model_copy(update={"text": str(message.text), "message": message})
 
     def _take(self, line: FirstLine, text: str, *, is_last: bool) -> str:
         """Return what a piece holds of the reply; the call's line is written once it is complete."""
         is_known = line is not self._line or line.is_complete
-        said = line.feed(text) + (line.close() if is_last else "")
+        shown = line.feed(text) + (line.close() if is_last else "")
         if not is_known and line.is_complete:
             self._recording.put(Line(line.feeling))
-        return said
+        return shown
 
     def _check(self) -> None:
         if self.is_stopped:
@@ -181,17 +181,17 @@ def _without_id(message: BaseMessage, run_id: UUID) -> Any:
     return message.model_copy(update={"id": None if is_made else message.id})
 
 
-def _with_said(message: BaseMessage, text: str) -> Any:
+def _with_text(message: BaseMessage, text: str) -> Any:
     """Return a message whose parts of text are one text; all else stays."""
     if isinstance(message.content, str):
         return message.model_copy(update={"content": text})
     parts = list(message.content)
-    said = [place for place, part in enumerate(parts) if isinstance(part, str) or part.get("type") == "text"]
-    if not said:
+    texts = [index for index, part in enumerate(parts) if isinstance(part, str) or part.get("type") == "text"]
+    if not texts:
         return message
-    first = parts[said[0]]
-    parts[said[0]] = text if isinstance(first, str) else {**first, "text": text}
-    kept = [part for place, part in enumerate(parts) if place not in said[1:]]
+    first = parts[texts[0]]
+    parts[texts[0]] = text if isinstance(first, str) else {**first, "text": text}
+    kept = [part for index, part in enumerate(parts) if index not in texts[1:]]
     return message.model_copy(update={"content": kept})
 
 

@@ -9,13 +9,11 @@ judgement at the same time. A reply in the making stands in no state and no chec
 from __future__ import annotations
 
 import asyncio
-import weakref
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.messages import BaseMessage
@@ -25,22 +23,19 @@ from langgraph.config import get_config
 from langgraph.constants import TAG_NOSTREAM
 from langsmith.run_helpers import tracing_context
 
-from ...contract import Empathy, Safety, Verdict
-from ...contract.chat_model import ChatModel, chat_models, draft_form, is_hosted
+from ...contract import Empathy, Safety
+from ...contract.chat_model import ChatModel
 from ...contract.sync_async import maybe_await, run_sync
-from ...llm import ChoiceScorer
-from ...prompts import Prompts
-from ...prompts.first_line import Feeling, LineReader
-from ...prompts.label_parser import NONE
-from ...sem import Taxonomy
-from ..judging.form_tries import FormTries
-from ..support.draft_prompt import early_reply_prompt, reply_model
+from ...prompts.first_line import Feeling
+from ..support.draft_prompt import reply_model
 from ..support.llm_calls import STOP_WITHIN, LlmCalls, is_transient
-from ..support.spoken_stream import EVENT_STREAMS, streams_tokens
+from ..support.spoken_stream import streams_tokens
 from ..support.turn_view import TurnView
-from .answer_form import leaves_form_open
 from .call_recording import CallFailure, CallRecorder, CallStopped, Line, Recording, StreamRecorder
-from .repeated_call import can_repeat, repeated, silent, stopped
+from .repeated_call import repeated, silent, stopped
+
+if TYPE_CHECKING:
+    from .early_replies import EarlyReplies
 
 UNUSED = "hef:unused_reply"
 """Tag of the call of an early reply that was not used."""
@@ -82,7 +77,7 @@ class EarlyReply:
         self._calls, self._llm, self._replies = calls, llm, replies
         self._recording = Recording(asynchronous=calls.asynchronous)
         self._is_judged = is_judged(turn)
-        recorder = StreamRecorder if streams_tokens(_handlers()) else CallRecorder
+        recorder = StreamRecorder if streams_tokens(handlers()) else CallRecorder
         self._recorder = recorder(self._recording, replies.read if self._is_judged else None)
         self._prompt: EarlyPrompt | None = None
         self._feeling: Feeling | None = None
@@ -215,103 +210,12 @@ class EarlyReply:
         return self._prompt
 
 
-class EarlyReplies:
-    """The early replies of one graph's runs, each known by the verdict of its turn, the very object in the state.
-
-    Two runs never have the same object, a resumed run has another one, and when a run ends, however it ends, its
-    verdict goes, and with it a reply that nobody took.
-
-    Args:
-        taxonomy: The labels.
-        prompts: The graph's templates.
-    """
-
-    def __init__(self, taxonomy: Taxonomy, prompts: Prompts) -> None:
-        self._taxonomy = taxonomy
-        self._prompts = prompts
-        named = {name: label for names in taxonomy.names.values() for label, name in names.items()}
-        self.read = LineReader(taxonomy.labels, {**named, **taxonomy.synonyms})
-        """Reads first lines."""
-        self._tries = FormTries()
-        self._kept: dict[int, tuple[EarlyReply, weakref.finalize[Any, Any]]] = {}
-
-    @asynccontextmanager
-    async def beside(self, calls: LlmCalls, llm: ChatModel, turn: TurnView) -> AsyncIterator[EarlyReply | None]:
-        """Let the LLM begin while the body runs, None where judgement and reply take a call each.
-
-        An error of the body ends the call.
-        """
-        reply = EarlyReply(calls, llm, turn, self) if self._is_wanted(llm, turn) else None
-        try:
-            yield reply
-        except BaseException:
-            if reply:
-                await reply.stop()
-            raise
-
-    def keep(self, reply: EarlyReply, verdict: Verdict) -> None:
-        """Keep a reply with the verdict of its turn, for the node that says it."""
-        finalizer = weakref.finalize(verdict, self._forget, id(verdict))
-        finalizer.atexit = False
-        self._kept[id(verdict)] = reply, finalizer
-
-    def take(self, verdict: Verdict | None) -> EarlyReply | None:
-        """Return the reply of a turn once; None where there is none."""
-        reply, finalizer = self._kept.pop(id(verdict), (None, None))
-        if finalizer:
-            finalizer.detach()
-        return reply
-
-    def _forget(self, key: int) -> None:
-        reply, _ = self._kept.pop(key, (None, None))
-        if reply:
-            reply.stop_soon()
-
-    def prompt(self, turn: TurnView) -> EarlyPrompt:
-        """Return the prompt of a turn's early reply."""
-        messages = early_reply_prompt(turn, self._prompts, self._taxonomy, is_judged=is_judged(turn))
-        return EarlyPrompt(messages, turn.safety)
-
-    def are_neighbours(self, first: str, second: str) -> bool:
-        """Return whether two labels are often taken for each other."""
-        neighbours = self._taxonomy.neighbours
-        return first in neighbours.get(second, ()) or second in neighbours.get(first, ())
-
-    def note_form(self, llm: ChatModel, *, kept: bool) -> None:
-        """Note whether an LLM wrote its line."""
-        self._tries.note(llm, kept=kept)
-
-    def _is_wanted(self, llm: ChatModel, turn: TurnView) -> bool:
-        """Return whether the LLM of a turn begins its reply before the decision.
-
-        One that scores, or was trained on the transcript, is a local one and cannot do both at once; a host's own
-        question or text for the reply needs the decision; and an LLM that left the line out several times is asked for
-        it now and then alone.
-        """
-        settings = turn.settings
-        prompts = self._prompts.replaced(settings.templates)
-        return (
-            (is_hosted(llm) if settings.early_reply is None else settings.early_reply)
-            and (settings.strategy, settings.first_question) == ("two_stage", "open")
-            and not settings.confirm_emotion
-            and turn.safety.level != "danger"
-            and turn.disputed_verdict is None
-            and draft_form(llm) == "chat"
-            and can_repeat(llm)
-            and not any(isinstance(model, ChoiceScorer) for model in chat_models(llm))
-            and not any(isinstance(handler, EVENT_STREAMS) for handler in _handlers())
-            and not any(map(prompts.is_replaced, ("all_labels", "draft")))
-            and NONE not in map(str.lower, self._taxonomy.labels)
-            and (not is_judged(turn) or (leaves_form_open(llm, settings.model_settings) and self._tries.is_due(llm)))
-        )
-
-
 def is_judged(turn: TurnView) -> bool:
     """Return whether a turn's early reply has a first line: not where the SEM reads no feeling."""
     return not (turn.readings and turn.readings[0].is_neutral)
 
 
-def _handlers() -> list[Any]:
+def handlers() -> list[Any]:
     """Return the callback handlers of the node that runs."""
     manager = get_config().get("callbacks")
     return manager.handlers if isinstance(manager, BaseCallbackManager) else list(manager or ())

@@ -59,13 +59,13 @@ class RepeatedChat(BaseChatModel):
             yield chunk
 
     async def _whole_answer(self) -> ChatResult:
-        while isinstance(part := await _said(self.recording), ChatGenerationChunk):
+        while isinstance(part := await _next_part(self.recording), ChatGenerationChunk):
             pass
         return _answer(part)
 
     async def _chunks(self) -> AsyncIterator[ChatGenerationChunk]:
         is_streamed = False
-        while isinstance(part := await _said(self.recording), ChatGenerationChunk):
+        while isinstance(part := await _next_part(self.recording), ChatGenerationChunk):
             is_streamed = True
             yield part
         answer = _answer(part)
@@ -160,7 +160,7 @@ async def _next_or_none(chunks: AsyncIterator[ChatGenerationChunk]) -> ChatGener
     return await anext(chunks, None)
 
 
-async def _said(recording: Recording) -> Part:
+async def _next_part(recording: Recording) -> Part:
     """Return the next part of a call's answer itself."""
     part: Part = await recording.get()
     while isinstance(part, Line):

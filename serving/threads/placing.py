@@ -136,8 +136,8 @@ async def _find_first_turn(table: TurnTable, scope: str, prints: TranscriptPrint
 
     Also one that the person began with a part of these words, if they went on before they had a reply.
     """
-    said = [prints.said, *prints.beginnings, *prints.fragments]
-    for one in await table.first_turns(scope, said, now - FRESH_SECONDS):
+    words = [prints.said, *prints.beginnings, *prints.fragments]
+    for one in await table.first_turns(scope, words, now - FRESH_SECONDS):
         if one.last <= 1 and (one.row.said == prints.said or is_begun(one.row, prints, now)):
             return one.row.thread
     return None

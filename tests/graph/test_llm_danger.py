@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -101,6 +102,21 @@ async def test_a_reply_is_begun_beside_the_check_where_the_sem_is_sure(mode: str
 
     assert model.judgements == 0
     assert (out["messages"][-1].text, check.asked, model.ended) == ("I hear you.", 1, ["written"])
+
+
+def test_a_judgement_that_was_given_up_for_danger_is_not_asked_for_anew() -> None:
+    model = TwoCallChat(judging=Gate(is_open=False))
+    hef = create_hef(model=model, safety=TwoPartCheck()).compile()
+
+    parts: Any = hef.stream({"messages": [HumanMessage("My dog died last night.")]}, context=US, stream_mode="messages")
+    text = "".join(message.text for message, _ in parts)
+    model.judging.open()
+    for thread in threading.enumerate():
+        if thread.name in ("hef-call", "hef-early-reply"):
+            thread.join(10)
+
+    assert "988" in text
+    assert model.judgements == 0
 
 
 @pytest.mark.parametrize("mode", MODES)

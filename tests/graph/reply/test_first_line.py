@@ -118,6 +118,16 @@ async def test_an_llm_that_leaves_the_line_out_again_and_again_is_not_asked_for_
     assert [FIRST_LINE in str(prompt) for prompt in model.prompts] == [True, False] * FORM_TRIES + [False] * 2
 
 
+async def test_an_llm_that_refuses_the_line_again_and_again_is_not_asked_for_it() -> None:
+    refused: Any = [RuntimeError("no"), "x"]
+    model = TwoCallChat(line="", replies=[refused, ["I hear you."]] * FORM_TRIES + [["I hear you."]])
+    hef = create_hef(model=model).compile()
+    for _ in range(FORM_TRIES + 1):
+        await hef.ainvoke(SAID, context=EARLY_ON)
+
+    assert [FIRST_LINE in str(prompt) for prompt in model.prompts] == [True, False] * FORM_TRIES + [False]
+
+
 @pytest.mark.parametrize("settings", [{"stop": ["\n"]}, {"response_format": {"type": "json_object"}}])
 async def test_an_answer_that_cannot_begin_with_a_line_is_not_asked_for_one(settings: dict[str, Any]) -> None:
     model = TwoCallChat()

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from hef.contract import SetupError
 from hef.memory import erase_turns, export_turns, mark_turn, recall_turns
-from hef.serving.chat_conversations import Conversations
 from hef.serving.chat_request import ChatMessage
-from langgraph.store.memory import InMemoryStore
-from transcript_client import LATER, Clock, TranscriptClient, spoken
+from transcript_client import LATER, TranscriptClient, spoken
 
 CHAT_IDS = pytest.mark.parametrize("chat_id", [None, "chat"])
 SAID = ("I am Lin.", "My father is ill.", "He had a stroke.", "My brother is away.", "I quit my job.", "I am tired.")
@@ -22,14 +19,6 @@ PROMPTS = (
     "List the facts about the user as JSON.",
 )
 """What front ends may ask of the oldest turns, in words that no list of prompts knows."""
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[TranscriptClient]:
-    store, clock = InMemoryStore(), Clock()
-    conversations = Conversations(store=store, now=clock)
-    yield TranscriptClient(conversations, store, clock)
-    await conversations.close()
 
 
 def stored(client: TranscriptClient) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -19,14 +19,6 @@ from langgraph.store.memory import InMemoryStore
 from transcript_client import LATER, Clock, TranscriptClient, spoken
 
 CHAT_IDS = pytest.mark.parametrize("chat_id", [None, "chat"])
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[TranscriptClient]:
-    store, clock = InMemoryStore(), Clock()
-    conversations = Conversations(store=store, now=clock)
-    yield TranscriptClient(conversations, store, clock)
-    await conversations.close()
 
 
 def threads(client: TranscriptClient, person: str = "ana") -> set[str]:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from hef.memory import list_turns
-from hef.serving.chat_conversations import Conversations
 from hef.serving.threads.transcript_prints import read_prints
-from langgraph.store.memory import InMemoryStore
-from transcript_client import LATER, Clock, TranscriptClient, spoken
+from transcript_client import LATER, TranscriptClient, spoken
 
 CHAT_IDS = pytest.mark.parametrize("chat_id", [None, "call"])
 FRAGMENTS = pytest.mark.parametrize(
@@ -25,14 +21,6 @@ FRAGMENTS = pytest.mark.parametrize(
         ("I", "I do not know."),
     ],
 )
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[TranscriptClient]:
-    store, clock = InMemoryStore(), Clock()
-    conversations = Conversations(store=store, now=clock)
-    yield TranscriptClient(conversations, store, clock)
-    await conversations.close()
 
 
 def threads(client: TranscriptClient) -> set[str]:
