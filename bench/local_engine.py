@@ -24,6 +24,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from numpy.typing import NDArray
 
 from ..contract import Dialogue, HefContext
+from ..contract.settings.dialogue_limit import question_limit
 from ..llm.engine.engine import Engine
 from ..llm.engine.sampling import Sampling, make_sampler
 from ..llm.scoring import log_likelihoods
@@ -177,7 +178,7 @@ def labels() -> list[str]:
 def question(dialogue: Dialogue) -> list[BaseMessage]:
     """Return the prompt that asks for the emotion."""
     settings = HefContext()
-    return score_messages(Prompts(), dialogue, settings.persona, settings.dialogue_limit)
+    return score_messages(Prompts(), dialogue, settings.persona, question_limit(settings.dialogue_limit))
 
 
 def conversation(dialogue: Dialogue) -> list[BaseMessage]:

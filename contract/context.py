@@ -152,10 +152,11 @@ class HefContext(SettingsModel):
         "`German`; None means the person's",
         json_schema_extra=_studio_hints("draft_response"),
     )
-    dialogue_limit: int = Field(
-        default=6000,
+    dialogue_limit: int | None = Field(
+        default=None,
         ge=200,
-        description="Characters of dialogue shown to the LLM; the oldest turns are dropped first",
+        description="Characters of dialogue shown to the LLM; the oldest turns are dropped first. None: 6,000, and for "
+        "the reply of a hosted LLM 40,000",
         json_schema_extra=_studio_hints(
             *("safety", "crisis_reply", "recall", "sem_emotion", "coarse_emotion", "fine_emotion", "cause_words"),
             "draft_response",

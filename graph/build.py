@@ -26,7 +26,7 @@ from ..nodes import (
     draft_response_node,
     fine_emotion_node,
     human_takeover_node,
-    recall,
+    recall_node,
     remember,
     safety_node,
     sem_emotion_node,
@@ -231,7 +231,7 @@ def _add_emotion_nodes(
 ) -> None:
     """Add the nodes from `safety` up to the decision, with their edges but for those that leave `fine_emotion`."""
     judge = Judge(parts.prompts, parts.taxonomy, parts.fits)
-    graph.add("recall", recall)
+    graph.add("recall", recall_node(parts.model))
     sem_emotion, languages = sem_emotion_tool(parts.sem), parts.sem.description.languages
     graph.add("sem_emotion", sem_emotion_node(sem_emotion, languages=languages, trace=trace))
     graph.add("coarse_emotion", coarse_emotion_node(parts.model, judge, parts.watch, replies), RETRY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .calling.llm_calls import RETRY
 from .cause_words import cause_words_node
 from .checking.check_calls import Assess
 from .checking.danger_watch import DangerWatch, SafetyHook
@@ -14,11 +15,10 @@ from .drafting.early_replies import EarlyReplies
 from .fine_emotion import fine_emotion_node
 from .human_takeover import human_takeover_node
 from .judging.judge import Judge
-from .recall import recall
+from .recall import recall_node
 from .remember import remember
 from .safety_check import safety_node
 from .sem_emotion import sem_emotion_node
-from .support.llm_calls import RETRY
 from .support.transcript import to_dialogue
 
 __all__ = [
@@ -36,7 +36,7 @@ __all__ = [
     "draft_response_node",
     "fine_emotion_node",
     "human_takeover_node",
-    "recall",
+    "recall_node",
     "remember",
     "resolve_fit",
     "safety_node",

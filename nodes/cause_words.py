@@ -11,6 +11,7 @@ from langgraph.runtime import Runtime
 
 from ..contract import Cause, HefState, Turn
 from ..contract.errors import error_text
+from ..contract.settings.dialogue_limit import question_limit
 from ..contract.state import degraded_empathy
 from ..prompts import newest
 from ..sem.plugins.quoted_causes import quotation
@@ -37,7 +38,7 @@ def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
         empathy, turn = state["empathy"], turn_view(state, runtime)
         if empathy.uncertain:
             return _update(state, runtime, ())
-        shown, _ = newest(turn.dialogue, turn.settings.dialogue_limit)
+        shown, _ = newest(turn.dialogue, question_limit(turn.settings.dialogue_limit))
         arguments = {"dialogue": dialogue_argument(shown), "emotion": empathy.emotion}
         try:
             answer, messages = call_tool(tool, arguments)

@@ -17,6 +17,7 @@ from langgraph.runtime import Runtime
 from ..contract import HefState, Reading, Verdict
 from ..contract.chat_model import ChatModel, written_languages
 from ..sem.distribution import primary_emotions
+from .calling.llm_calls import LlmCalls, TransientError, fault_or_raise, llm_node
 from .checking.danger_watch import DangerWatch
 from .checking.pending_look import PendingLook
 from .deciding.decision import pool_rounds
@@ -26,7 +27,6 @@ from .drafting.early_reply import EarlyReply
 from .judging.judge import Judge
 from .support.events import emit
 from .support.explanations import explain_verdict
-from .support.llm_calls import LlmCalls, TransientError, fault_or_raise, llm_node
 from .support.node_record import record_suppressed_error
 from .support.turn_view import TurnView, Update, turn_view
 

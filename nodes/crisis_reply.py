@@ -11,8 +11,8 @@ from ..contract import HefState
 from ..contract.state import degraded_empathy
 from ..prompts import Prompts
 from ..safety import all_resources, crisis_text
+from .calling.llm_calls import LlmCalls, llm_node
 from .support.fixed_text import say
-from .support.llm_calls import LlmCalls, llm_node
 from .support.turn_view import Update, turn_view, with_agent_name
 
 

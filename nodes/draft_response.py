@@ -12,21 +12,21 @@ from langgraph.runtime import Runtime
 from ..contract import Empathy, HefState, ModelError
 from ..contract.chat_model import ChatModel, model_name, written_languages
 from ..contract.dialogue import MAX_TURN_CHARACTERS, turn_language
-from ..contract.state import degraded_empathy
-from ..llm import draft_form
-from ..prompts import Prompts, newest
+from ..contract.state import LONG_DIALOGUE, degraded_empathy
+from ..prompts import Prompts
 from ..prompts.spoken_reply import spoken_reply
 from ..prompts.thoughts import with_text
 from ..safety import help_line
 from ..sem import Taxonomy
+from .calling.llm_calls import LlmCalls, fault_or_raise, llm_node
+from .calling.spoken_stream import spoken_stream
 from .checking.check_calls import Assess
 from .drafting.after_danger import reply_after_danger
 from .drafting.early_replies import EarlyReplies
 from .drafting.early_reply import EarlyReply
+from .support.dialogue_window import reply_limit, shown_dialogue
 from .support.draft_prompt import draft_prompt, reply_model
 from .support.fixed_text import say_after
-from .support.llm_calls import LlmCalls, fault_or_raise, llm_node
-from .support.spoken_stream import spoken_stream
 from .support.turn_view import TurnView, Update, turn_view, with_agent_name
 
 TRIES = 2
@@ -73,7 +73,7 @@ def draft_response_node(
             llm = await calls.model_for_run(model, turn.settings)
             if fixed := await reply_after_danger(assess, llm, turn, prompts, calls):
                 return _update(turn, *fixed)
-            messages = draft_prompt(draft_form(llm), turn, state["empathy"], prompts, taxonomy)
+            messages = draft_prompt(llm, turn, state["empathy"], prompts, taxonomy)
             llm_of_run = reply_model(llm, turn.settings.model_settings)
             first_try = await _early_try(early, llm_of_run, state["empathy"])
             for asked, prompt in [first_try or (llm_of_run, messages), *[(llm_of_run, messages)] * (TRIES - 1)]:
@@ -81,7 +81,9 @@ def draft_response_node(
                     answer = await calls.invoke(asked, prompt, config)
                 if reply := _as_said(answer, turn.settings.persona):
                     reply, reply_fault = _truncate_reply(reply, len(str(answer.text)))
-                    fault = "; ".join(filter(None, [_language_fault(llm, turn), reply_fault]))
+                    fault = "; ".join(
+                        filter(None, [_dialogue_fault(llm, turn), _language_fault(llm, turn), reply_fault])
+                    )
                     return _update(turn, await _with_help(calls, reply, turn, prompts), fault)
         except Exception as error:
             raise _no_reply_error(state, fault_or_raise(error, runtime, "draft a reply")) from None
@@ -114,8 +116,7 @@ async def _with_help(calls: LlmCalls, reply: BaseMessage, turn: TurnView, prompt
     return await say_after(calls, reply, line)
 
 
-def _update(turn: TurnView, reply: BaseMessage, reply_fault: str) -> Update:
-    fault = "; ".join(filter(None, [_dialogue_fault(turn), reply_fault]))
+def _update(turn: TurnView, reply: BaseMessage, fault: str) -> Update:
     return {
         "messages": [with_agent_name(reply)],
         "empathy": degraded_empathy(turn.state, "draft_response", fault),
@@ -136,12 +137,12 @@ def _language_fault(llm: ChatModel, turn: TurnView) -> str:
     return ""
 
 
-def _dialogue_fault(turn: TurnView) -> str:
-    limit = turn.settings.dialogue_limit
-    count = newest(turn.dialogue, limit)[1] + turn.earlier_turns
+def _dialogue_fault(llm: ChatModel, turn: TurnView) -> str:
+    _, count = shown_dialogue(turn, llm)
     if not count:
         return ""
-    return f"the dialogue is longer than {limit} characters: the LLM did not see the oldest {count} turns"
+    limit = reply_limit(turn.settings, llm)
+    return f"{LONG_DIALOGUE} {limit} characters: the LLM did not see the oldest {count} turns"
 
 
 def _no_reply_error(state: HefState, fault: str) -> ModelError:

@@ -11,9 +11,9 @@ from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
 from ..contract import HefState
+from .calling.llm_calls import LlmCalls, llm_node
 from .support.explanations import explain_safety
 from .support.fixed_text import say
-from .support.llm_calls import LlmCalls, llm_node
 from .support.message_text import message_text
 from .support.turn_view import Update, can_pause, turn_view, with_agent_name
 

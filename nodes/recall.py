@@ -9,14 +9,18 @@ from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
 
 from ..contract import HefState, Memory
+from ..contract.chat_model import ChatModel
 from ..contract.errors import error_text, is_timeout
+from ..contract.sync_async import run_sync
 from ..contract.text import MAX_STORED_CHARACTERS
 from ..memory import fit_token_budget, recall_turns
-from ..prompts import CHARACTERS_PER_TOKEN, newest, remembered
+from ..prompts import CHARACTERS_PER_TOKEN, remembered
+from .calling.llm_calls import SYNC
+from .support.dialogue_window import shown_dialogue
 from .support.events import emit
 from .support.explanations import explain_memories
 from .support.node_record import record_suppressed_error
-from .support.turn_view import TurnView, Update, thread_id, turn_view
+from .support.turn_view import Node, TurnView, Update, thread_id, turn_view
 
 _SPREAD = 3
 """Times as many turns as usual are recalled where the person asks what is remembered of them at all."""
@@ -24,37 +28,45 @@ NO_ANSWER = ", it gave no answer in time"
 """In the fault of this node: the turn does not wait for the memory again."""
 
 
-def recall(state: HefState, runtime: Runtime[Any]) -> Update:
-    """Search this user's memory for past turns that bear on what they said since the last reply."""
-    turn = turn_view(state, runtime)
-    settings = turn.settings
-    if runtime.store is None or settings.user_id is None or settings.memory_limit == 0:
-        return {"memories": [], "explanations": {"recall": ""}, "faults": {"recall": ""}}
-    memories: list[Memory] = []
-    fault = ""
-    try:
-        memories = _search(runtime.store, settings.user_id, turn)
-    except GraphBubbleUp:
-        raise
-    except Exception as error:
-        record_suppressed_error(error)
-        fault = f"the memory could not be searched{NO_ANSWER * is_timeout(error)}: {error_text(error)}"
-    emit(runtime, "memories", memories=[memory.model_dump() for memory in memories])
-    return {
-        # Plain values: where the step is cut short beside this node, its writes are stored unconverted.
-        "memories": [memory.model_dump(mode="json") for memory in memories],
-        "explanations": {"recall": explain_memories(memories)},
-        "faults": {"recall": fault},
-    }
+def recall_node(model: ChatModel) -> Node:
+    """Return the node that searches the memory.
+
+    Args:
+        model: The graph's LLM; what the LLM of a run is shown of the conversation anyway is not recalled.
+    """
+
+    def recall(state: HefState, runtime: Runtime[Any]) -> Update:
+        """Search this user's memory for past turns that bear on what they said since the last reply."""
+        turn = turn_view(state, runtime)
+        settings = turn.settings
+        if runtime.store is None or settings.user_id is None or settings.memory_limit == 0:
+            return {"memories": [], "explanations": {"recall": ""}, "faults": {"recall": ""}}
+        memories: list[Memory] = []
+        fault = ""
+        try:
+            memories = _search(runtime.store, settings.user_id, turn, run_sync(SYNC.model_for_run(model, settings)))
+        except GraphBubbleUp:
+            raise
+        except Exception as error:
+            record_suppressed_error(error)
+            fault = f"the memory could not be searched{NO_ANSWER * is_timeout(error)}: {error_text(error)}"
+        emit(runtime, "memories", memories=[memory.model_dump() for memory in memories])
+        return {
+            # Plain values: where the step is cut short beside this node, its writes are stored unconverted.
+            "memories": [memory.model_dump(mode="json") for memory in memories],
+            "explanations": {"recall": explain_memories(memories)},
+            "faults": {"recall": fault},
+        }
+
+    return recall
 
 
-def _search(store: BaseStore, user_id: str, turn: TurnView) -> list[Memory]:
+def _search(store: BaseStore, user_id: str, turn: TurnView, llm: ChatModel) -> list[Memory]:
     """Return the past turns for the prompt; turns of this thread come back once they fell out of the prompt."""
     dialogue, settings = turn.dialogue, turn.settings
-    shown, _ = newest(dialogue, settings.dialogue_limit)
-    already_in_prompt = {
-        turn.text[-MAX_STORED_CHARACTERS:] for turn in dialogue[-len(shown) :] if turn.role == "speaker"
-    }
+    shown, _ = shown_dialogue(turn, llm)
+    in_prompt = [*shown[:-1], dialogue[-1]]  # of a last turn that is too long the end is shown
+    already_in_prompt = {turn.text[-MAX_STORED_CHARACTERS:] for turn in in_prompt if turn.role == "speaker"}
     memories = recall_turns(
         store,
         user_id,

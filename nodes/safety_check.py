@@ -9,8 +9,8 @@ from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
 from ..contract import HefState
+from .calling.llm_calls import LlmCalls, llm_node
 from .checking.danger_watch import DangerWatch
-from .support.llm_calls import LlmCalls, llm_node
 from .support.turn_view import Update, turn_view
 
 

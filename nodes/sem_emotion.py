@@ -11,13 +11,14 @@ from langgraph.runtime import Runtime
 
 from ..contract import HefState, Reading, SetupError, View
 from ..contract.context import misspelled_settings
+from ..contract.dialogue import apply_view
 from ..contract.errors import error_text
 from .support.events import emit
 from .support.explanations import explain_readings
 from .support.node_record import record_suppressed_error
 from .support.tool_call import call_tool, dialogue_argument
 from .support.transcript import input_fault, length_fault
-from .support.turn_view import Node, Update, turn_view
+from .support.turn_view import Node, TurnView, Update, turn_view
 
 VIEWS: tuple[View, ...] = ("dialogue", "speaker", "last_turn")
 """Views of the dialogue, one per round; later rounds use the last one."""
@@ -70,7 +71,7 @@ def sem_emotion_node(tool: BaseTool, *, languages: Collection[str], trace: bool 
         is_evidence = not language or turn.settings.strategy == "sem_only"
         readings = [*earlier_readings, reading] if is_evidence else []
         language_fault = _LANGUAGE_FAULTS[is_evidence].format(language=language) if language else ""
-        update = _update(readings, *input_faults, _reading_fault(reading) or language_fault)
+        update = _update(readings, *input_faults, _reading_fault(reading, turn) or language_fault)
         return {**update, "messages": messages} if trace else update
 
     return sem_emotion
@@ -84,8 +85,8 @@ def _update(readings: list[Reading], *faults: str) -> Update:
     }
 
 
-def _reading_fault(reading: Reading) -> str:
-    """Return what of the dialogue was not read; empty where all was."""
-    if count := reading.truncated_turns:
-        return f"the dialogue is longer than the SEM's window: its oldest part ({count} turns) was not read"
-    return ""
+def _reading_fault(reading: Reading, turn: TurnView) -> str:
+    """Return that the person's last words were not all read; older turns beyond the SEM's window are no loss."""
+    if reading.truncated_turns < turn.earlier_turns + len(apply_view(turn.dialogue, reading.view)):
+        return ""
+    return "the person's last turn is longer than the SEM's window: its beginning was not read"

@@ -13,6 +13,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from ..contract import HefContext, Memory, Turn
 from ..contract.dialogue import TextLanguage
+from ..contract.settings.dialogue_limit import QUESTION_CHARACTERS
 from ..contract.text import LANGUAGE_NAMES
 from .fence import MAX_CAUSE_CHARACTERS, fence, quoted
 from .loader import GUIDANCE, LANGUAGE, NOTE, TOOLS, Prompts
@@ -49,7 +50,7 @@ class ChatDraft:
     """What the LLM is told where somebody may be at risk, see `concern_note`; empty in all other turns."""
     tool_results: Sequence[str] = ()
     """What the host's tools returned, a line each, quoted."""
-    limit: int = 6000
+    limit: int = QUESTION_CHARACTERS
     """Characters of dialogue at most where a template places it."""
     reply_language: str | None = None
     """The language that is set for the reply; None is the person's."""

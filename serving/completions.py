@@ -16,8 +16,8 @@ from starlette.responses import Response
 from ..characters import Character
 from ..contract import HefContext
 from ..contract.chat_model import ChatModel
+from ..nodes.calling.llm_calls import ASYNC
 from ..nodes.checking.check_calls import Assess, judge
-from ..nodes.support.llm_calls import ASYNC
 from ..safety import assess
 from ..sem import Sem
 from .api_errors import ApiError, reported_error

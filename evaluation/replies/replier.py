@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 
 from ...contract import Dialogue, Empathy, HefContext, ModelError, PoolingWeights, SetupError, Turn
 from ...contract.progress import Progress, ignore_progress
+from ...contract.settings.dialogue_limit import question_limit
 from ...data.conversations import Conversation, read_labelled
 from ...data.json_lines import JsonLinesLog, check_settings
 from ...graph import create_hef
@@ -138,7 +139,8 @@ class Replier:
             "decoding": dict(self._model._identifying_params),
             "sem": self._sem.description.name,
             "fit": self._fit.model_dump(mode="json") if self._fit else None,
-            **self._settings.model_dump(include={"strategy", "primary", "max_requeries", "persona", "dialogue_limit"}),
+            **self._settings.model_dump(include={"strategy", "primary", "max_requeries", "persona"}),
+            "dialogue_limit": question_limit(self._settings.dialogue_limit),
             "wording": hashlib.sha256("\0".join(wording).encode()).hexdigest()[:16],
         }
 
@@ -201,7 +203,7 @@ class Replier:
         self, turns: Dialogue, emotion: str | None, distribution: Mapping[str, float], causes: Sequence[str]
     ) -> list[BaseMessage]:
         """Return the prompt of a reply as the graph makes it for this LLM."""
-        persona, limit = self._settings.persona, self._settings.dialogue_limit
+        persona, limit = self._settings.persona, question_limit(self._settings.dialogue_limit)
         if draft_form(self._model) == "transcript":
             return draft_messages(self._prompts, turns, emotion, causes, (), persona, limit, distribution)
         shown, _ = newest(turns, limit)

@@ -11,7 +11,7 @@ from ...contract import Dialogue, Safety
 from ...contract.errors import error_text
 from ...contract.sync_async import call_host
 from ...safety import assess as shipped_assess
-from ..support.llm_calls import LlmCalls
+from ..calling.llm_calls import LlmCalls
 from ..support.node_record import record_suppressed_error
 
 Assess: TypeAlias = Callable[[Dialogue], Safety | Awaitable[Safety]]

@@ -20,9 +20,9 @@ from ...llm.resolve import is_local_name
 from ...safety import LlmSafetyCheck
 from ...safety import assess as shipped_assess
 from ...safety.findings import LEVELS
+from ..calling.llm_calls import LlmCalls
 from ..support.events import emit
 from ..support.explanations import explain_safety
-from ..support.llm_calls import LlmCalls
 from ..support.node_record import record_suppressed_error
 from ..support.turn_view import TurnView, Update, thread_id
 from .check_calls import Assess, call_check, check_at_once, earlier_danger, judge

@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 
 from ...contract import Safety
 from ...contract.sync_async import run_sync, start_thread
-from ..support.llm_calls import STOP_WITHIN, LlmCalls
+from ..calling.llm_calls import STOP_WITHIN, LlmCalls
 from ..support.turn_view import TurnView, Update
 from .danger_watch import DangerWatch
 

@@ -13,9 +13,9 @@ from ...contract.dialogue import turn_language
 from ...llm import draft_form
 from ...prompts import Prompts
 from ...safety import after_danger_text
+from ..calling.llm_calls import LlmCalls
 from ..checking.check_calls import Assess, earlier_danger
 from ..support.fixed_text import say
-from ..support.llm_calls import LlmCalls
 from ..support.turn_view import TurnView
 
 TURNS = 2

@@ -14,10 +14,10 @@ from ...prompts import Prompts
 from ...prompts.first_line import LineReader
 from ...prompts.label_parser import NONE
 from ...sem import Taxonomy
+from ..calling.llm_calls import LlmCalls
+from ..calling.spoken_stream import EVENT_STREAMS
 from ..judging.form_tries import FormTries
 from ..support.draft_prompt import early_reply_prompt
-from ..support.llm_calls import LlmCalls
-from ..support.spoken_stream import EVENT_STREAMS
 from ..support.turn_view import TurnView
 from .answer_form import leaves_form_open
 from .early_reply import EarlyPrompt, EarlyReply, handlers, is_judged
@@ -76,9 +76,9 @@ class EarlyReplies:
         if reply:
             reply.stop_soon()
 
-    def prompt(self, turn: TurnView) -> EarlyPrompt:
+    def prompt(self, llm: ChatModel, turn: TurnView) -> EarlyPrompt:
         """Return the prompt of a turn's early reply."""
-        messages = early_reply_prompt(turn, self._prompts, self._taxonomy, is_judged=is_judged(turn))
+        messages = early_reply_prompt(llm, turn, self._prompts, self._taxonomy, is_judged=is_judged(turn))
         return EarlyPrompt(messages, turn.safety)
 
     def are_neighbours(self, first: str, second: str) -> bool:

@@ -12,6 +12,7 @@ import asyncio
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +28,9 @@ from ...contract import Empathy, Safety
 from ...contract.chat_model import ChatModel
 from ...contract.sync_async import maybe_await, run_sync
 from ...prompts.first_line import Feeling
+from ..calling.llm_calls import STOP_WITHIN, LlmCalls, is_transient
+from ..calling.spoken_stream import streams_tokens
 from ..support.draft_prompt import reply_model
-from ..support.llm_calls import STOP_WITHIN, LlmCalls, is_transient
-from ..support.spoken_stream import streams_tokens
 from ..support.turn_view import TurnView
 from .call_recording import CallFailure, CallRecorder, CallStopped, Line, Recording, StreamRecorder
 from .repeated_call import repeated, silent, stopped
@@ -96,8 +97,8 @@ class EarlyReply:
             _leave_run()
             with tracing_context(enabled=False):
                 llm = reply_model(self._llm, turn.settings.model_settings)
-                prompt = self._replies.prompt
-                making = asyncio.to_thread(prompt, turn) if self._calls.asynchronous else prompt(turn)
+                prompt = partial(self._replies.prompt, self._llm, turn)
+                making = asyncio.to_thread(prompt) if self._calls.asynchronous else prompt()
                 made = await maybe_await(making)
                 self._recording.put(made)
                 tags = [TAG_NOSTREAM, UNUSED]

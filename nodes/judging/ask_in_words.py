@@ -18,12 +18,13 @@ from langgraph.constants import TAG_NOSTREAM
 from ...contract import HefContext, ModelError, Reading, Turn
 from ...contract.chat_model import ChatModel, chat_models
 from ...contract.errors import error_text
+from ...contract.settings.dialogue_limit import question_limit
 from ...prompts import Prompts, cause_words, question_messages
 from ...prompts.label_parser import NONE, parse_choice
 from ...prompts.spoken_reply import brief_persona
 from ...prompts.thoughts import answer_text
 from ...sem import Taxonomy
-from ..support.llm_calls import LlmCalls, must_propagate
+from ..calling.llm_calls import LlmCalls, must_propagate
 from ..support.node_record import record_suppressed_error
 from .form_tries import FormTries
 
@@ -84,7 +85,7 @@ def judgement_prompt(
     elif readings and (is_requery or settings.first_question == "primary"):
         name, offered, values = "coarse", readings[-1].primary, _coarse_values(readings[-1], labels)
     persona = brief_persona(settings.persona)
-    messages = question_messages(prompts, name, turns, persona, settings.dialogue_limit, **values)
+    messages = question_messages(prompts, name, turns, persona, question_limit(settings.dialogue_limit), **values)
     repair = prompts.render("repair", labels=", ".join(labels))
     return JudgementPrompt(name, messages, offered, labels, allows_none=name == "all_labels", repair=repair)
 

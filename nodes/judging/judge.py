@@ -7,15 +7,16 @@ from collections.abc import Sequence
 
 from ...contract import HefContext, Reading, Turn, Verdict
 from ...contract.chat_model import ChatModel, chat_models, is_hosted
+from ...contract.settings.dialogue_limit import question_limit
 from ...contract.settings.pooling_weights import Form
 from ...contract.sync_async import run_sync
 from ...llm import ChoiceScorer, model_name
 from ...prompts import SCORE_PREFIX, Prompts, content_free_messages, score_messages
 from ...prompts.label_parser import NONE
 from ...sem import Taxonomy
+from ..calling.llm_calls import ASYNC, SYNC, LlmCalls
 from ..deciding.fit_registry import FitRegistry
 from ..deciding.llm_reliability import HOSTED_LLM, UNKNOWN_LLM, LabelConfusion, LlmReliability, ReliabilityPrior
-from ..support.llm_calls import ASYNC, SYNC, LlmCalls
 from .ask_in_words import LabelAsker, judgement_prompt
 
 _log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ class Judge:
             question = judgement_prompt(prompts, self._taxonomy, turns, readings, settings, is_requery=is_requery)
             label, fault = await self._asker.ask(model, question, calls)
             return self.read_answer(model, label, readings, is_requery=is_requery), fault
-        messages = score_messages(prompts, turns, settings.persona, settings.dialogue_limit)
+        messages = score_messages(prompts, turns, settings.persona, question_limit(settings.dialogue_limit))
         _log.debug("scored: %s", messages)
         is_calibrated = self._fits.get(name, "scored").content_free
         content_free = content_free_messages(prompts, settings.persona) if is_calibrated else []

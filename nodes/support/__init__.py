@@ -1,1 +1,1 @@
-"""What nodes share: run settings, the view on a turn, calls of the LLM and of tools, events, records."""
+"""What nodes share: run settings, the view on a turn, prompts of the reply, events, records."""

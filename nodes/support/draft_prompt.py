@@ -9,8 +9,9 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 
 from ...contract import Empathy
-from ...contract.chat_model import ChatModel, DraftForm
+from ...contract.chat_model import ChatModel, draft_form
 from ...contract.dialogue import turn_language
+from ...contract.settings.dialogue_limit import question_limit
 from ...contract.settings.model_settings import check_client_settings
 from ...prompts import (
     ChatDraft,
@@ -19,13 +20,13 @@ from ...prompts import (
     chat_draft_messages,
     concern_note,
     draft_messages,
-    newest,
 )
 from ...prompts.loader import FIRST_LINE
 from ...safety import help_line
 from ...sem import Taxonomy
 from ..deciding.decision import UNCERTAIN_BELOW
 from .conversation import chat_messages, host_instructions
+from .dialogue_window import reply_limit, shown_dialogue
 from .tool_results import tool_results
 from .turn_view import TurnView, is_served
 
@@ -33,10 +34,13 @@ MILDEST = "content"
 """The label that a model for the transcript is told where nothing is felt."""
 
 
-def early_reply_prompt(turn: TurnView, prompts: Prompts, taxonomy: Taxonomy, *, is_judged: bool) -> list[BaseMessage]:
+def early_reply_prompt(
+    llm: ChatModel, turn: TurnView, prompts: Prompts, taxonomy: Taxonomy, *, is_judged: bool
+) -> list[BaseMessage]:
     """Return the prompt of a reply before the decision: nothing is noted of the person's feeling.
 
     Args:
+        llm: The LLM.
         turn: The turn.
         prompts: The graph's templates; those of the run go before them.
         taxonomy: The labels.
@@ -45,16 +49,16 @@ def early_reply_prompt(turn: TurnView, prompts: Prompts, taxonomy: Taxonomy, *, 
     labels = taxonomy.labels
     undecided = Empathy(emotion=labels[0], distribution=dict.fromkeys(labels, 1 / len(labels)), uncertain=True)
     first_line = prompts.render(FIRST_LINE, labels=", ".join(labels)) if is_judged else ""
-    return draft_prompt("chat", turn, undecided, prompts, taxonomy, first_line=first_line)
+    return draft_prompt(llm, turn, undecided, prompts, taxonomy, first_line=first_line)
 
 
 def draft_prompt(
-    form: DraftForm, turn: TurnView, empathy: Empathy, prompts: Prompts, taxonomy: Taxonomy, *, first_line: str = ""
+    llm: ChatModel, turn: TurnView, empathy: Empathy, prompts: Prompts, taxonomy: Taxonomy, *, first_line: str = ""
 ) -> list[BaseMessage]:
     """Return the prompt of the reply.
 
     Args:
-        form: The LLM's form, see `hef.contract.chat_model.draft_form`.
+        llm: The LLM, which is asked in its own form, see `hef.contract.chat_model.draft_form`.
         turn: The turn.
         empathy: What was understood.
         prompts: The graph's templates; those of the run go before them.
@@ -66,7 +70,8 @@ def draft_prompt(
     concern = concern_note(prompts, turn.safety, shown=help_line(turn.safety, settings.region, prompts=prompts))
     memories = turn.state.get("memories", [])
     emotion = None if empathy.uncertain else empathy.emotion
-    if form == "transcript":
+    limit = reply_limit(settings, llm)
+    if draft_form(llm) == "transcript":
         return draft_messages(
             prompts,
             turn.dialogue,
@@ -74,12 +79,12 @@ def draft_prompt(
             [cause.text for cause in empathy.causes],
             memories,
             settings.persona,
-            settings.dialogue_limit,
+            limit,
             empathy.distribution,
             concern,
         )
     messages = turn.state["messages"]
-    shown, _ = newest(turn.dialogue, settings.dialogue_limit)
+    shown, _ = shown_dialogue(turn, llm)
     language = turn_language(settings.language, turn.dialogue)
     draft = ChatDraft(
         conversation=chat_messages(messages, shown),
@@ -92,8 +97,8 @@ def draft_prompt(
         instructions=host_instructions(messages),
         persona=settings.persona,
         concern=concern,
-        limit=settings.dialogue_limit,
-        tool_results=tool_results(messages, settings.dialogue_limit),
+        limit=limit,
+        tool_results=tool_results(messages, question_limit(settings.dialogue_limit)),
         reply_language=settings.language,
         language=language,
         names=taxonomy.names.get(language, {}),

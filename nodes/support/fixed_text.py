@@ -16,9 +16,9 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langgraph.config import get_config
 from langgraph.constants import TAG_NOSTREAM
 
-from .llm_calls import LlmCalls
+from ..calling.llm_calls import LlmCalls
+from ..calling.spoken_stream import EVENT_STREAMS
 from .node_record import FIXED
-from .spoken_stream import EVENT_STREAMS
 
 _PIECE = re.compile(r"[^\s\u2e80-\uffef]+\s*|[\u2e80-\uffef]\s*|\s+")
 """A word or one character of Chinese, with the space after it."""

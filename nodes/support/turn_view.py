@@ -17,6 +17,7 @@ from langgraph.constants import CONFIG_KEY_CHECKPOINTER
 from langgraph.runtime import Runtime
 
 from ...contract import Cause, HefContext, HefState, Reading, Safety, Turn, Verdict, as_context
+from ...contract.settings.dialogue_limit import question_limit
 from ...contract.user_identity import user_of_run
 from ...sem.language import unread_language
 from .transcript import count_turns, recent_dialogue, run_key
@@ -204,7 +205,7 @@ class TurnView:
 
     @cached_property
     def _recent(self) -> tuple[list[Turn], int]:
-        return recent_dialogue(self.state["messages"], self.settings.dialogue_limit)
+        return recent_dialogue(self.state["messages"], question_limit(self.settings.dialogue_limit))
 
 
 def turn_view(state: HefState, runtime: Runtime[Any]) -> TurnView:

@@ -470,8 +470,8 @@ async def test_a_local_llm_is_not_asked(mode: str) -> None:
 async def test_the_llm_of_the_run_is_asked_and_the_graphs_own_is_not(mode: str, monkeypatch: Any) -> None:
     local, hosted, graphs = TwoCallChat(), HostedChecker(), HostedChecker()
     models = {"local": local, "hosted": hosted}
-    monkeypatch.setattr("hef.nodes.support.llm_calls.resolve_model", models.__getitem__)
-    monkeypatch.setattr("hef.nodes.support.llm_calls.check_choice", lambda *_, **__: None)
+    monkeypatch.setattr("hef.nodes.calling.llm_calls.resolve_model", models.__getitem__)
+    monkeypatch.setattr("hef.nodes.calling.llm_calls.check_choice", lambda *_, **__: None)
     hef = create_hef(model=graphs).compile()
 
     assert (await run(mode, hef, context=US.model_copy(update={"model": "local"})))["empathy"].safety.level == "none"
@@ -482,7 +482,7 @@ async def test_the_llm_of_the_run_is_asked_and_the_graphs_own_is_not(mode: str, 
 @pytest.mark.parametrize("mode", MODES)
 async def test_the_llm_of_the_runs_is_asked_once_a_turn(mode: str, monkeypatch: Any) -> None:
     chosen = Calm()
-    monkeypatch.setattr("hef.nodes.support.llm_calls.resolve_model", lambda name: chosen)
+    monkeypatch.setattr("hef.nodes.calling.llm_calls.resolve_model", lambda name: chosen)
     hef = create_hef(model=HostedChecker()).compile(checkpointer=InMemorySaver())
     context, thread = US.model_copy(update={"model": "chosen", "ask": "unsure"}), {"configurable": {"thread_id": "t"}}
     for text in (SAID, "I am so grateful that my neighbour helped me.", "I am so jealous of my sister's new car."):
@@ -494,7 +494,7 @@ async def test_the_llm_of_the_runs_is_asked_once_a_turn(mode: str, monkeypatch: 
 @pytest.mark.parametrize("mode", MODES)
 async def test_of_each_turn_every_llm_has_its_own_finding(mode: str, monkeypatch: Any) -> None:
     models = {"weak": Calm(name="weak"), "strong": HostedChecker(name="strong")}
-    monkeypatch.setattr("hef.nodes.support.llm_calls.resolve_model", models.__getitem__)
+    monkeypatch.setattr("hef.nodes.calling.llm_calls.resolve_model", models.__getitem__)
     hef = create_hef(model=HostedChecker()).compile()
 
     levels = [
@@ -534,7 +534,7 @@ async def test_a_run_whose_llm_does_not_exist_answers_somebody_in_danger(mode: s
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_strategy_without_an_llm_asks_none_for_danger_either(mode: str, monkeypatch: Any) -> None:
-    monkeypatch.setattr("hef.nodes.support.llm_calls.resolve_model", lambda name: pytest.fail("it was resolved"))
+    monkeypatch.setattr("hef.nodes.calling.llm_calls.resolve_model", lambda name: pytest.fail("it was resolved"))
     model = HostedChecker()
     hef = create_reading_graph(model=model).compile()
 

@@ -129,7 +129,7 @@ def test_primary_emotions_follow_a_count_or_a_coverage(scripted: Any) -> None:
 
 def test_the_settings_can_name_another_model_for_one_run(scripted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     other = scripted("lonely", "From the other one.")
-    monkeypatch.setattr("hef.nodes.support.llm_calls.resolve_model", lambda spec: other)
+    monkeypatch.setattr("hef.nodes.calling.llm_calls.resolve_model", lambda spec: other)
 
     context = HefContext(model="openai:other", ask="always")
     out = create_hef(model=scripted("sad", "no")).compile().invoke(ask(), context=context)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hef.contract import HefContext, PoolingWeights, Reading, SetupError, Verdict
 from hef.graph import create_emotion_graph, create_hef
+from hef.nodes.calling import llm_calls
 from hef.nodes.deciding.decision import decide
 from hef.nodes.deciding.fit_registry import FitRegistry, resolve_fit, shipped_fits
-from hef.nodes.support import llm_calls
 from hef.sem import EMPATHETIC_DIALOGUES as TAXONOMY
 from hef.sem.distribution import primary_emotions
 from langchain_core.language_models import FakeListChatModel

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...contract import HefContext, Memory, SetupError, Turn
 from ...contract.progress import Progress, ignore_progress
+from ...contract.settings.dialogue_limit import question_limit
 from ...data.conversations import Conversation, Sample
 from ...llm.engine.chat_template import Prompter
 from ...prompts import Prompts
@@ -147,7 +148,7 @@ class Tokeniser:
             SetupError: The chat template rewrites earlier turns, so that the reply's prompt does not begin with the
                 judgement's.
         """
-        limit, persona = self._settings.dialogue_limit, self._settings.persona
+        limit, persona = question_limit(self._settings.dialogue_limit), self._settings.persona
         messages = score_messages(self._prompts, exchange.turns, persona, limit)
         judgement = self._prompter.text(messages, prefix=SCORE_PREFIX)
         draft = self._prompter.text(

@@ -9,8 +9,8 @@ import pytest
 from hef.contract import InputError, ModelError, SetupError
 from hef.graph import Empathy, create_hef
 from hef.nodes import RETRY, to_dialogue
+from hef.nodes.calling.llm_calls import is_transient
 from hef.nodes.draft_response import REPLY_LIMIT
-from hef.nodes.support.llm_calls import is_transient
 from hef.sem import shipped_sem
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hef.contract import ModelError
 from hef.graph import HefContext, create_hef
-from hef.nodes.support import spoken_stream
+from hef.nodes.calling import spoken_stream
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import FakeMessagesListChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage

@@ -19,9 +19,10 @@ from ...contract.errors import error_text, http_status
 from ...contract.sync_async import run_sync
 from ...llm import ChoiceScorer, resolve_model
 from ...llm.resolve import check_choice
-from .node_record import record_suppressed_error
+from ..support.node_record import record_suppressed_error
+from ..support.turn_view import Update, is_served
+from .context_overflow import overflows, remember_window, shorter_prompts
 from .system_role import fold, needs_folding, refuses_system_role, remember_refusal
-from .turn_view import Update, is_served
 
 STOP_WITHIN = 0.5
 """Seconds that a call has to end once it is given up; one that closes its connection slowly keeps nobody waiting."""
@@ -74,8 +75,30 @@ class LlmCalls:
     ) -> Any:
         """Return the answer of a chat model, or of one with structured output.
 
-        A model that refuses the system message is asked once more without, and at once from then on.
+        A model that refuses the system message is asked once more without, and at once from then on. One that finds the
+        prompt too long is asked with the newer half of the conversation, and so on.
         """
+        try:
+            return await self._invoke_folded(model, messages, config)
+        except Exception as error:
+            if not overflows(error):
+                raise
+            too_long = error
+        for shorter in shorter_prompts(messages):
+            try:
+                answer = await self._invoke_folded(model, shorter, config)
+            except Exception as error:
+                if not overflows(error):
+                    raise
+                too_long = error
+            else:
+                remember_window(model, shorter)
+                return answer
+        raise too_long
+
+    async def _invoke_folded(
+        self, model: Runnable[Any, Any], messages: Sequence[BaseMessage], config: RunnableConfig | None
+    ) -> Any:
         if needs_folding(model):
             return await self._invoke(model, fold(messages), config)
         try:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hef.contract import ModelError
 from hef.graph import HefContext, create_hef
-from hef.nodes.support import system_role
-from hef.nodes.support.system_role import fold, needs_folding, refuses_system_role
+from hef.nodes.calling import system_role
+from hef.nodes.calling.system_role import fold, needs_folding, refuses_system_role
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from scripted_chat import ScriptedChat, StructuredChat

@@ -12,9 +12,8 @@ from typing import Any
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from langchain_core.runnables import RunnableSequence
 
-from ...contract.chat_model import chat_models, model_name
+from .model_key import ModelKey, model_key
 
 _KIND = r"[\"'`]{0,2} (?:roles?|messages?|prompts?|instructions?)\b"
 _REFUSED = r"\b(?:not|isn't|doesn't|unsupported|invalid|unknown|unexpected)\b"
@@ -31,18 +30,18 @@ _REFUSAL = re.compile(
 _READ_CHARACTERS = 2000
 """Characters of an error that are read."""
 
-_FOLDED: set[tuple[type, str, str]] = set()
+_FOLDED: set[ModelKey] = set()
 """Models that refused, in this process."""
 
 
 def needs_folding(model: Any) -> bool:
     """Return whether a model refused a system message before."""
-    return bool(_FOLDED) and _key(model) in _FOLDED
+    return bool(_FOLDED) and model_key(model) in _FOLDED
 
 
 def remember_refusal(model: Any) -> None:
     """Keep in this process that a model takes no system message."""
-    _FOLDED.add(_key(model))
+    _FOLDED.add(model_key(model))
 
 
 def refuses_system_role(error: BaseException, messages: Sequence[BaseMessage]) -> bool:
@@ -68,12 +67,3 @@ def fold(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
             text = f"{folded.pop().text}\n\n{text}"
         folded.append(AIMessage(text) if isinstance(message, AIMessage) else HumanMessage(text))
     return folded
-
-
-def _key(model: Any) -> tuple[type, str, str]:
-    """Return what a model is known by: its class, its name, and where it is served."""
-    while isinstance(model, RunnableSequence) or isinstance(chat_models(model)[0], RunnableSequence):
-        model = model.first if isinstance(model, RunnableSequence) else chat_models(model)[0]
-    inner = chat_models(model)[0]
-    addresses = (getattr(inner, name, None) for name in ("openai_api_base", "base_url", "endpoint_url"))
-    return type(inner), model_name(model), next((str(address) for address in addresses if address), "")

@@ -1,0 +1,1 @@
+"""Calls of an LLM: retries, one that takes no system message or fewer tokens, the stream without thoughts."""
