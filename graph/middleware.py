@@ -8,124 +8,28 @@ from pathlib import Path
 from typing import Annotated, Any, NotRequired
 
 from langchain_core.messages import AIMessage, AnyMessage, SystemMessage
-from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
-from pydantic import BaseModel, ConfigDict, Field
 
-from ..contract import Empathy, HefContext, HefState, PoolingWeights, SetupError, as_context
+from ..contract import Empathy, HefContext, HefState, PoolingWeights, as_context
 from ..contract.chat_model import ChatModel
 from ..contract.context import misspelled_settings, settings_from
-from ..contract.dialogue import turn_language
-from ..contract.errors import error_text, needs_extra
-from ..contract.state import JsonValue, summarise_faults
-from ..contract.sync_async import maybe_await, run_sync
+from ..contract.errors import needs_extra
+from ..contract.state import JsonValue
 from ..llm.missing_model import resolve_optional_model
 from ..nodes import remember
 from ..nodes.support.message_text import message_text
-from ..nodes.support.transcript import last_human_id, last_human_index, to_dialogue
+from ..nodes.support.transcript import last_human_index, message_print
 from ..prompts import Overrides
 from ..sem import Sem, Taxonomy
-from .build import reading_graph, takeover_graph
+from .build import takeover_graph
+from .empathy_reader import EmpathyNote, EmpathyReader, new_replies
 from .parts import Parts, SafetyChoice, SafetyHooks
-from .person_note import empathy_note
 
 with needs_extra("agents", "the middleware needs LangChain's agents"):
     from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse, hook_config
     from langchain.agents.middleware.types import OmitFromInput, PrivateStateAttr
 
 _OUTPUT_KEYS = ("messages", "empathy", "memories", "faults")
-
-
-class EmpathyNote(BaseModel):
-    """What was read of the person in one turn."""
-
-    model_config = ConfigDict(frozen=True)
-
-    turn: str = Field(description="Id of the message that was read")
-    empathy: Empathy | None = Field(default=None, description="What was understood; None where nothing could be")
-    note: str = Field(default="", description="The note for the agent's own model")
-    faults: dict[str, str] = Field(default_factory=dict, description="Part -> why it was left out")
-    replies: list[AIMessage] = Field(
-        default_factory=list, exclude=True, description="In danger: what they are answered instead of by the agent"
-    )
-    handed_over: bool = Field(default=False, description="In danger: whether a human was asked to take over")
-
-    @property
-    def degraded(self) -> str | None:
-        """Why some part was left out; None when all worked."""
-        return summarise_faults(self.faults)
-
-
-class EmpathyReader:
-    """Reads emotion and cause words of the person's last message, and renders the note for the agent's model.
-
-    It makes no LLM calls but those of the coarse judgement, and of a check of danger that asks an LLM.
-
-    Args:
-        parts: What the graph is built from.
-        crisis_reply: Whether somebody in danger is answered.
-    """
-
-    def __init__(self, parts: Parts, *, crisis_reply: bool) -> None:
-        self._prompts = parts.prompts
-        self._names = parts.taxonomy.names
-        self._graph = reading_graph(parts, crisis_reply=crisis_reply).compile(name="hef")
-
-    def read(self, messages: Sequence[AnyMessage], settings: HefContext, host_fault: str = "") -> EmpathyNote:
-        """Return what the person feels; a part that fails is named in `faults` and raises nothing.
-
-        Args:
-            messages: The conversation; may end with messages that are not the person's.
-            settings: Settings of this run.
-            host_fault: What of the host's context is nearly a setting and was not used, see `misspelled_settings`.
-
-        Raises:
-            SetupError: The settings name something unknown.
-        """
-        return run_sync(self._read(self._graph.invoke, messages, settings, host_fault))
-
-    async def aread(self, messages: Sequence[AnyMessage], settings: HefContext, host_fault: str = "") -> EmpathyNote:
-        """Return what `read` does, without blocking the event loop."""
-        return await self._read(self._graph.ainvoke, messages, settings, host_fault)
-
-    async def _read(
-        self, invoke: Callable[..., Any], messages: Sequence[AnyMessage], settings: HefContext, host_fault: str
-    ) -> EmpathyNote:
-        host_faults = {"context": host_fault} if host_fault else {}
-        turn = last_human_id(messages)
-        try:
-            output = await maybe_await(invoke({"messages": messages}, context=settings, output_keys=_OUTPUT_KEYS))
-        except (GraphBubbleUp, SetupError):
-            raise
-        except Exception as error:
-            return EmpathyNote(
-                turn=turn, faults={**host_faults, "hef": f"the person could not be read: {error_text(error)}"}
-            )
-        note = self._note(turn, output, settings, host_faults, messages)
-        return note.model_copy(update={"replies": _new_replies(messages, output["messages"])})
-
-    def _note(
-        self,
-        turn: str,
-        output: Mapping[str, Any],
-        settings: HefContext,
-        host_faults: Mapping[str, str],
-        messages: Sequence[AnyMessage],
-    ) -> EmpathyNote:
-        language = turn_language(settings.language, to_dialogue(messages))
-        faults: dict[str, str] = {**host_faults, **output["faults"]}
-        empathy: Empathy = output["empathy"].model_copy(update={"degraded": summarise_faults(faults)})
-        note = empathy_note(
-            empathy,
-            output["memories"],
-            prompts=self._prompts.replaced(settings.templates),
-            memory_budget=settings.memory_budget,
-            region=settings.region,
-            language=language,
-            names=self._names.get(language),
-            messages=messages,
-        )
-        return EmpathyNote(turn=turn, empathy=empathy, note=note, faults=faults)
 
 
 class HefAgentState(AgentState[Any]):
@@ -218,6 +122,21 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
         settings, host_fault = self._run_settings(runtime), misspelled_settings(runtime.context)
         return self._update(await self._reader.aread(state["messages"], settings, host_fault))
 
+    @hook_config(can_jump_to=["end"])
+    def before_model(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """Read the person again where they are in danger by words that came meanwhile, as in a pause of the agent.
+
+        Other words are read with the next turn: in a tool loop, messages that nobody said are added for the model.
+        """
+        is_new = self._reader.sees_new_danger(state["messages"], state.get("hef_read"))
+        return self.before_agent(state, runtime) if is_new else None
+
+    @hook_config(can_jump_to=["end"])
+    async def abefore_model(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """Read the person again as `before_model` does, without blocking the event loop."""
+        is_new = await asyncio.to_thread(self._reader.sees_new_danger, state["messages"], state.get("hef_read"))
+        return await self.abefore_agent(state, runtime) if is_new else None
+
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> ModelResponse[Any]:
@@ -257,7 +176,7 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
         note, update = state.get("hef_read"), {}
         if takeover is not None and note is not None:
             note = note.model_copy(update={"faults": {**note.faults, **takeover["faults"]}, "handed_over": True})
-            update = {"messages": _new_replies(state["messages"], takeover["messages"]), "hef_read": note}
+            update = {"messages": new_replies(state["messages"], takeover["messages"]), "hef_read": note}
             state = {**state, "messages": takeover["messages"], "hef_read": note}
         turn = _turn(state)
         if turn is None:
@@ -281,17 +200,9 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
 
 
 def _is_read(state: HefAgentState) -> bool:
-    """Return whether the person's last message was understood before; what failed is tried again in the next run."""
+    """Return whether the person's last words were understood before; what failed is tried again in the next run."""
     note = state.get("hef_read")
-    turn = last_human_id(state["messages"])
-    return note is not None and state.get("empathy") is not None and note.turn == turn
-
-
-def _new_replies(messages: Sequence[AnyMessage], output: Sequence[AnyMessage]) -> list[AIMessage]:
-    """Return what HEF itself said; the name of the agent's step, which it was said in, is nobody's."""
-    known = {message.id for message in messages}
-    new = [message for message in output if isinstance(message, AIMessage) and message.id not in known]
-    return [message.model_copy(update={"name": None}) for message in new]
+    return note is not None and state.get("empathy") is not None and note.turn == message_print(state["messages"])
 
 
 def _with_note(request: ModelRequest[Any]) -> ModelRequest[Any]:

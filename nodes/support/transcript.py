@@ -108,6 +108,22 @@ def last_human_id(messages: Sequence[AnyMessage]) -> str:
     return "" if index < 0 else messages[index].id or ""
 
 
+def message_print(messages: Sequence[AnyMessage]) -> str:
+    """Return the id of the person's last message and a hash of what they said since the last reply.
+
+    A message may be sent again with other words under the same id.
+    """
+    said = [message_text(message) for message in messages_of_last_turn(messages)]
+    return f"{last_human_id(messages)}:{_hash(json.dumps(said))}"
+
+
+def messages_after(messages: Sequence[AnyMessage], print_before: str) -> Sequence[AnyMessage]:
+    """Return the messages that follow the one that a `message_print` names; none where it is gone."""
+    message_id = print_before.rpartition(":")[0]
+    index = next((index for index, message in enumerate(messages) if message.id == message_id), len(messages))
+    return messages[index + 1 :]
+
+
 def turn_key(messages: Sequence[AnyMessage], thread: str) -> str:
     """Return what identifies the person's last turn in its thread, whatever came after it.
 

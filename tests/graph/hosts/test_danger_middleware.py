@@ -10,15 +10,22 @@ from hef.memory import list_turns
 from hef.safety import help_line
 from langchain.agents import create_agent
 from langchain_core.messages import HumanMessage
+from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import Command
 from safety_judges import CONCERN, DANGER, FOUND, judge
-from scripted_chat import AgentChat
+from scripted_chat import AgentChat, calling
 
 US = HefContext(region="US", user_id="ana")
 THREAD: Any = {"configurable": {"thread_id": "t"}}
 MODES = ["sync", "async"]
+
+
+@tool
+def look_up(topic: str) -> str:
+    """Look something up."""
+    return f"about {topic}"
 
 
 def said(text: str) -> Any:
@@ -159,3 +166,63 @@ def test_an_agent_without_a_checkpointer_says_that_no_human_was_asked() -> None:
 
     assert "988" in out["messages"][-1].text
     assert out["hef_degraded"] == "no human was asked to take over: a pause needs a checkpointer"
+
+
+def resumable(model: AgentChat, *tools: Any, **settings: Any) -> Any:
+    middleware = HefMiddleware(settings=HefContext(strategy="sem_only"), **settings)
+    return create_agent(
+        model,
+        list(tools),
+        middleware=[middleware],
+        context_schema=HefContext,
+        checkpointer=InMemorySaver(),
+        store=InMemoryStore(),
+        interrupt_before=["tools"] if tools else None,
+    )
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+async def test_a_message_that_is_sent_again_with_other_words_is_read_again(awaited: bool) -> None:
+    agent = resumable(AgentChat(script=["Well done.", "never"]))
+    ana = HefContext(user_id="ana")
+    glad, danger = (HumanMessage(text, id="m1") for text in ("I passed my exam!", "I want to kill myself tonight."))
+    out: Any = agent.invoke({"messages": [glad]}, THREAD, context=ana)
+    assert out["empathy"].safety.level == "none"
+
+    again = {"messages": [danger]}
+    out = await agent.ainvoke(again, THREAD, context=ana) if awaited else agent.invoke(again, THREAD, context=ana)
+
+    assert out["empathy"].safety.level == "danger"
+    assert "988" in out["messages"][-1].text or "findahelpline" in out["messages"][-1].text
+    assert [item.value["text"] for item in agent.store.search(("hef",))] != [danger.text]
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+async def test_danger_that_is_said_while_an_agent_is_paused_is_answered(awaited: bool) -> None:
+    model = AgentChat(script=[calling("look_up", topic="refunds"), "never"])
+    agent = resumable(model, look_up)
+    agent.invoke({"messages": [HumanMessage("Refund order 7, please.", id="m1")]}, THREAD)
+    resume: Any = Command(resume=True, update={"messages": [HumanMessage("I want to kill myself tonight.")]})
+
+    out = await agent.ainvoke(resume, THREAD) if awaited else agent.invoke(resume, THREAD)
+
+    assert out["empathy"].safety.level == "danger"
+    assert "never" not in out["messages"][-1].text
+
+
+def test_what_is_added_for_an_agents_model_in_a_tool_loop_is_not_read_anew() -> None:
+    model = AgentChat(script=[calling("look_up", topic="refunds"), "Done."])
+    agent = resumable(model, look_up)
+    first = agent.invoke({"messages": [HumanMessage("I am so sad, my dog died.", id="m1")]}, THREAD)
+    resume: Any = Command(resume=True, update={"messages": [HumanMessage("Here is the page that was asked for.")]})
+    out = agent.invoke(resume, THREAD)
+    assert out["messages"][-1].text == "Done."
+    assert out["empathy"].emotion == first["empathy"].emotion
+
+
+def test_without_a_check_nothing_is_looked_for_in_a_pause() -> None:
+    model = AgentChat(script=[calling("look_up", topic="refunds"), "Done."])
+    agent = resumable(model, look_up, safety=None)
+    agent.invoke({"messages": [HumanMessage("Refund order 7, please.", id="m1")]}, THREAD)
+    resume: Any = Command(resume=True, update={"messages": [HumanMessage("I want to kill myself tonight.")]})
+    assert agent.invoke(resume, THREAD)["messages"][-1].text == "Done."
