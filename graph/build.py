@@ -98,7 +98,7 @@ def create_hef(
     graph.add("human_takeover", human_takeover_node())
     _add_emotion_nodes(graph, parts, crisis_reply=True, trace=trace, replies=replies)
     graph.add("confirm_emotion", confirm_emotion_node(parts.taxonomy))
-    graph.add("cause_words", cause_words_node(causes, trace=trace))
+    graph.add("cause_words", cause_words_node(causes, languages=parts.sem.description.languages, trace=trace))
     own_check = assess if parts.check_by_run else parts.assess  # the LLM of a run may be a local one
     draft_response = draft_response_node(parts.model, parts.prompts, replies, parts.taxonomy, own_check)
     graph.add("draft_response", draft_response, RETRY)
@@ -184,7 +184,7 @@ def reading_graph(parts: Parts, *, crisis_reply: bool = False) -> StateGraph[Any
     if crisis_reply:
         graph.builder.add_edge("crisis_reply", END)
     _add_emotion_nodes(graph, parts, crisis_reply=crisis_reply)
-    graph.add("cause_words", cause_words_node(sem_causes_tool(parts.sem)))
+    graph.add("cause_words", cause_words_node(sem_causes_tool(parts.sem), languages=parts.sem.description.languages))
     graph.builder.add_edge("fine_emotion", "cause_words")
     graph.builder.add_edge("cause_words", END)
     return graph.builder

@@ -13,6 +13,7 @@ from typing import overload
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
+from langchain_core.runnables.base import RunnableBindingBase
 
 from ..contract import SetupError
 from ..contract.chat_model import ChatModel, chat_models
@@ -37,6 +38,8 @@ _REPETITION_PENALTY = 1.1
 """Keeps greedy decoding of a small model from repeating itself."""
 _WITHOUT_THOUGHTS = {"enable_thinking": False}
 """For templates that know it: thoughts would take all tokens of a reply."""
+_TOOLS = frozenset({"tools", "tool_choice", "functions", "function_call", "parallel_tool_calls"})
+"""What a binding of tools adds to a call."""
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
@@ -58,7 +61,7 @@ def resolve_model(spec: ChatModel | str | None) -> ChatModel:
 
     Args:
         spec: A chat model, also with LangChain's wrappers around it (`model.with_fallbacks([…])`, `.with_retry()`,
-            `.bind(…)`), which is returned unchanged; None or `embedded` for the embedded one,
+            `.bind(…)`), which is returned as it is, but for bound tools; None or `embedded` for the embedded one,
             `embedded-plain` for it without its adapter; `huggingface:<id or folder>` for another
             local one; any other text is passed to `langchain.chat_models.init_chat_model`, which
             needs the package `langchain`.
@@ -141,7 +144,16 @@ def _checked(model: ChatModel) -> ChatModel:
                 f"the model is a {around}{type(inner).__name__}, which is no chat model; {_ACCEPTED}. Around a chat "
                 "model may be what bind, with_config, with_retry and with_fallbacks return, but no chain"
             )
-    return model
+    return _without_tools(model)
+
+
+def _without_tools(model: ChatModel) -> ChatModel:
+    """Return a model without the host's tools, which `bind_tools` binds: HEF asks for words, and calls none of them."""
+    if not isinstance(model, RunnableBindingBase) or not _TOOLS & set(model.kwargs):
+        return model
+    return model.model_copy(
+        update={"kwargs": {name: value for name, value in model.kwargs.items() if name not in _TOOLS}}
+    )
 
 
 def _init_chat_model(spec: str) -> BaseChatModel:

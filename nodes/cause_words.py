@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from langchain_core.tools import BaseTool
@@ -25,12 +25,17 @@ MAX_QUOTED = 12
 """Words of an LLM's quotation that count as one cause, at most."""
 
 
-def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
+def cause_words_node(tool: BaseTool, *, languages: Collection[str], trace: bool = False) -> Node:
     """Return the node that calls the tool `sem_causes`.
 
     What the LLM quoted with its judgement comes first. Words are found in what the LLM is shown of the dialogue, so
     that what it reads of it stays within its limit. Of an uncertain emotion there are none: they would speak for what
-    nobody read.
+    nobody read. Of a language that the SEM does not read there is the LLM's quotation alone.
+
+    Args:
+        tool: The tool.
+        languages: Codes of the SEM's languages.
+        trace: Whether the messages of the call are kept.
     """
 
     def cause_words(state: HefState, runtime: Runtime[Any]) -> Update:
@@ -39,6 +44,9 @@ def cause_words_node(tool: BaseTool, *, trace: bool = False) -> Node:
         if empathy.uncertain:
             return _update(state, runtime, ())
         shown, _ = newest(turn.dialogue, question_limit(turn.settings.dialogue_limit))
+        if turn.unread_language(languages):
+            quoted = _quotation(turn, shown)
+            return _update(state, runtime, (turn.in_conversation(quoted, shown),) if quoted else ())
         arguments = {"dialogue": dialogue_argument(shown), "emotion": empathy.emotion}
         try:
             answer, messages = call_tool(tool, arguments)

@@ -9,6 +9,10 @@ from typing import Any, TypeAlias
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langchain_core.runnables.base import RunnableBindingBase
+from langchain_core.runnables.config import merge_configs
+from langchain_core.runnables.configurable import DynamicRunnable
+from langgraph.config import get_config
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime, get_runtime
 from langgraph.types import RetryPolicy
@@ -63,12 +67,12 @@ class LlmCalls:
             SetupError: The settings name an unknown LLM, or one that a client of this server may not name.
         """
         if settings.model is None or settings.model == "":
-            return default
+            return configured(default)
         if isinstance(settings.model, str):
             check_choice(settings.model, served=is_served())
         if self.asynchronous:
-            return await asyncio.to_thread(resolve_model, settings.model)
-        return resolve_model(settings.model)
+            return configured(await asyncio.to_thread(resolve_model, settings.model))
+        return configured(resolve_model(settings.model))
 
     async def invoke(
         self, model: Runnable[Any, Any], messages: Sequence[BaseMessage], config: RunnableConfig | None = None
@@ -124,6 +128,17 @@ class LlmCalls:
         if self.asynchronous:
             return await model.ascore_choices(messages, choices, **kwargs)
         return model.score_choices(messages, choices, **kwargs)
+
+
+def configured(model: ChatModel) -> ChatModel:
+    """Return the chat model that the config of this run chooses where a host left it open (`configurable_fields`)."""
+    config = get_config()
+    while isinstance(model, DynamicRunnable):
+        model, config = model.prepare(config)
+    if isinstance(model, RunnableBindingBase) and isinstance(model.bound, DynamicRunnable):
+        bound, _ = model.bound.prepare(merge_configs(config, model.config))
+        return model.model_copy(update={"bound": bound})
+    return model
 
 
 SYNC, ASYNC = LlmCalls(asynchronous=False), LlmCalls(asynchronous=True)

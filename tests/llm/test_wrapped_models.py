@@ -13,7 +13,7 @@ from langchain.agents import create_agent
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import HumanMessage
 from langchain_core.output_parsers import StrOutputParser
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.runnables import ConfigurableField, Runnable, RunnableLambda
 from pydantic import Field
 from scripted_chat import ScriptedChat, StructuredChat
 
@@ -136,3 +136,28 @@ def test_what_is_no_chat_model_is_refused_in_a_sentence(model: Any, sentence: st
         resolve_model(model)
     with pytest.raises(SetupError, match="chat model"):
         create_hef(model=ScriptedChat(script=["sad"])).compile().invoke(SAID, context=HefContext(model=model))
+
+
+def test_bound_tools_are_left_out_since_hef_calls_none() -> None:
+    model = StructuredChat(script=[{"emotion": "sad", "hypothesis": "none"}, "I hear you."])
+    bound = model.bind_tools([{"title": "refund"}]).bind(tool_choice="refund")
+
+    out = create_hef(model=bound).compile().invoke(SAID)
+
+    assert (out["empathy"].hypothesis, out["messages"][-1].text) == ("sad", "I hear you.")
+    assert [schema and schema["title"] for schema in model.schemas] != ["refund", "refund"]
+    assert model.schemas[1] is None
+
+
+@pytest.mark.parametrize("wrap", [lambda model: model, lambda model: model.with_config(tags=["host"])])
+@pytest.mark.parametrize("kind", [Named, StructuredChat])
+async def test_the_model_that_a_run_chooses_judges_and_replies(kind: Any, wrap: Wrap) -> None:
+    judgement = "sad" if kind is Named else {"emotion": "sad", "hypothesis": "none"}
+    other, chosen = (kind(script=[judgement, "I hear you."]) for _ in range(2))
+    field = ConfigurableField(id="llm")
+    model = wrap(other.configurable_alternatives(field, default_key="first", second=chosen))
+    hef, config = create_hef(model=model).compile(), {"configurable": {"llm": "second"}}
+
+    for out in (hef.invoke(SAID, config), await hef.ainvoke(SAID, config)):
+        assert (out["empathy"].hypothesis, out["messages"][-1].text) == ("sad", "I hear you.")
+    assert (len(other.prompts), len(chosen.prompts)) == (0, 4)
