@@ -27,7 +27,7 @@ def silence_libraries() -> None:
 
 def enable_warnings() -> None:
     """Write HEF's warnings to stderr, as a server does, unless its log was enabled before."""
-    if not logging.getLogger("hef").handlers:
+    if all(isinstance(handler, logging.NullHandler) for handler in logging.getLogger("hef").handlers):
         enable_log("warning")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from langgraph.store.base import BaseStore, Item, PutOp, SearchItem
@@ -10,10 +10,11 @@ from langgraph.store.base import BaseStore, Item, PutOp, SearchItem
 from ..contract.empathy import YEAR_10000
 from ..contract.progress import Progress
 from ..contract.sync_async import run_sync
+from ..contract.text import MAX_STORED_CHARACTERS
 from .chroma.store import ChromaStore
 from .lifetime import is_hidden, refreshes
 from .pins import PINS
-from .turns import TURNS, is_with_character, list_items, unpin_deleted, user_namespace
+from .turns import TURNS, is_with_character, list_items, unpin_deleted, user_items, user_namespace
 
 _GROWTH = 4
 """Factor by which more items are searched when too few of them are selected."""
@@ -132,3 +133,34 @@ def erase_turns(
     else:
         store.batch(deletes)
     return len(deletes)
+
+
+async def replaced_ids(
+    store: BaseStore, user_id: str, thread: str, turns: Mapping[str, str], kept: Collection[str] = ()
+) -> set[str]:
+    """Return the ids under which turns of a conversation are stored that others take the place of.
+
+    A turn is known by what was said before it. Where that was removed meanwhile, nothing is stored under the id that it
+    has now, and it is the newest one with its words.
+
+    Args:
+        store: Any LangGraph store.
+        user_id: Whose turns.
+        thread: The conversation.
+        turns: Id -> the person's words.
+        kept: Ids of turns that stay, those that take their place among them.
+    """
+    items = await user_items(store, store.asearch, user_id, None)
+    found = {item.key for item in items if item.key in turns and item.key not in kept}
+    for id, text in turns.items():
+        if id in found:
+            continue
+        same = [
+            item
+            for item in items
+            if item.value.get("thread") == thread
+            and item.value.get("text") == text[-MAX_STORED_CHARACTERS:]
+            and item.key not in {*found, *kept}
+        ]
+        found |= {item.key for item in sorted(same, key=said_at)[-1:]}
+    return found

@@ -27,7 +27,7 @@ def crisis_reply_node(prompts: Prompts) -> Runnable[HefState, Update]:
             turn.safety,
             turn.settings.region,
             prompts=prompts.replaced(turn.settings.templates),
-            earlier=[earlier.text for earlier in turn.dialogue if earlier.role == "listener"],
+            earlier=[earlier.text for earlier in turn.conversation if earlier.role == "listener"],
         )
         return {
             "messages": [with_agent_name(await say(calls, text))],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +18,7 @@ from ..contract.state import HefState
 from ..graph.turn_events import LAST_NODE, Event, Question, stream_turn
 from ..graph.turn_task import TurnTask, with_answers
 from ..memory import aforget_turns, turn_id
+from ..memory.selection import replaced_ids
 from ..nodes.support.transcript import turn_key
 from .page_host import CHARACTER, PausableContext
 from .page_turns import (
@@ -194,7 +195,7 @@ class Conversation:
             self.outcome, self.error = "", ""
             before: list[AnyMessage] = (await self._values()).get("messages", [])
             replaced = [] if since is None else split_turns(before)[since:]
-            replaced_ids = {self._memory_id(before, segment) for segment in replaced}
+            replaced_turns = {self._memory_id(before, segment): segment.text for segment in replaced}
             dropped = [message for segment in replaced for message in segment.messages]
             if said is None:
                 said = replaced[0].said if replaced else []
@@ -226,7 +227,7 @@ class Conversation:
                 await self._alone_context.enter()
                 self.outcome = await self._settle(outcome, kept, said, dropped)
                 if not self.outcome:
-                    await self._forget(replaced_ids)
+                    await self._forget(replaced_turns)
                 self.live, self._task, self._answer = None, None, None
                 self._show(await self._values())
             yield
@@ -278,17 +279,16 @@ class Conversation:
         await self._update({"messages": list(dropped or said)})
         return outcome
 
-    async def _forget(self, replaced_ids: set[str]) -> None:
+    async def _forget(self, replaced_turns: Mapping[str, str]) -> None:
         """Delete the memories of replaced turns that the new one has not overwritten."""
         store, user = self._graph.store, self._settings.user_id
-        if not replaced_ids or store is None or user is None:
+        if not replaced_turns or store is None or user is None:
             return
-        values = await self._values()
-        messages = values["messages"]
+        messages = (values := await self._values())["messages"]
         is_stored = self._settings.remember and values["empathy"].safety.level != "danger"
-        overwritten = {self._memory_id(messages, split_turns(messages)[-1])} if is_stored else set()
-        if stale := replaced_ids - overwritten:
-            await aforget_turns(store, user, stale)
+        kept = {self._memory_id(messages, turn) for turn in split_turns(messages)[: None if is_stored else -1]}
+        stale = await replaced_ids(store, user, self.thread, replaced_turns, kept)
+        await aforget_turns(store, user, stale)
 
     def _show(self, values: HefState) -> None:
         """Take what was said from the thread's state, and what was understood in its last turn."""

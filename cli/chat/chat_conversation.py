@@ -15,10 +15,12 @@ from langgraph.store.base import BaseStore
 from ...contract import HefContext, Memory
 from ...graph.turn_events import LAST_NODE, Question
 from ...memory import aforget_turns, aremember_turn, turn_id
+from ...memory.selection import replaced_ids
 from ...nodes import to_dialogue
 from ...nodes.support.transcript import count_turns, turn_key, turn_key_of_0_1
 from ...safety import assess
 from ...ui.page_host import CHARACTER
+from ...ui.page_turns import split_turns
 
 _STOPPED = "stopped-"
 """How the id of a reply begins that the person stopped."""
@@ -78,13 +80,20 @@ class Conversation:
         if utterances and not replies and context.user_id is not None:
             await self.forget_last_turn(context.user_id)
 
-    async def forget_last_turn(self, user_id: str) -> None:
-        """Delete the last turn from the memory."""
+    async def forget_last_turn(self, user_id: str, *, is_said_again: bool = False) -> None:
+        """Delete the last turn from the memory.
+
+        Args:
+            user_id: Whose turn.
+            is_said_again: Whether it is about to be stored again: what is overwritten then stays, with its marks.
+        """
         utterances, _ = last_turn(messages := await self.messages())
         if utterances and self.hef.store is not None:
-            until = messages[: messages.index(utterances[-1]) + 1]
-            ids = {turn_id(self.thread, key(until, self.thread)) for key in (turn_key, turn_key_of_0_1)}
-            await aforget_turns(self.hef.store, user_id, ids)
+            *others, own = (_ids(messages[: turn.end_of_said], self.thread) for turn in split_turns(messages))
+            kept = set().union(*others, own if is_said_again else ())
+            turns = dict.fromkeys(own, to_dialogue(utterances)[-1].text)
+            stored = await replaced_ids(self.hef.store, user_id, self.thread, turns, kept)
+            await aforget_turns(self.hef.store, user_id, stored)
 
     async def stop(self, turn_input: Sequence[Any], reply: str, mark: str, context: HefContext) -> None:
         """Keep and remember what the person said in a turn that was stopped, and the reply as far as it came.
@@ -148,6 +157,11 @@ def last_turn(messages: Sequence[AnyMessage]) -> tuple[list[AnyMessage], list[An
     end = max((index for index, message in enumerate(messages) if message.type == "human"), default=-1) + 1
     start = max((index for index in range(end) if messages[index].type == "ai"), default=-1) + 1
     return [message for message in messages[start:end] if message.type == "human"], list(messages[end:])
+
+
+def _ids(messages: Sequence[AnyMessage], thread: str) -> set[str]:
+    """Return the ids under which this version, and the one before, store the last turn."""
+    return {turn_id(thread, key(messages, thread)) for key in (turn_key, turn_key_of_0_1)}
 
 
 def is_fragment(message: AnyMessage) -> bool:

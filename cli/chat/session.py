@@ -217,6 +217,8 @@ class ChatSession:
     def retry(self) -> None:
         """Reply to the last message once more."""
         if turn_input := self.run(self.conversation.again()):
+            if user := self.turn_context.user_id:
+                self.run(self.conversation.forget_last_turn(user, is_said_again=True))
             self._answer_turn(turn_input, context=varied(self.turn_context, self.settings.model))
         else:
             self.note(self.words.no_message)

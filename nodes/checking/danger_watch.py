@@ -88,7 +88,7 @@ class DangerWatch:
         """Ask a whole check, of the turn before as well: an LLM of both at once; danger waits for the first alone."""
         earlier = None if check_at_once(check) is None else _begin(_is_after_danger(check, turn, calls), calls)
         try:
-            finding, faults = await judge(check, turn.dialogue, calls)
+            finding, faults = await judge(check, turn.conversation, calls)
             if finding.level != "none":
                 is_after = False
             elif faults:  # a check that has just failed would let the person wait again
@@ -144,7 +144,7 @@ def unread(safety: Safety, labels: Sequence[str]) -> Empathy:
 async def _finding_at_once(at_once: Assess, turn: TurnView, calls: LlmCalls) -> Safety | None:
     """Return what the first part of a check finds; None where the whole of it is to be asked now, or it fails."""
     try:
-        finding = await call_check(at_once, turn.dialogue, calls)
+        finding = await call_check(at_once, turn.conversation, calls)
         return None if finding is None else _placed(Safety.model_validate(finding), turn)
     except GraphBubbleUp:
         raise
@@ -155,7 +155,7 @@ async def _finding_at_once(at_once: Assess, turn: TurnView, calls: LlmCalls) -> 
 
 async def _is_after_danger(check: Assess | None, turn: TurnView, calls: LlmCalls) -> bool:
     """Return whether the person's turn before was in danger, by the same check."""
-    return check is not None and await earlier_danger(check, turn.dialogue, calls) is not None
+    return check is not None and await earlier_danger(check, turn.conversation, calls) is not None
 
 
 def _begin(work: Coroutine[Any, Any, bool], calls: LlmCalls) -> asyncio.Task[bool] | Future[bool]:
@@ -188,7 +188,7 @@ def _event(safety: Safety, turn: TurnView) -> SafetyEvent:
     settings = turn.settings
     return SafetyEvent(
         safety=safety,
-        text=turn.dialogue[-1].text,
+        text=turn.conversation[-1].text,
         region=settings.region,
         user_id=settings.user_id,
         thread=thread_id(),

@@ -46,14 +46,14 @@ async def reply_after_danger(
     """
     if assess is None or draft_form(llm) != "transcript":
         return None
-    danger = await earlier_danger(assess, turn.dialogue, calls, turns=TURNS)
+    danger = await earlier_danger(assess, turn.conversation, calls, turns=TURNS)
     if danger is None:
         return None
-    language = turn_language(turn.settings.language, turn.dialogue)
+    language = turn_language(turn.settings.language, turn.conversation)
     text = after_danger_text(
         danger.model_copy(update={"language": language}),
         turn.settings.region,
         prompts=prompts.replaced(turn.settings.templates),
-        earlier=[earlier.text for earlier in turn.dialogue if earlier.role == "listener"],
+        earlier=[earlier.text for earlier in turn.conversation if earlier.role == "listener"],
     )
     return await say(calls, text), _FAULTS[language].format(model=model_name(llm))

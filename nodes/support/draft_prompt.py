@@ -91,7 +91,7 @@ def draft_prompt(
         turns=shown,
         emotion=emotion,
         distribution=empathy.distribution,
-        causes=[cause.text for cause in causes_of_last_turn(empathy, turn.dialogue, turn.earlier_turns)],
+        causes=[cause.text for cause in causes_of_last_turn(empathy, turn.conversation, turn.earlier_turns)],
         memories=memories,
         memory_budget=settings.memory_budget,
         instructions=host_instructions(messages),

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from langchain_core.messages import AnyMessage
 
@@ -73,6 +74,47 @@ def recent_dialogue(messages: Sequence[AnyMessage], characters: int) -> tuple[li
         characters -= len(text)
     turns = [Turn(role, "\n".join(reversed(texts))) for role, texts in reversed(groups)]
     return turns or dialogue_context(messages), earlier_messages
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenPart:
+    """What one of several people says in a turn of theirs, or the assistant in its turn."""
+
+    turn: Turn
+    """`speaker` is the person who spoke last; everybody else is who they hear."""
+    index: int
+    """Which of the turns it is part of, in which all people are one."""
+    start: int
+    """The first of its characters there."""
+
+
+def spoken_parts(messages: Sequence[AnyMessage], turns: int) -> list[SpokenPart]:
+    """Return a conversation as the person who spoke last lives it; empty where all people are one.
+
+    Args:
+        messages: The conversation.
+        turns: How many turns of it there are up to the people's last one.
+    """
+    said = [(*_said(message), (message.name or "").strip()) for message in messages]
+    names = [name for role, _, name in said if role == "speaker"]
+    person = names[-1] if names else ""
+    if not person or not set(names) - {person, ""}:
+        return []
+    parts: list[SpokenPart] = []
+    index, length = -1, 0
+    last: Role | None = None
+    for role, text, name in said:
+        if role is None:
+            continue
+        start = length + 1 if role == last == "speaker" else 0
+        index, length, last = index + (start == 0), start + len(text), role
+        heard: Role = "listener" if name not in (person, "") else role
+        if start and parts[-1].turn.role == heard == "speaker":
+            before = parts.pop()
+            parts.append(replace(before, turn=Turn(heard, f"{before.turn.text}\n{text}")))
+        else:
+            parts.append(SpokenPart(Turn(heard, text), index, start))
+    return [part for part in parts if part.index < turns]
 
 
 def count_turns(messages: Sequence[AnyMessage], role: Role | None = None) -> int:

@@ -20,7 +20,7 @@ from ...contract import Cause, HefContext, HefState, Reading, Safety, Turn, Verd
 from ...contract.settings.dialogue_limit import question_limit
 from ...contract.user_identity import user_of_run
 from ...sem.language import unread_language
-from .transcript import count_turns, recent_dialogue, run_key
+from .transcript import SpokenPart, count_turns, recent_dialogue, run_key, spoken_parts
 
 Update: TypeAlias = dict[str, Any]
 """What a node writes: state key -> value."""
@@ -108,13 +108,24 @@ class TurnView:
     """Settings of the run."""
 
     @property
-    def dialogue(self) -> list[Turn]:
-        """The newest turns up to the person's last one, oldest first.
+    def conversation(self) -> list[Turn]:
+        """The newest turns up to the people's last one, oldest first; what they say in a row is one turn.
 
         Raises:
-            InputError: The person has not said anything yet.
+            InputError: Nobody has said anything yet.
         """
         return self._recent[0]
+
+    @property
+    def dialogue(self) -> list[Turn]:
+        """The same as the person lives it: where several people with names speak, it is who spoke last.
+
+        What the others say is said to them, so that nobody's feeling is read in the words of somebody else.
+
+        Raises:
+            InputError: Nobody has said anything yet.
+        """
+        return [part.turn for part in self._parts] if self._parts else self.conversation
 
     def in_conversation(self, cause: Cause, shown: Sequence[Turn]) -> Cause:
         """Return a cause word with its place in the conversation.
@@ -125,11 +136,11 @@ class TurnView:
         """
         index = cause.turn - len(shown)
         hidden = len(self.dialogue[index].text) - len(shown[index].text)
-        position = {
-            "turn": self.earlier_turns + len(self.dialogue) + index,
-            "start": cause.start + hidden,
-            "end": cause.end + hidden,
-        }
+        place = len(self.dialogue) + index
+        if self._parts:
+            place, start = self._parts[index].index, self._parts[index].start
+            hidden += start
+        position = {"turn": self.earlier_turns + place, "start": cause.start + hidden, "end": cause.end + hidden}
         return cause.model_copy(update=position)
 
     @cached_property
@@ -202,6 +213,11 @@ class TurnView:
         if verdict is None or verdict.agreed or not self.readings or verdict.requeries >= max_requeries:
             return None
         return verdict
+
+    @cached_property
+    def _parts(self) -> list[SpokenPart]:
+        turns, earlier_messages = self._recent
+        return spoken_parts(self.state["messages"][earlier_messages:], len(turns))
 
     @cached_property
     def _recent(self) -> tuple[list[Turn], int]:

@@ -97,7 +97,7 @@ def test_a_signal_ends_the_server_after_the_reply_that_runs(
 
 def test_a_server_writes_hefs_warnings_and_no_librarys() -> None:
     lines = (
-        "import logging",
+        "import logging, hef.contract",
         "from hef.cli.logging_setup import enable_warnings, silence_libraries",
         "silence_libraries()",
         "logging.getLogger('hef.serving').warning('before')",

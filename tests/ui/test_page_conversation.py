@@ -125,6 +125,20 @@ async def test_an_edited_turn_takes_what_came_after_it_out_of_the_memory(tmp_pat
         assert await remembered(host) == sorted([DOG, "My brother got the job."])
 
 
+@pytest.mark.parametrize("is_edited", [True, False])
+async def test_a_turn_is_replaced_also_where_the_one_before_was_forgotten(tmp_path: Path, is_edited: bool) -> None:
+    async with page_host(tmp_path, ScriptedChat(script=["One.", "Two.", "Three.", "Four."])) as host:
+        conversation = begin(host)
+        for text in (DOG, SISTER, "I lost my keys."):
+            await finish(conversation.say(text))
+        assert host.kept.store is not None
+        (sister,) = (turn for turn in await alist_turns(host.kept.store, PERSON) if turn.text == SISTER)
+        await conversation.forget(sister)
+        await finish(conversation.edit(1, "I found them.") if is_edited else conversation.regenerate(1))
+
+        assert await remembered(host) == sorted([DOG, "I found them." if is_edited else "I lost my keys."])
+
+
 async def test_a_turn_that_is_edited_into_danger_leaves_no_memory(tmp_path: Path) -> None:
     async with page_host(tmp_path, ScriptedChat(script=["I am sorry."])) as host:
         conversation = begin(host)

@@ -99,6 +99,15 @@ def test_a_message_that_is_said_anew_replaces_the_one_before(chat: Any, before: 
     assert not any("Bello" in message.text for message in chat.model.prompts[-1])
 
 
+def test_a_turn_is_replaced_also_where_the_one_before_was_forgotten(chat: Any) -> None:
+    chat("I found my keys.", "I met my sister.", BELLO)
+    (sister,) = (turn["id"] for turn in chat.turns() if "sister" in turn["text"])
+    chat(f"/forget {sister}", "/retry")
+    assert [text for text, _ in chat.remembered()] == ["I found my keys.", BELLO]
+    chat(f"/forget {chat.turns()[0]['id']}", "/edit My cat Tom died.")
+    assert [text for text, _ in chat.remembered()] == ["My cat Tom died."]
+
+
 def test_there_is_nothing_to_repeat_in_a_new_conversation(chat: Any) -> None:
     shown = chat("/retry", "/edit", "/emotion", "/threads", "/memory")
     assert shown.count("There is no message yet.") == 3
