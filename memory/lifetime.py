@@ -8,9 +8,11 @@ from typing import Any
 
 from langgraph.store.base import BaseStore
 
-_SECONDS_PER_MINUTE = 60
+_SECONDS_PER_MINUTE, _SECONDS_PER_DAY = 60, 86_400
 SET_ASIDE = "set_aside"
 """Field of a stored turn that is true where its conversation holds other words in its place, for now."""
+SET_ASIDE_DAYS = 7.0
+"""Days for which a turn is kept that is set aside, where the store can delete by time."""
 
 
 def has_expired(value: Mapping[str, Any], now: float | None = None) -> bool:
@@ -35,8 +37,10 @@ def lifetime(store: BaseStore, value: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     if value.get("pinned"):
         return {"ttl": None}
-    expires = value.get("expires")
-    return {} if expires is None else {"ttl": (expires - time.time()) / _SECONDS_PER_MINUTE}
+    ends = [value["expires"]] if value.get("expires") is not None else []
+    if value.get(SET_ASIDE) is True:
+        ends.append(time.time() + SET_ASIDE_DAYS * _SECONDS_PER_DAY)
+    return {"ttl": (min(ends) - time.time()) / _SECONDS_PER_MINUTE} if ends else {}
 
 
 def refreshes(store: BaseStore) -> bool:

@@ -155,6 +155,12 @@ def put_turn(store: BaseStore, namespace: tuple[str, ...], id: str, value: dict[
     return PutOp(namespace, id, value, index=INDEXED, **{"ttl": ttl, **lifetime(store, value)})
 
 
+def start_sweeper(store: BaseStore, puts: Iterable[PutOp]) -> None:
+    """Let a store delete turns in time, where some of those that were stored have an end."""
+    if isinstance(store, ChromaStore) and any(put.ttl is not None for put in puts):
+        store.start_ttl_sweeper()
+
+
 def list_turns(store: BaseStore, user_id: str, *, character: str | None = None) -> list[Memory]:
     """Return all turns of a user, newest first.
 
@@ -221,8 +227,7 @@ async def _remember(store: BaseStore, batch: Batch, user_id: str, memories: Iter
         if memory.pinned:
             pinned[namespace].append(memory.id)
     await maybe_await(batch(puts))
-    if isinstance(store, ChromaStore) and any(put.ttl is not None for put in puts):
-        store.start_ttl_sweeper()
+    start_sweeper(store, puts)
     for namespace, ids in pinned.items():
         await change_pins(batch, namespace, added=ids)
 

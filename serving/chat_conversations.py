@@ -25,7 +25,7 @@ from ..memory import turn_id
 from .chat_chunks import ReplyEnd
 from .chat_request import ChatMessage
 from .front_ends.turn_markers import without_marker
-from .threads.branch import take_branch
+from .threads.branch import take_branch, take_edits
 from .threads.placing import FRESH_SECONDS, Place, find_answered_turn, find_place, find_thread
 from .threads.sqlite_turns import SqliteTurns
 from .threads.transcript_prints import TranscriptPrints, digest, first_letters, read_prints, reply_prints
@@ -168,7 +168,9 @@ class Conversations:
             row, plan.answered = await self._turn(scope, thread, place, prints, arrived, retried)
             if plan.answered is None:
                 plan._memory = memory = TurnMemory(self._store, person, character)
-                plan.fault = await take_branch(self._table, memory, row, prints, place, arrived)
+                faults = [await take_branch(self._table, memory, row, prints, place, arrived)]
+                faults.append(await take_edits(self._table, memory, place))
+                plan.fault = "; ".join(filter(None, faults))
                 if (row.asked, row.shown, row.answered, row.delivered) != (arrived, prints.turns, None, None):
                     await self._table.ask_again(row.id, arrived, prints.turns)
             plan._locks = stack.pop_all()

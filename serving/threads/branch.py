@@ -57,6 +57,15 @@ async def take_branch(
     return await _take_reply(table, memory, before, row, prints) if before else ""
 
 
+async def take_edits(table: TurnTable, memory: TurnMemory, place: Place) -> str:
+    """Remember earlier turns of a branch in the words that a transcript shows, and return what could not be done."""
+    for row, exchange in place.edited:
+        if fault := await memory.correct_words(row, exchange.words):
+            return fault
+        await table.set_said(row.id, exchange.said)
+    return ""
+
+
 def _replaced(rows: Sequence[TurnRow], number: int) -> list[TurnRow]:
     """Return the turns that belong to branches which begin at the turn with a number, or before it."""
     known = {row.id: row for row in rows}

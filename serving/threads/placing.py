@@ -7,7 +7,7 @@ only what is hard to mistake counts: a mistake would take turns of another conve
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from .transcript_prints import Exchange, TranscriptPrints, shown_exchange
@@ -32,6 +32,8 @@ class Place:
     """Which turn of the person's it is."""
     is_reply_shown: bool = False
     """Whether the transcript shows a reply that the turn before had, so that its client goes on from there."""
+    edited: tuple[tuple[TurnRow, Exchange], ...] = ()
+    """Earlier turns of its branch that the transcript shows in other words, before the reply that they had."""
 
 
 async def find_thread(table: TurnTable, scope: str, prints: TranscriptPrints, now: float) -> str | None:
@@ -72,13 +74,25 @@ async def find_place(
             )
             row = ((_turn_before_wish(best, fitting, exchange) if is_whole else None) or best).row
             shown = exchange.is_reply(best.replies) or exchange.opens(best.openings)
-            return Place(row.id, row.number + distance, is_reply_shown=shown)
+            number = row.number + distance
+            return Place(row.id, number, is_reply_shown=shown, edited=tuple(_edited(known, recent, number)))
     if prints.first_reply:
         reply = Exchange("", prints.first_reply, "")
         for one in await table.candidates(scope, [reply], thread):
             if one.row.active == IN_USE:
                 return Place(one.row.id, one.row.number + prints.turns)
     return await _place_without_exchange(table, thread, prints)
+
+
+def _edited(known: Sequence[Candidate], recent: Sequence[Exchange], number: int) -> Iterator[tuple[TurnRow, Exchange]]:
+    """Yield turns and the exchanges that they are in other words; words that another turn had are that turn's."""
+    words_of_turns = {one.row.said for one in known}
+    for place, exchange in enumerate(reversed(recent), start=1):
+        if exchange.said in words_of_turns:
+            continue
+        for one in known:
+            if one.row.number == number - place and one.row.active == IN_USE and exchange.is_reply(one.replies):
+                yield one.row, exchange
 
 
 async def find_answered_turn(

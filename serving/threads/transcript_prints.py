@@ -47,6 +47,8 @@ class Exchange:
     """These few letters themselves, where a client shows no more; else empty."""
     others: tuple[tuple[str, str], ...] = ()
     """The same two of what else HEF's reply may be: the first of several messages, and it without a name before it."""
+    words: str = ""
+    """The person's words, a line for each message."""
 
     @property
     def variants(self) -> tuple[tuple[str, str], ...]:
@@ -106,6 +108,7 @@ class TranscriptPrints:
 @dataclass(slots=True)
 class _Turn:
     said: list[str] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
     replies: list[str] = field(default_factory=list)
 
 
@@ -120,6 +123,7 @@ def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
                 turns.append(_Turn())
             first_words = first_words or message.text
             turns[-1].said.append(f"{text}\0{message.images}" if message.images else text)
+            turns[-1].words.append(message.text)
         elif message.role == "assistant" and text and turns:
             turns[-1].replies.append(message.text)
         elif message.role == "assistant" and text:
@@ -133,7 +137,9 @@ def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
     replies = ["\n".join(turn.replies) for turn in turns[:-1]]
     return TranscriptPrints(
         first_reply=first_reply,
-        exchanges=tuple(shown_exchange(digest(*turn.said), *turn.replies) for turn in turns[:-1]),
+        exchanges=tuple(
+            shown_exchange(digest(*turn.said), *turn.replies, words="\n".join(turn.words)) for turn in turns[:-1]
+        ),
         said=digest(*last),
         beginnings=tuple(digest(*last[:count]) for count in range(max(1, len(last) - _BEGINNINGS), len(last))),
         paths=tuple(paths),
@@ -149,13 +155,13 @@ def _fragments(text: str) -> frozenset[str]:
     return frozenset(digest(head.rstrip(_MARKS) + end) for head in heads for end in _ENDS)
 
 
-def shown_exchange(said: str, *replies: str) -> Exchange:
+def shown_exchange(said: str, *replies: str, words: str = "") -> Exchange:
     """Return an exchange as a client shows it: one reply or several, some of them with the name of who speaks."""
     whole, first = "\n".join(replies), replies[0]
     unnamed = first[name.end() :] if (name := _NAME.match(first)) else first
     others = dict.fromkeys(reply_prints(text) for text in (first, unnamed) if text != whole)
     prints = reply_prints(whole)
-    return Exchange(said, *prints, letters="" if prints[1] else reply_letters(whole), others=tuple(others))
+    return Exchange(said, *prints, letters="" if prints[1] else reply_letters(whole), others=tuple(others), words=words)
 
 
 def reply_prints(reply: str) -> tuple[str, str]:

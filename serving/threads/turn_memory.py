@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ from ...contract.text import MAX_STORED_CHARACTERS
 from ...memory import turn_id, user_namespace
 from ...memory.lifetime import SET_ASIDE
 from ...memory.selection import said_at
-from ...memory.turns import INDEXED, put_turn
+from ...memory.turns import put_turn, start_sweeper
+from .edited_words import edited_value
 from .turn_table import TurnRow
 
 _log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class TurnMemory:
             puts = [put_turn(self.store, item.namespace, item.key, _marked(item, is_set)) for item in changed]
             if puts:
                 await self.store.abatch(puts)
+                start_sweeper(self.store, puts)
         except Exception as error:
             _log.warning("The memory is not what the conversation shows: %s", type(error).__name__)
             cause = "no longer holds could not be forgotten" if is_set else "shows again could not be taken back"
@@ -73,16 +75,32 @@ class TurnMemory:
 
         The person chose one of several, edited it, or heard only its beginning.
         """
+        return await self._change(row, "reply", lambda value: {"reply": reply[-MAX_STORED_CHARACTERS:]})
+
+    async def correct_words(self, row: TurnRow, words: str) -> str:
+        """Remember a turn in the words that the person gave it afterwards, and return what could not be done.
+
+        What was felt in the old words is not what is felt in the new ones, unless the person said so or they differ by
+        little.
+        """
+        return await self._change(row, "message", lambda value: edited_value(value, words))
+
+    async def _change(self, row: TurnRow, what: str, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> str:
         if self.store is None:
             return ""
+        memory_id = turn_id(row.thread, row.key)
         try:
-            for namespace in self._namespaces:
-                if item := await self.store.aget(namespace, turn_id(row.thread, row.key)):
-                    value = {**item.value, "reply": reply[-MAX_STORED_CHARACTERS:]}
-                    await self.store.aput(namespace, item.key, value, index=INDEXED)
+            items = await self.store.abatch([GetOp(names, memory_id, refresh_ttl=False) for names in self._namespaces])
+            puts = [
+                put_turn(self.store, item.namespace, item.key, {**item.value, "time": said_at(item), **changes})
+                for item in items
+                if isinstance(item, Item) and (changes := change(item.value))
+            ]
+            if puts:
+                await self.store.abatch(puts)
         except Exception as error:
-            _log.warning("A reply is remembered as it was written: %s", type(error).__name__)
-            return f"the reply that the conversation holds could not be remembered: {error_text(error)}"
+            _log.warning("A %s is remembered as it was written: %s", what, type(error).__name__)
+            return f"the {what} that the conversation holds could not be remembered: {error_text(error)}"
         return ""
 
     @property

@@ -226,6 +226,10 @@ class TurnTable:
         """Note the hash of the reply that the memory holds of a turn."""
         await self.database.run("UPDATE hef_chat_turns SET reply = ? WHERE id = ?", [reply, turn])
 
+    async def set_said(self, turn: str, said: str) -> None:
+        """Note the hash of the words of a turn, which were edited."""
+        await self.database.run("UPDATE hef_chat_turns SET said = ? WHERE id = ?", [said, turn])
+
     async def deliver(self, turn: str, now: float, expires: float) -> None:
         """Note that the client has all of the reply, and until when it may be wanted again."""
         sql = "UPDATE hef_chat_turns SET delivered = ? WHERE id = ? AND delivered IS NULL"
