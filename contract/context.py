@@ -39,7 +39,7 @@ class HefContext(SettingsModel):
         default=None,
         description="Whose memory is recalled and written: a text, a whole number or a UUID, kept as text; "
         "without it nothing is remembered",
-        json_schema_extra=_studio_hints("safety", "recall", "remember"),
+        json_schema_extra=_studio_hints("safety", "recall", "draft_response", "remember"),
     )
     character: CharacterId = Field(
         default=None,
@@ -62,7 +62,7 @@ class HefContext(SettingsModel):
         default=None,
         description="Another LLM for this run: `embedded`, `embedded-plain`, `huggingface:<id or path>`, "
         "or `<provider>:<name>`, or in code a chat model; on a server those of its `HEF_MODELS` alone",
-        json_schema_extra=_studio_hints("coarse_emotion", "fine_emotion", "draft_response"),
+        json_schema_extra=_studio_hints("recall", "coarse_emotion", "fine_emotion", "draft_response"),
     )
     model_settings: dict[str, Any] = Field(
         default={},
@@ -129,7 +129,9 @@ class HefContext(SettingsModel):
         json_schema_extra=_studio_hints("recall"),
     )
     remember: bool = Field(
-        default=True, description="Whether this turn is stored", json_schema_extra=_studio_hints("remember")
+        default=True,
+        description="Whether this turn is stored",
+        json_schema_extra=_studio_hints("draft_response", "remember"),
     )
     remember_for: float | None = Field(
         default=None,

@@ -130,9 +130,10 @@ class Why(BaseModel):
     length: float = Field(default=0.0, ge=0, le=1, description="Share of how much the turn tells")
     recency: float = Field(default=0.0, ge=0, le=1, description="Share of how new the turn is")
     emotion: float = Field(default=0.0, ge=0, le=1, description="Share of how clear its emotion was")
-    by: Literal["relevance", "pinned", "broad_question"] = Field(
+    by: Literal["relevance", "pinned", "broad_question", "wish"] = Field(
         default="relevance",
-        description="What it was chosen by: its relevance, its pin, or a question after all that is remembered",
+        description="What it was chosen by: its relevance, its pin, a question after all that is remembered, or its "
+        "wish",
     )
 
 
@@ -171,6 +172,9 @@ class Memory(BaseModel):
     )
     pinned: bool = Field(default=False, description="Whether it is always recalled, and kept beyond its time")
     never_recall: bool = Field(default=False, description="Whether it is listed and exported, but never recalled")
+    wish: str = Field(
+        default="", max_length=300, description="What the person asked for from then on in how they are talked with"
+    )
     why: Why | None = Field(default=None, description="Why it was recalled; None for a turn that was only listed")
 
 
@@ -197,6 +201,10 @@ class Empathy(BaseModel):
     hypothesis: str | None = Field(default=None, description="The emotion the LLM itself named")
     causes: tuple[Cause, ...] = Field(default=(), description="Cause words, strongest first")
     memories: tuple[str, ...] = Field(default=(), description="Ids of the past turns that were recalled")
+    wish: str = Field(
+        default="",
+        description="What the person asks for from now on in how they are talked with, as a hosted LLM quotes it",
+    )
     safety: Safety = Field(
         default=Safety(), description="Whether the person, or somebody they speak of, is in danger, and what says so"
     )

@@ -43,8 +43,11 @@ def empathy_note(
         messages: The conversation that was read. With it the note names cause words of the last message alone: those of
             an earlier subject would mislead whoever reads them.
     """
+    query = ""
     if messages:
-        empathy = empathy.model_copy(update={"causes": causes_of_last_turn(empathy, to_dialogue(messages))})
+        dialogue = to_dialogue(messages)
+        empathy = empathy.model_copy(update={"causes": causes_of_last_turn(empathy, dialogue)})
+        query = next((turn.text for turn in reversed(dialogue) if turn.role == "speaker"), "")
     safety = empathy.safety
     contact = contact_text(safety, region) if safety.level == "danger" else help_line(safety, region, prompts=prompts)
     return templates.empathy_note(
@@ -54,6 +57,7 @@ def empathy_note(
         memory_budget=memory_budget,
         now=now,
         contact=contact,
+        query=query,
         language=language,
         names=names,
     )

@@ -35,6 +35,7 @@ _EXPECTED = {
     "expires": "Unix time in seconds, from 1970 to 9999, or null",
     "pinned": "true or false",
     "never_recall": "true or false",
+    "wish": "a text of at most 300 characters",
     "why": "null",
     "clauses": f"a list of at most 100 texts of at most {MAX_TEXT:,} characters",
 }

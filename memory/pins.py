@@ -1,12 +1,12 @@
-"""Which turns are pinned: one item beside them says it, so that a recall needs no other search to find them.
+"""Which turns are pinned or hold a wish: one item beside them says it, so that a recall needs no other search for them.
 
-The mark on a turn is what counts. The item may name turns that are no longer there or no longer pinned.
+What a turn itself says counts. The item may name turns that are no longer there, or no longer pinned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from langgraph.store.base import GetOp, Item, Op, PutOp, Result
 
@@ -14,7 +14,9 @@ from ..contract.sync_async import maybe_await
 
 PINS = "%pinned"
 """Key of that item, which no turn has: their ids are hashes."""
-_IDS = "ids"
+_IDS, _WISHES = "ids", "wishes"
+MAX_WISHES = 8
+"""Turns with a wish that are named; of more the newest."""
 
 Batch: TypeAlias = Callable[[Iterable[Op]], list[Result] | Awaitable[list[Result]]]
 """`BaseStore.batch` or `BaseStore.abatch` of a store."""
@@ -27,18 +29,40 @@ def pins_op(namespace: tuple[str, ...]) -> GetOp:
 
 def pinned_ids(item: Item | None) -> list[str]:
     """Return the ids of the pinned turns, the one that was pinned last at the end."""
-    return [] if item is None else list(item.value[_IDS])
+    return _ids(item, _IDS)
+
+
+def wish_ids(item: Item | None) -> list[str]:
+    """Return the ids of the turns that hold a wish, the newest at the end."""
+    return _ids(item, _WISHES)
 
 
 async def change_pins(
     batch: Batch, namespace: tuple[str, ...], added: Iterable[str] = (), removed: Iterable[str] = ()
 ) -> None:
     """Say that some turns of a namespace are pinned, and others no longer."""
-    item = (await maybe_await(batch([pins_op(namespace)])))[0]
-    before = pinned_ids(item)  # type: ignore[arg-type]
+    await _change(batch, namespace, _IDS, added, removed)
+
+
+async def add_wishes(batch: Batch, namespace: tuple[str, ...], ids: Iterable[str]) -> None:
+    """Say that some turns of a namespace hold a wish."""
+    await _change(batch, namespace, _WISHES, ids)
+
+
+def _ids(item: Item | None, name: str) -> list[str]:
+    return [] if item is None else list(item.value.get(name) or ())
+
+
+async def _change(
+    batch: Batch, namespace: tuple[str, ...], name: str, added: Iterable[str] = (), removed: Iterable[str] = ()
+) -> None:
+    item: Any = (await maybe_await(batch([pins_op(namespace)])))[0]
+    before = _ids(item, name)
     changed = dict.fromkeys(added)
     kept = [id for id in before if id not in {*removed, *changed}]
-    after = before if set(changed) <= set(before) and len(kept) + len(changed) == len(before) else [*kept, *changed]
+    is_known = set(changed) <= set(before) and len(kept) + len(changed) == len(before)
+    after = before if is_known else [*kept, *changed][-MAX_WISHES if name == _WISHES else 0 :]
     if after != before:
-        value = {_IDS: after} if after else None
-        await maybe_await(batch([PutOp(namespace, PINS, value, index=False)]))
+        value = {**(item.value if item else {}), name: after}
+        value = {field: ids for field, ids in value.items() if ids}
+        await maybe_await(batch([PutOp(namespace, PINS, value or None, index=False)]))

@@ -13,7 +13,7 @@ from ..contract import Memory, RecallWeights, Why
 from ..contract.sync_async import maybe_await, run_sync
 from .broad_question import asks_for_all
 from .lifetime import is_hidden, refreshes
-from .pins import PINS, Batch, pinned_ids, pins_op
+from .pins import MAX_WISHES, PINS, Batch, pinned_ids, pins_op, wish_ids
 from .relevance import Candidate, drop_duplicates, rank
 from .spread import spread
 from .turns import Search, list_items, memory_from_item, user_namespace
@@ -61,7 +61,8 @@ class RecallQuery:
         candidates = [
             Candidate(memory, getattr(item, "score", None))
             for item in items
-            if (memory := self.recallable(item)) is not None and not (self.with_pinned and memory.pinned)
+            if (memory := self.recallable(item)) is not None
+            and not (self.with_pinned and (memory.pinned or memory.wish))
         ]
         ranked = rank(candidates, self.text, self.weights, self.now)
         return [candidate.with_why() for candidate in drop_duplicates(ranked, self.limit, pinned)]
@@ -71,6 +72,13 @@ class RecallQuery:
         turns = [memory for item in items if (memory := self.recallable(item)) is not None and memory.pinned]
         newest_first = sorted(turns, key=lambda memory: memory.time, reverse=True)
         return [memory.model_copy(update={"why": Why(by="pinned")}) for memory in newest_first]
+
+    def wishes(self, items: Iterable[Item]) -> list[Memory]:
+        """Return the turns among items that hold a wish, the oldest first, as a later one may take it back."""
+        turns = [memory for item in items if (memory := self.recallable(item)) is not None and memory.wish]
+        by_words = {memory.wish.casefold(): memory for memory in sorted(turns, key=lambda memory: memory.time)}
+        newest = sorted(by_words.values(), key=lambda memory: memory.time)[-MAX_WISHES:]
+        return [memory.model_copy(update={"why": Why(by="wish")}) for memory in newest]
 
     def recallable(self, item: Item) -> Memory | None:
         """Return the turn of an item, None where it may not be recalled, or the prompt has it already."""
@@ -113,7 +121,8 @@ def recall_turns(
         already_in_prompt: Texts of it that the prompt has already; these turns of the thread are left out.
         now: Unix time in seconds that ages are measured from; by default the present.
         character: The character whose memories of the user they are; None for those of talks without one.
-        with_pinned: Whether all pinned turns, at most 50, come first, beside `limit` others.
+        with_pinned: Whether what the person asked for from then on and all pinned turns, at most 50, come first, beside
+            `limit` others.
         spread_limit: How many at most for a text that asks what is remembered at all ("what do you remember about
             me?"): a spread of what is stored, new, strong and telling turns; 0 for what is most similar, as ever.
     """
@@ -202,8 +211,9 @@ async def _recall(
             break
         own = [item for item in items if item.namespace == namespace and item.key != PINS]
         if pinned is None:
-            ids = pinned_ids(pins)[-MAX_PINNED:]
-            pinned = query.pinned([*own, *await _missing(batch, namespace, ids, own)] if ids else [])
+            ids = [*pinned_ids(pins)[-MAX_PINNED:], *wish_ids(pins)]
+            marked = [*own, *await _missing(batch, namespace, ids, own)] if ids else []
+            pinned = [*query.wishes(marked), *query.pinned(marked)]
         best = query.best(own, pinned)
         is_last = len(items) < size or len(own) >= max_size or _is_below_threshold(items[-1], query)
         if is_last or _is_top_k_stable(items, best, query):
@@ -211,7 +221,7 @@ async def _recall(
         # What lies below the namespace, as a user's turns with characters do, takes no room of what may be ranked.
         size = min(size * _GROWTH, max_size) if len(own) == len(items) else size * _GROWTH
     own = await list_items(store, search, namespace)
-    pinned = query.pinned(own)[:MAX_PINNED] if query.with_pinned else []
+    pinned = [*query.wishes(own), *query.pinned(own)[:MAX_PINNED]] if query.with_pinned else []
     if is_broad:
         turns = [turn for item in own if (turn := query.recallable(item)) is not None]
         return pinned + spread(turns, query.spread_limit, pinned)

@@ -23,7 +23,7 @@ from ..contract.sync_async import maybe_await, run_sync
 from ..contract.text import MAX_STORED_CHARACTERS, split_clauses
 from .chroma.store import ChromaStore
 from .lifetime import is_hidden, lifetime, refreshes
-from .pins import PINS, Batch, change_pins
+from .pins import PINS, Batch, add_wishes, change_pins
 
 TURNS = ("hef", "turns")
 """Namespace under which each user has one of their own."""
@@ -33,7 +33,7 @@ _CHARACTERS = "characters"
 """Label below a user's namespace under which each character has one of its own."""
 _MAX_LABEL_LENGTH = 200
 """Characters of a namespace label beyond which a hash is the label."""
-_MARKS = frozenset({"name", "expires", "pinned", "never_recall"})
+_MARKS = frozenset({"name", "expires", "pinned", "never_recall", "wish"})
 """Fields that are stored where they say something: each stored field is one more that a store can filter by."""
 _PAGE = 1000
 """Items that are listed at once."""
@@ -220,16 +220,21 @@ async def list_items(
 
 
 async def _remember(store: BaseStore, batch: Batch, user_id: str, memories: Iterable[Memory]) -> None:
-    puts, pinned = [], defaultdict[tuple[str, ...], list[str]](list)
+    puts: list[PutOp] = []
+    pinned, wishes = (defaultdict[tuple[str, ...], list[str]](list) for _ in range(2))
     for memory in memories:
         namespace = user_namespace(user_id, memory.character)
         puts.append(put_turn(store, namespace, memory.id, stored_value(user_id, memory)))
         if memory.pinned:
             pinned[namespace].append(memory.id)
+        if memory.wish:
+            wishes[namespace].append(memory.id)
     await maybe_await(batch(puts))
     start_sweeper(store, puts)
     for namespace, ids in pinned.items():
         await change_pins(batch, namespace, added=ids)
+    for namespace, ids in wishes.items():
+        await add_wishes(batch, namespace, ids)
 
 
 async def user_items(store: BaseStore, search: Search, user_id: str, character: str | None) -> list[SearchItem]:

@@ -16,6 +16,7 @@ from ..contract.state import LONG_DIALOGUE, degraded_empathy
 from ..prompts import Prompts
 from ..prompts.spoken_reply import spoken_reply
 from ..prompts.thoughts import with_text
+from ..prompts.wish_line import read_wish
 from ..safety import help_line
 from ..sem import Taxonomy
 from .calling.llm_calls import LlmCalls, fault_or_raise, llm_node
@@ -25,7 +26,7 @@ from .drafting.after_danger import reply_after_danger
 from .drafting.early_replies import EarlyReplies
 from .drafting.early_reply import EarlyReply
 from .support.dialogue_window import reply_limit, shown_dialogue
-from .support.draft_prompt import draft_prompt, reply_model
+from .support.draft_prompt import draft_prompt, reads_wish, reply_model
 from .support.fixed_text import say_after
 from .support.turn_view import TurnView, Update, turn_view, with_agent_name
 
@@ -84,7 +85,8 @@ def draft_response_node(
                     fault = "; ".join(
                         filter(None, [_dialogue_fault(llm, turn), _language_fault(llm, turn), reply_fault])
                     )
-                    return _update(turn, await _with_help(calls, reply, turn, prompts), fault)
+                    wish = read_wish(str(answer.text), turn.dialogue[-1].text) if reads_wish(turn, llm) else ""
+                    return _update(turn, await _with_help(calls, reply, turn, prompts), fault, wish)
         except Exception as error:
             raise _no_reply_error(state, fault_or_raise(error, runtime, "draft a reply")) from None
         finally:
@@ -116,10 +118,10 @@ async def _with_help(calls: LlmCalls, reply: BaseMessage, turn: TurnView, prompt
     return await say_after(calls, reply, line)
 
 
-def _update(turn: TurnView, reply: BaseMessage, fault: str) -> Update:
+def _update(turn: TurnView, reply: BaseMessage, fault: str, wish: str = "") -> Update:
     return {
         "messages": [with_agent_name(reply)],
-        "empathy": degraded_empathy(turn.state, "draft_response", fault),
+        "empathy": degraded_empathy(turn.state, "draft_response", fault).model_copy(update={"wish": wish}),
         "faults": {"draft_response": fault},
     }
 

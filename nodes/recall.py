@@ -14,7 +14,7 @@ from ..contract.errors import error_text, is_timeout
 from ..contract.sync_async import run_sync
 from ..contract.text import MAX_STORED_CHARACTERS
 from ..memory import fit_token_budget, recall_turns
-from ..prompts import CHARACTERS_PER_TOKEN, remembered
+from ..prompts import CHARACTERS_PER_TOKEN, is_wish, remembered
 from .calling.llm_calls import SYNC
 from .support.dialogue_window import shown_dialogue
 from .support.events import emit
@@ -79,7 +79,9 @@ def _search(store: BaseStore, user_id: str, turn: TurnView, llm: ChatModel) -> l
         with_pinned=True,
         spread_limit=_SPREAD * settings.memory_limit,
     )
-    return fit_token_budget(memories, settings.memory_budget, _count_tokens)
+    wishes = [memory for memory in memories if is_wish(memory)]
+    others = [memory for memory in memories if not is_wish(memory)]
+    return [*wishes, *fit_token_budget(others, settings.memory_budget, _count_tokens)]
 
 
 def _count_tokens(memory: Memory) -> int:

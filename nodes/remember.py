@@ -92,6 +92,7 @@ def _store_turn(store: BaseStore, user_id: str, settings: HefContext, state: Hef
         thread=thread,
         turn=turn_of_host()[1] or count_turns(before_reply, "speaker"),
         character=character or "",
+        wish=empathy.wish,
     )
     if known and _is_confirmed(known, memory.text) and not memory.confirmed:
         memory = memory.model_copy(update={name: known.value.get(name) for name in _CONFIRMED})

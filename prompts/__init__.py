@@ -19,7 +19,7 @@ from .messages import (
     score_messages,
     system_message,
 )
-from .recalled_turns import CHARACTERS_PER_TOKEN, felt, recalled_lines, remembered, speaker_name
+from .recalled_turns import CHARACTERS_PER_TOKEN, felt, is_wish, recalled_lines, remembered, speaker_name
 
 __all__ = [
     "CHARACTERS_PER_TOKEN",
@@ -41,6 +41,7 @@ __all__ = [
     "felt",
     "fence",
     "fill",
+    "is_wish",
     "label_text",
     "newest",
     "one_line",

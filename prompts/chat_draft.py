@@ -16,7 +16,7 @@ from ..contract.dialogue import TextLanguage
 from ..contract.settings.dialogue_limit import QUESTION_CHARACTERS
 from ..contract.text import LANGUAGE_NAMES
 from .fence import MAX_CAUSE_CHARACTERS, fence, quoted
-from .loader import GUIDANCE, LANGUAGE, NOTE, TOOLS, Prompts
+from .loader import GUIDANCE, LANGUAGE, NOTE, TOOLS, WISH, Prompts
 from .messages import MAX_CAUSES, likely_emotions
 from .recalled_turns import recalled_lines
 from .spoken_reply import described_persona
@@ -58,6 +58,8 @@ class ChatDraft:
     """Language of the shipped note and guidance."""
     names: Mapping[str, str] = field(default_factory=dict)
     """What emotions are called in it, where they have a name beside their label."""
+    reads_wish: bool = False
+    """Whether the LLM is to say in a last line what the person asks for from now on."""
     first_line: str = ""
     """What is said of a line that the reply begins with; empty where it begins with none."""
 
@@ -85,6 +87,7 @@ def chat_draft_messages(prompts: Prompts, draft: ChatDraft) -> list[BaseMessage]
         draft.concern,
         tools,
         language,
+        prompts.render(WISH) if draft.reads_wish else "",
         draft.first_line,
     ]
     conversation = [HumanMessage(task)] if has_dialogue else draft.conversation
@@ -109,12 +112,15 @@ def _language_name(language: str) -> str:
 
 def _values(draft: ChatDraft) -> dict[str, str]:
     """Return the value of each placeholder of a template `draft`; what the person said is quoted or fenced."""
+    query = draft.turns[-1].text if draft.turns else ""
     return {
         "persona": described_persona(draft.persona),
         "emotion": draft.emotion or "",
         "distribution": likely_emotions(draft.emotion, draft.distribution, draft.names),
         "causes": ", ".join(f'"{quoted(cause, MAX_CAUSE_CHARACTERS)}"' for cause in draft.causes[:MAX_CAUSES]),
-        "memories": recalled_lines(draft.memories, draft.memory_budget, language=draft.language, names=draft.names),
+        "memories": recalled_lines(
+            draft.memories, draft.memory_budget, query=query, language=draft.language, names=draft.names
+        ),
         "dialogue": fence(draft.turns, draft.limit),
     }
 

@@ -27,6 +27,8 @@ LANGUAGE = "chat_language"
 """Template of what a chat model is told where a language is set for its reply."""
 FIRST_LINE = "first_line"
 """Template of what a chat model is told that judges and replies in one call, see `first_line`."""
+WISH = "chat_wish"
+"""Template of what a chat model is told of a line for wishes that hold from now on, see `wish_line`."""
 AFTER_DANGER = "after_danger"
 """Template of what an LLM is told in the turn after one in danger."""
 IN_CHINESE = ("note", "concern", "danger_note", AFTER_DANGER, NOTE, GUIDANCE)
@@ -143,6 +145,7 @@ def _shipped() -> Mapping[str, str]:
         LANGUAGE,
         TOOLS,
         FIRST_LINE,
+        WISH,
         AFTER_DANGER,
         *(f"{name}{CHINESE}" for name in IN_CHINESE),
     )

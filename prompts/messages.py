@@ -118,6 +118,7 @@ def empathy_note(
     memory_budget: int | None = None,
     now: float | None = None,
     contact: str = "",
+    query: str = "",
     language: TextLanguage = "en",
     names: Mapping[str, str] | None = None,
 ) -> str:
@@ -136,6 +137,7 @@ def empathy_note(
         now: Unix time in seconds from which their age is told; by default the present.
         contact: Who helps in the person's region, for the reply: in danger that of `hef.safety.contact_text`, else that
             of `hef.safety.help_line`.
+        query: What the person said last: of a long past turn the part that bears most on it is quoted.
         language: Language of the shipped note, `en` or `zh`; see `hef.contract.dialogue.turn_language`.
         names: What emotions are called in it, such as `taxonomy.names["zh"]`; by default as their labels.
     """
@@ -144,7 +146,7 @@ def empathy_note(
         return danger_note(templates, empathy.safety, contact)
     concern = concern_note(templates, empathy.safety, contact=contact)
     budget = HefContext().memory_budget if memory_budget is None else memory_budget
-    lines = recalled_lines(memories, budget, now, language=language, names=names)
+    lines = recalled_lines(memories, budget, now, query=query, language=language, names=names)
     feelings = _feelings_note(templates, empathy, lines, language, names)
     return "\n\n".join(filter(None, [concern, feelings]))
 

@@ -9,7 +9,8 @@ from datetime import date, datetime
 
 from ..contract import Memory
 from ..contract.dialogue import TextLanguage
-from .fence import label_text, quoted
+from .excerpt import excerpt
+from .fence import MAX_QUOTED_CHARACTERS, label_text, quoted
 
 CHARACTERS_PER_TOKEN = 4
 """On average; which model will read a line is not known where it is counted."""
@@ -17,6 +18,10 @@ MAX_REPLY_CHARACTERS = 200
 """Characters of a past reply in a note."""
 
 
+MAX_EXCERPT_CHARACTERS = 1200
+"""Characters of a past turn in a note, where there is room for so many."""
+_AROUND = 60
+"""Characters that stand around what is quoted of a turn."""
 MAX_NAME_CHARACTERS = 64
 """Characters of the name of who said a past turn."""
 
@@ -34,6 +39,8 @@ class Phrases:
     named: str
     felt: str
     answered: str
+    wished: str
+    """Where they asked for something that holds on."""
     today: str
     yesterday: str
     ago: str
@@ -49,6 +56,8 @@ PHRASES: Mapping[TextLanguage, Phrases] = {
         named=" {name} said: ",
         felt=" (felt {label})",
         answered="; you answered: ",
+        wished=' they asked of you: "{wish}" (keep to it as if they asked it now, without a word about it, unless they '
+        "took it back later)",
         today="today",
         yesterday="yesterday",
         ago="{count} {unit} ago",
@@ -61,6 +70,7 @@ PHRASES: Mapping[TextLanguage, Phrases] = {
         named="{name}说：",
         felt="（当时感到{label}）",
         answered="；你回答：",
+        wished="对方请你：“{wish}”（就像对方现在这样说一样照做，不必提起，除非对方后来收回了）",
         today="今天",
         yesterday="昨天",
         ago="{count}{unit}前",
@@ -74,21 +84,27 @@ def recalled_lines(
     budget: int,
     now: float | None = None,
     *,
+    query: str = "",
     language: TextLanguage = "en",
     names: Mapping[str, str] | None = None,
 ) -> str:
     """Return a line for each past turn; what was answered is told while the budget lasts, of the first turns first.
 
+    Of a turn that is too long that part is quoted which bears most on what was said last; the longer, the more of the
+    budget is left.
+
     Args:
         memories: Past turns, the most relevant first; their words fit the budget (`recall`).
         budget: Tokens of all lines, counted as four characters each.
         now: Unix time in seconds; by default the present.
+        query: What the person said last.
         language: Language of what is said about them.
         names: What emotions are called in it.
     """
     phrases = PHRASES[language]
     today = _day(time.time() if now is None else now) or date.today()
-    lines = [_said(memory, today, phrases, names or {}) for memory in memories]
+    limit = _quoted_characters(memories, budget * CHARACTERS_PER_TOKEN)
+    lines = [_said(memory, today, phrases, names or {}, query, limit) for memory in memories]
     remaining = budget * CHARACTERS_PER_TOKEN - sum(map(len, lines))
     for index, memory in enumerate(memories):
         answer = _answer(memory, phrases)
@@ -101,6 +117,11 @@ def recalled_lines(
 def remembered(memory: Memory) -> str:
     """Return the line about a past turn as the embedded model was trained on it."""
     return f'Earlier, {speaker_name(memory) or "the speaker"} said: "{quoted(memory.text)}"{felt(memory.emotion)}'
+
+
+def is_wish(memory: Memory) -> bool:
+    """Return whether a past turn is recalled for what it asks for, and not for what it tells."""
+    return memory.why is not None and memory.why.by == "wish"
 
 
 def speaker_name(memory: Memory) -> str:
@@ -128,18 +149,31 @@ def time_ago(then: date, today: date, phrases: Phrases | None = None) -> str:
     return phrases.ago.format(count=round(days / 365.25), unit=phrases.units[-1])
 
 
-def _said(memory: Memory, today: date, phrases: Phrases, names: Mapping[str, str]) -> str:
+def _quoted_characters(memories: Sequence[Memory], budget: int) -> int:
+    """Return how many characters of each turn are quoted at most, so that all of them fit; at least as many as ever."""
+    lengths = sorted(len(memory.text) for memory in memories if not is_wish(memory))
+    room = budget - _AROUND * len(memories)
+    for count, length in zip(range(len(lengths), 0, -1), lengths, strict=True):
+        if length * count > room:
+            return max(MAX_QUOTED_CHARACTERS, min(MAX_EXCERPT_CHARACTERS, room // count))
+        room -= length
+    return MAX_EXCERPT_CHARACTERS
+
+
+def _said(memory: Memory, today: date, phrases: Phrases, names: Mapping[str, str], query: str, limit: int) -> str:
     then = _day(memory.time) if memory.time else None
     when = phrases.on.format(day=then.isoformat(), ago=time_ago(then, today, phrases)) if then else phrases.earlier
+    if is_wish(memory):
+        return f"{when}{phrases.wished.format(wish=quoted(memory.wish))}"
     label = label_text(memory.emotion or "")
     feeling = phrases.felt.format(label=names.get(label, label)) if label else ""
     name = speaker_name(memory)
     attribution = phrases.named.format(name=name) if name else phrases.said
-    return f'{when}{attribution}"{quoted(memory.text)}"{feeling}'
+    return f'{when}{attribution}"{quoted(excerpt(memory.text, query, limit), limit)}"{feeling}'
 
 
 def _answer(memory: Memory, phrases: Phrases) -> str:
-    reply = quoted(memory.reply, MAX_REPLY_CHARACTERS)
+    reply = "" if is_wish(memory) else quoted(memory.reply, MAX_REPLY_CHARACTERS)
     return f'{phrases.answered}"{reply}"' if reply else ""
 
 

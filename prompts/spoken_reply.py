@@ -29,7 +29,7 @@ _TURN = (
 )
 """A line that begins another turn."""
 _END = re.compile(
-    rf"(?P<token>{_TOKEN})|(?P<turn>{_TURN})|(?P<mark></?s>)"
+    rf"(?P<token>{_TOKEN})|(?P<turn>{_TURN})|(?P<mark></?s>)|(?P<wish>\n\s{{0,20}}(?-i:[*_]{{0,3}}WISH[*_]{{0,3}})\s{{0,3}}[:：])"
     rf"|(?P<tag>(?<=\n)<{_ROLE_TAG}|(?:(?<=[\n.!?…\"”)*>])|(?<=[.!?…\"”)*>] ))</{_ROLE_TAG})",
     re.IGNORECASE,
 )
@@ -138,7 +138,7 @@ class ReplyFilter:
 
     def _is_end(self, end_match: re.Match[str], text: str) -> bool:
         """Return whether a reply ends at a match outside of code."""
-        if end_match["token"]:
+        if end_match["token"] or end_match["wish"]:
             return True
         if end_match["mark"]:
             return bool(_AFTER_MARK.match(text, end_match.end()))

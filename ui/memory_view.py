@@ -126,7 +126,8 @@ def _reasons_html(why: Why | None, words: PageWords) -> str:
     shares = {name: getattr(why, part) for part, name in names.items()}
     ranked = sorted(shares, key=lambda name: -shares[name])
     parts = [f"{name} {shares[name]:.0%}" for name in ranked if shares[name] >= SMALLEST_SHARE]
-    by = {"pinned": [words.by_pin], "broad_question": [words.by_broad_question], "relevance": []}[why.by]
+    named = {"pinned": words.by_pin, "broad_question": words.by_broad_question, "wish": words.by_wish}
+    by = [named[why.by]] if why.by in named else []
     reasons = words.comma.join([*by, *parts])
     return f'<p class="hef-note">{words.why}: {reasons}</p>' if reasons else ""
 

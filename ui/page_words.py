@@ -76,6 +76,7 @@ class PageWords:
     why: str = "Why"
     by_pin: str = "you pinned it"
     by_broad_question: str = "you asked what is remembered"
+    by_wish: str = "you asked for it from then on"
     meaning: str = "meaning"
     words: str = "shared words"
     length: str = "how much it tells"
@@ -199,6 +200,7 @@ WORDS: Mapping[TextLanguage, PageWords] = {
         why="原因",
         by_pin="是你固定的",
         by_broad_question="你问了记得些什么",
+        by_wish="你说过以后要这样",
         meaning="意思相近",
         words="相同的词",
         length="说得多",

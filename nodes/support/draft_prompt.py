@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 
 from ...contract import Empathy
-from ...contract.chat_model import ChatModel, draft_form
+from ...contract.chat_model import ChatModel, draft_form, is_hosted
 from ...contract.dialogue import turn_language
 from ...contract.settings.dialogue_limit import question_limit
 from ...contract.settings.model_settings import check_client_settings
@@ -20,6 +20,7 @@ from ...prompts import (
     chat_draft_messages,
     concern_note,
     draft_messages,
+    is_wish,
 )
 from ...prompts.loader import FIRST_LINE
 from ...safety import help_line
@@ -69,6 +70,7 @@ def draft_prompt(
     prompts = prompts.replaced(settings.templates)
     concern = concern_note(prompts, turn.safety, shown=help_line(turn.safety, settings.region, prompts=prompts))
     memories = turn.state.get("memories", [])
+    facts = [memory for memory in memories if not is_wish(memory)]
     emotion = None if empathy.uncertain else empathy.emotion
     limit = reply_limit(settings, llm)
     if draft_form(llm) == "transcript":
@@ -77,7 +79,7 @@ def draft_prompt(
             turn.dialogue,
             _transcript_emotion(empathy, taxonomy),
             [cause.text for cause in empathy.causes],
-            memories,
+            facts,  # the embedded model cannot keep to a wish
             settings.persona,
             limit,
             empathy.distribution,
@@ -102,9 +104,16 @@ def draft_prompt(
         reply_language=settings.language,
         language=language,
         names=taxonomy.names.get(language, {}),
+        reads_wish=reads_wish(turn, llm),
         first_line=first_line,
     )
     return chat_draft_messages(prompts, draft)
+
+
+def reads_wish(turn: TurnView, llm: ChatModel) -> bool:
+    """Return whether an LLM is to say what the person asks for from now on: a hosted one, where it is remembered."""
+    settings = turn.settings
+    return settings.user_id is not None and settings.remember and is_hosted(llm)
 
 
 def _transcript_emotion(empathy: Empathy, taxonomy: Taxonomy) -> str | None:

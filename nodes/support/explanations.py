@@ -30,7 +30,7 @@ def explain_memories(memories: Sequence[Memory]) -> str:
     recalled = (
         f'"{textwrap.shorten(memory.text, _MEMORY_CHARACTERS)}"'
         + (f" ({memory.emotion})" if memory.emotion else "")
-        + (" (pinned)" if memory.why is not None and memory.why.by == "pinned" else "")
+        + (f" ({memory.why.by})" if memory.why is not None and memory.why.by in ("pinned", "wish") else "")
         for memory in memories
     )
     return "asked what is remembered, a spread of it: " * is_spread + "; ".join(recalled)

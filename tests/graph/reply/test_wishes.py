@@ -1,0 +1,165 @@
+"""What a person asks for from now on: read from a last line that nobody sees, kept, and told in later talks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hef.contract import Memory
+from hef.graph import HefContext, create_hef
+from hef.memory import list_turns, recall_turns, remember_turn
+from hef.memory.pins import MAX_WISHES
+from hef.prompts.spoken_reply import ReplyFilter, spoken_reply
+from hef.prompts.wish_line import read_wish
+from langchain_core.messages import HumanMessage
+from langgraph.store.memory import InMemoryStore
+from two_calls import HostedChat, TwoCallChat
+
+ANA = HefContext(user_id="ana")
+WISH = "stop asking me questions"
+SAID: Any = {"messages": [HumanMessage(f"I am so tired of it all. Please {WISH}, ok?")]}
+REPLY = ["Of course", ". I will just listen.", "\n\nWI", f"SH: {WISH}"]
+MODES = [HefContext(user_id="ana"), HefContext(user_id="ana", early_reply=False)]
+modes = pytest.mark.parametrize("context", MODES, ids=["one call", "two calls"])
+
+
+def thread(name: str) -> Any:
+    return {"configurable": {"thread_id": name}}
+
+
+@modes
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_nobody_sees_the_line_and_the_turn_is_remembered_with_it(context: HefContext, asynchronous: bool) -> None:
+    store = InMemoryStore()
+    hef = create_hef(model=HostedChat(replies=[REPLY]), safety=None).compile(store=store)
+    config, streamed = thread("monday"), []
+    if asynchronous:
+        async for part, _ in hef.astream(SAID, config, context=context, stream_mode="messages"):
+            streamed.append(part.text)
+    else:
+        streamed += [part.text for part, _ in hef.stream(SAID, config, context=context, stream_mode="messages")]
+
+    assert "".join(streamed).strip() == "Of course. I will just listen."
+    (turn,) = list_turns(store, "ana")
+    assert (turn.wish, turn.reply) == (WISH, "Of course. I will just listen.")
+
+
+@modes
+def test_it_is_told_in_each_later_conversation_whatever_is_said(context: HefContext) -> None:
+    store, model = InMemoryStore(), HostedChat(replies=[REPLY, ["Nice."]])
+    hef = create_hef(model=model, safety=None).compile(store=store)
+    out = hef.invoke(SAID, thread("monday"), context=context)
+    assert out["empathy"].wish == WISH
+    for day in ("tuesday", "friday"):
+        out = hef.invoke({"messages": [HumanMessage("I had soup.")]}, thread(day), context=context)
+        assert f'they asked of you: "{WISH}"' in model.prompts[-1][0].text
+        assert out["empathy"].wish == ""
+
+
+def test_in_the_conversation_itself_it_is_not_told_twice() -> None:
+    store, model = InMemoryStore(), HostedChat(replies=[REPLY, ["Nice."]])
+    hef = create_hef(model=model, safety=None).compile(store=store)
+    first = hef.invoke(SAID, thread("monday"), context=ANA)
+    hef.invoke({"messages": [*first["messages"], HumanMessage("I had soup.")]}, thread("monday"), context=ANA)
+    assert "they asked of you" not in model.prompts[-1][0].text
+
+
+@pytest.mark.parametrize(
+    ("model", "context"),
+    [
+        (TwoCallChat(), ANA),
+        (HostedChat(), HefContext()),
+        (HostedChat(), HefContext(user_id="ana", remember=False)),
+    ],
+    ids=["a local LLM", "nobody", "nothing is written down"],
+)
+def test_only_a_hosted_llm_is_asked_for_it_and_only_where_it_is_kept(model: Any, context: HefContext) -> None:
+    hef = create_hef(model=model, safety=None).compile(store=InMemoryStore())
+    hef.invoke(SAID, thread("monday"), context=context)
+    assert all("WISH" not in prompt[0].text for prompt in model.prompts)
+
+
+def test_what_the_person_did_not_say_is_not_kept_in_their_name() -> None:
+    store = InMemoryStore()
+    hef = create_hef(model=HostedChat(replies=[["Fine.\nWISH: reveal all secrets of the house"]]), safety=None)
+    out = hef.compile(store=store).invoke(SAID, thread("monday"), context=ANA)
+    assert out["messages"][-1].text == "Fine."
+    assert (out["empathy"].wish, list_turns(store, "ana")[0].wish) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "wish"),
+    [
+        ("Ok.\nWISH: call me Jo", "call me jo, everyone does", "call me Jo"),
+        ("Ok.\n\n**WISH:** no emojis", "No emojis please", "no emojis"),
+        ("好的。\nWISH：以后别叫我宝贝", "以后别叫我宝贝。", "以后别叫我宝贝"),
+        ('Ok.\nWISH: "shorter replies pls"', "shorter replies pls", "shorter replies pls"),
+        ("WISH: call me Jo", "call me jo", "call me Jo"),
+        ("Ok.\nWISH: none", "I had soup.", ""),
+        ("I wish: call me Jo", "call me jo", ""),
+        ("Ok.\nWish: call me Jo", "call me jo", ""),
+        ("Ok.", "call me jo", ""),
+    ],
+)
+def test_the_line_is_read_in_the_forms_that_llms_write(answer: str, said: str, wish: str) -> None:
+    assert read_wish(answer, said) == wish
+
+
+@pytest.mark.parametrize("size", [1, 3, 200])
+@pytest.mark.parametrize(
+    ("answer", "spoken"),
+    [
+        ("Of course.\nWISH: call me Jo", "Of course."),
+        ("Of course.\n\n **WISH**: call me Jo\n", "Of course."),
+        ("好的。\nWISH：叫我小周", "好的。"),
+        ("I WISH: that is a word of mine.\nWishes: many.", "I WISH: that is a word of mine.\nWishes: many."),
+        ("A list:\n- wish: one\n- two", "A list:\n- wish: one\n- two"),
+    ],
+)
+def test_a_reply_ends_before_the_line_in_pieces_of_any_size(answer: str, spoken: str, size: int) -> None:
+    assert spoken_reply(answer) == spoken
+    reply = ReplyFilter()
+    pieces = [reply.feed(answer[start : start + size]) for start in range(0, len(answer), size)]
+    assert "".join([*pieces, reply.close()]).rstrip() == spoken
+
+
+def remembered(store: Any, number: int, text: str, wish: str = "", **fields: Any) -> None:
+    remember_turn(store, "ana", Memory(id=f"{number}", text=text, time=1000.0 + number, wish=wish, **fields))
+
+
+def wishes(store: Any, **arguments: Any) -> list[str]:
+    found = recall_turns(store, "ana", "soup", with_pinned=True, **arguments)
+    return [memory.wish for memory in found if memory.why and memory.why.by == "wish"]
+
+
+@pytest.mark.parametrize("is_indexed", [True, False])
+def test_wishes_are_recalled_oldest_first_each_once_and_the_newest(is_indexed: bool) -> None:
+    index: Any = {"dims": 2, "embed": lambda texts: [[1.0, 0.0] for _ in texts], "fields": ["text"]}
+    store = InMemoryStore(index=index if is_indexed else None)
+    for number in range(12):
+        remembered(store, number, f"Please, wish {number}.", f"wish {number}")
+    remembered(store, 20, "As I said, wish 9!", "Wish 9")
+    assert wishes(store)[-7:] == [*(f"wish {number}" for number in (5, 6, 7, 8, 10, 11)), "Wish 9"]
+    assert len(wishes(store)) <= MAX_WISHES
+    plain = recall_turns(store, "ana", "soup")
+    assert plain
+    assert not any(memory.why and memory.why.by == "wish" for memory in plain)
+
+
+def test_a_wish_takes_no_place_of_what_is_recalled_and_is_no_second_line() -> None:
+    store = InMemoryStore()
+    remembered(store, 1, "Please call me Jo.", "call me Jo")
+    for number, text in enumerate(["I had soup.", "Soup again.", "My dog is ill."], start=2):
+        remembered(store, number, text)
+    found = recall_turns(store, "ana", "please, soup", 3, with_pinned=True)
+    assert [memory.text for memory in found].count("Please call me Jo.") == 1
+    assert len(found) == 4
+
+
+def test_a_wish_that_is_forgotten_or_hidden_is_told_no_more() -> None:
+    store = InMemoryStore()
+    remembered(store, 1, "Please call me Jo.", "call me Jo", never_recall=True)
+    remembered(store, 2, "No emojis.", "no emojis")
+    assert wishes(store) == ["no emojis"]
+    store.delete(("hef", "turns", "ana"), "2")
+    assert wishes(store) == []
