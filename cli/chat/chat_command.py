@@ -15,7 +15,7 @@ from ..settings import load_settings
 from .chat_threads import thread_with
 from .conversation_list import character_of
 from .slash_commands import bare_command, help_lines, read_command
-from .typed_lines import said_lines
+from .typed_lines import said_lines, yes_or_no
 
 if TYPE_CHECKING:
     from .session import ChatSession
@@ -30,7 +30,6 @@ Thread = Annotated[
         panel="Memory",
     ),
 ]
-_YES = ("yes", "y", "是")
 
 
 def chat(
@@ -94,23 +93,26 @@ def _introduce(session: ChatSession) -> None:
 def _follow(session: ChatSession) -> None:
     """Answer each thing that is said, and follow commands, until the person leaves.
 
-    A word that may be a command without its slash is asked about first, where a person can be asked.
+    A word that may be a command without its slash is asked about first, where a person can be asked. The answer to
+    that is said to nobody.
     """
     from .slash_actions import run_command
 
     asked = ""
     for line in said_lines(session):
-        text, asked_before, asked = line.strip(), asked, ""
-        command = read_command(text)
+        if not (text := line.strip()):
+            continue
+        asked_before, asked = asked, ""
+        answer = yes_or_no(text) if asked_before else None
+        command = (str(bare_command(asked_before)), "") if answer else read_command(text)
         meant = bare_command(text)
-        if asked_before and text.casefold() in _YES:
-            command = (str(bare_command(asked_before)), "")
+        if answer is False:
+            session.note(session.words.goes_on)
+        elif command is not None:
+            if not run_command(session, *command):
+                return
         elif meant and not session.is_json and text != asked_before:
             asked = text
             session.note(session.words.meant.format(command=meant, word=name_markup(text)))
-            continue
-        if command is not None:
-            if not run_command(session, *command):
-                return
-        elif text:
+        else:
             session.answer(text)

@@ -24,16 +24,7 @@ from ...graph.turn_events import EmotionDecided, Question, Replied, stream_turn
 from ...nodes import to_dialogue
 from ...safety import assess
 from ..error_messages import exit_code, sentence
-from ..render import (
-    FAINT,
-    GUTTER,
-    field,
-    json_line,
-    name_markup,
-    print_degraded,
-    printable,
-    summary,
-)
+from ..render import FAINT, GUTTER, field, json_line, name_markup, print_degraded, printable, summary
 from ..settings import Settings
 from . import conversation_list
 from .chat_conversation import Conversation, last_turn
@@ -42,11 +33,12 @@ from .chat_words import WORDS, ChatWords
 from .display import TurnDisplay, gutter_label
 from .open_conversation import OpenConversation
 from .reply_command import failed_turn_json, turn_json
+from .typed_lines import yes_or_no
 
 _T = TypeVar("_T")
 
-ANSWERS = {"yes": "approve", "y": "approve", "是": "approve", "no": "reject", "n": "reject", "不是": "reject"}
-"""Short answers to the question about the emotion, and the decisions they stand for."""
+_DECISIONS: dict[bool | None, str | None] = {True: "approve", False: "reject", None: None}
+"""What yes and no to the question about the emotion stand for."""
 _FRAGMENT_MARKS: dict[TextLanguage, str] = {"en": " …", "zh": "……"}
 """What ends a reply that was stopped."""
 
@@ -203,7 +195,7 @@ class ChatSession:
         What tells of danger is a message, whatever was asked.
         """
         self._leave_after_pause()
-        answer = ANSWERS.get(message.strip().lower())
+        answer = _DECISIONS[yes_or_no(message)]
         is_answer = answer is not None or assess([Turn("speaker", message)]).level != "danger"
         if self._question and is_answer and self.run(self.conversation.question()):
             return self._answer_turn([], Command(resume=answer or message))

@@ -13,6 +13,18 @@ from .slash_commands import SLASH_COMMANDS
 if TYPE_CHECKING:
     from .session import ChatSession
 
+_YES = frozenset("yes y yeah yep sure ok okay ja oui si sí sim да はい 네 是 是的 对 對 对的 對的 好 好的".split())
+_NO = frozenset(
+    "no n nope nah cancel nevermind nein nee nej non não nao нет いいえ 아니요 不 不是 不用 不要 不了 不对 不對 不必 "
+    "否 没有 沒有 取消 算了".split()
+) | {"never mind", "no thanks", "no, thanks", "no thank you", "no, thank you"}
+
+
+def yes_or_no(line: str) -> bool | None:
+    """Return True for yes to a question of the chat, False for no, None for anything else."""
+    words = line.strip().rstrip("!.。！").casefold()
+    return True if words in _YES else False if words in _NO else None
+
 
 def said_lines(session: ChatSession) -> Iterator[str]:
     """Yield each thing that is said, until the end of the input."""

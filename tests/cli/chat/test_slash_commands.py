@@ -260,6 +260,23 @@ def test_a_bare_command_is_asked_about(chat: Any) -> None:
     assert [text for text, _ in chat.remembered()] == ["exit"]
 
 
+@pytest.mark.parametrize("answer", ["no", "N", "cancel", "nein", "No, thanks.", "不", "不是。", "取消"])
+def test_no_to_what_was_asked_is_said_to_nobody(chat: Any, answer: str) -> None:
+    shown = chat(BELLO, "exit", answer, "help", "", answer, "I cannot sleep.")
+    assert "All right, the conversation goes on." in shown
+    assert [text for text, _ in chat.remembered()] == [BELLO, "I cannot sleep."]
+    assert not any(message.text == answer for prompt in chat.model.prompts for message in prompt)
+    assert len(chat.model.prompts) == 2
+
+
+def test_yes_to_what_was_asked_is_taken_and_anything_else_is_said(chat: Any) -> None:
+    for yes in ("yes", "Y", "ja", "是。"):
+        chat("quit", yes, "never said")
+    assert chat.remembered() == []
+    chat("exit", "no one is here", "no")
+    assert [text for text, _ in chat.remembered()] == ["no one is here", "no"]
+
+
 def test_nobody_is_asked_where_json_is_read(chat: Any) -> None:
     assert '"reply"' in chat("exit", options=("--json",))
 
