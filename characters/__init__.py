@@ -6,6 +6,7 @@ from .character import Character
 from .character_cards import read_card
 from .characters_folder import (
     available_characters,
+    clashing_ids,
     example_characters,
     find_character,
     load_characters,
@@ -15,6 +16,7 @@ from .characters_folder import (
 __all__ = [
     "Character",
     "available_characters",
+    "clashing_ids",
     "example_characters",
     "find_character",
     "load_characters",

@@ -62,6 +62,19 @@ def available_characters(folder: Path) -> dict[str, Character]:
     return {**example_characters(), **load_characters(folder)}
 
 
+def clashing_ids(ids: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """Return which ids are taken by another one of any case, and by which; of two the first stands.
+
+    Args:
+        ids: Ids of characters.
+        taken: Names that are no character's, and cannot be one's.
+    """
+    names = {name.casefold(): name for name in taken}
+    first: dict[str, str] = {}
+    others = {id: names.get(id.casefold()) or first.setdefault(id.casefold(), id) for id in ids}
+    return {id: other for id, other in others.items() if other != id or id.casefold() in names}
+
+
 def find_character(name: str, folder: Path | None = None) -> Character:
     """Return the character of an id or a name: of the folder, else of the examples.
 

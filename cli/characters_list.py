@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,26 +85,37 @@ def sem_by_character(settings: Settings, models: ModelOptions) -> Callable[[str 
 
 
 def served_characters(
-    settings: Settings, chosen: Character | None = None
+    settings: Settings, chosen: Character | None = None, taken: Collection[str] = ()
 ) -> tuple[dict[str, Character], CharacterSems]:
     """Return the characters that can be talked with, and their SEMs; which are left out, and why, is said on stderr.
 
     Args:
         settings: Folder of characters, LLM and SEM.
         chosen: The character that was named, which is not left out.
+        taken: Names by which clients ask for something else; then ids that differ in case alone are left out, too.
 
     Raises:
         Misuse: The SEM of the one that was named cannot read.
     """
-    from ..characters import example_characters, read_characters
+    from ..characters import clashing_ids, example_characters, read_characters
     from .build_graph import CharacterSems
 
     own, faults = read_characters(settings.characters_folder)
     characters = {**example_characters(), **own}
+    clashes = clashing_ids([*own, *characters], taken) if taken else {}
+    characters = {id: character for id, character in characters.items() if id not in clashes}
     sems = CharacterSems(settings, characters)
     if chosen is not None and chosen.id in sems.faults:
         raise Misuse(f"the SEM of the character {chosen.id}: {sems.faults[chosen.id]}")
-    reasons = [*faults.values(), *(f"the character {id}, whose SEM: {fault}" for id, fault in sems.faults.items())]
+    reasons = [
+        *faults.values(),
+        *(
+            f"the character {id}: by this id clients ask for {clashes[id]!r}; rename its file"
+            for id in own
+            if id in clashes
+        ),
+        *(f"the character {id}, whose SEM: {fault}" for id, fault in sems.faults.items()),
+    ]
     _name_left_out(reasons)
     return {id: character for id, character in characters.items() if id not in sems.faults}, sems
 

@@ -19,7 +19,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ..characters import Character
+from ..characters import Character, clashing_ids
+from ..contract import SetupError
 from ..contract.chat_model import ChatModel
 from ..graph.browser_origins import LOCAL, OriginCheck, named_origins
 from ..graph.parts import SafetyChoice, whole_safety_check
@@ -65,7 +66,13 @@ def create_app(
         characters: Characters by their ids.
         character_graphs: Graphs of characters with a SEM of their own, by their ids; compiled with the same store.
         safety: The graph's check of danger, as `create_hef` takes it: of what is answered beside the graph, too.
+
+    Raises:
+        SetupError: Two characters, or one and the model `hef`, have ids that differ in case at most.
     """
+    if clashes := clashing_ids({**(characters or {}), **(character_graphs or {})}, [MODEL]):
+        given = ", ".join(f"{id!r} beside {other!r}" for id, other in clashes.items())
+        raise SetupError(f"clients ask for characters by their ids, and there are {given}; give other ids")
     chat = ChatCompletions(
         graph=_without_checkpointer(graph),
         character_graphs={id: _without_checkpointer(own) for id, own in (character_graphs or {}).items()},

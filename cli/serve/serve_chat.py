@@ -123,12 +123,13 @@ async def _serve(
     from ...llm import resolve_model
     from ...sem import resolve_sem
     from ...serving.chat_app import create_app
+    from ...serving.completions import MODEL
     from ...serving.http_server import serve_app
     from ...serving.server_settings import ServerSettings
 
     enable_warnings()
     hef = build_graph(settings, memory=context.remember)
-    characters, sems = served_characters(settings)
+    characters, sems = served_characters(settings, taken=[MODEL])
     served = ServerSettings(context=context, emotion_tags=tuple(_names(server.emotion_tags)))
 
     def announce() -> None:

@@ -9,10 +9,16 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from hef.characters import Character
 from hef.cli.app import app
+from hef.contract import SetupError
+from hef.graph import create_hef
+from hef.sem import resolve_sem
+from hef.serving.chat_app import create_app
 from hef.serving.http_server import HttpServer
 from hef.serving.keys import KeyFile
 from sse_starlette.sse import AppStatus
@@ -93,6 +99,31 @@ def test_a_signal_ends_the_server_after_the_reply_that_runs(
     assert texts[-1] == "401"
     assert "data: [DONE]" in texts
     assert any('"finish_reason":"stop"' in line for line in texts)
+
+
+@pytest.mark.parametrize(("ids", "other"), [(["hef"], "hef"), (["HEF"], "hef"), (["mia", "Mia"], "mia")])
+def test_an_application_refuses_characters_that_would_take_the_place_of_another(ids: list[str], other: str) -> None:
+    sem, model = resolve_sem("lexicon"), TalkingChat()
+    characters = {id: Character(id=id, name="Mia", persona="a nurse") for id in ids}
+    with pytest.raises(SetupError, match=f"'{ids[-1]}' beside '{other}'"):
+        create_app(create_hef(model=model, sem=sem).compile(), model=model, sem=sem, characters=characters)
+
+
+def test_a_character_does_not_take_over_the_model_of_the_server(
+    chat: TalkingChat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "characters").mkdir()
+    (tmp_path / "characters" / "Hef.toml").write_text('name = "Hef"\npersona = "a nurse"\n', encoding="utf-8")
+    served: list[str] = []
+
+    async def serve_app(app: Any, *arguments: Any, **options: Any) -> None:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+            served.extend(one["id"] for one in (await client.get("/v1/models")).json()["data"])
+
+    monkeypatch.setattr("hef.serving.http_server.serve_app", serve_app)
+    done = run(*KEPT)
+    assert served == ["hef", "june", "xiaolin"]
+    assert "left out: the character Hef" in done.stderr
 
 
 def test_a_server_writes_hefs_warnings_and_no_librarys() -> None:

@@ -133,6 +133,22 @@ def test_a_character_whose_sem_cannot_read_is_left_out_and_named(
         served_characters(settings, meant)
 
 
+def test_no_character_takes_the_id_of_a_model_or_of_another_on_the_server(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("HEF", "hef", "Mia", "June"):
+        write(home, name, "lexicon")
+    settings = Settings(home=home)
+    characters, sems = served_characters(settings, taken=["hef"])
+    hef = build_graph(settings, memory=False)
+    assert characters.keys() == {"Mia", "max", "June", "xiaolin"}
+    assert sems.graphs(hef).keys() == {"Mia", "max", "June"}
+    told = capsys.readouterr().err
+    assert "left out: the character HEF: by this id clients ask for 'hef'; rename its file" in told
+    assert "left out: the character mia: by this id clients ask for 'Mia'" in told
+    assert {"hef", "HEF", "mia", "Mia", "june", "June"} <= served_characters(settings)[0].keys()
+
+
 def test_the_sem_of_the_settings_needs_no_graph_of_its_own(home: Path) -> None:
     settings = Settings(home=home, sem="lexicon")
     hef = build_graph(settings, memory=False)
