@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ..contract import HefContext
     from ..sem.ray.cluster import Cluster
 
+MAX_DAYS = 36_500
+"""Days that a turn can be kept for, as `HefContext.remember_for` takes them; more is for good."""
 StrategyName: TypeAlias = Literal["two_stage", "one_prompt", "sem_only", "llm_only"]
 
 
@@ -37,6 +39,16 @@ def model_option(further: str = "", *, from_environment: bool = True) -> Any:
     source = "  \\[env: HEF_MODEL]" if from_environment else ""
     text = f"LLM: embedded, huggingface:<id or path>, or <provider>:<name>{further}.{source}"
     return option(text, "--model", "-m", metavar="MODEL", panel="Models")
+
+
+def check_days(days: float | None) -> None:
+    """Check that turns can be kept for so many days.
+
+    Raises:
+        Misuse: They cannot.
+    """
+    if days is not None and not 0 < days <= MAX_DAYS:
+        raise Misuse(f"--remember-for is {days:g}; give days, above 0 and at most {MAX_DAYS}, or leave it out")
 
 
 def parse_numbers(flag: str, value: str) -> list[int]:
@@ -83,6 +95,12 @@ Home: TypeAlias = Annotated[
 User: TypeAlias = Annotated[
     str | None,
     option("Whose memory is recalled and written.  \\[env: HEF_USER]", "--user", "-u", metavar="NAME", panel="Memory"),
+]
+RememberFor: TypeAlias = Annotated[
+    float | None,
+    option(
+        "Days that what is said is remembered; otherwise for good.", "--remember-for", metavar="DAYS", panel="Memory"
+    ),
 ]
 Confirm: TypeAlias = Annotated[
     bool, option("Ask you which emotion it is when SEM and LLM disagree.", "--confirm", panel="Emotion")
@@ -191,6 +209,15 @@ class UserOptions:
             metavar="NAME",
         ),
     ] = None
+    remember_for: RememberFor = None
+
+    def __post_init__(self) -> None:
+        """Check for how long turns are kept.
+
+        Raises:
+            Misuse: It is no time for which they can be.
+        """
+        check_days(self.remember_for)
 
 
 @dataclass(frozen=True, slots=True)

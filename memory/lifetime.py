@@ -15,6 +15,16 @@ SET_ASIDE_DAYS = 7.0
 """Days for which a turn is kept that is set aside, where the store can delete by time."""
 
 
+def expiry(days: float | None, since: float) -> float | None:
+    """Return the Unix time until which a turn is kept, None where it is kept for good.
+
+    Args:
+        days: For how many days.
+        since: When it was said, as Unix time.
+    """
+    return None if days is None else since + days * _SECONDS_PER_DAY
+
+
 def has_expired(value: Mapping[str, Any], now: float | None = None) -> bool:
     """Return whether the time of a stored turn is over; that of a pinned one never is.
 

@@ -16,6 +16,7 @@ from ..contract.errors import error_text
 from ..contract.state import degraded_empathy
 from ..contract.text import MAX_STORED_CHARACTERS
 from ..memory import remember_turn, said_at, turn_id, user_namespace
+from ..memory.lifetime import expiry
 from ..prompts import one_line
 from .recall import NO_ANSWER
 from .support.conversation import MAX_NAME_CHARACTERS, shown_name
@@ -36,7 +37,6 @@ _MARKS = ("pinned", "never_recall")
 """What a person said of a turn that is stored, which its storing again does not undo."""
 REMEMBER_FOR = "remember_for"
 """In `additional_kwargs` of a message: for how many days it is kept."""
-_SECONDS_PER_DAY = 86_400
 _MAX_DAYS = 36_500
 _MAX_NAMES_CHARACTERS = 200
 _NOT_WAITED_FOR = "the turn could not be remembered either: the memory was not waited for again"
@@ -87,7 +87,7 @@ def _store_turn(store: BaseStore, user_id: str, settings: HefContext, state: Hef
         # Those of earlier turns are stored with these: what is forgotten must not live on in another turn.
         causes=tuple(cause.text for cause in empathy.causes if cause.turn == last_index),
         time=(turn_time := min(now, said_at(known) or now) if known else now),
-        expires=None if days is None else turn_time + days * _SECONDS_PER_DAY,
+        expires=expiry(days, turn_time),
         name=_names(messages),
         thread=thread,
         turn=turn_of_host()[1] or count_turns(before_reply, "speaker"),

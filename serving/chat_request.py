@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from ..contract import SetupError
+from ..contract import HefContext, SetupError
 from ..contract.settings.model_settings import read_model_settings
 from .api_errors import ApiError
 
@@ -25,6 +25,8 @@ _ROLES: Mapping[str, MessageRole | None] = {
 }
 """Role of a message as it is sent -> whose words it holds; what tools returned are nobody's."""
 _TEXT_TYPES = ("text", "input_text", "output_text")
+REMEMBER_FOR = "x-hef-remember-for"
+"""Header that says for how many days a turn is remembered."""
 MAX_MESSAGES = 10_000
 """Messages of a request at most: reading them takes time in which nobody else is answered."""
 _SETTINGS = ("temperature", "top_p", "max_tokens", "stop", "seed", "presence_penalty", "frequency_penalty")
@@ -67,6 +69,8 @@ class ChatRequest:
     """Who the client says that the person is."""
     response_format: Mapping[str, Any] | None = None
     """The form of JSON in which an answer is wanted; None where a person reads it."""
+    remember_for: float | None = None
+    """Days that the turn is remembered, of a header; None where it does not say so."""
     ignored: tuple[str, ...] = ()
     """Fields that ask for something which HEF does not do."""
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -102,6 +106,20 @@ def parse_request(body: object) -> ChatRequest:
         ignored=tuple(name for name in _IGNORED if _is_asked(body.get(name))),
         fields=body,
     )
+
+
+def read_days(headers: Mapping[str, str]) -> float | None:
+    """Return for how many days the headers let a turn be remembered, None where they do not say so.
+
+    Raises:
+        ApiError: With 400, it is no such number: nothing is kept for longer than somebody meant.
+    """
+    text = headers.get(REMEMBER_FOR, "").strip()
+    try:
+        return HefContext(remember_for=text).remember_for if text else None  # type: ignore[arg-type]
+    except SetupError:
+        text = f"the header {REMEMBER_FOR} is {_shown(text)}; send the number of days that the turn is remembered"
+        raise ApiError(400, text, "invalid_setting", REMEMBER_FOR) from None
 
 
 def _read_message(message: object) -> ChatMessage | None:

@@ -24,7 +24,7 @@ from .api_errors import ApiError, reported_error
 from .background_run import BackgroundRun
 from .chat_chunks import Completion, Delta, ReplyEnd, ReplyEvent, to_json
 from .chat_conversations import Conversations, TurnPlan
-from .chat_request import ChatMessage, ChatRequest, parse_request
+from .chat_request import ChatMessage, ChatRequest, parse_request, read_days
 from .front_ends.attached_context import split_contexts
 from .front_ends.emotion_tags import EmotionTags
 from .front_ends.trusted_headers import shows_whole_chats
@@ -83,6 +83,7 @@ class ChatCompletions:
         """
         self.identities.identify(request.headers, None)  # whoever may not ask sends no body
         chat = parse_request(await read_json(request, self.settings.max_body))
+        chat = replace(chat, remember_for=read_days(request.headers))
         identity = self.identities.identify(request.headers, chat.user)
         if identity.person is None:
             self.identities.warn_of_nobody(request.headers)
@@ -205,6 +206,7 @@ class ChatCompletions:
         changes = {
             "user_id": identity.person,
             "remember": context.remember and identity.person is not None,
+            "remember_for": context.remember_for if chat.remember_for is None else chat.remember_for,
             "model_settings": {**context.model_settings, **chat.model_settings},
         }
         return context.model_copy(update=changes)

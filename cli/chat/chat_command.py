@@ -61,7 +61,7 @@ def chat(
     stated = {"persona": options.persona, "language": options.language, "model": models.model}
     session = ChatSession(
         settings,
-        options.reply_context(None, region=settings.region, confirm_emotion=confirm),
+        options.reply_context(None, region=settings.region, confirm_emotion=confirm, remember_for=memory.remember_for),
         own_model=own_model,
         sem_of=sem_by_character(settings, models),
         stated={name: value for name, value in stated.items() if value},

@@ -15,6 +15,7 @@ from langgraph.store.base import BaseStore
 from ...contract import HefContext, Memory
 from ...graph.turn_events import LAST_NODE, Question
 from ...memory import aforget_turns, aremember_turn, turn_id
+from ...memory.lifetime import expiry
 from ...memory.selection import replaced_ids
 from ...nodes import to_dialogue
 from ...nodes.support.transcript import count_turns, turn_key, turn_key_of_0_1
@@ -144,7 +145,8 @@ class Conversation:
         memory = Memory(
             id=turn_id(self.thread, turn_key(messages, self.thread)),
             text=dialogue[-1].text,
-            time=time.time(),
+            time=(now := time.time()),
+            expires=expiry(context.remember_for, now),
             thread=self.thread,
             turn=count_turns(messages, "speaker"),
             character=context.character or "",

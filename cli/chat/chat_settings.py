@@ -13,7 +13,8 @@ from ..render import FAINT, printable_name
 
 SETTABLE = (
     *("language", "persona", "region", "model", "strategy", "primary", "max_requeries", "ask", "first_question"),
-    *("confirm_emotion", "early_reply", "memory_limit", "memory_budget", "dialogue_limit", "remember_danger"),
+    *("confirm_emotion", "early_reply", "memory_limit", "memory_budget", "dialogue_limit"),
+    *("remember_for", "remember_danger"),
 )
 """Settings of `HefContext` that can be changed; the others say whose turn it is, or need more than a word."""
 OF_REPLY = {
@@ -48,7 +49,9 @@ def shown(context: HefContext, name: str) -> str:
     value = context.model_settings.get(name) if name in OF_REPLY else getattr(context, name)
     if value is None:
         return "none" if name not in OF_REPLY else DEFAULT
-    return ("yes" if value else "no") if isinstance(value, bool) else printable_name(str(value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else printable_name(str(value))
 
 
 def check_name(name: str) -> None:

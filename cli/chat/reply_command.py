@@ -34,7 +34,7 @@ def reply(text: Text, models: ModelOptions, options: ReplyOptions, memory: UserO
 
     with TurnDisplay(quiet=as_json, name=character.name if character else "reply") as display:
         user = None if memory.no_memory else settings.user
-        context = options.reply_context(user, character, region=settings.region)
+        context = options.reply_context(user, character, region=settings.region, remember_for=memory.remember_for)
         hef = build_graph(settings, memory=user is not None, character_sem=stated_sem(character, models))
         try:
             result = asyncio.run(_run_turn(hef, text, context, display))

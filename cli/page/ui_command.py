@@ -60,7 +60,9 @@ def ui(
     preload_llm(settings.model)
     user = None if memory.no_memory else settings.person
     character = chosen_character(settings, memory.character)
-    context = options.reply_context(user, region=settings.region, confirm_emotion=confirm)
+    context = options.reply_context(
+        user, region=settings.region, confirm_emotion=confirm, remember_for=memory.remember_for
+    )
     typer.echo(f"loading; the page will be at http://{host}:{port} (Ctrl-C ends it)")
     asyncio.run(_serve(settings, context, character, (listening, host, password)))
 

@@ -14,7 +14,7 @@ from ..build_graph import build_graph, close_memory, preload_llm
 from ..characters_list import served_characters
 from ..error_messages import Misuse
 from ..logging_setup import enable_warnings
-from ..options import Home, ModelOptions, ReplyOptions, option
+from ..options import Home, ModelOptions, RememberFor, ReplyOptions, check_days, option
 from ..settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -69,6 +69,15 @@ class ServedMemory:
     ] = None
     no_memory: Annotated[bool, option("Recall nothing, and write nothing to the disk.", "--no-memory")] = False
     home: Home = None
+    remember_for: RememberFor = None
+
+    def __post_init__(self) -> None:
+        """Check for how long turns are kept.
+
+        Raises:
+            Misuse: It is no time for which they can be.
+        """
+        check_days(self.remember_for)
 
 
 def serve_chat(models: ModelOptions, reply: ReplyOptions, memory: ServedMemory, server: ServerOptions) -> None:
@@ -96,7 +105,7 @@ def serve_chat(models: ModelOptions, reply: ReplyOptions, memory: ServedMemory, 
             "`hef serve key add NAME`, or listen at 127.0.0.1"
         )
     preload_llm(settings.model)
-    context = reply.reply_context(None, region=settings.region)
+    context = reply.reply_context(None, region=settings.region, remember_for=memory.remember_for)
     context = context.model_copy(update={"remember": not memory.no_memory})
     with listen(server.host, server.port) as listener:
         asyncio.run(_serve(settings, server, context, identities, listener))

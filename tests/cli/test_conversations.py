@@ -150,6 +150,20 @@ def test_a_reply_that_is_stopped_after_a_question_was_answered_leaves_no_questio
 
 
 @pytest.mark.usefixtures("ctrl_c")
+def test_what_was_said_in_a_turn_that_was_stopped_is_kept_for_no_longer_than_any_other(
+    script: Callable[..., ScriptedChat], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script("I hear you.")
+    stop_at(monkeypatch, Step, turn=1)
+
+    chat(tmp_path, "My dog Bello died.\n", "--remember-for", "7")
+
+    listed = CliRunner().invoke(app, ["memory", "list", "--json", "--home", str(tmp_path)])
+    (memory,) = (line["turn"] for line in json.loads(listed.stdout))
+    assert memory["expires"] == pytest.approx(memory["time"] + 7 * 86_400)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_reply_that_was_complete_when_it_was_stopped_is_remembered(
     script: Callable[..., ScriptedChat], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

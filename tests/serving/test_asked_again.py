@@ -70,6 +70,22 @@ async def app() -> AsyncIterator[App]:
     await app.http.aclose()
 
 
+async def test_a_turn_is_remembered_for_as_many_days_as_a_header_says(app: App) -> None:
+    for text, days in ((SAID, "7"), ("I cannot sleep.", " 0.5 "), ("I passed.", "")):
+        await app.ask(text, x_hef_remember_for=days)
+    kept = {turn.text: turn.expires and (turn.expires - turn.time) / 86_400 for turn in list_turns(app.store, "ana")}
+    assert kept == {SAID: pytest.approx(7), "I cannot sleep.": pytest.approx(0.5), "I passed.": None}
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "soon", "nan", "40000", "{{DAYS}}", "7 days"])
+async def test_a_header_with_no_number_of_days_is_refused(app: App, days: str) -> None:
+    body = {"messages": [{"role": "user", "content": SAID}], "user": "ana"}
+    answer = await app.http.post("/v1/chat/completions", json=body, headers={"x-hef-remember-for": days})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (400, "invalid_setting", "x-hef-remember-for")
+    assert app.remembered == []
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_copy_is_one_turn_and_a_wish_is_another_reply_to_it(app: App, stream: bool) -> None:
     first, copy = await asyncio.gather(app.ask(SAID, stream=stream), app.ask(SAID, stream=stream))

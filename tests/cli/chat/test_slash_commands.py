@@ -252,6 +252,31 @@ def test_a_setting_comes_before_that_of_a_character_until_it_is_the_default(chat
     assert "June" in second
 
 
+def test_what_is_said_is_remembered_for_as_many_days_as_are_set(chat: Any) -> None:
+    shown = chat(BELLO, "/set remember_for 0.5", "I cannot sleep.", "/set remember_for default", "I passed.")
+    assert "remember_for is 0.5 until you leave" in shown
+    assert "remember_for is none until you leave" in shown
+    chat("I am tired.", "/character june", "I am sad.", options=("--remember-for", "7"))
+    assert "remember_for is 7 until you leave" in chat("/set remember_for 7")
+    assert "should be greater than 0" in chat("/set remember_for 0")
+    kept = {turn["text"]: "expires" in turn and (turn["expires"] - turn["time"]) / 86_400 for turn in chat.turns()}
+    assert kept == {
+        BELLO: False,
+        "I cannot sleep.": pytest.approx(0.5),
+        "I passed.": False,
+        "I am tired.": pytest.approx(7),
+        "I am sad.": pytest.approx(7),
+    }
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "nan", "40000"])
+@pytest.mark.parametrize("command", [("chat",), ("reply", "Hello."), ("serve", "chat")])
+def test_a_number_of_days_that_cannot_be_is_misuse(chat: Any, days: str, command: tuple[str, ...]) -> None:
+    done = chat.run(*command, "--remember-for", days)
+    assert done.exit_code == 2
+    assert "--remember-for is" in done.stderr
+
+
 def test_a_bare_command_is_asked_about(chat: Any) -> None:
     shown = chat("exit", "exit", "help", "yes", "quit", "yes", "never said")
     assert shown.count("Did you mean /quit?") == 2
