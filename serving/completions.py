@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ..characters import Character
-from ..contract import HefContext
+from ..contract import Empathy, HefContext
 from ..contract.chat_model import ChatModel
 from ..nodes.calling.llm_calls import ASYNC
 from ..nodes.checking.check_calls import Assess, judge
@@ -33,7 +33,17 @@ from .identity import NOBODY, Identities, Identity
 from .request_body import read_json
 from .server_metrics import Metrics
 from .server_settings import ServerSettings
-from .tasks import Task, answer_task, continue_reply, last_words, named_task, recognize_task
+from .tasks import (
+    Task,
+    answer_task,
+    answer_unseen,
+    continue_reply,
+    is_wordless,
+    last_words,
+    named_task,
+    nothing_seen,
+    recognize_task,
+)
 from .threads.turn_table import TurnRow
 from .turn_run import TurnRun
 
@@ -138,6 +148,11 @@ class ChatCompletions:
                 async for event in self._continued(chat, row):
                     yield event
                 return
+        if is_wordless(asked["messages"]):
+            pieces = answer_unseen(self._as_character(chat), model=self.model, sem=self.sem)
+            async for event in self._pieces(pieces, nothing_seen(self.sem.description.taxonomy.labels)):
+                yield event
+            return
         plan = await self.conversations.open(**asked, retried=receipt.is_retry, is_whole=is_whole)
         async with plan:
             receipt.plan = plan
@@ -184,13 +199,13 @@ class ChatCompletions:
         turns = last_words(chat.messages)
         return bool(turns) and (await judge(self.check, turns, ASYNC))[0].level == "danger"
 
-    async def _pieces(self, pieces: AsyncIterator[str]) -> AsyncIterator[ReplyEvent]:
+    async def _pieces(self, pieces: AsyncIterator[str], empathy: Empathy | None = None) -> AsyncIterator[ReplyEvent]:
         """Yield an answer of the LLM alone, then its end."""
         text = ""
         async for piece in pieces:
             text += piece
             yield Delta(piece)
-        yield ReplyEnd(text)
+        yield ReplyEnd(text, empathy=empathy)
 
     def _as_character(self, chat: ChatRequest) -> ChatRequest:
         """Return a request whose LLM is told which character it is, where the request names one."""

@@ -10,10 +10,11 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from ..contract import ModelError
+from ..contract import Empathy, ModelError, Safety
 from ..contract.chat_model import ChatModel, ChoiceScorer, chat_models
 from ..contract.dialogue import Turn
 from ..contract.errors import error_text
+from ..nodes.checking.danger_watch import unread
 from ..safety import assess
 from ..sem import Sem
 from .chat_request import ChatMessage, ChatRequest
@@ -44,6 +45,12 @@ _SHOWN: frozenset[TaskKind] = frozenset({"merge", "prompted"})
 
 
 _CONTINUE = ChatMessage("system", "Go on with your last message from where it ends. Repeat none of it, begin no other.")
+_UNSEEN = ChatMessage(
+    "system",
+    "The person sent something without words, such as a picture or a recording. You can neither see nor hear it. Say "
+    "so kindly in one or two sentences, and ask them to tell you in words what it is. Do not guess what it shows.",
+)
+_STAND_IN = "(a picture or a recording, which you cannot see or hear)"
 _SENTENCE_ENDS = (".", "!", "?", '"', ")", "*")
 
 
@@ -158,6 +165,32 @@ async def continue_reply(request: ChatRequest, *, model: ChatModel, sem: Sem) ->
             yield " "
         is_first = False
         yield piece
+
+
+def is_wordless(messages: Sequence[ChatMessage]) -> bool:
+    """Return whether the person sent something else than words, such as a picture, and has said nothing yet."""
+    talk = [message for message in messages if message.role != "system"]
+    own = [message for message in talk if message.role == "user"]
+    is_last = bool(own) and talk[-1] is own[-1]
+    return is_last and any(one.images for one in own) and not any(one.text.strip() for one in own)
+
+
+async def answer_unseen(request: ChatRequest, *, model: ChatModel, sem: Sem) -> AsyncIterator[str]:
+    """Yield a reply to somebody who sent something that nobody sees: the LLM is told so, and asks for words.
+
+    Raises:
+        ModelError: The LLM failed.
+    """
+    shown = [replace(one, text=_STAND_IN) if one.images and not one.text.strip() else one for one in request.messages]
+    asked = replace(request, messages=(_UNSEEN, *shown))
+    async for piece in answer_task(Task("prompted"), asked, model=model, sem=sem):
+        yield piece
+
+
+def nothing_seen(labels: Sequence[str]) -> Empathy:
+    """Return what is understood of somebody who sent something that nobody sees."""
+    fault = "what the person sent has no words, and was not seen: the LLM alone replied, and nothing is remembered"
+    return unread(Safety(), labels).model_copy(update={"degraded": fault})
 
 
 def _are_words_apart(before: str, after: str) -> bool:

@@ -70,6 +70,27 @@ async def app() -> AsyncIterator[App]:
     await app.http.aclose()
 
 
+@pytest.mark.parametrize("headers", [{}, {"x-hef-chat-id": "chat"}])
+async def test_what_has_no_words_is_answered_and_not_remembered_and_the_chat_goes_on(
+    app: App, headers: dict[str, str]
+) -> None:
+    picture = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}
+
+    async def ask(*messages: Any) -> Any:
+        body = {"messages": messages, "user": "ana"}
+        answer = await app.http.post("/v1/chat/completions", json=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["choices"][0]["message"]
+
+    reply = await ask({"role": "assistant", "content": "Hello!"}, picture)
+    assert app.remembered == []
+    another = await ask(picture, {"role": "assistant", "content": reply["content"]}, picture)
+    assert app.remembered == []
+    said = {"role": "user", "content": SAID}
+    assert (await ask(picture, another, picture, another, said))["hef"]["degraded"] is None
+    assert [text for _, text, _ in app.remembered] == [SAID]
+
+
 async def test_a_turn_is_remembered_for_as_many_days_as_a_header_says(app: App) -> None:
     for text, days in ((SAID, "7"), ("I cannot sleep.", " 0.5 "), ("I passed.", "")):
         await app.ask(text, x_hef_remember_for=days)

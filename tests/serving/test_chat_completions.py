@@ -153,6 +153,23 @@ def test_host_instructions_anywhere_are_told_to_the_llm(client: openai.OpenAI, c
     assert prompt[-1].name == "ana"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_first_message_of_an_image_alone_is_answered_by_who_says_that_it_was_not_seen(
+    client: openai.OpenAI, chat: TalkingChat, stream: bool
+) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    messages: Any = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": [image]}]
+    answer: Any = client.chat.completions.create(model="hef", messages=messages, user="ana", stream=stream)
+    choice = list(answer)[-1].choices[0].delta if stream else answer.choices[0].message
+    understood = choice.model_extra["hef"]
+    assert "not seen" in understood["degraded"]
+    assert (understood["emotion"], understood["shares"], understood["memories"]) == (None, {}, [])
+    told, said = chat.prompts[-1]
+    assert "can neither see nor hear" in str(told.text)
+    assert "Be brief." in str(told.text)
+    assert said.text == "(a picture or a recording, which you cannot see or hear)"
+
+
 def test_an_image_is_said_to_be_unseen(client: openai.OpenAI) -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     messages: Any = [{"role": "user", "content": [{"type": "text", "text": SAD}, image]}]
