@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..contract import InputError
+from .api_errors import ApiError, as_api_error
 from .chat_chunks import ReplyEnd, ReplyEvent
 
 Check: TypeAlias = Callable[[], Awaitable[object]]
@@ -61,6 +63,9 @@ class Metrics:
                     self._count_end(event)
                     outcome = "done"
                 yield event
+        except (ApiError, InputError) as error:
+            outcome = "invalid" if as_api_error(error).status < 500 else "failed"
+            raise
         except (asyncio.CancelledError, GeneratorExit):
             outcome = "hung_up" if outcome != "done" else outcome
             raise

@@ -219,8 +219,9 @@ def _set(session: ChatSession, argument: str) -> None:
     if value:
         session.context = with_setting(session.context, name, value)
         session.state(name, is_default=value == DEFAULT)
-        if name == "language" and session.context.language:
-            session.language = turn_language(session.context.language, [])
+        if name == "language":
+            said = [one for one in session.run(session.conversation.messages()) if one.type == "human"]
+            session.language = turn_language(session.context.language, to_dialogue(said))
     session.note(session.words.is_set.format(name=name_markup(name), value=name_markup(shown(session.context, name))))
 
 

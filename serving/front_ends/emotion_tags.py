@@ -67,11 +67,13 @@ class EmotionTags:
         self._tag = re.compile(rf"\s{{0,9}}\[(?:{names})\]\s{{0,9}}", re.IGNORECASE) if expressions else None
 
     def tag(self, empathy: Empathy | None) -> str:
-        """Return the tag and a space; empty where the avatar has no expression for it.
+        """Return the tag and a space; empty where the avatar has no expression for it, and before the text for danger.
 
         Args:
             empathy: What was understood; None, or what is uncertain, is neutral.
         """
+        if empathy is not None and empathy.safety.level == "danger":
+            return ""
         is_neutral = empathy is None or empathy.uncertain
         if self._is_own:
             expression: str | None = NEUTRAL if empathy is None or is_neutral else empathy.emotion

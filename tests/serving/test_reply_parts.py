@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 import pytest
-from hef.contract import Empathy, ModelError, SetupError, StoreError
+from hef.contract import Empathy, ModelError, Safety, SetupError, StoreError
 from hef.serving.api_errors import ApiError, as_api_error
 from hef.serving.chat_chunks import Completion, ReplyEnd, to_json
 from hef.serving.chat_request import MAX_MESSAGES, parse_request
@@ -30,6 +30,8 @@ def felt(emotion: str, **fields: Any) -> Empathy:
         (felt("afraid"), "[neutral] "),
         (felt("sad", uncertain=True), "[neutral] "),
         (None, "[neutral] "),
+        (felt("sad", uncertain=True, safety=Safety(level="danger", kind="suicide")), ""),
+        (felt("joyful", safety=Safety(level="concern", kind="suicide")), "[Joy] "),
     ],
 )
 def test_the_tag_is_the_face_of_the_avatar_that_fits(empathy: Empathy | None, tag: str) -> None:

@@ -104,6 +104,17 @@ async def test_replies_are_counted_without_a_word_or_a_name(client: httpx.AsyncC
     assert not [word for word in ("Bello", "dog", "ana", "zoe", "chat-77", token) if word in text]
 
 
+async def test_a_request_that_has_nothing_to_answer_is_counted_as_invalid_and_no_failure(
+    client: httpx.AsyncClient,
+) -> None:
+    before = await counts(client)
+    for fields in ({}, {"stream": True}):
+        assert (await client.post("/v1/chat/completions", json=ask(" ", **fields))).status_code == 400
+    after = await counts(client)
+    assert after["hef_turns_total", "turn", "invalid"] - before.get(("hef_turns_total", "turn", "invalid"), 0) == 2
+    assert after.get(("hef_turns_total", "turn", "failed"), 0) == before.get(("hef_turns_total", "turn", "failed"), 0)
+
+
 async def test_counters_of_two_servers_are_their_own() -> None:
     one, other = Metrics(), Metrics()
     one.count_response("/v1/chat/completions", 200)

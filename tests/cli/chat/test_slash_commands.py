@@ -315,6 +315,13 @@ def test_the_chat_speaks_chinese_with_who_writes_it(chat: Any) -> None:
     assert "我的狗死了。" in chat("/memory")
 
 
+def test_the_chat_speaks_the_language_of_what_was_said_again_once_the_setting_is_its_default(chat: Any) -> None:
+    shown = chat(BELLO, "/set language zh", "/set language default", "/set language zh", "/private", "/new", "/private")
+    assert "language 现在是 zh" in shown
+    assert "language is none until you leave" in shown
+    assert "从现在起是私密的" in shown
+
+
 def test_a_wrong_command_is_told_the_nearest_one(chat: Any) -> None:
     shown = chat("/forgit abcd", "/Memori", "/zzz")
     assert "There is no command /forgit. Did you mean /forget?" in shown
