@@ -78,6 +78,8 @@ def memory_html(memory: Memory, memories: MemoryList, language: TextLanguage, *,
     if memory.emotion:
         share = "" if memory.probability is None else f" {memory.probability:.0%}"
         facts.append(f"<span>{escaped(emotion_name(memory.emotion, language))}{share}</span>")
+    if memory.name:
+        facts.append(f'<span dir="auto">{escaped(words.said_by.format(name=memory.name))}</span>')
     if memory.character:
         facts.append(f"<span>{escaped(memory.character)}</span>")
     if memory.pinned or memory.never_recall:

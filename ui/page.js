@@ -76,6 +76,8 @@ function followLabels(element, watch) {
       region.setAttribute("aria-label", name);
       region.tabIndex = 0; // what scrolls is reached by the keyboard
     }
+    // Gradio's own button for the tabs that have no room.
+    document.querySelector("#hef-panel .overflow-menu > button")?.setAttribute("aria-label", labels.dataset.tabs);
   };
   label();
   watch("value", label);

@@ -135,7 +135,7 @@ class PageView:
             f'<div class="hef-sr" role="status">{escaped(status)}</div>'
             f'<div class="hef-sr" role="alert">{escaped(alert)}</div>'
             f'<span hidden data-language="{visit.language}" data-title="{words.title}" '
-            f'data-talk="{words.conversation}" data-panel="{words.panel}"></span>'
+            f'data-talk="{words.conversation}" data-panel="{words.panel}" data-tabs="{words.more_tabs}"></span>'
         )
 
     def not_ready(self) -> Updates:

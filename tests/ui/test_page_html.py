@@ -42,7 +42,7 @@ def conversation(*turns: PageTurn) -> Conversation:
 
 
 def test_a_persons_words_are_shown_as_they_were_written() -> None:
-    memory = Memory(id=HOSTILE, text=HOSTILE, reply=HOSTILE, emotion=HOSTILE, character=HOSTILE)
+    memory = Memory(id=HOSTILE, text=HOSTILE, reply=HOSTILE, emotion=HOSTILE, character=HOSTILE, name=HOSTILE)
     empathy = EMPATHY.model_copy(update={"degraded": HOSTILE, "safety": Safety(level="concern", words=(HOSTILE,))})
     said = turn(HOSTILE, HOSTILE, empathy, memory)
     talk = conversation(said)
@@ -170,6 +170,14 @@ def test_the_timeline_is_also_a_table_and_a_text() -> None:
     shown = timeline_html(by_period(timeline(memories), "day"), "day", "en")
     assert re.search(r'role="img" aria-label="\d{4}-\d\d-\d\d: sad 67%, joyful 33%"', shown)
     assert re.search(r'<th scope="row">[^<]*</th><td>3</td><td>sad 67%, joyful 33%</td>', shown)
+
+
+@pytest.mark.parametrize(("language", "who"), [("en", "said by Ana, Ben"), ("zh", "Ana, Ben 说的")])
+def test_who_of_several_people_said_a_turn_is_shown_with_it(language: TextLanguage, who: str) -> None:
+    memories = [Memory(id="7", text="I passed.", name="Ana, Ben"), Memory(id="8", text="I failed.")]
+    first, second = (memory_html(memory, MemoryList(), language) for memory in memories)
+    assert who in first
+    assert who.replace("Ana, Ben", "") not in second
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -219,11 +219,14 @@ def test_the_page_speaks_chinese(browser: Browser) -> None:
     sync_api.expect(browser.page.locator("html")).to_have_attribute("lang", "zh")
     for name in ("理解", "记忆", "随时间变化", "设置"):
         sync_api.expect(browser.page.get_by_role("tab", name=name)).to_be_visible()
+    more = browser.page.locator("#hef-panel .overflow-menu > button")  # seen where the tabs have no room
+    sync_api.expect(more).to_have_attribute("aria-label", "更多标签页")
     browser.say(DOG)
     assert browser.page.get_by_role("button", name="重新回答").is_visible()
     assert re.search("难过|悲痛", browser.page.locator("#hef-understood .hef-decided").inner_text())
     browser.page.get_by_label("English").click()
     sync_api.expect(browser.page.get_by_role("tab", name="Memory")).to_be_visible()
+    sync_api.expect(more).to_have_attribute("aria-label", "More tabs")
 
 
 def test_everything_has_a_name_and_the_keyboard_reaches_it(browser: Browser) -> None:
