@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from ..contract import HefContext, SetupError
+from ..contract import SetupError
+from ..contract.context import settings_from
 from ..contract.settings.model_settings import read_model_settings
 from .api_errors import ApiError
 
@@ -116,7 +117,7 @@ def read_days(headers: Mapping[str, str]) -> float | None:
     """
     text = headers.get(REMEMBER_FOR, "").strip()
     try:
-        return HefContext(remember_for=text).remember_for if text else None  # type: ignore[arg-type]
+        return settings_from({"remember_for": text}).remember_for if text else None
     except SetupError:
         text = f"the header {REMEMBER_FOR} is {_shown(text)}; send the number of days that the turn is remembered"
         raise ApiError(400, text, "invalid_setting", REMEMBER_FOR) from None
