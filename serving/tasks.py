@@ -19,7 +19,7 @@ from ..safety import assess
 from ..sem import Sem
 from .chat_request import ChatMessage, ChatRequest
 from .front_ends.attached_context import split_contexts
-from .front_ends.demands import TaskKind, is_transcript
+from .front_ends.demands import TaskKind, is_compaction, is_transcript
 from .front_ends.expressions import best_expression
 from .front_ends.task_prompts import asked_about_before, prompt_kind
 
@@ -92,6 +92,7 @@ def named_task(headers: Mapping[str, str]) -> TaskKind | None:
 
 def _is_in_danger(messages: Sequence[ChatMessage]) -> bool:
     """Return whether the person's last words say that somebody is in danger, as they came or without a host's."""
+    messages = [message for message in messages if not is_compaction(message.text)]
     as_sent, own = _until_last_words(messages), last_words(messages)
     dialogues = [as_sent] if own == as_sent else [as_sent, own]
     return any(assess(turns).level == "danger" for turns in dialogues if turns)

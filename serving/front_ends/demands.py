@@ -130,6 +130,26 @@ _ABOVE = re.compile(
     re.IGNORECASE,
 )
 """The end of LangMem's prompts, which stand alone or after the summary so far."""
+_CHECKPOINTS = (
+    "hold on, before you continue i need you to write me a checkpoint of everything so far.",
+    "hold on again, update your checkpoint.",
+)
+"""How a paragraph of LibreChat's compaction begins, which speaks as the person; another text may stand before it."""
+_NOTHING_ELSE = "only the checkpoint, don't respond to me or continue the conversation."
+"""What both of these prompts say, too."""
+_RECORD = re.compile(
+    r"\b(?:checkpoint|hand-?off|recap|condense|compact(?:ion)?|summar(?:y|i[sz]e))\b|摘要|总结|压缩", re.IGNORECASE
+)
+_LONG_CONTEXT = re.compile(
+    r"\bcontext (?:window|limit|budget)\b|\breplac(?:e|es|ing) (?:the|all) (?:messages|conversation|history)\b"
+    r"|\bcompact(?:ion|ed)\b|\b(?:another|the next) (?:llm|model|agent|session)\b|上下文(?:窗口|长度|限制)",
+    re.IGNORECASE,
+)
+"""Why a host has a conversation summed up, which a person does not care for."""
+_RECORD_ALONE = re.compile(r"\bonly the (?:checkpoint|hand-?off|recap|record|summary)\b", re.IGNORECASE)
+_HEADINGS = re.compile(r"^#{1,4} \S", re.MULTILINE)
+_SECTIONS = 3
+"""Headings of the form that a host sets for a summary, at least."""
 
 
 def demanded_kind(text: str, characters: int = _HEAD) -> TaskKind:
@@ -167,6 +187,21 @@ def is_known_demand(text: str) -> bool:
     return is_summary and _ABOVE.fullmatch(last) is not None
 
 
+def is_compaction(text: str) -> bool:
+    """Return whether a message is LibreChat's own prompt that has the conversation before it summed up."""
+    demand = text.strip().lower()
+    return _NOTHING_ELSE in demand and any(f"\n{line}" in f"\n{demand}" for line in _CHECKPOINTS)
+
+
+def is_sectioned_demand(text: str) -> bool:
+    """Return whether a text demands a summary of a form with sections, since the context is full; it may say "I"."""
+    demand = text.strip()
+    if len(demand) > _CHARACTERS or len(_HEADINGS.findall(demand)) < _SECTIONS:
+        return False
+    is_alone = _ALONE.search(demand) or _RECORD_ALONE.search(demand)
+    return bool(_RECORD.search(demand[:_HEAD]) and _LONG_CONTEXT.search(demand) and is_alone)
+
+
 def is_heading(text: str) -> bool:
     """Return whether the first line of a text demands something of what follows it."""
     line = text.strip().partition("\n")[0].strip()
@@ -184,13 +219,18 @@ def is_transcript(text: str) -> bool:
     return all(any(line.startswith(side) for line in lines) for side in _SPEAKERS)
 
 
+def begins_as_transcript(text: str) -> bool:
+    """Return whether the first words of a text are who speaks."""
+    return text.lstrip().lower().startswith(_SPEAKERS[0] + _SPEAKERS[1])
+
+
 def before_transcript(text: str) -> str:
     """Return what stands before the first line of a transcript; empty where there is no transcript."""
     if not is_transcript(text):
         return ""
     before: list[str] = []
     for line in text.splitlines():
-        if line.lstrip().lower().startswith(_SPEAKERS[0] + _SPEAKERS[1]):
+        if begins_as_transcript(line):
             return "\n".join(before)
         before.append(line)
     return ""

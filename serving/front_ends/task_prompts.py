@@ -14,10 +14,13 @@ from .attached_context import mark_hosts, split_context
 from .demands import (
     TaskKind,
     before_transcript,
+    begins_as_transcript,
     demanded_kind,
+    is_compaction,
     is_demand,
     is_heading,
     is_known_demand,
+    is_sectioned_demand,
     is_transcript,
 )
 from .host_words import FIRST_PERSON
@@ -45,6 +48,17 @@ _LIBRECHAT_TITLES = (
     "please generate a concise, 5-word-or-less title",
     "analyze this conversation and provide:",
 )
+_LIBRECHAT_TITLE_ENDS = (
+    "only return the title itself.\n\nconversation:\n",
+    "1. the detected language of the conversation\n2. a concise title",
+)
+"""What these go on with, whatever the lines of the conversation after it look like (`titlePromptTemplate`)."""
+_CHAT_HEADING = re.compile(
+    r"#{1,3} [\w ]{0,30}\b(?:chat|conversation|messages|dialogue)\b[\w ]{0,30}:?[ \t]*\n\s{0,9}", re.IGNORECASE
+)
+_CUT_CHAT = "[Earlier chat content omitted"
+"""How LibreChat's memory agent begins a long chat."""
+_MEMORY_TOOL = re.compile(r"`\w{0,40}memor\w{0,40}`", re.IGNORECASE)
 
 
 def prompt_kind(messages: Sequence[ChatMessage], *, guess: bool = True) -> TaskKind | None:
@@ -75,7 +89,12 @@ def _quiet_kind(messages: Sequence[ChatMessage], *, guess: bool) -> TaskKind | N
     is_after_talk = any(message.role == "assistant" for message in messages)
     text = messages[-1].text
     if messages[-1].role == "user":
+        # What was said before a compaction and has no reply yet may be nowhere else: danger is looked for in it.
+        if is_compaction(text) and (guess or messages[-2].role == "assistant"):
+            return "summary"
         is_hosts = is_after_talk and (is_known_demand(text) or (guess and is_demand(text, signs=3)))
+        if not is_hosts and is_after_talk and guess and is_sectioned_demand(text):
+            return "summary"
         return asked_about_before(text) or (demanded_kind(text) if is_hosts else None)
     for part in _parts(text):
         if kind := asked_about_before(part):
@@ -105,7 +124,18 @@ def _instructed_kind(messages: Sequence[ChatMessage], *, guess: bool) -> TaskKin
         return "summary"  # Pipecat's, of a context that has grown too long
     if instruction.startswith(_ASTRBOT_TITLE[0]) and text.startswith(_ASTRBOT_TITLE[1]):
         return "title"
+    if _is_for_memory(instruction, text, guess=guess):
+        return "other"
     return asked_about_before(instruction) or (_instructed_demand(instruction, text) if guess else None)
+
+
+def _is_for_memory(instruction: str, text: str, *, guess: bool) -> bool:
+    """Return whether a chat is shown to an agent that keeps a memory of its own: LibreChat's, or one like it."""
+    heading = _CHAT_HEADING.match(text)
+    if heading is None or not (begins_as_transcript(rest := text[heading.end() :]) or rest.startswith(_CUT_CHAT)):
+        return False
+    is_known = text.startswith("# Current Chat:\n") and "# Existing memory:" in instruction
+    return is_known or (guess and _MEMORY_TOOL.search(instruction) is not None)
 
 
 def _instructed_demand(instruction: str, text: str) -> TaskKind | None:
@@ -145,7 +175,8 @@ def _lone_kind(text: str, *, guess: bool) -> TaskKind | None:
         return "emoji"
     if text.startswith("You have been provided with a set of responses") and "\nResponses from models:" in text:
         return "merge"
-    if lower.startswith(_LIBRECHAT_TITLES) and is_transcript(text):
+    is_whole = any(end in lower for end in _LIBRECHAT_TITLE_ENDS)
+    if lower.startswith(_LIBRECHAT_TITLES) and (is_whole or is_transcript(text)):
         return "title"
     if guess and is_demand(before_transcript(text), signs=2):
         return demanded_kind(text)

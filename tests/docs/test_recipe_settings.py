@@ -79,7 +79,7 @@ async def test_librechat_names_person_and_conversation_in_headers(tmp_path: Path
     assert unfilled.status_code == 200
     assert server.opened[-1]["person"] == "librechat/66f0bb"
     assert server.opened[-1]["chat_id"] is None
-    assert server.remembered(f"librechat/{body['user']}") == [SAID]
+    assert server.remembered(f"librechat/{body['user']}") == [body["messages"][-1]["content"]]
 
 
 async def test_sillytavern_chats_swipes_and_asks_for_faces(tmp_path: Path) -> None:

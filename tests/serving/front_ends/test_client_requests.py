@@ -148,10 +148,9 @@ async def test_a_task_is_answered_in_a_stream_too_and_without_hefs_prompt(doors:
     text, told = words(await doors.ask(name, stream=True, stream_options=None), usage=False)
     assert text.strip()
     assert told is None
+    contents = [message["content"] for message in REQUESTS[name]["body"]["messages"]]
     sent = "\n\n".join(
-        part["text"] if isinstance(part, dict) else part
-        for message in REQUESTS[name]["body"]["messages"]
-        for part in (message["content"] if isinstance(message["content"], list) else [message["content"]])
+        content if isinstance(content, str) else "\n".join(part["text"] for part in content) for content in contents
     )
     assert ["\n\n".join(str(message.text) for message in prompt) for prompt in doors.chat.prompts] in ([sent], [])
     assert bool(doors.chat.prompts) == (REQUESTS[name]["expect"]["kind"] != "expression")
