@@ -136,10 +136,12 @@ def _turn_before_wish(best: Candidate, others: Sequence[Candidate], exchange: Ex
 async def _place_without_exchange(table: TurnTable, thread: str, prints: TranscriptPrints) -> Place:
     """Return where a transcript ends of which no exchange is known: at the beginning, or a client has cut it.
 
-    A client that showed all so far and shows one turn alone has gone back to the beginning.
+    A client that showed all so far and shows one turn alone has gone back to the beginning, unless a summary stands in
+    the place of what it leaves out.
     """
     tip = await table.tip(thread)
-    is_cut = tip is not None and tip.number > 1 and (prints.exchanges or tip.shown < tip.number)
+    is_shorter = tip is not None and tip.number > 1 and (prints.exchanges or tip.shown < tip.number)
+    is_cut = is_shorter or prints.is_summed_up
     if tip is None or not is_cut:
         return Place("", prints.turns)
     return Place(tip.parent, tip.number) if tip.said == prints.said else Place(tip.id, tip.number + 1)

@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ..chat_request import ChatMessage
+from ..front_ends.carried_summary import is_summary_of_earlier
 
 _OPENING = 24
 """Letters by which a reply is known of which a client shows only the beginning, such as what a voice had spoken."""
@@ -88,6 +89,8 @@ class TranscriptPrints:
     """The words of the last reply before the last turn."""
     fragments: frozenset[str] = frozenset()
     """Of a first message, hashes of its beginnings: a voice client sends what it has heard so far, and then all."""
+    is_summed_up: bool = False
+    """Whether a summary stands in the place of earlier turns, so that what is shown is not all."""
 
     @property
     def is_one_message(self) -> bool:
@@ -116,6 +119,7 @@ def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
     """Return the fingerprints of a transcript, None where the person says nothing in it."""
     turns: list[_Turn] = []
     first_reply = first_words = ""
+    is_summed_up = any(message.role == "system" and is_summary_of_earlier(message.text) for message in messages)
     for message in messages:
         text = "".join(message.text.split())
         if message.role == "user" and (text or message.images):
@@ -145,6 +149,7 @@ def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
         paths=tuple(paths),
         last_reply=replies[-1] if replies else "",
         fragments=_fragments(first_words) if len(turns) == len(last) == 1 else frozenset(),
+        is_summed_up=is_summed_up,
     )
 
 
