@@ -24,11 +24,19 @@ from ..contract.errors import error_text
 from ..memory import turn_id
 from .chat_chunks import ReplyEnd
 from .chat_request import ChatMessage
+from .front_ends.begun_reply import begun_reply, go_on_from, rest_of_reply
 from .front_ends.turn_markers import without_marker
 from .threads.branch import take_branch, take_edits
-from .threads.placing import FRESH_SECONDS, Place, find_answered_turn, find_place, find_thread
+from .threads.placing import FRESH_SECONDS, Place, find_answered_turn, find_edited_turn, find_place, find_thread
 from .threads.sqlite_turns import SqliteTurns
-from .threads.transcript_prints import TranscriptPrints, digest, first_letters, read_prints, reply_prints
+from .threads.transcript_prints import (
+    TranscriptPrints,
+    digest,
+    first_letters,
+    read_prints,
+    reply_prints,
+    shown_exchange,
+)
 from .threads.turn_memory import TurnMemory
 from .threads.turn_table import ABANDONED, Database, TurnRow, TurnTable
 
@@ -70,6 +78,8 @@ class TurnPlan:
     """What could not be done, for `Empathy.degraded`; else empty."""
     row: TurnRow | None = None
     """The turn in the table."""
+    begun: str = ""
+    """How the client shows that the reply begins; the answer is what follows."""
     _conversations: Conversations | None = None
     _memory: TurnMemory | None = None
     _is_waiting: bool = False
@@ -89,17 +99,18 @@ class TurnPlan:
             faults = "; ".join(filter(None, [answer.empathy.degraded, self.fault]))
             answer = replace(answer, empathy=answer.empathy.model_copy(update={"degraded": faults}))
         if self._conversations and self.row:
-            heard = without_marker(answer.text)
+            whole = replace(answer, text=f"{self.begun}{answer.text}")
+            heard = without_marker(whole.text)
             if self._memory and heard != answer.text:
                 await self._memory.correct_reply(self.row, heard)
-            self._is_waiting = not heard and bool(answer.text)
-            await self._conversations._answer(self.row, answer)
+            self._is_waiting = not heard and bool(whole.text)
+            await self._conversations._answer(self.row, whole)
         return answer
 
     async def interrupted(self, fragment: str) -> None:
         """Note how far the answer came, by which the client may show it."""
         if self._conversations and self.row:
-            await self._conversations.add_reply(self.row, fragment)
+            await self._conversations.add_reply(self.row, f"{self.begun}{fragment}")
 
     async def delivered(self) -> None:
         """Note that the client has all of the answer, so that the same request, later, asks for another reply.
@@ -155,7 +166,7 @@ class Conversations:
             retried: Whether the client says that it sends the request once more because no answer arrived.
             is_whole: Whether the client never leaves turns out of the middle of a transcript.
         """
-        plan = TurnPlan(graph_messages(messages))
+        plan = TurnPlan(graph_messages(go_on_from(messages)), begun=begun_reply(messages))
         prints = read_prints(messages)
         if person is None or prints is None:
             return plan
@@ -165,7 +176,8 @@ class Conversations:
             thread = scope if chat_id else await self._thread(scope, prints, arrived)
             await stack.enter_async_context(self._table.database.lock(thread))
             place = await find_place(self._table, scope, thread, prints, is_whole=is_whole)
-            row, plan.answered = await self._turn(scope, thread, place, prints, arrived, retried)
+            row, answer = await self._turn(scope, thread, place, prints, arrived, retried)
+            plan.answered = rest_of_reply(answer, plan.begun) if answer else None
             if plan.answered is None:
                 plan._memory = memory = TurnMemory(self._store, person, character)
                 faults = [await take_branch(self._table, memory, row, prints, place, arrived)]
@@ -183,13 +195,16 @@ class Conversations:
     ) -> TurnRow | None:
         """Return the turn whose reply a transcript ends with, and of which more is wanted; None where there is none.
 
-        Other words of the assistant at the end are how its next reply shall begin. The arguments are those of `open`.
+        It may have been edited. Other words of the assistant at the end are how its next reply shall begin. The
+        arguments are those of `open`.
         """
         prints = read_prints(messages)
         if person is None or prints is None or not messages or messages[-1].role != "assistant":
             return None
         scope = digest(person, character, chat_id)
-        return await find_answered_turn(self._table, scope, scope if chat_id else None, prints, messages[-1].text)
+        shown = shown_exchange(prints.said, messages[-1].text)
+        row = await find_answered_turn(self._table, scope, scope if chat_id else None, prints, shown)
+        return row or (await find_edited_turn(self._table, scope, prints, shown) if chat_id else None)
 
     async def add_reply(self, row: TurnRow, reply: str) -> None:
         """Note another reply of a turn, by which it will be known: one that was continued, or as far as it came.

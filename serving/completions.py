@@ -26,6 +26,7 @@ from .chat_chunks import Completion, Delta, ReplyEnd, ReplyEvent, to_json
 from .chat_conversations import Conversations, TurnPlan
 from .chat_request import ChatMessage, ChatRequest, parse_request, read_days
 from .front_ends.attached_context import split_contexts
+from .front_ends.begun_reply import following
 from .front_ends.emotion_tags import EmotionTags
 from .front_ends.trusted_headers import shows_whole_chats
 from .front_ends.turn_markers import without_marker
@@ -161,7 +162,8 @@ class ChatCompletions:
                 yield plan.answered
                 return
             graph = self.character_graphs.get(chat.model, self.graph)
-            async for event in TurnRun(graph, plan, context, self.tags).events():
+            run = TurnRun(graph, plan, context, self.tags)
+            async for event in following(run.events(), plan.begun) if plan.begun else run.events():
                 if isinstance(event, ReplyEnd):
                     event = await plan.finish(event)
                 yield event

@@ -19,6 +19,7 @@ from ..safety import assess
 from ..sem import Sem
 from .chat_request import ChatMessage, ChatRequest
 from .front_ends.attached_context import split_contexts
+from .front_ends.begun_reply import are_words_apart
 from .front_ends.demands import TaskKind, is_compaction, is_transcript
 from .front_ends.expressions import best_expression
 from .front_ends.task_prompts import asked_about_before, prompt_kind
@@ -51,7 +52,6 @@ _UNSEEN = ChatMessage(
     "so kindly in one or two sentences, and ask them to tell you in words what it is. Do not guess what it shows.",
 )
 _STAND_IN = "(a picture or a recording, which you cannot see or hear)"
-_SENTENCE_ENDS = (".", "!", "?", '"', ")", "*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ async def continue_reply(request: ChatRequest, *, model: ChatModel, sem: Sem) ->
     asked = replace(request, messages=(*request.messages, _CONTINUE))
     is_first, before = True, request.messages[-1].text
     async for piece in answer_task(Task("prompted"), asked, model=model, sem=sem):
-        if is_first and _are_words_apart(before, piece):
+        if is_first and are_words_apart(before, piece):
             yield " "
         is_first = False
         yield piece
@@ -192,12 +192,6 @@ def nothing_seen(labels: Sequence[str]) -> Empathy:
     """Return what is understood of somebody who sent something that nobody sees."""
     fault = "what the person sent has no words, and was not seen: the LLM alone replied, and nothing is remembered"
     return unread(Safety(), labels).model_copy(update={"degraded": fault})
-
-
-def _are_words_apart(before: str, after: str) -> bool:
-    """Return whether a space belongs between two texts: LLMs begin without one, and Chinese has none."""
-    is_end = before[-1:].isascii() and (before[-1:].isalnum() or before.endswith((*_SENTENCE_ENDS, ",", ";", ":")))
-    return is_end and after[0].isascii() and (after[0].isalnum() or after[0] in "\"'(*")
 
 
 async def _expression(messages: Sequence[ChatMessage], sem: Sem) -> str | None:

@@ -14,6 +14,7 @@ from ..graph.build import remembering_graph
 from ..graph.turn_events import EmotionDecided, Event, Replied, Restarted, Token, stream_turn
 from .chat_chunks import Delta, FinishReason, ReplyEnd, ReplyEvent
 from .chat_conversations import TurnPlan
+from .front_ends.begun_reply import are_words_apart
 from .front_ends.emotion_tags import EmotionTags
 
 INTERRUPTED = "…"
@@ -41,7 +42,7 @@ class TurnRun:
     ) -> None:
         self._graph, self._plan, self._context, self._tags = graph, plan, context, tags
         self._reply = StreamedReply()
-        self._tag: str | None = None
+        self._tag: str | None = "" if plan.begun else None
         self._empathy: Empathy | None = None
 
     async def events(self) -> AsyncIterator[ReplyEvent]:
@@ -93,7 +94,8 @@ class TurnRun:
         fragment = self._reply.text.strip()
         if self._empathy is None or not fragment:
             return
-        reply = AIMessage(f"{fragment}{INTERRUPTED}")
+        begun = self._plan.begun
+        reply = AIMessage(f"{begun}{' ' * are_words_apart(begun, fragment)}{fragment}{INTERRUPTED}")
         state = {"messages": [*self._plan.messages, reply], "empathy": self._empathy}
         config: Any = {"configurable": {"thread_id": self._plan.thread_id, **self._plan.configurable}}
         hef = remembering_graph().compile(store=self._graph.store)

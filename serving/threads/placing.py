@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from .transcript_prints import Exchange, TranscriptPrints, shown_exchange
+from .transcript_prints import Exchange, TranscriptPrints
 from .turn_table import IN_USE, Candidate, TurnRow, TurnTable
 
 FRESH_SECONDS = 600.0
@@ -96,7 +96,7 @@ def _edited(known: Sequence[Candidate], recent: Sequence[Exchange], number: int)
 
 
 async def find_answered_turn(
-    table: TurnTable, scope: str, thread: str | None, prints: TranscriptPrints, reply: str
+    table: TurnTable, scope: str, thread: str | None, prints: TranscriptPrints, shown: Exchange
 ) -> TurnRow | None:
     """Return the turn at the end of a conversation whose reply a transcript ends with; None where there is none.
 
@@ -105,13 +105,12 @@ async def find_answered_turn(
         scope: Whose turns.
         thread: The conversation; None where the client does not name it.
         prints: The transcript.
-        reply: The words of the assistant after the person's last turn.
+        shown: The person's last turn, and the words of the assistant after it.
     """
-    shown = shown_exchange(prints.said, reply)
     for one in await table.candidates(scope, [shown], thread):
         row = one.row
-        is_interrupted = row.answered is None and shown.opens(one.openings)
-        if row.said != prints.said or not (shown.is_reply(one.replies) or is_interrupted):
+        is_begun = shown.opens(one.openings) and (thread is None or row.answered is None)
+        if row.said != prints.said or not (shown.is_reply(one.replies) or is_begun):
             continue
         if thread is not None:
             return row
@@ -119,6 +118,19 @@ async def find_answered_turn(
         said_before = prints.exchanges[-1].said if prints.exchanges else None
         if row.number == one.last and (before.said if before else None) == said_before:
             return row
+    return None
+
+
+async def find_edited_turn(table: TurnTable, thread: str, prints: TranscriptPrints, shown: Exchange) -> TurnRow | None:
+    """Return the turn at the end of a named conversation in the place of whose reply a transcript shows other words.
+
+    The person edited the reply, or stopped it before the client had shown what was sent. The arguments are those of
+    `find_answered_turn`; a conversation that is named is its own scope.
+    """
+    place = await find_place(table, thread, thread, prints)
+    for one in await table.candidates(thread, [shown], thread):
+        if one.replies and (one.row.parent, one.row.said) == (place.parent, prints.said):
+            return one.row
     return None
 
 

@@ -313,8 +313,6 @@ async def test_a_reply_at_the_end_that_was_given_is_to_be_continued(
     said = await client.talk("One.", "Two.", chat_id=chat_id)
     row = await client.find_continued(*said[:3], shown.format(said[3]), chat_id=chat_id)
     assert row
-    for beginning in ("Well, I", said[3][:30], f"{said[3]} And more."):
-        assert not await client.find_continued(*said[:3], beginning, chat_id=chat_id)
     assert not await client.find_continued(*said, "Three.", said[3], chat_id=chat_id)
     assert not await client.find_continued(*said[:3], chat_id=chat_id)
     assert not await client.find_continued(*said, chat_id=chat_id, person="ben")
@@ -339,7 +337,8 @@ async def test_a_reply_that_was_stopped_is_to_be_continued_from_where_the_client
         await plan.interrupted("Once upon a time there was a little girl")
 
     assert await client.find_continued("Tell me a story.", shown, chat_id=chat_id)
-    assert not await client.find_continued("Tell me a story.", "Well, once", chat_id=chat_id)
+    is_edited = await client.find_continued("Tell me a story.", "Well, once", chat_id=chat_id) is not None
+    assert is_edited == (chat_id is not None)
 
 
 @pytest.mark.parametrize(
