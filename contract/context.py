@@ -14,6 +14,7 @@ from .settings.danger_texts import DangerPage
 from .settings.model_settings import read_model_settings
 from .settings.recall_weights import RecallWeights
 from .settings.region import Region
+from .settings.reply_language import ReplyLanguage
 from .settings.settings_model import SettingsModel, explain_settings, nearest_setting, unknown_setting
 from .settings.studio_form import studio_hints as _studio_hints
 from .settings.studio_form import template_field as _template
@@ -146,10 +147,8 @@ class HefContext(SettingsModel):
         description="Whether a turn in which the person is in danger is stored, too, then without an emotion",
         json_schema_extra=_studio_hints("remember"),
     )
-    language: str | None = Field(
+    language: ReplyLanguage = Field(
         default=None,
-        max_length=40,
-        pattern=r"^[^\W_]+([ -][^\W_]+)*$",
         description="Language of the reply and of the note for it, by its code or its English name, such as `zh` or "
         "`German`; None means the person's",
         json_schema_extra=_studio_hints("draft_response"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from math import inf, isnan
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, NotRequired, Self
 
 from langchain_core.messages import AnyMessage
 from langgraph.channels import LastValue
@@ -158,8 +158,8 @@ class HefOutput(TypedDict):
 
     messages: Annotated[list[AnyMessage], add_messages]
     """The conversation with the reply at its end."""
-    empathy: Annotated[Empathy, JsonValue]
-    """What was understood, which the reply was drafted from."""
+    empathy: NotRequired[Annotated[Empathy, JsonValue]]
+    """What was understood, which the reply was drafted from; a parent's input does not have it."""
 
 
 class HefState(HefInput, total=False):

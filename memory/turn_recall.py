@@ -26,6 +26,8 @@ MAX_FETCHED = 500
 """Candidates after which no more are fetched: a person may have said the same thousands of times."""
 MAX_PINNED = 50
 """Pinned turns that are recalled; of more those that were pinned last."""
+_WISH_SHARE = 0.6
+"""Share of a turn's characters above which it consists of its wish."""
 _SCORE_DECIMALS = 6
 """Decimals to which two similarities are compared."""
 
@@ -62,7 +64,7 @@ class RecallQuery:
             Candidate(memory, getattr(item, "score", None))
             for item in items
             if (memory := self.recallable(item)) is not None
-            and not (self.with_pinned and (memory.pinned or memory.wish))
+            and not (self.with_pinned and (memory.pinned or _is_wish_alone(memory)))
         ]
         ranked = rank(candidates, self.text, self.weights, self.now)
         return [candidate.with_why() for candidate in drop_duplicates(ranked, self.limit, pinned)]
@@ -226,6 +228,11 @@ async def _recall(
         turns = [turn for item in own if (turn := query.recallable(item)) is not None]
         return pinned + spread(turns, query.spread_limit, pinned)
     return pinned + query.best(own, pinned)
+
+
+def _is_wish_alone(memory: Memory) -> bool:
+    """Return whether a turn tells nothing beside its wish, which is recalled for itself."""
+    return len(memory.wish) > _WISH_SHARE * len(memory.text)
 
 
 async def _missing(batch: Batch, namespace: tuple[str, ...], ids: Iterable[str], items: Iterable[Item]) -> list[Item]:

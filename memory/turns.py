@@ -105,7 +105,8 @@ def stored_value(user_id: str, memory: Memory) -> dict[str, Any]:
     """Return the value that is stored of a turn: of a long text or reply its last `MAX_STORED_CHARACTERS`."""
     fields = memory.model_dump(mode="json", exclude={"score", "why"})
     fields = {name: field for name, field in fields.items() if name not in _MARKS or field}
-    texts = {name: fields[name][-MAX_STORED_CHARACTERS:] for name in ("text", "reply")}
+    # PostgreSQL takes no NUL.
+    texts = {name: fields[name][-MAX_STORED_CHARACTERS:].replace("\0", "\ufffd") for name in ("text", "reply")}
     return {**fields, **texts, "clauses": split_clauses(texts["text"]), "user_id": user_id}
 
 

@@ -56,7 +56,7 @@ def fine_emotion_node(
             neutral=is_neutral,
             requeries=verdict.requeries if verdict else 0,
             hypothesis=verdict.emotion if verdict else None,
-            memories=tuple(memory.id for memory in state.get("memories", [])),
+            memories=tuple(dict.fromkeys(memory.id for memory in state.get("memories", []))),
             safety=turn.safety,
             sem=readings[0].sem if readings else None,
             model=_model_of_run(model, settings),

@@ -9,7 +9,7 @@ from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
 
 from ..contract import HefState, Memory
-from ..contract.chat_model import ChatModel
+from ..contract.chat_model import ChatModel, is_hosted
 from ..contract.errors import error_text, is_timeout
 from ..contract.sync_async import run_sync
 from ..contract.text import MAX_STORED_CHARACTERS
@@ -22,8 +22,9 @@ from .support.explanations import explain_memories
 from .support.node_record import record_suppressed_error
 from .support.turn_view import Node, TurnView, Update, thread_id, turn_view
 
-_SPREAD = 3
-"""Times as many turns as usual are recalled where the person asks what is remembered of them at all."""
+_SPREAD, _HOSTED_SPREAD = 3, 8
+"""Times as many turns as usual are recalled where the person asks what is remembered of them at all; the second by a
+hosted LLM, which gets three times the tokens for it."""
 NO_ANSWER = ", it gave no answer in time"
 """In the fault of this node: the turn does not wait for the memory again."""
 
@@ -77,11 +78,13 @@ def _search(store: BaseStore, user_id: str, turn: TurnView, llm: ChatModel) -> l
         already_in_prompt=already_in_prompt,
         character=settings.character,
         with_pinned=True,
-        spread_limit=_SPREAD * settings.memory_limit,
+        spread_limit=(_HOSTED_SPREAD if is_hosted(llm) else _SPREAD) * settings.memory_limit,
     )
     wishes = [memory for memory in memories if is_wish(memory)]
     others = [memory for memory in memories if not is_wish(memory)]
-    return [*wishes, *fit_token_budget(others, settings.memory_budget, _count_tokens)]
+    is_spread = any(memory.why is not None and memory.why.by == "broad_question" for memory in others)
+    budget = settings.memory_budget * (_SPREAD if is_spread and is_hosted(llm) else 1)
+    return [*wishes, *fit_token_budget(others, budget, _count_tokens)]
 
 
 def _count_tokens(memory: Memory) -> int:

@@ -156,6 +156,27 @@ def test_a_wish_takes_no_place_of_what_is_recalled_and_is_no_second_line() -> No
     assert len(found) == 4
 
 
+def test_what_else_a_turn_tells_is_recalled_beside_its_wish() -> None:
+    store = InMemoryStore()
+    remembered(store, 1, "My ex Marlon waved at me in the queue. Oh, and call me Dee.", "call me Dee")
+    remembered(store, 2, "I had soup.")
+    found = recall_turns(store, "ana", "who was Marlon again?", 2, with_pinned=True)
+    assert [memory.why and memory.why.by for memory in found] == ["wish", "relevance", "relevance"]
+    assert sorted(memory.id for memory in found) == ["1", "1", "2"]
+
+
+def test_a_hosted_llm_is_told_more_where_all_is_asked_for() -> None:
+    store = InMemoryStore()
+    subjects = ["dog", "boss", "garden", "sister", "car", "school", "tooth", "rent", "song", "cake", "train", "moon"]
+    for number, subject in enumerate(subjects):
+        remembered(store, number, f"My {subject} {subject * 2} made me think of {subject * 3} and {subject * 4}.")
+    for model, least, most in ((HostedChat(), 12, 12), (TwoCallChat(), 1, 9)):
+        hef = create_hef(model=model, safety=None).compile(store=store)
+        asked: Any = {"messages": [HumanMessage("What do you remember about me?")]}
+        out = hef.invoke(asked, thread(str(most)), context=ANA)
+        assert least <= len(out["empathy"].memories) <= most
+
+
 def test_a_wish_that_is_forgotten_or_hidden_is_told_no_more() -> None:
     store = InMemoryStore()
     remembered(store, 1, "Please call me Jo.", "call me Jo", never_recall=True)
