@@ -67,7 +67,8 @@ class RecallQuery:
             and not (self.with_pinned and (memory.pinned or _is_wish_alone(memory)))
         ]
         ranked = rank(candidates, self.text, self.weights, self.now)
-        return [candidate.with_why() for candidate in drop_duplicates(ranked, self.limit, pinned)]
+        told = [memory for memory in pinned if not (memory.why and memory.why.by == "wish")]
+        return [candidate.with_why() for candidate in drop_duplicates(ranked, self.limit, told)]
 
     def pinned(self, items: Iterable[Item]) -> list[Memory]:
         """Return the pinned turns among items, the newest first."""
