@@ -26,7 +26,7 @@ MAX_FETCHED = 500
 """Candidates after which no more are fetched: a person may have said the same thousands of times."""
 MAX_PINNED = 50
 """Pinned turns that are recalled; of more those that were pinned last."""
-_WISH_SHARE = 0.6
+_WISH_SHARE = 0.5
 """Share of a turn's characters above which it consists of its wish."""
 _SCORE_DECIMALS = 6
 """Decimals to which two similarities are compared."""
