@@ -44,9 +44,11 @@ async def change_pins(
     await _change(batch, namespace, _IDS, added, removed)
 
 
-async def add_wishes(batch: Batch, namespace: tuple[str, ...], ids: Iterable[str]) -> None:
-    """Say that some turns of a namespace hold a wish."""
-    await _change(batch, namespace, _WISHES, ids)
+async def change_wishes(
+    batch: Batch, namespace: tuple[str, ...], added: Iterable[str] = (), removed: Iterable[str] = ()
+) -> None:
+    """Say that some turns of a namespace hold a wish, and others no longer."""
+    await _change(batch, namespace, _WISHES, added, removed)
 
 
 def _ids(item: Item | None, name: str) -> list[str]:

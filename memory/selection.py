@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from langgraph.store.base import BaseStore, Item, PutOp, SearchItem
@@ -136,31 +136,34 @@ def erase_turns(
 
 
 async def replaced_ids(
-    store: BaseStore, user_id: str, thread: str, turns: Mapping[str, str], kept: Collection[str] = ()
+    store: BaseStore, user_id: str, thread: str, turns: Iterable[tuple[Collection[str], str]], kept: Collection[str]
 ) -> set[str]:
-    """Return the ids under which turns of a conversation are stored that others take the place of.
+    """Return the ids under which turns of a conversation are stored that others are to take the place of.
 
-    A turn is known by what was said before it. Where that was removed meanwhile, nothing is stored under the id that it
-    has now, and it is the newest one with its words.
+    A turn is known by what was said before it. Where that was removed meanwhile, nothing is stored under the ids that
+    it has now: then it is the newest one with its words, if that is newer than all turns that stay.
 
     Args:
         store: Any LangGraph store.
         user_id: Whose turns.
         thread: The conversation.
-        turns: Id -> the person's words.
-        kept: Ids of turns that stay, those that take their place among them.
+        turns: The ids that each may have, and the person's words.
+        kept: Ids of the turns before them.
     """
-    items = await user_items(store, store.asearch, user_id, None)
-    found = {item.key for item in items if item.key in turns and item.key not in kept}
-    for id, text in turns.items():
-        if id in found:
+    stored = await user_items(store, store.asearch, user_id, None)
+    items = {item.key: item for item in stored if item.value.get("thread") == thread}
+    newest_kept = max((said_at(items[id]) for id in kept if id in items), default=0.0)
+    found: set[str] = set()
+    for ids, words in turns:
+        if own := set(ids) & items.keys():
+            found |= own - set(kept)
             continue
         same = [
             item
-            for item in items
-            if item.value.get("thread") == thread
-            and item.value.get("text") == text[-MAX_STORED_CHARACTERS:]
+            for item in items.values()
+            if item.value.get("text") == words[-MAX_STORED_CHARACTERS:]
             and item.key not in {*found, *kept}
+            and said_at(item) >= newest_kept
         ]
         found |= {item.key for item in sorted(same, key=said_at)[-1:]}
     return found

@@ -22,7 +22,7 @@ from .chroma.rows import Times
 from .chroma.store import ChromaStore
 from .imported_turn import check_name, check_turn, parse_json
 from .lifetime import has_expired
-from .pins import PINS, add_wishes, change_pins
+from .pins import PINS, change_pins, change_wishes
 from .selection import EVERYTHING, Selection, select_items
 from .turns import TURNS, put_turn, user_namespace
 
@@ -211,4 +211,4 @@ def _store(store: BaseStore, lines: Sequence[_Line], result: ImportReport) -> No
         wishes = [put for put in puts if put.namespace == namespace and (put.value or {}).get("wish")]
         if wishes:
             newest_last = sorted(wishes, key=lambda put: (put.value or {}).get("time") or 0.0)
-            run_sync(add_wishes(store.batch, namespace, [put.key for put in newest_last]))
+            run_sync(change_wishes(store.batch, namespace, [put.key for put in newest_last]))

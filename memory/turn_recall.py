@@ -67,7 +67,7 @@ class RecallQuery:
             and not (self.with_pinned and (memory.pinned or _is_wish_alone(memory)))
         ]
         ranked = rank(candidates, self.text, self.weights, self.now)
-        told = [memory for memory in pinned if not (memory.why and memory.why.by == "wish")]
+        told = [memory for memory in pinned if memory.pinned]
         return [candidate.with_why() for candidate in drop_duplicates(ranked, self.limit, told)]
 
     def pinned(self, items: Iterable[Item]) -> list[Memory]:
@@ -78,8 +78,9 @@ class RecallQuery:
 
     def wishes(self, items: Iterable[Item]) -> list[Memory]:
         """Return the turns among items that hold a wish, the oldest first, as a later one may take it back."""
-        turns = [memory for item in items if (memory := self.recallable(item)) is not None and memory.wish]
-        by_words = {memory.wish.casefold(): memory for memory in sorted(turns, key=lambda memory: memory.time)}
+        turns = [memory for item in items if (memory := self.recallable(item)) is not None and memory.wish.strip()]
+        in_time = sorted(turns, key=lambda memory: memory.time)
+        by_words = {(memory.name, memory.wish.casefold()): memory for memory in in_time}
         newest = sorted(by_words.values(), key=lambda memory: memory.time)[-MAX_WISHES:]
         return [memory.model_copy(update={"why": Why(by="wish")}) for memory in newest]
 
@@ -227,7 +228,8 @@ async def _recall(
     pinned = [*query.wishes(own), *query.pinned(own)[:MAX_PINNED]] if query.with_pinned else []
     if is_broad:
         turns = [turn for item in own if (turn := query.recallable(item)) is not None]
-        return pinned + spread(turns, query.spread_limit, pinned)
+        told = [memory for memory in pinned if memory.pinned]
+        return pinned + spread(turns, query.spread_limit, told)
     return pinned + query.best(own, pinned)
 
 

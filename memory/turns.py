@@ -23,7 +23,7 @@ from ..contract.sync_async import maybe_await, run_sync
 from ..contract.text import MAX_STORED_CHARACTERS, split_clauses
 from .chroma.store import ChromaStore
 from .lifetime import is_hidden, lifetime, refreshes
-from .pins import PINS, Batch, add_wishes, change_pins
+from .pins import PINS, Batch, change_pins, change_wishes
 
 TURNS = ("hef", "turns")
 """Namespace under which each user has one of their own."""
@@ -235,7 +235,7 @@ async def _remember(store: BaseStore, batch: Batch, user_id: str, memories: Iter
     for namespace, ids in pinned.items():
         await change_pins(batch, namespace, added=ids)
     for namespace, ids in wishes.items():
-        await add_wishes(batch, namespace, ids)
+        await change_wishes(batch, namespace, added=ids)
 
 
 async def user_items(store: BaseStore, search: Search, user_id: str, character: str | None) -> list[SearchItem]:
@@ -256,13 +256,14 @@ async def _forget(
 
 
 async def unpin_deleted(batch: Batch, items: Iterable[Item]) -> None:
-    """Say of turns that are deleted that they are no longer pinned, so that nothing names them any more."""
-    pinned = defaultdict[tuple[str, ...], list[str]](list)
+    """Say of turns that are deleted that they are no longer pinned and hold no wish: nothing names them any more."""
+    marked = defaultdict[tuple[str, ...], list[str]](list)
     for item in items:
-        if item.value.get("pinned"):
-            pinned[item.namespace].append(item.key)
-    for namespace, ids in pinned.items():
+        if item.value.get("pinned") or item.value.get("wish"):
+            marked[item.namespace].append(item.key)
+    for namespace, ids in marked.items():
         await change_pins(batch, namespace, removed=ids)
+        await change_wishes(batch, namespace, removed=ids)
 
 
 def _newest_first(items: Sequence[Item]) -> list[Memory]:

@@ -66,7 +66,7 @@ def _search(store: BaseStore, user_id: str, turn: TurnView, llm: ChatModel) -> l
     """Return the past turns for the prompt; turns of this thread come back once they fell out of the prompt."""
     dialogue, settings = turn.dialogue, turn.settings
     shown, _ = shown_dialogue(turn, llm)
-    in_prompt = [*shown[:-1], dialogue[-1]]  # of a last turn that is too long the end is shown
+    in_prompt = [*shown[:-1], turn.conversation[-1]]  # of a last turn that is too long the end is shown
     already_in_prompt = {turn.text[-MAX_STORED_CHARACTERS:] for turn in in_prompt if turn.role == "speaker"}
     memories = recall_turns(
         store,

@@ -98,6 +98,8 @@ def _store_turn(store: BaseStore, user_id: str, settings: HefContext, state: Hef
         memory = memory.model_copy(update={name: known.value.get(name) for name in _CONFIRMED})
     if known:
         memory = memory.model_copy(update={name: known.value.get(name) is True for name in _MARKS})
+    if known and not memory.wish and known.value.get("text") == memory.text[-MAX_STORED_CHARACTERS:]:
+        memory = memory.model_copy(update={"wish": known.value.get("wish") or ""})  # another reply may not name it
     remember_turn(store, user_id, memory)
     length = len(memory.text)
     length_fault = f"the turn has {length} characters: only its last {MAX_STORED_CHARACTERS} were remembered"

@@ -39,6 +39,7 @@ class Phrases:
     named: str
     felt: str
     answered: str
+    they: str
     wished: str
     """Where they asked for something that holds on."""
     today: str
@@ -56,8 +57,9 @@ PHRASES: Mapping[TextLanguage, Phrases] = {
         named=" {name} said: ",
         felt=" (felt {label})",
         answered="; you answered: ",
-        wished=' they asked of you: "{wish}" (keep to it as if they asked it now, without a word about it, unless they '
-        "took it back later)",
+        they="they",
+        wished=' {who} asked of you: "{wish}" (keep to it as if they asked it now, without a word about it, unless '
+        "they took it back later)",
         today="today",
         yesterday="yesterday",
         ago="{count} {unit} ago",
@@ -70,7 +72,8 @@ PHRASES: Mapping[TextLanguage, Phrases] = {
         named="{name}说：",
         felt="（当时感到{label}）",
         answered="；你回答：",
-        wished="对方请你：“{wish}”（就像对方现在这样说一样照做，不必提起，除非对方后来收回了）",
+        they="对方",
+        wished="{who}请你：“{wish}”（就像对方现在这样说一样照做，不必提起，除非对方后来收回了）",
         today="今天",
         yesterday="昨天",
         ago="{count}{unit}前",
@@ -163,11 +166,11 @@ def _quoted_characters(memories: Sequence[Memory], budget: int) -> int:
 def _said(memory: Memory, today: date, phrases: Phrases, names: Mapping[str, str], query: str, limit: int) -> str:
     then = _day(memory.time) if memory.time else None
     when = phrases.on.format(day=then.isoformat(), ago=time_ago(then, today, phrases)) if then else phrases.earlier
+    name = speaker_name(memory)
     if is_wish(memory):
-        return f"{when}{phrases.wished.format(wish=quoted(memory.wish))}"
+        return f"{when}{phrases.wished.format(who=name or phrases.they, wish=quoted(memory.wish))}"
     label = label_text(memory.emotion or "")
     feeling = phrases.felt.format(label=names.get(label, label)) if label else ""
-    name = speaker_name(memory)
     attribution = phrases.named.format(name=name) if name else phrases.said
     return f'{when}{attribution}"{quoted(excerpt(memory.text, query, limit), limit)}"{feeling}'
 

@@ -1,4 +1,4 @@
-"""A reply as it is said: without thoughts, the markers of chat templates, a role before it and faked turns after it.
+"""A reply as it is said: without thoughts, wishes, markers of chat templates, a role before it, faked turns after it.
 
 Only what is surely not said is cut: code, an example that a colon introduces, and a tag within a sentence stay.
 """
@@ -12,6 +12,7 @@ from ..contract import HefContext
 from ..contract.dialogue import MAX_TURN_CHARACTERS
 from .code_spans import CodeSpans
 from .thoughts import ThoughtFilter
+from .wish_line import WishFilter
 
 _TOKEN = (
     r"(?:<\|[^<>|\s]{1,40}\|>|<｜[^<>｜]{1,40}｜>|<(?:end_of_turn|start_of_turn|eos|bos|turn\|)>|<\|turn>"
@@ -29,7 +30,7 @@ _TURN = (
 )
 """A line that begins another turn."""
 _END = re.compile(
-    rf"(?P<token>{_TOKEN})|(?P<turn>{_TURN})|(?P<mark></?s>)|(?P<wish>\n\s{{0,20}}(?-i:[*_]{{0,3}}WISH[*_]{{0,3}})\s{{0,3}}[:：])"
+    rf"(?P<token>{_TOKEN})|(?P<turn>{_TURN})|(?P<mark></?s>)"
     rf"|(?P<tag>(?<=\n)<{_ROLE_TAG}|(?:(?<=[\n.!?…\"”)*>])|(?<=[.!?…\"”)*>] ))</{_ROLE_TAG})",
     re.IGNORECASE,
 )
@@ -77,6 +78,7 @@ class ReplyFilter:
 
     def __init__(self, persona: str = "") -> None:
         self._thoughts = ThoughtFilter()
+        self._wishes = WishFilter()
         self._lead = _lead(persona_name(persona))
         names = filter(None, (*_TEMPLATE_ROLES, persona_name(persona).lower()))
         self._roles = tuple(f"{name}{speech}" for name in names for speech in _SPEECH)
@@ -91,11 +93,12 @@ class ReplyFilter:
 
     def feed(self, piece: str) -> str:
         """Return what is said in the next piece, and in what was held back before it."""
-        return self._say(self._thoughts.feed(piece), is_last=False)
+        return self._say(self._wishes.feed(self._thoughts.feed(piece)), is_last=False)
 
     def close(self) -> str:
         """Return what was held back at the end of the reply."""
-        return self._say(self._thoughts.close(), is_last=True)
+        rest = self._wishes.feed(self._thoughts.close())
+        return self._say(rest + self._wishes.close(), is_last=True)
 
     def _say(self, piece: str, *, is_last: bool) -> str:
         if self._has_ended:
@@ -138,7 +141,7 @@ class ReplyFilter:
 
     def _is_end(self, end_match: re.Match[str], text: str) -> bool:
         """Return whether a reply ends at a match outside of code."""
-        if end_match["token"] or end_match["wish"]:
+        if end_match["token"]:
             return True
         if end_match["mark"]:
             return bool(_AFTER_MARK.match(text, end_match.end()))

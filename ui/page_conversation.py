@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,9 +17,7 @@ from ..contract import Memory, Verdict
 from ..contract.state import HefState
 from ..graph.turn_events import LAST_NODE, Event, Question, stream_turn
 from ..graph.turn_task import TurnTask, with_answers
-from ..memory import aforget_turns, turn_id
-from ..memory.selection import replaced_ids
-from ..nodes.support.transcript import turn_key
+from ..memory import aforget_turns
 from .page_host import CHARACTER, PausableContext
 from .page_turns import (
     EmotionQuestion,
@@ -31,10 +29,12 @@ from .page_turns import (
     after_question,
     error_sentence,
     human_message,
+    memory_id,
     opening_text,
     page_turn,
     removals,
     split_turns,
+    stored_ids,
 )
 
 if TYPE_CHECKING:
@@ -181,8 +181,7 @@ class Conversation:
 
     def _memory_id(self, messages: Sequence[AnyMessage], segment: Segment, thread: str = "") -> str:
         """Return the id under which a turn is remembered."""
-        thread = thread or self.thread
-        return turn_id(thread, turn_key(messages[: segment.end_of_said], thread))
+        return memory_id(messages, segment, thread or self.thread)
 
     async def _run(self, said: Sequence[AnyMessage] | None, since: int | None = None) -> AsyncGenerator[None]:
         """Run a turn, in the place of the turns from `since` on where that is given.
@@ -195,7 +194,7 @@ class Conversation:
             self.outcome, self.error = "", ""
             before: list[AnyMessage] = (await self._values()).get("messages", [])
             replaced = [] if since is None else split_turns(before)[since:]
-            replaced_turns = {self._memory_id(before, segment): segment.text for segment in replaced}
+            stale = await stored_ids(self._graph.store, self._settings.user_id, self.thread, before, replaced)
             dropped = [message for segment in replaced for message in segment.messages]
             if said is None:
                 said = replaced[0].said if replaced else []
@@ -227,7 +226,7 @@ class Conversation:
                 await self._alone_context.enter()
                 self.outcome = await self._settle(outcome, kept, said, dropped)
                 if not self.outcome:
-                    await self._forget(replaced_turns)
+                    await self._forget(stale)
                 self.live, self._task, self._answer = None, None, None
                 self._show(await self._values())
             yield
@@ -279,16 +278,15 @@ class Conversation:
         await self._update({"messages": list(dropped or said)})
         return outcome
 
-    async def _forget(self, replaced_turns: Mapping[str, str]) -> None:
+    async def _forget(self, stale: set[str]) -> None:
         """Delete the memories of replaced turns that the new one has not overwritten."""
         store, user = self._graph.store, self._settings.user_id
-        if not replaced_turns or store is None or user is None:
+        if not stale or store is None or user is None:
             return
         messages = (values := await self._values())["messages"]
         is_stored = self._settings.remember and values["empathy"].safety.level != "danger"
-        kept = {self._memory_id(messages, turn) for turn in split_turns(messages)[: None if is_stored else -1]}
-        stale = await replaced_ids(store, user, self.thread, replaced_turns, kept)
-        await aforget_turns(store, user, stale)
+        overwritten = {self._memory_id(messages, split_turns(messages)[-1])} if is_stored else set()
+        await aforget_turns(store, user, stale - overwritten)
 
     def _show(self, values: HefState) -> None:
         """Take what was said from the thread's state, and what was understood in its last turn."""

@@ -8,12 +8,16 @@ from typing import Any
 from uuid import uuid4
 
 from langchain_core.messages import AnyMessage, HumanMessage, RemoveMessage
+from langgraph.store.base import BaseStore
 
 from ..contract import Empathy, HefError, Memory, Reading
 from ..graph.turn_events import EmotionDecided, Event, Replied, Restarted, Step, Token
+from ..memory import turn_id
+from ..memory.selection import replaced_ids
 from ..nodes import to_dialogue
 from ..nodes.support.human_review import ACTION
 from ..nodes.support.message_text import message_role, message_text
+from ..nodes.support.transcript import turn_key
 
 
 @dataclass(slots=True)
@@ -193,3 +197,23 @@ def after_event(live: LiveTurn, event: Event) -> LiveTurn:
         case Replied():
             turn = replace(turn, reply=event.reply)
     return LiveTurn(turn, status)
+
+
+def memory_id(messages: Sequence[AnyMessage], turn: Segment, thread: str) -> str:
+    """Return the id under which a turn of a thread is remembered."""
+    return turn_id(thread, turn_key(messages[: turn.end_of_said], thread))
+
+
+async def stored_ids(
+    store: BaseStore | None,
+    user_id: str | None,
+    thread: str,
+    messages: Sequence[AnyMessage],
+    replaced: Sequence[Segment],
+) -> set[str]:
+    """Return the ids under which turns are remembered that are replaced, the last ones of a thread."""
+    if not replaced or store is None or user_id is None:
+        return set()
+    kept = {memory_id(messages, turn, thread) for turn in split_turns(messages)[: -len(replaced)]}
+    turns = [({memory_id(messages, turn, thread)}, turn.text) for turn in replaced]
+    return await replaced_ids(store, user_id, thread, turns, kept)

@@ -91,9 +91,9 @@ class Conversation:
         utterances, _ = last_turn(messages := await self.messages())
         if utterances and self.hef.store is not None:
             *others, own = (_ids(messages[: turn.end_of_said], self.thread) for turn in split_turns(messages))
-            kept = set().union(*others, own if is_said_again else ())
-            turns = dict.fromkeys(own, to_dialogue(utterances)[-1].text)
-            stored = await replaced_ids(self.hef.store, user_id, self.thread, turns, kept)
+            turns = [(own, to_dialogue(utterances)[-1].text)]
+            stored = await replaced_ids(self.hef.store, user_id, self.thread, turns, set().union(*others))
+            stored -= own if is_said_again else set()
             await aforget_turns(self.hef.store, user_id, stored)
 
     async def stop(self, turn_input: Sequence[Any], reply: str, mark: str, context: HefContext) -> None:

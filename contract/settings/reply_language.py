@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from ..errors import SetupError
 
@@ -31,4 +31,4 @@ def read_language(value: object) -> str | None:
     return text
 
 
-ReplyLanguage: TypeAlias = Annotated[str | None, BeforeValidator(read_language), Field(max_length=_MAX_CHARACTERS)]
+ReplyLanguage: TypeAlias = Annotated[str | None, BeforeValidator(read_language)]

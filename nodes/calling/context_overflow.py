@@ -6,6 +6,7 @@ Nobody knows the window of every server, so one is found by its error, and kept 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,48 +17,72 @@ from ...contract.errors import http_status
 from .model_key import ModelKey, model_key
 
 _OVERFLOW = re.compile(
-    r"context_length_exceeded|string_above_max_length"
-    r"|\b(?:context|input|prompt|messages?)\b[^.\n]{0,60}\b(?:too long|too large|exceed(?:s|ed|ing)?)\b"
-    r"|\bexceed(?:s|ed|ing)?\b[^.\n]{0,60}\b(?:context|tokens?\b(?! per))"
-    r"|\bmaximum (?:context|input|prompt|number of (?:input )?tokens)\b|\btoo many (?:input )?tokens\b"
-    r"|\bcontext (?:length|window|size)\b",
+    r"context_length_exceeded|\bmaximum context length\b|\b(?:prompt|input) is too long\b"
+    r"|\binput token count\b[^\n]{0,40}\bexceeds?\b|\brange of input length\b"
+    r"|\bexceeds? (?:the )?(?:available |maximum |model's )?context (?:window|size|length)\b"
+    r"|\bcontext (?:window|length|size) (?:is |was )?exceeded\b"
+    r"|\breduce the length of the (?:messages|prompt|input)\b",
     re.IGNORECASE,
 )
 """What servers say of a prompt that is too long."""
-_REFUSALS = frozenset({None, 400, 413, 422})
-"""Status of such an answer, where the error tells one."""
+_OTHERS = re.compile(
+    r"\b(?:rate|quota|limit reached|per (?:minute|min|day|month)|daily|monthly|deadline)\b", re.IGNORECASE
+)
+"""What they say where the same words mean how much somebody may use, or for how long."""
+_TOO_MANY_REQUESTS = 429
 _READ_CHARACTERS = 2000
 """Characters of an error that are read."""
+_FENCE_END = "</dialogue>"
 _FEWEST = 500
 """Characters of a conversation below which nothing more is left out."""
+_LEAST_WINDOW = 4000
+"""Characters below which no window is kept: then a long host's text or a long message may be the reason."""
+_KEPT_SECONDS = 3600.0
+"""Time for which a window is kept: what was bound to the LLM, or its server, may be another one later."""
 
-_WINDOWS: dict[ModelKey, int] = {}
-"""Characters of conversation that were taken by models that had refused more, in this process."""
+_WINDOWS: dict[ModelKey, tuple[int, float]] = {}
+"""Characters of conversation that models took that had refused more, in this process, and until when that counts."""
 
 
 def overflows(error: BaseException) -> bool:
     """Return whether an error says that a prompt is longer than the LLM's context window."""
     if isinstance(error, ContextOverflowError):
         return True
-    return http_status(error) in _REFUSALS and bool(_OVERFLOW.search(str(error)[:_READ_CHARACTERS]))
+    text = str(error)[:_READ_CHARACTERS]
+    is_busy = http_status(error) == _TOO_MANY_REQUESTS or bool(_OTHERS.search(text))
+    return not is_busy and bool(_OVERFLOW.search(text))
 
 
 def known_window(model: Any) -> int | None:
     """Return how many characters of conversation a model took that had refused more; None where none has."""
-    return _WINDOWS.get(model_key(model)) if _WINDOWS else None
+    if not _WINDOWS:
+        return None
+    characters, until = _WINDOWS.get(model_key(model), (0, 0.0))
+    return characters if time.monotonic() < until else None
 
 
-def remember_window(model: Any, messages: Sequence[BaseMessage]) -> None:
-    """Keep in this process that a model takes no more than the conversation of a prompt."""
-    _WINDOWS[model_key(model)] = _length(_conversation(messages))
+def remember_window(model: Any, refused: Sequence[BaseMessage], halvings: int) -> None:
+    """Keep for a while how much conversation a model takes.
+
+    Args:
+        model: The LLM.
+        refused: The prompt that was too long.
+        halvings: How often its conversation was halved until it was taken.
+    """
+    conversation = _length(_conversation(refused))
+    allowed = conversation // 2**halvings
+    if allowed >= _LEAST_WINDOW and conversation >= _length(refused) / 2:
+        _WINDOWS[model_key(model)] = allowed, time.monotonic() + _KEPT_SECONDS
 
 
 def shorter_prompts(messages: Sequence[BaseMessage]) -> Iterator[list[BaseMessage]]:
     """Yield a prompt with half of its conversation, with a quarter, and so on: the newest messages.
 
     System messages stay, and the conversation begins with the person. Of the last message, if it alone is too long, the
-    beginning is left out.
+    beginning is left out, but for one with a fenced dialogue, which would lose its fence.
     """
+    if _FENCE_END in str(messages[-1].text):
+        return
     instructions = [message for message in messages if isinstance(message, SystemMessage)]
     conversation = _conversation(messages)
     while conversation and (length := _length(conversation)) >= 2 * _FEWEST:

@@ -85,10 +85,10 @@ class LlmCalls:
         try:
             return await self._invoke_folded(model, messages, config)
         except Exception as error:
-            if not overflows(error):
+            if not messages or not overflows(error):
                 raise
             too_long = error
-        for shorter in shorter_prompts(messages):
+        for halvings, shorter in enumerate(shorter_prompts(messages), start=1):
             try:
                 answer = await self._invoke_folded(model, shorter, config)
             except Exception as error:
@@ -96,7 +96,7 @@ class LlmCalls:
                     raise
                 too_long = error
             else:
-                remember_window(model, shorter)
+                remember_window(model, messages, halvings)
                 return answer
         raise too_long
 

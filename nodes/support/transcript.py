@@ -95,7 +95,7 @@ def spoken_parts(messages: Sequence[AnyMessage], turns: int) -> list[SpokenPart]
         messages: The conversation.
         turns: How many turns of it there are up to the people's last one.
     """
-    said = [(*_said(message), (message.name or "").strip()) for message in messages]
+    said = [(*_said(message), (message.name or "").strip().casefold()) for message in messages]
     names = [name for role, _, name in said if role == "speaker"]
     person = names[-1] if names else ""
     if not person or not set(names) - {person, ""}:

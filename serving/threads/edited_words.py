@@ -6,7 +6,8 @@ place. So what is remembered changes only where most of the words stay and none 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -18,7 +19,10 @@ _SAME_FEELING = 0.9
 """The same, from which on what was felt stays."""
 _MAX_WORDS = 2000
 """Words of each that are compared."""
-_CUT = ("…", "...")
+_BRACKETS = re.compile(r"\[[^\[\]\n]{0,80}\]|\([^()\n]{0,80}\)|（[^（）\n]{0,80}）|【[^【】\n]{0,80}】")
+"""What clients add in brackets: a date, a mark of what was left out."""
+_MASK = re.compile(r"\[[A-Z][A-Z_ 0-9]{1,30}\]|<[A-Z][A-Z_ 0-9]{1,30}>|\*{3,20}|█{2,20}")
+"""What stands in the place of a name or a number that was masked."""
 
 
 def edited_value(value: Mapping[str, Any], words: str) -> dict[str, Any]:
@@ -32,6 +36,8 @@ def edited_value(value: Mapping[str, Any], words: str) -> dict[str, Any]:
     if not _is_edit(old, new):
         return {}
     changes: dict[str, Any] = {"text": new, "clauses": split_clauses(new)}
+    if (wish := value.get("wish")) and _bare(str(wish)) not in _bare(new):
+        changes["wish"] = ""
     changes["causes"] = [cause for cause in value.get("causes") or [] if cause in new]
     if not value.get("confirmed") and _likeness(old, new) < _SAME_FEELING:
         changes |= {"emotion": None, "probability": None, "causes": []}
@@ -40,15 +46,15 @@ def edited_value(value: Mapping[str, Any], words: str) -> dict[str, Any]:
 
 def _is_edit(old: str, new: str) -> bool:
     before, after = _bare(old), _bare(new)
-    if not after or before in after:
+    if not after or before in after or before.startswith(after) or _MASK.search(new):
         return False
-    is_shortened = before.startswith(after) and (new.endswith(_CUT) or not _ends_with_word(old, new))
-    return not is_shortened and _likeness(old, new) >= _ALIKE
+    return not _is_part(_units(_BRACKETS.sub(" ", new)), _units(old)) and _likeness(old, new) >= _ALIKE
 
 
-def _ends_with_word(old: str, new: str) -> bool:
-    """Return whether the beginning of a text ends where one of its words does."""
-    return not (old.startswith(new) and old[len(new) : len(new) + 1].isalnum() and new[-1:].isalnum())
+def _is_part(units: Sequence[str], whole: Sequence[str]) -> bool:
+    """Return whether words stand in others in their order: a text was shortened, wherever it was cut."""
+    rest = iter(map(_bare, whole))
+    return all(unit in rest for unit in filter(None, map(_bare, units)))
 
 
 def _likeness(old: str, new: str) -> float:

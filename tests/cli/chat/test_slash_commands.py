@@ -108,6 +108,15 @@ def test_a_turn_is_replaced_also_where_the_one_before_was_forgotten(chat: Any) -
     assert [text for text, _ in chat.remembered()] == ["My cat Tom died."]
 
 
+def test_the_same_words_said_before_are_not_taken_for_the_replaced_turn(chat: Any) -> None:
+    chat("My mother is ill.", "I am so tired.", "Well.", "I am so tired.")
+    (mother,) = (turn["id"] for turn in chat.turns() if "mother" in turn["text"])
+    chat(f"/forget {mother}", "/retry")
+    assert [text for text, _ in chat.remembered()] == ["I am so tired.", "Well.", "I am so tired."]
+    chat("/edit Good night.")
+    assert [text for text, _ in chat.remembered()] == ["I am so tired.", "Well.", "Good night."]
+
+
 def test_there_is_nothing_to_repeat_in_a_new_conversation(chat: Any) -> None:
     shown = chat("/retry", "/edit", "/emotion", "/threads", "/memory")
     assert shown.count("There is no message yet.") == 3

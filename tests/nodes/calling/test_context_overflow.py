@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from hef.contract import ModelError
 from hef.graph import HefContext, create_hef
 from hef.nodes.calling import context_overflow
-from hef.nodes.calling.context_overflow import known_window, overflows, shorter_prompts
+from hef.nodes.calling.context_overflow import known_window, overflows, remember_window, shorter_prompts
 from langchain_core.exceptions import ContextOverflowError
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from two_calls import HostedChat
@@ -24,15 +25,23 @@ TOO_LONG = [
     ValueError("the request exceeds the available context size, try increasing it"),
     ValueError("Input is too long for requested model."),
     ValueError("Requested tokens (2100) exceed context window of 2048"),
+    ValueError("Please reduce the length of the messages"),
+    ValueError("Range of input length should be [1, 30720]"),
 ]
 OTHERS = [
     ValueError("Rate limit reached: 10000 tokens per min"),
+    ValueError("You exceeded your daily limit of 200000 tokens"),
+    ValueError("exceeded your monthly token quota"),
     ValueError("Invalid API key"),
     ValueError("max_tokens is too large: 100000"),
+    ValueError("'max_completion_tokens' must not exceed 8192 tokens"),
+    ValueError("context deadline exceeded"),
+    ValueError("messages[3] image exceeds 5 MB"),
+    ValueError("Unknown parameter: context window"),
     ValueError("System role not supported"),
     TimeoutError("the request took too long"),
 ]
-WINDOW = 3000
+WINDOW = 8000
 """Characters of conversation that `SmallWindow` takes."""
 
 
@@ -59,8 +68,8 @@ def conversation_length(messages: list[BaseMessage]) -> int:
     return sum(len(str(message.text)) for message in messages if not isinstance(message, SystemMessage))
 
 
-def long_talk(turns: int = 40) -> list[BaseMessage]:
-    """Return a talk of some 10,000 characters."""
+def long_talk(turns: int = 60) -> list[BaseMessage]:
+    """Return a talk of some 16,000 characters."""
     talk: list[BaseMessage] = []
     for number in range(turns):
         talk += [HumanMessage(f"number {number}: {'we went to the shops and back ' * 4}"), AIMessage("I see. " * 18)]
@@ -79,13 +88,53 @@ async def test_a_window_is_found_by_its_error_and_kept(asynchronous: bool, conte
     assert out["messages"][-1].text == "I hear you."
     assert conversation_length(model.prompts[0]) > WINDOW
     assert model.prompts[-1][-1].text == "My dog died last night."
-    assert WINDOW / 4 < (known_window(model) or 0) <= WINDOW
+    assert WINDOW / 2 < (known_window(model) or 0) <= WINDOW
 
     tries = len(model.prompts)
     again = hef.invoke(state, context=context)
     assert len(model.prompts) == tries + 1
     assert conversation_length(model.prompts[-1]) <= WINDOW
     assert "did not see the oldest" in again["empathy"].degraded
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [HumanMessage("word " * 6500), AIMessage("I see."), HumanMessage("I am sad.")],
+        [SystemMessage("rule " * 6000), *long_talk(12)],
+        long_talk(14),
+    ],
+    ids=["one long message", "a long text of the host", "a small window"],
+)
+def test_no_window_is_kept_that_would_leave_others_nothing(messages: list[BaseMessage]) -> None:
+    class Narrow(HostedChat):
+        """A hosted chat model that takes little at all."""
+
+        model_name: str = "narrow"
+
+        def _begin(self, messages: list[BaseMessage]) -> list[Any] | None:
+            chunks = super()._begin(messages)
+            if chunks is not None and sum(len(str(message.text)) for message in messages[1:]) > 1000:
+                raise ValueError("maximum context length is 512 tokens")
+            return chunks
+
+    model = Narrow()
+    out = create_hef(model=model, safety=None).compile().invoke({"messages": messages})
+    assert out["messages"][-1].text == "I hear you."
+    assert known_window(model) is None or (known_window(model) or 0) >= 4000
+
+
+def test_a_window_is_asked_for_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    remember_window("model", long_talk(), 1)
+    assert known_window("model")
+    later = time.monotonic() + 2 * 3600
+    monkeypatch.setattr(context_overflow.time, "monotonic", lambda: later)
+    assert known_window("model") is None
+
+
+def test_a_question_keeps_its_fence_and_is_not_cut() -> None:
+    question = HumanMessage(f"<dialogue>\nSpeaker: {'word ' * 2000}\n</dialogue>\nHow do they feel?")
+    assert list(shorter_prompts([SystemMessage("x"), question])) == []
 
 
 def test_a_window_that_is_too_small_for_anything_is_an_error_in_words() -> None:

@@ -15,12 +15,16 @@ from transcript_client import LATER, TranscriptClient
 CHAT_IDS = pytest.mark.parametrize("chat_id", [None, "chat"])
 EDITS = [
     ("My sister Inga lives in Rome.", "My sister Anna lives in Rome."),
-    ("I told my boss to leave me alone and he did.", "I told my boss to leave me alone."),
+    ("I told my boss to leave me alone and he did.", "I told my friend to leave me alone and she did."),
     ("我妹妹住在罗马，我很想她。", "我姐姐住在罗马，我很想她。"),
 ]
 OTHERS = [
     ("I went to the park and fed the ducks today.", "I went to the park and fed the du"),
     ("I went to the park and fed the ducks today.", "I went to the park and fed…"),
+    ("I told my boss to leave me alone and he did.", "I told my boss to leave me alone."),
+    ("I went to the park and fed the ducks today.", "I went to the park … today. [truncated]"),
+    ("My brother Tom lives in Rome with his dog.", "My brother [NAME] lives in [PLACE] with his dog."),
+    ("My number is 5551234 and I live alone.", "My number is **** and I live alone."),
     ("I went to the park.", "[10:31] I went to the park."),
     ("I went to the park.", "Ich war im Park."),
     ("I went to the park.", "[old message]"),
@@ -65,6 +69,12 @@ async def test_the_newest_message_may_be_edited_as_well(client: TranscriptClient
     said[2] = "My sister Anna lives in Rome."
     await client.ask(*said, "I miss her.", chat_id=chat_id)
     assert texts(client) == ["Hello there.", "My sister Anna lives in Rome.", "I miss her."]
+
+
+def test_a_wish_goes_with_its_words() -> None:
+    value = {"text": "Please stop asking me questions, ok?", "wish": "stop asking me questions"}
+    assert edited_value(value, "Please keep asking me questions, ok?")["wish"] == ""
+    assert "wish" not in edited_value(value, "Pls stop asking me questions, ok?")
 
 
 def test_what_was_felt_in_other_words_is_not_kept() -> None:
