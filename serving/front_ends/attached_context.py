@@ -10,7 +10,7 @@ from ..chat_request import ChatMessage
 from .attached_documents import split_document
 from .carried_summary import is_summary_alone, split_summary
 from .host_words import is_notice, is_preamble, split_blocks
-from .quotations import letters, split_quotations
+from .quotations import Sentences, read_sentences, split_quotations
 
 _HEADING, _OPEN, _CLOSE = "### Task:", "<context>", "</context>"
 _QUERY = ("<user_query>", "</user_query>")
@@ -27,18 +27,18 @@ def split_contexts(messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
     split: list[ChatMessage] = []
     marked = mark_hosts(messages)
     has_quotes = any(message.role == "user" and ">" in message.text for message in marked)
-    replies: list[str] = []
+    replies: list[Sentences] = []
     for message in marked:
         if message.role == "user":
             split += _own_words(message, replies)
             continue
         split.append(message)
         if has_quotes and message.role == "assistant":
-            replies.append(letters(message.text))
+            replies.append(read_sentences(message.text))
     return tuple(split)
 
 
-def _own_words(message: ChatMessage, replies: Sequence[str]) -> list[ChatMessage]:
+def _own_words(message: ChatMessage, replies: Sequence[Sentences]) -> list[ChatMessage]:
     """Return a message of the person's after what is the host's in it, and what it quotes."""
     hosts, words = split_context(message.text, message.images) or ("", message.text)
     quotes, said = split_quotations(words, replies) or ("", words)

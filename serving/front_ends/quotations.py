@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
+from typing import TypeAlias
+
+Sentences: TypeAlias = tuple[str, ...]
+"""The sentences of a text: the words of each, in small letters, with a space between."""
 
 _QUOTES = 32
 """Quotations of a message at most."""
-_LETTERS = 2
-"""Letters of a quotation at least, by which it is known."""
+_WORDS = 3
+"""Words of a quotation at least, by which it is known; fewer must be a whole sentence."""
+_SIGN = r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+_SIGNS_PER_WORD = 2
+"""Signs of a language without spaces that are about a word."""
+_WORD = re.compile(rf"{_SIGN}|(?:(?!{_SIGN})[^\W_])+")
+_MARKUP = re.compile(r"['’*`~]")
+"""What stands in a word, or marks it up."""
+_SENTENCE_END = re.compile(r"[.!?。！？…\n]+")
 HEADING = "The person's message quotes words of yours:"
 """What the LLM is told of quotations."""
 
 
-def letters(text: str) -> str:
-    """Return the letters and digits of a text, by which a quotation is known: pages leave out what marks it up."""
-    return "".join(filter(str.isalnum, text.casefold()))
+def read_sentences(text: str) -> Sentences:
+    """Return the sentences of a text, by which a quotation is known: pages leave out what marks it up."""
+    letters = "".join(sign for sign in text.casefold() if not unicodedata.category(sign).startswith("M"))
+    sentences = (" ".join(_WORD.findall(sentence)) for sentence in _SENTENCE_END.split(_MARKUP.sub("", letters)))
+    return tuple(filter(None, sentences))
 
 
-def split_quotations(text: str, replies: Sequence[str]) -> tuple[str, str] | None:
+def split_quotations(text: str, replies: Sequence[Sentences]) -> tuple[str, str] | None:
     """Return what a message quotes of earlier replies, and the person's words; None where it quotes none.
 
     Args:
         text: The message.
-        replies: The letters of what the assistant said before. What nobody said, or the person did, is no quotation:
+        replies: The sentences of what the assistant said before. What nobody said, or the person did, is no quotation:
             it may be how they write.
     """
     quoted: list[str] = []
@@ -41,6 +56,10 @@ def split_quotations(text: str, replies: Sequence[str]) -> tuple[str, str] | Non
     return ("\n\n".join([HEADING, *quoted]), said) if quoted else None
 
 
-def _is_said(quotation: str, replies: Sequence[str]) -> bool:
-    known = letters(quotation)
-    return len(known) >= _LETTERS and any(known in reply for reply in replies)
+def _is_said(quotation: str, replies: Sequence[Sentences]) -> bool:
+    quoted = " ".join(read_sentences(quotation))
+    if any(quoted in reply for reply in replies):
+        return True
+    signs = len(re.findall(_SIGN, quoted))
+    is_enough = len(quoted.split()) - signs + signs / _SIGNS_PER_WORD >= _WORDS
+    return is_enough and any(f" {quoted} " in f" {' '.join(reply)} " for reply in replies)

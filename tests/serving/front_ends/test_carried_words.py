@@ -164,6 +164,7 @@ REPLY = "I **hear** you, I am angry, too.\nTell me more about it - whenever you 
     [
         ("> I hear you, I am angry\n\n> whenever you like\n\nWhat do you mean?", "What do you mean?"),
         ("> too.\n> Tell me more\n\nNo.", "No."),
+        ("> Tell me more about it\n\n> 你今天过得\n\nNo.", "> 你今天过得\n\nNo."),
         (">whenever you like\nNever!\n> I am angry\nReally?", "Never!\nReally?"),
         (f"> whenever you like\n\n{DANGER}", DANGER),
         (f"> whenever you like\n\n> {DANGER}\n\nThat is what I mean.", f"> {DANGER}\n\nThat is what I mean."),
@@ -188,6 +189,9 @@ def test_what_a_person_quotes_of_the_assistant_is_not_theirs(text: str, own: str
         "> I am sad.\n\nThat is what I said.",
         "> whenever you like",
         "> :(\n\nwell",
+        "> more about\n\nwell",
+        "> ear you, I\n\nwell",
+        "> I am ang\n\nwell",
         "whenever you like\n\nNever.",
         ">_< I feel awful",
         "1 > 0, they say",
@@ -198,3 +202,26 @@ def test_what_nobody_else_said_is_no_quotation(text: str) -> None:
     assert [*split_contexts(messages)] == messages
     alone = [user(text), ChatMessage("assistant", REPLY)]
     assert [*split_contexts(alone)] == alone
+
+
+@pytest.mark.parametrize(
+    ("reply", "quotation", "is_quoted"),
+    [
+        ("This skill means a lot, and you have it.", "kill me", False),
+        ("This skill means a lot, and you have it.", "kill me a", False),
+        ("Do you want to kill me?", "kill me", False),
+        ("Thank you. Well done! Now rest.", "Well done", True),
+        ("Thank you. Well done! Now rest.", "Now", False),
+        ("Don’t give up, un**believ**able one.", "don't give up", True),
+        ("Don’t give up, un**believ**able one.", "give up, unbelievable", True),
+        ("我听见你说想死的话了，我在。", "想死", False),
+        ("我听见你说想死的话了，我在。", "我在", False),
+        ("我听见你说想死的话了，我在。", "我听见你说想", True),
+        ("मैं समझता हूँ कि यह कठिन है", "समझता", False),
+        ("मैं समझता हूँ कि यह कठिन है", "समझता हूँ कि", True),
+    ],
+)
+def test_a_quotation_is_three_whole_words_of_a_reply_or_a_sentence(reply: str, quotation: str, is_quoted: bool) -> None:
+    text = f"> {quotation}\n\nplease do it"
+    messages = [user("I am sad."), ChatMessage("assistant", reply), user(text)]
+    assert persons(*messages) == ["I am sad.", "please do it" if is_quoted else text]
