@@ -20,7 +20,7 @@ from ..sem import Sem
 from .chat_request import ChatMessage, ChatRequest
 from .front_ends.attached_context import split_contexts
 from .front_ends.begun_reply import are_words_apart
-from .front_ends.demands import TaskKind, is_compaction, is_transcript
+from .front_ends.demands import TaskKind, is_transcript, split_compaction
 from .front_ends.expressions import best_expression
 from .front_ends.task_prompts import asked_about_before, prompt_kind
 
@@ -77,7 +77,9 @@ def recognize_task(request: ChatRequest, headers: Mapping[str, str]) -> Task | N
     kind = named or formed or ("json" if request.response_format else None)
     # A header may be set for all requests by mistake: only a prompt of a front end's form quotes what was said before.
     is_known = formed is not None and prompt_kind(request.messages, guess=False) is not None
-    is_quoted = is_known or any(is_transcript(message.text) for message in request.messages)
+    # A compaction is about the messages before it: a transcript among them is not what it quotes.
+    is_about_before = bool(request.messages) and split_compaction(request.messages[-1].text) is not None
+    is_quoted = is_known or (not is_about_before and any(is_transcript(message.text) for message in request.messages))
     is_read = bool({kind, formed} & _SHOWN)
     if kind is None or ((is_read or not is_quoted) and _is_in_danger(request.messages)):
         return None
@@ -92,10 +94,22 @@ def named_task(headers: Mapping[str, str]) -> TaskKind | None:
 
 def _is_in_danger(messages: Sequence[ChatMessage]) -> bool:
     """Return whether the person's last words say that somebody is in danger, as they came or without a host's."""
-    messages = [message for message in messages if not is_compaction(message.text)]
+    messages = _without_compactions(messages)
     as_sent, own = _until_last_words(messages), last_words(messages)
     dialogues = [as_sent] if own == as_sent else [as_sent, own]
     return any(assess(turns).level == "danger" for turns in dialogues if turns)
+
+
+def _without_compactions(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """Return the messages without prompts for a compaction; what stands before one in its message is kept."""
+    kept: list[ChatMessage] = []
+    for message in messages:
+        compaction = split_compaction(message.text)
+        if compaction is None:
+            kept.append(message)
+        elif compaction[0]:
+            kept.append(replace(message, text=compaction[0]))
+    return kept
 
 
 def last_words(messages: Sequence[ChatMessage]) -> list[Turn]:

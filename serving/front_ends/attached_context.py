@@ -9,6 +9,7 @@ from dataclasses import replace
 from ..chat_request import ChatMessage
 from .attached_documents import split_document
 from .carried_summary import is_summary_alone, split_summary
+from .demands import split_compaction
 from .host_words import is_notice, is_preamble, split_blocks
 from .quotations import Sentences, read_sentences, split_quotations
 
@@ -88,4 +89,7 @@ def split_context(text: str, images: int = 0) -> tuple[str, str] | None:
     blocks, said = split_blocks(words)
     if blocks:
         attached, words = [*attached, *blocks], said
+    compaction = split_compaction(words)
+    if compaction and compaction[0]:
+        attached, words = [*attached, compaction[1]], compaction[0]
     return ("\n\n".join(attached), words) if attached and (words or images) else None

@@ -1,12 +1,18 @@
 """The summary of a compaction, which a front end puts before what is left of the conversation, as if a person said it.
 
 LibreChat's client writes it in the person's role, between `<summary>` and `</summary>`, and tells the LLM after it what
-it is; in later requests it is a system message. What a person says beside it is theirs.
+it is; in later requests it is a system message. What a person says beside it is theirs, and so is a text that only
+begins like one and says that they are in danger.
 """
 
 from __future__ import annotations
 
 import re
+
+from ...contract.dialogue import Turn
+from ...safety import assess
+from .demands import begins_as_transcript, is_transcript
+from .host_words import FIRST_PERSON
 
 _OPEN, _CLOSE = "<summary>", "</summary>"
 _ABOUT = "This is your own checkpoint: you wrote it to preserve context after compaction."
@@ -24,6 +30,11 @@ _LONG_CONTEXT = re.compile(r"\bcompact(?:ion|ed)\b|\bcontext\b|\bleft off\b|\bea
 _PERSONAL = re.compile(r"\b(?:i|i'm|i’m|my|me|we|us|our)\b", re.IGNORECASE)
 _HOSTS = ("## Conversation Summary\n", "Here is a summary of the conversation to date:\n")
 """How a host begins that tells a summary in its own role (LibreChat), or in the person's (LangChain)."""
+_OF_USER = re.compile(r"\busers?\b|\b(?:the (?:human|person)|human[:>])|用户", re.IGNORECASE)
+"""Whom a host's summary is about."""
+_SELF = re.compile(r"\b(?:myself|ourselves|mine|im)\b", re.IGNORECASE)
+"""Further words in which somebody speaks of themselves."""
+_QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|“[^”\n]{0,400}”|「[^」\n]{0,400}」")
 
 
 def split_summary(text: str) -> tuple[str, str] | None:
@@ -46,19 +57,40 @@ def is_summary_alone(text: str, *, is_before_another: bool) -> bool:
     Args:
         text: The message, the first one of the person's or the assistant's.
         is_before_another: Whether the person says something after it without a reply between: an advice in other words
-            than LibreChat's counts only there.
+            than LibreChat's counts only there, and only where it is no danger that the person tells of themselves.
     """
     if (split := split_summary(text)) is not None:
         return not split[1]
     message = text.strip()
     if is_before_another and message.startswith(_HOSTS):
-        return True
+        return not _is_persons_danger(message)
     close = message.rfind(_CLOSE)
     advice = message[close + len(_CLOSE) :].strip()
     if not is_before_another or close < 0 or not message.startswith(_OPEN) or len(advice) > _ADVICE_CHARACTERS:
         return False
     signs = (_TO_LLM, _RECORD, _LONG_CONTEXT)
-    return all(sign.search(advice) for sign in signs) and not _PERSONAL.search(advice)
+    return all(sign.search(advice) for sign in signs) and not (
+        _PERSONAL.search(advice) or _is_persons_danger(message[len(_OPEN) : close])
+    )
+
+
+def _is_persons_danger(text: str) -> bool:
+    """Return whether a text like a summary says that somebody is in danger, and not as a host tells of a person.
+
+    A host tells of "the user", and says "I" only in what it quotes; danger of which it tells was answered then.
+    """
+    return not _is_told_by_host(text) and assess([Turn("speaker", text)]).level == "danger"
+
+
+def _is_told_by_host(text: str) -> bool:
+    lines = text.splitlines()
+    if is_transcript(text):
+        spoken = [line for line in lines if begins_as_transcript(line)]
+        if spoken and _OF_USER.match(spoken[-1].lstrip(" <")):
+            return False  # nobody answered
+        lines = [line for line in lines if line not in spoken]
+    told = _QUOTED.sub("", "\n".join(lines))
+    return _OF_USER.search(text) is not None and not (FIRST_PERSON.search(told) or _SELF.search(told))
 
 
 def is_summary_of_earlier(text: str) -> bool:

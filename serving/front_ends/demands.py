@@ -130,9 +130,12 @@ _ABOVE = re.compile(
     re.IGNORECASE,
 )
 """The end of LangMem's prompts, which stand alone or after the summary so far."""
-_CHECKPOINTS = (
-    "hold on, before you continue i need you to write me a checkpoint of everything so far.",
-    "hold on again, update your checkpoint.",
+_CHECKPOINTS = tuple(
+    re.compile(rf"(?:^|(?<=\n))[ \t]{{0,9}}{re.escape(line)}", re.IGNORECASE)
+    for line in (
+        "hold on, before you continue i need you to write me a checkpoint of everything so far.",
+        "hold on again, update your checkpoint.",
+    )
 )
 """How a paragraph of LibreChat's compaction begins, which speaks as the person; another text may stand before it."""
 _NOTHING_ELSE = "only the checkpoint, don't respond to me or continue the conversation."
@@ -187,10 +190,13 @@ def is_known_demand(text: str) -> bool:
     return is_summary and _ABOVE.fullmatch(last) is not None
 
 
-def is_compaction(text: str) -> bool:
-    """Return whether a message is LibreChat's own prompt that has the conversation before it summed up."""
-    demand = text.strip().lower()
-    return _NOTHING_ELSE in demand and any(f"\n{line}" in f"\n{demand}" for line in _CHECKPOINTS)
+def split_compaction(text: str) -> tuple[str, str] | None:
+    """Return what stands before LibreChat's prompt that has the conversation summed up, and it; None without one."""
+    text = text.strip()
+    start = min((found.start() for line in _CHECKPOINTS if (found := line.search(text))), default=None)
+    if start is None or _NOTHING_ELSE not in text[start:].lower():
+        return None
+    return text[:start].strip(), text[start:].lstrip()
 
 
 def is_sectioned_demand(text: str) -> bool:

@@ -16,12 +16,12 @@ from .demands import (
     before_transcript,
     begins_as_transcript,
     demanded_kind,
-    is_compaction,
     is_demand,
     is_heading,
     is_known_demand,
     is_sectioned_demand,
     is_transcript,
+    split_compaction,
 )
 from .host_words import FIRST_PERSON
 
@@ -90,7 +90,8 @@ def _quiet_kind(messages: Sequence[ChatMessage], *, guess: bool) -> TaskKind | N
     text = messages[-1].text
     if messages[-1].role == "user":
         # What was said before a compaction and has no reply yet may be nowhere else: danger is looked for in it.
-        if is_compaction(text) and (guess or messages[-2].role == "assistant"):
+        compaction = split_compaction(text)
+        if compaction and (guess or (messages[-2].role == "assistant" and not compaction[0])):
             return "summary"
         is_hosts = is_after_talk and (is_known_demand(text) or (guess and is_demand(text, signs=3)))
         if not is_hosts and is_after_talk and guess and is_sectioned_demand(text):

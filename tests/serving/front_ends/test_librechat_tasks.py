@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hef.serving.chat_request import parse_request
+from hef.serving.chat_request import ChatMessage, parse_request
+from hef.serving.front_ends.attached_context import split_contexts
 from hef.serving.tasks import recognize_task
 
 DANGER = "I want to kill myself tonight."
@@ -61,6 +62,19 @@ def test_a_compaction_sums_up_danger_that_was_answered_and_none_that_was_not() -
         assert kind(*TALK, ("user", DANGER), ("user", prompt)) is None
     assert kind(*TALK, ("user", "I am fine."), ("user", COMPACTION)) == "summary"
     assert kind(*TALK, ("user", f"{HANDOFF}\n\n{DANGER}")) is None
+
+
+@pytest.mark.parametrize("prompt", [COMPACTION, AGAIN])
+def test_what_stands_before_a_compaction_in_its_message_is_the_persons(prompt: str) -> None:
+    example = ("system", "You are Mia.\nUser: Hello\nAssistant: Hi")
+    for before in ([*TALK], [example, *TALK]):
+        asked = [*before, ("user", f"{DANGER}\n\n{prompt}")]
+        assert kind(*asked) is None
+        *_, host, own = split_contexts([ChatMessage(role, text) for role, text in asked])  # type: ignore[arg-type]
+        assert (host.role, host.text, own.text) == ("system", prompt.strip(), DANGER)
+        assert kind(*before, ("user", f"I am fine.\n\n{prompt}")) == "summary"
+    answered = [("user", DANGER), ("assistant", "Please call 988.")]
+    assert kind(*TALK, *answered, ("user", f"Earlier parts:\n- moving\n\n{prompt}")) == "summary"
 
 
 @pytest.mark.parametrize(
