@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import overload
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableWithFallbacks
 from langchain_core.runnables.base import RunnableBindingBase
 
 from ..contract import SetupError
@@ -149,11 +149,13 @@ def _checked(model: ChatModel) -> ChatModel:
 
 def _without_tools(model: ChatModel) -> ChatModel:
     """Return a model without the host's tools, which `bind_tools` binds: HEF asks for words, and calls none of them."""
-    if not isinstance(model, RunnableBindingBase) or not _TOOLS & set(model.kwargs):
+    if isinstance(model, RunnableWithFallbacks):
+        first, *others = map(_without_tools, model.runnables)
+        return model.model_copy(update={"runnable": first, "fallbacks": others})
+    if not isinstance(model, RunnableBindingBase):
         return model
-    return model.model_copy(
-        update={"kwargs": {name: value for name, value in model.kwargs.items() if name not in _TOOLS}}
-    )
+    kwargs = {name: value for name, value in model.kwargs.items() if name not in _TOOLS}
+    return model.model_copy(update={"bound": _without_tools(model.bound), "kwargs": kwargs})
 
 
 def _init_chat_model(spec: str) -> BaseChatModel:

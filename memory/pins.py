@@ -16,7 +16,10 @@ PINS = "%pinned"
 """Key of that item, which no turn has: their ids are hashes."""
 _IDS, _WISHES = "ids", "wishes"
 MAX_WISHES = 8
-"""Turns with a wish that are named; of more the newest."""
+"""Wishes that are told; of more the newest."""
+_NAMED = 64
+"""Turns with a wish that are named; of more those that were stored last, as an old archive may be read in after newer
+ones."""
 
 Batch: TypeAlias = Callable[[Iterable[Op]], list[Result] | Awaitable[list[Result]]]
 """`BaseStore.batch` or `BaseStore.abatch` of a store."""
@@ -63,7 +66,7 @@ async def _change(
     changed = dict.fromkeys(added)
     kept = [id for id in before if id not in {*removed, *changed}]
     is_known = set(changed) <= set(before) and len(kept) + len(changed) == len(before)
-    after = before if is_known else [*kept, *changed][-MAX_WISHES if name == _WISHES else 0 :]
+    after = before if is_known else [*kept, *changed][-_NAMED if name == _WISHES else 0 :]
     if after != before:
         value = {**(item.value if item else {}), name: after}
         value = {field: ids for field, ids in value.items() if ids}

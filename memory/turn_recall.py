@@ -227,7 +227,7 @@ async def _recall(
     own = await list_items(store, search, namespace)
     pinned = [*query.wishes(own), *query.pinned(own)[:MAX_PINNED]] if query.with_pinned else []
     if is_broad:
-        turns = [turn for item in own if (turn := query.recallable(item)) is not None]
+        turns = [turn for item in own if (turn := query.recallable(item)) is not None and not _is_wish_alone(turn)]
         told = [memory for memory in pinned if memory.pinned]
         return pinned + spread(turns, query.spread_limit, told)
     return pinned + query.best(own, pinned)

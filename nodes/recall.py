@@ -44,8 +44,9 @@ def recall_node(model: ChatModel) -> Node:
             return {"memories": [], "explanations": {"recall": ""}, "faults": {"recall": ""}}
         memories: list[Memory] = []
         fault = ""
+        llm = run_sync(SYNC.model_for_run(model, settings))
         try:
-            memories = _search(runtime.store, settings.user_id, turn, run_sync(SYNC.model_for_run(model, settings)))
+            memories = _search(runtime.store, settings.user_id, turn, llm)
         except GraphBubbleUp:
             raise
         except Exception as error:

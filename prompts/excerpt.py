@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from math import fsum
 
 from ..contract.text import is_chinese, matching_words, may_be_cause
 
-_CLAUSE = re.compile(r"[^.!?;,\n。！？；，]{1,400}[.!?;,\n。！？；，]{0,9}\s{0,20}")
+_CLAUSE = re.compile(r"[^.!?;,\n。！？；，]{1,100}(?:[.!?;,\n。！？；，]{1,9}|(?<=\s)|(?=\s)|)\s{0,20}")
+"""A clause, or a piece of one that is long."""
 _MAX_CHARACTERS = 20_000
 """Characters of a text that are searched."""
 
@@ -15,12 +17,13 @@ _MAX_CHARACTERS = 20_000
 def excerpt(text: str, query: str, limit: int) -> str:
     """Return the neighbouring clauses of a text that share most with another one; `…` stands where others are left out.
 
-    Words count the more, the fewer clauses of the text hold them. Where nothing is shared it is the beginning.
+    Words count the more, the fewer clauses of the text hold them. Where nothing is shared it is the whole text, for the
+    caller to cut.
 
     Args:
         text: The text.
         query: What it should bear on.
-        limit: Characters at most; a text that is not longer is returned as it is.
+        limit: Characters of a part at most; a text that is not longer is returned as it is.
     """
     if len(text) <= limit:
         return text
@@ -35,7 +38,7 @@ def excerpt(text: str, query: str, limit: int) -> str:
         end = max(end, start)
         while end < len(clauses) and clauses[end].end() - clauses[start].start() <= room:
             end += 1
-        score = sum(wanted.get(word, 0.0) for word in set().union(*words[start:end]))
+        score = fsum(wanted.get(word, 0.0) for word in set().union(*words[start:end]))
         if score and score >= best_score:  # of equal ones the last: what follows says more than what went before
             first, last, best_score = start, end, score
     if not best_score:

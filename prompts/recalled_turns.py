@@ -108,7 +108,8 @@ def recalled_lines(
     today = _day(time.time() if now is None else now) or date.today()
     limit = _quoted_characters(memories, budget * CHARACTERS_PER_TOKEN)
     lines = [_said(memory, today, phrases, names or {}, query, limit) for memory in memories]
-    remaining = budget * CHARACTERS_PER_TOKEN - sum(map(len, lines))
+    told = [line for memory, line in zip(memories, lines, strict=True) if not is_wish(memory)]
+    remaining = budget * CHARACTERS_PER_TOKEN - sum(map(len, told))
     for index, memory in enumerate(memories):
         answer = _answer(memory, phrases)
         if answer and len(answer) <= remaining:
@@ -153,9 +154,9 @@ def time_ago(then: date, today: date, phrases: Phrases | None = None) -> str:
 
 
 def _quoted_characters(memories: Sequence[Memory], budget: int) -> int:
-    """Return how many characters of each turn are quoted at most, so that all of them fit; at least as many as ever."""
+    """Return how many characters of each turn are quoted, so that all fit; `MAX_QUOTED_CHARACTERS` at least."""
     lengths = sorted(len(memory.text) for memory in memories if not is_wish(memory))
-    room = budget - _AROUND * len(memories)
+    room = budget - _AROUND * len(lengths)
     for count, length in zip(range(len(lengths), 0, -1), lengths, strict=True):
         if length * count > room:
             return max(MAX_QUOTED_CHARACTERS, min(MAX_EXCERPT_CHARACTERS, room // count))

@@ -12,15 +12,20 @@ MAX_WISH_CHARACTERS = 300
 """Characters of a wish at most."""
 _MOST = 600
 """Characters between the brackets that are read."""
-_MARK = re.compile(rf"\[\[\s{{0,3}}WISH\s{{0,3}}[:：]([^\[\]\n]{{0,{_MOST}}})\]\]", re.IGNORECASE)
-_PARTIAL = re.compile(
-    rf"\[(?:\[(?:\s{{0,3}}(?:W(?:I(?:S(?:H(?:\s{{0,3}}(?:[:：][^\[\]\n]{{0,{_MOST}}}\]?)?)?)?)?)?)?)?)?\Z",
+_INSIDE = rf"(?:(?!\]\])[^\0]){{0,{_MOST}}}"
+_MARK = re.compile(
+    rf"\[\[\s{{0,3}}WISH\s{{0,3}}[:：]({_INSIDE})\]\]"
+    rf"|(?<!\[)\[\s{{0,3}}WISH\s{{0,3}}[:：]([^\[\]\n]{{0,{_MOST}}})\](?!\])",
     re.IGNORECASE,
+)
+"""A wish in two brackets, or, as some write it, in one."""
+_PARTIAL = re.compile(
+    rf"\[(?:\[?\s{{0,3}}(?:W(?:I(?:S(?:H(?:\s{{0,3}}(?:[:：]{_INSIDE}\]?)?)?)?)?)?)?)\Z", re.IGNORECASE
 )
 """What could still become such a mark."""
 _HELD = _MOST + 60
 """Characters at the end of a piece of a reply that may be held back."""
-_UNENDED = re.compile(r"\[\[\s{0,3}WISH\s{0,3}[:：][^\[\]\n]*\]?\Z", re.IGNORECASE)
+_UNENDED = re.compile(r"\[\[\s{0,3}W[^\0]{0,700}\Z|\[\s{0,3}WISH\s{0,3}[:：][^\0]{0,700}\Z", re.IGNORECASE)
 _AROUND = " \t*_\"'“”‘’「」『』"
 _OWN_SHARE = 0.8
 """Share of a wish's words that the person must have said: what they did not say is not kept in their name."""
@@ -54,7 +59,7 @@ def read_wish(answer: str, said: str) -> str:
         answer: What the LLM wrote.
         said: The person's last turn, in whose words the wish is.
     """
-    marks = _MARK.findall(without_thoughts(answer))
+    marks = [first or second for first, second in _MARK.findall(without_thoughts(answer))]
     wish = one_line(marks[-1])[:MAX_WISH_CHARACTERS].strip(_AROUND) if marks else ""
     units, known = _units(wish), set(_units(said))
     own = sum(unit in known for unit in units)

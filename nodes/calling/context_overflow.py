@@ -19,7 +19,7 @@ from .model_key import ModelKey, model_key
 _OVERFLOW = re.compile(
     r"context_length_exceeded|\bmaximum context length\b|\b(?:prompt|input) is too long\b"
     r"|\binput token count\b[^\n]{0,40}\bexceeds?\b|\brange of input length\b"
-    r"|\bexceeds? (?:the )?(?:available |maximum |model's )?context (?:window|size|length)\b"
+    r"|\bexceeds? (?:the )?(?:available |maximum |model's )?context (?:window|size|length|limit)\b"
     r"|\bcontext (?:window|length|size) (?:is |was )?exceeded\b"
     r"|\breduce the length of the (?:messages|prompt|input)\b",
     re.IGNORECASE,

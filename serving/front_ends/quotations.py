@@ -43,12 +43,15 @@ def split_quotations(text: str, replies: Sequence[Sentences]) -> tuple[str, str]
     quoted: list[str] = []
     words: list[str] = []
     block: list[str] = []
+    tries = 0
+    whole = [f" {' '.join(reply)} " for reply in replies]
     for line in (*text.splitlines(), ""):
         if line.startswith(">"):
             block.append(line)
             continue
         if block:
-            is_known = len(quoted) < _QUOTES and _is_said("\n".join(one.lstrip("> ") for one in block), replies)
+            tries += 1
+            is_known = tries <= _QUOTES and _is_said("\n".join(one.lstrip("> ") for one in block), replies, whole)
             (quoted if is_known else words).append("\n".join(block))
             block = []
         words.append(line)
@@ -56,10 +59,10 @@ def split_quotations(text: str, replies: Sequence[Sentences]) -> tuple[str, str]
     return ("\n\n".join([HEADING, *quoted]), said) if quoted else None
 
 
-def _is_said(quotation: str, replies: Sequence[Sentences]) -> bool:
+def _is_said(quotation: str, replies: Sequence[Sentences], whole: Sequence[str]) -> bool:
     quoted = " ".join(read_sentences(quotation))
     if any(quoted in reply for reply in replies):
         return True
     signs = len(re.findall(_SIGN, quoted))
     is_enough = len(quoted.split()) - signs + signs / _SIGNS_PER_WORD >= _WORDS
-    return is_enough and any(f" {quoted} " in f" {' '.join(reply)} " for reply in replies)
+    return is_enough and any(f" {quoted} " in reply for reply in whole)

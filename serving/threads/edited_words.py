@@ -1,7 +1,7 @@
 """Earlier messages that a person edited while the chat went on: what is an edit, and what is remembered then.
 
 Clients also shorten old messages, put a date or a name before them, translate them, or send something else in their
-place. So what is remembered changes only where most of the words stay and none of the old ones was merely added to.
+place. So what is remembered changes only where at least half of the words stay, some go, and others come.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ALIKE = 0.5
 """Share of the words that both have in common from which on one is an edit of the other."""
 _SAME_FEELING = 0.9
 """The same, from which on what was felt stays."""
-_MAX_WORDS = 2000
+_MAX_WORDS = 600
 """Words of each that are compared."""
 _BRACKETS = re.compile(r"\[[^\[\]\n]{0,80}\]|\([^()\n]{0,80}\)|（[^（）\n]{0,80}）|【[^【】\n]{0,80}】")
 """What clients add in brackets: a date, a mark of what was left out."""
@@ -33,22 +33,25 @@ def edited_value(value: Mapping[str, Any], words: str) -> dict[str, Any]:
         words: The person's words as a client shows them now.
     """
     old, new = str(value.get("text", "")), words.strip()[-MAX_STORED_CHARACTERS:]
-    if not _is_edit(old, new):
+    likeness = _likeness(old, new) if _may_be_edit(old, new) else 0.0
+    if likeness < _ALIKE:
         return {}
     changes: dict[str, Any] = {"text": new, "clauses": split_clauses(new)}
     if (wish := value.get("wish")) and _bare(str(wish)) not in _bare(new):
         changes["wish"] = ""
     changes["causes"] = [cause for cause in value.get("causes") or [] if cause in new]
-    if not value.get("confirmed") and _likeness(old, new) < _SAME_FEELING:
+    if not value.get("confirmed") and likeness < _SAME_FEELING:
         changes |= {"emotion": None, "probability": None, "causes": []}
     return changes
 
 
-def _is_edit(old: str, new: str) -> bool:
+def _may_be_edit(old: str, new: str) -> bool:
+    """Return whether a text is neither empty nor another one that was shortened, masked or added to."""
     before, after = _bare(old), _bare(new)
-    if not after or before in after or before.startswith(after) or _MASK.search(new):
+    is_masked = _MASK.search(new) and not _MASK.search(old)
+    if not after or before in after or before.startswith(after) or is_masked:
         return False
-    return not _is_part(_units(_BRACKETS.sub(" ", new)), _units(old)) and _likeness(old, new) >= _ALIKE
+    return not _is_part(_units(_BRACKETS.sub(" ", new)), _units(old))
 
 
 def _is_part(units: Sequence[str], whole: Sequence[str]) -> bool:
@@ -59,7 +62,8 @@ def _is_part(units: Sequence[str], whole: Sequence[str]) -> bool:
 
 def _likeness(old: str, new: str) -> float:
     before, after = _units(old)[:_MAX_WORDS], _units(new)[:_MAX_WORDS]
-    return SequenceMatcher(None, before, after, autojunk=False).ratio()
+    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    return matcher.ratio() if matcher.real_quick_ratio() >= _ALIKE and matcher.quick_ratio() >= _ALIKE else 0.0
 
 
 def _units(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -91,10 +92,12 @@ class TurnMemory:
         memory_id = turn_id(row.thread, row.key)
         try:
             items = await self.store.abatch([GetOp(names, memory_id, refresh_ttl=False) for names in self._namespaces])
+            found = [item for item in items if isinstance(item, Item)]
+            changed = await asyncio.to_thread(lambda: [change(item.value) for item in found])
             puts = [
                 put_turn(self.store, item.namespace, item.key, {**item.value, "time": said_at(item), **changes})
-                for item in items
-                if isinstance(item, Item) and (changes := change(item.value))
+                for item, changes in zip(found, changed, strict=True)
+                if changes
             ]
             if puts:
                 await self.store.abatch(puts)

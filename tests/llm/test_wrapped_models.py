@@ -138,9 +138,11 @@ def test_what_is_no_chat_model_is_refused_in_a_sentence(model: Any, sentence: st
         create_hef(model=ScriptedChat(script=["sad"])).compile().invoke(SAID, context=HefContext(model=model))
 
 
-def test_bound_tools_are_left_out_since_hef_calls_none() -> None:
+@pytest.mark.parametrize("has_fallbacks", [False, True])
+def test_bound_tools_are_left_out_since_hef_calls_none(has_fallbacks: bool) -> None:
     model = StructuredChat(script=[{"emotion": "sad", "hypothesis": "none"}, "I hear you."])
     bound = model.bind_tools([{"title": "refund"}]).bind(tool_choice="refund")
+    bound = bound.with_fallbacks([bound]) if has_fallbacks else bound
 
     out = create_hef(model=bound).compile().invoke(SAID)
 

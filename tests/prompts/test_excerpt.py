@@ -32,6 +32,17 @@ def test_the_part_is_quoted_that_is_asked_for(query: str, word: str) -> None:
     assert part.strip("…") in LONG
 
 
+def test_a_text_without_marks_is_searched_word_by_word() -> None:
+    text = (
+        "we walked and walked and talked about nothing much " * 8
+        + "and steve was there too "
+        + "and it rained all day " * 20
+    )
+    part = excerpt(text, "steve", 200)
+    assert "steve was there" in part
+    assert len(part) <= 200
+
+
 def test_of_chinese_as_well() -> None:
     part = excerpt(CHINESE, "建国是谁？", 30)
     assert "建国" in part
