@@ -14,6 +14,7 @@ from ..contract import Empathy, ModelError, Safety
 from ..contract.chat_model import ChatModel, ChoiceScorer, chat_models
 from ..contract.dialogue import Turn
 from ..contract.errors import error_text
+from ..nodes.calling.llm_calls import is_transient
 from ..nodes.checking.danger_watch import unread
 from ..safety import assess
 from ..sem import Sem
@@ -141,7 +142,9 @@ async def answer_task(task: Task, request: ChatRequest, *, model: ChatModel, sem
         in_words = ((_form_in_words(form), *request.messages), settings)
         is_local = any(isinstance(one, ChoiceScorer) for one in chat_models(model))
         asks = [in_words] if is_local else [(request.messages, {**settings, "response_format": form}), in_words]
-    for number, (messages, given) in enumerate(asks, start=1):
+    has_failed = False
+    while asks:
+        messages, given = asks[0]
         has_begun = False
         try:
             async for chunk in (model.bind(**given) if given else model).astream(_prompt(messages)):
@@ -152,7 +155,11 @@ async def answer_task(task: Task, request: ChatRequest, *, model: ChatModel, sem
         except ModelError:
             raise
         except Exception as error:
-            if has_begun or number == len(asks):  # else an LLM that does not know the setting is told in words
+            if not has_begun and form and not has_failed and is_transient(error):
+                has_failed = True  # a connection that broke says nothing of the setting
+            elif not has_begun and len(asks) > 1:
+                del asks[0]  # an LLM that does not know the setting is told in words
+            else:
                 raise ModelError(f"the LLM did not do the task {task.kind}: {error_text(error)}") from None
 
 

@@ -137,3 +137,22 @@ async def test_a_hosted_llm_is_told_the_form_as_it_was_sent(monkeypatch: pytest.
                 body = says("How is she?", response_format=FORMATS[0], stream=stream)
                 answer = await http.post("/chat/completions", json=body)
                 assert answer.text.count("hypothesis") == 1
+
+
+@pytest.mark.parametrize("form", FORMATS)
+async def test_a_connection_that_breaks_does_not_take_the_form_away(form: dict[str, Any]) -> None:
+    class Broken(TalkingChat):
+        """A chat model whose first connection breaks."""
+
+        async def _astream(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
+            if not self.settings:
+                self.settings.append({"broken": True})
+                raise ConnectionError("reset")
+            async for chunk in super()._astream(messages, *args, **kwargs):
+                yield chunk
+
+    chat, store = Broken(), InMemoryStore()
+    async with client(chat, store) as http:
+        answer = await http.post("/chat/completions", json=says("Invent a dog.", response_format=form))
+    assert answer.status_code == 200
+    assert chat.settings == [{"broken": True}, {"response_format": form}]
