@@ -29,8 +29,6 @@ with needs_extra("agents", "the middleware needs LangChain's agents"):
     from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse, hook_config
     from langchain.agents.middleware.types import OmitFromInput, PrivateStateAttr
 
-_OUTPUT_KEYS = ("messages", "empathy", "memories", "faults")
-
 
 class HefAgentState(AgentState[Any]):
     """What HEF adds to an agent's state."""
