@@ -7,6 +7,7 @@ import hef.sem.runtime.encoding
 import numpy as np
 import pytest
 from hef.contract import SetupError, Turn
+from hef.contract.chinese.simplified import simplified
 from hef.sem.runtime.emoji_words import has_emoji, with_emoji_words
 from hef.sem.runtime.encoding import DialogueEncoder, Encoded, pad
 from hypothesis import given, settings
@@ -18,7 +19,7 @@ TOKENIZER = Tokenizer.from_file(str(Path(hef.sem.runtime.encoding.__file__).pare
 EMOJI_TOKENIZER = with_emoji_words(TOKENIZER)
 CLS, SEP = TOKENIZER.token_to_id("[CLS]"), TOKENIZER.token_to_id("[SEP]")
 ODD = st.sampled_from(
-    [*"aeinst .,'-", "née", "e\u0301", "\u0308", "😢", "👩\u200d👧", "\u00a0", "\u2003", "\t\n", "犬", "ß"]
+    [*"aeinst .,'-", "née", "e\u0301", "\u0308", "😢", "👩\u200d👧", "\u00a0", "\u2003", "\t\n", "犬", "ß", "滯", "鯰"]
 )
 TEXTS = st.lists(ODD, max_size=30).map("".join) | st.text(max_size=20)
 DIALOGUES = st.lists(st.builds(Turn, st.sampled_from(["speaker", "listener"]), TEXTS), min_size=1, max_size=6)
@@ -39,8 +40,8 @@ def said(*texts: str) -> list[Turn]:
 
 
 def plain(text: str) -> str:
-    """Return a text as the tokenizer sees it: lower case, no accents, no white space."""
-    return "".join(TOKENIZER.normalizer.normalize_str(text).split())
+    """Return a text as the tokenizer sees it: simplified characters, lower case, no accents, no white space."""
+    return "".join(TOKENIZER.normalizer.normalize_str(simplified(text)).split())
 
 
 def check_places(turns: list[Turn], encoded: Encoded) -> None:
@@ -85,7 +86,7 @@ def test_what_fits_is_encoded_whole(turns: list[Turn]) -> None:
     expected = [CLS]
     for turn in turns:
         tokenizer = EMOJI_TOKENIZER if has_emoji(turn.text) else TOKENIZER
-        expected += [*tokenizer.encode(turn.text, add_special_tokens=False).ids, SEP]
+        expected += [*tokenizer.encode(simplified(turn.text), add_special_tokens=False).ids, SEP]
     assert (list(encoded.ids), encoded.truncated_turns) == (expected, 0)
 
 
