@@ -82,6 +82,9 @@ def memory_html(memory: Memory, memories: MemoryList, language: TextLanguage, *,
         facts.append(f'<span dir="auto">{escaped(words.said_by.format(name=memory.name))}</span>')
     if memory.character:
         facts.append(f"<span>{escaped(memory.character)}</span>")
+    if memory.expires and not memory.pinned:
+        day = f"<time>{datetime.fromtimestamp(memory.expires):%Y-%m-%d}</time>"
+        facts.append(f"<span>{words.kept_until.format(day=day)}</span>")
     if memory.pinned or memory.never_recall:
         facts.append(f'<span class="hef-tag">{words.pinned if memory.pinned else words.hidden}</span>')
     reply = escaped(words.replied.format(reply=_shortened(memory.reply)))

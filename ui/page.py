@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when Gradio is imported
 
@@ -14,6 +14,9 @@ from gradio.themes import Base
 
 from .page_words import WORDS, PageWords
 
+if TYPE_CHECKING:
+    from ..contract import HefContext
+
 FOLDER = Path(__file__).parent
 STYLE = FOLDER / "page.css"
 """Style sheet of the page."""
@@ -21,6 +24,8 @@ SCRIPT = (FOLDER / "page.js").read_text(encoding="utf-8")
 """What runs in the browser: buttons within HTML, labels of regions, scrolling."""
 LANGUAGES = [("English", "en"), ("中文", "zh")]
 _FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "PingFang SC", "Noto Sans CJK SC", "sans-serif"]
+RETENTION_DAYS = (1, 7, 30, 365)
+"""Days for which what is said can be remembered, beside for good."""
 _MAX_MESSAGE = 250_000
 """Characters of a message, as many as are read of a turn."""
 
@@ -53,6 +58,7 @@ class Page:
     strategy: gr.Dropdown
     reply_language: gr.Dropdown
     region: gr.Textbox
+    retention: gr.Dropdown
     character: gr.Dropdown
     models: gr.HTML
     announcer: gr.HTML
@@ -64,13 +70,11 @@ class Page:
         return [*own.pop("tabs"), *own.values()]
 
 
-def lay_out(strategy: str, region: str | None, language: str | None, *, keeps_nothing: bool) -> Page:
+def lay_out(context: HefContext, *, keeps_nothing: bool) -> Page:
     """Return the page without what it does.
 
     Args:
-        strategy: How the emotion is decided at first.
-        region: Country for numbers to call at first.
-        language: Language of the reply at first.
+        context: Settings at first.
         keeps_nothing: Whether nothing can be written down.
     """
     words = WORDS["en"]
@@ -117,16 +121,27 @@ def lay_out(strategy: str, region: str | None, language: str | None, *, keeps_no
                 with gr.Tab(words.settings, id="settings") as tab_settings:
                     character = gr.Dropdown([], label=words.character, elem_id="hef-character")
                     strategy_choice = gr.Dropdown(
-                        strategy_choices(words), value=strategy, label=words.strategy, elem_id="hef-strategy"
+                        strategy_choices(words), value=context.strategy, label=words.strategy, elem_id="hef-strategy"
                     )
                     reply_language = gr.Dropdown(
-                        reply_language_choices(words, language),
-                        value=language or "",
+                        reply_language_choices(words, context.language),
+                        value=context.language or "",
                         label=words.reply_language,
                         elem_id="hef-reply-language",
                     )
                     region_code = gr.Textbox(
-                        region or "", label=words.region, info=words.region_info, max_length=20, elem_id="hef-region"
+                        context.region or "",
+                        label=words.region,
+                        info=words.region_info,
+                        max_length=20,
+                        elem_id="hef-region",
+                    )
+                    retention = gr.Dropdown(
+                        retention_choices(words, context.remember_for),
+                        value=context.remember_for or 0,
+                        label=words.retention,
+                        interactive=not keeps_nothing,
+                        elem_id="hef-retention",
                     )
                     models = _html()
         announcer = _html(elem_id="hef-announcer", script=f"{SCRIPT}\nfollowLabels(element, watch);")
@@ -149,7 +164,7 @@ def lay_out(strategy: str, region: str | None, language: str | None, *, keeps_no
             cancel,
         ),
         *(tabs, understood, search, memories, period, timeline, strategy_choice, reply_language, region_code),
-        *(character, models, announcer),
+        *(retention, character, models, announcer),
     )
 
 
@@ -192,6 +207,18 @@ def reply_language_choices(words: PageWords, other: str | None = None) -> list[t
     """
     choices = [(words.my_language, ""), ("English", "en"), ("中文", "zh")]
     return choices if other in (None, "", "en", "zh") else [*choices, (str(other), str(other))]
+
+
+def retention_choices(words: PageWords, other: float | None = None) -> list[tuple[str, float]]:
+    """Return for how many days what is said can be remembered; 0 is for good.
+
+    Args:
+        words: The words of the page.
+        other: A number of days that the page was started with.
+    """
+    days = sorted({*RETENTION_DAYS, other or RETENTION_DAYS[0]})
+    named = [(words.one_day if each == 1 else words.days.format(count=f"{each:g}"), each) for each in days]
+    return [(words.for_good, 0), *named]
 
 
 def period_choices(words: PageWords) -> list[tuple[str, str]]:

@@ -23,8 +23,7 @@ from .visit import Visit
 
 def create_page(host: PageHost) -> gr.Blocks:
     """Return the page, to be mounted by `page_app`."""
-    context = host.context
-    page = lay_out(context.strategy, context.region, context.language, keeps_nothing=host.keeps_nothing)
+    page = lay_out(host.context, keeps_nothing=host.keeps_nothing)
     with page.blocks:
         _PageEvents(page, host).connect()
     page.blocks.queue(default_concurrency_limit=None)
@@ -78,6 +77,7 @@ class _PageEvents:
         on(page.strategy.input, self.set_strategy, page.strategy)
         on(page.reply_language.input, self.set_reply_language, page.reply_language)
         on(page.region.blur, self.set_region, page.region)
+        on(page.retention.input, self.set_retention, page.retention)
         on(page.character.input, self.set_character, page.character)
 
     def _guarded(self, handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -257,6 +257,11 @@ class _PageEvents:
         except SetupError:
             return {self._page.region: gr.update(info=words.region_wrong.format(value=region))}
         return {self._page.region: gr.update(info=words.region_info)}
+
+    async def set_retention(self, visit: Visit, days: float) -> Updates:
+        """Set how long what is said from now on is remembered."""
+        visit.set_retention(days)
+        return self._view.nothing
 
     async def set_character(self, visit: Visit, name: str) -> Updates:
         """Begin a conversation with another character."""

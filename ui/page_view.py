@@ -8,7 +8,15 @@ import gradio as gr
 
 from .conversation_view import history_html, live_html, status_text
 from .memory_view import memories_html
-from .page import Page, head_html, in_all_languages, period_choices, reply_language_choices, strategy_choices
+from .page import (
+    Page,
+    head_html,
+    in_all_languages,
+    period_choices,
+    reply_language_choices,
+    retention_choices,
+    strategy_choices,
+)
 from .page_host import PageHost
 from .page_turns import error_sentence
 from .page_words import WORDS
@@ -62,6 +70,11 @@ class PageView:
                 label=words.reply_language,
             ),
             page.region: gr.update(label=words.region, info=words.region_info),
+            page.retention: gr.update(
+                choices=retention_choices(words, self._host.context.remember_for),
+                value=context.remember_for or 0,
+                label=words.retention,
+            ),
             page.character: gr.update(
                 choices=characters, value=visit.character, label=words.character, visible=len(characters) > 1
             ),

@@ -125,6 +125,10 @@ class Visit:
         """
         self._set(region=read_region(region))
 
+    def set_retention(self, days: float) -> None:
+        """Set for how many days what is said from now on is remembered; 0 is for good."""
+        self._set(remember_for=days or None)
+
     @property
     def character(self) -> str:
         """Id of who answers; empty for HEF itself."""

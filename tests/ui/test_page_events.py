@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from inspect import isasyncgenfunction
 from pathlib import Path
 from types import SimpleNamespace
@@ -99,6 +101,42 @@ async def test_the_language_of_the_reply_is_the_characters_and_is_shown(tmp_path
             updates = await last_updates(choose.fn, visit, character)
             assert (visit.conversation.context.language or "") == language
             assert updates["hef-reply-language"]["value"] == language
+
+
+async def test_what_is_said_after_retention_was_set_is_remembered_so_long_and_the_memory_says_until_when(
+    tmp_path: Path,
+) -> None:
+    from hef.ui.page_events import create_page
+
+    async with page_host(tmp_path, ScriptedChat(script=["I am sorry."] * 6)) as host:
+        visit = await Visit.begin(host, "en")
+        handlers = {each.name: each.fn for each in create_page(host).fns.values()}
+        for words, days in (("I am sad.", 0), ("I am angry.", 7), ("I am glad.", 0)):
+            await last_updates(handlers["set_retention"], visit, days)
+            await last_updates(handlers["send"], visit, words)
+        updates = await last_updates(handlers["show_memories"], visit)
+        kept = {turn.text: turn.expires for turn in await alist_turns(host.kept.store, host.context.user_id)}
+    assert (kept["I am sad."], kept["I am glad."]) == (None, None)
+    week = datetime.fromtimestamp(kept["I am angry."])
+    assert timedelta(days=6.9) < week - datetime.now() < timedelta(days=7.1)
+    assert updates["hef-memories"].count("until ") == 1
+    assert f"until <time>{week:%Y-%m-%d}</time>" in updates["hef-memories"]
+
+
+@pytest.mark.parametrize(("days", "shown"), [(None, 0), (7.0, 7.0), (14.0, 14.0), (0.5, 0.5)])
+async def test_the_page_shows_the_retention_that_it_was_started_with(
+    tmp_path: Path, days: float | None, shown: float
+) -> None:
+    from hef.ui.page_events import create_page
+
+    async with page_host(tmp_path, ScriptedChat(script=["I am sorry."])) as host:
+        host = replace(host, context=host.context.model_copy(update={"remember_for": days}))
+        visit = await Visit.begin(host, "en")
+        change = next(each.fn for each in create_page(host).fns.values() if each.name == "set_language")
+        updates = await last_updates(change, visit, "zh")
+    choices = dict(map(reversed, updates["hef-retention"]["choices"]))
+    assert (updates["hef-retention"]["value"], choices[0]) == (shown, "一直记着")
+    assert shown in choices
 
 
 async def test_the_memory_is_read_after_a_turn_only_while_it_is_before_the_person(
