@@ -78,7 +78,7 @@ _RESULT = re.compile(
     re.IGNORECASE,
 )
 _ASKS_REPLY = re.compile(
-    r"[^.\n]{0,60}\b(?:repl(?:y|ies)|response|answers?|next message)\b|[^。\n]{0,16}(?:回复|回答|写下一句)",
+    r"\A(?:[^.\n]{0,60}\b(?:repl(?:y|ies)|response|answers?|next message)\b|[^。\n]{0,16}(?:回复|回答|写下一句))",
     re.IGNORECASE,
 )
 """How a host begins that tells the LLM how to talk."""
