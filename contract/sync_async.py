@@ -15,11 +15,33 @@ from threading import Thread
 from typing import Any, TypeVar, cast
 
 _T = TypeVar("_T")
+CLOSED_LOOPS = 5
+"""How often a call meets a connection of an event loop that has ended, and is made again."""
 
 
 async def maybe_await(value: _T | Awaitable[_T]) -> _T:
     """Return a value, awaited first where it comes from an asynchronous method."""
     return cast("_T", await value if isawaitable(value) else value)
+
+
+def is_closed_loop(error: BaseException) -> bool:
+    """Return whether an error comes of a connection of an event loop that has ended."""
+    return isinstance(error, RuntimeError) and str(error) == "Event loop is closed"
+
+
+async def past_closed_loops(call: Callable[[], Awaitable[_T]]) -> _T:
+    """Return what a call gives, made again at once where a connection of an event loop that has ended was in its way.
+
+    A client that several event loops share, as those of LangChain's chat models where each turn has its `asyncio.run`,
+    keeps such connections, and fails as it closes one. The next call no longer meets that one.
+    """
+    for _ in range(CLOSED_LOOPS):
+        try:
+            return await call()
+        except RuntimeError as error:
+            if not is_closed_loop(error):
+                raise
+    return await call()
 
 
 def run_sync(coroutine: Coroutine[Any, Any, _T]) -> _T:

@@ -25,7 +25,7 @@ from ..contract import Dialogue, ModelError, SetupError
 from ..contract.chat_model import ChatModel, chat_models, model_name
 from ..contract.dialogue import DialogueCache
 from ..contract.safety import Safety, SafetyKind, SafetyLevel
-from ..contract.sync_async import call_in_thread, call_within
+from ..contract.sync_async import call_in_thread, call_within, past_closed_loops
 from ..prompts import fence, newest
 from ..prompts.thoughts import answer_text
 from ..sem.validation import model_errors
@@ -189,7 +189,8 @@ class LlmSafetyCheck:
             return own.by_rules
         if (finding := self._known_finding(own)) is None:
             with self._errors(own):
-                answer = await asyncio.wait_for(self.model.ainvoke(self._prompt(own), CONFIG), self._timeout)
+                asked = past_closed_loops(lambda: self.model.ainvoke(self._prompt(own), CONFIG))
+                answer = await asyncio.wait_for(asked, self._timeout)
                 finding = await call_in_thread(self._read, own, answer)
         return await call_in_thread(_decide, own, finding, dialogue)
 

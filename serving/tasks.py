@@ -14,6 +14,7 @@ from ..contract import Empathy, ModelError, Safety
 from ..contract.chat_model import ChatModel, ChoiceScorer, chat_models
 from ..contract.dialogue import Turn
 from ..contract.errors import error_text
+from ..contract.sync_async import CLOSED_LOOPS, is_closed_loop
 from ..nodes.calling.llm_calls import is_transient
 from ..nodes.checking.danger_watch import unread
 from ..safety import assess
@@ -142,7 +143,7 @@ async def answer_task(task: Task, request: ChatRequest, *, model: ChatModel, sem
         in_words = ((_form_in_words(form), *request.messages), settings)
         is_local = any(isinstance(one, ChoiceScorer) for one in chat_models(model))
         asks = [in_words] if is_local else [(request.messages, {**settings, "response_format": form}), in_words]
-    has_failed = False
+    failures: list[Exception] = []
     while asks:
         messages, given = asks[0]
         has_begun = False
@@ -155,12 +156,21 @@ async def answer_task(task: Task, request: ChatRequest, *, model: ChatModel, sem
         except ModelError:
             raise
         except Exception as error:
-            if not has_begun and form and not has_failed and is_transient(error):
-                has_failed = True  # a connection that broke says nothing of the setting
-            elif not has_begun and len(asks) > 1:
-                del asks[0]  # an LLM that does not know the setting is told in words
-            else:
+            if has_begun or not _can_be_asked_again(asks, failures, error, has_form=bool(form)):
                 raise ModelError(f"the LLM did not do the task {task.kind}: {error_text(error)}") from None
+
+
+def _can_be_asked_again(asks: list[Any], failures: list[Exception], error: Exception, *, has_form: bool) -> bool:
+    """Return whether one of the `asks` is left to try after an error; the first is tried again if a connection broke.
+
+    An LLM that does not know the setting for a form is told it in words. A connection that broke says nothing of that.
+    """
+    if is_transient(error):
+        failures.append(error)
+        if len(failures) <= (CLOSED_LOOPS if is_closed_loop(error) else has_form):
+            return True
+    del asks[0]
+    return bool(asks)
 
 
 def _form_in_words(form: Mapping[str, Any]) -> ChatMessage:

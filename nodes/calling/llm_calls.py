@@ -20,7 +20,7 @@ from langgraph.types import RetryPolicy
 from ...contract import HefContext, HefError, HefState, SetupError
 from ...contract.chat_model import ChatModel
 from ...contract.errors import error_text, http_status
-from ...contract.sync_async import run_sync
+from ...contract.sync_async import is_closed_loop, past_closed_loops, run_sync
 from ...llm import ChoiceScorer, resolve_model
 from ...llm.resolve import check_choice
 from ..support.node_record import record_suppressed_error
@@ -118,7 +118,7 @@ class LlmCalls:
         self, model: Runnable[Any, Any], messages: Sequence[BaseMessage], config: RunnableConfig | None
     ) -> Any:
         if self.asynchronous:
-            return await model.ainvoke(messages, config)
+            return await past_closed_loops(lambda: model.ainvoke(messages, config))
         return model.invoke(messages, config)
 
     async def score_choices(
@@ -172,7 +172,7 @@ def is_transient(error: BaseException) -> bool:
         return True
     if (status := http_status(error)) is not None:
         return status in _RETRYABLE_STATUS or status >= 500
-    if isinstance(error, ConnectionError | TimeoutError):
+    if isinstance(error, ConnectionError | TimeoutError) or is_closed_loop(error):
         return True
     if (_CONNECTION_ERRORS | _BUSY_ERRORS) & {kind.__name__ for kind in type(error).__mro__}:
         return True

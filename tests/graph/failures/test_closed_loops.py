@@ -1,0 +1,84 @@
+"""An event loop for each turn, as with `asyncio.run`, beside a client of the LLM that all of them share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hef.contract.dialogue import Turn
+from hef.contract.sync_async import past_closed_loops
+from hef.graph import create_hef
+from hef.llm import resolve_model
+from hef.nodes.calling.llm_calls import is_transient
+from hef.safety import LlmSafetyCheck
+from hef.sem import resolve_sem
+from langchain_core.messages import HumanMessage
+from llm_server import llm_server
+from scripted_chat import ScriptedChat
+
+CLOSED = RuntimeError("Event loop is closed")
+
+
+@pytest.fixture
+def hosted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Return a chat model of a provider's SDK, which keeps its connections."""
+    with llm_server(until=99) as server:
+        monkeypatch.setenv("OPENAI_API_KEY", "none")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        yield resolve_model("openai:stub")
+
+
+def test_the_llm_judges_and_answers_each_turn_of_a_loop_of_its_own(hosted: Any) -> None:
+    hef = create_hef(model=hosted, sem=resolve_sem("lexicon"), safety=None).compile()
+
+    for text in ("My dog died.", "I miss him.", "It hurts.", "I am sad."):
+        read = asyncio.run(hef.ainvoke({"messages": [HumanMessage(text)]}))
+        assert (read["empathy"].degraded, read["messages"][-1].text) == (None, "I hear you.")
+        assert read["empathy"].hypothesis
+
+
+class Cut(ScriptedChat):
+    """A chat model that meets connections of closed loops before it answers."""
+
+    closed: int = 1
+
+    async def _agenerate(self, *args: Any, **kwargs: Any) -> Any:
+        if self.closed:
+            self.closed -= 1
+            raise CLOSED
+        return await super()._agenerate(*args, **kwargs)
+
+
+async def test_the_check_for_danger_goes_on_past_a_closed_loop() -> None:
+    check = LlmSafetyCheck(Cut(script=["danger | suicide | it will all be quiet"], closed=3))
+    assert (await check.aassess([Turn("speaker", "by sunday it will all be quiet")])).level == "danger"
+
+
+async def test_a_client_that_meets_closed_loops_for_ever_fails() -> None:
+    calls = 0
+
+    async def call() -> None:
+        nonlocal calls
+        calls += 1
+        raise CLOSED
+
+    with pytest.raises(RuntimeError, match="closed"):
+        await past_closed_loops(call)
+    assert 1 < calls < 10
+    assert is_transient(CLOSED)
+
+
+async def test_any_other_error_is_the_callers() -> None:
+    calls = 0
+
+    async def call() -> None:
+        nonlocal calls
+        calls += 1
+        raise RuntimeError("refused")
+
+    with pytest.raises(RuntimeError, match="refused"):
+        await past_closed_loops(call)
+    assert calls == 1
+    assert not is_transient(RuntimeError("refused"))
