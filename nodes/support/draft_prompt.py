@@ -113,7 +113,7 @@ def draft_prompt(
 def reads_wish(turn: TurnView, llm: ChatModel) -> bool:
     """Return whether an LLM is to say what the person asks for from now on: a hosted one, where it is remembered."""
     settings = turn.settings
-    return settings.user_id is not None and settings.remember and is_hosted(llm)
+    return turn.has_store and settings.user_id is not None and settings.remember and is_hosted(llm)
 
 
 def _transcript_emotion(empathy: Empathy, taxonomy: Taxonomy) -> str | None:

@@ -106,6 +106,8 @@ class TurnView:
     """The graph's state."""
     settings: HefContext
     """Settings of the run."""
+    has_store: bool = False
+    """Whether the graph has a store, so that turns can be remembered."""
 
     @property
     def conversation(self) -> list[Turn]:
@@ -226,4 +228,4 @@ class TurnView:
 
 def turn_view(state: HefState, runtime: Runtime[Any]) -> TurnView:
     """Return the view of a node on its turn."""
-    return TurnView(state, run_settings(runtime))
+    return TurnView(state, run_settings(runtime), runtime.store is not None)

@@ -67,16 +67,19 @@ def test_in_the_conversation_itself_it_is_not_told_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "context"),
+    ("model", "context", "store"),
     [
-        (TwoCallChat(), ANA),
-        (HostedChat(), HefContext()),
-        (HostedChat(), HefContext(user_id="ana", remember=False)),
+        (TwoCallChat(), ANA, InMemoryStore()),
+        (HostedChat(), HefContext(), InMemoryStore()),
+        (HostedChat(), HefContext(user_id="ana", remember=False), InMemoryStore()),
+        (HostedChat(), ANA, None),
     ],
-    ids=["a local LLM", "nobody", "nothing is written down"],
+    ids=["a local LLM", "nobody", "nothing is written down", "no memory"],
 )
-def test_only_a_hosted_llm_is_asked_for_it_and_only_where_it_is_kept(model: Any, context: HefContext) -> None:
-    hef = create_hef(model=model, safety=None).compile(store=InMemoryStore())
+def test_only_a_hosted_llm_is_asked_for_it_and_only_where_it_is_kept(
+    model: Any, context: HefContext, store: InMemoryStore | None
+) -> None:
+    hef = create_hef(model=model, safety=None).compile(store=store)
     hef.invoke(SAID, thread("monday"), context=context)
     assert all("WISH" not in prompt[0].text for prompt in model.prompts)
 
