@@ -111,17 +111,18 @@ class HefContext(SettingsModel):
         "nobody sees, and anew where another emotion is decided; None means for a hosted LLM",
         json_schema_extra=_studio_hints("coarse_emotion"),
     )
-    memory_limit: int = Field(
-        default=3,
+    memory_limit: int | None = Field(
+        default=None,
         ge=0,
         le=50,
-        description="How many past turns are recalled at most",
+        description="How many past turns are recalled at most; None: 3, and for a hosted LLM 10",
         json_schema_extra=_studio_hints("recall"),
     )
-    memory_budget: int = Field(
-        default=400,
+    memory_budget: int | None = Field(
+        default=None,
         ge=0,
-        description="Tokens of past turns that the LLM is shown at most, a token counted as four characters",
+        description="Tokens of past turns that the LLM is shown at most, a token counted as four characters; None: "
+        "400, and for a hosted LLM 900",
         json_schema_extra=_studio_hints("recall", "draft_response"),
     )
     memory_weights: RecallWeights = Field(

@@ -1,12 +1,13 @@
-"""Recall of the past turn that answers a later question, on dialogues of several days: HEF beside plain searches."""
+"""Recall of the past turn that a later question or message is about, on dialogues of several days."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from langgraph.store.base import BaseStore, IndexConfig
@@ -23,8 +24,10 @@ from ..sem import Sem
 from .metrics import CUTS, DIFFERENCE, PROPORTION, Estimate, mean_estimate
 from .retrieval import Embed, embedding_function
 
-_DEPTH = max(CUTS)
+_CUTS = (*CUTS, 10)
+_DEPTH = max(_CUTS)
 _DAY = 86_400.0
+_DAYS_BEFORE = 60.0
 _DELAY = 7.0
 """Days from the last turn to the questions."""
 
@@ -51,6 +54,8 @@ class MemoryDialogue:
     """Text of each turn."""
     questions: tuple[MemoryQuestion, ...]
     """Questions a week after the last turn."""
+    language: str = "en"
+    """Language of the turns."""
 
 
 def make_memory_dialogue(row: dict[str, Any]) -> MemoryDialogue:
@@ -68,19 +73,73 @@ def make_memory_dialogue(row: dict[str, Any]) -> MemoryDialogue:
         raise ValueError("the days do not rise")
     if not all(question.answers and set(question.answers) <= set(range(len(texts))) for question in questions):
         raise ValueError("a question's answer is no turn of this person")
-    return MemoryDialogue(str(row["user"]), days, texts, questions)
+    return MemoryDialogue(str(row["user"]), days, texts, questions, str(row.get("language", "en")))
 
 
-def read_memory_dialogues(path: Path | None = None) -> tuple[list[MemoryDialogue], list[str]]:
-    """Read a file of dialogues, by default the shipped one; return one message for each row that was skipped.
+MemoryKind: TypeAlias = Literal["questions", "messages"]
+"""Shipped dialogues: with questions about what was said, or with messages that mean it unasked ("she called")."""
+_SHIPPED: Mapping[MemoryKind, str] = {"questions": "memory_dialogues.jsonl", "messages": "memory_messages.jsonl"}
+
+
+def read_memory_dialogues(
+    path: Path | None = None, kind: MemoryKind = "questions"
+) -> tuple[list[MemoryDialogue], list[str]]:
+    """Read a file of dialogues, by default a shipped one; return one message for each row that was skipped.
+
+    Args:
+        path: The file.
+        kind: Which of the shipped ones.
 
     Raises:
         SetupError: The file does not exist, or no row of it can be read.
     """
     if path is not None:
         return read_rows(path, make_memory_dialogue)
-    with as_file(files("hef.evaluation") / "memory_dialogues.jsonl") as shipped:
+    with as_file(files("hef.evaluation") / _SHIPPED[kind]) as shipped:
         return read_rows(shipped, make_memory_dialogue)
+
+
+def among_others(dialogues: Sequence[MemoryDialogue], count: int, seed: int = 0) -> list[MemoryDialogue]:
+    """Return the dialogues with turns of other people put among each person's own, as if they had said them.
+
+    A memory of some dozen turns says little of one of months. The others' turns are of the same language, and of days
+    from two months before the person's first to their last.
+
+    Args:
+        dialogues: The people.
+        count: How many turns; of fewer in a language all are taken.
+        seed: Of which ones.
+    """
+    return [
+        _among_others(dialogue, dialogues, count, random.Random(f"{seed}:{dialogue.user}")) for dialogue in dialogues
+    ]
+
+
+def _among_others(
+    dialogue: MemoryDialogue, dialogues: Sequence[MemoryDialogue], count: int, rng: random.Random
+) -> MemoryDialogue:
+    others = [
+        text
+        for other in dialogues
+        if other.user != dialogue.user and other.language == dialogue.language
+        for text in other.texts
+    ]
+    drawn = rng.sample(others, min(count, len(others)))
+    days = [day + _DAYS_BEFORE for day in dialogue.days]  # counted from the first of the others'
+    own = [(day, index, text) for index, (day, text) in enumerate(zip(days, dialogue.texts, strict=True))]
+    strange = [(rng.uniform(dialogue.days[0], days[-1]), -1, text) for text in drawn]
+    turns = sorted([*own, *strange], key=lambda turn: turn[0])
+    place = {index: at for at, (_, index, _) in enumerate(turns) if index >= 0}
+    questions = tuple(
+        replace(question, answers=tuple(place[answer] for answer in question.answers))
+        for question in dialogue.questions
+    )
+    return replace(
+        dialogue,
+        days=tuple(day for day, _, _ in turns),
+        texts=tuple(text for _, _, text in turns),
+        questions=questions,
+    )
 
 
 def tuning_users(dialogues: Sequence[MemoryDialogue]) -> frozenset[str]:
@@ -99,7 +158,7 @@ class MemoryReport(BaseModel, frozen=True):
     users: int = Field(description="People")
     turns: int = Field(description="Stored turns of all people; only the person's own are searched")
     questions: int = Field(description="Questions of all people")
-    recall: dict[str, Estimate] = Field(description="`at1`, `at3`, `at5`, over all people")
+    recall: dict[str, Estimate] = Field(description="`at1`, `at3`, `at5`, `at10`, over all people")
     chosen_on: dict[str, Estimate] | None = Field(
         default=None, description="The same over the people that the formula's defaults were chosen on"
     )
@@ -194,11 +253,11 @@ def _recall_subset(hits: Array, users: Sequence[str], rows: NDArray[np.bool_]) -
 
 
 def _hits(recalled: Sequence[int], answers: Sequence[int]) -> list[float]:
-    return [float(bool(set(recalled[:cut]) & set(answers))) for cut in CUTS]
+    return [float(bool(set(recalled[:cut]) & set(answers))) for cut in _CUTS]
 
 
 def _recall(hits: Array, users: Sequence[str], bounds: tuple[float, float] = PROPORTION) -> dict[str, Estimate]:
-    return {f"at{cut}": mean_estimate(hits[:, column], users, bounds=bounds) for column, cut in enumerate(CUTS)}
+    return {f"at{cut}": mean_estimate(hits[:, column], users, bounds=bounds) for column, cut in enumerate(_CUTS)}
 
 
 def _newest(dialogue: MemoryDialogue, question: str) -> list[int]:

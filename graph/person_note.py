@@ -35,7 +35,7 @@ def empathy_note(
         empathy: What was understood.
         memories: Past turns that bear on it, the most relevant first.
         prompts: The templates; by default the shipped ones.
-        memory_budget: Tokens of past turns at most; by default that of `HefContext`.
+        memory_budget: Tokens of past turns at most; by default as many as a hosted LLM is told.
         now: Unix time in seconds from which their age is told; by default the present.
         region: Two letters of the person's country; None gives the international directory.
         language: Language of the shipped note, `en` or `zh`; see `hef.contract.dialogue.turn_language`.

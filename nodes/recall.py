@@ -11,6 +11,7 @@ from langgraph.store.base import BaseStore
 from ..contract import HefState, Memory
 from ..contract.chat_model import ChatModel, is_hosted
 from ..contract.errors import error_text, is_timeout
+from ..contract.settings.recall_limits import token_budget, turn_limit
 from ..contract.sync_async import run_sync
 from ..contract.text import MAX_STORED_CHARACTERS
 from ..memory import fit_token_budget, recall_turns
@@ -22,9 +23,9 @@ from .support.explanations import explain_memories
 from .support.node_record import record_suppressed_error
 from .support.turn_view import Node, TurnView, Update, thread_id, turn_view
 
-_SPREAD, _HOSTED_SPREAD = 3, 8
-"""Times as many turns as usual are recalled where the person asks what is remembered of them at all; the second by a
-hosted LLM, which gets three times the tokens for it."""
+_SPREAD = 3
+"""Times as many turns as usual are recalled where the person asks what is remembered of them at all; a hosted LLM gets
+twice the tokens for it."""
 NO_ANSWER = ", it gave no answer in time"
 """In the fault of this node: the turn does not wait for the memory again."""
 
@@ -69,22 +70,24 @@ def _search(store: BaseStore, user_id: str, turn: TurnView, llm: ChatModel) -> l
     shown, _ = shown_dialogue(turn, llm)
     in_prompt = [*shown[:-1], turn.conversation[-1]]  # of a last turn that is too long the end is shown
     already_in_prompt = {turn.text[-MAX_STORED_CHARACTERS:] for turn in in_prompt if turn.role == "speaker"}
+    hosted = is_hosted(llm)
+    limit = turn_limit(settings.memory_limit, is_hosted=hosted)
     memories = recall_turns(
         store,
         user_id,
         dialogue[-1].text,
-        settings.memory_limit,
+        limit,
         weights=settings.memory_weights,
         thread=thread_id() or "",
         already_in_prompt=already_in_prompt,
         character=settings.character,
         with_pinned=True,
-        spread_limit=(_HOSTED_SPREAD if is_hosted(llm) else _SPREAD) * settings.memory_limit,
+        spread_limit=_SPREAD * limit,
     )
     wishes = [memory for memory in memories if is_wish(memory)]
     others = [memory for memory in memories if not is_wish(memory)]
     is_spread = any(memory.why is not None and memory.why.by == "broad_question" for memory in others)
-    budget = settings.memory_budget * (_SPREAD if is_spread and is_hosted(llm) else 1)
+    budget = token_budget(settings.memory_budget, is_hosted=hosted) * (2 if is_spread and hosted else 1)
     return [*wishes, *fit_token_budget(others, budget, _count_tokens)]
 
 

@@ -14,6 +14,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from ..contract import HefContext, Memory, Turn
 from ..contract.dialogue import TextLanguage
 from ..contract.settings.dialogue_limit import QUESTION_CHARACTERS
+from ..contract.settings.recall_limits import HOSTED_TOKENS
 from ..contract.text import LANGUAGE_NAMES
 from .fence import MAX_CAUSE_CHARACTERS, fence, quoted
 from .loader import GUIDANCE, LANGUAGE, NOTE, TOOLS, WISH, Prompts
@@ -40,7 +41,7 @@ class ChatDraft:
     """Cause words, the strongest first, of which the first few are shown."""
     memories: Sequence[Memory] = ()
     """Past turns that bear on this one."""
-    memory_budget: int = HefContext().memory_budget
+    memory_budget: int = HOSTED_TOKENS
     """Tokens of past turns at most."""
     instructions: str = ""
     """The host's own system messages; with them the persona is told only where it was set."""

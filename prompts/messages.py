@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from ..contract import Cause, Empathy, HefContext, Memory, Safety, Turn
+from ..contract import Cause, Empathy, Memory, Safety, Turn
 from ..contract.dialogue import TextLanguage
+from ..contract.settings.recall_limits import token_budget
 from .fence import MAX_CAUSE_CHARACTERS, cause_words, fence, label_text, line_length, quoted
 from .loader import AFTER_DANGER, Prompts
 from .recalled_turns import recalled_lines, remembered
@@ -133,7 +134,7 @@ def empathy_note(
         empathy: What was understood.
         memories: Past turns that bear on it, the most relevant first.
         prompts: The templates, whose `note` it is; by default the shipped ones.
-        memory_budget: Tokens of past turns at most; by default that of `HefContext`.
+        memory_budget: Tokens of past turns at most; by default as many as a hosted LLM is told.
         now: Unix time in seconds from which their age is told; by default the present.
         contact: Who helps in the person's region, for the reply: in danger that of `hef.safety.contact_text`, else that
             of `hef.safety.help_line`.
@@ -145,7 +146,7 @@ def empathy_note(
     if empathy.safety.level == "danger":
         return danger_note(templates, empathy.safety, contact)
     concern = concern_note(templates, empathy.safety, contact=contact)
-    budget = HefContext().memory_budget if memory_budget is None else memory_budget
+    budget = token_budget(memory_budget, is_hosted=True)
     lines = recalled_lines(memories, budget, now, query=query, language=language, names=names)
     feelings = _feelings_note(templates, empathy, lines, language, names)
     return "\n\n".join(filter(None, [concern, feelings]))

@@ -34,6 +34,8 @@ class Phrases:
     """When it was said."""
     earlier: str
     """The same where the day is not known."""
+    later: str
+    """The same of a turn of the day that was named last."""
     said: str
     """Where nobody is named, and where somebody is."""
     named: str
@@ -53,6 +55,7 @@ PHRASES: Mapping[TextLanguage, Phrases] = {
     "en": Phrases(
         on="On {day} ({ago})",
         earlier="Earlier",
+        later="Later that day",
         said=" they said: ",
         named=" {name} said: ",
         felt=" (felt {label})",
@@ -68,6 +71,7 @@ PHRASES: Mapping[TextLanguage, Phrases] = {
     "zh": Phrases(
         on="{day}（{ago}）",
         earlier="以前",
+        later="同一天后来",
         said="对方说：",
         named="{name}说：",
         felt="（当时感到{label}）",
@@ -91,10 +95,10 @@ def recalled_lines(
     language: TextLanguage = "en",
     names: Mapping[str, str] | None = None,
 ) -> str:
-    """Return a line for each past turn; what was answered is told while the budget lasts, of the first turns first.
+    """Return a line for each past turn: what they ask for from then on, then what they told, in the order of time.
 
-    Of a turn that is too long that part is quoted which bears most on what was said last; the longer, the more of the
-    budget is left.
+    What was answered is told while the budget lasts, of the most relevant turns first. Of a turn that is too long that
+    part is quoted which bears most on what was said last; the longer, the more of the budget is left.
 
     Args:
         memories: Past turns, the most relevant first; their words fit the budget (`recall`).
@@ -107,15 +111,22 @@ def recalled_lines(
     phrases = PHRASES[language]
     today = _day(time.time() if now is None else now) or date.today()
     limit = _quoted_characters(memories, budget * CHARACTERS_PER_TOKEN)
-    lines = [_said(memory, today, phrases, names or {}, query, limit) for memory in memories]
-    told = [line for memory, line in zip(memories, lines, strict=True) if not is_wish(memory)]
-    remaining = budget * CHARACTERS_PER_TOKEN - sum(map(len, told))
+    in_time = sorted(range(len(memories)), key=lambda index: (not is_wish(memories[index]), memories[index].time))
+    lines: dict[int, str] = {}
+    day = ""
+    for index in in_time:
+        memory = memories[index]
+        before, day = day, _when(memory, today, phrases)
+        when = phrases.later if day == before and memory.time else day
+        lines[index] = when + _said(memory, phrases, names or {}, query, limit)
+    remaining = budget * CHARACTERS_PER_TOKEN
+    remaining -= sum(len(line) for index, line in lines.items() if not is_wish(memories[index]))
     for index, memory in enumerate(memories):
         answer = _answer(memory, phrases)
         if answer and len(answer) <= remaining:
             lines[index] += answer
             remaining -= len(answer)
-    return "\n".join(lines)
+    return "\n".join(lines[index] for index in in_time)
 
 
 def remembered(memory: Memory) -> str:
@@ -164,16 +175,19 @@ def _quoted_characters(memories: Sequence[Memory], budget: int) -> int:
     return MAX_EXCERPT_CHARACTERS
 
 
-def _said(memory: Memory, today: date, phrases: Phrases, names: Mapping[str, str], query: str, limit: int) -> str:
+def _when(memory: Memory, today: date, phrases: Phrases) -> str:
     then = _day(memory.time) if memory.time else None
-    when = phrases.on.format(day=then.isoformat(), ago=time_ago(then, today, phrases)) if then else phrases.earlier
+    return phrases.on.format(day=then.isoformat(), ago=time_ago(then, today, phrases)) if then else phrases.earlier
+
+
+def _said(memory: Memory, phrases: Phrases, names: Mapping[str, str], query: str, limit: int) -> str:
     name = speaker_name(memory)
     if is_wish(memory):
-        return f"{when}{phrases.wished.format(who=name or phrases.they, wish=quoted(memory.wish))}"
+        return phrases.wished.format(who=name or phrases.they, wish=quoted(memory.wish))
     label = label_text(memory.emotion or "")
     feeling = phrases.felt.format(label=names.get(label, label)) if label else ""
     attribution = phrases.named.format(name=name) if name else phrases.said
-    return f'{when}{attribution}"{quoted(excerpt(memory.text, query, limit), limit)}"{feeling}'
+    return f'{attribution}"{quoted(excerpt(memory.text, query, limit), limit)}"{feeling}'
 
 
 def _answer(memory: Memory, phrases: Phrases) -> str:

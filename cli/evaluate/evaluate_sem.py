@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from ..options import Against, OutputOptions, SampleOptions, SemOptions, option
 from ..output import advancing, emit_report, figure_table, percent, report_skipped_rows
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from ...evaluation.retrieval import RetrievalReport
 
 Data = Annotated[Path | None, option("Other dialogues than those that ship.", "--data", "-d", metavar="FILE")]
+Kind = Annotated[
+    Literal["questions", "messages"],
+    option("Of the dialogues that ship: questions about what was said, or messages that mean it.", "--kind"),
+]
+Among = Annotated[
+    int, option("Turns of other people that are put among each person's own.", "--among", metavar="N", min=0)
+]
 Ablate = Annotated[bool, option("Also without each part of the formula.", "--ablate")]
 
 
@@ -89,25 +96,40 @@ def retrieval(samples: SampleOptions, models: SemOptions, output: OutputOptions,
     emit_report("retrieval", samples.data, reports, details, output, [_retrieval_table(samples.data.name, reports)])
 
 
-def memory(models: SemOptions, output: OutputOptions, data: Data = None, ablate: Ablate = False) -> None:
+def memory(
+    models: SemOptions,
+    output: OutputOptions,
+    data: Data = None,
+    kind: Kind = "questions",
+    among: Among = 0,
+    ablate: Ablate = False,
+) -> None:
     """Measure recall of past turns.
 
-    Each question is to bring back the turn that answers it. Prints recall@1, @3 and @5 beside plain vector search and
-    the newest turns, with 95% intervals. The defaults of the formula were chosen on every second person, so the
-    figure of the others is separate.
+    Each question is to bring back the turn that answers it. Prints recall@1, @3, @5 and @10 beside plain vector search
+    and the newest turns, with 95% intervals. The defaults of the formula were chosen on every second person of
+    `--kind questions`, so the figure of the others is separate.
     """
     settings = load_settings(models)
-    from ...evaluation.recall_metrics import RecallBench, read_memory_dialogues, report_memory, tuning_users
+    from ...evaluation.recall_metrics import (
+        RecallBench,
+        among_others,
+        read_memory_dialogues,
+        report_memory,
+        tuning_users,
+    )
     from ...sem import resolve_sem
 
-    dialogues, skipped = read_memory_dialogues(data)
+    dialogues, skipped = read_memory_dialogues(data, kind)
     report_skipped_rows(skipped)
+    chosen_on = tuning_users(dialogues) if data is None and kind == "questions" else ()
+    dialogues = among_others(dialogues, among) if among else dialogues
     sem = resolve_sem(settings.sem)
     with advancing() as advance:
         bench = RecallBench(sem, dialogues, advance)
-        reports = report_memory(bench.methods(ablate=ablate), dialogues, () if data else tuning_users(dialogues))
+        reports = report_memory(bench.methods(ablate=ablate), dialogues, chosen_on)
     name = sem.description.name
-    details = {"sem": name, "broken": len(skipped)}
+    details = {"sem": name, "kind": kind, "among": among, "broken": len(skipped)}
     emit_report("memory", data, list(reports), details, output, [_memory_table(name, reports)])
 
 
@@ -157,7 +179,7 @@ def _memory_table(sem: str, reports: Sequence[MemoryReport]) -> Table:
         caption += ".\nDefaults were chosen on every second person; the others were only measured."
     table = figure_table(
         f"Past turns: {first.questions:,} questions of {first.users:,} people, {first.turns // first.users} turns each",
-        ("", "recall@1", "recall@3", "recall@5", *(["@3, others"] if first.others else [])),
+        ("", "recall@1", "recall@3", "recall@5", "recall@10", *(["@3, others"] if first.others else [])),
         caption,
         no_wrap=True,
     )

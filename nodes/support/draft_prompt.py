@@ -13,6 +13,7 @@ from ...contract.chat_model import ChatModel, draft_form, is_hosted
 from ...contract.dialogue import turn_language
 from ...contract.settings.dialogue_limit import question_limit
 from ...contract.settings.model_settings import check_client_settings
+from ...contract.settings.recall_limits import token_budget
 from ...prompts import (
     ChatDraft,
     Prompts,
@@ -95,7 +96,7 @@ def draft_prompt(
         distribution=empathy.distribution,
         causes=[cause.text for cause in causes_of_last_turn(empathy, turn.conversation, turn.earlier_turns)],
         memories=memories,
-        memory_budget=settings.memory_budget,
+        memory_budget=token_budget(settings.memory_budget, is_hosted=is_hosted(llm)),
         instructions=host_instructions(messages),
         persona=settings.persona,
         concern=concern,

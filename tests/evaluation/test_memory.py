@@ -10,6 +10,7 @@ import pytest
 from hef.cli.app import app
 from hef.evaluation.recall_metrics import (
     MemoryDialogue,
+    among_others,
     make_memory_dialogue,
     read_memory_dialogues,
     report_memory,
@@ -43,6 +44,33 @@ def test_the_shipped_dialogues_are_many_and_no_template() -> None:
     assert not set(texts) & set(questions)
 
 
+def test_the_shipped_messages_mean_a_turn_and_do_not_repeat_it() -> None:
+    dialogues, broken = read_memory_dialogues(kind="messages")
+    assert broken == []
+    assert {dialogue.language for dialogue in dialogues} == {"en", "zh"}
+    asked = [(dialogue, question) for dialogue in dialogues for question in dialogue.questions]
+    assert len(asked) == 30
+    assert not any(question.text in dialogue.texts for dialogue, question in asked)
+
+
+def test_among_others_a_persons_turns_stay_in_order_and_answer_the_same_questions() -> None:
+    own = make_memory_dialogue(ROW)
+    strangers = [
+        MemoryDialogue("ben", (0.0,) * 9, tuple(f"turn {number}" for number in range(9)), ()),
+        MemoryDialogue("mei", (0.0,), ("我的狗死了。",), (), "zh"),
+    ]
+    mixed, *rest = among_others([own, *strangers], 5)
+    assert len(mixed.texts) == len(own.texts) + 5
+    assert "我的狗死了。" not in mixed.texts
+    assert [text for text in mixed.texts if text in own.texts] == list(own.texts)
+    assert list(mixed.days) == sorted(mixed.days)
+    for before, after in zip(own.questions, mixed.questions, strict=True):
+        assert [own.texts[i] for i in before.answers] == [mixed.texts[i] for i in after.answers]
+    assert mixed.texts != own.texts + mixed.texts[-5:]  # not behind them
+    assert [len(each.texts) for each in rest] == [9 + 5, 1]
+    assert among_others([own, *strangers], 5) == [mixed, *rest] != among_others([own, *strangers], 5, seed=1)
+
+
 def test_half_of_the_people_had_no_part_in_the_choice_of_the_defaults() -> None:
     dialogues, _ = read_memory_dialogues()
     assert len(tuning_users(dialogues)) == len(dialogues) // 2
@@ -69,7 +97,12 @@ def test_recall_counts_the_first_places_and_tells_the_halves_apart() -> None:
         return [0, 1, 2, 3, 4] if dialogue.user == "ana" else [5, 4, 3, 1, 2]
 
     ours, theirs = report_memory({"ours": right_for_ana, "none": lambda *_: []}, people, {"ana"})
-    assert {name: held.value for name, held in ours.recall.items()} == {"at1": 0.25, "at3": 0.5, "at5": 0.75}
+    assert {name: held.value for name, held in ours.recall.items()} == {
+        "at1": 0.25,
+        "at3": 0.5,
+        "at5": 0.75,
+        "at10": 0.75,
+    }
     assert ours.chosen_on is not None
     assert ours.others is not None
     assert (ours.chosen_on["at3"].value, ours.others["at3"].value) == (1.0, 0.0)
@@ -90,3 +123,22 @@ def test_the_command_measures_each_way_on_the_same_questions(tmp_path: Path) -> 
     assert by_way["newest turns"]["recall"]["at3"]["value"] == 0.0
     assert by_way["HEF"]["others"] is None
     assert {"vectors alone", "without clauses", "without detail", "without recency"} <= set(by_way)
+
+
+def test_the_command_measures_messages_among_turns_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = [make_memory_dialogue({**ROW, "user": user, "language": user}) for user in ("en", "zh")]
+    asked: list[Any] = []
+
+    def few(path: Any, kind: str) -> Any:
+        asked.append((path, kind))
+        return [*people, MemoryDialogue("ben", (0.0,) * 3, ("Ben is here.", "Hi.", "So?"), (), "en")], []
+
+    monkeypatch.setattr("hef.evaluation.recall_metrics.read_memory_dialogues", few)
+    options = ["--kind", "messages", "--among", "2", "--json"]
+    done = CliRunner().invoke(app, ["evaluate", "memory", *options])
+    assert done.exit_code == 0, done.stderr
+    held = json.loads(done.stdout)
+    assert asked == [(None, "messages")]
+    assert (held["kind"], held["among"]) == ("messages", 2)
+    assert held["results"][0]["turns"] == 8 + 6 + 5
+    assert held["results"][0]["others"] is None

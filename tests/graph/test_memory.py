@@ -13,6 +13,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.base import Op, Result, SearchOp
 from langgraph.store.memory import InMemoryStore
+from two_calls import HostedChat, TwoCallChat
 
 
 def thread(name: str) -> Any:
@@ -391,3 +392,26 @@ def test_a_question_after_all_that_is_remembered_is_answered_from_memory(scripte
     explanations = hef.get_state(thread("today")).values["explanations"]
     assert explanations["recall"].startswith("asked what is remembered, a spread of it: ")
     assert all(text in model.prompts[-1][0].text for text in told)
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "turns"),
+    [
+        (HostedChat(replies=[["I see."]]), {}, 10),
+        (TwoCallChat(replies=[["I see."]]), {}, 3),
+        (HostedChat(replies=[["I see."]]), {"memory_limit": 4}, 4),
+        (HostedChat(replies=[["I see."]]), {"memory_budget": 55}, 4),
+    ],
+    ids=["hosted", "in this process", "a set limit", "a set budget"],
+)
+def test_a_hosted_llm_is_told_of_more_past_turns(model: Any, settings: dict[str, Any], turns: int) -> None:
+    store = InMemoryStore()
+    for number in range(14):
+        text = f"My aunt {chr(97 + number) * 5} died."
+        remember_turn(store, "ana", Memory(id=str(number), text=text, time=1000.0 + number, reply="Oh."))
+    hef: Any = create_hef(model=model, safety=None).compile(store=store)
+
+    out = talk(hef, "My aunt is gone.", "ana", "today", **settings)
+
+    assert len(out["empathy"].memories) == turns
+    assert model.prompts[-1][0].text.count("they said: ") == turns

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
-from hef.contract import Empathy, Memory
+from hef.contract import Empathy, Memory, Why
 from hef.prompts import ChatDraft, Prompts, chat_draft_messages, empathy_note, recalled_lines, remembered
 from hef.prompts.recalled_turns import MAX_REPLY_CHARACTERS, time_ago
 from langchain_core.messages import HumanMessage
@@ -60,3 +61,37 @@ def test_both_notes_tell_it_and_the_embedded_models_line_stays(monkeypatch: pyte
     assert f": {LINE}\n" in chat_draft_messages(Prompts(), draft)[0].text
     assert "answered" not in empathy_note(empathy, [PAST], memory_budget=0)
     assert remembered(PAST) == 'Earlier, the speaker said: "My dog is ill." (felt anxious)'
+
+
+def told(number: int, days: float, **fields: Any) -> Memory:
+    return Memory(id=str(number), text=f"turn {number}", time=NOW - days * 86_400, **fields)
+
+
+@pytest.mark.parametrize(
+    ("language", "lines"),
+    [
+        (
+            "en",
+            [
+                'On 2026-11-25 (3 days ago) they asked of you: "no advice" (keep to it',
+                'Earlier they said: "turn 5"',
+                'On 2026-11-24 (4 days ago) they said: "turn 2"',
+                'Later that day they said: "turn 1"',
+                'On 2026-11-25 (3 days ago) they said: "turn 3"',
+            ],
+        ),
+        ("zh", ["2026-11-25（3天前）对方请你", "以前对方说", "2026-11-24（4天前）", "同一天后来对方说", "2026-11-25"]),
+    ],
+)
+def test_past_turns_are_told_in_the_order_of_time_behind_what_was_asked_for(language: Any, lines: list[str]) -> None:
+    wish = told(4, 3, wish="no advice", why=Why(by="wish"))
+    turns = [wish, told(1, 4), told(3, 3.1), told(2, 4.1), Memory(id="5", text="turn 5")]
+    shown = recalled_lines(turns, 400, NOW, language=language).splitlines()
+    assert [line.startswith(start) for line, start in zip(shown, lines, strict=True)] == [True] * 5
+
+
+def test_what_the_most_relevant_turn_was_answered_is_told_first_though_it_is_the_newest() -> None:
+    turns = [told(1, 1, reply="Of course."), told(2, 9, reply="Oh no, not the cat.")]
+    room = len(recalled_lines([each.model_copy(update={"reply": ""}) for each in turns], 400, NOW))
+    shown = recalled_lines(turns, (room + len('; you answered: "Of course."') + 4) // 4, NOW).splitlines()
+    assert ["you answered" in line for line in shown] == [False, True]

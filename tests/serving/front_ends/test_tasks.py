@@ -106,7 +106,7 @@ def texts_in(value: Any) -> Iterator[str]:
 
 def test_none_of_what_people_say_in_the_projects_own_conversations_is_a_task() -> None:
     folder = ROOT / "evaluation"
-    files = [*(folder / "safety" / "cases").glob("*.jsonl"), folder / "memory_dialogues.jsonl"]
+    files = [*(folder / "safety" / "cases").glob("*.jsonl"), *folder.glob("memory_*.jsonl")]
     lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     said = [(ChatMessage("user", text),) for line in lines for text in texts_in(json.loads(line))]
     assert len(said) > 5_000
