@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from langgraph.store.base import BaseStore, Item, PutOp, SearchItem
+from langgraph.store.memory import InMemoryStore
 from pydantic import ValidationError
 
 from ..contract import Memory, SetupError
@@ -220,6 +221,21 @@ async def list_items(
     return list(items.values())
 
 
+def _batches(puts: Iterable[PutOp]) -> list[list[PutOp]]:
+    """Return writes in batches that embed no text twice: LangGraph's `InMemoryStore` fails at any other."""
+    batches: list[list[PutOp]] = [[]]
+    seen: set[str] = set()
+    for put in puts:
+        value = put.value or {}
+        texts = {value["text"], *value["clauses"]}
+        if seen & texts:
+            batches.append([])
+            seen = set()
+        batches[-1].append(put)
+        seen |= texts
+    return batches
+
+
 async def _remember(store: BaseStore, batch: Batch, user_id: str, memories: Iterable[Memory]) -> None:
     puts: list[PutOp] = []
     pinned, wishes = (defaultdict[tuple[str, ...], list[str]](list) for _ in range(2))
@@ -230,7 +246,8 @@ async def _remember(store: BaseStore, batch: Batch, user_id: str, memories: Iter
             pinned[namespace].append(memory.id)
         if memory.wish:
             wishes[namespace].append(memory.id)
-    await maybe_await(batch(puts))
+    for part in _batches(puts) if isinstance(store, InMemoryStore) else [puts]:
+        await maybe_await(batch(part))
     start_sweeper(store, puts)
     for namespace, ids in pinned.items():
         await change_pins(batch, namespace, added=ids)

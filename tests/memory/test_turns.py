@@ -14,6 +14,7 @@ from hef.memory import (
     list_turns,
     recall_turns,
     remember_turn,
+    remember_turns,
     turn_id,
     user_namespace,
 )
@@ -104,6 +105,13 @@ def test_a_second_conversation_recalls_the_first(indexed: BaseStore) -> None:
     assert found.score is not None
     assert 0 < found.score < 1
     assert recall_turns(indexed, "carl", "i miss my dog", 3) == []
+
+
+def test_turns_that_share_words_are_stored_together(indexed: BaseStore) -> None:
+    told = ["He left. I cried.", "She came. I cried.", "ok", "ok", "ok. ok.", "I cried."]
+    remember_turns(indexed, "ana", [turn(text, float(number), f"t{number}") for number, text in enumerate(told)])
+    assert sorted(each.text for each in list_turns(indexed, "ana")) == sorted(told)
+    assert recall_turns(indexed, "ana", "she came", 1)[0].text == "She came. I cried."
 
 
 def test_a_resumed_turn_is_stored_once(store: BaseStore) -> None:
