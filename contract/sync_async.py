@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 _T = TypeVar("_T")
 CLOSED_LOOPS = 5
-"""How often a call meets a connection of an event loop that has ended, and is made again."""
+"""How often a call is made again that met a connection of an event loop that has ended."""
 
 
 async def maybe_await(value: _T | Awaitable[_T]) -> _T:
@@ -24,22 +24,29 @@ async def maybe_await(value: _T | Awaitable[_T]) -> _T:
     return cast("_T", await value if isawaitable(value) else value)
 
 
-def is_closed_loop(error: BaseException) -> bool:
-    """Return whether an error comes of a connection of an event loop that has ended."""
-    return isinstance(error, RuntimeError) and str(error) == "Event loop is closed"
+def is_closed_loop(error: BaseException | None) -> bool:
+    """Return whether an error, or what caused it, comes of a connection of an event loop that has ended."""
+    if error is None:
+        return False
+    is_one = isinstance(error, RuntimeError) and str(error) == "Event loop is closed"
+    return is_one or is_closed_loop(error.__cause__)
 
 
-async def past_closed_loops(call: Callable[[], Awaitable[_T]]) -> _T:
+async def past_closed_loops(call: Callable[[], Awaitable[_T]], has_begun: Callable[[], bool] = lambda: False) -> _T:
     """Return what a call gives, made again at once where a connection of an event loop that has ended was in its way.
 
     A client that several event loops share, as those of LangChain's chat models where each turn has its `asyncio.run`,
     keeps such connections, and fails as it closes one. The next call no longer meets that one.
+
+    Args:
+        call: The call.
+        has_begun: Whether something of its answer was passed on, so that another answer would follow it.
     """
     for _ in range(CLOSED_LOOPS):
         try:
             return await call()
-        except RuntimeError as error:
-            if not is_closed_loop(error):
+        except Exception as error:
+            if not is_closed_loop(error) or has_begun():
                 raise
     return await call()
 

@@ -117,7 +117,7 @@ def split_clauses(text: str) -> list[str]:
     clauses = [clause for clause in map(str.strip, _CLAUSE_BOUNDARY.split(text)) if len(clause.split()) > 1]
     size = -(-len(clauses) // MAX_CLAUSES)
     joined = [", ".join(clauses[start : start + size]) for start in range(0, len(clauses), size or 1)]
-    return joined if len(joined) > 1 else []
+    return list(dict.fromkeys(joined)) if len(joined) > 1 else []
 
 
 def is_content_word(word: str) -> bool:

@@ -15,7 +15,7 @@ from langgraph.store.memory import InMemoryStore
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from ..contract import Memory, RecallWeights, Turn
+from ..contract import Memory, RecallWeights, SetupError, Turn
 from ..contract.numerics import Array
 from ..contract.progress import Progress, ignore_progress
 from ..data.json_lines import read_rows
@@ -39,7 +39,7 @@ class MemoryQuestion:
     text: str
     """The utterance; it is not a turn of the dialogues."""
     answers: tuple[int, ...]
-    """Indices of the turns that contain the answer, from 0; any of them is right."""
+    """Indices of the turns that contain the answer, or that a message is about, from 0; any of them is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,8 @@ def make_memory_dialogue(row: dict[str, Any]) -> MemoryDialogue:
     questions = tuple(MemoryQuestion(str(item["text"]), tuple(item["turns"])) for item in row["questions"])
     if not all(text.strip() for text in (*texts, *(question.text for question in questions))):
         raise ValueError("a text is blank")
+    if not texts:
+        raise ValueError("there are no turns")
     if list(days) != sorted(days):
         raise ValueError("the days do not rise")
     if not all(question.answers and set(question.answers) <= set(range(len(texts))) for question in questions):
@@ -123,6 +125,7 @@ def _among_others(
         for other in dialogues
         if other.user != dialogue.user and other.language == dialogue.language
         for text in other.texts
+        if text not in dialogue.texts
     ]
     drawn = rng.sample(others, min(count, len(others)))
     days = [day + _DAYS_BEFORE for day in dialogue.days]  # counted from the first of the others'
@@ -155,7 +158,7 @@ class MemoryReport(BaseModel, frozen=True):
     """How often the turn that answers a question is among the first that one method recalls."""
 
     method: str = Field(description="How turns were searched")
-    users: int = Field(description="People")
+    users: int = Field(description="People who are asked something")
     turns: int = Field(description="Stored turns of all people; only the person's own are searched")
     questions: int = Field(description="Questions of all people")
     recall: dict[str, Estimate] = Field(description="`at1`, `at3`, `at5`, `at10`, over all people")
@@ -220,9 +223,15 @@ def report_memory(
 
     Args:
         methods: The first is HEF's.
-        dialogues: The people.
+        dialogues: The people; who is asked nothing counts for nothing.
         chosen_on: People that settings were chosen on; if any, they and the others are also reported separately.
+
+    Raises:
+        SetupError: Nobody is asked anything.
     """
+    dialogues = [dialogue for dialogue in dialogues if dialogue.questions]
+    if not dialogues:
+        raise SetupError("nobody is asked anything in these dialogues: give rows with questions")
     questions = [(dialogue, question) for dialogue in dialogues for question in dialogue.questions]
     users = [dialogue.user for dialogue, _ in questions]
     hits = {

@@ -229,9 +229,12 @@ def _add_emotion_nodes(
     trace: bool = False,
     replies: EarlyReplies | None = None,
 ) -> None:
-    """Add the nodes from `safety` up to the decision, with their edges but for those that leave `fine_emotion`."""
+    """Add the nodes from `safety` up to the decision, with their edges but for those that leave `fine_emotion`.
+
+    Without `crisis_reply` the graph replies nothing: what it reads is told to a host's agent.
+    """
     judge = Judge(parts.prompts, parts.taxonomy, parts.fits)
-    graph.add("recall", recall_node(parts.model))
+    graph.add("recall", recall_node(parts.model, for_agent=not crisis_reply))
     sem_emotion, languages = sem_emotion_tool(parts.sem), parts.sem.description.languages
     graph.add("sem_emotion", sem_emotion_node(sem_emotion, languages=languages, trace=trace))
     graph.add("coarse_emotion", coarse_emotion_node(parts.model, judge, parts.watch, replies), RETRY)

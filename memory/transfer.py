@@ -24,7 +24,7 @@ from .imported_turn import check_name, check_turn, parse_json
 from .lifetime import has_expired
 from .pins import PINS, change_pins, change_wishes
 from .selection import EVERYTHING, Selection, select_items
-from .turns import TURNS, put_turn, user_namespace
+from .turns import TURNS, put_turn, user_namespace, write_turns
 
 _BATCH = 256
 """Lines that are stored, and embedded, at once."""
@@ -202,7 +202,7 @@ def _store(store: BaseStore, lines: Sequence[_Line], result: ImportReport) -> No
     if isinstance(store, ChromaStore):
         store.restore(puts, {item_key: line.times for item_key, line in last_lines.items() if line.times})
     elif puts:
-        store.batch(puts)
+        run_sync(write_turns(store, store.batch, puts))
     for namespace in {put.namespace for put in puts}:
         pinned = {put.key: (put.value or {}).get("pinned") is True for put in puts if put.namespace == namespace}
         added, removed = ([id for id, mark in pinned.items() if mark is is_set] for is_set in (True, False))

@@ -147,7 +147,7 @@ async def aremember_turn(store: BaseStore, user_id: str, memory: Memory) -> None
 
 
 def remember_turns(store: BaseStore, user_id: str, memories: Iterable[Memory]) -> None:
-    """Store several turns of a user in one batch, so that they are embedded together."""
+    """Store several turns of a user at once, so that they are embedded together (`write_turns`)."""
     run_sync(_remember(store, store.batch, user_id, memories))
 
 
@@ -221,13 +221,25 @@ async def list_items(
     return list(items.values())
 
 
+async def write_turns(store: BaseStore, batch: Batch, puts: Sequence[PutOp]) -> None:
+    """Write turns in one batch; in several to LangGraph's `InMemoryStore`, which fails where it embeds a text twice.
+
+    Args:
+        store: Any LangGraph store.
+        batch: Its `batch` or `abatch`.
+        puts: The writes, see `put_turn`.
+    """
+    for part in _batches(puts) if isinstance(store, InMemoryStore) else [puts]:
+        await maybe_await(batch(part))
+
+
 def _batches(puts: Iterable[PutOp]) -> list[list[PutOp]]:
-    """Return writes in batches that embed no text twice: LangGraph's `InMemoryStore` fails at any other."""
+    """Return writes in batches that embed no text twice."""
     batches: list[list[PutOp]] = [[]]
     seen: set[str] = set()
     for put in puts:
         value = put.value or {}
-        texts = {value["text"], *value["clauses"]}
+        texts = {value.get("text", ""), *value.get("clauses", ())}
         if seen & texts:
             batches.append([])
             seen = set()
@@ -246,8 +258,7 @@ async def _remember(store: BaseStore, batch: Batch, user_id: str, memories: Iter
             pinned[namespace].append(memory.id)
         if memory.wish:
             wishes[namespace].append(memory.id)
-    for part in _batches(puts) if isinstance(store, InMemoryStore) else [puts]:
-        await maybe_await(batch(part))
+    await write_turns(store, batch, puts)
     start_sweeper(store, puts)
     for namespace, ids in pinned.items():
         await change_pins(batch, namespace, added=ids)

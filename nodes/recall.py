@@ -24,17 +24,19 @@ from .support.node_record import record_suppressed_error
 from .support.turn_view import Node, TurnView, Update, thread_id, turn_view
 
 _SPREAD = 3
-"""Times as many turns as usual are recalled where the person asks what is remembered of them at all; a hosted LLM gets
-twice the tokens for it."""
+"""Times as many turns as usual are recalled where the person asks what is remembered of them at all."""
+_SPREAD_BUDGET = 2
+"""Times as many tokens as usual a hosted LLM gets for these."""
 NO_ANSWER = ", it gave no answer in time"
 """In the fault of this node: the turn does not wait for the memory again."""
 
 
-def recall_node(model: ChatModel) -> Node:
+def recall_node(model: ChatModel, *, for_agent: bool = False) -> Node:
     """Return the node that searches the memory.
 
     Args:
         model: The graph's LLM; what the LLM of a run is shown of the conversation anyway is not recalled.
+        for_agent: Whether a host's own agent is told of the turns, whose LLM counts as hosted, instead of this one.
     """
 
     def recall(state: HefState, runtime: Runtime[Any]) -> Update:
@@ -47,7 +49,7 @@ def recall_node(model: ChatModel) -> Node:
         fault = ""
         llm = run_sync(SYNC.model_for_run(model, settings))
         try:
-            memories = _search(runtime.store, settings.user_id, turn, llm)
+            memories = _search(runtime.store, settings.user_id, turn, llm, is_hosted=for_agent or is_hosted(llm))
         except GraphBubbleUp:
             raise
         except Exception as error:
@@ -64,14 +66,13 @@ def recall_node(model: ChatModel) -> Node:
     return recall
 
 
-def _search(store: BaseStore, user_id: str, turn: TurnView, llm: ChatModel) -> list[Memory]:
+def _search(store: BaseStore, user_id: str, turn: TurnView, llm: ChatModel, *, is_hosted: bool) -> list[Memory]:
     """Return the past turns for the prompt; turns of this thread come back once they fell out of the prompt."""
     dialogue, settings = turn.dialogue, turn.settings
     shown, _ = shown_dialogue(turn, llm)
     in_prompt = [*shown[:-1], turn.conversation[-1]]  # of a last turn that is too long the end is shown
     already_in_prompt = {turn.text[-MAX_STORED_CHARACTERS:] for turn in in_prompt if turn.role == "speaker"}
-    hosted = is_hosted(llm)
-    limit = turn_limit(settings.memory_limit, is_hosted=hosted)
+    limit = turn_limit(settings.memory_limit, is_hosted=is_hosted)
     memories = recall_turns(
         store,
         user_id,
@@ -87,7 +88,8 @@ def _search(store: BaseStore, user_id: str, turn: TurnView, llm: ChatModel) -> l
     wishes = [memory for memory in memories if is_wish(memory)]
     others = [memory for memory in memories if not is_wish(memory)]
     is_spread = any(memory.why is not None and memory.why.by == "broad_question" for memory in others)
-    budget = token_budget(settings.memory_budget, is_hosted=hosted) * (2 if is_spread and hosted else 1)
+    budget = token_budget(settings.memory_budget, is_hosted=is_hosted)
+    budget *= _SPREAD_BUDGET if is_spread and is_hosted else 1
     return [*wishes, *fit_token_budget(others, budget, _count_tokens)]
 
 

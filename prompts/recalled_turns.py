@@ -113,11 +113,12 @@ def recalled_lines(
     limit = _quoted_characters(memories, budget * CHARACTERS_PER_TOKEN)
     in_time = sorted(range(len(memories)), key=lambda index: (not is_wish(memories[index]), memories[index].time))
     lines: dict[int, str] = {}
-    day = ""
+    before: tuple[bool, str] | None = None
     for index in in_time:
         memory = memories[index]
-        before, day = day, _when(memory, today, phrases)
-        when = phrases.later if day == before and memory.time else day
+        day = _when(memory, today, phrases)
+        when = phrases.later if before == (False, day) and memory.time else day
+        before = is_wish(memory), day
         lines[index] = when + _said(memory, phrases, names or {}, query, limit)
     remaining = budget * CHARACTERS_PER_TOKEN
     remaining -= sum(len(line) for index, line in lines.items() if not is_wish(memories[index]))

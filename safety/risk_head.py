@@ -40,8 +40,12 @@ HEAD_CHARACTERS = {True: 100, False: 400}
 """Characters of a turn, Chinese or not, that surely are no more tokens; a longer one is read in pieces."""
 ASK_FROM = 0.02
 """Probability of concern or danger by the linear model from which on the network is asked."""
-CONCERN_FROM, DANGER_FROM = 0.55, 0.5
-"""Mean probabilities of both from which on a turn is raised."""
+CONCERN_FROM, DANGER_FROM, CHINESE_DANGER_FROM = 0.55, 0.5, 0.4
+"""Mean probabilities of both from which on a turn is raised.
+
+The network learned from features of Chinese pieces that were trained on an eighth of the dialogues: it is less sure of
+what it reads now, and is believed sooner.
+"""
 SURE = 0.95
 """Probability of danger from which on one of them is enough."""
 FINGERPRINT, FINGERPRINT_TEXT = "features", "The quick brown fox jumps over the lazy dog. 你好。"
@@ -118,7 +122,8 @@ def read_risk(evidence: RiskEvidence, turns: Dialogue, head: RiskHead | None = N
     harmless, danger_by_head = float(levels[0]), float(levels[-1])
     concern, danger = (risk.concern + 1 - harmless) / 2, (risk.danger + danger_by_head) / 2
     level: SafetyLevel = "none"
-    if danger >= DANGER_FROM or max(risk.danger, danger_by_head) >= SURE:
+    is_chinese = any(sentence.is_chinese for sentence in evidence.reading.sentences)
+    if danger >= (CHINESE_DANGER_FROM if is_chinese else DANGER_FROM) or max(risk.danger, danger_by_head) >= SURE:
         level = "danger"
     elif concern >= CONCERN_FROM:
         level = "concern"

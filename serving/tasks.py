@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.runnables import Runnable
 
 from ..contract import Empathy, ModelError, Safety
 from ..contract.chat_model import ChatModel, ChoiceScorer, chat_models
@@ -143,34 +144,39 @@ async def answer_task(task: Task, request: ChatRequest, *, model: ChatModel, sem
         in_words = ((_form_in_words(form), *request.messages), settings)
         is_local = any(isinstance(one, ChoiceScorer) for one in chat_models(model))
         asks = [in_words] if is_local else [(request.messages, {**settings, "response_format": form}), in_words]
-    failures: list[Exception] = []
+    has_failed = False
     while asks:
         messages, given = asks[0]
         has_begun = False
         try:
-            async for chunk in (model.bind(**given) if given else model).astream(_prompt(messages)):
-                if text := str(chunk.text):
-                    has_begun = True
-                    yield text
+            async for text in _pieces(model.bind(**given) if given else model, messages):
+                has_begun = True
+                yield text
             return
         except ModelError:
             raise
         except Exception as error:
-            if has_begun or not _can_be_asked_again(asks, failures, error, has_form=bool(form)):
+            if not has_begun and form and not has_failed and is_transient(error):
+                has_failed = True  # a connection that broke says nothing of the setting
+            elif not has_begun and len(asks) > 1:
+                del asks[0]  # an LLM that does not know the setting is told in words
+            else:
                 raise ModelError(f"the LLM did not do the task {task.kind}: {error_text(error)}") from None
 
 
-def _can_be_asked_again(asks: list[Any], failures: list[Exception], error: Exception, *, has_form: bool) -> bool:
-    """Return whether one of the `asks` is left to try after an error; the first is tried again if a connection broke.
-
-    An LLM that does not know the setting for a form is told it in words. A connection that broke says nothing of that.
-    """
-    if is_transient(error):
-        failures.append(error)
-        if len(failures) <= (CLOSED_LOOPS if is_closed_loop(error) else has_form):
-            return True
-    del asks[0]
-    return bool(asks)
+async def _pieces(model: Runnable[Any, Any], messages: Sequence[ChatMessage]) -> AsyncIterator[str]:
+    """Yield the text of an answer; it is asked for again where a connection of a closed event loop was in the way."""
+    for closed_loops in range(CLOSED_LOOPS + 1):
+        has_begun = False
+        try:
+            async for chunk in model.astream(_prompt(messages)):
+                if text := str(chunk.text):
+                    has_begun = True
+                    yield text
+            return
+        except Exception as error:
+            if has_begun or closed_loops == CLOSED_LOOPS or not is_closed_loop(error):
+                raise
 
 
 def _form_in_words(form: Mapping[str, Any]) -> ChatMessage:

@@ -140,6 +140,7 @@ def lay_out(context: HefContext, *, keeps_nothing: bool) -> Page:
                         retention_choices(words, context.remember_for),
                         value=context.remember_for or 0,
                         label=words.retention,
+                        info=words.retention_info,
                         interactive=not keeps_nothing,
                         elem_id="hef-retention",
                     )
@@ -216,7 +217,7 @@ def retention_choices(words: PageWords, other: float | None = None) -> list[tupl
         words: The words of the page.
         other: A number of days that the page was started with.
     """
-    days = sorted({*RETENTION_DAYS, other or RETENTION_DAYS[0]})
+    days = sorted({*RETENTION_DAYS, *([other] if other else [])})
     named = [(words.one_day if each == 1 else words.days.format(count=f"{each:g}"), each) for each in days]
     return [(words.for_good, 0), *named]
 

@@ -74,6 +74,7 @@ class PageView:
                 choices=retention_choices(words, self._host.context.remember_for),
                 value=context.remember_for or 0,
                 label=words.retention,
+                info=words.retention_info,
             ),
             page.character: gr.update(
                 choices=characters, value=visit.character, label=words.character, visible=len(characters) > 1

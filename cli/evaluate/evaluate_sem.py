@@ -106,9 +106,9 @@ def memory(
 ) -> None:
     """Measure recall of past turns.
 
-    Each question is to bring back the turn that answers it. Prints recall@1, @3, @5 and @10 beside plain vector search
-    and the newest turns, with 95% intervals. The defaults of the formula were chosen on every second person of
-    `--kind questions`, so the figure of the others is separate.
+    Each question is to bring back the turn that answers it, each message of `--kind messages` the one that it is about.
+    Prints recall@1, @3, @5 and @10 beside plain vector search and the newest turns, with 95% intervals. The defaults of
+    the formula were chosen on every second person of `--kind questions`, so the figure of the others is separate.
     """
     settings = load_settings(models)
     from ...evaluation.recall_metrics import (
@@ -129,7 +129,7 @@ def memory(
         bench = RecallBench(sem, dialogues, advance)
         reports = report_memory(bench.methods(ablate=ablate), dialogues, chosen_on)
     name = sem.description.name
-    details = {"sem": name, "kind": kind, "among": among, "broken": len(skipped)}
+    details = {"sem": name, "kind": None if data else kind, "among": among, "broken": len(skipped)}
     emit_report("memory", data, list(reports), details, output, [_memory_table(name, reports)])
 
 

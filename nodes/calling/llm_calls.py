@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.base import RunnableBindingBase
@@ -20,7 +21,7 @@ from langgraph.types import RetryPolicy
 from ...contract import HefContext, HefError, HefState, SetupError
 from ...contract.chat_model import ChatModel
 from ...contract.errors import error_text, http_status
-from ...contract.sync_async import is_closed_loop, past_closed_loops, run_sync
+from ...contract.sync_async import past_closed_loops, run_sync
 from ...llm import ChoiceScorer, resolve_model
 from ...llm.resolve import check_choice
 from ..support.node_record import record_suppressed_error
@@ -48,6 +49,16 @@ class TransientError(Exception):
 
     LangGraph logs what it tries again, and a provider's error may quote the person: this one names class and status.
     """
+
+
+class _Began(BaseCallbackHandler):
+    """Notes whether a call has begun to answer."""
+
+    has_begun = False
+
+    def on_llm_new_token(self, token: Any, **kwargs: Any) -> None:
+        """Note it."""
+        self.has_begun = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +129,9 @@ class LlmCalls:
         self, model: Runnable[Any, Any], messages: Sequence[BaseMessage], config: RunnableConfig | None
     ) -> Any:
         if self.asynchronous:
-            return await past_closed_loops(lambda: model.ainvoke(messages, config))
+            began = _Began()
+            watched = merge_configs(config, {"callbacks": [began]})
+            return await past_closed_loops(lambda: model.ainvoke(messages, watched), lambda: began.has_begun)
         return model.invoke(messages, config)
 
     async def score_choices(
@@ -172,7 +185,7 @@ def is_transient(error: BaseException) -> bool:
         return True
     if (status := http_status(error)) is not None:
         return status in _RETRYABLE_STATUS or status >= 500
-    if isinstance(error, ConnectionError | TimeoutError) or is_closed_loop(error):
+    if isinstance(error, ConnectionError | TimeoutError):
         return True
     if (_CONNECTION_ERRORS | _BUSY_ERRORS) & {kind.__name__ for kind in type(error).__mro__}:
         return True

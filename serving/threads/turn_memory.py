@@ -15,7 +15,7 @@ from ...contract.text import MAX_STORED_CHARACTERS
 from ...memory import turn_id, user_namespace
 from ...memory.lifetime import SET_ASIDE
 from ...memory.selection import said_at
-from ...memory.turns import put_turn, start_sweeper
+from ...memory.turns import put_turn, start_sweeper, write_turns
 from .edited_words import edited_value
 from .turn_table import TurnRow
 
@@ -63,7 +63,7 @@ class TurnMemory:
             changed = [item for item in items if item and (item.value.get(SET_ASIDE) is True) != is_set]
             puts = [put_turn(self.store, item.namespace, item.key, _marked(item, is_set)) for item in changed]
             if puts:
-                await self.store.abatch(puts)
+                await write_turns(self.store, self.store.abatch, puts)
                 start_sweeper(self.store, puts)
         except Exception as error:
             _log.warning("The memory is not what the conversation shows: %s", type(error).__name__)

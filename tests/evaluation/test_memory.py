@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hef.cli.app import app
+from hef.contract import SetupError
 from hef.evaluation.recall_metrics import (
     MemoryDialogue,
     among_others,
@@ -81,6 +82,7 @@ def test_half_of_the_people_had_no_part_in_the_choice_of_the_defaults() -> None:
     [
         ({"questions": [{"text": "Where?", "turns": [6]}]}, "no turn"),
         ({"questions": [{"text": "Where?", "turns": []}]}, "no turn"),
+        ({"turns": [], "questions": []}, "no turns"),
         ({"questions": [{"text": " ", "turns": [0]}]}, "blank"),
         ({"turns": [{"day": 1, "text": "a"}, {"day": 0, "text": "b"}]}, "rise"),
     ],
@@ -109,6 +111,11 @@ def test_recall_counts_the_first_places_and_tells_the_halves_apart() -> None:
     assert theirs.gain is not None
     assert theirs.gain["at5"].value == 0.75
     assert report_memory({"ours": right_for_ana}, people)[0].others is None
+
+
+def test_dialogues_without_a_question_are_refused() -> None:
+    with pytest.raises(SetupError, match="asked anything"):
+        report_memory({"none": lambda *_: []}, [make_memory_dialogue({**ROW, "questions": []})])
 
 
 def test_the_command_measures_each_way_on_the_same_questions(tmp_path: Path) -> None:
@@ -140,5 +147,5 @@ def test_the_command_measures_messages_among_turns_of_others(monkeypatch: pytest
     held = json.loads(done.stdout)
     assert asked == [(None, "messages")]
     assert (held["kind"], held["among"]) == ("messages", 2)
-    assert held["results"][0]["turns"] == 8 + 6 + 5
+    assert (held["results"][0]["users"], held["results"][0]["turns"]) == (2, 8 + 6)
     assert held["results"][0]["others"] is None

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 from hef.contract import Memory, ModelError, SetupError
-from hef.graph import HefContext, create_hef, open_store
+from hef.graph import HefContext, create_hef, create_reading_graph, open_store
 from hef.memory import list_turns, mark_turn, remember_turn
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langgraph.checkpoint.memory import InMemorySaver
@@ -415,3 +415,17 @@ def test_a_hosted_llm_is_told_of_more_past_turns(model: Any, settings: dict[str,
 
     assert len(out["empathy"].memories) == turns
     assert model.prompts[-1][0].text.count("they said: ") == turns
+
+
+def test_an_agents_llm_counts_as_hosted_and_no_turn_is_told_where_none_is_wanted(scripted: Any) -> None:
+    store = InMemoryStore()
+    for number in range(14):
+        remember_turn(store, "ana", Memory(id=str(number), text=f"My aunt {chr(97 + number) * 5} died.", time=1000.0))
+    said = {"messages": [HumanMessage("My aunt is gone.")]}
+    read = create_reading_graph(model=scripted("sad"), safety=None).compile(store=store)
+    context = HefContext(user_id="ana", strategy="sem_only")
+    assert len(read.invoke(said, context=context)["memories"]) == 10
+    for none in ({"memory_limit": 0}, {"memory_budget": 0}):
+        assert read.invoke(said, context=context.model_copy(update=none))["memories"] == []
+    hef: Any = create_hef(model=HostedChat(replies=[["I see."]]), safety=None).compile(store=store)
+    assert talk(hef, "My aunt is gone.", "ana", "today", memory_limit=0)["empathy"].memories == ()

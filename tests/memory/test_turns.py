@@ -108,7 +108,8 @@ def test_a_second_conversation_recalls_the_first(indexed: BaseStore) -> None:
 
 
 def test_turns_that_share_words_are_stored_together(indexed: BaseStore) -> None:
-    told = ["He left. I cried.", "She came. I cried.", "ok", "ok", "ok. ok.", "I cried."]
+    twice = "He left me, he left me, and he left me."
+    told = ["He left. I cried.", "She came. I cried.", "ok", "ok", "ok. ok.", "I cried.", twice, twice]
     remember_turns(indexed, "ana", [turn(text, float(number), f"t{number}") for number, text in enumerate(told)])
     assert sorted(each.text for each in list_turns(indexed, "ana")) == sorted(told)
     assert recall_turns(indexed, "ana", "she came", 1)[0].text == "She came. I cried."

@@ -90,6 +90,12 @@ def test_past_turns_are_told_in_the_order_of_time_behind_what_was_asked_for(lang
     assert [line.startswith(start) for line, start in zip(shown, lines, strict=True)] == [True] * 5
 
 
+def test_a_turn_of_the_day_of_a_wish_is_not_said_to_be_later() -> None:
+    turns = [told(1, 3, wish="no advice", why=Why(by="wish")), told(1, 3), told(2, 2.9)]
+    shown = recalled_lines(turns, 400, NOW).splitlines()
+    assert [line.partition(" they ")[0] for line in shown] == [*["On 2026-11-25 (3 days ago)"] * 2, "Later that day"]
+
+
 def test_what_the_most_relevant_turn_was_answered_is_told_first_though_it_is_the_newest() -> None:
     turns = [told(1, 1, reply="Of course."), told(2, 9, reply="Oh no, not the cat.")]
     room = len(recalled_lines([each.model_copy(update={"reply": ""}) for each in turns], 400, NOW))

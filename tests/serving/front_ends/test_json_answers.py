@@ -139,18 +139,23 @@ async def test_a_hosted_llm_is_told_the_form_as_it_was_sent(monkeypatch: pytest.
                 assert answer.text.count("hypothesis") == 1
 
 
-@pytest.mark.parametrize(("error", "times"), [(ConnectionError("reset"), 1), (RuntimeError("Event loop is closed"), 3)])
+CLOSED = RuntimeError("Event loop is closed")
+
+
+@pytest.mark.parametrize(
+    "errors", [[ConnectionError("reset")], [CLOSED] * 3, [CLOSED, ConnectionError("reset"), CLOSED, CLOSED]], ids=len
+)
 @pytest.mark.parametrize("form", FORMATS)
 async def test_a_connection_that_breaks_does_not_take_the_form_away(
-    form: dict[str, Any], error: Exception, times: int
+    form: dict[str, Any], errors: list[Exception]
 ) -> None:
     class Broken(TalkingChat):
         """A chat model whose first connections break."""
 
         async def _astream(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
-            if len(self.settings) < times:
+            if len(self.settings) < len(errors):
                 self.settings.append({"broken": True})
-                raise error
+                raise errors[len(self.settings) - 1]
             async for chunk in super()._astream(messages, *args, **kwargs):
                 yield chunk
 
@@ -158,4 +163,4 @@ async def test_a_connection_that_breaks_does_not_take_the_form_away(
     async with client(chat, store) as http:
         answer = await http.post("/chat/completions", json=says("Invent a dog.", response_format=form))
     assert answer.status_code == 200
-    assert chat.settings == [*[{"broken": True}] * times, {"response_format": form}]
+    assert chat.settings == [*[{"broken": True}] * len(errors), {"response_format": form}]

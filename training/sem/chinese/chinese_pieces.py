@@ -24,7 +24,7 @@ PUNCTUATION = {"，": ",", "。": ".", "！": "!", "？": "?", "；": ";", "："
 """Marks of Chinese text, and what the English trunk knows in their place."""
 CONTINUES = "##"
 ADDED_WORDS = Path(__file__).with_name("added_words.txt")
-"""Words that occur at least twice in the training dialogues and are no pieces of XLM-R, most frequent first.
+"""Words that occur at least three times in the training dialogues and are no pieces of XLM-R, most frequent first.
 
 They are what jieba (0.42.1, MIT) finds in the dialogues by its dictionary, without those that a pronoun begins or ends.
 """
