@@ -183,7 +183,7 @@ def reading_graph(parts: Parts, *, crisis_reply: bool = False) -> StateGraph[Any
     _add_safety_nodes(graph, parts, crisis_reply=crisis_reply)
     if crisis_reply:
         graph.builder.add_edge("crisis_reply", END)
-    _add_emotion_nodes(graph, parts, crisis_reply=crisis_reply)
+    _add_emotion_nodes(graph, parts, crisis_reply=crisis_reply, for_agent=True)
     graph.add("cause_words", cause_words_node(sem_causes_tool(parts.sem), languages=parts.sem.description.languages))
     graph.builder.add_edge("fine_emotion", "cause_words")
     graph.builder.add_edge("cause_words", END)
@@ -226,15 +226,13 @@ def _add_emotion_nodes(
     parts: Parts,
     *,
     crisis_reply: bool = False,
+    for_agent: bool = False,
     trace: bool = False,
     replies: EarlyReplies | None = None,
 ) -> None:
-    """Add the nodes from `safety` up to the decision, with their edges but for those that leave `fine_emotion`.
-
-    Without `crisis_reply` the graph replies nothing: what it reads is told to a host's agent.
-    """
+    """Add the nodes from `safety` up to the decision, with their edges but for those that leave `fine_emotion`."""
     judge = Judge(parts.prompts, parts.taxonomy, parts.fits)
-    graph.add("recall", recall_node(parts.model, for_agent=not crisis_reply))
+    graph.add("recall", recall_node(parts.model, for_agent=for_agent))
     sem_emotion, languages = sem_emotion_tool(parts.sem), parts.sem.description.languages
     graph.add("sem_emotion", sem_emotion_node(sem_emotion, languages=languages, trace=trace))
     graph.add("coarse_emotion", coarse_emotion_node(parts.model, judge, parts.watch, replies), RETRY)

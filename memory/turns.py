@@ -239,11 +239,12 @@ def _batches(puts: Iterable[PutOp]) -> list[list[PutOp]]:
     seen: set[str] = set()
     for put in puts:
         value = put.value or {}
-        texts = {value.get("text", ""), *value.get("clauses", ())}
+        clauses = list(dict.fromkeys(value.get("clauses", ())))
+        texts = {value.get("text", ""), *clauses}
         if seen & texts:
             batches.append([])
             seen = set()
-        batches[-1].append(put)
+        batches[-1].append(put._replace(value={**value, "clauses": clauses}) if clauses else put)
         seen |= texts
     return batches
 

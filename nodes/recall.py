@@ -36,7 +36,7 @@ def recall_node(model: ChatModel, *, for_agent: bool = False) -> Node:
 
     Args:
         model: The graph's LLM; what the LLM of a run is shown of the conversation anyway is not recalled.
-        for_agent: Whether a host's own agent is told of the turns, whose LLM counts as hosted, instead of this one.
+        for_agent: Whether a host's own agent is told of the turns, whose LLM counts as hosted, and not this one.
     """
 
     def recall(state: HefState, runtime: Runtime[Any]) -> Update:
@@ -49,7 +49,7 @@ def recall_node(model: ChatModel, *, for_agent: bool = False) -> Node:
         fault = ""
         llm = run_sync(SYNC.model_for_run(model, settings))
         try:
-            memories = _search(runtime.store, settings.user_id, turn, llm, is_hosted=for_agent or is_hosted(llm))
+            memories = _search(runtime.store, settings.user_id, turn, None if for_agent else llm)
         except GraphBubbleUp:
             raise
         except Exception as error:
@@ -66,13 +66,21 @@ def recall_node(model: ChatModel, *, for_agent: bool = False) -> Node:
     return recall
 
 
-def _search(store: BaseStore, user_id: str, turn: TurnView, llm: ChatModel, *, is_hosted: bool) -> list[Memory]:
-    """Return the past turns for the prompt; turns of this thread come back once they fell out of the prompt."""
+def _search(store: BaseStore, user_id: str, turn: TurnView, llm: ChatModel | None) -> list[Memory]:
+    """Return the past turns for the prompt; turns of this thread come back once they fell out of the prompt.
+
+    Args:
+        store: The memory.
+        user_id: Whose turns.
+        turn: The turn.
+        llm: Who is told of them; None is a host's agent.
+    """
+    told_as_hosted = llm is None or is_hosted(llm)
     dialogue, settings = turn.dialogue, turn.settings
     shown, _ = shown_dialogue(turn, llm)
     in_prompt = [*shown[:-1], turn.conversation[-1]]  # of a last turn that is too long the end is shown
     already_in_prompt = {turn.text[-MAX_STORED_CHARACTERS:] for turn in in_prompt if turn.role == "speaker"}
-    limit = turn_limit(settings.memory_limit, is_hosted=is_hosted)
+    limit = turn_limit(settings.memory_limit, is_hosted=told_as_hosted)
     memories = recall_turns(
         store,
         user_id,
@@ -88,8 +96,8 @@ def _search(store: BaseStore, user_id: str, turn: TurnView, llm: ChatModel, *, i
     wishes = [memory for memory in memories if is_wish(memory)]
     others = [memory for memory in memories if not is_wish(memory)]
     is_spread = any(memory.why is not None and memory.why.by == "broad_question" for memory in others)
-    budget = token_budget(settings.memory_budget, is_hosted=is_hosted)
-    budget *= _SPREAD_BUDGET if is_spread and is_hosted else 1
+    budget = token_budget(settings.memory_budget, is_hosted=told_as_hosted)
+    budget *= _SPREAD_BUDGET if is_spread and told_as_hosted else 1
     return [*wishes, *fit_token_budget(others, budget, _count_tokens)]
 
 

@@ -117,7 +117,7 @@ def recalled_lines(
     for index in in_time:
         memory = memories[index]
         day = _when(memory, today, phrases)
-        when = phrases.later if before == (False, day) and memory.time else day
+        when = phrases.later if before == (False, day) != (False, phrases.earlier) else day
         before = is_wish(memory), day
         lines[index] = when + _said(memory, phrases, names or {}, query, limit)
     remaining = budget * CHARACTERS_PER_TOKEN

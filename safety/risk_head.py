@@ -22,6 +22,7 @@ from ..contract import Dialogue, Turn
 from ..contract.cpu_inference import cpu_threads, open_session
 from ..contract.dialogue import DialogueCache
 from ..contract.safety import SafetyLevel
+from ..contract.text import is_chinese
 from ..sem.registry import shipped_sem
 from ..sem.runtime.encoding import pad
 from ..sem.runtime.manifest import FEATURES
@@ -43,8 +44,8 @@ ASK_FROM = 0.02
 CONCERN_FROM, DANGER_FROM, CHINESE_DANGER_FROM = 0.55, 0.5, 0.4
 """Mean probabilities of both from which on a turn is raised.
 
-The network learned from features of Chinese pieces that were trained on an eighth of the dialogues: it is less sure of
-what it reads now, and is believed sooner.
+The network learned from features of Chinese pieces that were trained on a ninth of the dialogues: it is less sure of
+what it reads now, and is believed sooner. With a network that is trained anew both are to be chosen again.
 """
 SURE = 0.95
 """Probability of danger from which on one of them is enough."""
@@ -122,8 +123,8 @@ def read_risk(evidence: RiskEvidence, turns: Dialogue, head: RiskHead | None = N
     harmless, danger_by_head = float(levels[0]), float(levels[-1])
     concern, danger = (risk.concern + 1 - harmless) / 2, (risk.danger + danger_by_head) / 2
     level: SafetyLevel = "none"
-    is_chinese = any(sentence.is_chinese for sentence in evidence.reading.sentences)
-    if danger >= (CHINESE_DANGER_FROM if is_chinese else DANGER_FROM) or max(risk.danger, danger_by_head) >= SURE:
+    danger_from = CHINESE_DANGER_FROM if is_chinese(turns[-1].text) else DANGER_FROM
+    if danger >= danger_from or max(risk.danger, danger_by_head) >= SURE:
         level = "danger"
     elif concern >= CONCERN_FROM:
         level = "concern"

@@ -127,7 +127,7 @@ class Visit:
 
     def set_retention(self, days: float) -> None:
         """Set for how many days what is said from now on is remembered; 0 is for good."""
-        self._set(remember_for=float(days) or None)
+        self._set(remember_for=float(days or 0) or None)
 
     @property
     def character(self) -> str:

@@ -14,6 +14,7 @@ from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.runnables.config import merge_configs
 from langchain_core.runnables.configurable import DynamicRunnable
 from langgraph.config import get_config
+from langgraph.constants import TAG_NOSTREAM
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime, get_runtime
 from langgraph.types import RetryPolicy
@@ -54,7 +55,13 @@ class TransientError(Exception):
 class _Began(BaseCallbackHandler):
     """Notes whether a call has begun to answer."""
 
+    run_inline = True  # in the event loop: there is one event for each token
     has_begun = False
+
+    @property
+    def ignore_chat_model(self) -> bool:
+        """Whether the prompt is of no use here, which LangChain would make a text of."""
+        return True
 
     def on_llm_new_token(self, token: Any, **kwargs: Any) -> None:
         """Note it."""
@@ -129,9 +136,11 @@ class LlmCalls:
         self, model: Runnable[Any, Any], messages: Sequence[BaseMessage], config: RunnableConfig | None
     ) -> Any:
         if self.asynchronous:
-            began = _Began()
-            watched = merge_configs(config, {"callbacks": [began]})
-            return await past_closed_loops(lambda: model.ainvoke(messages, watched), lambda: began.has_begun)
+            began, is_unseen = _Began(), TAG_NOSTREAM in ((config or {}).get("tags") or ())
+            watched = merge_configs(config or {}, {"callbacks": [began]})
+            return await past_closed_loops(
+                lambda: model.ainvoke(messages, watched), lambda: began.has_begun and not is_unseen
+            )
         return model.invoke(messages, config)
 
     async def score_choices(

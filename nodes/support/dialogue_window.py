@@ -15,7 +15,7 @@ from .transcript import count_turns, recent_dialogue
 from .turn_view import TurnView
 
 
-def reply_limit(settings: HefContext, llm: ChatModel) -> int:
+def reply_limit(settings: HefContext, llm: ChatModel | None) -> int:
     """Return how many characters of dialogue an LLM is shown for its reply.
 
     Where the run does not say it, a hosted LLM gets `REPLY_CHARACTERS`, or one character for each token that its
@@ -23,22 +23,24 @@ def reply_limit(settings: HefContext, llm: ChatModel) -> int:
 
     Args:
         settings: Settings of the run.
-        llm: The LLM.
+        llm: The LLM; None is that of a host's agent, which counts as hosted.
     """
     limit = settings.dialogue_limit
     if limit is None:
         limit = QUESTION_CHARACTERS
-        if is_hosted(llm) and draft_form(llm) == "chat":
+        if llm is None:
+            limit = REPLY_CHARACTERS
+        elif is_hosted(llm) and draft_form(llm) == "chat":
             limit = min([REPLY_CHARACTERS, *_input_tokens(llm)])
     return min(limit, known_window(llm) or limit)
 
 
-def shown_dialogue(turn: TurnView, llm: ChatModel) -> tuple[list[Turn], int]:
+def shown_dialogue(turn: TurnView, llm: ChatModel | None) -> tuple[list[Turn], int]:
     """Return the newest turns that an LLM is shown for its reply, and how many older ones it is not, or only in part.
 
     Args:
         turn: The turn.
-        llm: The LLM.
+        llm: The LLM; None is that of a host's agent.
 
     Raises:
         InputError: The person has not said anything yet.

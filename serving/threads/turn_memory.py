@@ -100,7 +100,7 @@ class TurnMemory:
                 if changes
             ]
             if puts:
-                await self.store.abatch(puts)
+                await write_turns(self.store, self.store.abatch, puts)
         except Exception as error:
             _log.warning("A %s is remembered as it was written: %s", what, type(error).__name__)
             return f"the {what} that the conversation holds could not be remembered: {error_text(error)}"

@@ -173,3 +173,13 @@ def test_a_time_that_another_program_stored_and_is_none_breaks_no_order(time: An
 
     assert all(0 <= one < 2e9 for one in times)
     assert "good" in [one.id for one in list_turns(store, "ana")]
+
+
+def test_turns_with_the_same_words_are_imported_together() -> None:
+    store = InMemoryStore(
+        index={"dims": 1, "embed": lambda texts: [[1.0] for _ in texts], "fields": ["text", "clauses[*]"]}
+    )
+    twice = {"text": "He left me, he left me.", "clauses": ["He left me", "he left me", "He left me"]}
+    lines = [json.dumps({"user": "ana", "id": str(number), "turn": {**TURN, **twice}}) for number in range(3)]
+    assert import_turns(store, lines).added == 3
+    assert len(list_turns(store, "ana")) == 3

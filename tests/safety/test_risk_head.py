@@ -69,10 +69,12 @@ def spoken(*texts: str) -> tuple[Turn, ...]:
     return tuple(Turn(roles[(len(texts) - 1 - index) % 2], text) for index, text in enumerate(texts))
 
 
-def both(monkeypatch: pytest.MonkeyPatch, linear: tuple[float, float], head: Recorder) -> Risk:
+def both(
+    monkeypatch: pytest.MonkeyPatch, linear: tuple[float, float], head: Recorder, said: str = "nothing in particular"
+) -> Risk:
     """Return what both read together, each of them what it is told to."""
     monkeypatch.setattr(RISK_HEAD, "load_risk_model", lambda: Linear(*linear))
-    turns = spoken("nothing in particular")
+    turns = spoken(said)
     return read_risk(read_rules(turns, 0).evidence, turns, head)  # type: ignore[arg-type]
 
 
@@ -81,6 +83,18 @@ def test_both_count_half(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert (read.concern, read.danger) == (pytest.approx(0.65), pytest.approx(0.5))
     assert (read.level, read.kind) == ("danger", "abuse")
+
+
+@pytest.mark.parametrize(
+    ("said", "level"),
+    [
+        *[("我不想再这样了", "danger"), ("我不想再這樣了 today", "danger")],
+        *[("nothing in particular", "none"), ("my boss Mr. 王 is here again", "none"), ("もう全部いやだ", "none")],
+    ],
+)
+def test_danger_in_chinese_is_believed_sooner(monkeypatch: pytest.MonkeyPatch, said: str, level: str) -> None:
+    assert both(monkeypatch, (0.45, 0.45), Recorder(0.6, 0.0, 0.4), said).level == level
+    assert both(monkeypatch, (0.35, 0.35), Recorder(0.6, 0.0, 0.4), said).level == "none"
 
 
 @pytest.mark.parametrize(("linear", "head"), [((0.97, 0.97), (1.0, 0.0, 0.0)), ((0.03, 0.0), (0.02, 0.01, 0.97))])

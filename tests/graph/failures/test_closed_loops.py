@@ -94,6 +94,31 @@ async def test_a_client_that_meets_closed_loops_for_ever_fails() -> None:
     assert 1 < calls < 10
 
 
+async def test_what_an_sdk_made_of_a_closed_loop_is_one() -> None:
+    errors = [ConnectionError("Connection error."), None]
+    errors[0].__cause__ = CLOSED  # type: ignore[union-attr]
+
+    async def call() -> str:
+        if error := errors.pop(0):
+            raise error
+        return "sad"
+
+    assert await past_closed_loops(call) == "sad"
+
+
+async def test_an_answer_that_has_begun_is_not_asked_for_again() -> None:
+    calls = 0
+
+    async def call() -> None:
+        nonlocal calls
+        calls += 1
+        raise CLOSED
+
+    with pytest.raises(RuntimeError):
+        await past_closed_loops(call, lambda: calls == 2)
+    assert calls == 2
+
+
 async def test_any_other_error_is_the_callers() -> None:
     calls = 0
 

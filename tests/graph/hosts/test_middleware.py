@@ -11,7 +11,7 @@ import pytest
 from hef.contract import Cause, Empathy, Memory, ModelError, SetupError
 from hef.graph import HefContext
 from hef.graph.middleware import HefMiddleware
-from hef.memory import list_turns
+from hef.memory import list_turns, remember_turn
 from hef.prompts import empathy_note
 from hef.sem import shipped_sem
 from langchain.agents import create_agent
@@ -458,3 +458,15 @@ def test_without_langchain_all_but_the_middleware_is_there() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert "pip install 'hef[agents]'" in done.stdout
+
+
+@pytest.mark.parametrize("crisis_reply", [True, False])
+def test_an_agents_llm_is_told_of_as_many_past_turns_as_a_hosted_one(crisis_reply: bool) -> None:
+    store, model = InMemoryStore(), talker()
+    for number in range(14):
+        text = f"My aunt {chr(97 + number) * 5} died."
+        remember_turn(store, "ana", Memory(id=str(number), text=text, time=1000.0 + number))
+    middleware = HefMiddleware(model=judge(), crisis_reply=crisis_reply)
+    agent = agent_of(model, middleware, store=store, context_schema=HostContext)
+    agent.invoke({"messages": [HumanMessage("My aunt is gone.")]}, context=HostContext())
+    assert model.prompts[0][0].text.count("they said: ") == 10
