@@ -41,7 +41,7 @@ HEAD_CHARACTERS = {True: 100, False: 400}
 """Characters of a turn, Chinese or not, that surely are no more tokens; a longer one is read in pieces."""
 ASK_FROM = 0.02
 """Probability of concern or danger by the linear model from which on the network is asked."""
-CONCERN_FROM, DANGER_FROM, CHINESE_DANGER_FROM = 0.55, 0.5, 0.4
+CONCERN_FROM, DANGER_FROM, CHINESE_DANGER_FROM = 0.55, 0.5, 0.45
 """Mean probabilities of both from which on a turn is raised.
 
 The network learned from features of Chinese pieces that were trained on a ninth of the dialogues: it is less sure of

@@ -93,8 +93,8 @@ def test_both_count_half(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_danger_in_chinese_is_believed_sooner(monkeypatch: pytest.MonkeyPatch, said: str, level: str) -> None:
-    assert both(monkeypatch, (0.45, 0.45), Recorder(0.6, 0.0, 0.4), said).level == level
-    assert both(monkeypatch, (0.35, 0.35), Recorder(0.6, 0.0, 0.4), said).level == "none"
+    assert both(monkeypatch, (0.52, 0.52), Recorder(0.6, 0.0, 0.4), said).level == level
+    assert both(monkeypatch, (0.45, 0.45), Recorder(0.6, 0.0, 0.4), said).level == "none"
 
 
 @pytest.mark.parametrize(("linear", "head"), [((0.97, 0.97), (1.0, 0.0, 0.0)), ((0.03, 0.0), (0.02, 0.01, 0.97))])
