@@ -23,7 +23,7 @@ from ..sem import Sem
 from .chat_request import ChatMessage, ChatRequest
 from .front_ends.attached_context import split_contexts
 from .front_ends.begun_reply import are_words_apart
-from .front_ends.demands import TaskKind, is_transcript, split_compaction
+from .front_ends.demands import TaskKind, is_sectioned_demand, is_transcript, split_compaction
 from .front_ends.expressions import best_expression
 from .front_ends.task_prompts import asked_about_before, prompt_kind
 
@@ -100,6 +100,10 @@ def _is_in_danger(messages: Sequence[ChatMessage]) -> bool:
     messages = _without_compactions(messages)
     as_sent, own = _until_last_words(messages), last_words(messages)
     dialogues = [as_sent] if own == as_sent else [as_sent, own]
+    if as_sent and is_sectioned_demand(as_sent[-1].text):
+        # A form with headings answers nothing that was said before: it is read by itself, and what nobody answered.
+        unanswered = as_sent[:-1] if as_sent[-2:-1] and as_sent[-2].role == "speaker" else []
+        dialogues = [as_sent[-1:], unanswered]
     return any(assess(turns).level == "danger" for turns in dialogues if turns)
 
 

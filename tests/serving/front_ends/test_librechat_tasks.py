@@ -143,3 +143,10 @@ def test_librechats_title_prompt_is_known_whatever_the_template_of_its_conversat
     prompt = recorded(name)[0][1].partition("User: ")[0]
     assert kind(("user", f"{prompt}{lines.format(DANGER)}")) == "title"
     assert kind(("user", prompt.partition("\n")[0] + lines.format("My life: failure"))) is None
+
+
+def test_a_compaction_by_headings_is_none_where_nobody_answered_danger() -> None:
+    demand = "请把以上对话压缩成摘要，上下文窗口快满了，我需要它。\n# 目标\n# 事实\n# 下一步\n只输出摘要。"
+    assert kind(*TALK, ("user", DANGER), ("user", demand)) is None
+    assert kind(*TALK, ("user", DANGER), ("assistant", "Please call 988."), ("user", demand)) == "summary"
+    assert kind(*TALK, ("user", f"{DANGER} {demand}")) is None
