@@ -28,6 +28,7 @@ _CUTS = (*CUTS, 10)
 _DEPTH = max(_CUTS)
 _DAY = 86_400.0
 _DAYS_BEFORE = 60.0
+"""Days before a person's first turn from which on others' turns are put among them."""
 _DELAY = 7.0
 """Days from the last turn to the questions."""
 
@@ -62,7 +63,7 @@ def make_memory_dialogue(row: dict[str, Any]) -> MemoryDialogue:
     """Parse one row of a file of memory dialogues.
 
     Raises:
-        ValueError: A text is blank, the days do not rise, or a question's answer is not a turn.
+        ValueError: There are no turns, a text is blank, the days do not rise, or a question's answer is not a turn.
     """
     days = tuple(float(turn["day"]) for turn in row["turns"])
     texts = tuple(str(turn["text"]) for turn in row["turns"])
@@ -101,6 +102,17 @@ def read_memory_dialogues(
         return read_rows(shipped, make_memory_dialogue)
 
 
+def with_questions(dialogues: Sequence[MemoryDialogue]) -> list[MemoryDialogue]:
+    """Return the people who are asked something: the turns of others need not be read.
+
+    Raises:
+        SetupError: Nobody is.
+    """
+    if people := [dialogue for dialogue in dialogues if dialogue.questions]:
+        return people
+    raise SetupError("nobody is asked anything in these dialogues: give rows with questions")
+
+
 def among_others(dialogues: Sequence[MemoryDialogue], count: int, seed: int = 0) -> list[MemoryDialogue]:
     """Return the dialogues with turns of other people put among each person's own, as if they had said them.
 
@@ -130,11 +142,11 @@ def _among_others(
     drawn = rng.sample(others, min(count, len(others)))
     days = [day + _DAYS_BEFORE for day in dialogue.days]  # counted from the first of the others'
     own = [(day, index, text) for index, (day, text) in enumerate(zip(days, dialogue.texts, strict=True))]
-    strange = [(rng.uniform(dialogue.days[0], days[-1]), -1, text) for text in drawn]
-    turns = sorted([*own, *strange], key=lambda turn: turn[0])
-    place = {index: at for at, (_, index, _) in enumerate(turns) if index >= 0}
+    added = [(rng.uniform(dialogue.days[0], days[-1]), -1, text) for text in drawn]
+    turns = sorted([*own, *added], key=lambda turn: turn[0])
+    moved = {before: now for now, (_, before, _) in enumerate(turns) if before >= 0}
     questions = tuple(
-        replace(question, answers=tuple(place[answer] for answer in question.answers))
+        replace(question, answers=tuple(moved[answer] for answer in question.answers))
         for question in dialogue.questions
     )
     return replace(
@@ -223,15 +235,9 @@ def report_memory(
 
     Args:
         methods: The first is HEF's.
-        dialogues: The people; who is asked nothing counts for nothing.
+        dialogues: The people, each of whom is asked something.
         chosen_on: People that settings were chosen on; if any, they and the others are also reported separately.
-
-    Raises:
-        SetupError: Nobody is asked anything.
     """
-    dialogues = [dialogue for dialogue in dialogues if dialogue.questions]
-    if not dialogues:
-        raise SetupError("nobody is asked anything in these dialogues: give rows with questions")
     questions = [(dialogue, question) for dialogue in dialogues for question in dialogue.questions]
     users = [dialogue.user for dialogue, _ in questions]
     hits = {

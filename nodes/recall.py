@@ -47,9 +47,9 @@ def recall_node(model: ChatModel, *, for_agent: bool = False) -> Node:
             return {"memories": [], "explanations": {"recall": ""}, "faults": {"recall": ""}}
         memories: list[Memory] = []
         fault = ""
-        llm = run_sync(SYNC.model_for_run(model, settings))
+        llm = None if for_agent else run_sync(SYNC.model_for_run(model, settings))
         try:
-            memories = _search(runtime.store, settings.user_id, turn, None if for_agent else llm)
+            memories = _search(runtime.store, settings.user_id, turn, llm)
         except GraphBubbleUp:
             raise
         except Exception as error:

@@ -117,17 +117,18 @@ def memory(
         read_memory_dialogues,
         report_memory,
         tuning_users,
+        with_questions,
     )
     from ...sem import resolve_sem
 
     dialogues, skipped = read_memory_dialogues(data, kind)
     report_skipped_rows(skipped)
     chosen_on = tuning_users(dialogues) if data is None and kind == "questions" else ()
-    dialogues = among_others(dialogues, among) if among else dialogues
+    people = with_questions(among_others(dialogues, among) if among else dialogues)
     sem = resolve_sem(settings.sem)
     with advancing() as advance:
-        bench = RecallBench(sem, dialogues, advance)
-        reports = report_memory(bench.methods(ablate=ablate), dialogues, chosen_on)
+        bench = RecallBench(sem, people, advance)
+        reports = report_memory(bench.methods(ablate=ablate), people, chosen_on)
     name = sem.description.name
     details = {"sem": name, "kind": None if data else kind, "among": among, "broken": len(skipped)}
     emit_report("memory", data, list(reports), details, output, [_memory_table(name, reports)])

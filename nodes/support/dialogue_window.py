@@ -26,11 +26,11 @@ def reply_limit(settings: HefContext, llm: ChatModel | None) -> int:
         llm: The LLM; None is that of a host's agent, which counts as hosted.
     """
     limit = settings.dialogue_limit
+    if llm is None:
+        return REPLY_CHARACTERS if limit is None else limit
     if limit is None:
         limit = QUESTION_CHARACTERS
-        if llm is None:
-            limit = REPLY_CHARACTERS
-        elif is_hosted(llm) and draft_form(llm) == "chat":
+        if is_hosted(llm) and draft_form(llm) == "chat":
             limit = min([REPLY_CHARACTERS, *_input_tokens(llm)])
     return min(limit, known_window(llm) or limit)
 

@@ -16,6 +16,7 @@ from hef.evaluation.recall_metrics import (
     read_memory_dialogues,
     report_memory,
     tuning_users,
+    with_questions,
 )
 from typer.testing import CliRunner
 
@@ -115,7 +116,7 @@ def test_recall_counts_the_first_places_and_tells_the_halves_apart() -> None:
 
 def test_dialogues_without_a_question_are_refused() -> None:
     with pytest.raises(SetupError, match="asked anything"):
-        report_memory({"none": lambda *_: []}, [make_memory_dialogue({**ROW, "questions": []})])
+        with_questions([make_memory_dialogue({**ROW, "questions": []})])
 
 
 def test_the_command_measures_each_way_on_the_same_questions(tmp_path: Path) -> None:

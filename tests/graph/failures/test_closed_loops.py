@@ -81,17 +81,22 @@ async def test_the_check_for_danger_goes_on_past_a_closed_loop() -> None:
     assert (await check.aassess([Turn("speaker", "by sunday it will all be quiet")])).level == "danger"
 
 
+class Failing:
+    """A call that always fails, and counts how often it is made."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error, self.made = error, 0
+
+    async def __call__(self) -> None:
+        self.made += 1
+        raise self.error
+
+
 async def test_a_client_that_meets_closed_loops_for_ever_fails() -> None:
-    calls = 0
-
-    async def call() -> None:
-        nonlocal calls
-        calls += 1
-        raise CLOSED
-
+    call = Failing(CLOSED)
     with pytest.raises(RuntimeError, match="closed"):
         await past_closed_loops(call)
-    assert 1 < calls < 10
+    assert 1 < call.made < 10
 
 
 async def test_what_an_sdk_made_of_a_closed_loop_is_one() -> None:
@@ -107,26 +112,14 @@ async def test_what_an_sdk_made_of_a_closed_loop_is_one() -> None:
 
 
 async def test_an_answer_that_has_begun_is_not_asked_for_again() -> None:
-    calls = 0
-
-    async def call() -> None:
-        nonlocal calls
-        calls += 1
-        raise CLOSED
-
-    with pytest.raises(RuntimeError):
-        await past_closed_loops(call, lambda: calls == 2)
-    assert calls == 2
+    call = Failing(CLOSED)
+    with pytest.raises(RuntimeError, match="closed"):
+        await past_closed_loops(call, lambda: call.made == 2)
+    assert call.made == 2
 
 
 async def test_any_other_error_is_the_callers() -> None:
-    calls = 0
-
-    async def call() -> None:
-        nonlocal calls
-        calls += 1
-        raise RuntimeError("refused")
-
+    call = Failing(RuntimeError("refused"))
     with pytest.raises(RuntimeError, match="refused"):
         await past_closed_loops(call)
-    assert calls == 1
+    assert call.made == 1
