@@ -5,6 +5,7 @@ from __future__ import annotations
 from .chroma.store import ChromaStore
 from .feedback import feedback_rows
 from .marks import amark_turn, mark_turn
+from .reembedding import StaleVectorNotice, has_stale_vectors, reembed_turns
 from .selection import Selection, erase_turns, near_items, said_at, search_items, select_items
 from .timeline import Period, PeriodName, Point, by_period, emotion_shares, timeline
 from .transfer import ImportReport, dumps, export_turns, import_turns, to_record
@@ -29,6 +30,7 @@ __all__ = [
     "PeriodName",
     "Point",
     "Selection",
+    "StaleVectorNotice",
     "aforget_turns",
     "alist_turns",
     "amark_turn",
@@ -42,12 +44,14 @@ __all__ = [
     "feedback_rows",
     "fit_token_budget",
     "forget_turns",
+    "has_stale_vectors",
     "import_turns",
     "list_turns",
     "mark_turn",
     "memories_from_items",
     "near_items",
     "recall_turns",
+    "reembed_turns",
     "remember_turn",
     "remember_turns",
     "said_at",

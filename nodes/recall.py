@@ -14,7 +14,7 @@ from ..contract.errors import error_text, is_timeout
 from ..contract.settings.recall_limits import token_budget, turn_limit
 from ..contract.sync_async import run_sync
 from ..contract.text import MAX_STORED_CHARACTERS
-from ..memory import fit_token_budget, recall_turns
+from ..memory import StaleVectorNotice, fit_token_budget, recall_turns
 from ..prompts import CHARACTERS_PER_TOKEN, is_wish, remembered
 from .calling.llm_calls import SYNC
 from .support.dialogue_window import shown_dialogue
@@ -29,6 +29,10 @@ _SPREAD_BUDGET = 2
 """Times as many tokens as usual a hosted LLM gets for these."""
 NO_ANSWER = ", it gave no answer in time"
 """In the fault of this node: the turn does not wait for the memory again."""
+STALE_VECTORS = (
+    "the vectors of some memories are another SEM's, so that these are found by chance: `hef memory reembed` computes "
+    "them anew"
+)
 
 
 def recall_node(model: ChatModel, *, for_agent: bool = False) -> Node:
@@ -38,6 +42,7 @@ def recall_node(model: ChatModel, *, for_agent: bool = False) -> Node:
         model: The graph's LLM; what the LLM of a run is shown of the conversation anyway is not recalled.
         for_agent: Whether a host's own agent is told of the turns, whose LLM counts as hosted, and not this one.
     """
+    stale_vectors = StaleVectorNotice()
 
     def recall(state: HefState, runtime: Runtime[Any]) -> Update:
         """Search this user's memory for past turns that bear on what they said since the last reply."""
@@ -50,6 +55,8 @@ def recall_node(model: ChatModel, *, for_agent: bool = False) -> Node:
         llm = None if for_agent else run_sync(SYNC.model_for_run(model, settings))
         try:
             memories = _search(runtime.store, settings.user_id, turn, llm)
+            if stale_vectors.is_due(runtime.store, settings.user_id):
+                fault = STALE_VECTORS
         except GraphBubbleUp:
             raise
         except Exception as error:

@@ -29,6 +29,7 @@ _DATE_COLUMNS = len("2026-11-29 12:00")
 """Columns of a moment, and of each line of a conversation's name below it."""
 _MAX_TEXT = 240
 NOTHING_STORED = "Nothing is stored"
+STALE_VECTORS = "some turns have the vectors of another SEM and are found by chance; `hef memory reembed` mends that"
 _MARKS = {"pinned": "pinned", "never_recall": "never recalled"}
 
 Query = Annotated[str, typer.Argument(help="What the turns should be about.", metavar="TEXT")]
@@ -53,10 +54,12 @@ def search(text: Query, which: TurnOptions, limit: Limit = 5, sem: Sem = None, a
     text = require_text(text)
     settings = load_settings(which, sem=sem)
     selection = which.selection(settings.person)
-    from ...memory import near_items, search_items
+    from ...memory import has_stale_vectors, near_items, search_items
 
     with open_memory(settings, embeds=True) as store:
         nearest = search_items(store, settings.person, text, limit, selection)
+        if has_stale_vectors(store, settings.person):
+            typer.echo(STALE_VECTORS, err=True)
     items = nearest if as_json else near_items(nearest, text)
     nothing = "Nothing that is stored is close to that" if nearest else NOTHING_STORED
     _print_items(items, settings.person, total=None, as_json=as_json, nothing=nothing)

@@ -318,3 +318,32 @@ def test_list_loads_no_model(filled, home: Path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ})
     assert len(json.loads(done.stdout)) == 3
     assert set(done.stderr.split()).isdisjoint({"torch", "transformers", "onnxruntime"})
+
+
+def test_vectors_of_another_sem_are_told_of_and_computed_anew(
+    run: Callable[..., Result], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hef.memory import ChromaStore
+
+    imported = run("import", str(home.parent / "all.jsonl"))
+    assert imported.exit_code == 0
+    assert "reembed" not in run("search", "dog", "--user", "ana").stderr
+    with monkeypatch.context() as changed:
+        changed.setattr("hef.sem.runtime.onnx_sem.OnnxSem.embed", _by_letters)
+        assert "hef memory reembed" in run("search", "dog", "--user", "ana").stderr
+
+        assert run("reembed").stdout == "4 turns embedded anew\n"
+        assert "reembed" not in run("search", "dog", "--user", "ana").stderr
+    assert "hef memory reembed" in run("search", "dog", "--user", "ana", "--json").stderr
+    assert json.loads(run("reembed", "--json").stdout) == {"reembedded": 4}
+    with ChromaStore(home / "memory") as store:
+        assert len(store.search(("hef", "turns"))) == 4
+
+
+def test_there_is_nothing_to_embed_where_nothing_is_stored(run: Callable[..., Result], home: Path) -> None:
+    assert run("reembed").stdout == "0 turns embedded anew\n"
+    assert not home.exists()
+
+
+def _by_letters(_: object, texts: list[str]) -> list[list[float]]:
+    return [[float(text.count(chr(97 + place % 26)) + place / 384) for place in range(384)] for text in texts]

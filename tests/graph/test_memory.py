@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from hef.contract import Memory, ModelError, SetupError
 from hef.graph import HefContext, create_hef, create_reading_graph, open_store
-from hef.memory import list_turns, mark_turn, remember_turn
+from hef.memory import ChromaStore, list_turns, mark_turn, remember_turn
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.base import Op, Result, SearchOp
@@ -429,3 +429,18 @@ def test_an_agents_llm_counts_as_hosted_and_no_turn_is_told_where_none_is_wanted
         assert read.invoke(said, context=context.model_copy(update=none))["memories"] == []
     hef: Any = create_hef(model=HostedChat(replies=[["I see."]]), safety=None).compile(store=store)
     assert talk(hef, "My aunt is gone.", "ana", "today", memory_limit=0)["empathy"].memories == ()
+
+
+def test_a_person_is_told_once_that_the_vectors_of_old_turns_are_another_sems(tmp_path: Path, scripted: Any) -> None:
+    other = ChromaStore(tmp_path / "memory", index={"dims": 384, "embed": _by_letters, "fields": ["text"]})
+    remember_turn(other, "ana", Memory(id="1", text="My dog Bello died last night."))
+    other.close()
+    hef = create_hef(model=scripted("sad", "I am sorry.")).compile(store=open_store(tmp_path))
+
+    degraded = [talk(hef, "I miss my dog.", "ana", name)["empathy"].degraded for name in ("one", "two")]
+
+    assert ["hef memory reembed" in (reason or "") for reason in degraded] == [True, False]
+
+
+def _by_letters(texts: list[str]) -> list[list[float]]:
+    return [[float(text.count(chr(97 + place % 26)) + place / 384) for place in range(384)] for text in texts]

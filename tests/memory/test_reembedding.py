@@ -1,0 +1,145 @@
+"""Turns whose vectors another SEM made are noticed, once for each person, and can be embedded anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hef.contract import Memory
+from hef.memory import (
+    ChromaStore,
+    StaleVectorNotice,
+    has_stale_vectors,
+    list_turns,
+    mark_turn,
+    recall_turns,
+    reembed_turns,
+    remember_turn,
+    remember_turns,
+)
+from langgraph.store.memory import InMemoryStore
+
+Embed = Callable[[list[str]], list[list[float]]]
+SAID = ["My dog died.", "我的狗昨晚死了", "I passed my exam!", "我升职了，真高兴"]
+
+
+def by_letters(shift: int, *, only_chinese: bool = False) -> Embed:
+    """Return an embedding that counts letters, turned by some places: another SEM, perhaps for Chinese alone."""
+
+    def embed(texts: list[str]) -> list[list[float]]:
+        vectors: list[list[float]] = []
+        for text in texts:
+            turn = 0 if only_chinese and text.isascii() else shift
+            counts = [0.0] * 16
+            for letter in text:
+                counts[(ord(letter) + turn * ord(letter) ** 2) % 16] += 1.0
+            vectors.append(counts)
+        return vectors
+
+    return embed
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Callable[..., ChromaStore]]:
+    stores: list[ChromaStore] = []
+
+    def opened(embed: Embed) -> ChromaStore:
+        for store in stores:
+            store.close()
+        stores.append(ChromaStore(tmp_path, index={"dims": 16, "embed": embed, "fields": ["text"]}))
+        return stores[-1]
+
+    yield opened
+    for store in stores:
+        store.close()
+
+
+def tell(store: Any, user: str = "ana", said: list[str] = SAID, **fields: Any) -> None:
+    remember_turns(
+        store, user, [Memory(id=f"{user}{n}", text=text, time=1e9 + n, **fields) for n, text in enumerate(said)]
+    )
+
+
+@pytest.mark.parametrize("only_chinese", [False, True])
+def test_vectors_of_another_sem_are_noticed_and_mended(opened: Any, *, only_chinese: bool) -> None:
+    store = opened(by_letters(0))
+    tell(store)
+    mark_turn(store, "ana", "ana2", pinned=True)
+    assert not has_stale_vectors(store, "ana")
+
+    store = opened(by_letters(3, only_chinese=only_chinese))
+    before = list_turns(store, "ana")
+    times = [item.updated_at for item in store.search(("hef", "turns", "ana"))]
+    assert has_stale_vectors(store, "ana")
+    assert reembed_turns(store) == len(SAID)
+
+    assert not has_stale_vectors(store, "ana")
+    assert list_turns(store, "ana") == before
+    assert [item.updated_at for item in store.search(("hef", "turns", "ana"))] == times
+    assert recall_turns(store, "ana", SAID[1], 1)[0].text == SAID[1]
+    assert next(memory.text for memory in recall_turns(store, "ana", "!", 1, with_pinned=True)) == SAID[2]
+
+
+def test_one_old_turn_among_newer_ones_is_noticed(opened: Any) -> None:
+    tell(opened(by_letters(0)), said=["我的狗昨晚死了"])
+    store = opened(by_letters(3))
+    remember_turns(store, "ana", [Memory(id=f"new{n}", text=f"今天又是平常的一天{n}") for n in range(9)])
+
+    assert has_stale_vectors(store, "ana")
+
+
+def test_turns_with_characters_and_of_everybody_are_embedded_anew(opened: Any) -> None:
+    store = opened(by_letters(0))
+    tell(store, "ana", character="mia")
+    tell(store, "ben")
+
+    store = opened(by_letters(5))
+    assert has_stale_vectors(store, "ana")
+    assert has_stale_vectors(store, "ben")
+    seen: list[tuple[int, int | None]] = []
+    assert reembed_turns(store, lambda _, done, total: seen.append((done, total))) == 2 * len(SAID)
+
+    assert seen[-1] == (8, 8)
+    assert not has_stale_vectors(store, "ana")
+    assert not has_stale_vectors(store, "ben")
+    assert len(list_turns(store, "ana", character="mia")) == len(SAID)
+
+
+def test_each_person_is_told_once(opened: Any, caplog: pytest.LogCaptureFixture) -> None:
+    store = opened(by_letters(0))
+    tell(store, "ana")
+    tell(store, "ben")
+    store = opened(by_letters(5))
+    notice = StaleVectorNotice()
+
+    assert [notice.is_due(store, user) for user in ("ana", "ana", "ben", "cleo", "ben")] == [
+        True,
+        False,
+        True,
+        False,
+        False,
+    ]
+    assert [record.getMessage() for record in caplog.records] == [
+        "Turns have the vectors of another SEM and are found by chance; run `hef memory reembed`."
+    ] * 2
+
+
+@pytest.mark.parametrize("said", [[], ["👍"], ["..."], ["42"]])
+def test_turns_without_words_tell_nothing(opened: Any, said: list[str]) -> None:
+    tell(opened(by_letters(0)), said=said)
+
+    assert not has_stale_vectors(opened(by_letters(3)), "ana")
+
+
+def test_a_store_without_vectors_and_one_of_a_host_are_left_alone(tmp_path: Path) -> None:
+    host = InMemoryStore(index={"dims": 16, "embed": by_letters(0), "fields": ["text"]})
+    tell(host)
+    with ChromaStore(tmp_path / "plain") as plain:
+        remember_turn(plain, "ana", Memory(id="1", text="My dog died."))
+
+        assert not has_stale_vectors(plain, "ana")
+    assert not has_stale_vectors(host, "ana")
+    assert reembed_turns(host) == len(SAID)
+    assert len(list_turns(host, "ana")) == len(SAID)
