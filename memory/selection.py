@@ -153,17 +153,17 @@ async def replaced_ids(
     stored = await user_items(store, store.asearch, user_id, None)
     items = {item.key: item for item in stored if item.value.get("thread") == thread}
     newest_kept = max((said_at(items[id]) for id in kept if id in items), default=0.0)
-    found: set[str] = set()
+    replaced: set[str] = set()
     for ids, words in turns:
         if own := set(ids) & items.keys():
-            found |= own - set(kept)
+            replaced |= own - set(kept)
             continue
         same = [
             item
             for item in items.values()
             if item.value.get("text") == words[-MAX_STORED_CHARACTERS:]
-            and item.key not in {*found, *kept}
+            and item.key not in {*replaced, *kept}
             and said_at(item) >= newest_kept
         ]
-        found |= {item.key for item in sorted(same, key=said_at)[-1:]}
-    return found
+        replaced |= {item.key for item in sorted(same, key=said_at)[-1:]}
+    return replaced

@@ -30,15 +30,15 @@ def excerpt(text: str, query: str, limit: int) -> str:
     clauses = list(_CLAUSE.finditer(text[:_MAX_CHARACTERS]))
     words = [_words(clause[0]) for clause in clauses]
     holding = Counter(word for clause in words for word in clause)
-    wanted = {word: 1 / holding[word] for word in _words(query) if word in holding}
+    word_weights = {word: 1 / holding[word] for word in _words(query) if word in holding}
     room = limit - 2
     first = last = end = 0
     best_score = 0.0
-    for start in range(len(clauses) if wanted else 0):
+    for start in range(len(clauses) if word_weights else 0):
         end = max(end, start)
         while end < len(clauses) and clauses[end].end() - clauses[start].start() <= room:
             end += 1
-        score = fsum(wanted.get(word, 0.0) for word in set().union(*words[start:end]))
+        score = fsum(word_weights.get(word, 0.0) for word in set().union(*words[start:end]))
         if score and score >= best_score:  # of equal ones the last: what follows says more than what went before
             first, last, best_score = start, end, score
     if not best_score:

@@ -24,7 +24,7 @@ from ..nodes.support.transcript import turn_key
 class Segment:
     """The messages of one turn."""
 
-    said: list[AnyMessage] = field(default_factory=list)
+    own_messages: list[AnyMessage] = field(default_factory=list)
     """Those of the person."""
     messages: list[AnyMessage] = field(default_factory=list)
     """All of them."""
@@ -32,18 +32,18 @@ class Segment:
     """What was answered."""
     index: int = 0
     """Index of what the person said among the turns of the dialogue."""
-    end_of_said: int = 0
+    end_of_own_messages: int = 0
     """Number of the thread's messages up to the person's last one in it."""
 
     @property
     def key(self) -> str:
         """Id of the person's last message."""
-        return str(self.said[-1].id)
+        return str(self.own_messages[-1].id)
 
     @property
     def text(self) -> str:
         """What the person said, a line for each message, as every SEM reads it."""
-        return "".join(turn.text for turn in to_dialogue(self.said))
+        return "".join(turn.text for turn in to_dialogue(self.own_messages))
 
 
 def split_turns(messages: Sequence[AnyMessage]) -> list[Segment]:
@@ -66,8 +66,8 @@ def split_turns(messages: Sequence[AnyMessage]) -> list[Segment]:
         segment = segments[-1]
         segment.messages.append(message)
         if role == "speaker":
-            segment.said.append(message)
-            segment.end_of_said = number
+            segment.own_messages.append(message)
+            segment.end_of_own_messages = number
         else:
             segment.reply = f"{segment.reply}\n\n{message_text(message)}".strip()
     return segments
@@ -201,7 +201,7 @@ def after_event(live: LiveTurn, event: Event) -> LiveTurn:
 
 def memory_id(messages: Sequence[AnyMessage], turn: Segment, thread: str) -> str:
     """Return the id under which a turn of a thread is remembered."""
-    return turn_id(thread, turn_key(messages[: turn.end_of_said], thread))
+    return turn_id(thread, turn_key(messages[: turn.end_of_own_messages], thread))
 
 
 async def stored_ids(

@@ -90,7 +90,7 @@ class Conversation:
         """
         utterances, _ = last_turn(messages := await self.messages())
         if utterances and self.hef.store is not None:
-            *others, own = (_ids(messages[: turn.end_of_said], self.thread) for turn in split_turns(messages))
+            *others, own = (_ids(messages[: turn.end_of_own_messages], self.thread) for turn in split_turns(messages))
             turns = [(own, to_dialogue(utterances)[-1].text)]
             stored = await replaced_ids(self.hef.store, user_id, self.thread, turns, set().union(*others))
             stored -= own if is_said_again else set()

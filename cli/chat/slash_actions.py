@@ -220,8 +220,8 @@ def _set(session: ChatSession, argument: str) -> None:
         session.context = with_setting(session.context, name, value)
         session.state(name, is_default=value == DEFAULT)
         if name == "language":
-            said = [one for one in session.run(session.conversation.messages()) if one.type == "human"]
-            session.language = turn_language(session.context.language, to_dialogue(said))
+            own_messages = [one for one in session.run(session.conversation.messages()) if one.type == "human"]
+            session.language = turn_language(session.context.language, to_dialogue(own_messages))
     session.note(session.words.is_set.format(name=name_markup(name), value=name_markup(shown(session.context, name))))
 
 

@@ -95,15 +95,15 @@ def spoken_parts(messages: Sequence[AnyMessage], turns: int) -> list[SpokenPart]
         messages: The conversation.
         turns: How many turns of it there are up to the people's last one.
     """
-    said = [(*_said(message), (message.name or "").strip().casefold()) for message in messages]
-    names = [name for role, _, name in said if role == "speaker"]
+    spoken = [(*_said(message), (message.name or "").strip().casefold()) for message in messages]
+    names = [name for role, _, name in spoken if role == "speaker"]
     person = names[-1] if names else ""
     if not person or not set(names) - {person, ""}:
         return []
     parts: list[SpokenPart] = []
     index, length = -1, 0
     last: Role | None = None
-    for role, text, name in said:
+    for role, text, name in spoken:
         if role is None:
             continue
         start = length + 1 if role == last == "speaker" else 0
@@ -155,8 +155,8 @@ def message_print(messages: Sequence[AnyMessage]) -> str:
 
     A message may be sent again with other words under the same id.
     """
-    said = [message_text(message) for message in messages_of_last_turn(messages)]
-    return f"{last_human_id(messages)}:{_hash(json.dumps(said))}"
+    texts = [message_text(message) for message in messages_of_last_turn(messages)]
+    return f"{last_human_id(messages)}:{_hash(json.dumps(texts))}"
 
 
 def messages_after(messages: Sequence[AnyMessage], print_before: str) -> Sequence[AnyMessage]:

@@ -42,11 +42,11 @@ def split_contexts(messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
 def _own_words(message: ChatMessage, replies: Sequence[Sentences]) -> list[ChatMessage]:
     """Return a message of the person's after what is the host's in it, and what it quotes."""
     hosts, words = split_context(message.text, message.images) or ("", message.text)
-    quotes, said = split_quotations(words, replies) or ("", words)
-    if not said and not message.images:
-        quotes, said = "", words
+    quotes, own_words = split_quotations(words, replies) or ("", words)
+    if not own_words and not message.images:
+        quotes, own_words = "", words
     others = [ChatMessage("system", text) for text in (hosts, quotes) if text]
-    return [*others, replace(message, text=said)] if others else [message]
+    return [*others, replace(message, text=own_words)] if others else [message]
 
 
 def mark_hosts(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
@@ -86,9 +86,9 @@ def split_context(text: str, images: int = 0) -> tuple[str, str] | None:
             attached, words = [*attached, part[0]], part[1]
     if files := _FILES.match(words):
         attached, words = [*attached, files[0].strip()], words[files.end() :].strip()
-    blocks, said = split_blocks(words)
+    blocks, own_words = split_blocks(words)
     if blocks:
-        attached, words = [*attached, *blocks], said
+        attached, words = [*attached, *blocks], own_words
     compaction = split_compaction(words)
     if compaction and compaction[0]:
         attached, words = [*attached, compaction[1]], compaction[0]

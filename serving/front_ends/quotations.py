@@ -55,8 +55,8 @@ def split_quotations(text: str, replies: Sequence[Sentences]) -> tuple[str, str]
             (quoted if is_known else words).append("\n".join(block))
             block = []
         words.append(line)
-    said = "\n".join(words).strip()
-    return ("\n\n".join([HEADING, *quoted]), said) if quoted else None
+    own_words = "\n".join(words).strip()
+    return ("\n\n".join([HEADING, *quoted]), own_words) if quoted else None
 
 
 def _is_said(quotation: str, replies: Sequence[Sentences], whole: Sequence[str]) -> bool:

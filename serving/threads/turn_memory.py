@@ -92,11 +92,11 @@ class TurnMemory:
         memory_id = turn_id(row.thread, row.key)
         try:
             items = await self.store.abatch([GetOp(names, memory_id, refresh_ttl=False) for names in self._namespaces])
-            found = [item for item in items if isinstance(item, Item)]
-            changed = await asyncio.to_thread(lambda: [change(item.value) for item in found])
+            stored = [item for item in items if isinstance(item, Item)]
+            changed = await asyncio.to_thread(lambda: [change(item.value) for item in stored])
             puts = [
                 put_turn(self.store, item.namespace, item.key, {**item.value, "time": said_at(item), **changes})
-                for item, changes in zip(found, changed, strict=True)
+                for item, changes in zip(stored, changed, strict=True)
                 if changes
             ]
             if puts:
