@@ -17,7 +17,6 @@ from ..prompts import Prompts
 from ..prompts.spoken_reply import spoken_reply
 from ..prompts.thoughts import with_text
 from ..prompts.wish_line import read_wish
-from ..safety import help_line
 from ..sem import Taxonomy
 from .calling.llm_calls import LlmCalls, fault_or_raise, llm_node
 from .calling.spoken_stream import spoken_stream
@@ -27,7 +26,7 @@ from .drafting.early_replies import EarlyReplies
 from .drafting.early_reply import EarlyReply
 from .support.dialogue_window import reply_limit, shown_dialogue
 from .support.draft_prompt import draft_prompt, reads_wish, reply_model
-from .support.fixed_text import say_after
+from .support.fixed_text import due_help_line, say_after
 from .support.turn_view import TurnView, Update, turn_view, with_agent_name
 
 TRIES = 2
@@ -111,11 +110,8 @@ async def _early_try(
 
 async def _with_help(calls: LlmCalls, reply: BaseMessage, turn: TurnView, prompts: Prompts) -> BaseMessage:
     """Return a reply with the line after it that says who helps, where somebody may be at risk."""
-    settings = turn.settings
-    if turn.safety.level != "concern":
-        return reply
-    line = help_line(turn.safety, settings.region, prompts=prompts.replaced(settings.templates))
-    return await say_after(calls, reply, line)
+    line = due_help_line(turn, prompts.replaced(turn.settings.templates))
+    return await say_after(calls, reply, line) if line else reply
 
 
 def _update(turn: TurnView, reply: BaseMessage, fault: str, wish: str = "") -> Update:

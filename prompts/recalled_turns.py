@@ -49,11 +49,13 @@ class Phrases:
     ago: str
     units: tuple[str, str, str, str]
     """Days, weeks, months, years."""
+    weekdays: tuple[str, ...]
+    """From Monday on: "next Wednesday" in a past turn means nothing without them."""
 
 
 PHRASES: Mapping[TextLanguage, Phrases] = {
     "en": Phrases(
-        on="On {day} ({ago})",
+        on="On {weekday}, {day} ({ago})",
         earlier="Earlier",
         later="Later that day",
         said=" they said: ",
@@ -67,9 +69,10 @@ PHRASES: Mapping[TextLanguage, Phrases] = {
         yesterday="yesterday",
         ago="{count} {unit} ago",
         units=("days", "weeks", "months", "years"),
+        weekdays=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
     ),
     "zh": Phrases(
-        on="{day}（{ago}）",
+        on="{day} {weekday}（{ago}）",
         earlier="以前",
         later="同一天后来",
         said="对方说：",
@@ -82,6 +85,7 @@ PHRASES: Mapping[TextLanguage, Phrases] = {
         yesterday="昨天",
         ago="{count}{unit}前",
         units=("天", "周", "个月", "年"),
+        weekdays=("星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日"),
     ),
 }
 
@@ -178,7 +182,10 @@ def _quoted_characters(memories: Sequence[Memory], budget: int) -> int:
 
 def _when(memory: Memory, today: date, phrases: Phrases) -> str:
     then = _day(memory.time) if memory.time else None
-    return phrases.on.format(day=then.isoformat(), ago=time_ago(then, today, phrases)) if then else phrases.earlier
+    if then is None:
+        return phrases.earlier
+    weekday, ago = phrases.weekdays[then.weekday()], time_ago(then, today, phrases)
+    return phrases.on.format(day=then.isoformat(), weekday=weekday, ago=ago)
 
 
 def _said(memory: Memory, phrases: Phrases, names: Mapping[str, str], query: str, limit: int) -> str:

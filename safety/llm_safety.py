@@ -1,4 +1,4 @@
-"""An LLM that is asked whether somebody is in danger, beside the rules, whose claims it never takes back to nothing.
+"""An LLM that is asked whether somebody is in danger, beside the rules, whose concerns it takes back with the models.
 
 For hosts whose LLM is a capable one: it reads what a person means where no rule and no small model does.
 """
@@ -84,7 +84,7 @@ class _OwnReading:
     by_rules: Safety
     """What the rules found."""
     by_models: Safety
-    """What the models found, which are asked where the rules found danger."""
+    """What the models found, which are asked where the rules found something."""
     messages: range
     """Indices of what the person said since the last reply."""
     shown: Dialogue
@@ -113,9 +113,10 @@ class LlmSafetyCheck:
     """Ask a chat model for the safety of a dialogue, beside the rules and HEF's own models.
 
     Danger that rules and models both see is answered at once; no LLM is asked. Else the graver of what the rules claim
-    and what the LLM finds counts, with one exception: danger that the rules alone see, where the LLM finds nothing, is
-    a concern. Of turns that are too long to be shown whole, all of HEF's own check counts as well. Where the LLM fails,
-    refuses, is too slow or answers something else, the graph asks `hef.safety.assess`, and `degraded` says so.
+    and what the LLM finds counts. Where the LLM finds nothing, danger that the rules alone see is a concern, and a
+    concern that they alone see is nothing. Of turns that are too long to be shown whole, all of HEF's own check counts
+    as well. Where the LLM fails, refuses, is too slow or answers something else, the graph asks `hef.safety.assess`,
+    and `degraded` says so.
 
     Args:
         model: Any LangChain chat model; a small and fast one will do if it understands people. It is asked in each
@@ -242,16 +243,20 @@ def _identity(model: ChatModel) -> tuple[str, str]:
 def _read_own(dialogue: Dialogue) -> _OwnReading:
     """Return what rules and models read in a dialogue."""
     by_rules, messages = assess_by_rules(dialogue), last_messages(dialogue)
-    by_models = assess_by_models(dialogue) if by_rules.level == "danger" else Safety()
+    by_models = assess_by_models(dialogue) if by_rules.level != "none" else Safety()
     shown = dialogue[max(0, messages[0] - CONTEXT_TURNS) : messages[-1] + 1] if messages else ()
     return _OwnReading(by_rules, by_models, messages, shown)
 
 
 def _decide(own: _OwnReading, finding: _Finding, dialogue: Dialogue) -> Safety:
     """Return what counts of what rules, models and LLM found."""
-    if own.by_rules.level == "danger" and finding.level == "none" and not own.is_cut:
-        return own.by_rules.model_copy(update={"level": "concern"})
-    others = [finding.safety(dialogue, own.messages[-1]), *([assess(dialogue)] if own.is_cut else [])]
+    by_llm = finding.safety(dialogue, own.messages[-1])
+    if finding.level == "none" and not own.is_cut:
+        if own.by_rules.level == "danger":
+            return own.by_rules.model_copy(update={"level": "concern"})
+        if own.by_models.level == "none":
+            return by_llm
+    others = [by_llm, *([assess(dialogue)] if own.is_cut else [])]
     return max(*others, own.by_rules, key=lambda safety: LEVELS.index(safety.level))
 
 

@@ -24,11 +24,11 @@ from ...prompts import (
     is_wish,
 )
 from ...prompts.loader import FIRST_LINE
-from ...safety import help_line
 from ...sem import Taxonomy
 from ..deciding.decision import UNCERTAIN_BELOW
 from .conversation import chat_messages, host_instructions
 from .dialogue_window import reply_limit, shown_dialogue
+from .fixed_text import due_help_line
 from .tool_results import tool_results
 from .turn_view import TurnView, is_served
 
@@ -69,7 +69,7 @@ def draft_prompt(
     """
     settings = turn.settings
     prompts = prompts.replaced(settings.templates)
-    concern = concern_note(prompts, turn.safety, shown=help_line(turn.safety, settings.region, prompts=prompts))
+    concern = concern_note(prompts, turn.safety, shown=due_help_line(turn, prompts))
     memories = turn.state.get("memories", [])
     facts = [memory for memory in memories if not is_wish(memory)]
     emotion = None if empathy.uncertain else empathy.emotion

@@ -16,10 +16,16 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langgraph.config import get_config
 from langgraph.constants import TAG_NOSTREAM
 
+from ...prompts import Prompts
+from ...safety import help_line
 from ..calling.llm_calls import LlmCalls
 from ..calling.spoken_stream import EVENT_STREAMS
+from .message_text import message_text
 from .node_record import FIXED
+from .turn_view import TurnView
 
+RECENT_REPLIES = 5
+"""Replies behind which the line that says who helps is not said again."""
 _PIECE = re.compile(r"[^\s\u2e80-\uffef]+\s*|[\u2e80-\uffef]\s*|\s+")
 """A word or one character of Chinese, with the space after it."""
 
@@ -68,6 +74,18 @@ class FixedText(BaseChatModel):
             yield ChatGenerationChunk(
                 message=AIMessageChunk(content=piece, id=self.message_id, chunk_position=position)
             )
+
+
+def due_help_line(turn: TurnView, prompts: Prompts) -> str:
+    """Return the line after the reply that says who helps; empty where nobody is at risk, or it was just said.
+
+    Args:
+        turn: The turn.
+        prompts: The templates of the run.
+    """
+    line = help_line(turn.safety, turn.settings.region, prompts=prompts)
+    replies = [message_text(message) for message in turn.state["messages"] if message.type == "ai"]
+    return "" if line and any(reply.endswith(line) for reply in replies[-RECENT_REPLIES:]) else line
 
 
 async def say(calls: LlmCalls, text: str) -> BaseMessage:

@@ -63,7 +63,10 @@ def help_line(safety: Safety, region: str | None = None, *, prompts: Prompts | N
     heading = f"{CONCERN} {safety.kind}"
     kind = safety.kind or "suicide"
     emergency = emergency_numbers(kind, region, safety.language)
-    contact = next(iter(contact_lines(kind, region, safety.language)), emergency)
+    lines = contact_lines(kind, region, safety.language)
+    # Whether a child or a grown-up is hurt is not known, so that both lines are named.
+    shown = lines if safety.kind == "abuse" else lines[:1]
+    contact = ("; " if safety.language == "en" else "；").join(shown) or emergency
     line = " ".join(fill(texts.get(heading, texts[CONCERN])[0], {"help": contact, "emergency": emergency}).split())
     return _as_written(line, safety, region)
 

@@ -9,7 +9,7 @@ from hef.contract import Safety
 from hef.graph import HefContext, create_hef, create_reading_graph, empathy_note
 from hef.memory import list_turns
 from hef.safety import help_line
-from langchain_core.messages import AIMessageChunk, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langgraph.store.memory import InMemoryStore
 from safety_judges import CONCERN, FOUND, judge
 from scripted_chat import ScriptedChat
@@ -127,6 +127,31 @@ def test_it_is_told_in_the_language_of_the_turn() -> None:
     assert "可能有危险" in model.prompts[-1][0].text
     assert out["messages"][-1].text == f"我在听。\n\n{help_line(found, 'CN')}"
     assert "12356" in help_line(found, "CN")
+
+
+@pytest.mark.parametrize(("turns", "is_said"), [(1, False), (4, False), (5, True)])
+def test_the_line_that_was_just_said_is_not_said_again(turns: int, *, is_said: bool) -> None:
+    told = [HumanMessage(CONCERN), AIMessage(f"That is hard.\n\n{LINE}")]
+    between = [message for _ in range(turns) for message in (HumanMessage("And the weather?"), AIMessage("Rain."))]
+    model = ScriptedChat(script=["sad", "I am here."])
+
+    hef = create_hef(model=model, safety=judge).compile()
+    out = hef.invoke({"messages": [*told, *between, HumanMessage(CONCERN)]}, context=US)
+
+    assert out["messages"][-1].text == (f"I am here.\n\n{LINE}" if is_said else "I am here.")
+    assert (LINE in model.prompts[-1][0].text) == is_said
+    assert out["empathy"].safety.level == "concern"
+
+
+def test_another_line_is_said_behind_the_first() -> None:
+    found = Safety(level="concern", kind="abuse", words=("he hits me",))
+    told = [HumanMessage(CONCERN), AIMessage(f"That is hard.\n\n{LINE}")]
+    model = ScriptedChat(script=["sad", "I am here."])
+
+    hef = create_hef(model=model, safety=lambda _: found).compile()
+    out = hef.invoke({"messages": [*told, HumanMessage("he hits me sometimes")]}, context=US)
+
+    assert out["messages"][-1].text == f"I am here.\n\n{help_line(found, 'US')}"
 
 
 def test_the_note_for_another_agent_ends_with_the_line() -> None:

@@ -14,7 +14,9 @@ from langchain_core.messages import HumanMessage
 NOW = datetime(2026, 11, 28, 9).timestamp()
 THEN = datetime(2026, 11, 20, 23).timestamp()
 PAST = Memory(id="1", text="My dog is ill.", emotion="anxious", time=THEN, reply="Did you see a vet?")
-LINE = 'On 2026-11-20 (8 days ago) they said: "My dog is ill." (felt anxious); you answered: "Did you see a vet?"'
+LINE = (
+    'On Friday, 2026-11-20 (8 days ago) they said: "My dog is ill." (felt anxious); you answered: "Did you see a vet?"'
+)
 
 
 def test_a_past_turn_has_its_day_its_age_and_the_reply() -> None:
@@ -73,14 +75,23 @@ def told(number: int, days: float, **fields: Any) -> Memory:
         (
             "en",
             [
-                'On 2026-11-25 (3 days ago) they asked of you: "no advice" (keep to it',
+                'On Wednesday, 2026-11-25 (3 days ago) they asked of you: "no advice" (keep to it',
                 'Earlier they said: "turn 5"',
-                'On 2026-11-24 (4 days ago) they said: "turn 2"',
+                'On Tuesday, 2026-11-24 (4 days ago) they said: "turn 2"',
                 'Later that day they said: "turn 1"',
-                'On 2026-11-25 (3 days ago) they said: "turn 3"',
+                'On Wednesday, 2026-11-25 (3 days ago) they said: "turn 3"',
             ],
         ),
-        ("zh", ["2026-11-25（3天前）对方请你", "以前对方说", "2026-11-24（4天前）", "同一天后来对方说", "2026-11-25"]),
+        (
+            "zh",
+            [
+                "2026-11-25 星期三（3天前）对方请你",
+                "以前对方说",
+                "2026-11-24 星期二（4天前）",
+                "同一天后来对方说",
+                "2026-11-25",
+            ],
+        ),
     ],
 )
 def test_past_turns_are_told_in_the_order_of_time_behind_what_was_asked_for(language: Any, lines: list[str]) -> None:
@@ -93,7 +104,10 @@ def test_past_turns_are_told_in_the_order_of_time_behind_what_was_asked_for(lang
 def test_a_turn_of_the_day_of_a_wish_is_not_said_to_be_later() -> None:
     turns = [told(1, 3, wish="no advice", why=Why(by="wish")), told(1, 3), told(2, 2.9)]
     shown = recalled_lines(turns, 400, NOW).splitlines()
-    assert [line.partition(" they ")[0] for line in shown] == [*["On 2026-11-25 (3 days ago)"] * 2, "Later that day"]
+    assert [line.partition(" they ")[0] for line in shown] == [
+        *["On Wednesday, 2026-11-25 (3 days ago)"] * 2,
+        "Later that day",
+    ]
 
 
 def test_what_the_most_relevant_turn_was_answered_is_told_first_though_it_is_the_newest() -> None:

@@ -58,10 +58,25 @@ def test_danger_that_only_rules_see_is_a_concern_where_the_llm_sees_nothing(answ
     assert check(answer)[0].assess(turns).level == level
 
 
-def test_a_concern_that_rules_find_is_not_lowered() -> None:
-    text = "my friend said she wants to die"
-    assert assess(said(text)).level == "concern"
-    assert check("none")[0].assess(said(text)).level == "concern"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "they said on the radio that overdose deaths have fallen for the second year",
+        "中岛美嘉那首《曾经我也想过一了百了》 唱功太绝了，现场版必听",
+    ],
+)
+def test_a_concern_that_only_rules_see_is_nothing_where_the_llm_sees_nothing(text: str) -> None:
+    turns = said(text)
+    assert assess(turns).level == "concern", "choose another turn that only the rules raise"
+    assert assess_by_models(turns).level == "none", "choose another turn that only the rules raise"
+    assert check("none")[0].assess(turns).level == "none"
+    assert check("concern | suicide | nothing")[0].assess(turns).level == "concern"
+
+
+def test_a_concern_that_rules_and_models_see_is_not_lowered() -> None:
+    turns = said("my brother says he wants to die and has stopped eating")
+    assert assess_by_models(turns).level != "none", "choose another turn that both raise"
+    assert check("none")[0].assess(turns).level == "concern"
 
 
 def test_what_only_hefs_own_models_see_is_the_llms_to_decide() -> None:

@@ -100,6 +100,15 @@ def test_a_concern_is_one_line_with_a_contact(language: str) -> None:
     assert help_line(Safety(), "US") == help_line(danger(), "US") == ""
 
 
+@pytest.mark.parametrize(("language", "region", "numbers"), [
+    ("zh", "CN", ("12355", "12338")), ("en", "US", ("1-800-422-4453", "1-800-799-7233")),
+])  # fmt: skip
+def test_abuse_may_be_a_childs_or_a_grown_ups(language: str, region: str, numbers: tuple[str, str]) -> None:
+    line = help_line(danger("abuse", language).model_copy(update={"level": "concern"}), region)
+
+    assert [number in line for number in numbers] == [True, True], line
+
+
 @pytest.mark.parametrize(("kind", "language", "wrong"), [
     ("medical", "en", "speak with a person"), ("medical", "zh", "聊聊"),
     ("overdose", "en", "speak with a person"), ("overdose", "zh", "聊聊"),
