@@ -29,10 +29,8 @@ _SPREAD_BUDGET = 2
 """Times as many tokens as usual a hosted LLM gets for these."""
 NO_ANSWER = ", it gave no answer in time"
 """In the fault of this node: the turn does not wait for the memory again."""
-STALE_VECTORS = (
-    "the vectors of some memories are another SEM's, so that these are found by chance: `hef memory reembed` computes "
-    "them anew"
-)
+STALE_VECTORS = "another SEM embedded some past turns, so that they are hardly found: `hef memory reembed` mends that"
+_STALE_VECTORS = StaleVectorNotice()
 
 
 def recall_node(model: ChatModel, *, for_agent: bool = False) -> Node:
@@ -42,7 +40,6 @@ def recall_node(model: ChatModel, *, for_agent: bool = False) -> Node:
         model: The graph's LLM; what the LLM of a run is shown of the conversation anyway is not recalled.
         for_agent: Whether a host's own agent is told of the turns, whose LLM counts as hosted, and not this one.
     """
-    stale_vectors = StaleVectorNotice()
 
     def recall(state: HefState, runtime: Runtime[Any]) -> Update:
         """Search this user's memory for past turns that bear on what they said since the last reply."""
@@ -55,8 +52,7 @@ def recall_node(model: ChatModel, *, for_agent: bool = False) -> Node:
         llm = None if for_agent else run_sync(SYNC.model_for_run(model, settings))
         try:
             memories = _search(runtime.store, settings.user_id, turn, llm)
-            if stale_vectors.is_due(runtime.store, settings.user_id):
-                fault = STALE_VECTORS
+            fault = _stale_vectors(runtime.store, settings.user_id)
         except GraphBubbleUp:
             raise
         except Exception as error:
@@ -71,6 +67,15 @@ def recall_node(model: ChatModel, *, for_agent: bool = False) -> Node:
         }
 
     return recall
+
+
+def _stale_vectors(store: BaseStore, user_id: str) -> str:
+    """Return the fault of turns that another SEM embedded; where that cannot be told, there is none."""
+    try:
+        return STALE_VECTORS if _STALE_VECTORS.take(store, user_id) else ""
+    except Exception as error:
+        record_suppressed_error(error)
+        return ""
 
 
 def _search(store: BaseStore, user_id: str, turn: TurnView, llm: ChatModel | None) -> list[Memory]:

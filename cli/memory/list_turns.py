@@ -29,7 +29,7 @@ _DATE_COLUMNS = len("2026-11-29 12:00")
 """Columns of a moment, and of each line of a conversation's name below it."""
 _MAX_TEXT = 240
 NOTHING_STORED = "Nothing is stored"
-STALE_VECTORS = "some turns have the vectors of another SEM and are found by chance; `hef memory reembed` mends that"
+STALE_VECTORS = "another SEM embedded some turns, so that they are hardly found; `hef memory reembed` mends that"
 _MARKS = {"pinned": "pinned", "never_recall": "never recalled"}
 
 Query = Annotated[str, typer.Argument(help="What the turns should be about.", metavar="TEXT")]

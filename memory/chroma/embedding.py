@@ -86,21 +86,26 @@ class Index:
         """
         texts = list(dict.fromkeys(text for put in puts for text in self.texts(put)))
         queries = list(dict.fromkeys(search.query for search in searches if search.query))
-        model = self.embeddings
-        embed_texts = model.embed_documents if blocking else model.aembed_documents
-        embed_query = model.embed_query if blocking else model.aembed_query
-        text_vectors: list[list[float]] = await maybe_await(embed_texts(texts)) if texts else []
+        embed_query = self.embeddings.embed_query if blocking else self.embeddings.aembed_query
+        text_vectors = await self.embed_texts(texts, blocking)
         query_vectors: list[list[float]] = [await maybe_await(embed_query(query)) for query in queries]
-        lengths = {len(vector) for vector in (*text_vectors, *query_vectors)}
-        if len(text_vectors) != len(texts) or lengths - {self.dims}:
+        self._check(query_vectors, queries)
+        return Vectors(text_vectors, dict(zip(queries, query_vectors, strict=True)))
+
+    async def embed_texts(self, texts: Sequence[str], blocking: bool) -> dict[str, Vector]:
+        """Return the vectors of texts as they are stored; arguments and errors as in `embed`."""
+        embed = self.embeddings.embed_documents if blocking else self.embeddings.aembed_documents
+        vectors: list[list[float]] = await maybe_await(embed(list(texts))) if texts else []
+        self._check(vectors, texts)
+        return dict(zip(texts, vectors, strict=True))
+
+    def _check(self, vectors: Sequence[Vector], texts: Sequence[str]) -> None:
+        lengths = {len(vector) for vector in vectors}
+        if len(vectors) != len(texts) or lengths - {self.dims}:
             raise StoreError(
-                f"The embedding returned {len(text_vectors)} vectors of {sorted(lengths)} numbers for {len(texts)} "
+                f"The embedding returned {len(vectors)} vectors of {sorted(lengths)} numbers for {len(texts)} "
                 f"texts; the index says dims={self.dims}. Give the dims of that embedding, one vector per text."
             )
-        return Vectors(
-            dict(zip(texts, text_vectors, strict=True)),
-            dict(zip(queries, query_vectors, strict=True)),
-        )
 
 
 def _tokens(path: str) -> str | list[str]:

@@ -25,16 +25,14 @@ from .disk.disk_room import portions_to_delete
 from .embedding import Index, Vectors
 from .ops import NO_TIMES, Batch, ItemTimes, read_items, write_items
 from .rows import Namespace
-from .ttl import Sweeper, delete_ops
+from .stored_vectors import StoredVectors
+from .ttl import SWEEP_INTERVAL_MINUTES, Sweeper, delete_ops
 from .writer_queue import WRITERS, Slot, WriteTasks
 
 _T = TypeVar("_T")
 
-_SWEEP_INTERVAL_MINUTES = 5
-"""How often expired items are swept where the `ttl` configuration does not say."""
 
-
-class ChromaStore(BaseStore):
+class ChromaStore(StoredVectors, BaseStore):
     """A LangGraph store on Chroma: key-value, namespaces, filters, vector search and expiry.
 
     ```python
@@ -172,7 +170,7 @@ class ChromaStore(BaseStore):
             A future that is done when the thread has ended; cancelling it stops the thread.
         """
         configured = (self.ttl_config or {}).get("sweep_interval_minutes")
-        return self._sweeper.start(sweep_interval_minutes or configured or _SWEEP_INTERVAL_MINUTES)
+        return self._sweeper.start(sweep_interval_minutes or configured or SWEEP_INTERVAL_MINUTES)
 
     def stop_ttl_sweeper(self, timeout: float | None = None) -> bool:
         """Stop sweeping, waiting at most `timeout` seconds, and return whether the thread has ended."""

@@ -16,6 +16,8 @@ from .rows import EXPIRES, Metadata, Record
 if TYPE_CHECKING:
     from .client.row_access import Table
 
+SWEEP_INTERVAL_MINUTES = 5
+"""How often expired items are swept where the `ttl` configuration does not say."""
 _SECONDS_PER_MINUTE = 60
 _log = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ _PAGE = 5000
 """Rows whose vectors are read at once."""
 _MAX_LARGE_PREFIXES = 10_000
 """Namespace prefixes that are remembered as large; beyond, all are forgotten."""
-_HAS_VECTOR: Clause = {"bare": {"$ne": True}}
+HAS_VECTOR: Clause = {"bare": {"$ne": True}}
 """Condition on rows with a vector of their own."""
 
 
@@ -136,7 +136,7 @@ class Table:
 
         The index is approximate: among many equal vectors it may return fewer rows than there are.
         """
-        condition = _HAS_VECTOR if where is None else {"$and": [where, _HAS_VECTOR]}
+        condition = HAS_VECTOR if where is None else {"$and": [where, HAS_VECTOR]}
         with self._location.translate_errors("read"):
             result = await self._limited(
                 self._opened.collection.query(
@@ -163,6 +163,11 @@ class Table:
         """Set single metadata of rows, by id; rows that do not exist are passed over."""
         for batch in self._batches(list(metadata)):
             await self._write("update", ids=batch, metadatas=[metadata[row] for row in batch])
+
+    async def update_vectors(self, vectors: Mapping[str, Vector]) -> None:
+        """Replace the vectors of rows, by id; rows that do not exist are passed over."""
+        for batch in self._batches(list(vectors)):
+            await self._write("update", ids=batch, embeddings=[list(vectors[row]) for row in batch])
 
     async def delete(self, ids: Sequence[str]) -> None:
         """Delete rows; those that do not exist are passed over."""

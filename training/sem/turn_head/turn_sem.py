@@ -59,12 +59,12 @@ class SampleCounts(NamedTuple):
     """How many dialogues are made of conversations."""
 
     english: int = 5000
-    english_joined: int = 4000
+    english_joined: int = 3000
     english_brief: int = 800
     """Joined with one exchange before."""
-    chinese: int = 5000
-    chinese_joined: int = 2000
-    chinese_brief: int = 500
+    chinese: int = 4000
+    chinese_joined: int = 1500
+    chinese_brief: int = 400
 
 
 DEFAULT_COUNTS = SampleCounts()
