@@ -52,7 +52,7 @@ SAFETY = [
     LazyCommand(
         "report",
         "referral_report:report",
-        "Count the turns in which somebody was in danger, or may have been, and was shown where help is.",
+        "Count the turns in which somebody was in danger, or may have been.",
     )
 ]
 KEYS = [

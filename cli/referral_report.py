@@ -26,7 +26,7 @@ By = Annotated[Literal["day", "month", "year"], option("Period of a row.", panel
 
 
 def report(home: Home = None, since: Since = None, by: By = "month", as_json: Json = False) -> None:
-    """Count the turns in which somebody was in danger, or may have been, and was shown where help is.
+    """Count the turns in which somebody was in danger, or may have been.
 
     The counts are kept beside the memory, by day, level and region, without anything that was said or whose it was. A
     turn that is run again counts again.

@@ -26,7 +26,7 @@ from .drafting.early_replies import EarlyReplies
 from .drafting.early_reply import EarlyReply
 from .support.dialogue_window import reply_limit, shown_dialogue
 from .support.draft_prompt import draft_prompt, reads_wish, reply_model
-from .support.fixed_text import due_help_line, say_after
+from .support.fixed_text import say_after, turn_help_line
 from .support.turn_view import TurnView, Update, turn_view, with_agent_name
 
 TRIES = 2
@@ -110,8 +110,8 @@ async def _early_try(
 
 async def _with_help(calls: LlmCalls, reply: BaseMessage, turn: TurnView, prompts: Prompts) -> BaseMessage:
     """Return a reply with the line after it that says who helps, where somebody may be at risk."""
-    line = due_help_line(turn, prompts.replaced(turn.settings.templates))
-    return await say_after(calls, reply, line) if line else reply
+    line = turn_help_line(turn, prompts.replaced(turn.settings.templates))
+    return await say_after(calls, reply, line.text) if line.is_due else reply
 
 
 def _update(turn: TurnView, reply: BaseMessage, fault: str, wish: str = "") -> Update:

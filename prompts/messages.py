@@ -168,13 +168,14 @@ def causes_of_last_turn(empathy: Empathy, turns: Sequence[Turn], earlier_turns: 
     return tuple(cause for cause in empathy.causes if cause.turn >= earlier_turns + first)
 
 
-def concern_note(prompts: Prompts, safety: Safety, *, shown: str = "", contact: str = "") -> str:
+def concern_note(prompts: Prompts, safety: Safety, *, shown: str = "", said: str = "", contact: str = "") -> str:
     """Return what an LLM is told where somebody may be at risk, or was a turn ago; empty where nobody is.
 
     Args:
         prompts: The templates.
         safety: What was found.
         shown: The line that follows its reply by itself.
+        said: The same line, where the person was shown it a moment ago.
         contact: The line that it is to write itself.
     """
     if safety.after_danger:
@@ -182,7 +183,7 @@ def concern_note(prompts: Prompts, safety: Safety, *, shown: str = "", contact: 
     if safety.level != "concern":
         return ""
     name = prompts.in_language("concern", safety.language)
-    return prompts.render(name, words=_safety_words(safety), shown=shown, contact=contact)
+    return prompts.render(name, words=_safety_words(safety), shown=shown, said=said, contact=contact)
 
 
 def danger_note(prompts: Prompts, safety: Safety, contact: str) -> str:

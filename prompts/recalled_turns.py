@@ -20,7 +20,7 @@ MAX_REPLY_CHARACTERS = 200
 
 MAX_EXCERPT_CHARACTERS = 1200
 """Characters of a past turn in a note, where there is room for so many."""
-_AROUND = 60
+_AROUND = 75
 """Characters that stand around what is quoted of a turn."""
 MAX_NAME_CHARACTERS = 64
 """Characters of the name of who said a past turn."""

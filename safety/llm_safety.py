@@ -1,4 +1,4 @@
-"""An LLM that is asked whether somebody is in danger, beside the rules, whose concerns it takes back with the models.
+"""An LLM that is asked whether somebody is in danger; it may lower by one level what the rules alone claim.
 
 For hosts whose LLM is a capable one: it reads what a person means where no rule and no small model does.
 """
@@ -84,7 +84,7 @@ class _OwnReading:
     by_rules: Safety
     """What the rules found."""
     by_models: Safety
-    """What the models found, which are asked where the rules found something."""
+    """What the models found, which are asked where the rules found danger."""
     messages: range
     """Indices of what the person said since the last reply."""
     shown: Dialogue
@@ -243,7 +243,7 @@ def _identity(model: ChatModel) -> tuple[str, str]:
 def _read_own(dialogue: Dialogue) -> _OwnReading:
     """Return what rules and models read in a dialogue."""
     by_rules, messages = assess_by_rules(dialogue), last_messages(dialogue)
-    by_models = assess_by_models(dialogue) if by_rules.level != "none" else Safety()
+    by_models = assess_by_models(dialogue) if by_rules.level == "danger" else Safety()
     shown = dialogue[max(0, messages[0] - CONTEXT_TURNS) : messages[-1] + 1] if messages else ()
     return _OwnReading(by_rules, by_models, messages, shown)
 
@@ -254,7 +254,7 @@ def _decide(own: _OwnReading, finding: _Finding, dialogue: Dialogue) -> Safety:
     if finding.level == "none" and not own.is_cut:
         if own.by_rules.level == "danger":
             return own.by_rules.model_copy(update={"level": "concern"})
-        if own.by_models.level == "none":
+        if assess_by_models(dialogue).level == "none":
             return by_llm
     others = [by_llm, *([assess(dialogue)] if own.is_cut else [])]
     return max(*others, own.by_rules, key=lambda safety: LEVELS.index(safety.level))

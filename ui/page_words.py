@@ -85,7 +85,7 @@ class PageWords:
     feeling: str = "emotion"
     safety: str = "Safety"
     level_danger: str = "Somebody may be in danger. Nothing was read or remembered; the reply is a fixed text."
-    level_concern: str = "There is reason for concern; the reply ends with where help is."
+    level_concern: str = "There is reason for concern; this reply, or one just before, ends with where help is."
     said_words: str = "The words: {words}"
     left_out: str = "Left out"
     memory: str = "Memory"
@@ -217,7 +217,7 @@ WORDS: Mapping[TextLanguage, PageWords] = {
         feeling="情绪",
         safety="安全",
         level_danger="可能有人处于危险中。没有读取情绪，也没有记住；回答是固定的文字。",
-        level_concern="有令人担心的地方；回答的末尾写有求助的途径。",
+        level_concern="有令人担心的地方；这次或刚才的回答末尾写有求助的途径。",
         said_words="相关的话：{words}",
         left_out="未完成",
         memory="记忆",

@@ -28,7 +28,7 @@ from ...sem import Taxonomy
 from ..deciding.decision import UNCERTAIN_BELOW
 from .conversation import chat_messages, host_instructions
 from .dialogue_window import reply_limit, shown_dialogue
-from .fixed_text import due_help_line
+from .fixed_text import turn_help_line
 from .tool_results import tool_results
 from .turn_view import TurnView, is_served
 
@@ -69,7 +69,8 @@ def draft_prompt(
     """
     settings = turn.settings
     prompts = prompts.replaced(settings.templates)
-    concern = concern_note(prompts, turn.safety, shown=due_help_line(turn, prompts))
+    line = turn_help_line(turn, prompts)
+    concern = concern_note(prompts, turn.safety, **{"shown" if line.is_due else "said": line.text})
     memories = turn.state.get("memories", [])
     facts = [memory for memory in memories if not is_wish(memory)]
     emotion = None if empathy.uncertain else empathy.emotion

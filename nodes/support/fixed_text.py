@@ -6,12 +6,12 @@ No model is asked. Callbacks see a call with the tag `FIXED`, which counts as no
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langgraph.config import get_config
 from langgraph.constants import TAG_NOSTREAM
@@ -20,12 +20,12 @@ from ...prompts import Prompts
 from ...safety import help_line
 from ..calling.llm_calls import LlmCalls
 from ..calling.spoken_stream import EVENT_STREAMS
-from .message_text import message_text
+from .message_text import message_role, message_text
 from .node_record import FIXED
 from .turn_view import TurnView
 
 RECENT_REPLIES = 5
-"""Replies behind which the line that says who helps is not said again."""
+"""How many replies back the line that says who helps still counts as just said."""
 _PIECE = re.compile(r"[^\s\u2e80-\uffef]+\s*|[\u2e80-\uffef]\s*|\s+")
 """A word or one character of Chinese, with the space after it."""
 
@@ -76,16 +76,41 @@ class FixedText(BaseChatModel):
             )
 
 
-def due_help_line(turn: TurnView, prompts: Prompts) -> str:
-    """Return the line after the reply that says who helps; empty where nobody is at risk, or it was just said.
+class HelpLine(NamedTuple):
+    """The line that says who helps where somebody is at risk."""
+
+    text: str
+    """Empty where nobody is."""
+    is_due: bool
+    """Whether it follows the reply; otherwise the person was shown it a moment ago."""
+
+
+def turn_help_line(turn: TurnView, prompts: Prompts) -> HelpLine:
+    """Return the line of a turn that says who helps.
 
     Args:
         turn: The turn.
         prompts: The templates of the run.
     """
     line = help_line(turn.safety, turn.settings.region, prompts=prompts)
-    replies = [message_text(message) for message in turn.state["messages"] if message.type == "ai"]
-    return "" if line and any(reply.endswith(line) for reply in replies[-RECENT_REPLIES:]) else line
+    return HelpLine(line, is_due=bool(line) and not _was_just_said(line, turn.state["messages"]))
+
+
+def _was_just_said(line: str, messages: Sequence[AnyMessage]) -> bool:
+    """Return whether one of the last replies ends with a line and answered who speaks now."""
+    newest_first = [message for message in reversed(messages) if message_role(message)]
+    person = next((message.name for message in newest_first if message_role(message) == "speaker"), None)
+    replies = 0
+    for place, message in enumerate(newest_first):
+        if message_role(message) != "listener" or not (text := message_text(message).strip()):
+            continue
+        if text.endswith(line):
+            answered = next((one for one in newest_first[place:] if message_role(one) == "speaker"), None)
+            return answered is None or answered.name == person
+        replies += 1
+        if replies == RECENT_REPLIES:
+            return False
+    return False
 
 
 async def say(calls: LlmCalls, text: str) -> BaseMessage:

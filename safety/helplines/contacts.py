@@ -78,7 +78,8 @@ def contact_lines(kind: str, region: str | None, language: Language) -> list[str
     lines = [_contact_line(record, language) for record in _records(kind, region, language)]
     if lines or not _HELP[kind] or resources_for(region, "suicide"):
         return lines
-    mainland = _records(kind, _MAINLAND, language)[:1] if language == "zh" and not _is_known(region) else []
+    is_mainland = language == "zh" and not _is_known(region)
+    mainland = _records(kind, _MAINLAND, language)[: len(_HELP[kind])] if is_mainland else []
     directory = [_contact_line(record, language) for record in resources_for(None, "directory")]
     return [*(_contact_line(record, language, "（中国大陆）") for record in mainland), *directory]
 

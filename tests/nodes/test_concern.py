@@ -9,7 +9,7 @@ from hef.contract import Safety
 from hef.graph import HefContext, create_hef, create_reading_graph, empathy_note
 from hef.memory import list_turns
 from hef.safety import help_line
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langgraph.store.memory import InMemoryStore
 from safety_judges import CONCERN, FOUND, judge
 from scripted_chat import ScriptedChat
@@ -139,8 +139,35 @@ def test_the_line_that_was_just_said_is_not_said_again(turns: int, *, is_said: b
     out = hef.invoke({"messages": [*told, *between, HumanMessage(CONCERN)]}, context=US)
 
     assert out["messages"][-1].text == (f"I am here.\n\n{LINE}" if is_said else "I am here.")
-    assert (LINE in model.prompts[-1][0].text) == is_said
+    assert LINE in model.prompts[-1][0].text
+    assert ("were shown this line a moment ago" in model.prompts[-1][0].text) != is_said
     assert out["empathy"].safety.level == "concern"
+
+
+def test_in_a_group_the_line_is_said_to_each_person() -> None:
+    told = [HumanMessage(CONCERN, name="Ana"), AIMessage(f"That is hard.\n\n{LINE}")]
+    hef = create_hef(model=ScriptedChat(script=["sad", "I am here."] * 2), safety=judge).compile()
+
+    replies = [
+        hef.invoke({"messages": [*told, HumanMessage(CONCERN, name=name)]}, context=US)["messages"][-1].text
+        for name in ("Ana", "Ben")
+    ]
+
+    assert [LINE in reply for reply in replies] == [False, True]
+
+
+def test_what_agents_write_beside_their_calls_is_no_reply_that_came_between() -> None:
+    call = AIMessage("Looking.", tool_calls=[{"name": "find", "args": {}, "id": "1"}])
+    told = [
+        HumanMessage(CONCERN),
+        AIMessage(f"That is hard.\n\n{LINE}"),
+        *[call, ToolMessage("x", tool_call_id="1")] * 6,
+    ]
+    hef = create_hef(model=ScriptedChat(script=["sad", "I am here."]), safety=judge).compile()
+
+    out = hef.invoke({"messages": [*told, HumanMessage(CONCERN)]}, context=US)
+
+    assert out["messages"][-1].text == "I am here."
 
 
 def test_another_line_is_said_behind_the_first() -> None:
