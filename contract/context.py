@@ -197,7 +197,7 @@ class HefContext(SettingsModel):
     )
     prompt_concern: str = _template(
         "What is said to the LLM about its reply where somebody may be at risk, with $words and the line $shown after "
-        "it",
+        "it, or $said where it was shown a moment ago",
         "draft_response",
     )
     prompt_danger_en: DangerPage = _template("The texts that answer somebody in danger, in English", *_DANGER_NODES)

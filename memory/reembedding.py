@@ -57,7 +57,7 @@ def has_stale_vectors(store: BaseStore, user_id: str) -> bool:
         store: Any LangGraph store; of another one than a `ChromaStore` it is not known.
         user_id: Whose turns.
     """
-    return isinstance(store, ChromaStore) and store.has_stale_vectors(user_namespace(user_id))
+    return isinstance(store, ChromaStore) and store.has_stale_vectors(user_namespace(user_id), INDEXED)
 
 
 def reembed_turns(store: BaseStore, report: Progress = ignore_progress) -> int:

@@ -183,6 +183,8 @@ def concern_note(prompts: Prompts, safety: Safety, *, shown: str = "", said: str
     if safety.level != "concern":
         return ""
     name = prompts.in_language("concern", safety.language)
+    if said and "said" not in prompts.placeholders(name):
+        shown, said = said, ""  # a host's template that knows one line alone is not to be left empty
     return prompts.render(name, words=_safety_words(safety), shown=shown, said=said, contact=contact)
 
 

@@ -254,7 +254,7 @@ def _decide(own: _OwnReading, finding: _Finding, dialogue: Dialogue) -> Safety:
     if finding.level == "none" and not own.is_cut:
         if own.by_rules.level == "danger":
             return own.by_rules.model_copy(update={"level": "concern"})
-        if assess_by_models(dialogue).level == "none":
+        if own.by_rules.level == "none" or assess_by_models(dialogue).level == "none":
             return by_llm
     others = [by_llm, *([assess(dialogue)] if own.is_cut else [])]
     return max(*others, own.by_rules, key=lambda safety: LEVELS.index(safety.level))

@@ -14,7 +14,7 @@ def reembed(sem: Sem = None, home: Home = None, as_json: Json = False) -> None:
     """Compute the vectors of everybody's turns anew, as after an update whose SEM reads another way.
 
     All else of the turns stays as it is. If it is interrupted, run it again. Behind a Chroma server it may run while
-    people talk.
+    people talk; a turn that is edited at the very moment may keep the vectors of its old words.
     """
     settings = load_settings(home=home, sem=sem)
     from ...memory import ChromaStore, reembed_turns

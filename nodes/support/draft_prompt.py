@@ -70,7 +70,8 @@ def draft_prompt(
     settings = turn.settings
     prompts = prompts.replaced(settings.templates)
     line = turn_help_line(turn, prompts)
-    concern = concern_note(prompts, turn.safety, **{"shown" if line.is_due else "said": line.text})
+    due, said = (line.text, "") if line.is_due else ("", line.text)
+    concern = concern_note(prompts, turn.safety, shown=due, said=said)
     memories = turn.state.get("memories", [])
     facts = [memory for memory in memories if not is_wish(memory)]
     emotion = None if empathy.uncertain else empathy.emotion

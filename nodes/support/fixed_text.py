@@ -97,20 +97,19 @@ def turn_help_line(turn: TurnView, prompts: Prompts) -> HelpLine:
 
 
 def _was_just_said(line: str, messages: Sequence[AnyMessage]) -> bool:
-    """Return whether one of the last replies ends with a line and answered who speaks now."""
-    newest_first = [message for message in reversed(messages) if message_role(message)]
-    person = next((message.name for message in newest_first if message_role(message) == "speaker"), None)
-    replies = 0
-    for place, message in enumerate(newest_first):
-        if message_role(message) != "listener" or not (text := message_text(message).strip()):
-            continue
-        if text.endswith(line):
-            answered = next((one for one in newest_first[place:] if message_role(one) == "speaker"), None)
-            return answered is None or answered.name == person
-        replies += 1
-        if replies == RECENT_REPLIES:
-            return False
-    return False
+    """Return whether one of the last replies ends with a line and answered, perhaps among others, who speaks now."""
+    spoken = [message for message in messages if message_role(message)]
+    person = next((message.name for message in reversed(spoken) if message_role(message) == "speaker"), None)
+    answered: set[str | None] = set()
+    has_line: list[bool] = []
+    """Of each reply whether it ends with the line and was to this person."""
+    for message in spoken:
+        if message_role(message) == "speaker":
+            answered.add(message.name)
+        elif text := message_text(message).strip():
+            has_line.append(text.endswith(line) and (person in answered or not answered))
+            answered.clear()
+    return any(has_line[-RECENT_REPLIES:])
 
 
 async def say(calls: LlmCalls, text: str) -> BaseMessage:

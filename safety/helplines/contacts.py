@@ -10,7 +10,7 @@ from .resources import Resource, resources_for
 Language: TypeAlias = Literal["en", "zh"]
 
 MAX_LINES = 2
-"""Contacts that are shown at most: a choice of more is one more thing to decide."""
+"""Contacts of a region that are shown at most: a choice of more is one more thing to decide."""
 _MAX_NUMBERS = 2
 """Emergency numbers that are shown at most."""
 _HELP: dict[str, tuple[Literal["suicide", "child", "violence", "poison"], ...]] = {
@@ -67,8 +67,8 @@ _SPOKEN_ZH = {"de": "德语", "fr": "法语", "es": "西班牙语", "it": "意�
 def contact_lines(kind: str, region: str | None, language: Language) -> list[str]:
     """Return who helps with a kind of danger in a region beside the emergency number, a line each; maybe none.
 
-    Where the region is not known, that is the international directory, and for a Chinese turn also the line of mainland
-    China, where most who write Chinese live.
+    Where the region is not known, that is the international directory, and for a Chinese turn before it those of
+    mainland China, where most who write Chinese live.
 
     Args:
         kind: Kind of danger, see `hef.contract.Safety`.

@@ -1,4 +1,4 @@
-"""How often people were shown where help is, for the reports that laws ask for: counts alone, nothing that was said.
+"""How often somebody was in danger or may have been, for the reports that laws ask for: counts, nothing that was said.
 
 A file holds a line per turn with danger or concern: its day, level and region.
 """

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hef.contract import Memory, SetupError
 from hef.contract.sync_async import run_sync
+from hef.contract.text import split_clauses
 from hef.memory import (
     ChromaStore,
     StaleVectorNotice,
@@ -190,6 +191,56 @@ def test_how_long_a_turn_is_kept_stays(opened: Any) -> None:
 async def _expiries(table: Any) -> list[float]:
     rows = await table.get(await table.ids({"p3": {"$ne": ""}}))
     return [metadata["expires"] for metadata, _ in rows.values() if "expires" in metadata]
+
+
+def test_interrupted_it_is_still_said_to_be_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hef.memory.chroma.stored_vectors._BATCH", 1)
+    calls: list[int] = []
+
+    def failing(texts: list[str]) -> list[list[float]]:
+        calls.append(len(texts))
+        if len(calls) == 3:
+            raise RuntimeError("out of memory")
+        return by_letters(5)(texts)
+
+    with ChromaStore(tmp_path, index={"dims": 16, "embed": by_letters(0), "fields": ["text"]}) as store:
+        tell(store)
+    with ChromaStore(tmp_path, index={"dims": 16, "embed": failing, "fields": ["text"]}) as store:
+        with pytest.raises(RuntimeError):
+            reembed_turns(store)
+        assert has_stale_vectors(store, "ana")
+        reembed_turns(store)
+        assert not has_stale_vectors(store, "ana")
+
+
+def test_clauses_have_their_own_vectors_and_other_fields_of_the_store_do_not_count(tmp_path: Path) -> None:
+    long = "My dog died last night, and my sister passed her exam, and it rains."
+    with ChromaStore(tmp_path, index={"dims": 16, "embed": by_letters(0)}) as store:
+        tell(store, said=[long])
+        assert not has_stale_vectors(store, "ana")
+    with ChromaStore(tmp_path, index={"dims": 16, "embed": by_letters(5)}) as store:
+        assert has_stale_vectors(store, "ana")
+        reembed_turns(store)
+
+        assert not has_stale_vectors(store, "ana")
+        for clause in split_clauses(long):
+            assert store.search(("hef", "turns", "ana"), query=clause)[0].score == pytest.approx(1.0, abs=1e-4)
+
+
+def test_a_turn_that_is_edited_meanwhile_keeps_what_its_own_put_made(tmp_path: Path) -> None:
+    def editing(texts: list[str]) -> list[list[float]]:
+        remember_turn(other, "ana", Memory(id="ana1", text="完全不一样的话", time=1e9))
+        return by_letters(5)(texts)
+
+    with (
+        ChromaStore(tmp_path, index={"dims": 16, "embed": by_letters(5), "fields": ["text"]}) as other,
+        ChromaStore(tmp_path, index={"dims": 16, "embed": editing, "fields": ["text"]}) as store,
+    ):
+        tell(other)
+        reembed_turns(store)
+
+        best = other.search(("hef", "turns", "ana"), query="完全不一样的话")[0]
+        assert (best.key, best.score) == ("ana1", pytest.approx(1.0, abs=1e-4))
 
 
 def test_what_is_forgotten_meanwhile_stays_forgotten(tmp_path: Path) -> None:

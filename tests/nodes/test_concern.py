@@ -146,14 +146,33 @@ def test_the_line_that_was_just_said_is_not_said_again(turns: int, *, is_said: b
 
 def test_in_a_group_the_line_is_said_to_each_person() -> None:
     told = [HumanMessage(CONCERN, name="Ana"), AIMessage(f"That is hard.\n\n{LINE}")]
-    hef = create_hef(model=ScriptedChat(script=["sad", "I am here."] * 2), safety=judge).compile()
+    hef = create_hef(model=ScriptedChat(script=["sad", "I am here."] * 3), safety=judge).compile()
 
-    replies = [
-        hef.invoke({"messages": [*told, HumanMessage(CONCERN, name=name)]}, context=US)["messages"][-1].text
-        for name in ("Ana", "Ben")
-    ]
+    def is_said_to(name: str, *before: Any) -> bool:
+        out = hef.invoke({"messages": [*told, *before, HumanMessage(CONCERN, name=name)]}, context=US)
+        return LINE in out["messages"][-1].text
 
-    assert [LINE in reply for reply in replies] == [False, True]
+    to_ben = (HumanMessage(CONCERN, name="Ben"), AIMessage(f"That is hard.\n\n{LINE}"))
+    assert [is_said_to("Ana"), is_said_to("Ben"), is_said_to("Ana", *to_ben)] == [False, True, False]
+
+
+def test_a_reply_answers_all_who_spoke_before_it() -> None:
+    told = [HumanMessage(CONCERN, name="Ana"), HumanMessage("hm", name="Ben"), AIMessage(f"That is hard.\n\n{LINE}")]
+    hef = create_hef(model=ScriptedChat(script=["sad", "I am here."]), safety=judge).compile()
+
+    out = hef.invoke({"messages": [*told, HumanMessage(CONCERN, name="Ana")]}, context=US)
+
+    assert LINE not in out["messages"][-1].text
+
+
+def test_a_template_that_knows_no_line_of_before_is_not_left_empty() -> None:
+    told = [HumanMessage(CONCERN), AIMessage(f"That is hard.\n\n{LINE}")]
+    model = ScriptedChat(script=["sad", "I am here."])
+    hef = create_hef(model=model, safety=judge, prompts={"concern": "Be gentle: $words. They see $shown"}).compile()
+
+    hef.invoke({"messages": [*told, HumanMessage(CONCERN)]}, context=US)
+
+    assert f'Be gentle: "she wants to die". They see {LINE}' in model.prompts[-1][0].text
 
 
 def test_what_agents_write_beside_their_calls_is_no_reply_that_came_between() -> None:

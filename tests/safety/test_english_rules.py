@@ -11,6 +11,11 @@ HARMLESS = {
         "my cousin came over and the cat hid under the bed all day",
         "mum is chasing the cat, she's hiding under my bed",
         "my husband is cooking, I am in the bath with a book",
+        "my roommate came home drunk, I'm in bed trying to sleep",
+        "my baby was screaming all night and now I am in bed",
+        "he is throwing up and I am in the bathroom cleaning",
+        "the kids are throwing a party, the cat is hiding under the bed",
+        "she asked me who hid in the wardrobe in Narnia",
     ],
     "a thing as the subject": [
         "my houseplants are committing suicide one by one",
@@ -53,6 +58,8 @@ DANGER = {
     "who hides": [
         "he's screaming and smashing stuff, me and my sister are hiding in the closet",
         "he came home drunk and hiding in closet rn",
+        "he's outside my door, I'm in the closet whispering",
+        "my ex broke the door, I am in the bath with the door locked",
         "he's raging again, me and the kids are in the closet",
     ],
     "a thing as the subject": [

@@ -79,6 +79,12 @@ def test_a_concern_that_rules_and_models_see_is_not_lowered() -> None:
     assert check("none")[0].assess(turns).level == "concern"
 
 
+def test_of_a_harmless_turn_the_models_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hef.safety.llm_safety.assess_by_models", None)
+
+    assert check("none")[0].assess(said(HARMLESS)).level == "none"
+
+
 def test_what_only_hefs_own_models_see_is_the_llms_to_decide() -> None:
     turns = said(OBLIQUE)
     assert assess(turns).level == "danger", "choose another turn that only the models raise"
