@@ -43,7 +43,7 @@ MEMORY = [
     LazyCommand("export", "memory.export_import:export", "Write all that is stored of a person as JSON lines."),
     LazyCommand("import", "memory.export_import:import_turns", "Store turns that were exported."),
     LazyCommand(
-        "reembed", "memory.reembed:reembed", "Compute the vectors of all turns anew, after a change of the SEM."
+        "reembed", "memory.reembed:reembed", "Compute the vectors of everybody's turns anew, as after an update."
     ),
     LazyCommand("forget", "memory.forget:forget", "Delete turns of a person, by default all, for good."),
     LazyCommand("compact", "memory.forget:compact", "Rewrite the memory's files without what was deleted."),

@@ -183,11 +183,11 @@ class Conversation:
         """Return the id under which a turn is remembered."""
         return memory_id(messages, segment, thread or self.thread)
 
-    async def _run(self, messages: Sequence[AnyMessage] | None, since: int | None = None) -> AsyncGenerator[None]:
+    async def _run(self, new: Sequence[AnyMessage] | None, since: int | None = None) -> AsyncGenerator[None]:
         """Run a turn, in the place of the turns from `since` on where that is given.
 
         Args:
-            messages: What the person says; None for what they said in the turn that is replaced.
+            new: What the person says; None for what they said in the turn that is replaced.
             since: Index of that turn.
         """
         async with self._next(), PausableContext(self._alone) as self._alone_context:
@@ -196,23 +196,21 @@ class Conversation:
             replaced = [] if since is None else split_turns(before)[since:]
             stale = await stored_ids(self._graph.store, self._settings.user_id, self.thread, before, replaced)
             dropped = [message for segment in replaced for message in segment.messages]
-            if messages is None:
-                messages = replaced[0].own_messages if replaced else []
-            if not messages:
+            if new is None:
+                new = replaced[0].own_messages if replaced else []
+            if not new:
                 return
             if since is not None:
                 await self._update({"messages": removals(dropped), "verdict": Verdict()})
                 self._show(await self._values())
             if not before and self.greeting:
-                messages = [AIMessage(self.greeting, id=str(uuid4())), *messages]
+                new = [AIMessage(self.greeting, id=str(uuid4())), *new]
             kept = before[: len(before) - len(dropped)]
-            self.live = LiveTurn(
-                page_turn(split_turns([*kept, *messages])[-1], None)
-            )  # with what was not answered before
+            self.live = LiveTurn(page_turn(split_turns([*kept, *new])[-1], None))  # with what was not answered before
             yield
             outcome: Outcome = "stopped"  # also where the visitor leaves, so that nobody asks for the next event
             run = partial(stream_turn, self._graph, context=self._settings, thread=self.thread)
-            self._task = task = TurnTask(with_answers(run, list(messages), self._wait_for_answer))
+            self._task = task = TurnTask(with_answers(run, list(new), self._wait_for_answer))
             try:
                 async with aclosing(task.events()) as events:
                     async for event in events:
@@ -226,7 +224,7 @@ class Conversation:
                 outcome, self.error = "failed", error_sentence(error)
             finally:
                 await self._alone_context.enter()
-                self.outcome = await self._settle(outcome, kept, messages, dropped)
+                self.outcome = await self._settle(outcome, kept, new, dropped)
                 if not self.outcome:
                     await self._forget(stale)
                 self.live, self._task, self._answer = None, None, None
@@ -261,11 +259,7 @@ class Conversation:
         return bool((await self._graph.aget_state(self._config)).interrupts)
 
     async def _settle(
-        self,
-        outcome: Outcome,
-        kept: Sequence[AnyMessage],
-        messages: Sequence[AnyMessage],
-        dropped: Sequence[AnyMessage],
+        self, outcome: Outcome, kept: Sequence[AnyMessage], new: Sequence[AnyMessage], dropped: Sequence[AnyMessage]
     ) -> Outcome:
         """Leave the thread complete after a turn that was stopped or failed, and return how the turn ended.
 
@@ -281,7 +275,7 @@ class Conversation:
         kept_ids = {message.id for message in kept}
         added = [message for message in state.values.get("messages", []) if message.id not in kept_ids]
         await self._update({"messages": removals(added), "verdict": Verdict()})
-        await self._update({"messages": list(dropped or messages)})
+        await self._update({"messages": list(dropped or new)})
         return outcome
 
     async def _forget(self, stale: set[str]) -> None:
