@@ -5,7 +5,7 @@ from __future__ import annotations
 from .chroma.store import ChromaStore
 from .feedback import feedback_rows
 from .marks import amark_turn, mark_turn
-from .reembedding import StaleVectorNotice, has_stale_vectors, reembed_turns
+from .reembedding import STALE_VECTORS, StaleVectorNotice, has_stale_vectors, reembed_turns
 from .selection import Selection, erase_turns, near_items, said_at, search_items, select_items
 from .timeline import Period, PeriodName, Point, by_period, emotion_shares, timeline
 from .transfer import ImportReport, dumps, export_turns, import_turns, to_record
@@ -24,6 +24,7 @@ from .turns import (
 )
 
 __all__ = [
+    "STALE_VECTORS",
     "ChromaStore",
     "ImportReport",
     "Period",

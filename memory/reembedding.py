@@ -13,6 +13,8 @@ from ..contract.progress import Progress, ignore_progress
 from .chroma.store import ChromaStore
 from .turns import INDEXED, TURNS, user_namespace
 
+STALE_VECTORS = "another SEM embedded some past turns, so that they are hardly found: `hef memory reembed` mends that"
+"""What is said of it to a host, in the log and on the command line."""
 _CHECKED_PEOPLE = 10_000
 """People of a store who are known to have been looked at; of more all are looked at again."""
 _log = logging.getLogger(__name__)
@@ -46,7 +48,7 @@ class StaleVectorNotice:
             people.discard(user_id)
             raise
         if is_stale:
-            _log.warning("Past turns were embedded by another SEM and are hardly found; run `hef memory reembed`.")
+            _log.warning(STALE_VECTORS)
         return is_stale
 
 

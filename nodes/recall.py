@@ -14,7 +14,7 @@ from ..contract.errors import error_text, is_timeout
 from ..contract.settings.recall_limits import token_budget, turn_limit
 from ..contract.sync_async import run_sync
 from ..contract.text import MAX_STORED_CHARACTERS
-from ..memory import StaleVectorNotice, fit_token_budget, recall_turns
+from ..memory import STALE_VECTORS, StaleVectorNotice, fit_token_budget, recall_turns
 from ..prompts import CHARACTERS_PER_TOKEN, is_wish, remembered
 from .calling.llm_calls import SYNC
 from .support.dialogue_window import shown_dialogue
@@ -29,8 +29,7 @@ _SPREAD_BUDGET = 2
 """Times as many tokens as usual a hosted LLM gets for these."""
 NO_ANSWER = ", it gave no answer in time"
 """In the fault of this node: the turn does not wait for the memory again."""
-STALE_VECTORS = "another SEM embedded some past turns, so that they are hardly found: `hef memory reembed` mends that"
-_STALE_VECTORS = StaleVectorNotice()
+_STALE_VECTOR_NOTICE = StaleVectorNotice()
 
 
 def recall_node(model: ChatModel, *, for_agent: bool = False) -> Node:
@@ -72,7 +71,7 @@ def recall_node(model: ChatModel, *, for_agent: bool = False) -> Node:
 def _stale_vectors(store: BaseStore, user_id: str) -> str:
     """Return the fault of turns that another SEM embedded; where that cannot be told, there is none."""
     try:
-        return STALE_VECTORS if _STALE_VECTORS.take(store, user_id) else ""
+        return STALE_VECTORS if _STALE_VECTOR_NOTICE.take(store, user_id) else ""
     except Exception as error:
         record_suppressed_error(error)
         return ""

@@ -29,7 +29,6 @@ _DATE_COLUMNS = len("2026-11-29 12:00")
 """Columns of a moment, and of each line of a conversation's name below it."""
 _MAX_TEXT = 240
 NOTHING_STORED = "Nothing is stored"
-STALE_VECTORS = "another SEM embedded some turns, so that they are hardly found; `hef memory reembed` mends that"
 _MARKS = {"pinned": "pinned", "never_recall": "never recalled"}
 
 Query = Annotated[str, typer.Argument(help="What the turns should be about.", metavar="TEXT")]
@@ -54,7 +53,7 @@ def search(text: Query, which: TurnOptions, limit: Limit = 5, sem: Sem = None, a
     text = require_text(text)
     settings = load_settings(which, sem=sem)
     selection = which.selection(settings.person)
-    from ...memory import has_stale_vectors, near_items, search_items
+    from ...memory import STALE_VECTORS, has_stale_vectors, near_items, search_items
 
     with open_memory(settings, embeds=True) as store:
         nearest = search_items(store, settings.person, text, limit, selection)

@@ -95,7 +95,7 @@ async def _compare_few(table: Table, op: SearchOp, condition: Clause | None, vec
         return None
     if data is not None and not op.filter:
         table.take_all(op.namespace_prefix, data)
-    return await _page(table, op, _rank(list(zip(rows, _cosine(vectors, vector), strict=True))), data)
+    return await _page(table, op, _rank(list(zip(rows, cosine(vectors, vector), strict=True))), data)
 
 
 async def _page(table: Table, op: SearchOp, ranking: Ranking, data: RowData | None = None) -> list[Hit]:
@@ -127,7 +127,7 @@ def _matching(op: SearchOp, ranking: Ranking, records: Mapping[str, Record]) -> 
 async def _compare_all(table: Table, condition: Clause | None, vector: Vector) -> Ranking:
     scores: list[tuple[str, float | None]] = []
     async for rows, vectors in table.all_vectors(condition):
-        scores += zip(rows, _cosine(vectors, vector), strict=True)
+        scores += zip(rows, cosine(vectors, vector), strict=True)
     return _rank(scores)
 
 
@@ -151,7 +151,7 @@ def _best_per_item(scores: Iterable[tuple[str, float]]) -> Ranking:
     return list(best.items())
 
 
-def _cosine(vectors: NDArray[Any], query: Vector) -> Sequence[float | None]:
+def cosine(vectors: NDArray[Any], query: Vector) -> Sequence[float | None]:
     """Return the cosine similarity of each row's vector and the query; None for a placeholder."""
     import numpy as np
 

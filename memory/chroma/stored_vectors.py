@@ -7,7 +7,6 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 from langgraph.store.base import PutOp
 
 from ...contract import SetupError
@@ -17,9 +16,12 @@ from ...contract.text import is_chinese
 from .client.row_access import HAS_VECTOR, Table
 from .embedding import Index, Vector
 from .rows import Namespace, Record, all_of, is_item_row, prefix_clause, vector_rows
+from .search import cosine
 
 if TYPE_CHECKING:
     import threading
+
+    from numpy.typing import NDArray
 
 _T = TypeVar("_T")
 SAME_TEXT = 0.98
@@ -58,7 +60,8 @@ class StoredVectors:
         work = partial(_oldest, index=self._index, prefix=prefix, fields=list(fields))
         stored = run_sync(self._on_table(work, blocking=True))
         vectors = run_sync(self._index.embed_texts(list(stored), blocking=True))
-        return any(_cosine(stored[text], vector) < SAME_TEXT for text, vector in vectors.items())
+        cosines = (cosine(stored[text][None], vector)[0] for text, vector in vectors.items())
+        return any(value is not None and value < SAME_TEXT for value in cosines)
 
     def reembed(self, prefix: Namespace, fields: Sequence[str], report: Progress = ignore_progress) -> int:
         """Compute the vectors of all items under a prefix anew, and return how many items have texts.
@@ -80,7 +83,7 @@ class StoredVectors:
         rows = run_sync(self._on_table(partial(_item_rows, prefix=prefix), blocking=True))
         count = 0
         for start in range(0, len(rows), _BATCH):
-            batch = partial(_records, rows=rows[start : start + _BATCH])
+            batch = partial(Table.records, ids=rows[start : start + _BATCH])
             records = run_sync(self._on_table(batch, blocking=True))
             vectors = run_sync(_embed(records, self._index, list(fields)))
             write = partial(_replace, records=records, vectors=vectors)
@@ -90,10 +93,10 @@ class StoredVectors:
         return count
 
 
-async def _oldest(table: Table, index: Index, prefix: Namespace, fields: list[str]) -> dict[str, Vector]:
+async def _oldest(table: Table, index: Index, prefix: Namespace, fields: list[str]) -> dict[str, NDArray[Any]]:
     """Return text and stored vector of the item in Chinese and of that in another language that were stored first."""
     vectors, rows = await table.rows_with_vectors(all_of([prefix_clause(prefix), HAS_VECTOR]), _OLDEST_ROWS)
-    oldest: dict[bool, tuple[str, Vector]] = {}
+    oldest: dict[bool, tuple[str, NDArray[Any]]] = {}
     for vector, (row, data) in zip(vectors, rows.items(), strict=True):
         if not is_item_row(row):
             continue
@@ -108,10 +111,6 @@ async def _oldest(table: Table, index: Index, prefix: Namespace, fields: list[st
 async def _item_rows(table: Table, prefix: Namespace) -> list[str]:
     """Return the first rows of the items under a prefix, the newest first."""
     return [row for row in reversed(await table.ids(prefix_clause(prefix))) if is_item_row(row)]
-
-
-async def _records(table: Table, rows: Sequence[str]) -> dict[str, Record]:
-    return await table.records(list(rows))
 
 
 async def _embed(records: Mapping[str, Record], index: Index, fields: list[str]) -> dict[str, list[Vector]]:
@@ -131,8 +130,3 @@ async def _replace(table: Table, records: Mapping[str, Record], vectors: Mapping
 
 def _texts(record: Record, index: Index, fields: list[str]) -> list[str]:
     return index.texts(PutOp(record.namespace, record.key, record.value, index=fields))
-
-
-def _cosine(first: Vector, second: Vector) -> float:
-    lengths = float(np.linalg.norm(first) * np.linalg.norm(second))
-    return float(np.dot(first, second)) / lengths if lengths else 1.0
