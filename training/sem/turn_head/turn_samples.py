@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Literal, TypeAlias
+from zlib import crc32
 
 from ....contract import Turn
 from ....contract.dialogue import Role
@@ -16,6 +17,8 @@ from ....data.conversations import Conversation
 from ....data.labelled_chats import ROLES, LabelledChat, read_chats
 
 Source: TypeAlias = Literal["conversation", "joined", "chat", "single"]
+HELD_OUT = 8
+"""One chat of so many is not trained on: what is fitted or measured after a training is on these."""
 EARLIER_TURNS, LATER_TURNS = 6, 8
 """Turns at most of an earlier conversation and of the last one, where conversations are joined."""
 KINDS = {"conversation": 0.43, "exchange": 0.29, "return": 0.2, "exchange_alone": 0.08}
@@ -144,6 +147,11 @@ def training_chats() -> list[LabelledChat]:
         for path in sorted(folder.glob("chats_*.jsonl")):
             chats += read_chats(path)[0]
     return chats
+
+
+def is_held_out(chat: LabelledChat) -> bool:
+    """Return whether a chat is not trained on."""
+    return crc32(chat.id.encode()) % HELD_OUT == 0
 
 
 def shipped_exchanges(language: str) -> list[list[Turn]]:

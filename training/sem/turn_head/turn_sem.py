@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from .turn_samples import (
     chat_samples,
     chat_windows,
     conversation_samples,
+    is_held_out,
     joined_samples,
     shipped_exchanges,
     single_samples,
@@ -33,8 +33,6 @@ from .turn_samples import (
 )
 from .turn_training import TurnExample, TurnRecipe, read_examples, train_turn_head
 
-HELD_OUT = 8
-"""One chat of so many is not trained on; the scales are fitted on these."""
 FELT_CALLED_NEUTRAL = 0.025
 """Share of the conversations' turns that may be called neutral; each of these carries an emotion."""
 CONVERSATIONS_FOR_SCALES = 500
@@ -62,17 +60,12 @@ class SampleCounts(NamedTuple):
     english_joined: int = 3000
     english_brief: int = 800
     """Joined with one exchange before."""
-    chinese: int = 4000
-    chinese_joined: int = 1500
-    chinese_brief: int = 400
+    chinese: int = 6000
+    chinese_joined: int = 2500
+    chinese_brief: int = 700
 
 
 DEFAULT_COUNTS = SampleCounts()
-
-
-def is_held_out(chat: LabelledChat) -> bool:
-    """Return whether a chat is not trained on."""
-    return crc32(chat.id.encode()) % HELD_OUT == 0
 
 
 def draw_samples(data: TurnData, counts: SampleCounts, seed: int) -> list[TurnSample]:
