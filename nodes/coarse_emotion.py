@@ -70,13 +70,13 @@ def coarse_emotion_node(
         if replies and reply is None and turn.disputed_verdict:  # that of the round before
             reply = replies.take(state.get("verdict"))
         if look.is_danger:
-            update = await look.tell(runtime, _NAME, {"explanations": _NOTHING_READ, "faults": {}})
+            update = await look.tell(runtime, {"explanations": _NOTHING_READ, "faults": {}})
             await _discard(reply)
             return update
         update = _update(turn, runtime, judgement, fault)
         if replies and reply:
             replies.keep(reply, update["verdict"])
-        return await look.tell(runtime, _NAME, update)
+        return await look.tell(runtime, update)
 
     return llm_node(coarse_emotion)
 
@@ -88,7 +88,7 @@ async def _fault_or_raise(error: Exception, runtime: Runtime[Any], look: Pending
     except TransientError:
         raise
     except Exception:
-        await look.tell(runtime, _NAME, {"explanations": {}, "faults": {}})
+        await look.tell(runtime, {"explanations": {}, "faults": {}})
         raise
 
 

@@ -15,6 +15,7 @@ from .answers import is_about_risk, is_all_clear, is_plain_answer, read_answer
 from .findings import LEVELS, Finding, find_claims, read_claims
 from .risk_features import RiskEvidence
 from .risk_head import read_risk
+from .risk_model import Risk
 from .turn_reading import TurnReading, read_turn
 
 AssessTurn: TypeAlias = Callable[[Dialogue, int, bool], Safety]
@@ -96,23 +97,34 @@ def last_messages(dialogue: Dialogue) -> range:
 
 
 def _assess_turn(dialogue: Dialogue, index: int, is_newest: bool) -> Safety:
-    """Return the safety of one turn of the person in its context: what the rules found, or more by the models."""
+    """Return the safety of one turn of the person in its context: what the rules found, or more by the models.
+
+    Danger that rules claim in a turn that the models are as good as sure is harmless is a concern.
+    """
     rules = read_rules(dialogue, index)
     by_rules = _finding(rules, dialogue, index)
-    if rules.level == "danger" or rules.is_settled:
+    if rules.is_settled:
         return by_rules
-    by_models = _finding_of_models(rules, dialogue, index, is_newest)
+    risk = _read_models(rules, dialogue, index, is_newest)
+    if rules.level == "danger" and risk.is_harmless:
+        return by_rules.model_copy(update={"level": "concern"})
+    by_models = _finding_of_models(risk, rules, dialogue, index)
     return max(by_rules, by_models, key=lambda safety: LEVELS.index(safety.level))
 
 
 def _assess_turn_by_models(dialogue: Dialogue, index: int, is_newest: bool) -> Safety:
-    return _finding_of_models(read_rules(dialogue, index), dialogue, index, is_newest)
+    rules = read_rules(dialogue, index)
+    return _finding_of_models(_read_models(rules, dialogue, index, is_newest), rules, dialogue, index)
 
 
-def _finding_of_models(rules: RuleResult, dialogue: Dialogue, index: int, is_newest: bool) -> Safety:
-    """Return what the models find in a turn that the rules have read."""
+def _read_models(rules: RuleResult, dialogue: Dialogue, index: int, is_newest: bool) -> Risk:
+    """Return what the models read in a turn that the rules have read."""
+    return read_risk(rules.evidence, dialogue[: index + 1] if is_newest and not rules.is_understood else ())
+
+
+def _finding_of_models(risk: Risk, rules: RuleResult, dialogue: Dialogue, index: int) -> Safety:
+    """Return what the models found in a turn."""
     how_written = writing(dialogue[: index + 1])
-    risk = read_risk(rules.evidence, dialogue[: index + 1] if is_newest and not rules.is_understood else ())
     if risk.level == "none":
         return Safety(**how_written)
     words = tuple(words for sentence in risk.sentences if (words := rules.evidence.reading.quote(sentence)))

@@ -1,6 +1,7 @@
 """A network that reads a turn in its dialogue, where no single word tells the danger: two layers over the shipped SEM.
 
-It is asked after the linear model, and only where that sees some possibility, so most turns cost nothing more. Where
+It is asked after the linear model, and only where that sees some possibility or a rule claims danger, so most turns
+cost nothing more. Where
 its file or the SEM cannot be loaded, or it fails, the linear model decides alone.
 """
 
@@ -9,11 +10,12 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
+from math import exp, log
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,6 @@ from ..contract import Dialogue, Turn
 from ..contract.cpu_inference import cpu_threads, open_session
 from ..contract.dialogue import DialogueCache
 from ..contract.safety import SafetyLevel
-from ..contract.text import is_chinese
 from ..sem.registry import shipped_sem
 from ..sem.runtime.encoding import pad
 from ..sem.runtime.manifest import FEATURES
@@ -30,6 +31,8 @@ from ..sem.runtime.onnx_sem import OnnxSem
 from .risk_features import RiskEvidence
 from .risk_model import KINDS, Risk, load_risk_model
 
+LevelsAndKinds: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Probabilities of the levels, from harmless to grave, and of the kinds."""
 NETWORK = Path(__file__).with_name("risk_head.onnx")
 OUTPUTS = ("levels", "kinds")
 """Logits of the levels, from harmless to grave, [batch, levels], and of what it is about, [batch, kinds]."""
@@ -39,16 +42,19 @@ HEAD_TOKENS = 128
 """Tokens that it reads at most."""
 HEAD_CHARACTERS = {True: 100, False: 400}
 """Characters of a turn, Chinese or not, that surely are no more tokens; a longer one is read in pieces."""
-ASK_FROM = 0.02
+ASK_FROM = 0.005
 """Probability of concern or danger by the linear model from which on the network is asked."""
-CONCERN_FROM, DANGER_FROM, CHINESE_DANGER_FROM = 0.55, 0.5, 0.45
-"""Mean probabilities of both from which on a turn is raised.
-
-The network learned from features of Chinese pieces that were trained on a ninth of the dialogues: it is less sure of
-what it reads now, and is believed sooner. A network that was trained anew found no more at the same false alarms.
-"""
-SURE = 0.95
-"""Probability of danger from which on one of them is enough."""
+MIN_PROBABILITY = 1e-4
+"""The least that a probability counts as in a mean of log odds, and one less it the most."""
+CONCERN_FROM, DANGER_FROM = 0.5, 0.35
+"""Probabilities, by the mean log odds of both, from which on a turn is raised."""
+HEAD_SHARE = 0.7
+"""What the network's log odds count beside those of the linear model."""
+WHOLE_SHARE = 0.7
+"""What the network's reading of a whole turn counts beside that of its worst part."""
+HARMLESS_FROM, LINEAR_DANGER_BELOW = 0.9, 0.3
+"""Probability of no risk by the network in every part, and of danger by the linear model, by which a turn is harmless
+whatever a rule claims."""
 FINGERPRINT, FINGERPRINT_TEXT = "features", "The quick brown fox jumps over the lazy dog. 你好。"
 """Entry of the network's metadata: the mean features of a text, by which the SEM is known that it was trained on."""
 SAME_FEATURES = 0.98
@@ -71,14 +77,14 @@ class RiskHead:
 
     def __init__(self, sem: OnnxSem, network: Path) -> None:
         self._sem = sem
-        self._readings = DialogueCache[tuple[NDArray[np.float32], NDArray[np.float32]]](CACHED_READINGS)
+        self._readings = DialogueCache[LevelsAndKinds](CACHED_READINGS)
         self._session: Any = open_session(network, threads=cpu_threads(None))
         known = np.array(json.loads(self._session.get_modelmeta().custom_metadata_map.get(FINGERPRINT, "[]")))
         actual = mean_features(sem)
         if known.shape != actual.shape or known @ actual < SAME_FEATURES * np.linalg.norm(known):
             raise ValueError(f"{network.name} was trained on another SEM; train it anew with `hef train risk-head`")
 
-    def read(self, turns: Dialogue) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def read(self, turns: Dialogue) -> LevelsAndKinds:
         """Return the probabilities of the levels, from harmless to grave, and of the kinds.
 
         Args:
@@ -104,7 +110,7 @@ def mean_features(sem: OnnxSem) -> NDArray[np.float32]:
 
 
 def read_risk(evidence: RiskEvidence, turns: Dialogue, head: RiskHead | None = None) -> Risk:
-    """Return the risk in the last turn by linear model and network: their mean, or what one of them is sure of.
+    """Return the risk in the last turn by the mean of linear model and network.
 
     Args:
         evidence: What the rules read in that turn.
@@ -112,29 +118,44 @@ def read_risk(evidence: RiskEvidence, turns: Dialogue, head: RiskHead | None = N
         head: Another network than the one that ships.
     """
     risk = load_risk_model().read(evidence)
-    if not turns or risk.concern < ASK_FROM or not (head := head or load_risk_head()):
+    is_claimed = any(finding.level == "danger" for finding in evidence.findings)
+    if not turns or (risk.concern < ASK_FROM and not is_claimed) or not (head := head or load_risk_head()):
         return risk
     try:
-        readings = [head.read(part) for part in _parts(turns, evidence, risk)]
+        readings = [_worst(map(head.read, pieces)) for pieces in _parts(turns, evidence, risk)]
     except Exception as error:  # ONNX Runtime's errors share no narrower base; nothing may end a turn in danger
         _LOG.warning("danger is read by the linear model alone: %s", error)
         return risk
-    levels, kinds = max(readings, key=lambda reading: (reading[0][-1], -reading[0][0]))
-    harmless, danger_by_head = float(levels[0]), float(levels[-1])
-    concern, danger = (risk.concern + 1 - harmless) / 2, (risk.danger + danger_by_head) / 2
+    (whole, _), (worst, kinds) = readings[0], _worst(readings)
+    by_head = WHOLE_SHARE * whole + (1 - WHOLE_SHARE) * worst
+    concern = _mean_odds(1 - float(by_head[0]), risk.concern)
+    danger = _mean_odds(float(by_head[-1]), risk.danger)
     level: SafetyLevel = "none"
-    danger_from = CHINESE_DANGER_FROM if is_chinese(turns[-1].text) else DANGER_FROM
-    if danger >= danger_from or max(risk.danger, danger_by_head) >= SURE:
+    if danger >= DANGER_FROM:
         level = "danger"
     elif concern >= CONCERN_FROM:
         level = "concern"
-    return replace(risk, level=level, concern=concern, danger=danger, kind=KINDS[int(kinds.argmax())])
+    is_harmless = float(min(levels[0] for levels, _ in readings)) >= HARMLESS_FROM and risk.danger < LINEAR_DANGER_BELOW
+    kind = KINDS[int(kinds.argmax())]
+    return replace(risk, level=level, concern=concern, danger=danger, kind=kind, is_harmless=is_harmless)
 
 
-def _parts(turns: Dialogue, evidence: RiskEvidence, risk: Risk) -> Iterator[Dialogue]:
+def _worst(readings: Iterable[LevelsAndKinds]) -> LevelsAndKinds:
+    """Return the reading with the most danger."""
+    return max(readings, key=lambda reading: (reading[0][-1], -reading[0][0]))
+
+
+def _mean_odds(by_head: float, by_model: float) -> float:
+    """Return the probability whose log odds are the mean of those of the network and of the linear model."""
+    by_head, by_model = (min(max(one, MIN_PROBABILITY), 1 - MIN_PROBABILITY) for one in (by_head, by_model))
+    log_odds = HEAD_SHARE * log(by_head / (1 - by_head)) + (1 - HEAD_SHARE) * log(by_model / (1 - by_model))
+    return 1 / (1 + exp(-log_odds))
+
+
+def _parts(turns: Dialogue, evidence: RiskEvidence, risk: Risk) -> Iterator[list[Dialogue]]:
     """Yield a dialogue with its last turn as it is, and with the sentences alone in which the linear model sees most.
 
-    Of a text that is too long for the network its beginning and its end are read.
+    Each is one dialogue, or where the text is too long for the network two: with its beginning, and with its end.
     """
     *before, last = turns
     texts = [last.text]
@@ -143,7 +164,7 @@ def _parts(turns: Dialogue, evidence: RiskEvidence, risk: Risk) -> Iterator[Dial
     most = HEAD_CHARACTERS[any(sentence.is_chinese for sentence in evidence.reading.sentences)]
     for text in texts:
         pieces = [text] if len(text) <= most else [text[:most], text[-most:]]
-        yield from ((*before, Turn(last.role, piece)) for piece in pieces)
+        yield [(*before, Turn(last.role, piece)) for piece in pieces]
 
 
 @lru_cache(maxsize=1)

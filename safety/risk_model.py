@@ -41,6 +41,8 @@ class Risk:
     """What it is most likely about."""
     sentences: tuple[Sentence, ...]
     """The sentences that speak for it most."""
+    is_harmless: bool = False
+    """Whether a network was asked, too, and both are as good as sure that nothing is at risk."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def safety(
     from ...contract import SetupError
     from ...data.conversations import read_conversations
     from ...data.json_lines import require_file
-    from ...evaluation.safety.safety_cases import CASE_SETS, everyday_chats, read_cases, shipped_cases, speaker_turns
+    from ...evaluation.safety.safety_cases import CASE_SETS, everyday_talk, read_cases, shipped_cases, speaker_turns
     from ...evaluation.safety.safety_report import report_cases, report_conversations
 
     if sum(map(bool, (cases, data, chats))) > 1:
@@ -68,15 +68,15 @@ def safety(
     if data or chats:
         if data:
             require_file(data)
-        conversations, skipped = read_conversations(data) if data else (everyday_chats(), [])
+        conversations, skipped = read_conversations(data) if data else ([], [])
         report_skipped_rows(skipped)
-        name = data.name if data else "chats"
-        turns = (turns for one in conversations for turns in speaker_turns(one))
+        talk = {data.name: conversations} if data else everyday_talk()
+        turns = (turns for group in talk.values() for one in group for turns in speaker_turns(one))
         with judge.asked(turns), advancing() as advance:
-            report = report_conversations(conversations, name, judge.assess, advance)
-        emit_report("safety", data, [report], judge.details(skipped), output, [_conversation_table(report)])
+            found = [report_conversations(group, name, judge.assess, advance) for name, group in talk.items()]
+        emit_report("safety", data, found, judge.details(skipped), output, [_conversation_table(found)])
         if not output.as_json:
-            _list_turns(report.raised)
+            _list_turns([turn for report in found for turn in report.raised])
         return
     sets = {cases.name: read_cases(cases)} if cases else {half: shipped_cases(half) for half in CASE_SETS}
     with judge.asked(case.turns for read, _ in sets.values() for case in read):
@@ -153,10 +153,11 @@ def _kind_table(reports: list[SafetyReport]) -> Table:
     return table
 
 
-def _conversation_table(report: ConversationReport) -> Table:
-    """Return how many turns of ordinary conversations are raised."""
+def _conversation_table(reports: list[ConversationReport]) -> Table:
+    """Return how many turns of ordinary conversations are raised, a row per file."""
     table = figure_table("Safety", ["conversations", "turns", "to danger", "to concern"])
-    table.add_row(report.data, f"{report.turns:,}", _share(report.danger), _share(report.concern))
+    for report in reports:
+        table.add_row(report.data, f"{report.turns:,}", _share(report.danger), _share(report.concern))
     return table
 
 
@@ -168,7 +169,7 @@ def _share(share: Share) -> Text:
     return faint_margin(f"{share.share.value:.1%} ({low:.1f} to {high:.1f}; {share.count} of {share.total})")
 
 
-def _list_turns(turns: tuple[RaisedTurn, ...] | list[RaisedTurn]) -> None:
+def _list_turns(turns: list[RaisedTurn]) -> None:
     """Print turns, the gravest first."""
     for turn in sorted(turns, key=lambda turn: ("danger", "concern", "none").index(turn.level)):
         expected = f" (expected {turn.expected})" if turn.expected else ""

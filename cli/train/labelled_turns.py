@@ -24,6 +24,12 @@ Ordinary = Annotated[
     option("Conversations without danger, as JSON lines: what must not be raised.", "--data", "-d", metavar="FILE"),
 ]
 Limit = Annotated[int, option("Turns of each file of conversations at most, drawn at random.", metavar="N", min=1)]
+Chats = Annotated[
+    int,
+    option(
+        "Turns of the chats that ship, as ordinary ones, beside those of them that have a level.", metavar="N", min=0
+    ),
+]
 ORDINARY_WEIGHT = 1.0
 """What a turn of an ordinary conversation counts beside a labelled one."""
 ANSWER_WEIGHT = 0.5

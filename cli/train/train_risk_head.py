@@ -11,7 +11,7 @@ import typer
 from ..options import OutputOptions, Threads, option
 from ..output import advancing, emit_report
 from ..settings import load_settings
-from .labelled_turns import Cases, Limit, Ordinary, group_table, read_labelled, read_ordinary
+from .labelled_turns import Cases, Chats, Limit, Ordinary, group_table, read_labelled, read_ordinary
 
 if TYPE_CHECKING:
     from ...contract.safety import SafetyLevel
@@ -30,9 +30,9 @@ class RiskHeadOptions:
     """What the network learns from, beside the labelled turns, and how long."""
 
     panel: ClassVar = "Recipe"
-    limit: Limit = 7000
-    chats: Annotated[int, option("Turns of the chats that ship, as ordinary ones.", metavar="N", min=0)] = 2500
-    passes: Annotated[float, option("Passes over all turns.", metavar="X")] = 2.5
+    limit: Limit = 5_000
+    chats: Chats = 12_000
+    passes: Annotated[float, option("Passes over all turns.", metavar="X")] = 2.0
 
 
 def train_risk_head(
@@ -47,7 +47,7 @@ def train_risk_head(
     """Train the network that reads a turn in its dialogue.
 
     Two layers over those of the shipped SEM learn the level of danger of a turn. The network is asked after the rules
-    and the linear model, where the latter sees a possibility, and the mean of both counts.
+    and the linear model, where that sees a possibility or a rule claims danger, and the mean of both counts.
 
     Prints what all of them find in files that are not trained on. Needs the extra `train`, and half an hour.
     """

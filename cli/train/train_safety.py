@@ -7,7 +7,7 @@ from typing import Annotated
 
 from ..options import OutputOptions, option
 from ..output import advancing, emit_report
-from .labelled_turns import Cases, Limit, Ordinary, group_table, read_labelled, read_ordinary
+from .labelled_turns import Cases, Chats, Limit, Ordinary, group_table, read_labelled, read_ordinary
 
 Model = Annotated[Path, option("Write the model to this file.", "--model-file", metavar="FILE")]
 Penalty = Annotated[float, option("Inverse penalty of the weights.", metavar="C")]
@@ -20,6 +20,7 @@ def train_safety(
     model_file: Model,
     output: OutputOptions,
     limit: Limit = 18_000,
+    chats: Chats = 14_000,
     inverse_penalty: Penalty = 50.0,
     concern_from: Threshold = 0.6,
     danger_from: Threshold = 0.6,
@@ -31,10 +32,11 @@ def train_safety(
     Prints what rules and model find together in each file of cases by a model that has not seen that file, and how
     many turns of the conversations they raise. Needs the extra `train`.
     """
+    from ...training.safety.risk_samples import chat_turns
     from ...training.safety.risk_training import cross_validate, save_risk_model, train_risk_model
 
     labelled = read_labelled(cases)
-    samples = [*labelled, *read_ordinary(data, labelled, limit)]
+    samples = [*labelled, *read_ordinary(data, labelled, limit), *chat_turns(chats)]
     thresholds = (concern_from, danger_from)
     with advancing() as advance:
         reports = cross_validate(samples, inverse_penalty=inverse_penalty, thresholds=thresholds, progress=advance)

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from ...contract import Turn
 from ...contract.safety import SafetyLevel
-from ...data.conversations import Conversation
+from ...data.conversations import Conversation, read_conversations
 from ...data.json_lines import read_rows
 from ..emotion.chat_metrics import measured_chats
 
@@ -63,10 +63,18 @@ def read_cases(path: Path) -> tuple[list[SafetyCase], list[str]]:
     return read_rows(path, _parse_case)
 
 
-def everyday_chats() -> list[Conversation]:
-    """Return the project's chats for measuring the SEM, which no model of risk has learned from."""
-    chats = [*measured_chats("chats"), *measured_chats("changes")]
-    return [Conversation(chat.id, "", "", chat.turns[-1].turns) for chat in chats]
+def everyday_talk() -> dict[str, list[Conversation]]:
+    """Return the project's conversations in which nobody is in danger, or hardly anybody, by what they are.
+
+    No model of risk has learned from them: the chats for measuring the SEM, those in which the feeling changes, and
+    talks of days by four writers who were asked for what people say to a companion in a week or two.
+    """
+    talk = {
+        name: [Conversation(chat.id, "", "", chat.turns[-1].turns) for chat in measured_chats(name)]
+        for name in ("chats", "changes")
+    }
+    talk["talks"] = [one for language in ("en", "zh") for one in _read_talks(language)]
+    return talk
 
 
 def speaker_turns(conversation: Conversation) -> Iterator[tuple[Turn, ...]]:
@@ -74,6 +82,11 @@ def speaker_turns(conversation: Conversation) -> Iterator[tuple[Turn, ...]]:
     for index, turn in enumerate(conversation.turns):
         if turn.role == "speaker":
             yield conversation.turns[: index + 1]
+
+
+def _read_talks(language: str) -> list[Conversation]:
+    with as_file(files("hef.evaluation.safety").joinpath(f"cases/talks_{language}.jsonl")) as path:
+        return read_conversations(path)[0]
 
 
 def _parse_case(row: dict[str, Any]) -> SafetyCase:

@@ -60,17 +60,17 @@ class PendingLook:
         finally:
             await _end(looking_task, working_task)
 
-    async def tell(self, runtime: Runtime[Any], node: str, update: Update) -> Update:
+    async def tell(self, runtime: Runtime[Any], update: Update) -> Update:
         """Tell of what was found, and return a node's update with it."""
         if self._finding is None:
             return update
         written, hook_faults = await self._watch.tell(self._finding, self._turn, runtime, self._calls)
-        faults = filter(None, [update["faults"].get(node), *self._faults, *hook_faults])
         return {
             **update,
             **written,
             "explanations": {**update["explanations"], **written["explanations"]},
-            "faults": {**update["faults"], node: "; ".join(faults)},
+            # As the node `safety` would say it: a second round of the judgement replaces what this node says.
+            "faults": {**update["faults"], "safety": "; ".join([*self._faults, *hook_faults])},
         }
 
 

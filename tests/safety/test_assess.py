@@ -39,7 +39,6 @@ def test_danger_is_found_with_its_kind(text: str, kind: str) -> None:
         "I used to want to die, I'm fine now",
         "I wish I was dead",
         "everyone would be better off without me",
-        "For a story: which pills would kill my character?",
         "my dad hits me when he drinks",
         "我朋友说她想自杀",
         "要是没出生过就好了",
@@ -48,6 +47,10 @@ def test_danger_is_found_with_its_kind(text: str, kind: str) -> None:
 )
 def test_concern_is_found(text: str) -> None:
     assert of(text).level == "concern"
+
+
+def test_a_story_that_asks_for_a_method_is_no_small_talk() -> None:
+    assert of("For a story: which pills would kill my character?").level in {"concern", "danger"}
 
 
 @pytest.mark.parametrize(

@@ -281,3 +281,11 @@ def test_in_the_graph_a_refusal_leaves_hefs_own_check_and_is_told() -> None:
     hef = create_hef(model=ScriptedChat(script=["sad", "I hear you."]), safety=refusing).compile()
     out = hef.invoke({"messages": [HumanMessage(HARMLESS)]})
     assert "names no level" in str(out["empathy"].degraded)
+
+
+def test_a_failed_check_is_told_after_a_second_round_of_the_judgement_as_well() -> None:
+    model = ScriptedChat(script=["terrified", "terrified", "I hear you."])
+    hef = create_hef(model=model, safety=check("I cannot discuss this.")[0]).compile()
+    out = hef.invoke({"messages": [HumanMessage(HARMLESS)]})
+    assert out["empathy"].requeries == 1
+    assert "names no level" in str(out["empathy"].degraded)

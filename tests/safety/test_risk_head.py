@@ -1,4 +1,4 @@
-"""The network is asked where the linear model sees a possibility, counts half, and is never needed."""
+"""The network is asked where the linear model sees a possibility, counts beside it, and is never needed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,23 @@ import onnx
 import pytest
 from hef.contract import Turn
 from hef.safety import assess
-from hef.safety.assess import read_rules
-from hef.safety.risk_head import ASK_FROM, FINGERPRINT, HEAD_TURNS, NETWORK, RiskHead, load_risk_head, read_risk
+from hef.safety.assess import assess_by_rules, read_rules
+from hef.safety.risk_head import (
+    ASK_FROM,
+    FINGERPRINT,
+    HEAD_SHARE,
+    HEAD_TURNS,
+    NETWORK,
+    RiskHead,
+    load_risk_head,
+    read_risk,
+)
 from hef.safety.risk_model import KINDS, Risk
 from hef.sem.registry import shipped_sem
 
 RISK_HEAD = import_module("hef.safety.risk_head")
+WINDOWS = "台风明天来，我水也囤了，手电蜡烛充电宝全齐，窗户贴了胶带，随便它来"
+"""A typhoon, which a rule takes for something else."""
 
 
 class Recorder:
@@ -78,30 +89,46 @@ def both(
     return read_risk(read_rules(turns, 0).evidence, turns, head)  # type: ignore[arg-type]
 
 
-def test_both_count_half(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mean_of_the_log_odds_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     read = both(monkeypatch, (0.4, 0.2), Recorder(0.1, 0.1, 0.8))
 
-    assert (read.concern, read.danger) == (pytest.approx(0.65), pytest.approx(0.5))
-    assert (read.level, read.kind) == ("danger", "abuse")
+    log_odds = HEAD_SHARE * np.log(4) - (1 - HEAD_SHARE) * np.log(4)
+    assert read.danger == pytest.approx(1 / (1 + np.exp(-log_odds)))
+    assert (read.level, read.kind, read.is_harmless) == ("danger", "abuse", False)
+
+
+@pytest.mark.parametrize(("linear", "head"), [((0.97, 0.97), (0.98, 0.01, 0.01)), ((0.1, 0.04), (0.3, 0.2, 0.5))])
+def test_neither_alone_makes_danger_of_what_the_other_takes_for_harmless(
+    monkeypatch: pytest.MonkeyPatch, linear: tuple[float, float], head: tuple[float, float, float]
+) -> None:
+    assert both(monkeypatch, linear, Recorder(*head)).level != "danger"
+
+
+def test_probabilities_of_one_and_none_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert both(monkeypatch, (1.0, 1.0), Recorder(0.0, 0.0, 1.0)).level == "danger"
+    assert both(monkeypatch, (0.01, 0.0), Recorder(1.0, 0.0, 0.0)).level == "none"
 
 
 @pytest.mark.parametrize(
-    ("said", "level"),
-    [
-        *[("我不想再这样了", "danger"), ("我不想再這樣了 today", "danger")],
-        *[("nothing in particular", "none"), ("my boss Mr. 王 is here again", "none"), ("もう全部いやだ", "none")],
-    ],
+    ("harmless", "linear_danger", "level"),
+    [(0.97, 0.05, "concern"), (0.97, 0.5, "danger"), (0.7, 0.05, "danger")],
 )
-def test_danger_in_chinese_is_believed_sooner(monkeypatch: pytest.MonkeyPatch, said: str, level: str) -> None:
-    assert both(monkeypatch, (0.52, 0.52), Recorder(0.6, 0.0, 0.4), said).level == level
-    assert both(monkeypatch, (0.45, 0.45), Recorder(0.6, 0.0, 0.4), said).level == "none"
-
-
-@pytest.mark.parametrize(("linear", "head"), [((0.97, 0.97), (1.0, 0.0, 0.0)), ((0.03, 0.0), (0.02, 0.01, 0.97))])
-def test_what_one_of_them_is_sure_of_the_other_does_not_take_back(
-    monkeypatch: pytest.MonkeyPatch, linear: tuple[float, float], head: tuple[float, float, float]
+def test_danger_by_rules_that_both_models_are_sure_is_none_is_a_concern(
+    monkeypatch: pytest.MonkeyPatch, harmless: float, linear_danger: float, level: str
 ) -> None:
-    assert both(monkeypatch, linear, Recorder(*head)).level == "danger"
+    head = Recorder(harmless, 1 - harmless, 0.0)
+    monkeypatch.setattr(RISK_HEAD, "load_risk_head", lambda: head)
+    monkeypatch.setattr(RISK_HEAD, "load_risk_model", lambda: Linear(linear_danger, linear_danger))
+
+    assert assess_by_rules(spoken(WINDOWS)).level == "danger"
+    assert assess(spoken(WINDOWS)).level == level
+
+
+def test_danger_by_rules_stands_where_no_network_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RISK_HEAD, "load_risk_model", lambda: Linear(0.0, 0.0))
+    for head in (None, Broken()):
+        monkeypatch.setattr(RISK_HEAD, "load_risk_head", lambda head=head: head)
+        assert assess(spoken(WINDOWS)).level == "danger"
 
 
 def test_where_the_linear_model_sees_nothing_the_network_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from hef.training.safety.risk_head_training import (
 )
 from hef.training.safety.risk_samples import RiskSample, chat_turns, result_kind
 from hef.training.sem.turn_head.token_features import stack
+from hef.training.sem.turn_head.turn_samples import chat_samples, is_held_out, training_chats
 
 
 def sample(level: str, kind: str, *texts: str) -> RiskSample:
@@ -62,12 +64,23 @@ def test_training_lowers_the_loss_and_the_exported_head_reads_the_same(
         assert LEVELS[int(levels.argmax())] == one.sample.level
 
 
-def test_turns_of_chats_are_harmless_and_drawn_anew_in_the_same_way() -> None:
-    drawn = chat_turns(20)
+def test_turns_of_chats_have_the_level_that_a_reader_gave_and_are_harmless_else() -> None:
+    read = chat_turns(0)
+    levels = Counter(one.level for one in read)
+    assert levels["none"] > 10 * levels["danger"] > 500 > levels["concern"] > 50
 
+    drawn = chat_turns(20)[len(read) :]
     assert 15 < len(drawn) <= 20
     assert {one.level for one in drawn} == {"none"}
-    assert drawn == chat_turns(20)
+    assert drawn == chat_turns(20)[len(read) :]
+
+
+def test_chats_that_are_held_out_teach_no_risk() -> None:
+    held_out = {sample.turns for chat in training_chats() if is_held_out(chat) for sample in chat_samples([chat])}
+    taught = {one.turns for one in chat_turns(1_000)}
+
+    assert len(held_out) > 2_000
+    assert not [turns for turns in held_out & taught if len(turns) > 1]  # a greeting stands in several
 
 
 @pytest.mark.parametrize(

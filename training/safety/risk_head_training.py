@@ -27,7 +27,7 @@ from .risk_samples import RiskSample, result_kind
 class RiskHeadRecipe(HeadRecipe):
     """How the head is trained."""
 
-    passes: float = Field(default=2.5, gt=0, description="Passes over all samples")
+    passes: float = Field(default=2.0, gt=0, description="Passes over all samples")
     rate: float = Field(default=3e-4, gt=0, description="Highest rate of the layers")
     most_tokens: int = Field(
         default=HEAD_TOKENS, ge=16, description="Tokens of a sample; what lies further back is cut"

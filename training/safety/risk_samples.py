@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 
 from ...contract import Turn
 from ...contract.safety import SafetyKind, SafetyLevel
 from ...data.conversations import Conversation
 from ...safety.assess import read_rules
-from ..sem.turn_head.turn_samples import chat_samples, training_chats
+from ..sem.turn_head.turn_samples import chat_samples, is_held_out, training_chats
 
 SHORT_ANSWER = 5
 """Words and marks that a turn has at most whose meaning lies in the turn before it."""
@@ -102,8 +104,31 @@ def out_of_context(
 
 
 def chat_turns(limit: int, seed: int = 0) -> list[RiskSample]:
-    """Return turns of the chats that ship for the SEM, drawn at random, as harmless, but for those that rules raise."""
-    dialogues = [sample.turns for sample in chat_samples(training_chats())]
-    drawn = random.Random(seed).sample(dialogues, min(limit, len(dialogues)))
+    """Return turns of the chats that ship for the SEM: those that a reader gave a level, and others, as harmless.
+
+    A reader saw what the check of danger raised in them, or nearly raised. Of the others, drawn at random, those are
+    left out that rules raise. Chats that the SEM's head is not trained on are left out as well, for measuring.
+
+    Args:
+        limit: How many of the others at most.
+        seed: Of the draw.
+    """
+    levels = _read_levels()
+    dialogues = {
+        (chat.id, len(sample.turns) - 1): sample.turns
+        for chat in training_chats()
+        if not is_held_out(chat)
+        for sample in chat_samples([chat])
+    }
+    read = [RiskSample(turns, *levels[key], group="chats") for key, turns in dialogues.items() if key in levels]
+    others = [turns for key, turns in dialogues.items() if key not in levels]
+    drawn = random.Random(seed).sample(others, min(limit, len(others)))
     harmless = [turns for turns in drawn if read_rules(turns, len(turns) - 1).level == "none"]
-    return [RiskSample(turns, "none", group="chats") for turns in harmless]
+    return [*read, *(RiskSample(turns, "none", group="chats") for turns in harmless)]
+
+
+def _read_levels() -> dict[tuple[str, int], tuple[SafetyLevel, str]]:
+    """Return level and kind that a reader gave turns of the chats, by the chat's id and the turn's index."""
+    lines = files("hef.training.safety").joinpath("chat_levels.jsonl").read_text("utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    return {(row["chat"], row["turn"]): (row["level"], row["kind"]) for row in rows}

@@ -9,7 +9,7 @@ from hef.contract import SetupError, Turn
 from hef.contract.dialogue import Dialogue
 from hef.contract.safety import Safety
 from hef.data.conversations import Conversation
-from hef.evaluation.safety.safety_cases import CASE_SETS, SafetyCase, everyday_chats, read_cases, shipped_cases
+from hef.evaluation.safety.safety_cases import CASE_SETS, SafetyCase, everyday_talk, read_cases, shipped_cases
 from hef.evaluation.safety.safety_report import report_cases, report_conversations, wilson
 
 
@@ -85,10 +85,12 @@ def test_a_half_that_does_not_ship_is_empty() -> None:
     assert shipped_cases("other") == ([], [])
 
 
-def test_everyday_chats_are_read_to_the_persons_last_turn() -> None:
-    chats = everyday_chats()
-    assert len({chat.conv_id for chat in chats}) == len(chats) > 200
-    assert {chat.turns[-1].role for chat in chats} == {"speaker"}
+def test_everyday_talk_is_read_to_the_persons_last_turn() -> None:
+    talk = everyday_talk()
+    for conversations in talk.values():
+        assert len({one.conv_id for one in conversations}) == len(conversations) > 50
+        assert {one.turns[-1].role for one in conversations} == {"speaker"}
+    assert list(talk) == ["chats", "changes", "talks"]
 
 
 def test_no_case_is_trained_on_but_those_of_the_open_half() -> None:
