@@ -89,7 +89,7 @@ class GraphTelemetry:
     def _finish(self, name: str, state: Any, update: Any, record: NodeRecord, span: trace.Span) -> Any:
         written: Mapping[str, Any] = update if isinstance(update, Mapping) else {}
         strategy = as_context(get_runtime().context).strategy
-        fault = (written.get("faults") or {}).get(name)
+        fault = "; ".join(filter(None, (written.get("faults") or {}).values()))
         span.set_attributes(_attributes(written, record, strategy, degraded=bool(fault)))
         if fault:
             _log.warning("%s left something out (%s)", name, record.error or "its input")

@@ -52,7 +52,7 @@ def coarse_emotion_node(
         if turn.safety.level == "danger":  # as a person said who edited the state
             update, faults = await watch.tell(turn.safety, turn, runtime, calls)
             explanations = {**_NOTHING_READ, **update["explanations"]}
-            return {**update, "explanations": explanations, "faults": {_NAME: "; ".join(faults)}}
+            return {**update, "explanations": explanations, "faults": {"safety": "; ".join(faults)}}
         look = PendingLook(watch, turn, calls)
         judgement, fault, reply = _known_judgement(turn), "", None
         try:

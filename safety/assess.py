@@ -99,17 +99,23 @@ def last_messages(dialogue: Dialogue) -> range:
 def _assess_turn(dialogue: Dialogue, index: int, is_newest: bool) -> Safety:
     """Return the safety of one turn of the person in its context: what the rules found, or more by the models.
 
-    Danger that rules claim in a turn that the models are as good as sure is harmless is a concern.
+    Danger that rules claim is a concern where the models doubt it (`is_doubted`).
     """
     rules = read_rules(dialogue, index)
     by_rules = _finding(rules, dialogue, index)
     if rules.is_settled:
         return by_rules
     risk = _read_models(rules, dialogue, index, is_newest)
-    if rules.level == "danger" and risk.is_harmless:
+    if is_doubted(rules, risk):
         return by_rules.model_copy(update={"level": "concern"})
     by_models = _finding_of_models(risk, rules, dialogue, index)
     return max(by_rules, by_models, key=lambda safety: LEVELS.index(safety.level))
+
+
+def is_doubted(rules: RuleResult, risk: Risk) -> bool:
+    """Return whether danger that rules claim is a concern: the models see none, and none was claimed before."""
+    is_after_danger = any(finding.level == "danger" for finding in rules.evidence.earlier)
+    return rules.level == "danger" and risk.is_harmless and not is_after_danger
 
 
 def _assess_turn_by_models(dialogue: Dialogue, index: int, is_newest: bool) -> Safety:

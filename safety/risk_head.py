@@ -1,8 +1,7 @@
 """A network that reads a turn in its dialogue, where no single word tells the danger: two layers over the shipped SEM.
 
 It is asked after the linear model, and only where that sees some possibility or a rule claims danger, so most turns
-cost nothing more. Where
-its file or the SEM cannot be loaded, or it fails, the linear model decides alone.
+cost nothing more. Where its file or the SEM cannot be loaded, or it fails, the linear model decides alone.
 """
 
 from __future__ import annotations
@@ -45,16 +44,16 @@ HEAD_CHARACTERS = {True: 100, False: 400}
 ASK_FROM = 0.005
 """Probability of concern or danger by the linear model from which on the network is asked."""
 MIN_PROBABILITY = 1e-4
-"""The least that a probability counts as in a mean of log odds, and one less it the most."""
+"""In a mean of log odds a probability nearer to 0 or 1 than this counts as this near."""
 CONCERN_FROM, DANGER_FROM = 0.5, 0.35
-"""Probabilities, by the mean log odds of both, from which on a turn is raised."""
+"""Probabilities, by the weighted mean of the log odds of both, from which on a turn is raised."""
 HEAD_SHARE = 0.7
-"""What the network's log odds count beside those of the linear model."""
+"""Weight of the network's log odds; those of the linear model have the rest."""
 WHOLE_SHARE = 0.7
-"""What the network's reading of a whole turn counts beside that of its worst part."""
+"""Weight of the network's reading of a whole turn; its worst part has the rest, or all of a turn that is cut."""
 HARMLESS_FROM, LINEAR_DANGER_BELOW = 0.9, 0.3
-"""Probability of no risk by the network in every part, and of danger by the linear model, by which a turn is harmless
-whatever a rule claims."""
+"""A rule's claim of danger is doubted where the network gives no risk at least the first probability in each part of a
+turn that it read whole, and the linear model danger less than the second."""
 FINGERPRINT, FINGERPRINT_TEXT = "features", "The quick brown fox jumps over the lazy dog. 你好。"
 """Entry of the network's metadata: the mean features of a text, by which the SEM is known that it was trained on."""
 SAME_FEATURES = 0.98
@@ -98,6 +97,8 @@ class RiskHead:
         inputs = {FEATURES: features[None], **{name: arrays[name] for name in ("input_ids", "attention_mask")}}
         levels, kinds = self._session.run(OUTPUTS, inputs)
         reading = _softmax(levels[0]), _softmax(kinds[0])
+        if not np.isfinite(np.concatenate(reading)).all():
+            raise ValueError("the network gave no probabilities")
         self._readings.put(newest, reading)
         return reading
 
@@ -110,7 +111,7 @@ def mean_features(sem: OnnxSem) -> NDArray[np.float32]:
 
 
 def read_risk(evidence: RiskEvidence, turns: Dialogue, head: RiskHead | None = None) -> Risk:
-    """Return the risk in the last turn by the mean of linear model and network.
+    """Return the risk in the last turn by the weighted mean of the log odds of linear model and network.
 
     Args:
         evidence: What the rules read in that turn.
@@ -122,11 +123,14 @@ def read_risk(evidence: RiskEvidence, turns: Dialogue, head: RiskHead | None = N
     if not turns or (risk.concern < ASK_FROM and not is_claimed) or not (head := head or load_risk_head()):
         return risk
     try:
-        readings = [_worst(map(head.read, pieces)) for pieces in _parts(turns, evidence, risk)]
+        parts = list(_parts(turns, evidence, risk))
+        readings = [_worst(map(head.read, pieces)) for pieces in parts]
     except Exception as error:  # ONNX Runtime's errors share no narrower base; nothing may end a turn in danger
         _LOG.warning("danger is read by the linear model alone: %s", error)
         return risk
-    (whole, _), (worst, kinds) = readings[0], _worst(readings)
+    worst, kinds = _worst(readings)
+    is_cut = len(parts[0]) > 1  # what stands between its beginning and its end was not read
+    whole = worst if is_cut else readings[0][0]
     by_head = WHOLE_SHARE * whole + (1 - WHOLE_SHARE) * worst
     concern = _mean_odds(1 - float(by_head[0]), risk.concern)
     danger = _mean_odds(float(by_head[-1]), risk.danger)
@@ -135,7 +139,8 @@ def read_risk(evidence: RiskEvidence, turns: Dialogue, head: RiskHead | None = N
         level = "danger"
     elif concern >= CONCERN_FROM:
         level = "concern"
-    is_harmless = float(min(levels[0] for levels, _ in readings)) >= HARMLESS_FROM and risk.danger < LINEAR_DANGER_BELOW
+    least_harmless = float(min(levels[0] for levels, _ in readings))
+    is_harmless = not is_cut and least_harmless >= HARMLESS_FROM and risk.danger < LINEAR_DANGER_BELOW
     kind = KINDS[int(kinds.argmax())]
     return replace(risk, level=level, concern=concern, danger=danger, kind=kind, is_harmless=is_harmless)
 
@@ -146,7 +151,7 @@ def _worst(readings: Iterable[LevelsAndKinds]) -> LevelsAndKinds:
 
 
 def _mean_odds(by_head: float, by_model: float) -> float:
-    """Return the probability whose log odds are the mean of those of the network and of the linear model."""
+    """Return the probability whose log odds are the weighted mean of those of the network and of the linear model."""
     by_head, by_model = (min(max(one, MIN_PROBABILITY), 1 - MIN_PROBABILITY) for one in (by_head, by_model))
     log_odds = HEAD_SHARE * log(by_head / (1 - by_head)) + (1 - HEAD_SHARE) * log(by_model / (1 - by_model))
     return 1 / (1 + exp(-log_odds))

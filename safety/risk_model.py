@@ -1,4 +1,4 @@
-"""A linear model that may raise the level that the rules give to a turn, and never lowers it."""
+"""A linear model that may raise the level that the rules give to a turn."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Risk:
     sentences: tuple[Sentence, ...]
     """The sentences that speak for it most."""
     is_harmless: bool = False
-    """Whether a network was asked, too, and both are as good as sure that nothing is at risk."""
+    """Whether a network, asked as well, is sure of no risk in the turn, and the linear model sees little danger."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ Data = Annotated[
     option("Ordinary conversations: every turn of theirs that is raised is counted and listed.", "--data", "-d"),
 ]
 Chats = Annotated[
-    bool, option("The project's everyday chats, those of `hef evaluate chats`, as ordinary conversations.", "--chats")
+    bool, option("The project's everyday talk: the chats of `hef evaluate chats`, and talks of days.", "--chats")
 ]
 Listed = Annotated[bool, option("List the cases whose level is another than expected.", "--list")]
 Llm = Annotated[

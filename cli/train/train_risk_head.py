@@ -14,8 +14,8 @@ from ..settings import load_settings
 from .labelled_turns import Cases, Chats, Limit, Ordinary, group_table, read_labelled, read_ordinary
 
 if TYPE_CHECKING:
-    from ...contract.safety import SafetyLevel
     from ...safety.assess import RuleResult
+    from ...safety.risk_model import Risk
     from ...training.safety.risk_samples import RiskSample
 
 Target = Annotated[Path, typer.Argument(help="File to write.", metavar="FILE", dir_okay=False)]
@@ -83,10 +83,10 @@ def train_risk_head(
     export_risk_head(network, shipped_sem(), target, examples)
     head = RiskHead(shipped_sem(), target)
 
-    def level(rules: RuleResult, sample: RiskSample) -> SafetyLevel:
-        return read_risk(rules.evidence, sample.turns, head).level
+    def read(rules: RuleResult, sample: RiskSample) -> Risk:
+        return read_risk(rules.evidence, () if rules.is_understood else sample.turns, head)
 
     groups = {path.name: read_labelled([path]) for path in unseen or []}
-    reports = [report_group(name, rows, level) for name, rows in groups.items()]
+    reports = [report_group(name, rows, read) for name, rows in groups.items()]
     details = {"samples": len(samples), "passes": recipe.passes, "export": str(target)}
     emit_report("risk head training", None, reports, details, output, [group_table(reports, "Files not trained on")])

@@ -64,10 +64,10 @@ def read_cases(path: Path) -> tuple[list[SafetyCase], list[str]]:
 
 
 def everyday_talk() -> dict[str, list[Conversation]]:
-    """Return the project's conversations in which nobody is in danger, or hardly anybody, by what they are.
+    """Return the project's everyday conversations by what they are; no model of risk has learned from them.
 
-    No model of risk has learned from them: the chats for measuring the SEM, those in which the feeling changes, and
-    talks of days by four writers who were asked for what people say to a companion in a week or two.
+    The chats for measuring the SEM, and those in which the feeling changes, where a few are in danger; and talks of
+    days by four writers, who were asked for what people say to a companion in a week or two, with nobody in danger.
     """
     talk = {
         name: [Conversation(chat.id, "", "", chat.turns[-1].turns) for chat in measured_chats(name)]
@@ -86,7 +86,10 @@ def speaker_turns(conversation: Conversation) -> Iterator[tuple[Turn, ...]]:
 
 def _read_talks(language: str) -> list[Conversation]:
     with as_file(files("hef.evaluation.safety").joinpath(f"cases/talks_{language}.jsonl")) as path:
-        return read_conversations(path)[0]
+        talks, broken = read_conversations(path)
+    if broken:
+        raise ValueError(broken[0])
+    return talks
 
 
 def _parse_case(row: dict[str, Any]) -> SafetyCase:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from .encoding import Encoded
 from .manifest import ScoreScale
 
-SAME_TOPIC_FROM = 0.6
+SAME_TOPIC_FROM = 0.55
 """Probability from which on a turn counts as being about the last one's subject."""
 
 

@@ -23,7 +23,7 @@ from hef.safety.risk_head import (
     load_risk_head,
     read_risk,
 )
-from hef.safety.risk_model import KINDS, Risk
+from hef.safety.risk_model import KINDS, Risk, load_risk_model
 from hef.sem.registry import shipped_sem
 
 RISK_HEAD = import_module("hef.safety.risk_head")
@@ -122,6 +122,50 @@ def test_danger_by_rules_that_both_models_are_sure_is_none_is_a_concern(
 
     assert assess_by_rules(spoken(WINDOWS)).level == "danger"
     assert assess(spoken(WINDOWS)).level == level
+
+
+@pytest.mark.parametrize(
+    "dialogue",
+    [
+        (Turn("speaker", "我们喝了汤，今天下雨了，" * 12 + WINDOWS + "，公交车来晚了，我们又走回去" * 12),),
+        (Turn("speaker", "我不想活了"), Turn("listener", "你在哪里？"), Turn("speaker", WINDOWS)),
+    ],
+    ids=["in a turn that is cut", "after danger"],
+)
+def test_danger_by_rules_is_not_doubted(monkeypatch: pytest.MonkeyPatch, dialogue: tuple[Turn, ...]) -> None:
+    monkeypatch.setattr(RISK_HEAD, "load_risk_head", lambda: Recorder(1.0, 0.0, 0.0))
+    monkeypatch.setattr(RISK_HEAD, "load_risk_model", lambda: Linear(0.0, 0.0))
+
+    assert assess(dialogue).level == "danger"
+
+
+def test_of_a_turn_that_is_cut_the_worst_part_counts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ends(Recorder):
+        """Sees danger in a sentence or two alone."""
+
+        def read(self, turns: tuple[Turn, ...]) -> tuple[np.ndarray, np.ndarray]:
+            self.levels = np.array([0.1, 0.1, 0.8] if len(turns[-1].text) < 200 else [1.0, 0.0, 0.0], np.float32)
+            return super().read(turns)
+
+    monkeypatch.setattr(RISK_HEAD, "load_risk_head", lambda: Ends(1.0, 0.0, 0.0))
+    sentence = "He hurts me when he drinks, and I hide in the shed. "
+    around = "We had soup. It rained all day long. " * 12
+
+    reading = read_rules(spoken(around + sentence + around), 0)
+    risk = read_risk(reading.evidence, spoken(around + sentence + around))
+    linear = load_risk_model().read(reading.evidence)
+    assert risk.danger > linear.danger
+    assert not risk.is_harmless
+
+
+def test_a_network_without_probabilities_leaves_the_linear_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = load_risk_head()
+    assert head is not None
+    broken = [np.array([[np.nan, 0.0, 0.0]], np.float32), np.zeros((1, len(KINDS)), np.float32)]
+    monkeypatch.setattr(head, "_session", type("Session", (), {"run": lambda *_: broken})())
+
+    with pytest.raises(ValueError, match="no probabilities"):
+        head.read(spoken("a turn that nobody has read before"))
 
 
 def test_danger_by_rules_stands_where_no_network_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

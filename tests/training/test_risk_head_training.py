@@ -21,7 +21,7 @@ from hef.training.safety.risk_head_training import (
     risk_loss,
     train_risk_head,
 )
-from hef.training.safety.risk_samples import RiskSample, chat_turns, result_kind
+from hef.training.safety.risk_samples import RiskSample, chat_turns, read_chat_levels, result_kind
 from hef.training.sem.turn_head.token_features import stack
 from hef.training.sem.turn_head.turn_samples import chat_samples, is_held_out, training_chats
 
@@ -73,6 +73,11 @@ def test_turns_of_chats_have_the_level_that_a_reader_gave_and_are_harmless_else(
     assert 15 < len(drawn) <= 20
     assert {one.level for one in drawn} == {"none"}
     assert drawn == chat_turns(20)[len(read) :]
+
+
+def test_each_level_of_a_chats_turn_is_of_a_turn_that_ships() -> None:
+    turns = {(chat.id, len(one.turns) - 1) for chat in training_chats() for one in chat_samples([chat])}
+    assert read_chat_levels().keys() <= turns
 
 
 def test_chats_that_are_held_out_teach_no_risk() -> None:

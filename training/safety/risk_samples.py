@@ -8,12 +8,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from zlib import crc32
 
 from ...contract import Turn
 from ...contract.safety import SafetyKind, SafetyLevel
 from ...data.conversations import Conversation
 from ...safety.assess import read_rules
-from ..sem.turn_head.turn_samples import chat_samples, is_held_out, training_chats
+from ..sem.turn_head.turn_samples import HELD_OUT, chat_samples, is_held_out, training_chats
 
 SHORT_ANSWER = 5
 """Words and marks that a turn has at most whose meaning lies in the turn before it."""
@@ -113,21 +114,26 @@ def chat_turns(limit: int, seed: int = 0) -> list[RiskSample]:
         limit: How many of the others at most.
         seed: Of the draw.
     """
-    levels = _read_levels()
+    levels = read_chat_levels()
     dialogues = {
         (chat.id, len(sample.turns) - 1): sample.turns
         for chat in training_chats()
         if not is_held_out(chat)
         for sample in chat_samples([chat])
     }
-    read = [RiskSample(turns, *levels[key], group="chats") for key, turns in dialogues.items() if key in levels]
-    others = [turns for key, turns in dialogues.items() if key not in levels]
+    read = [RiskSample(dialogues[key], *levels[key], group=_group(key)) for key in dialogues if key in levels]
+    others = [key for key in dialogues if key not in levels]
     drawn = random.Random(seed).sample(others, min(limit, len(others)))
-    harmless = [turns for turns in drawn if read_rules(turns, len(turns) - 1).level == "none"]
-    return [*read, *(RiskSample(turns, "none", group="chats") for turns in harmless)]
+    harmless = [key for key in drawn if read_rules(dialogues[key], key[1]).level == "none"]
+    return [*read, *(RiskSample(dialogues[key], "none", group=_group(key)) for key in harmless)]
 
 
-def _read_levels() -> dict[tuple[str, int], tuple[SafetyLevel, str]]:
+def _group(key: tuple[str, int]) -> str:
+    """Return the group of a chat's turns: of two, so that one is learned from where the other is left out."""
+    return f"chats, {('one', 'other')[crc32(key[0].encode()) // HELD_OUT % 2]} half"
+
+
+def read_chat_levels() -> dict[tuple[str, int], tuple[SafetyLevel, str]]:
     """Return level and kind that a reader gave turns of the chats, by the chat's id and the turn's index."""
     lines = files("hef.training.safety").joinpath("chat_levels.jsonl").read_text("utf-8").splitlines()
     rows = [json.loads(line) for line in lines]

@@ -14,10 +14,10 @@ from sklearn.linear_model import LogisticRegression
 
 from ...contract.progress import Progress, ignore_progress
 from ...contract.safety import SafetyLevel
-from ...safety.assess import RuleResult, read_rules
+from ...safety.assess import RuleResult, is_doubted, read_rules
 from ...safety.findings import LEVELS
 from ...safety.risk_features import BUCKETS, turn_features
-from ...safety.risk_model import KINDS, RiskModel
+from ...safety.risk_model import KINDS, Risk, RiskModel
 from .risk_samples import RiskSample, result_kind
 
 FOLDS = 5
@@ -90,32 +90,34 @@ def cross_validate(
         model = _train([samples[i] for i in rest], matrix[rest], inverse_penalty, thresholds)
         for group in left_out:
             own = [sample for sample in samples if sample.group == group]
-            reports.append(report_group(group, own, partial(_level, model)))
+            reports.append(report_group(group, own, partial(_read, model)))
             progress("cross-validation", len(reports), len(groups))
     return sorted(reports, key=lambda report: report.group)
 
 
-def _level(model: RiskModel, rules: RuleResult, sample: RiskSample) -> SafetyLevel:
-    """Return what a model gives to a turn by what the rules read in it."""
-    return model.read(rules.evidence).level
+def _read(model: RiskModel, rules: RuleResult, sample: RiskSample) -> Risk:
+    """Return what a model reads in a turn by what the rules read in it."""
+    return model.read(rules.evidence)
 
 
 def report_group(
-    group: str, samples: Sequence[RiskSample], level_by_model: Callable[[RuleResult, RiskSample], SafetyLevel]
+    group: str, samples: Sequence[RiskSample], read_models: Callable[[RuleResult, RiskSample], Risk]
 ) -> GroupReport:
     """Return the shares of the turns of a group that are given each level.
 
     Args:
         group: Its name.
         samples: Its turns.
-        level_by_model: What a model gives to a turn that the rules do not settle.
+        read_models: What models read in a turn that the rules do not settle.
     """
     given: dict[SafetyLevel, list[tuple[int, int]]] = {level: [] for level in LEVELS}
     for sample in samples:
         rules = read_rules(sample.turns, len(sample.turns) - 1)
-        by_rules = LEVELS.index(rules.level)
-        by_model = 0 if rules.is_settled else LEVELS.index(level_by_model(rules, sample))
-        given[sample.level].append((max(by_rules, by_model), by_rules))
+        by_rules = by_all = LEVELS.index(rules.level)
+        if not rules.is_settled:
+            risk = read_models(rules, sample)
+            by_all = CONCERN if is_doubted(rules, risk) else max(by_rules, LEVELS.index(risk.level))
+        given[sample.level].append((by_all, by_rules))
     return GroupReport(
         group=group,
         danger_found=_share(level == DANGER for level, _ in given["danger"]),

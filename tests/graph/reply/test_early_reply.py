@@ -70,14 +70,14 @@ async def test_judgement_and_reply_are_one_call(mode: str) -> None:
 
 
 async def test_a_reply_outlives_another_round_of_the_sem() -> None:
-    model = HostedChat(judgement="embarrassed")
+    model = HostedChat(judgement="apprehensive")
     hef = create_hef(model=model, safety=None).compile()
     said: Any = {"messages": [HumanMessage("They put my name on the door.")]}
 
     *_, turn = [values async for values in hef.astream(said, stream_mode="values")]
 
     assert turn["verdict"].requeries == 1
-    assert (turn["empathy"].emotion, len(model.prompts), model.judgements) == ("embarrassed", 1, 0)
+    assert (turn["empathy"].emotion, len(model.prompts), model.judgements) == ("apprehensive", 1, 0)
     assert turn["messages"][-1].content == "I hear you."
 
 

@@ -141,7 +141,7 @@ def single_samples(dialogues: Sequence[Sequence[Turn]], *, is_felt: bool, langua
 
 
 def training_chats() -> list[LabelledChat]:
-    """Return the chats that the head is trained on; none of them is in `hef evaluate chats`."""
+    """Return the chats from which the trainings draw; none of them is in `hef evaluate chats`."""
     chats: list[LabelledChat] = []
     with as_file(files("hef.training.sem.turn_head").joinpath("cases")) as folder:
         for path in sorted(folder.glob("chats_*.jsonl")):
@@ -150,7 +150,7 @@ def training_chats() -> list[LabelledChat]:
 
 
 def is_held_out(chat: LabelledChat) -> bool:
-    """Return whether a chat is not trained on."""
+    """Return whether a chat is not trained on, by the head or by the models of danger."""
     return crc32(chat.id.encode()) % HELD_OUT == 0
 
 
