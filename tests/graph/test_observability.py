@@ -13,6 +13,7 @@ from hef.contract import ModelError
 from hef.graph import HefContext, create_emotion_graph, create_hef
 from hef.graph.middleware import HefMiddleware
 from hef.nodes import RETRY
+from hef.safety import LlmSafetyCheck
 from hef.sem import OnnxSem
 from hef.sem.registry import SHIPPED
 from langchain.agents import create_agent
@@ -221,6 +222,19 @@ def test_spans_say_what_was_left_out_and_nothing_that_was_said(spans: Callable[[
     assert (draft.attributes or {})["error.type"] == "ModelError"
     assert draft.status.status_code is trace.StatusCode.ERROR
     assert words_in("".join(span.to_json() for span in by_name.values())) == set()
+
+
+def test_a_check_of_danger_that_failed_is_told_by_the_node_that_asked_it(
+    spans: Callable[[], list[ReadableSpan]], caplog: pytest.LogCaptureFixture
+) -> None:
+    check = LlmSafetyCheck(ScriptedChat(script=["I cannot discuss this."]))
+    hef = create_hef(model=CountingChat(script=["sad", REPLY]), safety=check).compile()
+
+    _ = hef.invoke(ASK)
+
+    coarse = next(span for span in spans() if span.name == "hef.coarse_emotion")
+    assert dict(coarse.attributes or {})["hef.degraded"] is True
+    assert "coarse_emotion left something out (ModelError)" in caplog.messages
 
 
 def test_where_the_host_does_not_trace_a_turn_is_the_same(
