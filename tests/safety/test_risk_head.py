@@ -153,8 +153,9 @@ def test_of_a_turn_that_is_cut_the_worst_part_counts_alone(monkeypatch: pytest.M
 
     reading = read_rules(spoken(around + sentence + around), 0)
     risk = read_risk(reading.evidence, spoken(around + sentence + around))
-    linear = load_risk_model().read(reading.evidence)
-    assert risk.danger > linear.danger
+    linear = load_risk_model().read(reading.evidence).danger
+    log_odds = HEAD_SHARE * np.log(4) + (1 - HEAD_SHARE) * np.log(linear / (1 - linear))
+    assert risk.danger == pytest.approx(1 / (1 + np.exp(-log_odds)), abs=1e-4)
     assert not risk.is_harmless
 
 
