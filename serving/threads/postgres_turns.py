@@ -110,16 +110,21 @@ class PostgresTurns(KeyedLocks):
         self._pool = self._locker = None
 
     async def _with_connection(self, run_on: Callable[[AsyncConnection[tuple[Any, ...]]], Awaitable[Result]]) -> Result:
-        """Return what is run on a connection; where that is lost, what is run on another."""
+        """Return what is run on a connection; where that is lost, what is run on another: each of the pool may be."""
+        from psycopg_pool import PoolTimeout
+
         try:
             pool = await self._open_pool()
-            try:
-                async with pool.connection() as connection:
-                    return await run_on(connection)
-            except self._errors:
-                await pool.check()
-                async with pool.connection() as connection:
-                    return await run_on(connection)
+            for _ in range(_CONNECTIONS):
+                try:
+                    async with pool.connection() as connection:
+                        return await run_on(connection)
+                except PoolTimeout:
+                    raise
+                except self._errors:
+                    await pool.check()
+            async with pool.connection() as connection:
+                return await run_on(connection)
         except self._errors as error:
             raise _unreachable(error) from None
 
