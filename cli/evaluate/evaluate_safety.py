@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from ...contract import Dialogue
+    from ...data.conversations import Conversation
     from ...evaluation.safety.measured_llm import MeasuredLlmCheck
     from ...evaluation.safety.safety_report import Assess, ConversationReport, RaisedTurn, SafetyReport, Share
 
@@ -57,8 +58,6 @@ def safety(
     No LLM is asked, unless one is named.
     """
     from ...contract import SetupError
-    from ...data.conversations import read_conversations
-    from ...data.json_lines import require_file
     from ...evaluation.safety.safety_cases import CASE_SETS, everyday_talk, read_cases, shipped_cases, speaker_turns
     from ...evaluation.safety.safety_report import report_cases, report_conversations
 
@@ -66,17 +65,14 @@ def safety(
         raise SetupError("give one of --cases, --data and --chats")
     judge = _Judge.named(model)
     if data or chats:
-        if data:
-            require_file(data)
-        conversations, skipped = read_conversations(data) if data else ([], [])
+        talk, skipped = _read_talk(data) if data else (everyday_talk(), [])
         report_skipped_rows(skipped)
-        talk = {data.name: conversations} if data else everyday_talk()
         turns = (turns for group in talk.values() for one in group for turns in speaker_turns(one))
         with judge.asked(turns), advancing() as advance:
-            found = [report_conversations(group, name, judge.assess, advance) for name, group in talk.items()]
-        emit_report("safety", data, found, judge.details(skipped), output, [_conversation_table(found)])
+            raised = [report_conversations(group, name, judge.assess, advance) for name, group in talk.items()]
+        emit_report("safety", data, raised, judge.details(skipped), output, [_conversation_table(raised)])
         if not output.as_json:
-            _list_turns([turn for report in found for turn in report.raised])
+            _list_turns([turn for report in raised for turn in report.raised])
         return
     sets = {cases.name: read_cases(cases)} if cases else {half: shipped_cases(half) for half in CASE_SETS}
     with judge.asked(case.turns for read, _ in sets.values() for case in read):
@@ -87,6 +83,16 @@ def safety(
     emit_report("safety", cases, reports, judge.details(skipped), output, tables)
     if listed and not output.as_json:
         _list_turns([turn for report in reports for turn in report.wrong])
+
+
+def _read_talk(path: Path) -> tuple[dict[str, list[Conversation]], list[str]]:
+    """Return the conversations of a file by its name, and a message for each row that could not be read."""
+    from ...data.conversations import read_conversations
+    from ...data.json_lines import require_file
+
+    require_file(path)
+    conversations, skipped = read_conversations(path)
+    return {path.name: conversations}, skipped
 
 
 @dataclass(frozen=True, slots=True)

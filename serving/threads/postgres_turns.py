@@ -57,7 +57,7 @@ class PostgresTurns(KeyedLocks):
         self._locker: AsyncConnection[tuple[Any, ...]] | None = None
 
     async def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run a statement, and return its rows; where its connection is lost, once more on another.
+        """Run a statement, and return its rows; where its connection is lost, again on another.
 
         Raises:
             ApiError: With 503, the database cannot be reached.
@@ -70,7 +70,7 @@ class PostgresTurns(KeyedLocks):
         return await self._with_connection(run_on)
 
     async def run_all(self, statements: Sequence[Statement]) -> None:
-        """Run statements in one round trip and one transaction; where their connection is lost, once more on another.
+        """Run statements in one round trip and one transaction; where their connection is lost, again on another.
 
         Raises:
             ApiError: With 503, the database cannot be reached.
@@ -110,21 +110,23 @@ class PostgresTurns(KeyedLocks):
         self._pool = self._locker = None
 
     async def _with_connection(self, run_on: Callable[[AsyncConnection[tuple[Any, ...]]], Awaitable[Result]]) -> Result:
-        """Return what is run on a connection; where that is lost, what is run on another: each of the pool may be."""
+        """Return what is run on a connection; where that is lost, what is run on another.
+
+        A database that restarts ends the connections of the pool one after the other. What gets none is not run again.
+        """
         from psycopg_pool import PoolTimeout
 
         try:
-            pool = await self._open_pool()
-            for _ in range(_CONNECTIONS):
+            pool, lost = await self._open_pool(), 0
+            while True:
                 try:
                     async with pool.connection() as connection:
                         return await run_on(connection)
-                except PoolTimeout:
-                    raise
-                except self._errors:
+                except self._errors as error:
+                    lost += 1
+                    if lost > _CONNECTIONS or isinstance(error, PoolTimeout):
+                        raise
                     await pool.check()
-            async with pool.connection() as connection:
-                return await run_on(connection)
         except self._errors as error:
             raise _unreachable(error) from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 from hef.contract import SetupError
@@ -16,7 +17,7 @@ from postgres_server import binaries, postgres_server
 from transcript_client import LATER, Clock, TranscriptClient, spoken
 
 psycopg = pytest.importorskip("psycopg")
-pytest.importorskip("psycopg_pool")
+psycopg_pool = pytest.importorskip("psycopg_pool")
 pytestmark = pytest.mark.skipif(binaries() is None, reason="no PostgreSQL server: apt-get install postgresql")
 
 
@@ -113,6 +114,42 @@ async def test_statements_of_one_trip_run_all_or_none_and_again_where_the_connec
 
         await turns.run_all([(add, ["a", "A."]), (add, ["b", "B."])])
         assert await turns.run(count) == [(2,)]
+    finally:
+        await turns.close()
+
+
+async def test_connections_that_are_lost_one_after_the_other_cost_no_request(server: str) -> None:
+    turns, tries = PostgresTurns(server), 0
+
+    async def run_on(connection: Any) -> int:
+        nonlocal tries
+        tries += 1
+        if tries <= 4:
+            raise psycopg.OperationalError("the connection is lost")
+        return tries
+
+    try:
+        assert await turns._with_connection(run_on) == 5
+        tries = -100
+        with pytest.raises(ApiError):
+            await turns._with_connection(run_on)
+        assert tries == -95
+    finally:
+        await turns.close()
+
+
+async def test_where_no_connection_can_be_had_nobody_waits_twice(server: str) -> None:
+    turns, tries = PostgresTurns(server), 0
+
+    async def run_on(connection: Any) -> None:
+        nonlocal tries
+        tries += 1
+        raise psycopg_pool.PoolTimeout
+
+    try:
+        with pytest.raises(ApiError):
+            await turns._with_connection(run_on)
+        assert tries == 1
     finally:
         await turns.close()
 
