@@ -16,8 +16,8 @@ _CHARACTERS = 4
 """Characters that a token counts as."""
 _DANGER_FORM = "danger | suicide |"
 """In a prompt that asks for danger: the form of its answer."""
-_FIRST_LINE = "write [none]"
-"""In a prompt that asks for a line before the reply."""
+_FEELING_LINE = "Write one line alone"
+"""In a prompt that asks for the line that says what is felt."""
 REPLY = (
     "I am so sorry, that must have been a lot to carry all by yourself today. "
     "It makes sense that it stays with you like this. "
@@ -54,10 +54,7 @@ class StubLatency:
 
 @dataclass
 class StubAnswers:
-    """What the server answers: the emotion of a text that is judged, `none` for danger in it, else `REPLY`.
-
-    A reply that is asked for with a first line begins with one.
-    """
+    """What the server answers: the emotion of a text that is judged, `none` for danger in it, else `REPLY`."""
 
     emotions: Mapping[str, str] = field(default_factory=dict)
     """A text of the person -> the emotion that the LLM names."""
@@ -68,12 +65,12 @@ class StubAnswers:
             return "none"
         return next((emotion for text, emotion in self.emotions.items() if text in prompt), "none")
 
-    def first_line(self, prompt: str) -> str:
-        """Return the line before the reply to a prompt: the emotion, and five words of the text."""
+    def line(self, prompt: str) -> str:
+        """Return the line that says what is felt: the emotion, and four words of the text."""
         for text, emotion in self.emotions.items():
             if text in prompt:
-                return f"[{emotion}: {' '.join(text.split()[-5:])}]\n"
-        return "[none]\n"
+                return f"{emotion}: {' '.join(text.split()[-4:])}"
+        return "none"
 
 
 class StubServer(ThreadingHTTPServer):
@@ -192,11 +189,12 @@ _HEAD = {"id": "stub", "created": 0, "model": "stub"}
 
 
 def _tokens(request: dict[str, Any], prompt: str, answers: StubAnswers) -> list[str]:
-    """Return the tokens of an answer: JSON by a schema, a word where the dialogue is shown as text, else a reply."""
+    """Return the tokens of an answer: JSON by a schema, a line or a word where one is asked for, else a reply."""
     schema = request.get("response_format", {}).get("json_schema", {}).get("schema")
+    if schema is None and _FEELING_LINE in prompt:
+        return _split(answers.line(prompt))
     if schema is None and "<dialogue>" not in prompt:
-        line = answers.first_line(prompt) if _FIRST_LINE in prompt else ""
-        return [*_split(line), *(f"{word} " for word in REPLY)]
+        return [f"{word} " for word in REPLY]
     emotion, text = answers.emotion(prompt), ""
     if schema is None:
         text = emotion

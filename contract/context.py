@@ -85,7 +85,7 @@ class HefContext(SettingsModel):
     ask: Literal["unsure", "always"] = Field(
         default="unsure",
         description="When the LLM is asked for its judgement: `unsure`, where the SEM's first choice is less probable "
-        "than the pair's `ask_below`; `always`. One that judges in its reply's first line is always asked",
+        "than the pair's `ask_below`; `always`",
         json_schema_extra=_studio_hints("coarse_emotion"),
     )
     primary: Primary = Field(
@@ -107,8 +107,8 @@ class HefContext(SettingsModel):
     )
     early_reply: bool | None = Field(
         default=None,
-        description="Whether the LLM begins its reply before the decision, with its judgement in a first line that "
-        "nobody sees, and anew where another emotion is decided; None means for a hosted LLM",
+        description="Whether the LLM begins its reply before the decision, beside its judgement and without a note of "
+        "the feeling; None means for a hosted LLM",
         json_schema_extra=_studio_hints("coarse_emotion"),
     )
     memory_limit: int | None = Field(

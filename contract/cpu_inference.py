@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import SetupError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def cpu_threads(threads: int | None) -> int | None:
@@ -41,13 +45,20 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
-def open_session(path: Path, *, threads: int | None = None, disabled_optimizers: Sequence[str] = ()) -> Any:
+def open_session(
+    path: Path,
+    *,
+    threads: int | None = None,
+    disabled_optimizers: Sequence[str] = (),
+    weights: Mapping[str, NDArray[np.int8]] | None = None,
+) -> Any:
     """Open an ONNX network on the CPU.
 
     Args:
         path: The `.onnx` file.
         threads: CPU threads of one run; None leaves the choice to ONNX Runtime.
         disabled_optimizers: Names of ONNX Runtime's graph optimizers that are not applied.
+        weights: Values of the initializers that the file declares as external data.
 
     Raises:
         ValueError: The file is missing or damaged.
@@ -62,6 +73,9 @@ def open_session(path: Path, *, threads: int | None = None, disabled_optimizers:
     # Without VNNI the default kernels saturate the 16-bit sums of 8-bit products; with VNNI this changes nothing.
     options.add_session_config_entry("session.x64quantprecision", "1")
     try:
+        if weights:
+            values = [ort.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]
+            options.add_external_initializers(list(weights), values)
         return ort.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=list(disabled_optimizers)
         )

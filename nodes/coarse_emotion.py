@@ -42,7 +42,7 @@ def coarse_emotion_node(
 ) -> Runnable[HefState, Update]:
     """Return the node in which the LLM weighs the primary emotions.
 
-    It may go on to the reply in the same call. Where the check of danger has a part that asks an LLM, that is asked
+    It may begin its reply meanwhile. Where the check of danger has a part that asks an LLM, that is asked
     meanwhile: the node then also writes `safety`. In danger judgement and reply are given up.
     """
 
@@ -116,13 +116,13 @@ async def _judge(
     Of a person in danger there is no judgement.
     """
     is_requery, is_read = turn.disputed_verdict is not None, _reads(llm, turn)
+    is_felt = not (turn.readings and turn.readings[0].is_neutral)
 
     async def work(reply: EarlyReply | None) -> tuple[Verdict, str]:
-        if reply and (feeling := await reply.feeling()) is not None:
-            judged = judge.read_answer(llm, feeling.label, turn.readings)
-            return judged.model_copy(update={"words": feeling.words}), ""
         if not is_requery and not (is_read and judge.is_needed(llm, turn.readings, turn.settings)):
             return judge.leave_to_sem(turn.readings), ""
+        if reply and is_felt and (verdict := await judge.judge_by_line(calls, llm, turn)):
+            return verdict, ""
         return await judge.judge_by(calls, llm, turn.dialogue, turn.readings, turn.settings, is_requery=is_requery)
 
     async with replies.beside(calls, llm, turn) if replies and is_read else nullcontext() as reply:

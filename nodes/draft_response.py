@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
-from ..contract import Empathy, HefState, ModelError
+from ..contract import HefState, ModelError, Safety
 from ..contract.chat_model import ChatModel, model_name, written_languages
 from ..contract.dialogue import MAX_TURN_CHARACTERS, turn_language
 from ..contract.state import LONG_DIALOGUE, degraded_empathy
@@ -58,7 +58,7 @@ def draft_response_node(
     """Return the node in which the LLM writes the reply, token by token.
 
     Thoughts, markers of chat templates and a role before the reply are left out, of the stream as well. What the LLM
-    began to write before the decision is the reply where it fits that. Soon after danger an LLM that
+    began to write before the decision is the reply, unless more is known of danger since. Soon after danger an LLM that
     cannot be told of it, as the embedded one, is not asked: the reply is a fixed text (`assess` judges those turns).
 
     Raises `ModelError`, with all that was understood, where there is no reply. With a checkpointer
@@ -75,7 +75,7 @@ def draft_response_node(
                 return _update(turn, *fixed)
             messages = draft_prompt(llm, turn, state["empathy"], prompts, taxonomy)
             llm_of_run = reply_model(llm, turn.settings.model_settings)
-            first_try = await _early_try(early, llm_of_run, state["empathy"])
+            first_try = await _early_try(early, llm_of_run, state["empathy"].safety)
             for asked, prompt in [first_try or (llm_of_run, messages), *[(llm_of_run, messages)] * (TRIES - 1)]:
                 with spoken_stream(turn.settings.persona) as config:
                     answer = await calls.invoke(asked, prompt, config)
@@ -97,12 +97,12 @@ def draft_response_node(
 
 
 async def _early_try(
-    early: EarlyReply | None, llm: ChatModel, empathy: Empathy
+    early: EarlyReply | None, llm: ChatModel, safety: Safety
 ) -> tuple[ChatModel, list[BaseMessage]] | None:
     """Return a chat model that repeats the early reply, and its prompt; None where there is none that serves."""
     if early is None:
         return None
-    first_try = await early.use(llm, empathy)
+    first_try = await early.use(llm, safety)
     if first_try is None:
         await early.discard()
     return first_try

@@ -25,8 +25,8 @@ NOTE, GUIDANCE = "chat_note", "chat_guidance"
 """Templates that are together what a chat model is told for its reply; a replaced `draft` takes the place of both."""
 LANGUAGE = "chat_language"
 """Template of what a chat model is told where a language is set for its reply."""
-FIRST_LINE = "first_line"
-"""Template of what a chat model is told that judges and replies in one call, see `first_line`."""
+FEELING_LINE = "feeling_line"
+"""Template of what a chat model is told that judges in a line beside its reply, see `feeling_line`."""
 WISH = "chat_wish"
 """Template of what a chat model is told of a line for wishes that hold from now on, see `wish_line`."""
 AFTER_DANGER = "after_danger"
@@ -144,7 +144,7 @@ def _shipped() -> Mapping[str, str]:
         GUIDANCE,
         LANGUAGE,
         TOOLS,
-        FIRST_LINE,
+        FEELING_LINE,
         WISH,
         AFTER_DANGER,
         *(f"{name}{CHINESE}" for name in IN_CHINESE),

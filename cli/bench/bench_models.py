@@ -94,7 +94,7 @@ def turn(
     Both have as many tokens and are timed in turns, in one run, on built-in dialogues of one, three and five turns.
     Prints the ratio, time to the first token, LLM calls, and prompt tokens in total and computed, with and
     without the caches of a local LLM. No memory takes part. With --latency the LLM is a stub of a hosted one, and
-    judging in the reply's first line is timed beside judging first.
+    replying beside the judgement is timed beside judging first.
     """
     settings = load_settings(models)
     if hosted.latency:

@@ -14,7 +14,10 @@ from ..settings import load_settings
 from .training_run import Folders, RecipeOptions, RunOptions, load_conversations, paths, print_result, train_to_end
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ...data.cause_annotations import AnnotatedDialogue
+    from ...data.conversations import Sample
     from ...training.sem.cause_distillation import CauseTeacher
     from ...training.sem.emotion_training import SemRun
 
@@ -40,6 +43,9 @@ class SemRecipeOptions(RecipeOptions):
     unlabelled: Annotated[Path | None, option('JSON lines with "text", for the teachers to label.', metavar="FILE")] = (
         None
     )
+    chats: Annotated[
+        bool, option("Learn from the turns with a feeling of HEF's own English chats, too; not of those held out.")
+    ] = False
     backbone: Annotated[str | None, option("Another encoder: hub id or folder.", metavar="NAME")] = None
 
 
@@ -145,7 +151,15 @@ def _open_run(folder: Path, source: Path, options: SemRecipeOptions, threads: in
     conversations, skipped = load_conversations(source, EMPATHETIC_DIALOGUES.labels)
     texts, unreadable = read_texts(options.unlabelled) if options.unlabelled else ([], [])
     report_skipped_rows(unreadable)
-    return SemRun(folder, recipe, EMPATHETIC_DIALOGUES, conversations, texts), skipped + len(unreadable)
+    further = [*(_chat_turns() if options.chats else ()), *texts]
+    return SemRun(folder, recipe, EMPATHETIC_DIALOGUES, conversations, further), skipped + len(unreadable)
+
+
+def _chat_turns() -> Iterator[Sample]:
+    """Yield the turns with a feeling of the English chats that are not held out."""
+    from ...training.sem.turn_head.turn_samples import felt_turns, is_held_out, training_chats
+
+    return felt_turns([chat for chat in training_chats() if chat.language == "en" and not is_held_out(chat)])
 
 
 def _annotated_dialogues(

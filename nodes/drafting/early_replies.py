@@ -11,16 +11,12 @@ from ...contract import Verdict
 from ...contract.chat_model import ChatModel, chat_models, draft_form, is_hosted
 from ...llm import ChoiceScorer
 from ...prompts import Prompts
-from ...prompts.first_line import LineReader
-from ...prompts.label_parser import NONE
 from ...sem import Taxonomy
 from ..calling.llm_calls import LlmCalls
 from ..calling.spoken_stream import EVENT_STREAMS
-from ..judging.form_tries import FormTries
 from ..support.draft_prompt import early_reply_prompt
 from ..support.turn_view import TurnView
-from .answer_form import leaves_form_open
-from .early_reply import EarlyPrompt, EarlyReply, handlers, is_judged
+from .early_reply import EarlyPrompt, EarlyReply, handlers
 from .repeated_call import can_repeat
 
 
@@ -38,15 +34,11 @@ class EarlyReplies:
     def __init__(self, taxonomy: Taxonomy, prompts: Prompts) -> None:
         self._taxonomy = taxonomy
         self._prompts = prompts
-        named = {name: label for names in taxonomy.names.values() for label, name in names.items()}
-        self.read = LineReader(taxonomy.labels, {**named, **taxonomy.synonyms})
-        """Reads first lines."""
-        self._tries = FormTries()
         self._kept: dict[int, tuple[EarlyReply, weakref.finalize[Any, Any]]] = {}
 
     @asynccontextmanager
     async def beside(self, calls: LlmCalls, llm: ChatModel, turn: TurnView) -> AsyncIterator[EarlyReply | None]:
-        """Let the LLM begin while the body runs, None where judgement and reply take a call each.
+        """Let the LLM begin while the body runs, None where the reply waits for the decision.
 
         An error of the body ends the call.
         """
@@ -78,24 +70,13 @@ class EarlyReplies:
 
     def prompt(self, llm: ChatModel, turn: TurnView) -> EarlyPrompt:
         """Return the prompt of a turn's early reply."""
-        messages = early_reply_prompt(llm, turn, self._prompts, self._taxonomy, is_judged=is_judged(turn))
-        return EarlyPrompt(messages, turn.safety)
-
-    def are_neighbours(self, first: str, second: str) -> bool:
-        """Return whether two labels are often taken for each other."""
-        neighbours = self._taxonomy.neighbours
-        return first in neighbours.get(second, ()) or second in neighbours.get(first, ())
-
-    def note_form(self, llm: ChatModel, *, kept: bool) -> None:
-        """Note whether an LLM wrote its line."""
-        self._tries.note(llm, kept=kept)
+        return EarlyPrompt(early_reply_prompt(llm, turn, self._prompts, self._taxonomy), turn.safety)
 
     def _is_wanted(self, llm: ChatModel, turn: TurnView) -> bool:
         """Return whether the LLM of a turn begins its reply before the decision.
 
         One that scores, or was trained on the transcript, is a local one and cannot do both at once; a host's own
-        question or text for the reply needs the decision; and an LLM that left the line out several times is asked for
-        it now and then alone.
+        question or text for the reply needs the decision.
         """
         settings = turn.settings
         prompts = self._prompts.replaced(settings.templates)
@@ -110,6 +91,4 @@ class EarlyReplies:
             and not any(isinstance(model, ChoiceScorer) for model in chat_models(llm))
             and not any(isinstance(handler, EVENT_STREAMS) for handler in handlers())
             and not any(map(prompts.is_replaced, ("all_labels", "draft")))
-            and NONE not in map(str.lower, self._taxonomy.labels)
-            and (not is_judged(turn) or (leaves_form_open(llm, settings.model_settings) and self._tries.is_due(llm)))
         )

@@ -1,9 +1,9 @@
-"""A reply that is begun before the decision, and used where it fits it.
+"""A reply that is begun before the decision, and said once nothing speaks against it.
 
 A hosted LLM takes half a second to the first token of any answer, so that a reply that waits for a judgement comes
-twice as late as a plain one. Where the SEM reads a feeling, the LLM judges and replies in one call, its judgement in a
-first line that nobody sees. Where it reads none, the reply is the one without HEF, and the LLM is asked for its
-judgement at the same time. A reply in the making stands in no state and no checkpoint: a resumed turn drafts anew.
+twice as late as a plain one. So it is asked for both at the same time, and the reply is told nothing of the feeling,
+which such an LLM reads well by itself. A reply in the making stands in no state and no checkpoint: a resumed turn
+drafts anew.
 """
 
 from __future__ import annotations
@@ -24,15 +24,14 @@ from langgraph.config import get_config
 from langgraph.constants import TAG_NOSTREAM
 from langsmith.run_helpers import tracing_context
 
-from ...contract import Empathy, Safety
+from ...contract import Safety
 from ...contract.chat_model import ChatModel
 from ...contract.sync_async import maybe_await, run_sync
-from ...prompts.first_line import Feeling
-from ..calling.llm_calls import STOP_WITHIN, LlmCalls, is_transient
+from ..calling.llm_calls import STOP_WITHIN, LlmCalls
 from ..calling.spoken_stream import streams_tokens
 from ..support.draft_prompt import reply_model
 from ..support.turn_view import TurnView
-from .call_recording import CallFailure, CallRecorder, CallStopped, Line, Recording, StreamRecorder
+from .call_recording import CallFailure, CallRecorder, CallStopped, Recording, StreamRecorder
 from .repeated_call import repeated, silent, stopped
 
 if TYPE_CHECKING:
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
 
 UNUSED = "hef:unused_reply"
 """Tag of the call of an early reply that was not used."""
-_NEAR = 0.5
-"""Share of the decided emotion's probability from which on a neighbour of it counts as decided, too."""
 _PRIVATE = "__pregel_"
 """How LangGraph's own keys begin in a config's `configurable`."""
 
@@ -62,7 +59,7 @@ class EarlyPrompt:
 
 
 class EarlyReply:
-    """A reply in the making: a first line is read at once, its chunks are kept until somebody asks for them.
+    """A reply in the making: its chunks are kept until somebody asks for them.
 
     The host's callbacks are told of its call once: of the reply (`use`), or of one that was not used (`discard`).
 
@@ -71,17 +68,15 @@ class EarlyReply:
             ones, in a task.
         llm: The LLM of the run.
         turn: The turn.
-        replies: Makes the prompt and reads the line.
+        replies: Makes the prompt.
     """
 
     def __init__(self, calls: LlmCalls, llm: ChatModel, turn: TurnView, replies: EarlyReplies) -> None:
         self._calls, self._llm, self._replies = calls, llm, replies
         self._recording = Recording(asynchronous=calls.asynchronous)
-        self._is_judged = is_judged(turn)
         recorder = StreamRecorder if streams_tokens(handlers()) else CallRecorder
-        self._recorder = recorder(self._recording, replies.read if self._is_judged else None)
+        self._recorder = recorder(self._recording)
         self._prompt: EarlyPrompt | None = None
-        self._feeling: Feeling | None = None
         self.has_failed = False
         """Whether its call ended with an error; the reply is then drafted anew, with all its tries."""
         self._task: asyncio.Task[None] | None = None
@@ -111,65 +106,21 @@ class EarlyReply:
             if self._calls.asynchronous and not isinstance(error, Exception | CallStopped):
                 raise
 
-    async def feeling(self) -> Feeling | None:
-        """Wait for the first line, and return what it says.
-
-        None where the LLM is to be asked for its judgement by itself: no line was asked for or written.
-
-        Raises:
-            CallStopped: The call was given up meanwhile.
-        """
-        if not self._is_judged or await self._made_prompt() is None:
-            return None
-        before: list[Any] = []
-        while not isinstance(part := await self._recording.get(), Line):
-            if not isinstance(part, CallFailure):
-                before.append(part)
-            elif self._recorder.is_stopped:  # for danger, or since the turn was cancelled
-                self._recording.unread(part)
-                raise CallStopped
-            elif part.is_last:
-                self._recording.unread(part)
-                if not is_transient(part.error):
-                    self._replies.note_form(self._llm, kept=False)
-                return None
-            else:  # another try follows
-                before.clear()
-        self._recording.unread(*before)
-        self._feeling = part.feeling
-        self._replies.note_form(self._llm, kept=self._feeling is not None)
-        if self._feeling is None:
-            await self.stop()
-        return self._feeling
-
-    async def use(self, llm: ChatModel, empathy: Empathy) -> tuple[ChatModel, list[BaseMessage]] | None:
+    async def use(self, llm: ChatModel, safety: Safety) -> tuple[ChatModel, list[BaseMessage]] | None:
         """Return a chat model that gives this reply, and its prompt; None where the reply does not serve.
 
-        It serves while it has not failed, nothing else is known of danger, and what it answers was decided: with a line
-        the emotion that it names, or a neighbour that is not twice as likely, and any where the decision is uncertain;
-        without one that nothing certain is felt.
+        It serves while it has not failed and nothing else is known of danger than when it was begun.
 
         Args:
             llm: The LLM with the settings of the run's reply.
-            empathy: What was decided.
+            safety: What is known of danger now.
         """
         prompt = await self._made_prompt()
-        if prompt is None or not prompt.is_safe_for(empathy.safety) or not self._fits(empathy):
+        if prompt is None or not prompt.is_safe_for(safety):
             return None
         if not await self._has_begun():
             return None
         return repeated(llm, self._recording, asynchronous=self._calls.asynchronous), prompt.messages
-
-    def _fits(self, empathy: Empathy) -> bool:
-        if not self._is_judged:
-            return empathy.uncertain
-        if self._feeling is None:
-            return False
-        named, shares = self._feeling.label, empathy.distribution
-        if empathy.uncertain or named == empathy.emotion:
-            return True
-        is_akin = self._replies.are_neighbours(named, empathy.emotion)
-        return is_akin and shares[named] >= _NEAR * shares[empathy.emotion]
 
     async def discard(self) -> None:
         """End the call, and tell the callbacks of the node what there is of it, as a call with the tag `UNUSED`."""
@@ -195,7 +146,7 @@ class EarlyReply:
     async def _has_begun(self) -> bool:
         """Wait for the first of the reply, after tries that failed, and return whether there is one."""
         part = await self._recording.get()
-        while isinstance(part, Line) or (isinstance(part, CallFailure) and not part.is_last):
+        while isinstance(part, CallFailure) and not part.is_last:
             part = await self._recording.get()
         self._recording.unread(part)
         return not self.has_failed
@@ -209,11 +160,6 @@ class EarlyReply:
                 return None
             self._prompt = part
         return self._prompt
-
-
-def is_judged(turn: TurnView) -> bool:
-    """Return whether a turn's early reply has a first line: not where the SEM reads no feeling."""
-    return not (turn.readings and turn.readings[0].is_neutral)
 
 
 def handlers() -> list[Any]:

@@ -14,7 +14,7 @@ from langchain_core.runnables.base import RunnableBindingBase
 
 from ...contract.chat_model import ChatModel
 from ...contract.sync_async import run_sync
-from .call_recording import CallFailure, Line, Part, Recording
+from .call_recording import CallFailure, Part, Recording
 
 
 class RepeatedChat(BaseChatModel):
@@ -59,13 +59,13 @@ class RepeatedChat(BaseChatModel):
             yield chunk
 
     async def _whole_answer(self) -> ChatResult:
-        while isinstance(part := await _next_part(self.recording), ChatGenerationChunk):
+        while isinstance(part := await self.recording.get(), ChatGenerationChunk):
             pass
         return _answer(part)
 
     async def _chunks(self) -> AsyncIterator[ChatGenerationChunk]:
         is_streamed = False
-        while isinstance(part := await _next_part(self.recording), ChatGenerationChunk):
+        while isinstance(part := await self.recording.get(), ChatGenerationChunk):
             is_streamed = True
             yield part
         answer = _answer(part)
@@ -158,14 +158,6 @@ def _rewrapped(
 
 async def _next_or_none(chunks: AsyncIterator[ChatGenerationChunk]) -> ChatGenerationChunk | None:
     return await anext(chunks, None)
-
-
-async def _next_part(recording: Recording) -> Part:
-    """Return the next part of a call's answer itself."""
-    part: Part = await recording.get()
-    while isinstance(part, Line):
-        part = await recording.get()
-    return part
 
 
 def _answer(part: Part) -> ChatResult:

@@ -17,7 +17,9 @@ from ...sem import Taxonomy
 from ..calling.llm_calls import ASYNC, SYNC, LlmCalls
 from ..deciding.fit_registry import FitRegistry
 from ..deciding.llm_reliability import HOSTED_LLM, UNKNOWN_LLM, LabelConfusion, LlmReliability, ReliabilityPrior
+from ..support.turn_view import TurnView
 from .ask_in_words import LabelAsker, judgement_prompt
+from .line_asker import LineAsker
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ class Judge:
         self._taxonomy = taxonomy
         self._fits = fits
         self._asker = LabelAsker(taxonomy)
+        self._line_asker = LineAsker(taxonomy, prompts)
         self._confusion = LabelConfusion(taxonomy)
         self._reliabilities: dict[tuple[str, ReliabilityPrior], LlmReliability] = {}
 
@@ -98,6 +101,16 @@ class Judge:
         scores = await calls.score_choices(scorer, messages, labels, prefix=SCORE_PREFIX, content_free=content_free)
         best = max(scores, key=lambda label: scores[label])
         return Verdict(emotion=best, scores=scores, form="scored", model=name), ""
+
+    async def judge_by_line(self, calls: LlmCalls, model: ChatModel, turn: TurnView) -> Verdict | None:
+        """Return the judgement of an LLM that says in a line what is felt, and by which words it is shown.
+
+        None where it leaves the line out, and is to be asked in another way.
+        """
+        feeling = await self._line_asker.ask(calls, model, turn)
+        if feeling is None:
+            return None
+        return self.read_answer(model, feeling.label, turn.readings).model_copy(update={"words": feeling.words})
 
     def read_answer(
         self, model: ChatModel, label: str | None, readings: Sequence[Reading], *, is_requery: bool = False

@@ -23,7 +23,7 @@ from ...prompts import (
     draft_messages,
     is_wish,
 )
-from ...prompts.loader import FIRST_LINE
+from ...prompts.loader import FEELING_LINE
 from ...sem import Taxonomy
 from ..deciding.decision import UNCERTAIN_BELOW
 from .conversation import chat_messages, host_instructions
@@ -36,26 +36,24 @@ MILDEST = "content"
 """The label that a model for the transcript is told where nothing is felt."""
 
 
-def early_reply_prompt(
-    llm: ChatModel, turn: TurnView, prompts: Prompts, taxonomy: Taxonomy, *, is_judged: bool
-) -> list[BaseMessage]:
-    """Return the prompt of a reply before the decision: nothing is noted of the person's feeling.
+def early_reply_prompt(llm: ChatModel, turn: TurnView, prompts: Prompts, taxonomy: Taxonomy) -> list[BaseMessage]:
+    """Return the prompt of a reply before the decision: nothing is noted of the person's feeling."""
+    return draft_prompt(llm, turn, _undecided(taxonomy), prompts, taxonomy)
 
-    Args:
-        llm: The LLM.
-        turn: The turn.
-        prompts: The graph's templates; those of the run go before them.
-        taxonomy: The labels.
-        is_judged: Whether the LLM says in a first line what is felt.
-    """
+
+def feeling_line_prompt(llm: ChatModel, turn: TurnView, prompts: Prompts, taxonomy: Taxonomy) -> list[BaseMessage]:
+    """Return the prompt of the line that says what the person feels, beside the reply and with all that it is told."""
+    task = prompts.render(FEELING_LINE, labels=", ".join(taxonomy.labels))
+    return draft_prompt(llm, turn, _undecided(taxonomy), prompts, taxonomy, task=task)
+
+
+def _undecided(taxonomy: Taxonomy) -> Empathy:
     labels = taxonomy.labels
-    undecided = Empathy(emotion=labels[0], distribution=dict.fromkeys(labels, 1 / len(labels)), uncertain=True)
-    first_line = prompts.render(FIRST_LINE, labels=", ".join(labels)) if is_judged else ""
-    return draft_prompt(llm, turn, undecided, prompts, taxonomy, first_line=first_line)
+    return Empathy(emotion=labels[0], distribution=dict.fromkeys(labels, 1 / len(labels)), uncertain=True)
 
 
 def draft_prompt(
-    llm: ChatModel, turn: TurnView, empathy: Empathy, prompts: Prompts, taxonomy: Taxonomy, *, first_line: str = ""
+    llm: ChatModel, turn: TurnView, empathy: Empathy, prompts: Prompts, taxonomy: Taxonomy, *, task: str = ""
 ) -> list[BaseMessage]:
     """Return the prompt of the reply.
 
@@ -65,7 +63,7 @@ def draft_prompt(
         empathy: What was understood.
         prompts: The graph's templates; those of the run go before them.
         taxonomy: The labels, with what they are called in other languages.
-        first_line: What the LLM is told of a line before its reply.
+        task: What the LLM is asked for in place of a reply; empty for a reply.
     """
     settings = turn.settings
     prompts = prompts.replaced(settings.templates)
@@ -107,8 +105,8 @@ def draft_prompt(
         reply_language=settings.language,
         language=language,
         names=taxonomy.names.get(language, {}),
-        reads_wish=reads_wish(turn, llm),
-        first_line=first_line,
+        reads_wish=not task and reads_wish(turn, llm),
+        task=task,
     )
     return chat_draft_messages(prompts, draft)
 

@@ -80,14 +80,14 @@ async def nodes(mode: str, hef: Any, context: HefContext, text: str = SAID) -> l
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_check_and_judged_reply_are_begun_side_by_side(mode: str) -> None:
+async def test_check_judgement_and_reply_are_begun_side_by_side(mode: str) -> None:
     check, model = TwoPartCheck(Safety()), TwoCallChat()
     check.gate, model.judging = model.began, check.began  # each waits for another one to begin
 
     out = await run(mode, create_hef(model=model, safety=check).compile())
 
     assert out["messages"][-1].text == "I hear you."
-    assert (check.asked, model.judgements, model.ended) == (1, 0, ["written"])
+    assert (check.asked, model.judgements, model.ended) == (1, 1, ["written"])
     assert out["empathy"].degraded is None
 
 
@@ -116,7 +116,7 @@ def test_a_judgement_that_was_given_up_for_danger_is_not_asked_for_anew() -> Non
             thread.join(10)
 
     assert "988" in text
-    assert model.judgements == 0
+    assert (model.lines, model.judgements) == (1, 1)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -463,7 +463,7 @@ async def test_a_hosted_llm_looks_for_danger_unless_a_host_says_otherwise(mode: 
 async def test_a_local_llm_is_not_asked(mode: str) -> None:
     model = TwoCallChat()
     out = await run(mode, create_hef(model=model).compile())
-    assert (model.judgements, len(model.prompts), out["empathy"].safety.level) == (0, 1, "none")
+    assert (model.judgements - model.lines, len(model.prompts), out["empathy"].safety.level) == (0, 1, "none")
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -251,7 +251,7 @@ def test_pupil_follows_its_teacher_where_the_labels_say_nothing(
     texts = [Sample((Turn("speaker", text),), "", "") for texts in SAID.values() for text in texts]
     lone = [Conversation(f"x{i}", "sad", "", (Turn("speaker", "once"), Turn("listener", "yes"))) for i in range(4)]
     recipe = make_recipe(backbone, passes=8, teachers=(str(teacher.folder),), teacher_weight=1.0)
-    pupil = SemRun(tmp_path, recipe, TINY, lone, unlabelled=texts)
+    pupil = SemRun(tmp_path, recipe, TINY, lone, further=texts)
 
     found = pupil.forward.logits(pupil.train(), texts).argmax(axis=1)
 
@@ -363,7 +363,7 @@ def test_start_that_is_no_run_is_named(backbone: Path, tmp_path: Path) -> None:
 def test_texts_without_labels_want_a_teacher(backbone: Path, tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="1 samples have no label and no teacher"):
         SemRun(
-            tmp_path, make_recipe(backbone), TINY, CONVERSATIONS, unlabelled=[Sample((Turn("speaker", "x"),), "", "")]
+            tmp_path, make_recipe(backbone), TINY, CONVERSATIONS, further=[Sample((Turn("speaker", "x"),), "", "")]
         )
 
 

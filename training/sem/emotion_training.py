@@ -38,7 +38,7 @@ class SemRun:
         recipe: What to train.
         taxonomy: The labels.
         conversations: The training split; a share of it is held out for calibration.
-        unlabelled: Samples without a label, for the recipe's teachers to label.
+        further: Samples that each pass holds, too; those without a label are for the recipe's teachers to label.
         checkpoint_seconds: Seconds between two checkpoints.
         report: Called with the progress after each step.
 
@@ -52,7 +52,7 @@ class SemRun:
     recipe: SemRecipe
     taxonomy: Taxonomy
     conversations: Sequence[Conversation]
-    unlabelled: Sequence[Sample] = ()
+    further: Sequence[Sample] = ()
     checkpoint_seconds: float = 300.0
     report: Callable[[TrainingProgress], None] = field(default=lambda progress: None)
 
@@ -65,8 +65,9 @@ class SemRun:
                 f"{len(self.conversations)} conversations are too few: some must be left to fit after a share of "
                 f"{self.recipe.held_out} with a listener's turn is held out for calibration"
             )
-        if self.unlabelled and not self.recipe.teachers:
-            raise SetupError(f"{len(self.unlabelled)} samples have no label and no teacher; name a finished run")
+        unlabelled = sum(not sample.emotion for sample in self.further)
+        if unlabelled and not self.recipe.teachers:
+            raise SetupError(f"{unlabelled} samples have no label and no teacher; name a finished run")
         if self.recipe.feature_weight and not self.recipe.teachers:
             raise SetupError("feature_weight needs the features of a teacher, and there is none; name a finished run")
         self.backbone = resolve_backbone(self.recipe.backbone)
@@ -139,7 +140,7 @@ class SemRun:
 
     def _plan_pass(self, number: int) -> tuple[list[Sample], list[list[int]]]:
         """Return the samples of one pass and its batches; the last pass may be a part of one."""
-        samples = [*sample_contexts(self.fitted, self.recipe, number), *self.unlabelled]
+        samples = [*sample_contexts(self.fitted, self.recipe, number), *self.further]
         lengths = [len(row.ids) for row in self.forward.encoder.batch([sample.turns for sample in samples])]
         order = length_bucketed_batches(lengths, self.recipe.batch_size, f"{self.recipe.seed}:{number}")
         return samples, order[: ceil(len(order) * (self.recipe.passes - number))]

@@ -22,7 +22,7 @@ def test_there_are_no_cause_words_of_a_sem_that_does_not_read_them(text: str) ->
 
 def test_what_the_llm_quotes_is_the_cause() -> None:
     said = "Mi perro murió anoche y no puedo dejar de llorar."
-    model = HostedChat(line="[sad: Mi perro murió]\n")
+    model = HostedChat(line="sad: Mi perro murió")
     hef = create_hef(model=model, safety=None).compile()
     out = hef.invoke({"messages": [HumanMessage(said)]}, context=HefContext())
     assert [cause.text for cause in out["empathy"].causes] == ["Mi perro murió"]

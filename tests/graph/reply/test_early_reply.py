@@ -1,4 +1,4 @@
-"""A reply that is begun before the decision: streamed as any other, used only where it fits."""
+"""A reply that is begun before the decision: streamed as any other."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import threading
 from typing import Any
 
 import pytest
-from hef.contract import ModelError, PoolingWeights, Reading
+from hef.contract import ModelError, PoolingWeights
 from hef.graph import HefContext, create_hef
 from hef.nodes.drafting.early_reply import UNUSED
 from hef.sem import shipped_sem
 from langchain_core.callbacks import BaseCallbackHandler, get_usage_metadata_callback
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
-from two_calls import USAGE, Gate, HostedChat, TwoCallChat
+from two_calls import FEELING_LINE, USAGE, Gate, HostedChat, TwoCallChat
 
 SAID: Any = {"messages": [HumanMessage("My dog died last night.")]}
-EARLY_ON = HefContext(early_reply=True)
+EARLY_ON = HefContext(early_reply=True, ask="always")
 VOTES = ("vote_first", "vote_primary", "vote_outside")
 OFF = HefContext(early_reply=False)
 IGNORED = PoolingWeights(
@@ -34,7 +34,7 @@ class Told(BaseCallbackHandler):
         self.replies: dict[Any, dict[str, Any]] = {}
 
     def on_chat_model_start(self, serialized: Any, messages: Any, *, run_id: Any, **kwargs: Any) -> None:
-        if "<dialogue>" not in str(messages):
+        if "<dialogue>" not in str(messages) and FEELING_LINE not in str(messages):
             node = kwargs["metadata"]["langgraph_node"]
             self.replies[run_id] = {"tags": set(kwargs["tags"] or []), "node": node, "class": serialized["id"][-1]}
 
@@ -57,8 +57,9 @@ def tokens(parts: list[Any]) -> list[tuple[Any, Any]]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_judgement_and_reply_are_one_call(mode: str) -> None:
-    model = TwoCallChat(line="[sad: dog died]\n")
+async def test_the_llm_judges_in_a_line_while_it_replies(mode: str) -> None:
+    model = TwoCallChat(line="sad: dog died")
+    model.judging = model.began  # the judgement waits until a reply was begun
 
     parts = await run(mode, create_hef(model=model).compile())
 
@@ -66,7 +67,7 @@ async def test_judgement_and_reply_are_one_call(mode: str) -> None:
     assert turn["messages"][-1].content == "I hear you."
     assert (turn["empathy"].emotion, turn["empathy"].degraded) == ("sad", None)
     assert (turn["verdict"].answer, turn["verdict"].form) == ("sad", "generated")
-    assert (len(model.prompts), model.judgements, model.ended) == (1, 0, ["written"])
+    assert (len(model.prompts), model.lines, model.judgements, model.ended) == (1, 1, 1, ["written"])
 
 
 async def test_a_reply_outlives_another_round_of_the_sem() -> None:
@@ -77,7 +78,7 @@ async def test_a_reply_outlives_another_round_of_the_sem() -> None:
     *_, turn = [values async for values in hef.astream(said, stream_mode="values")]
 
     assert turn["verdict"].requeries == 1
-    assert (turn["empathy"].emotion, len(model.prompts), model.judgements) == ("apprehensive", 1, 0)
+    assert (turn["empathy"].emotion, len(model.prompts), model.judgements) == ("apprehensive", 1, 1)
     assert turn["messages"][-1].content == "I hear you."
 
 
@@ -135,51 +136,14 @@ async def test_the_events_are_those_of_one_reply_in_its_node() -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_where_another_emotion_is_decided_the_reply_is_drafted_anew_and_the_early_one_ends(mode: str) -> None:
-    model = TwoCallChat(judgement="joyful", replies=[["Oh ", "nice."], ["How ", "sad."]])
-    told = Told()
-    model.writing = Gate(is_open=False)
+async def test_it_serves_whatever_is_decided(mode: str) -> None:
+    model = TwoCallChat(judgement="joyful", replies=[["I ", "hear ", "you."], ["How ", "sad."]])
 
-    class Release(BaseCallbackHandler):
-        """Lets replies be written on once the early one was given up."""
+    parts = await run(mode, create_hef(model=model, fit=IGNORED).compile())
 
-        def on_chat_model_start(self, serialized: Any, messages: Any, **kwargs: Any) -> None:
-            if UNUSED in (kwargs["tags"] or []):
-                model.writing.open()
-
-    parts = await run(mode, create_hef(model=model, fit=IGNORED).compile(), {"callbacks": [told, Release()]})
-
-    assert (parts[-1][1]["empathy"].emotion, parts[-1][1]["messages"][-1].content) == ("sad", "How sad.")
-    assert "".join(str(part.text) for part, _ in tokens(parts)) == "How sad."
-    assert "sad" in str(model.prompts[1][0].text)
-    early, late = told.replies.values()
-    assert (UNUSED in early["tags"], UNUSED in late["tags"], late["text"]) == (True, False, "How sad.")
-    assert (early["node"], early["usage"]) == ("draft_response", None)
-    if mode == "async":
-        assert model.ended == ["stopped", "written"]
-
-
-@pytest.mark.parametrize(("named", "share", "prompts"), [("lonely", 0.35, 1), ("lonely", 0.15, 2), ("proud", 0.1, 2)])
-async def test_a_reply_to_a_neighbour_that_is_nearly_as_likely_serves(named: str, share: float, prompts: int) -> None:
-    shipped = shipped_sem()
-
-    class Sem:
-        """Reads a sad person who is a little lonely."""
-
-        description, causes = shipped.description, shipped.causes
-
-        def read(self, dialogues: Any, **kwargs: Any) -> list[Reading]:
-            labels = self.description.taxonomy.labels
-            distribution = dict.fromkeys(labels, (0.5 - share) / (len(labels) - 2)) | {"sad": 0.5, "lonely": share}
-            changed = {"distribution": distribution, "neutral": 0.0, "primary": ("sad", "lonely", "proud")}
-            return [one.model_copy(update=changed) for one in shipped.read(dialogues, **kwargs)]
-
-    model = HostedChat(judgement=named, replies=[["Come ", "here."], ["Oh ", "no."]])
-
-    turn = await create_hef(model=model, sem=Sem(), safety=None, fit=IGNORED).compile().ainvoke(SAID, context=EARLY_ON)
-
-    assert turn["empathy"].emotion == "sad"
-    assert len(model.prompts) == prompts
+    assert (parts[-1][1]["empathy"].emotion, parts[-1][1]["messages"][-1].content) == ("sad", "I hear you.")
+    assert (len(model.prompts), model.ended) == (1, ["written"])
+    assert "sad" not in str(model.prompts[0][0].text)
 
 
 async def test_a_reply_serves_where_the_sem_does_not_read_the_language() -> None:
@@ -191,7 +155,7 @@ async def test_a_reply_serves_where_the_sem_does_not_read_the_language() -> None
     ]
 
     assert (turn["readings"], turn["empathy"].emotion) == ([], "sad")
-    assert (len(model.prompts), model.judgements) == (1, 0)
+    assert (len(model.prompts), model.judgements) == (1, 1)
 
 
 async def test_a_reply_to_no_feeling_serves_where_none_is_decided() -> None:
@@ -202,7 +166,7 @@ async def test_a_reply_to_no_feeling_serves_where_none_is_decided() -> None:
 
     assert turn["empathy"].uncertain
     assert turn["messages"][-1].content == "All right."
-    assert (len(model.prompts), model.judgements) == (1, 0)
+    assert (len(model.prompts), model.judgements) == (1, 1)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -367,9 +331,9 @@ async def test_wrappers_around_the_llm_work_as_before(wrap: str, mode: str) -> N
 )
 async def test_who_is_drafted_for_early(kind: type[TwoCallChat], context: HefContext, calls: int) -> None:
     class Counting(kind):  # type: ignore[misc, valid-type]
-        def _judged(self) -> Any:
+        def _judged(self, messages: Any) -> Any:
             assert len(self.prompts) == calls
-            return super()._judged()
+            return super()._judged(messages)
 
     model = Counting()
     if calls:

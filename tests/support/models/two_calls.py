@@ -1,4 +1,4 @@
-"""A chat model that judges, which may wait, and replies, chunk by chunk: in a call for each, or in one."""
+"""A chat model that judges, which may wait, and replies, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pydantic import Field
 
 WAIT = 5
 """Seconds after which what a test waits for is held to be missing."""
-FIRST_LINE = "write [none]"
-"""In the prompt of a reply that is to begin with a line."""
+FEELING_LINE = "Write one line alone"
+"""In a prompt that asks for the line that says what is felt."""
 USAGE = {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}
 
 
@@ -44,13 +44,13 @@ class Gate:
 class TwoCallChat(BaseChatModel):
     """Answers the question about the emotion with `judgement`, and everything else with the next of `replies`.
 
-    Where the reply is to begin with a line, `line` comes first, by default the judgement in brackets. An error among
-    the chunks of a reply is raised there. At its end the list of replies starts again.
+    An error among the chunks of a reply is raised there. At its end the list of replies starts again.
     """
 
     line: str | None = None
-    """The line before a reply that is asked for with one; None is the judgement in brackets."""
-
+    """The answer where a line is asked for that says what is felt; None is the judgement."""
+    lines: int = 0
+    """How often a line was asked for; each is a judgement, too."""
     judgement: Any = "sad"
     replies: list[list[Any]] = Field(default_factory=lambda: [["I ", "hear ", "you."]])
     judging: Any = Field(default_factory=Gate)
@@ -71,38 +71,27 @@ class TwoCallChat(BaseChatModel):
 
     def _begin(self, messages: list[BaseMessage]) -> list[Any] | None:
         """Return the chunks of a reply, None for a judgement."""
-        if "<dialogue>" in str(messages[-1].text) or "<dialogue>" in str(messages[0].text):
+        self.lines += (is_line := FEELING_LINE in str(messages[0].text))
+        if is_line or "<dialogue>" in str(messages[-1].text) or "<dialogue>" in str(messages[0].text):
             self.judgements += 1
             return None
         self.prompts.append(messages)
         self.began.open()
         return self.replies[(len(self.prompts) - 1) % len(self.replies)]
 
-    def _line(self, messages: list[BaseMessage]) -> list[str]:
-        """Return the pieces of the line that a reply begins with."""
-        if FIRST_LINE not in str(messages[0].text):
-            return []
+    def _judged(self, messages: list[BaseMessage]) -> ChatGenerationChunk:
         if isinstance(self.judgement, BaseException):
             raise self.judgement
-        own = "[none]\n" if self.judgement == "none" else f"[{self.judgement}:]\n"
-        line = own if self.line is None else self.line
-        return [line[:3], line[3:]]
-
-    def _judged(self) -> ChatGenerationChunk:
-        if isinstance(self.judgement, BaseException):
-            raise self.judgement
-        return ChatGenerationChunk(message=AIMessageChunk(self.judgement))
+        is_line = FEELING_LINE in str(messages[0].text) and self.line is not None
+        return ChatGenerationChunk(message=AIMessageChunk(self.line if is_line else self.judgement))
 
     def _stream(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
         if (chunks := self._begin(messages)) is None:
             self.judging.wait()
-            yield self._judged()
+            yield self._judged(messages)
             return
         how = "stopped"
         try:
-            for piece in self._line(messages):
-                self.judging.wait()
-                yield _chunk(piece, last=False)
             for number, text in enumerate(chunks):
                 if number == 1:
                     self.writing.wait()
@@ -116,13 +105,10 @@ class TwoCallChat(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         if (chunks := self._begin(messages)) is None:
             await self.judging.await_()
-            yield self._judged()
+            yield self._judged(messages)
             return
         how = "stopped"
         try:
-            for piece in self._line(messages):
-                await self.judging.await_()
-                yield _chunk(piece, last=False)
             for number, text in enumerate(chunks):
                 if number == 1:
                     await self.writing.await_()

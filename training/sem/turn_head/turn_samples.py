@@ -13,7 +13,7 @@ from zlib import crc32
 
 from ....contract import Turn
 from ....contract.dialogue import Role
-from ....data.conversations import Conversation
+from ....data.conversations import Conversation, Sample
 from ....data.labelled_chats import ROLES, LabelledChat, read_chats
 
 Source: TypeAlias = Literal["conversation", "joined", "chat", "single"]
@@ -62,6 +62,15 @@ def chat_samples(chats: Sequence[LabelledChat]) -> Iterator[TurnSample]:
     for chat in chats:
         for turn in chat.turns:
             yield TurnSample(turn.turns, turn.emotion, turn.same_subject, "chat", chat.language, turn.also_right)
+
+
+def felt_turns(chats: Sequence[LabelledChat]) -> Iterator[Sample]:
+    """Yield each turn with a feeling behind the turns about its subject, as a labelled dialogue."""
+    for chat in chats:
+        for turn in chat.turns:
+            if turn.emotion:
+                about = [one for one, same in zip(turn.turns, turn.same_subject, strict=True) if same]
+                yield Sample(tuple(about), turn.emotion, chat.id)
 
 
 def chat_windows(chats: Sequence[LabelledChat], seed: int) -> Iterator[TurnSample]:
