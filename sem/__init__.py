@@ -10,6 +10,7 @@ from .plugins.hf_sem import GOEMOTIONS_TO_EMPATHETIC_DIALOGUES, HfSem
 from .plugins.lexicon_sem import LexiconSem
 from .protocol import EmbeddingSem, Sem, SemDescription
 from .registry import installed_sems, resolve_sem, shipped_sem
+from .runtime.large_sem import LargeSem
 from .runtime.onnx_sem import OnnxSem
 from .taxonomy import EMPATHETIC_DIALOGUES, Taxonomy
 
@@ -24,6 +25,7 @@ __all__ = [
     "EnsembleSem",
     "HfSem",
     "HttpSem",
+    "LargeSem",
     "LexiconSem",
     "LlmSem",
     "OnnxSem",

@@ -10,12 +10,15 @@ from pathlib import Path
 from ..contract import SetupError
 from ..contract.cpu_inference import cpu_threads
 from .protocol import Sem, SemDescription
-from .runtime.manifest import FILE
+from .runtime.large_sem import LargeSem
+from .runtime.manifest import FILE, Manifest
 from .runtime.onnx_sem import OnnxSem
 
 GROUP = "hef.sem"
 SHIPPED = Path(__file__).parent / "runtime" / "model"
 """Folder of the shipped SEM."""
+LARGE = SHIPPED.with_name("large")
+"""Folder of the larger one that is read on top of it."""
 
 
 def resolve_sem(spec: Sem | str | None = None) -> Sem:
@@ -45,11 +48,34 @@ def resolve_sem(spec: Sem | str | None = None) -> Sem:
             from .plugins.ensemble_sem import EnsembleSem
 
             return EnsembleSem([resolve_sem(part.strip()) for part in source.split(",")])
-        return OnnxSem(spec) if (Path(spec).expanduser() / FILE).is_file() else _load(spec)
+        return open_sem(Path(spec)) if (Path(spec).expanduser() / FILE).is_file() else _load(spec)
     if isinstance(spec, Sem) and not isinstance(spec, type):
         return spec
     actual = f"the class {spec.__name__}" if isinstance(spec, type) else f"a {type(spec).__name__}"
     raise SetupError(f"sem is {actual}; expected an object with `description`, `read`, `causes`, or a plugin's name")
+
+
+def open_sem(folder: Path) -> OnnxSem | LargeSem:
+    """Return the SEM of a folder; one that is read on top of the shipped SEM shares that with the process.
+
+    Raises:
+        SetupError: The folder is incomplete or damaged.
+    """
+    is_large = Manifest.load(folder.expanduser()).enlarges is not None
+    return LargeSem(folder, shipped_sem()) if is_large else OnnxSem(folder)
+
+
+def large_sem() -> LargeSem:
+    """Return the larger SEM that ships: MPNet fine-tuned on EmpatheticDialogues and chats, on top of the shipped one.
+
+    All graphs of a process share it.
+    """
+    return _large_sem(cpu_threads(None))
+
+
+@cache
+def _large_sem(threads: int | None) -> LargeSem:
+    return LargeSem(LARGE, _shipped_sem(threads), threads=threads)
 
 
 def shipped_sem() -> OnnxSem:
@@ -67,6 +93,7 @@ def _shipped_sem(threads: int | None) -> OnnxSem:
 
 if hasattr(os, "register_at_fork"):  # the threads of a network do not live on in a forked process
     os.register_at_fork(after_in_child=_shipped_sem.cache_clear)
+    os.register_at_fork(after_in_child=_large_sem.cache_clear)
 
 
 def installed_sems() -> dict[str, SemDescription | SetupError]:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ...evaluation.emotion.recorded_judge import RecordedJudge
     from ...evaluation.emotion.requery_gain import RequeryGain
     from ...evaluation.emotion.sem_llm_pair import SemLlmPair
-    from ...sem import OnnxSem, Sem
+    from ...sem import LargeSem, OnnxSem, Sem
     from ...sem.ray.cluster import Cluster
     from ..options import StrategyName
     from ..settings import Settings
@@ -221,15 +221,15 @@ def _second_look(sem: Sem, run: EmotionRun, advance: Progress) -> list[RequeryGa
     return evaluate_second_look(sem, run.samples, first, progress=advance)
 
 
-def _sem_in_folder(sem: Sem) -> OnnxSem:
-    from ...sem import OnnxSem
+def _sem_in_folder(sem: Sem) -> OnnxSem | LargeSem:
+    from ...sem import LargeSem, OnnxSem
 
-    if not isinstance(sem, OnnxSem):
+    if not isinstance(sem, OnnxSem | LargeSem):
         raise Misuse("--record writes into the SEM's folder; give --sem FOLDER of an exported SEM")
     return sem
 
 
-def _record(sem: OnnxSem, report: EmotionReport) -> None:
+def _record(sem: OnnxSem | LargeSem, report: EmotionReport) -> None:
     """Write the figures of the SEM alone into its folder."""
     figures = {name: round(getattr(report, name).value, 4) for name in ("top1", "top3", "top5", "ece")}
     if report.sets:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ...data.conversations import Sample
     from ...evaluation.cross_fitted_calibration import CalibrationReport
-    from ...sem import OnnxSem
+    from ...sem import LargeSem, OnnxSem
     from ...sem.runtime.calibration import Calibration, PredictionSets
     from ...sem.runtime.manifest import Manifest
 
@@ -54,10 +54,10 @@ def calibrate(
     from ...data.conversations import read_samples
     from ...evaluation.cross_fitted_calibration import calibrate as fit
     from ...evaluation.cross_fitted_calibration import cross_fit
-    from ...sem import OnnxSem
+    from ...sem.registry import open_sem
     from ...sem.runtime.manifest import Manifest
 
-    sem, manifest = OnnxSem(folder), Manifest.load(folder)
+    sem, manifest = open_sem(folder), Manifest.load(folder)
     labels = manifest.labels
     samples, skipped = read_samples(data, labels)
     report_skipped_rows(skipped)
@@ -72,7 +72,7 @@ def calibrate(
         typer.echo(f"slopes {slopes} and sets: {folder / 'sem.json'}", err=True)
 
 
-def _logits(sem: OnnxSem, samples: list[Sample]) -> Any:
+def _logits(sem: OnnxSem | LargeSem, samples: list[Sample]) -> Any:
     """Return the logits of a SEM's network, [samples, labels], with a progress bar."""
     import numpy as np
 

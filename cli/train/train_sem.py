@@ -82,6 +82,9 @@ class ExportOptions:
 
     panel: ClassVar = "Export"
     export: Annotated[Path | None, option("Write the finished SEM here, as int8 ONNX.", metavar="FOLDER")] = None
+    large: Annotated[
+        bool, option("Export the emotions alone, in 4 bits, to be read on top of the shipped SEM.", "--large")
+    ] = False
     name: Annotated[str | None, option("Name of the exported SEM; else its folder's name.", metavar="NAME")] = None
     licence: Annotated[
         str | None, option("Licence of the exported weights, and of the data where it binds them.", metavar="TEXT")
@@ -113,10 +116,7 @@ def train_sem(
     if words:
         figures |= _measure_causes(run, words, spans, teacher)
     if export.export:
-        from ...training.sem.onnx_export import LICENCE, export_sem
-
-        licence, marked = export.licence or LICENCE, [*words, *spans]
-        export_sem(run, export.export, name=export.name, licence=licence, marked=marked, cause_teacher=teacher)
+        _export(run, export, [*words, *spans], teacher)
     result = {
         "run": str(files.run),
         "conversations": len(run.conversations),
@@ -129,6 +129,19 @@ def train_sem(
         name: "   ".join(f"{cut} {value:.1%}" for cut, value in values.items()) for name, values in figures.items()
     }
     print_result(result, lines, as_json=as_json)
+
+
+def _export(run: SemRun, options: ExportOptions, marked: list[AnnotatedDialogue], teacher: CauseTeacher | None) -> None:
+    from ...training.sem.onnx_export import LICENCE, export_sem
+
+    assert options.export is not None
+    licence = options.licence or LICENCE
+    if options.large:
+        from ...training.sem.large.large_export import export_large
+
+        export_large(run, options.export, name=options.name, licence=licence)
+    else:
+        export_sem(run, options.export, name=options.name, licence=licence, marked=marked, cause_teacher=teacher)
 
 
 def _open_run(folder: Path, source: Path, options: SemRecipeOptions, threads: int | None) -> tuple[SemRun, int]:

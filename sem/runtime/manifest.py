@@ -77,6 +77,9 @@ class Manifest(BaseModel):
         default=None, description="Calibration of the output `topic`, for the mean of a turn; None if it has none"
     )
     languages: tuple[str, ...] = Field(default=("en",), description="ISO 639-1 codes of the languages it reads")
+    enlarges: str | None = Field(
+        default=None, description="Hash of the network of the SEM that this one is read on top of, see `LargeSem`"
+    )
     max_tokens: int = Field(ge=8, description="The window, with special tokens")
     dimensions: int = Field(ge=1, description="Width of the sentence vectors")
     licence: str

@@ -18,7 +18,8 @@ from ..taxonomy import Taxonomy
 from ..validation import apply_views, require_known_emotions, require_turns
 from .cause_ranking import candidates, rank, word_scores
 from .encoding import DialogueEncoder, Encoded, pad
-from .manifest import FEATURES, REINSTALL, TOKENIZER, Manifest
+from .manifest import FEATURES, NETWORK, REINSTALL, TOKENIZER, Manifest
+from .packed_weights import WEIGHTS, unpack_weights
 from .topic_turns import topic_turns
 
 Array = NDArray[np.float32]
@@ -67,7 +68,10 @@ class OnnxRunner:
 
         try:
             network = folder / "model.onnx"
-            self._session = open_session(network, threads=threads, disabled_optimizers=DISABLED_OPTIMIZERS)
+            packed = unpack_weights(folder / WEIGHTS) if (folder / WEIGHTS).exists() else None
+            self._session = open_session(
+                network, threads=threads, disabled_optimizers=DISABLED_OPTIMIZERS, weights=packed
+            )
             tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # what ONNX Runtime and the tokenizers library raise has no narrower base
             raise SetupError(f"the SEM in {folder} cannot be loaded: {error}; {REINSTALL}") from error
@@ -156,6 +160,11 @@ class OnnxSem:
             metrics=self._manifest.metrics,
             prediction_sets=self._manifest.prediction_sets,
         )
+
+    @property
+    def network_digest(self) -> str:
+        """Return the hash of its network."""
+        return self._manifest.sha256[NETWORK]
 
     @property
     def dimensions(self) -> int:

@@ -54,14 +54,14 @@ class PackedMatrix(NamedTuple):
 
 def pack_codes(codes: NDArray[np.integer]) -> NDArray[np.uint8]:
     """Return codes from -8 to 7, [rows, columns], two a byte."""
-    shifted = (codes + _OFFSET).astype(np.uint8)
-    return shifted[0::2] | shifted[1::2] << 4
+    shifted: NDArray[np.uint8] = (codes + _OFFSET).astype(np.uint8)
+    return np.bitwise_or(shifted[0::2], np.left_shift(shifted[1::2], np.uint8(4)))
 
 
 def write_packed(path: Path, matrices: Mapping[str, PackedMatrix]) -> None:
     """Write matrices by the names of the network's initializers."""
     arrays = {f"{name}.{part}": array for name, one in matrices.items() for part, array in one._asdict().items()}
-    np.savez(path, **arrays)  # type: ignore[arg-type]  # the stubs take the names for options
+    np.savez(path, **arrays)
 
 
 def unpack_weights(path: Path) -> dict[str, NDArray[np.int8]]:

@@ -362,9 +362,7 @@ def test_start_that_is_no_run_is_named(backbone: Path, tmp_path: Path) -> None:
 
 def test_texts_without_labels_want_a_teacher(backbone: Path, tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="1 samples have no label and no teacher"):
-        SemRun(
-            tmp_path, make_recipe(backbone), TINY, CONVERSATIONS, further=[Sample((Turn("speaker", "x"),), "", "")]
-        )
+        SemRun(tmp_path, make_recipe(backbone), TINY, CONVERSATIONS, further=[Sample((Turn("speaker", "x"),), "", "")])
 
 
 def test_features_to_follow_want_a_teacher(backbone: Path, tmp_path: Path) -> None:

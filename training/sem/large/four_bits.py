@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...sem.runtime.packed_weights import BLOCK
+from ....sem.runtime.packed_weights import BLOCK
 
 Array = NDArray[np.float32]
 LOWEST, HIGHEST = -8, 7
@@ -47,7 +47,7 @@ def round_matrix(matrix: Array, hessian: NDArray[np.float64] | None = None) -> F
             the rows below it. None rounds each value to the nearest code.
     """
     rest = matrix.astype(np.float32).copy()
-    units = np.maximum(np.abs(matrix).max(axis=0), 1e-8) / HIGHEST / _MULTIPLIERS
+    units: Array = (np.maximum(np.abs(matrix).max(axis=0), 1e-8) / HIGHEST / _MULTIPLIERS).astype(np.float32)
     codes = np.empty(matrix.shape, dtype=np.int8)
     multipliers = np.empty((len(matrix) // BLOCK, matrix.shape[1]), dtype=np.uint8)
     corrections = None if hessian is None else _corrections(hessian)
