@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,15 @@ def cpu_threads(threads: int | None) -> int | None:
 def cpu_cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def has_vnni(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Return whether the processor adds products of 8-bit numbers in 32 bits; False where Linux does not say so."""
+    try:
+        return "vnni" in cpuinfo.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
 
 
 def import_onnxruntime() -> Any:
@@ -70,8 +80,8 @@ def open_session(
     # One plan of memory per shape, each a block of its own size, breaks up the memory that all shapes share.
     options.enable_mem_pattern = False
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Without VNNI the default kernels saturate the 16-bit sums of 8-bit products; with VNNI this changes nothing.
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    if not has_vnni():  # the default kernels saturate the 16-bit sums of 8-bit products; the precise ones are slower
+        options.add_session_config_entry("session.x64quantprecision", "1")
     try:
         if weights:
             values = [ort.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]

@@ -58,3 +58,10 @@ def test_telemetry_is_off_before_onnxruntime_is_imported_and_only_then() -> None
         "assert os.environ['ORT_DISABLE_TELEMETRY'] == '1'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_processor_is_asked_for_the_precise_kernels_only_where_it_needs_them(tmp_path: Path) -> None:
+    (tmp_path / "with").write_text("flags\t: fpu avx2 avx512_vnni amx_tile\n")
+    (tmp_path / "without").write_text("flags\t: fpu avx2\n")
+
+    assert [has_vnni(tmp_path / name) for name in ("with", "without", "missing")] == [True, False, False]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from ....sem.runtime.packed_weights import WEIGHTS, PackedMatrix, pack_codes, wr
 from ..quantisation import QUANTISED, Inputs, activations, large_products, prepare, smooth, write_int8
 from .four_bits import FourBits, round_matrix
 
+TOGETHER = 50
+"""Dialogues whose inputs are multiplied at once: their products are large, and adding them takes the longest."""
 MIN_VALUES = 100_000
 """Values of a matrix from which on 4 bits save anything; the small ones, such as the classifier, stay as exact."""
 
@@ -77,11 +80,13 @@ def _second_moments(model: Any, names: Sequence[str], inputs: Sequence[Inputs]) 
     """Return the mean of x·xᵀ over all tokens for each of a graph's values."""
     sums: dict[str, NDArray[np.float64]] = {}
     tokens = 0
-    for values in activations(model, names, inputs):
-        for name, value in values.items():
-            product = (value.T @ value).astype(np.float64)
-            sums[name] = sums[name] + product if name in sums else product
-        tokens += len(next(iter(values.values())))
+    runs = activations(model, names, inputs)
+    while some := [*islice(runs, TOGETHER)]:
+        for name in names:
+            values = np.concatenate([one[name] for one in some])
+            product = values.T @ values
+            sums[name] = sums[name] + product if name in sums else product.astype(np.float64)
+        tokens += len(values)
     return {name: total / tokens for name, total in sums.items()}
 
 
