@@ -90,7 +90,7 @@ def create_hef(
     parts = Parts.resolve(
         model=model, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit, safety=safety, on_safety=on_safety
     )
-    graph = _Graph(state_schema, context_schema, parts.taxonomy.labels, last="remember")
+    graph = _Graph(state_schema, context_schema, parts.taxonomy.labels, turn_telemetry())
     causes = sem_causes_tool(parts.sem)
     replies = EarlyReplies(parts.taxonomy, parts.prompts)
     trace = output_mode == "trace"
@@ -133,7 +133,7 @@ def create_emotion_graph(
     parts = Parts.resolve(
         model=model, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit, safety=safety, on_safety=on_safety
     )
-    graph = _Graph(HefState, HefContext, parts.taxonomy.labels, last="fine_emotion")
+    graph = _Graph(HefState, HefContext, parts.taxonomy.labels, GraphTelemetry(first="safety", last="fine_emotion"))
     _add_safety_nodes(graph, parts)
     _add_emotion_nodes(graph, parts)
     graph.builder.add_edge("fine_emotion", END)
@@ -169,17 +169,20 @@ def create_reading_graph(
     parts = Parts.resolve(
         model=llm, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit, safety=safety, on_safety=on_safety
     )
-    return reading_graph(parts)
+    return reading_graph(parts, GraphTelemetry(first="safety", last="cause_words"))
 
 
-def reading_graph(parts: Parts, *, crisis_reply: bool = False) -> StateGraph[Any, Any, Any, Any]:
+def reading_graph(
+    parts: Parts, telemetry: GraphTelemetry, *, crisis_reply: bool = False
+) -> StateGraph[Any, Any, Any, Any]:
     """Build the graph of `create_reading_graph` from resolved parts.
 
     Args:
         parts: What it is built from.
+        telemetry: Telemetry of the turn, which may end in another graph.
         crisis_reply: Whether somebody in danger is answered, which is the only reply of this graph.
     """
-    graph = _Graph(HefState, HefContext, parts.taxonomy.labels, last="cause_words", output_schema=ReadingOutput)
+    graph = _Graph(HefState, HefContext, parts.taxonomy.labels, telemetry, output_schema=ReadingOutput)
     _add_safety_nodes(graph, parts, crisis_reply=crisis_reply)
     if crisis_reply:
         graph.builder.add_edge("crisis_reply", END)
@@ -190,22 +193,28 @@ def reading_graph(parts: Parts, *, crisis_reply: bool = False) -> StateGraph[Any
     return graph.builder
 
 
-def takeover_graph() -> StateGraph[Any, Any, Any, Any]:
+def takeover_graph(telemetry: GraphTelemetry) -> StateGraph[Any, Any, Any, Any]:
     """Build the graph in which a human may take over, for hosts that hold the reply to somebody in danger already."""
-    builder: StateGraph[Any, Any, Any, Any] = StateGraph(HefState, HefContext)
-    builder.add_node("human_takeover", human_takeover_node())
-    builder.add_edge(START, "human_takeover")
-    builder.add_edge("human_takeover", END)
-    return builder
+    return _graph_of_one_node("human_takeover", human_takeover_node(), telemetry)
 
 
-def remembering_graph() -> StateGraph[Any, Any, Any, Any]:
+def remembering_graph(telemetry: GraphTelemetry) -> StateGraph[Any, Any, Any, Any]:
     """Build the graph that stores a turn, for hosts whose reply ended before the node `remember` of the whole graph."""
-    builder: StateGraph[Any, Any, Any, Any] = StateGraph(HefState, HefContext)
-    builder.add_node("remember", remember)
-    builder.add_edge(START, "remember")
-    builder.add_edge("remember", END)
-    return builder
+    return _graph_of_one_node("remember", remember, telemetry)
+
+
+def turn_telemetry() -> GraphTelemetry:
+    """Return the telemetry of a turn that is stored, in one graph or in several."""
+    return GraphTelemetry(first="safety", last="remember")
+
+
+def _graph_of_one_node(name: str, node: Any, telemetry: GraphTelemetry) -> StateGraph[Any, Any, Any, Any]:
+    """Build a graph of one node, which takes and returns the whole state."""
+    graph = _Graph(HefState, HefContext, None, telemetry, input_schema=HefState, output_schema=HefState)
+    graph.add(name, node)
+    graph.builder.add_edge(START, name)
+    graph.builder.add_edge(name, END)
+    return graph.builder
 
 
 def _add_safety_nodes(graph: _Graph, parts: Parts, *, crisis_reply: bool = False) -> None:
@@ -261,8 +270,9 @@ class _Graph:
     Args:
         state_schema: As in `create_hef`.
         context_schema: As in `create_hef`.
-        labels: Emotions that what is in the state may name, also where a person edits it.
-        last: Name of the node that a turn ends with.
+        labels: Emotions that what is in the state may name, also where a person edits it; None where all may be.
+        telemetry: What watches its nodes.
+        input_schema: What the graph takes, where it is not the messages.
         output_schema: What the graph returns, where it is not the messages with the reply.
     """
 
@@ -270,21 +280,30 @@ class _Graph:
         self,
         state_schema: type[Any],
         context_schema: type[Any],
-        labels: Collection[str],
+        labels: Collection[str] | None,
+        telemetry: GraphTelemetry,
         *,
-        last: str,
+        input_schema: type[Any] | None = None,
         output_schema: type[Any] | None = None,
     ) -> None:
         check_state(state_schema)
-        input_schema, whole_output = input_output_schemas(state_schema)
+        messages_alone, whole_output = input_output_schemas(state_schema)
         self.builder: StateGraph[Any, Any, Any, Any] = StateGraph(
-            state_schema, context_schema, input_schema=input_schema, output_schema=output_schema or whole_output
+            state_schema,
+            context_schema,
+            input_schema=input_schema or messages_alone,
+            output_schema=output_schema or whole_output,
         )
+        if labels is not None:
+            self._restrict_emotions(labels)
+        self._telemetry = telemetry
+
+    def _restrict_emotions(self, labels: Collection[str]) -> None:
+        """Let what is in the state name these emotions alone."""
         channels = self.builder.channels
         for name in ("empathy", "verdict", "readings"):
             if isinstance(channel := channels[name], JsonValue):
                 channels[name] = LabelledValue(channel.typ, name, labels)
-        self._telemetry = GraphTelemetry(first="safety", last=last)
 
     def add(self, name: str, node: Any, retry: RetryPolicy | None = None) -> None:
         """Add a node; the first line of its docstring describes it in the drawn graph and in traces."""

@@ -18,6 +18,7 @@ from ..nodes import to_dialogue
 from ..nodes.support.transcript import message_print, messages_after
 from ..safety import assess
 from .build import reading_graph
+from .node_telemetry import GraphTelemetry
 from .parts import Parts
 from .person_note import empathy_note
 
@@ -51,14 +52,15 @@ class EmpathyReader:
 
     Args:
         parts: What the graph is built from.
+        telemetry: Telemetry of the turn, which ends after the agent's reply.
         crisis_reply: Whether somebody in danger is answered.
     """
 
-    def __init__(self, parts: Parts, *, crisis_reply: bool) -> None:
+    def __init__(self, parts: Parts, telemetry: GraphTelemetry, *, crisis_reply: bool) -> None:
         self._prompts = parts.prompts
         self._looks_for_danger = parts.assess is not None
         self._names = parts.taxonomy.names
-        self._graph = reading_graph(parts, crisis_reply=crisis_reply).compile(name="hef")
+        self._graph = reading_graph(parts, telemetry, crisis_reply=crisis_reply).compile(name="hef")
 
     def read(self, messages: Sequence[AnyMessage], settings: HefContext, host_fault: str = "") -> EmpathyNote:
         """Return what the person feels; a part that fails is named in `faults` and raises nothing.

@@ -15,13 +15,13 @@ from ..contract.chat_model import ChatModel
 from ..contract.context import misspelled_settings, settings_from
 from ..contract.errors import needs_extra
 from ..contract.state import JsonValue
+from ..contract.sync_async import maybe_await, run_sync
 from ..llm.missing_model import resolve_optional_model
-from ..nodes import remember
 from ..nodes.support.message_text import message_text
 from ..nodes.support.transcript import last_human_index, message_print
 from ..prompts import Overrides
 from ..sem import Sem, Taxonomy
-from .build import takeover_graph
+from .build import remembering_graph, takeover_graph, turn_telemetry
 from .empathy_reader import EmpathyNote, EmpathyReader, new_replies
 from .parts import Parts, SafetyChoice, SafetyHooks
 
@@ -100,9 +100,11 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
             model=llm, sem=sem, taxonomy=taxonomy, prompts=prompts, fit=fit, safety=safety, on_safety=on_safety
         )
         self._crisis_reply = crisis_reply
-        self._reader = EmpathyReader(parts, crisis_reply=crisis_reply)
+        telemetry = turn_telemetry()
+        self._reader = EmpathyReader(parts, telemetry, crisis_reply=crisis_reply)
         # After the agent's turn, whose messages hold the reply then: whoever writes on in the pause was answered.
-        self._takeover = takeover_graph().compile(name="hef")
+        self._takeover = takeover_graph(telemetry).compile(name="hef")
+        self._remembering = remembering_graph(telemetry).compile(checkpointer=False, name="hef")
 
     @hook_config(can_jump_to=["end"])
     def before_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
@@ -150,16 +152,12 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
     def after_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Let a human take over in danger, and store the turn where the person is named and the agent has a store."""
         settings = self._run_settings(runtime)
-        asked = self._handover(state, settings)
-        output = self._takeover.invoke(asked, context=settings) if asked else None
-        return self._end_turn(state, runtime.override(context=settings), output)
+        return run_sync(self._end_turn(state, settings, self._takeover.invoke, self._remembering.invoke))
 
     async def aafter_agent(self, state: HefAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """End the turn as `after_agent` does, without blocking the event loop."""
         settings = self._run_settings(runtime)
-        asked = self._handover(state, settings)
-        output = await self._takeover.ainvoke(asked, context=settings) if asked else None
-        return await asyncio.to_thread(self._end_turn, state, runtime.override(context=settings), output)
+        return await self._end_turn(state, settings, self._takeover.ainvoke, self._remembering.ainvoke)
 
     def _handover(self, state: HefAgentState, settings: HefContext) -> HefState | None:
         """Return what a human who may take over is asked about; None where none is asked, or was already."""
@@ -167,19 +165,21 @@ class HefMiddleware(AgentMiddleware[HefAgentState, Any, Any]):
         is_due = settings.safety_handoff and note is not None and not note.handed_over and self._jump(empathy)
         return HefState(messages=state["messages"], safety=empathy.safety) if is_due and empathy else None
 
-    def _end_turn(
-        self, state: HefAgentState, runtime: Runtime[Any], takeover: Mapping[str, Any] | None
+    async def _end_turn(
+        self, state: HefAgentState, settings: HefContext, take_over: Callable[..., Any], store_turn: Callable[..., Any]
     ) -> dict[str, Any] | None:
         """Return the update after the agent's turn, with what a human said who took over."""
         note, update = state.get("hef_read"), {}
-        if takeover is not None and note is not None:
+        asked = self._handover(state, settings)
+        if asked is not None and note is not None:
+            takeover = await maybe_await(take_over(asked, context=settings))
             note = note.model_copy(update={"faults": {**note.faults, **takeover["faults"]}, "handed_over": True})
             update = {"messages": new_replies(state["messages"], takeover["messages"]), "hef_read": note}
             state = {**state, "messages": takeover["messages"], "hef_read": note}
         turn = _turn(state)
         if turn is None:
             return None
-        empathy = remember(turn, runtime)["empathy"]
+        empathy: Empathy = (await maybe_await(store_turn(turn, context=settings)))["empathy"]
         return {**update, "empathy": empathy, "hef_degraded": empathy.degraded}
 
     def _update(self, note: EmpathyNote) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.graph.state import CompiledStateGraph
 
 from ..contract import Empathy, HefContext
-from ..graph.build import remembering_graph
+from ..graph.build import remembering_graph, turn_telemetry
 from ..graph.turn_events import EmotionDecided, Event, Replied, Restarted, Token, stream_turn
 from .chat_chunks import Delta, FinishReason, ReplyEnd, ReplyEvent
 from .chat_conversations import TurnPlan
@@ -98,7 +98,7 @@ class TurnRun:
         reply = AIMessage(f"{begun}{' ' * are_words_apart(begun, fragment)}{fragment}{INTERRUPTED}")
         state = {"messages": [*self._plan.messages, reply], "empathy": self._empathy}
         config: Any = {"configurable": {"thread_id": self._plan.thread_id, **self._plan.configurable}}
-        hef = remembering_graph().compile(store=self._graph.store)
+        hef = remembering_graph(turn_telemetry()).compile(store=self._graph.store)
         await hef.ainvoke(state, config, context=self._context)
         await self._plan.interrupted(fragment)
 

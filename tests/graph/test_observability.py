@@ -160,8 +160,9 @@ async def test_the_middlewares_turn_is_logged_once_after_its_last_node(
 
     logged = [message for message in caplog.messages if message.startswith("turn:") or " took " in message]
     assert {message.split()[0] for message in logged[:5]} == set(NODES[:5])
-    assert [message.split()[0] for message in logged[5:]] == ["turn:", "cause_words"]
-    assert {span.name for span in spans()} >= {f"hef.{node}" for node in NODES[:6]}
+    assert [message.split()[0] for message in logged[5:]] == ["cause_words", "turn:", "remember"]
+    assert logged[-2].rpartition("=")[2].isdigit()
+    assert {span.name for span in spans()} >= {f"hef.{node}" for node in NODES if node != "draft_response"}
 
 
 @pytest.mark.parametrize("form", ["sync", "async"])
@@ -182,6 +183,46 @@ async def test_cause_words_that_fail_warn_in_the_middleware_and_the_turn_is_logg
     assert [message.split()[0] for message in logged[1:]] == ["turn:"]
     assert "degraded=cause_words" in logged[1]
     assert words_in(caplog.text) == set()
+
+
+@pytest.mark.parametrize("form", ["sync", "async"])
+async def test_a_store_that_fails_warns_in_the_middleware_before_the_turn_is_logged(
+    form: str, spans: Callable[[], list[ReadableSpan]], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    middleware = HefMiddleware(model=ScriptedChat(script=["sad"]))
+    agent: Any = create_agent(
+        AgentChat(script=[REPLY]), middleware=[middleware], context_schema=HefContext, store=BrokenStore()
+    )
+
+    _ = agent.invoke(ASK, context=ANA) if form == "sync" else await agent.ainvoke(ASK, context=ANA)
+
+    logged = [message for record in caplog.records if record.name.startswith("hef") for message in [record.message]]
+    assert logged[:2] == ["recall left something out (OSError)", "remember left something out (OSError)"]
+    assert [message.split()[0] for message in logged[2:]] == ["turn:"]
+    assert "degraded=recall,remember" in logged[2]
+    remember = next(span for span in spans() if span.name == "hef.remember")
+    assert (remember.attributes or {})["error.type"] == "OSError"
+    assert words_in(caplog.text) == set()
+
+
+@pytest.mark.parametrize("form", ["sync", "async"])
+async def test_a_human_who_takes_over_in_the_middleware_is_a_span_and_the_turn_is_logged_after_them(
+    form: str, spans: Callable[[], list[ReadableSpan]], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="hef")
+    middleware = HefMiddleware(model=ScriptedChat(script=["sad"]), settings=HefContext(safety_handoff=True))
+    agent: Any = create_agent(AgentChat(script=[REPLY]), middleware=[middleware])
+    danger = {"messages": [HumanMessage("I am going to kill myself tonight.")]}
+
+    _ = agent.invoke(danger) if form == "sync" else await agent.ainvoke(danger)
+
+    assert "human_takeover left something out (its input)" in caplog.messages  # nobody is asked without a checkpointer
+    logged = [message for message in caplog.messages if message.startswith("turn:") or " took " in message]
+    assert [message.split()[0] for message in logged[-3:]] == ["human_takeover", "turn:", "remember"]
+    assert "safety=danger" in logged[-2]
+    assert "degraded=human_takeover" in logged[-2]
+    assert {"hef.human_takeover", "hef.remember"} <= {span.name for span in spans()}
 
 
 @pytest.mark.parametrize("form", ["sync", "async"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -63,18 +64,10 @@ def told(store: InMemoryStore, person: str) -> list[tuple[str, str]]:
     return [(turn.text, turn.reply) for turn in sorted(list_turns(store, person), key=lambda turn: turn.turn)]
 
 
-async def test_a_database_that_fails_as_the_client_hangs_up_takes_no_turn_away() -> None:
-    class Failing(SqliteTurns):
-        async def run(self, sql: str, values: Any = ()) -> Any:
-            if sql.startswith("INSERT INTO hef_chat_replies"):
-                raise ApiError(503, "gone", "storage_unavailable")
-            return await super().run(sql, values)
-
-    chat, store, sem = TalkingChat(), InMemoryStore(), resolve_sem("lexicon")
-    graph = create_hef(model=chat, sem=sem).compile(store=store)
-    conversations, messages = Conversations(Failing(), store), [ChatMessage("user", FIRST["content"])]
-    plan = await conversations.open(person="eva", character=None, chat_id="chat", messages=messages)
-    context = HefContext(strategy="sem_only", user_id="eva")
+async def cancel_in_mid_reply(graph: Any, conversations: Conversations, person: str) -> None:
+    messages = [ChatMessage("user", FIRST["content"])]
+    plan = await conversations.open(person=person, character=None, chat_id="chat", messages=messages)
+    context = HefContext(strategy="sem_only", user_id=person)
     pieces: list[Any] = []
 
     async def read() -> None:
@@ -88,6 +81,37 @@ async def test_a_database_that_fails_as_the_client_hangs_up_takes_no_turn_away()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_memory_that_fails_as_the_client_hangs_up_warns_before_the_turn_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Broken(InMemoryStore):
+        def batch(self, ops: Any) -> Any:
+            raise OSError("disk on fire")
+
+    caplog.set_level(logging.INFO)
+    graph = create_hef(model=TalkingChat(), sem=resolve_sem("lexicon")).compile(store=Broken())
+
+    await cancel_in_mid_reply(graph, Conversations(SqliteTurns(), InMemoryStore()), "fay")
+
+    logged = [record.getMessage() for record in caplog.records if record.name == "hef.graph.node_telemetry"]
+    assert logged[-2] == "remember left something out (OSError)"
+    assert logged[-1].startswith("turn: emotion=")
+    assert "degraded=remember" in logged[-1]
+
+
+async def test_a_database_that_fails_as_the_client_hangs_up_takes_no_turn_away() -> None:
+    class Failing(SqliteTurns):
+        async def run(self, sql: str, values: Any = ()) -> Any:
+            if sql.startswith("INSERT INTO hef_chat_replies"):
+                raise ApiError(503, "gone", "storage_unavailable")
+            return await super().run(sql, values)
+
+    chat, store, sem = TalkingChat(), InMemoryStore(), resolve_sem("lexicon")
+    graph = create_hef(model=chat, sem=sem).compile(store=store)
+
+    await cancel_in_mid_reply(graph, Conversations(Failing(), store), "eva")
 
     assert [text for text, _ in told(store, "eva")] == [FIRST["content"]]
 
