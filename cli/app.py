@@ -92,7 +92,9 @@ BENCH = [
     LazyCommand("sem", "bench.bench_models:sem", "Time a SEM: loading, one dialogue, its cause words, many at once."),
     LazyCommand("turn", "bench.bench_models:turn", "Time a HEF turn beside a plain reply of the same LLM."),
     LazyCommand("memory", "bench.bench_memory:memory", "Time recalling and writing beside raw Chroma calls."),
-    LazyCommand("serve", "bench.bench_serve:serve", "Time the chat server with many conversations at once."),
+    LazyCommand(
+        "chat-server", "bench.bench_chat_server:chat_server", "Time the chat server with many conversations at once."
+    ),
     LazyCommand("serving", "bench.bench_serving:serving", "Time many conversations at once, and long threads."),
     LazyCommand("first-token", "bench.bench_models:first_token", "Time `hef reply` from its start to its first token."),
 ]

@@ -68,6 +68,7 @@ def test_it_runs_as_a_module_and_tells_its_version():
         (("bench", "sem", "--repeats", "0"), "--repeats"),
         (("dance",), "dance"),
         (("calibrate", "sem"), "hef train calibrate"),
+        (("bench", "serve"), "'serving', 'chat-server'"),
         (("evaluate", "causes", "--data", "x.jsonl", "--json", "out.json"), "--out FILE"),
     ],
 )

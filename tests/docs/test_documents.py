@@ -119,6 +119,27 @@ def test_every_module_that_is_run_exists(name: str) -> None:
     assert [script for script in scripts if not (ROOT / script).is_file()] == []
 
 
+def _is_defined(name: str) -> bool:
+    """Return whether a dotted name is a package or a module, or a word of one."""
+    path, parts = ROOT, name.split(".")[1:]
+    while parts and (path / parts[0]).is_dir():
+        path /= parts.pop(0)
+    source = path / f"{parts.pop(0)}.py" if parts and (path / f"{parts[0]}.py").is_file() else path / "__init__.py"
+    text = source.read_text(encoding="utf-8")
+    return all(re.search(rf"\b{part}\b", text) for part in parts)
+
+
+def test_every_module_that_the_changelog_sends_to_exists() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    new = re.sub(r"`[^`\n]+`(?:, `[^`\n]+`)* → ", "", changelog)
+    names = re.findall(r"`(?:python -m )?(hef(?:\.\w+)+)", new)
+
+    assert len(names) > 30
+    assert [name for name in names if not _is_defined(name)] == []
+    assert not _is_defined("hef.graph.agents.reader")
+    assert not _is_defined("hef.graph.no_such_function")
+
+
 def test_every_package_is_on_the_map() -> None:
     rows = re.findall(r"^\| `([\w/]+)` \|", (DOCS / "architecture.md").read_text(encoding="utf-8"), re.MULTILINE)
     aside = {"tests", "notebooks", "docs", "scripts", "deploy", "build"}

@@ -1,4 +1,4 @@
-"""`hef bench serve` against a server in this process: what it counts, and that it notices wrong replies."""
+"""`hef bench chat-server` against a server in this process: what it counts, and that it notices wrong replies."""
 
 from __future__ import annotations
 

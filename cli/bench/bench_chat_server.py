@@ -1,4 +1,4 @@
-"""`hef bench serve`: the chat server under load."""
+"""`hef bench chat-server`: the chat server under load."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TalkOptions:
     no_memory: Annotated[bool, option("Recall and remember nothing.", "--no-memory")] = False
 
 
-def serve(load: TalkOptions, models: SemOptions, output: OutputOptions) -> None:
+def chat_server(load: TalkOptions, models: SemOptions, output: OutputOptions) -> None:
     """Time the chat server with many conversations at once.
 
     The server of `hef serve chat` runs in a process of its own, with an LLM that answers at once and a memory in a
@@ -51,7 +51,7 @@ def serve(load: TalkOptions, models: SemOptions, output: OutputOptions) -> None:
             memory=not load.no_memory,
             progress=advance,
         )
-    emit_report("serve", None, [report], {"machine": machine(settings.threads)}, output, [_table(report)])
+    emit_report("chat server", None, [report], {"machine": machine(settings.threads)}, output, [_table(report)])
     for error in report.first_errors:
         typer.echo(f"error: {error}", err=True)
     if report.errors:
