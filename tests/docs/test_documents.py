@@ -220,6 +220,32 @@ def test_every_decision_record_has_its_parts_and_is_in_the_index() -> None:
         assert 150 <= len(text.split()) <= 450, record.name
 
 
+def _successors(text: str) -> tuple[list[str], bool]:
+    """Return the numbers of the records that a text says took the place of one, and whether of a part of it alone."""
+    return sorted(set(re.findall(r"\b0\d{3}\b", text))), "in part" in text
+
+
+@pytest.mark.parametrize("record", sorted((DOCS / "decisions").glob("0*.md")), ids=lambda record: record.name[:4])
+def test_the_status_of_a_decision_record_its_last_section_and_the_index_agree(record: Path) -> None:
+    text = record.read_text(encoding="utf-8")
+    index = (DOCS / "decisions" / "README.md").read_text(encoding="utf-8")
+    (status,) = re.findall(r"^\*\*Status:\*\* (.*)$", text, re.MULTILINE)
+    (row,) = re.findall(rf"^\| \[\d+\]\({record.name}\) \| (.*?) \|", index, re.MULTILINE)
+    last = text.partition("\n## Superseded by\n")[2].strip()
+    successors, *superseded = re.split(r"It supersede[sd]", last, maxsplit=1)
+    records, is_part = _successors(successors)
+    is_accepted = records == [] or is_part
+
+    assert successors.startswith("Nothing.") is (records == [])
+    assert _successors(status.partition("superseded by")[2]) == (records, is_part)
+    assert _successors(row.partition("superseded by")[2]) == (records, is_part)
+    assert status.startswith("accepted") is is_accepted
+    assert row == "accepted" or records
+    for earlier in re.findall(r"\]\((0\d{3}-[\w-]+\.md)\)", "".join(superseded) if is_accepted else ""):
+        earlier_text = (record.parent / earlier).read_text(encoding="utf-8")
+        assert record.name in earlier_text.partition("\n## Superseded by\n")[2]
+
+
 def test_every_experiment_has_its_day_and_is_in_the_index() -> None:
     folder = DOCS / "experiments"
     index = (folder / "README.md").read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,15 @@ def imports(path: Path) -> Iterator[str]:
             base = ".".join([*start, *(node.module or "").split(".")]).rstrip(".")
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def test_the_record_of_the_layers_has_the_same_table() -> None:
+    record = (ROOT / "docs" / "decisions" / "0001-layers-and-contract.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", record, re.MULTILINE)
+
+    assert {name: set(cell.replace("nothing", "").replace(",", "").split()) for name, cell in rows} == {
+        name: set(allowed.split()) for name, allowed in ALLOWED.items()
+    }
 
 
 def test_every_package_has_a_place_in_the_layers() -> None:
