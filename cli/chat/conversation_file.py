@@ -15,7 +15,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from ..error_messages import Failure
 from ..render import printable_name
 from ..settings import make_home
-from .chat_threads import CONVERSATIONS
+from .chat_threads import CONVERSATIONS, DELETE_EARLIER
 
 _LOCKS = "open-conversations"
 """Folder of the locks of conversations that are open."""
@@ -40,10 +40,8 @@ class LastStateSaver(AsyncSqliteSaver):
         configurable = saved["configurable"]
         newest = (str(configurable["thread_id"]), configurable["checkpoint_ns"], checkpoint["id"])
         async with self.lock:
-            for table in ("checkpoints", "writes"):
-                await self.conn.execute(
-                    f"DELETE FROM {table} WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id < ?", newest
-                )
+            for statement in DELETE_EARLIER:
+                await self.conn.execute(statement, newest)
             await self.conn.commit()
         return saved
 

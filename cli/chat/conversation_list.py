@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 
 from ...ui.page_host import CHARACTER
-from .chat_threads import CONVERSATIONS, belongs_to, thread_name, thread_with
+from .chat_threads import CONVERSATIONS, belongs_to, check_tables, newest_threads, thread_name, thread_with
 
 PAUSE = timedelta(hours=4)
 """After so long a new conversation begins."""
@@ -60,7 +60,11 @@ def day_names(now: datetime, character: str | None, taken: Collection[str]) -> I
 
 
 def kept_conversations(home: Path, person: str) -> Iterator[KeptConversation]:
-    """Yield the conversations of a person, the newest first."""
+    """Yield the conversations of a person, the newest first.
+
+    Raises:
+        StoreError: LangGraph keeps them in a way that is unknown here.
+    """
     file = home / CONVERSATIONS
     if not file.exists():
         return
@@ -71,11 +75,8 @@ def kept_conversations(home: Path, person: str) -> Iterator[KeptConversation]:
     with closing(sqlite3.connect(file, check_same_thread=False)) as connection:
         saver = SqliteSaver(connection)
         saver.setup()
-        rows = connection.execute(
-            "SELECT thread_id FROM checkpoints WHERE checkpoint_ns = '' GROUP BY thread_id "
-            "ORDER BY MAX(checkpoint_id) DESC"
-        ).fetchall()
-        for (thread,) in rows:
+        check_tables(connection, file)
+        for thread in newest_threads(connection):
             if not belongs_to(person, thread):
                 continue
             if state := saver.get_tuple({"configurable": {"thread_id": thread, "checkpoint_ns": ""}}):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...contract import Memory, StoreError
 from ...contract.text import MAX_STORED_CHARACTERS
-from .chat_threads import CONVERSATIONS, belongs_to, thread_name
+from .chat_threads import CONVERSATIONS, belongs_to, check_tables, stored_threads, thread_name, threads_holding
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage
@@ -57,7 +57,7 @@ def forget_conversations(
         deletes: Whether a conversation, given by its id, is to be deleted entirely.
 
     Raises:
-        StoreError: The file cannot be written, as on a full disk.
+        StoreError: The file cannot be written, as on a full disk, or LangGraph keeps it in a way that is unknown here.
     """
     try:
         return _forget(home, person, turns, deletes)
@@ -79,10 +79,11 @@ def _forget(
     with SqliteSaver.from_conn_string(str(home / CONVERSATIONS)) as saver:
         saver.setup()
         saver.conn.execute("PRAGMA secure_delete = ON")
-        rows = saver.conn.execute("SELECT thread_id FROM checkpoints UNION SELECT thread_id FROM writes").fetchall()
-        threads = [thread for (thread,) in rows if belongs_to(person, thread)]
+        check_tables(saver.conn, home / CONVERSATIONS)
+        threads = [thread for thread in stored_threads(saver.conn) if belongs_to(person, thread)]
         ids = {str(turn.get("id")) for turn in turns}
-        holding = {thread for needle in (*ids, *_searchable(result.sayings)) for thread in _find(saver.conn, needle)}
+        needles = (*ids, *_searchable(result.sayings))
+        holding = {thread for needle in needles for thread in threads_holding(saver.conn, needle)}
         for thread in threads:
             own = [turn for turn in turns if turn.get("thread") in (thread, thread_name(person, thread))]
             _clean(saver, thread, own, result, delete=deletes(thread), recalled=thread in holding)
@@ -195,18 +196,9 @@ def _keep_messages(saver: SqliteSaver, thread: str, state: CheckpointTuple, mess
     saver.put(where, checkpoint, state.metadata, {})  # type: ignore[arg-type]
 
 
-def _find(connection: sqlite3.Connection, needle: str) -> set[str]:
-    """Return the conversations whose checkpoints or writes hold an id or a line."""
-    query = (
-        "SELECT thread_id FROM checkpoints WHERE instr(checkpoint, ?1) OR instr(metadata, ?1) "
-        "UNION SELECT thread_id FROM writes WHERE instr(value, ?1)"
-    )
-    return {thread for (thread,) in connection.execute(query, (needle.encode(errors="replace"),))}
-
-
 def _repetitions(connection: sqlite3.Connection, person: str, sayings: Iterable[str]) -> Iterator[str]:
     """Yield which of a person's conversations still hold a line, because it was said again or a reply repeats it."""
-    threads = {thread for line in _searchable(sayings) for thread in _find(connection, line)}
+    threads = {thread for line in _searchable(sayings) for thread in threads_holding(connection, line)}
     for name in sorted(thread_name(person, thread) for thread in threads if belongs_to(person, thread)):
         yield _same_words(f"elsewhere in the conversation {name}", f"--thread {name}")
 

@@ -12,7 +12,6 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation, LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
-from langchain_core.tracers._streaming import _StreamingCallbackHandler
 from langgraph.config import get_config
 from langgraph.constants import TAG_NOSTREAM
 
@@ -20,7 +19,7 @@ from ...contract.dialogue import MAX_TURN_CHARACTERS
 from ...prompts.spoken_reply import ReplyFilter, spoken_reply
 from ...prompts.thoughts import with_text
 
-try:  # the only place that knows these private classes, see `spoken_stream` for what happens without them
+try:  # the only place that knows private classes; `spoken_stream` and `streams_tokens` say what happens without them
     from langgraph.pregel._messages import StreamMessagesHandler, StreamMessagesHandlerV2
 except ImportError:
     TOKEN_STREAMS: tuple[type, ...] = ()
@@ -29,6 +28,13 @@ except ImportError:
     """Handlers of LangGraph that stream something else of a call: any may, where their classes are unknown."""
 else:
     TOKEN_STREAMS, EVENT_STREAMS = (StreamMessagesHandler,), (StreamMessagesHandlerV2,)
+try:
+    from langchain_core.tracers._streaming import _StreamingCallbackHandler
+except ImportError:
+    STREAMING_HANDLERS: tuple[type, ...] = (BaseCallbackHandler,)
+    """Handlers for which LangChain streams the answers of chat models: any may be one, where their class is unknown."""
+else:
+    STREAMING_HANDLERS = (_StreamingCallbackHandler,)
 
 
 @contextmanager
@@ -67,8 +73,12 @@ def spoken_stream(persona: str) -> Iterator[RunnableConfig]:
 
 
 def streams_tokens(handlers: Iterable[Any]) -> bool:
-    """Return whether one of a run's callback handlers makes LangChain stream the answers of chat models."""
-    return any(isinstance(handler, _StreamingCallbackHandler) for handler in handlers)
+    """Return whether one of a run's callback handlers makes LangChain stream the answers of chat models.
+
+    Each does once LangChain has moved the class that is known here: an answer that nobody reads while it is written is
+    streamed for nothing then.
+    """
+    return any(isinstance(handler, STREAMING_HANDLERS) for handler in handlers)
 
 
 def _is_message_stream(handler: BaseCallbackHandler) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any
 
 import pytest
@@ -143,6 +144,38 @@ def test_langgraph_has_the_handlers_that_the_stream_is_cleaned_through() -> None
         dir(spoken_stream.TOKEN_STREAMS[0])
     )
     assert not missing, f"LangGraph's handler of stream_mode='messages' has no {missing}: SpokenTokens calls them"
+
+
+def test_langchain_has_the_class_that_makes_it_stream() -> None:
+    assert (BaseCallbackHandler,) != spoken_stream.STREAMING_HANDLERS, (
+        "langchain_core.tracers._streaming has no _StreamingCallbackHandler any more: each early reply is streamed, "
+        "also where nobody reads it so; find where LangChain keeps the class of its streaming handlers, and import it"
+    )
+    assert not spoken_stream.streams_tokens([BaseCallbackHandler()])
+    assert spoken_stream.streams_tokens([spoken_stream.SpokenTokens(None, "")])
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("langchain_core.tracers._streaming", "_StreamingCallbackHandler"),
+        ("langgraph.pregel._messages", "StreamMessagesHandler"),
+    ],
+)
+def test_a_private_class_that_has_moved_ends_no_import(module: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(f"{module}.{name}")
+    spec = spec_from_file_location(f"{spoken_stream.__name__}_without_a_class", spoken_stream.__file__)
+    assert spec
+    assert spec.loader
+    without: Any = module_from_spec(spec)
+
+    spec.loader.exec_module(without)
+
+    if name == "_StreamingCallbackHandler":
+        assert without.streams_tokens([BaseCallbackHandler()])
+        assert not without.streams_tokens([])
+    else:
+        assert (without.TOKEN_STREAMS, without.EVENT_STREAMS) == ((), (BaseCallbackHandler,))
 
 
 @pytest.mark.parametrize("written", WRITTEN)
