@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .dialogue import View
-from .renamed_fields import READING_FIELDS, rename_fields
+from .renamed_fields import READING_FIELDS, WHY_FIELDS, rename_fields
 from .safety import Safety
 
 NEUTRAL_FROM = 0.5
@@ -121,13 +121,16 @@ class Verdict(BaseModel):
 
 
 class Why(BaseModel):
-    """Why a past turn was recalled: the share of each part in its relevance; all are 0 where nothing was compared."""
+    """Why a past turn was recalled: the share of each part in its relevance, all 0 where nothing was compared.
+
+    The parts are called what their weights are called in `RecallWeights`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    meaning: float = Field(default=0.0, ge=0, le=1, description="Share of the similarity of meaning")
-    words: float = Field(default=0.0, ge=0, le=1, description="Share of the words that are shared")
-    length: float = Field(default=0.0, ge=0, le=1, description="Share of how much the turn tells")
+    similarity: float = Field(default=0.0, ge=0, le=1, description="Share of the similarity of meaning")
+    lexical: float = Field(default=0.0, ge=0, le=1, description="Share of the words that are shared")
+    length: float = Field(default=0.0, ge=0, le=1, description="Share of the length of the turn")
     recency: float = Field(default=0.0, ge=0, le=1, description="Share of how new the turn is")
     emotion: float = Field(default=0.0, ge=0, le=1, description="Share of how clear its emotion was")
     by: Literal["relevance", "pinned", "broad_question", "wish"] = Field(
@@ -135,6 +138,11 @@ class Why(BaseModel):
         description="What it was chosen by: its relevance, its pin, a question after all that is remembered, or its "
         "wish",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_names(cls, value: Any) -> Any:
+        return rename_fields(value, WHY_FIELDS)
 
 
 class Memory(BaseModel):

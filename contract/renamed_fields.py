@@ -1,4 +1,4 @@
-"""Fields and SEMs that had another name in version 0.1: what was stored then is read under the names of today."""
+"""Fields and SEMs that had another name before: what was stored then is read under the names of today."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ RECALL_WEIGHT_FIELDS: Final = {
     "least": "min_similarity",
     "half_life": "half_life_days",
 }
+WHY_FIELDS: Final = {"meaning": "similarity", "words": "lexical"}
+"""Old name -> new name of the fields of `Why`, in checkpoints written on the way from 0.1 to 0.2."""
 SEM_DESCRIPTION_FIELDS: Final = {"figures": "metrics"}
 SEM_NAMES: Final = {"llm:embedded": "llm:SmolLM2-135M-HEF", "llm:embedded-plain": "llm:SmolLM2-135M-Instruct"}
 """Old name -> new name of a SEM that is the embedded LLM."""

@@ -21,14 +21,6 @@ _NEGATIONS = NEGATIONS | set(
 )
 """Words that reverse the meaning of a sentence."""
 _SHARE_DECIMALS = 4
-_SHARES = {
-    "similarity": "meaning",
-    "lexical": "words",
-    "length": "length",
-    "recency": "recency",
-    "emotion": "emotion",
-}
-"""What the share of each part is called in `Why`."""
 _STOP_WORDS = frozenset(
     "a again also and at but i im in is it just much my of oh ok really so still the to too very was".split()
 )
@@ -50,7 +42,7 @@ class Candidate:
         """Return the turn with why it is recalled."""
         parts = self.parts or {}
         total = sum(parts.values())
-        shares = {_SHARES[name]: round(part / total, _SHARE_DECIMALS) for name, part in parts.items()} if total else {}
+        shares = {name: round(part / total, _SHARE_DECIMALS) for name, part in parts.items()} if total else {}
         return self.memory.model_copy(update={"why": Why.model_validate(shares)})
 
 

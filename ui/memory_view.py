@@ -122,8 +122,8 @@ def _reasons_html(why: Why | None, words: PageWords) -> str:
     if why is None:
         return ""
     names = {
-        "meaning": words.meaning,
-        "words": words.words,
+        "similarity": words.similarity,
+        "lexical": words.lexical,
         "length": words.length,
         "recency": words.recency,
         "emotion": words.feeling,

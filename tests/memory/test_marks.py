@@ -103,11 +103,11 @@ def test_why_tells_the_share_of_each_part(store: BaseStore) -> None:
     assert cat.why is not None
     shares = dog.why.model_dump(exclude={"by"})
     assert sum(shares.values()) == pytest.approx(1, abs=0.001)
-    assert max(shares, key=lambda name: shares[name]) == "meaning"
-    assert (dog.why.words > 0, cat.why.words, dog.why.by) == (True, 0, "relevance")
+    assert max(shares, key=lambda name: shares[name]) == "similarity"
+    assert (dog.why.lexical > 0, cat.why.lexical, dog.why.by) == (True, 0, "relevance")
     only = recall_turns(store, "ana", "dog", 1, weights=RecallWeights(similarity=0, length=0, recency=0, emotion=0))
     assert only[0].why is not None
-    assert only[0].why.words == 1
+    assert only[0].why.lexical == 1
     assert [memory.why for memory in list_turns(store, "ana")] == [None, None]
 
 

@@ -300,7 +300,7 @@ async def test_marks_are_shown_at_once_and_searching_finds(tmp_path: Path) -> No
         assert visit.memories.newest(visit.memories.memories[0]).never_recall
         assert [period.turns for period in visit.periods] == [1]
 
-        recalled = memory.model_copy(update={"why": Why(by="relevance", meaning=1.0)})
+        recalled = memory.model_copy(update={"why": Why(by="relevance", similarity=1.0)})
         shown = visit.memories.newest(recalled)
         assert (shown.pinned, shown.never_recall, shown.why) == (False, True, recalled.why), "where it was recalled"
         await visit.search("dog")

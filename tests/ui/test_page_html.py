@@ -116,10 +116,10 @@ def test_what_the_sem_found_on_a_second_look_is_told() -> None:
 
 
 def test_a_recalled_turn_says_why_and_can_be_deleted_pinned_and_hidden() -> None:
-    why = Why(meaning=0.5, words=0.2, length=0.2, recency=0.1, emotion=0.0)
+    why = Why(similarity=0.5, lexical=0.2, length=0.2, recency=0.1, emotion=0.0)
     memory = Memory(id="7", text="I had a cat.", reply="Nice.", time=1_790_000_000, why=why, pinned=True)
     shown = understanding_html(turn("My dog died.", "Oh.", EMPATHY, memory), MemoryList(), "en")
-    assert "Why: meaning 50%, shared words 20%, how much it tells 20%, recency 10%" in shown
+    assert "Why: similar meaning 50%, shared words 20%, how much it tells 20%, recency 10%" in shown
     for act in ("delete", "unpin", "hide"):
         assert f'data-act="{act}" data-memory="7"' in shown
     assert "pinned: always recalled" in shown
@@ -183,7 +183,7 @@ def test_who_of_several_people_said_a_turn_is_shown_with_it(language: TextLangua
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_everything_is_told_in_the_language_of_the_page(language: TextLanguage) -> None:
     memory = Memory(
-        id="7", text="x", reply="y", emotion="sad", probability=0.5, time=1_790_000_000, why=Why(meaning=1.0)
+        id="7", text="x", reply="y", emotion="sad", probability=0.5, time=1_790_000_000, why=Why(similarity=1.0)
     )
     said = turn("x", "y", EMPATHY, memory)
     shown = history_html(conversation(said), "key", language) + understanding_html(said, MemoryList(), language)
