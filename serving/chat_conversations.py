@@ -27,8 +27,15 @@ from .chat_request import ChatMessage
 from .front_ends.begun_reply import begun_reply, go_on_from, rest_of_reply
 from .front_ends.turn_markers import without_marker
 from .threads.branch import take_branch, take_edits
-from .threads.placing import FRESH_SECONDS, Place, find_answered_turn, find_edited_turn, find_place, find_thread
 from .threads.sqlite_turns import SqliteTurns
+from .threads.transcript_position import (
+    FRESH_SECONDS,
+    TranscriptPosition,
+    find_answered_turn,
+    find_edited_turn,
+    find_position,
+    find_thread,
+)
 from .threads.transcript_prints import (
     TranscriptPrints,
     digest,
@@ -175,13 +182,13 @@ class Conversations:
         async with AsyncExitStack() as stack:
             thread = scope if chat_id else await self._thread(scope, prints, arrived)
             await stack.enter_async_context(self._table.database.lock(thread))
-            place = await find_place(self._table, scope, thread, prints, is_whole=is_whole)
-            row, answer = await self._turn(scope, thread, place, prints, arrived, retried)
+            position = await find_position(self._table, scope, thread, prints, is_whole=is_whole)
+            row, answer = await self._turn(scope, thread, position, prints, arrived, retried)
             plan.answered = rest_of_reply(answer, plan.begun) if answer else None
             if plan.answered is None:
                 plan._memory = memory = TurnMemory(self._store, person, character)
-                faults = [await take_branch(self._table, memory, row, prints, place, arrived)]
-                faults.append(await take_edits(self._table, memory, place))
+                faults = [await take_branch(self._table, memory, row, prints, position, arrived)]
+                faults.append(await take_edits(self._table, memory, position))
                 plan.fault = "; ".join(filter(None, faults))
                 if (row.asked, row.shown, row.answered, row.delivered) != (arrived, prints.turns, None, None):
                     await self._table.ask_again(row.id, arrived, prints.turns)
@@ -202,7 +209,7 @@ class Conversations:
         if person is None or prints is None or not messages or messages[-1].role != "assistant":
             return None
         scope = digest(person, character, chat_id)
-        shown = shown_exchange(prints.said, messages[-1].text)
+        shown = shown_exchange(prints.words_hash, messages[-1].text)
         row = await find_answered_turn(self._table, scope, scope if chat_id else None, prints, shown)
         return row or (await find_edited_turn(self._table, scope, prints, shown) if chat_id else None)
 
@@ -238,12 +245,18 @@ class Conversations:
             return thread
 
     async def _turn(
-        self, scope: str, thread: str, place: Place, prints: TranscriptPrints, arrived: float, retried: bool
+        self,
+        scope: str,
+        thread: str,
+        position: TranscriptPosition,
+        prints: TranscriptPrints,
+        arrived: float,
+        retried: bool,
     ) -> tuple[TurnRow, ReplyEnd | None]:
         """Return the turn, which may be a new one, and the answer that it has if that is to be given again."""
-        row = await self._table.child(thread, place.parent, prints.said)
+        row = await self._table.child(thread, position.parent, prints.words_hash)
         if row is None:
-            row = _new_row(scope, thread, prints, place.parent, place.number, arrived)
+            row = _new_row(scope, thread, prints, position.parent, position.number, arrived)
             await self._table.add(row)
         is_repeated = retried or row.delivered is None or arrived <= row.delivered + REPEAT_SECONDS
         answer = await self._table.answer(row.id) if is_repeated and row.answered is not None else None
@@ -298,7 +311,7 @@ def _new_row(scope: str, thread: str, prints: TranscriptPrints, parent: str, num
         number=number,
         shown=prints.turns,
         path=prints.paths[-1],
-        said=prints.said,
+        words_hash=prints.words_hash,
         key=prints.turn_key(number),
         active=ABANDONED,
         asked=now,

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .placing import Place, is_begun
+from .transcript_position import TranscriptPosition, is_begun
 from .transcript_prints import TranscriptPrints
 from .turn_memory import TurnMemory
 from .turn_table import IN_USE, SET_ASIDE, TurnRow, TurnTable
 
 
 async def take_branch(
-    table: TurnTable, memory: TurnMemory, row: TurnRow, prints: TranscriptPrints, place: Place, now: float
+    table: TurnTable,
+    memory: TurnMemory,
+    row: TurnRow,
+    prints: TranscriptPrints,
+    position: TranscriptPosition,
+    now: float,
 ) -> str:
     """Make a turn the last one of its conversation, and return what could not be done.
 
@@ -29,7 +34,7 @@ async def take_branch(
         memory: Where they are remembered.
         row: The turn.
         prints: The transcript, which ends with it.
-        place: Where it stands.
+        position: Where it stands.
         now: Unix time in seconds.
     """
     before = earlier = await table.turn(row.parent)
@@ -44,7 +49,7 @@ async def take_branch(
     if prints.is_one_message and not any(one.parent for one in left):
         kept |= {one.id for one in left if not is_begun(one, prints, now)}
         others, left = ([one for one in rows if one.id not in kept] for rows in (others, left))
-    is_confirmed = place.is_reply_shown and before is not None and before.active == IN_USE
+    is_confirmed = position.is_reply_shown and before is not None and before.active == IN_USE
     gone = _replaced(others, before.number) if before and is_confirmed else []
     aside = [one for one in left if one not in gone]
     returned = [one for one in branch if one.active == SET_ASIDE]
@@ -57,12 +62,12 @@ async def take_branch(
     return await _take_reply(table, memory, before, row, prints) if before else ""
 
 
-async def take_edits(table: TurnTable, memory: TurnMemory, place: Place) -> str:
+async def take_edits(table: TurnTable, memory: TurnMemory, position: TranscriptPosition) -> str:
     """Remember earlier turns of a branch in the words that a transcript shows, and return what could not be done."""
-    for row, exchange in place.edited:
+    for row, exchange in position.edited:
         if fault := await memory.correct_words(row, exchange.words):
             return fault
-        await table.set_said(row.id, exchange.said)
+        await table.set_words_hash(row.id, exchange.words_hash)
     return ""
 
 

@@ -38,7 +38,7 @@ _NAME = re.compile(r"\s{0,9}[^\s:：][^:：\n]{0,38}[:：]\s")
 class Exchange:
     """A turn of the person and the reply to it, as hashes."""
 
-    said: str
+    words_hash: str
     """Of the person's words, without regard to white space."""
     reply: str
     """Of the letters and digits of the reply; empty where a client shows none."""
@@ -79,7 +79,7 @@ class TranscriptPrints:
     others show a greeting; else empty."""
     exchanges: tuple[Exchange, ...]
     """What was said before the last turn, oldest first."""
-    said: str
+    words_hash: str
     """Hash of the last turn."""
     beginnings: tuple[str, ...]
     """Hashes of the last turn without its newest messages: of a person who went on before a reply came."""
@@ -105,12 +105,13 @@ class TranscriptPrints:
     def turn_key(self, number: int) -> str:
         """Return what identifies the last turn in its conversation: its number, its words and the exchange before."""
         before = self.exchanges[-1] if self.exchanges else Exchange("", "", "")
-        return digest(number, before.said, before.reply, self.said)
+        return digest(number, before.words_hash, before.reply, self.words_hash)
 
 
 @dataclass(slots=True)
 class _Turn:
-    said: list[str] = field(default_factory=list)
+    compact_messages: list[str] = field(default_factory=list)
+    """What the person said without white space, of which the hashes are made."""
     words: list[str] = field(default_factory=list)
     replies: list[str] = field(default_factory=list)
 
@@ -126,7 +127,7 @@ def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
             if not turns or turns[-1].replies:
                 turns.append(_Turn())
             first_words = first_words or message.text
-            turns[-1].said.append(f"{text}\0{message.images}" if message.images else text)
+            turns[-1].compact_messages.append(f"{text}\0{message.images}" if message.images else text)
             turns[-1].words.append(message.text)
         elif message.role == "assistant" and text and turns:
             turns[-1].replies.append(message.text)
@@ -136,15 +137,16 @@ def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
         return None
     paths: list[str] = []
     for turn in turns:
-        paths.append(digest(paths[-1] if paths else "", *turn.said))
-    last = turns[-1].said
+        paths.append(digest(paths[-1] if paths else "", *turn.compact_messages))
+    last = turns[-1].compact_messages
     replies = ["\n".join(turn.replies) for turn in turns[:-1]]
     return TranscriptPrints(
         first_reply=first_reply,
         exchanges=tuple(
-            shown_exchange(digest(*turn.said), *turn.replies, words="\n".join(turn.words)) for turn in turns[:-1]
+            shown_exchange(digest(*turn.compact_messages), *turn.replies, words="\n".join(turn.words))
+            for turn in turns[:-1]
         ),
-        said=digest(*last),
+        words_hash=digest(*last),
         beginnings=tuple(digest(*last[:count]) for count in range(max(1, len(last) - _BEGINNINGS), len(last))),
         paths=tuple(paths),
         last_reply=replies[-1] if replies else "",
@@ -160,13 +162,15 @@ def _fragments(text: str) -> frozenset[str]:
     return frozenset(digest(head.rstrip(_MARKS) + end) for head in heads for end in _ENDS)
 
 
-def shown_exchange(said: str, *replies: str, words: str = "") -> Exchange:
+def shown_exchange(words_hash: str, *replies: str, words: str = "") -> Exchange:
     """Return an exchange as a client shows it: one reply or several, some of them with the name of who speaks."""
     whole, first = "\n".join(replies), replies[0]
     unnamed = first[name.end() :] if (name := _NAME.match(first)) else first
     others = dict.fromkeys(reply_prints(text) for text in (first, unnamed) if text != whole)
     prints = reply_prints(whole)
-    return Exchange(said, *prints, letters="" if prints[1] else reply_letters(whole), others=tuple(others), words=words)
+    return Exchange(
+        words_hash, *prints, letters="" if prints[1] else reply_letters(whole), others=tuple(others), words=words
+    )
 
 
 def reply_prints(reply: str) -> tuple[str, str]:

@@ -82,7 +82,7 @@ class TurnRow:
     """How many turns of the person the newest request for it showed; fewer than `number` where a client trims."""
     path: str
     """Hash of all that the person said up to it, as far as it was shown."""
-    said: str
+    words_hash: str
     """Hash of the person's words."""
     key: str
     """What identifies it in its conversation, for the memory."""
@@ -113,7 +113,10 @@ class Candidate:
     """Number of the last turn of its conversation."""
 
 
-_NAMES = tuple(one.name for one in fields(TurnRow))
+_FIELDS = tuple(one.name for one in fields(TurnRow))
+_RENAMED = {"words_hash": "said"}
+"""Columns that are called otherwise than their field, as databases in use have them."""
+_NAMES = tuple(_RENAMED.get(name, name) for name in _FIELDS)
 _COLUMNS = ", ".join(f"t.{name}" for name in _NAMES)
 _LAST = "(SELECT max(other.number) FROM hef_chat_turns AS other WHERE other.thread = t.thread AND other.active = 1)"
 
@@ -131,30 +134,32 @@ class TurnTable:
     async def candidates(self, scope: str, exchanges: Iterable[Exchange], thread: str | None) -> list[Candidate]:
         """Return turns of a person, in all conversations or one, whose words or reply are those of an exchange."""
         exchanges = list(exchanges)
-        utterances = list(dict.fromkeys(one.said for one in exchanges))
+        words_hashes = list(dict.fromkeys(one.words_hash for one in exchanges))
         replies = list(dict.fromkeys(reply for one in exchanges for reply in one.replies))
         replied = f"SELECT turn FROM hef_chat_replies WHERE scope = ? AND reply IN ({_marks(replies)})"
-        values: list[Any] = [scope, *utterances, scope, *replies]
-        where = f"t.scope = ? AND (t.said IN ({_marks(utterances)}) OR t.id IN ({replied}))"
+        values: list[Any] = [scope, *words_hashes, scope, *replies]
+        where = f"t.scope = ? AND (t.said IN ({_marks(words_hashes)}) OR t.id IN ({replied}))"
         if thread is not None:
             where, values = f"{where} AND t.thread = ?", [*values, thread]
         # Words may be said a thousand times; a reply tells more.
         order = f"CASE WHEN t.id IN ({replied}) THEN 0 ELSE 1 END, t.asked DESC"
         return await self._candidates(where, f"{order} LIMIT {_CANDIDATES}", [*values, scope, *replies])
 
-    async def first_turns(self, scope: str, said: Sequence[str], since: float) -> list[Candidate]:
+    async def first_turns(self, scope: str, words_hashes: Sequence[str], since: float) -> list[Candidate]:
         """Return turns with which conversations of a person began not long ago, newest first."""
-        where = f"t.scope = ? AND t.parent = '' AND t.number = 1 AND t.said IN ({_marks(said)}) AND t.asked >= ?"
-        return await self._candidates(where, f"t.asked DESC LIMIT {_CANDIDATES}", [scope, *said, since])
+        where = (
+            f"t.scope = ? AND t.parent = '' AND t.number = 1 AND t.said IN ({_marks(words_hashes)}) AND t.asked >= ?"
+        )
+        return await self._candidates(where, f"t.asked DESC LIMIT {_CANDIDATES}", [scope, *words_hashes, since])
 
-    async def threads_with(self, scope: str, said: str, parents: Sequence[str]) -> set[str]:
+    async def threads_with(self, scope: str, words_hash: str, parents: Sequence[str]) -> set[str]:
         """Return the conversations in which a turn followed one of several."""
         sql = f"SELECT thread FROM hef_chat_turns WHERE scope = ? AND said = ? AND parent IN ({_marks(parents)})"
-        return {row[0] for row in await self.database.run(sql, [scope, said, *parents])}
+        return {row[0] for row in await self.database.run(sql, [scope, words_hash, *parents])}
 
-    async def child(self, thread: str, parent: str, said: str) -> TurnRow | None:
+    async def child(self, thread: str, parent: str, words_hash: str) -> TurnRow | None:
         """Return the turn that follows another with the given words."""
-        return await self._one("t.thread = ? AND t.parent = ? AND t.said = ?", [thread, parent, said])
+        return await self._one("t.thread = ? AND t.parent = ? AND t.said = ?", [thread, parent, words_hash])
 
     async def tip(self, thread: str) -> TurnRow | None:
         """Return the last turn of a conversation."""
@@ -172,7 +177,7 @@ class TurnTable:
     async def add(self, row: TurnRow) -> None:
         """Add a turn."""
         sql = f"INSERT INTO hef_chat_turns ({', '.join(_NAMES)}) VALUES ({_marks(_NAMES)}) ON CONFLICT DO NOTHING"
-        await self.database.run(sql, [getattr(row, name) for name in _NAMES])
+        await self.database.run(sql, [getattr(row, name) for name in _FIELDS])
 
     async def ask_again(self, turn: str, now: float, shown: int) -> None:
         """Note that a turn is being answered anew; until then it has no answer."""
@@ -226,9 +231,9 @@ class TurnTable:
         """Note the hash of the reply that the memory holds of a turn."""
         await self.database.run("UPDATE hef_chat_turns SET reply = ? WHERE id = ?", [reply, turn])
 
-    async def set_said(self, turn: str, said: str) -> None:
+    async def set_words_hash(self, turn: str, words_hash: str) -> None:
         """Note the hash of the words of a turn, which were edited."""
-        await self.database.run("UPDATE hef_chat_turns SET said = ? WHERE id = ?", [said, turn])
+        await self.database.run("UPDATE hef_chat_turns SET said = ? WHERE id = ?", [words_hash, turn])
 
     async def deliver(self, turn: str, now: float, expires: float) -> None:
         """Note that the client has all of the reply, and until when it may be wanted again."""

@@ -23,7 +23,7 @@ _EXCHANGES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TranscriptPosition:
     """Where a turn stands in its conversation."""
 
     parent: str
@@ -45,16 +45,16 @@ async def find_thread(table: TurnTable, scope: str, prints: TranscriptPrints, no
     for exchange, path in zip(reversed(recent), reversed(prints.paths[:-1]), strict=False):
         fitting = [one for one in known if _is_surely(one, exchange)]
         if len(fitting) > 1:
-            threads = await table.threads_with(scope, prints.said, [one.row.id for one in fitting])
+            threads = await table.threads_with(scope, prints.words_hash, [one.row.id for one in fitting])
             return max(fitting, key=lambda one: (*_likeness(one, exchange, path), *_order(one, threads))).row.thread
         if fitting:
             return fitting[0].row.thread
     return await _find_cut_reply(table, prints, known, now)
 
 
-async def find_place(
+async def find_position(
     table: TurnTable, scope: str, thread: str, prints: TranscriptPrints, *, is_whole: bool = False
-) -> Place:
+) -> TranscriptPosition:
     """Return where a transcript ends in its conversation.
 
     Args:
@@ -68,30 +68,34 @@ async def find_place(
     known = await table.candidates(scope, recent, thread) if recent else []
     for distance, exchange in enumerate(reversed(recent), start=1):
         path = prints.paths[-1 - distance]
-        if fitting := [one for one in known if exchange.said == one.row.said or exchange.is_reply(one.replies)]:
+        if fitting := [
+            one for one in known if exchange.words_hash == one.row.words_hash or exchange.is_reply(one.replies)
+        ]:
             best = max(
                 fitting, key=lambda one: (*_likeness(one, exchange, path), one.row.active == IN_USE, one.row.asked)
             )
             row = ((_turn_before_wish(best, fitting, exchange) if is_whole else None) or best).row
             shown = exchange.is_reply(best.replies) or exchange.opens(best.openings)
             number = row.number + distance
-            return Place(row.id, number, is_reply_shown=shown, edited=tuple(_edited(known, recent, number)))
+            return TranscriptPosition(
+                row.id, number, is_reply_shown=shown, edited=tuple(_edited(known, recent, number))
+            )
     if prints.first_reply:
         reply = Exchange("", prints.first_reply, "")
         for one in await table.candidates(scope, [reply], thread):
             if one.row.active == IN_USE:
-                return Place(one.row.id, one.row.number + prints.turns)
-    return await _place_without_exchange(table, thread, prints)
+                return TranscriptPosition(one.row.id, one.row.number + prints.turns)
+    return await _position_without_exchange(table, thread, prints)
 
 
 def _edited(known: Sequence[Candidate], recent: Sequence[Exchange], number: int) -> Iterator[tuple[TurnRow, Exchange]]:
     """Yield turns and the exchanges that they are in other words; words that another turn had are that turn's."""
-    words_of_turns = {one.row.said for one in known}
-    for place, exchange in enumerate(reversed(recent), start=1):
-        if exchange.said in words_of_turns:
+    known_hashes = {one.row.words_hash for one in known}
+    for distance, exchange in enumerate(reversed(recent), start=1):
+        if exchange.words_hash in known_hashes:
             continue
         for one in known:
-            if one.row.number == number - place and one.row.active == IN_USE and exchange.is_reply(one.replies):
+            if one.row.number == number - distance and one.row.active == IN_USE and exchange.is_reply(one.replies):
                 yield one.row, exchange
 
 
@@ -110,13 +114,13 @@ async def find_answered_turn(
     for one in await table.candidates(scope, [shown], thread):
         row = one.row
         is_begun = shown.opens(one.openings) and (thread is None or row.answered is None)
-        if row.said != prints.said or not (shown.is_reply(one.replies) or is_begun):
+        if row.words_hash != prints.words_hash or not (shown.is_reply(one.replies) or is_begun):
             continue
         if thread is not None:
             return row
         before = await table.turn(row.parent)
-        said_before = prints.exchanges[-1].said if prints.exchanges else None
-        if row.number == one.last and (before.said if before else None) == said_before:
+        hash_before = prints.exchanges[-1].words_hash if prints.exchanges else None
+        if row.number == one.last and (before.words_hash if before else None) == hash_before:
             return row
     return None
 
@@ -127,9 +131,9 @@ async def find_edited_turn(table: TurnTable, thread: str, prints: TranscriptPrin
     The person edited the reply, or stopped it before the client had shown what was sent. The arguments are those of
     `find_answered_turn`; a conversation that is named is its own scope.
     """
-    place = await find_place(table, thread, thread, prints)
+    position = await find_position(table, thread, thread, prints)
     for one in await table.candidates(thread, [shown], thread):
-        if one.replies and (one.row.parent, one.row.said) == (place.parent, prints.said):
+        if one.replies and (one.row.parent, one.row.words_hash) == (position.parent, prints.words_hash):
             return one.row
     return None
 
@@ -140,12 +144,14 @@ def _turn_before_wish(best: Candidate, others: Sequence[Candidate], exchange: Ex
     Open WebUI sends a wish about a reply ("more concise") as if the person said it, and shows the new reply in the
     place of the old one, and the wish no more. A client that leaves out what was said in the middle looks alike.
     """
-    if best.row.said == exchange.said:
+    if best.row.words_hash == exchange.words_hash:
         return None
-    return next((one for one in others if one.row.id == best.row.parent and one.row.said == exchange.said), None)
+    return next(
+        (one for one in others if one.row.id == best.row.parent and one.row.words_hash == exchange.words_hash), None
+    )
 
 
-async def _place_without_exchange(table: TurnTable, thread: str, prints: TranscriptPrints) -> Place:
+async def _position_without_exchange(table: TurnTable, thread: str, prints: TranscriptPrints) -> TranscriptPosition:
     """Return where a transcript ends of which no exchange is known: at the beginning, or a client has cut it.
 
     A client that showed all so far and shows one turn alone has gone back to the beginning, unless a summary stands in
@@ -155,8 +161,10 @@ async def _place_without_exchange(table: TurnTable, thread: str, prints: Transcr
     is_shorter = tip is not None and tip.number > 1 and (prints.exchanges or tip.shown < tip.number)
     is_cut = is_shorter or prints.is_summed_up
     if tip is None or not is_cut:
-        return Place("", prints.turns)
-    return Place(tip.parent, tip.number) if tip.said == prints.said else Place(tip.id, tip.number + 1)
+        return TranscriptPosition("", prints.turns)
+    if tip.words_hash == prints.words_hash:
+        return TranscriptPosition(tip.parent, tip.number)
+    return TranscriptPosition(tip.id, tip.number + 1)
 
 
 async def _find_first_turn(table: TurnTable, scope: str, prints: TranscriptPrints, now: float) -> str | None:
@@ -164,9 +172,9 @@ async def _find_first_turn(table: TurnTable, scope: str, prints: TranscriptPrint
 
     Also one that the person began with a part of these words, if they went on before they had a reply.
     """
-    words = [prints.said, *prints.beginnings, *prints.fragments]
-    for one in await table.first_turns(scope, words, now - FRESH_SECONDS):
-        if one.last <= 1 and (one.row.said == prints.said or is_begun(one.row, prints, now)):
+    hashes = [prints.words_hash, *prints.beginnings, *prints.fragments]
+    for one in await table.first_turns(scope, hashes, now - FRESH_SECONDS):
+        if one.last <= 1 and (one.row.words_hash == prints.words_hash or is_begun(one.row, prints, now)):
             return one.row.thread
     return None
 
@@ -175,7 +183,9 @@ def is_begun(row: TurnRow, prints: TranscriptPrints, now: float) -> bool:
     """Return whether a first turn is what the person said so far of the one that a transcript ends with."""
     if row.delivered is not None or row.parent:
         return False
-    return row.said in prints.beginnings or (row.said in prints.fragments and now - row.asked <= _EAGER_SECONDS)
+    return row.words_hash in prints.beginnings or (
+        row.words_hash in prints.fragments and now - row.asked <= _EAGER_SECONDS
+    )
 
 
 async def _find_cut_reply(
@@ -189,7 +199,7 @@ async def _find_cut_reply(
     if len(prints.exchanges) > 1 or not exchange.letters:
         return None
     for one in known:
-        is_last = one.row.said == exchange.said and not one.row.parent and one.row.number == one.last
+        is_last = one.row.words_hash == exchange.words_hash and not one.row.parent and one.row.number == one.last
         if is_last and now - one.row.asked <= FRESH_SECONDS:
             first = await table.first_letters(one.row.id)
             if first and first.startswith(exchange.letters):
@@ -202,14 +212,14 @@ def _is_surely(one: Candidate, exchange: Exchange) -> bool:
 
     The client may have cut a reply short, of which the opening tells; where it hung up, it may show no more than that.
     """
-    if one.row.said == exchange.said:
+    if one.row.words_hash == exchange.words_hash:
         return exchange.is_reply(one.replies) or exchange.opens(one.openings) or one.row.delivered is None
     return any(opening and reply in one.replies for reply, opening in exchange.variants)
 
 
 def _likeness(one: Candidate, exchange: Exchange, path: str) -> tuple[bool, bool, bool]:
     """Return what a turn and an exchange have in common, the most telling first."""
-    return exchange.is_reply(one.replies), one.row.said == exchange.said, one.row.path == path
+    return exchange.is_reply(one.replies), one.row.words_hash == exchange.words_hash, one.row.path == path
 
 
 def _order(one: Candidate, threads: Collection[str]) -> tuple[bool, bool, float]:
