@@ -10,7 +10,7 @@ from typing import Any
 from ..contract import SetupError
 from .card_picture import MAX_CARD_BYTES, card_in_picture
 from .character import MAX_PERSONA, Character, example_text
-from .placeholders import Place, fill, unfilled
+from .placeholders import TextKind, fill, unfilled
 
 MAX_PICTURE_BYTES = 32_000_000
 """Size of a picture that is read."""
@@ -118,8 +118,8 @@ def _greetings(fields: Mapping[str, Any]) -> list[str]:
     return [_text("alternate_greetings", greeting) for greeting in value]
 
 
-def _filled(text: str, name: str, place: Place) -> str:
-    return fill(text, name, place).strip()
+def _filled(text: str, name: str, kind: TextKind) -> str:
+    return fill(text, name, kind).strip()
 
 
 def _persona(texts: Mapping[str, str], name: str) -> str:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-Place: TypeAlias = Literal["persona", "greeting", "example"]
-"""Where a text stands: the persona is said to the LLM, a greeting to the person, an example is a transcript."""
+TextKind: TypeAlias = Literal["persona", "greeting", "example"]
+"""What a text is: the persona is said to the LLM, a greeting to the person, an example is a transcript."""
 
 _PLACEHOLDER = re.compile(r"\{\{\s{0,5}(char|user|original)\s{0,5}\}\}|<(bot|char|user)>", re.IGNORECASE)
 _COMMENT = re.compile(r"\{\{\s{0,5}(?://|comment\s{0,5}:)[^{}]{0,2000}\}\}", re.IGNORECASE)
@@ -31,15 +31,15 @@ _ADDRESS_FIRST = re.compile(
     re.IGNORECASE,
 )
 """Where the person is spoken to by a name: a word that stands for them would be none ("Hello you, …")."""
-_PERSON: Mapping[Place, tuple[str, str]] = {
+_PERSON: Mapping[TextKind, tuple[str, str]] = {
     "persona": ("the person", "对方"),
     "greeting": ("you", "你"),
     "example": ("User", "User"),
 }
-"""Place -> what the person is called there, in English and in Chinese; how they are called is not known."""
+"""Kind of text -> what the person is called there, in English and in Chinese; how they are called is not known."""
 
 
-def fill(text: str, name: str, place: Place) -> str:
+def fill(text: str, name: str, kind: TextKind) -> str:
     """Return a text with the character's name, and a word for the person; comments are taken out.
 
     A greeting that speaks to the person by their name, which is not known, leaves it out.
@@ -47,16 +47,16 @@ def fill(text: str, name: str, place: Place) -> str:
     Args:
         text: The text; `<BOT>` and `<USER>`, `<char>` and the like, as some cards have them, are filled alike.
         name: The character's name.
-        place: Where the text stands.
+        kind: What the text is.
     """
-    person = _PERSON[place][_is_chinese(text)]
+    person = _PERSON[kind][_is_chinese(text)]
     words = {"char": name, "bot": name, "user": person, "original": ""}
     text = _COMMENT.sub("", text)
-    if place == "greeting":
+    if kind == "greeting":
         text = _ADDRESS_FIRST.sub(lambda match: match["before"] + match["next"].upper(), text)
         text = _ADDRESS.sub(lambda match: match["welcome"] or "", text)
     filled = _PLACEHOLDER.sub(lambda match: words[(match[1] or match[2]).lower()], text)
-    return _POSSESSIVE.sub("your", filled) if place == "greeting" else filled
+    return _POSSESSIVE.sub("your", filled) if kind == "greeting" else filled
 
 
 def unfilled(text: str) -> list[str]:

@@ -75,13 +75,13 @@ def stated_sem(character: Character | None, models: ModelOptions) -> str | None:
 def sem_by_character(settings: Settings, models: ModelOptions) -> Callable[[str | None], str | None]:
     """Return a function from the id of a character to the SEM that it states; a flag comes before all."""
 
-    def sem_of(character: str | None) -> str | None:
+    def find_sem(character: str | None) -> str | None:
         try:
             return stated_sem(chosen_character(settings, character), models)
         except Misuse:  # its file was taken away since the chat began
             return None
 
-    return sem_of
+    return find_sem
 
 
 def served_characters(

@@ -42,10 +42,10 @@ def human_takeover_node() -> Runnable[HefState, Update]:
     return llm_node(human_takeover)
 
 
-def _request(found: str, reply: str) -> dict[str, Any]:
+def _request(explanation: str, reply: str) -> dict[str, Any]:
     """Return the question, in the shape of LangChain's human-in-the-loop middleware."""
     description = (
-        f"Somebody may be in danger ({found}). They were answered: {reply}\n"
+        f"Somebody may be in danger ({explanation}). They were answered: {reply}\n"
         "Write what is said to them now, or approve to leave it at that."
     )
     action = {"name": ACTION, "args": {"text": reply}, "description": description}

@@ -159,7 +159,7 @@ def _without_tags(text: str) -> str:
     """
     if not _MAY_BE_TAG.search(text):
         return text
-    skeleton, places = _skeleton(text)
+    skeleton, offsets = _skeleton(text)
     pieces: list[str] = []
     position = 0
     last_bracket = max(skeleton.rfind(">"), skeleton.rfind("›"))
@@ -168,11 +168,11 @@ def _without_tags(text: str) -> str:
         if not tag["name"] or opening.strip("‹") == "":
             continue
         first, after = tag.span("name")
-        if opening == "<" and last_bracket < first and text[places[first - 1][1]].isspace():
+        if opening == "<" and last_bracket < first and text[offsets[first - 1][1]].isspace():
             continue
-        inside = text[places[first][0] : places[after][0] if after < tag.end() else places[after - 1][1]]
-        pieces += [text[position : places[tag.start()][0]], "(/" if "/" in opening else "(", inside, ")"]
-        position = places[tag.end() - 1][1]
+        inside = text[offsets[first][0] : offsets[after][0] if after < tag.end() else offsets[after - 1][1]]
+        pieces += [text[position : offsets[tag.start()][0]], "(/" if "/" in opening else "(", inside, ")"]
+        position = offsets[tag.end() - 1][1]
     return "".join([*pieces, text[position:]])
 
 
@@ -183,7 +183,7 @@ def _skeleton(text: str) -> tuple[str, list[tuple[int, int]]]:
         The skeleton, and for each of its characters the first index in the text and one past the last.
     """
     skeleton: list[str] = []
-    places: list[tuple[int, int]] = []
+    offsets: list[tuple[int, int]] = []
     index = 0
     while index < len(text):
         entity = _ENTITY.match(text, index) if text[index] == "&" else None
@@ -192,9 +192,9 @@ def _skeleton(text: str) -> tuple[str, list[tuple[int, int]]]:
         for character in characters:
             for part in _looks_like(character):
                 skeleton.append(part)
-                places.append((index, end))
+                offsets.append((index, end))
         index = end
-    return "".join(skeleton), places
+    return "".join(skeleton), offsets
 
 
 @lru_cache(maxsize=4096)

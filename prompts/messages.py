@@ -168,14 +168,16 @@ def causes_of_last_turn(empathy: Empathy, turns: Sequence[Turn], earlier_turns: 
     return tuple(cause for cause in empathy.causes if cause.turn >= earlier_turns + first)
 
 
-def concern_note(prompts: Prompts, safety: Safety, *, shown: str = "", said: str = "", contact: str = "") -> str:
+def concern_note(
+    prompts: Prompts, safety: Safety, *, line_after: str = "", line_before: str = "", contact: str = ""
+) -> str:
     """Return what an LLM is told where somebody may be at risk, or was a turn ago; empty where nobody is.
 
     Args:
         prompts: The templates.
         safety: What was found.
-        shown: The line that follows its reply by itself.
-        said: The same line, where the person was shown it a moment ago.
+        line_after: The line that follows its reply by itself.
+        line_before: The same line, where the person was shown it a moment ago.
         contact: The line that it is to write itself.
     """
     if safety.after_danger:
@@ -183,9 +185,10 @@ def concern_note(prompts: Prompts, safety: Safety, *, shown: str = "", said: str
     if safety.level != "concern":
         return ""
     name = prompts.in_language("concern", safety.language)
-    if said and "said" not in prompts.placeholders(name):
-        shown, said = said, ""  # a host's template that knows one line alone is not to be left empty
-    return prompts.render(name, words=_safety_words(safety), shown=shown, said=said, contact=contact)
+    if line_before and "said" not in prompts.placeholders(name):
+        line_after, line_before = line_before, ""  # a host's template that knows one line alone is not to be left empty
+    words = _safety_words(safety)
+    return prompts.render(name, words=words, shown=line_after, said=line_before, contact=contact)
 
 
 def danger_note(prompts: Prompts, safety: Safety, contact: str) -> str:

@@ -36,9 +36,10 @@ class Phrases:
     """The same where the day is not known."""
     later: str
     """The same of a turn of the day that was named last."""
-    said: str
-    """Where nobody is named, and where somebody is."""
+    unnamed: str
+    """Before the words, where nobody is named."""
     named: str
+    """The same where somebody is."""
     felt: str
     answered: str
     they: str
@@ -58,7 +59,7 @@ PHRASES: Mapping[TextLanguage, Phrases] = {
         on="On {weekday}, {day} ({ago})",
         earlier="Earlier",
         later="Later that day",
-        said=" they said: ",
+        unnamed=" they said: ",
         named=" {name} said: ",
         felt=" (felt {label})",
         answered="; you answered: ",
@@ -75,7 +76,7 @@ PHRASES: Mapping[TextLanguage, Phrases] = {
         on="{day} {weekday}（{ago}）",
         earlier="以前",
         later="同一天后来",
-        said="对方说：",
+        unnamed="对方说：",
         named="{name}说：",
         felt="（当时感到{label}）",
         answered="；你回答：",
@@ -123,7 +124,7 @@ def recalled_lines(
         day = _when(memory, today, phrases)
         when = phrases.later if before == (False, day) != (False, phrases.earlier) else day
         before = is_wish(memory), day
-        lines[index] = when + _said(memory, phrases, names or {}, query, limit)
+        lines[index] = when + _quoted_turn(memory, phrases, names or {}, query, limit)
     remaining = budget * CHARACTERS_PER_TOKEN
     remaining -= sum(len(line) for index, line in lines.items() if not is_wish(memories[index]))
     for index, memory in enumerate(memories):
@@ -188,13 +189,13 @@ def _when(memory: Memory, today: date, phrases: Phrases) -> str:
     return phrases.on.format(day=then.isoformat(), weekday=weekday, ago=ago)
 
 
-def _said(memory: Memory, phrases: Phrases, names: Mapping[str, str], query: str, limit: int) -> str:
+def _quoted_turn(memory: Memory, phrases: Phrases, names: Mapping[str, str], query: str, limit: int) -> str:
     name = speaker_name(memory)
     if is_wish(memory):
         return phrases.wished.format(who=name or phrases.they, wish=quoted(memory.wish))
     label = label_text(memory.emotion or "")
     feeling = phrases.felt.format(label=names.get(label, label)) if label else ""
-    attribution = phrases.named.format(name=name) if name else phrases.said
+    attribution = phrases.named.format(name=name) if name else phrases.unnamed
     return f'{attribution}"{quoted(excerpt(memory.text, query, limit), limit)}"{feeling}'
 
 

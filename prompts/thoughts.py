@@ -131,7 +131,7 @@ class _BareHarmony:
     """Removes the analysis of the harmony format without its special tokens, for which it holds an answer back."""
 
     def __init__(self) -> None:
-        self._held: list[str] = []
+        self._pieces: list[str] = []
         self._start = ""
         self._tail = ""
         self._is_over = False
@@ -140,7 +140,7 @@ class _BareHarmony:
         """Return what follows the analysis, nothing as long as it may go on."""
         if self._is_over:
             return piece
-        self._held.append(piece)
+        self._pieces.append(piece)
         self._start = (self._start + piece).lstrip()[: len(_BARE_FINAL)]
         self._tail += piece
         is_final = _BARE_FINAL in self._tail
@@ -159,8 +159,8 @@ class _BareHarmony:
         return "" if _UNFINISHED_ANALYSIS.match(text) else text
 
     def _end(self) -> str:
-        text, self._is_over = "".join(self._held), True
-        self._held.clear()
+        text, self._is_over = "".join(self._pieces), True
+        self._pieces.clear()
         return text
 
 

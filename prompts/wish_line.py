@@ -23,7 +23,7 @@ _PARTIAL = re.compile(
     rf"\[(?:\[?\s{{0,3}}(?:W(?:I(?:S(?:H(?:\s{{0,3}}(?:[:：]{_INSIDE}\]?)?)?)?)?)?)?)\Z", re.IGNORECASE
 )
 """What could still become such a mark."""
-_HELD = _MOST + 60
+_MAX_BUFFERED_CHARACTERS = _MOST + 60
 """Characters at the end of a piece of a reply that may be held back."""
 _UNENDED = re.compile(r"\[\[\s{0,3}W[^\0]{0,700}\Z|\[\s{0,3}WISH\s{0,3}[:：][^\0]{0,700}\Z", re.IGNORECASE)
 _AROUND = " \t*_\"'“”‘’「」『』"
@@ -40,7 +40,7 @@ class WishFilter:
     def feed(self, piece: str) -> str:
         """Return what the next piece holds of the reply, and what was held back before it."""
         text = _MARK.sub("", self._pending + piece)
-        start = max(0, len(text) - _HELD)
+        start = max(0, len(text) - _MAX_BUFFERED_CHARACTERS)
         match = _PARTIAL.search(text, start)
         end = match.start() if match else len(text)
         self._pending = text[end:]
@@ -52,16 +52,16 @@ class WishFilter:
         return text
 
 
-def read_wish(answer: str, said: str) -> str:
+def read_wish(answer: str, last_turn: str) -> str:
     """Return the last wish that an answer names; empty where it names none.
 
     Args:
         answer: What the LLM wrote.
-        said: The person's last turn, in whose words the wish is.
+        last_turn: The person's last turn, in whose words the wish is.
     """
     marks = [first or second for first, second in _MARK.findall(without_thoughts(answer))]
     wish = one_line(marks[-1])[:MAX_WISH_CHARACTERS].strip(_AROUND) if marks else ""
-    units, known = _units(wish), set(_units(said))
+    units, known = _units(wish), set(_units(last_turn))
     own = sum(unit in known for unit in units)
     return wish if units and own >= _OWN_SHARE * len(units) else ""
 

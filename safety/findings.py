@@ -101,7 +101,7 @@ def _cleared(
         reading.symbols.union(*(other.symbols for other in before)),
     )
     effects: set[Effect] = set()
-    for clearing in load_rulebook().clearings_of(claim):
+    for clearing in load_rulebook().get_clearings(claim):
         text, symbols = scopes[clearing.scope]
         if all(not group.isdisjoint(symbols) for group in clearing.required) and clearing.pattern.search(text):
             effects.add(clearing.effect)

@@ -266,8 +266,8 @@ def _read_answer(text: str, what: str) -> tuple[SafetyLevel, SafetyKind, str]:
     Raises:
         ModelError: It names no level, or one among other words.
     """
-    if found := [*_FINDING.finditer(text)]:
-        gravest = max(found, key=lambda match: LEVELS.index(cast("SafetyLevel", match[1].lower())))
+    if matches := [*_FINDING.finditer(text)]:
+        gravest = max(matches, key=lambda match: LEVELS.index(cast("SafetyLevel", match[1].lower())))
         return cast("SafetyLevel", gravest[1].lower()), _read_kind(gravest[2]), (gravest[3] or "").strip(_QUOTES)
     first, _, rest = text.strip().lower().partition("\n")
     words = [word for word in _WORD.findall(first) if word not in _FILLING]
@@ -289,6 +289,6 @@ def _find_quote(quote: str, messages: Dialogue) -> tuple[int, tuple[int, int]]:
     words = r"\s+".join(re.sub(r"['’‘]", "['’‘]", re.escape(word)) for word in quote.split())
     pattern = rf"(?<![A-Za-z0-9]){words}(?![A-Za-z0-9])" if words else "(?!)"
     for back, turn in enumerate(reversed(messages)):
-        if found := re.search(pattern, turn.text, re.IGNORECASE):
-            return back, found.span()
+        if match := re.search(pattern, turn.text, re.IGNORECASE):
+            return back, match.span()
     return 0, (0, 0)

@@ -104,11 +104,11 @@ class Rulebook:
 
         A sentence is compared with the few claims that one of its words leads to, not with hundreds.
         """
-        places = {place for symbol in ("", *symbols) for place in self.claims_by_symbol.get(symbol, ())}
-        claims = (self.claims[place] for place in sorted(places))
+        indices = {index for symbol in ("", *symbols) for index in self.claims_by_symbol.get(symbol, ())}
+        claims = (self.claims[index] for index in sorted(indices))
         return [claim for claim in claims if all(not group.isdisjoint(symbols) for group in claim.required)]
 
-    def clearings_of(self, claim: Claim) -> list[Clearing]:
+    def get_clearings(self, claim: Claim) -> list[Clearing]:
         """Return what may take a claim back, in the order of the files."""
         own = self.clearings_by_claim.get(claim.name, ())
         return [clearing for clearing in own if clearing.is_chinese == claim.is_chinese]

@@ -141,7 +141,7 @@ class ChatCompletions:
             "person": context.user_id,
             "character": chat.model if chat.model in self.characters else None,
             "chat_id": identity.chat_id,
-            "messages": [said for one in split_contexts(chat.messages) if (said := self._as_said(one))],
+            "messages": [message for one in split_contexts(chat.messages) if (message := self._as_said(one))],
         }
         if chat.messages and chat.messages[-1].role == "assistant":
             row = await self.conversations.find_continued(**asked)

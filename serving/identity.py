@@ -70,7 +70,7 @@ class Identities:
     ) -> None:
         self._keys, self._trusted, self._user_field, self._person = keys, tuple(trusted), user_field, person
         self._signed = SignedPerson(jwt_secret) if jwt_secret is not None else None
-        self._warned_of: set[str] = set()
+        self._warned_front_ends: set[str] = set()
 
     @property
     def is_open(self) -> bool:
@@ -94,7 +94,7 @@ class Identities:
         if key is not None and not key.front_end:
             person, voucher = key.person, "key"
         else:
-            person, voucher = self._person_of(key, headers, user_field)
+            person, voucher = self._identify_person(key, headers, user_field)
         # Of a temporary chat nothing shall remain, whoever has it.
         if person is None or is_temporary(headers):
             return NOBODY
@@ -103,9 +103,9 @@ class Identities:
     def warn_of_nobody(self, headers: Mapping[str, str]) -> None:
         """Say in the log, once for each front end, why nothing of its conversations is remembered."""
         key = self._find_key(headers)
-        if key is None or not key.front_end or is_temporary(headers) or key.person in self._warned_of:
+        if key is None or not key.front_end or is_temporary(headers) or key.person in self._warned_front_ends:
             return
-        self._warned_of.add(key.person)
+        self._warned_front_ends.add(key.person)
         if self._signed is not None:
             remedy = "let it sign who asks with the same secret as HEF_JWT_SECRET"
         elif SIGNED_HEADER in headers:
@@ -114,7 +114,7 @@ class Identities:
             remedy = "let it send a header with an id, and name that in `hef serve chat --trust`"
         _log.warning("the front end %r names no person, so nothing is remembered; %s", key.person, remedy)
 
-    def _person_of(
+    def _identify_person(
         self, key: Key | None, headers: Mapping[str, str], user_field: str | None
     ) -> tuple[str | None, Voucher]:
         """Return for whom a front end, or without keys anybody, says to ask, and what says so."""

@@ -13,7 +13,7 @@ from ..options import Confirm, Json, ModelOptions, ReplyOptions, UserOptions, op
 from ..render import name_markup
 from ..settings import load_settings
 from .chat_threads import thread_with
-from .conversation_list import character_of
+from .conversation_list import find_conversation_character
 from .slash_commands import bare_command, help_lines, read_command
 from .typed_lines import said_lines, yes_or_no
 
@@ -51,7 +51,7 @@ def chat(
     if character is not None and thread is not None:
         thread = thread_with(character.id, thread)
     elif thread is not None and not memory.no_memory:
-        character = chosen_character(settings, character_of(settings.home, settings.person, thread))
+        character = chosen_character(settings, find_conversation_character(settings.home, settings.person, thread))
     if memory.character is not None:
         name_broken_files(settings)
     settings = with_model(settings, character, models)
@@ -63,7 +63,7 @@ def chat(
         settings,
         options.reply_context(None, region=settings.region, confirm_emotion=confirm, remember_for=memory.remember_for),
         own_model=own_model,
-        sem_of=sem_by_character(settings, models),
+        find_sem=sem_by_character(settings, models),
         stated={name: value for name, value in stated.items() if value},
         thread=thread,
         character=character,

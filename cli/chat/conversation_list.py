@@ -98,7 +98,7 @@ def conversation_to_continue(home: Path, person: str, character: str | None) -> 
     return None
 
 
-def character_of(home: Path, person: str, name: str) -> str | None:
+def find_conversation_character(home: Path, person: str, name: str) -> str | None:
     """Return the character that a conversation is with, None for none."""
     named = (one.character for one in kept_conversations(home, person) if one.name == name)
     return next(named, None)

@@ -151,7 +151,7 @@ def without_turns(messages: Sequence[AnyMessage], turns: Sequence[Mapping[str, A
     segments = list(_segments(messages))
     for turn in turns:
         text = "\n".join(_lines(turn.get("text")))
-        same_text = [segment for segment in segments if _is_stored_as(_said(segment), text)]
+        same_text = [segment for segment in segments if _is_stored_as(_spoken_lines(segment), text)]
         answered = [segment for segment in same_text if segment[-1].text.strip() == str(turn.get("reply", "")).strip()]
         if not same_text:
             return None
@@ -171,13 +171,13 @@ def _segments(messages: Sequence[AnyMessage]) -> Iterator[list[AnyMessage]]:
         yield segment
 
 
-def _said(segment: Sequence[AnyMessage]) -> str:
+def _spoken_lines(segment: Sequence[AnyMessage]) -> str:
     return "\n".join(line for message in segment if message.type == "human" for line in _lines(message.text))
 
 
-def _is_stored_as(said: str, stored: str) -> bool:
+def _is_stored_as(utterance: str, stored: str) -> bool:
     """Return whether what was said is stored as a text: whole, or the end of a long turn."""
-    return said == stored or (len(stored) > MAX_STORED_CHARACTERS // 2 and said.endswith(stored))
+    return utterance == stored or (len(stored) > MAX_STORED_CHARACTERS // 2 and utterance.endswith(stored))
 
 
 def _lines(text: object) -> list[str]:

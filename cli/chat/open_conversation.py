@@ -30,19 +30,19 @@ class OpenConversation:
     Args:
         settings: LLM and SEM, and the folder where conversations are kept.
         runner: The event loop of the session.
-        sem_of: From the id of a character to the SEM that reads instead of the settings'; None for these.
+        find_sem: From the id of a character to the SEM that reads instead of the settings'; None for these.
     """
 
     def __init__(
         self,
         settings: Settings,
         runner: asyncio.Runner,
-        sem_of: Callable[[str | None], str | None] = lambda character: None,
+        find_sem: Callable[[str | None], str | None] = lambda character: None,
     ) -> None:
         self.name = ""
         """What the person calls the conversation that is kept; empty where there is none yet."""
         self._settings = settings
-        self._runner, self._sem_of = runner, sem_of
+        self._runner, self._find_sem = runner, find_sem
         self._resources, self._open_thread = ExitStack(), ExitStack()
         self._kept_graph: Any = None
         self._kept: Conversation | None = None
@@ -85,7 +85,7 @@ class OpenConversation:
         thread = thread_id(self._settings.person, name)
         with ExitStack() as opened:
             opened.enter_context(sole_writer(self._settings.home, thread, name))
-            graph = self._with_sem_of(character, self._graph_of_kept())
+            graph = self._with_character_sem(character, self._graph_of_kept())
             self._open_thread.close()
             self._open_thread = opened.pop_all()
         self.name, self._kept = name, Conversation(graph, thread, character)
@@ -114,7 +114,7 @@ class OpenConversation:
 
     def begin_private(self, messages: list[AnyMessage], character: str | None) -> None:
         """Go on with what was said until now, and keep nothing of what follows."""
-        graph = self._with_sem_of(character, self._build(memory=False, checkpointer=InMemorySaver()))
+        graph = self._with_character_sem(character, self._build(memory=False, checkpointer=InMemorySaver()))
         self._private = Conversation(graph, "private", character)
         self._runner.run(self._private.copy_messages(messages))
 
@@ -132,9 +132,9 @@ class OpenConversation:
     def _build(self, *, memory: bool, checkpointer: Any) -> Any:
         return build_graph(self._settings, memory=memory, checkpointer=checkpointer)
 
-    def _with_sem_of(self, character: str | None, graph: Any) -> Any:
+    def _with_character_sem(self, character: str | None, graph: Any) -> Any:
         """Return a graph with the SEM that a character states, with memory and conversations of another."""
-        sem = self._sem_of(character)
+        sem = self._find_sem(character)
         if sem is None or sem == self._settings.sem:
             return graph
         try:

@@ -49,7 +49,7 @@ class ChatSession:
     Args:
         settings: LLM and SEM, and the folder where conversations are kept.
         context: The settings of each turn, without a character.
-        sem_of: From the id of a character to the SEM that reads what is said to it; None for that of the settings.
+        find_sem: From the id of a character to the SEM that reads what is said to it; None for that of the settings.
         own_model: The LLM of turns with a character that states none, and of those without one.
         stated: Settings of turns that come before those of a character.
         thread: Name of the conversation; None for that of today.
@@ -64,7 +64,7 @@ class ChatSession:
         context: HefContext,
         *,
         own_model: str | None = None,
-        sem_of: Callable[[str | None], str | None] = lambda character: None,
+        find_sem: Callable[[str | None], str | None] = lambda character: None,
         stated: Mapping[str, Any] | None = None,
         thread: str | None = None,
         character: Character | None = None,
@@ -88,7 +88,7 @@ class ChatSession:
         self._thread, self._starts_private = thread, private
         self._runner = asyncio.Runner()
         self._resources = ExitStack()
-        self.open = OpenConversation(settings, self._runner, sem_of)
+        self.open = OpenConversation(settings, self._runner, find_sem)
         self._question: Question | None = None
         self._last_turn: datetime | None = None
         self._greeting = ""

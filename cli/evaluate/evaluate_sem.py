@@ -89,8 +89,8 @@ def retrieval(samples: SampleOptions, models: SemOptions, output: OutputOptions,
         ranks = {name: situation_ranks(embed, drawn, rows, advance) for name, embed in encoders.items()}
     baseline_ranks = [*ranks.values(), None][1]
     reports = [
-        report_retrieval(name, found, drawn, rows, None if index else baseline_ranks)
-        for index, (name, found) in enumerate(ranks.items())
+        report_retrieval(name, encoder_ranks, drawn, rows, None if index else baseline_ranks)
+        for index, (name, encoder_ranks) in enumerate(ranks.items())
     ]
     details = {"limit": samples.limit, "seed": samples.seed, "broken": len(skipped)}
     emit_report("retrieval", samples.data, reports, details, output, [_retrieval_table(samples.data.name, reports)])

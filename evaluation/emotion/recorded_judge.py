@@ -41,7 +41,7 @@ class Recording:
     answers: Mapping[str, str]
     """Its answers by question: `all_labels`, `coarse`."""
 
-    def is_of(self, strategy: Strategy) -> bool:
+    def has_answer(self, strategy: Strategy) -> bool:
         """Return whether a strategy's question was answered."""
         return any(question in self.answers for question in _ANSWERED_BY.get(strategy, ()))
 
@@ -66,7 +66,7 @@ class RecordedJudge(BaseChatModel):
     @property
     def strategies(self) -> list[Strategy]:
         """The strategies that some answer is about."""
-        return [name for name in _ANSWERED_BY if any(row.is_of(name) for row in self.recordings.values())]
+        return [name for name in _ANSWERED_BY if any(row.has_answer(name) for row in self.recordings.values())]
 
     def recorded(self, samples: Sequence[Sample], strategies: Collection[Strategy]) -> list[Sample]:
         """Return the samples that have an answer for each of the strategies.
@@ -85,7 +85,7 @@ class RecordedJudge(BaseChatModel):
 
     def _answers_all(self, sample: Sample, strategies: Sequence[Strategy]) -> bool:
         recording = self.recordings.get(_key(sample))
-        return not strategies or (recording is not None and all(map(recording.is_of, strategies)))
+        return not strategies or (recording is not None and all(map(recording.has_answer, strategies)))
 
     def _recording(self) -> Recording | None:
         sample = MEASURED_SAMPLE.get()

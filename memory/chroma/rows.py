@@ -200,10 +200,10 @@ def prefix_clause(prefix: Sequence[str]) -> Clause:
 
 def where(prefix: Sequence[str], conditions: Mapping[str, Any] | None = None) -> Clause | None:
     """Return the condition on the rows under a namespace prefix that may pass a filter; None for no condition."""
-    return all_of([*([prefix_clause(prefix)] if prefix else []), *prefilter(conditions)])
+    return conjunction([*([prefix_clause(prefix)] if prefix else []), *prefilter(conditions)])
 
 
-def all_of(clauses: Sequence[Clause]) -> Clause | None:
+def conjunction(clauses: Sequence[Clause]) -> Clause | None:
     """Return the conjunction of some conditions, None where there are none."""
     return {"$and": list(clauses)} if len(clauses) > 1 else (clauses[0] if clauses else None)
 

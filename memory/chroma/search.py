@@ -14,7 +14,7 @@ from .filters import Clause, matches
 from .rows import (
     Namespace,
     Record,
-    all_of,
+    conjunction,
     is_item_row,
     item_id,
     namespace_clause,
@@ -176,7 +176,7 @@ async def list_namespaces(table: Table, op: ListNamespacesOp) -> list[Namespace]
     """
     conditions = op.match_conditions or ()
     clauses = [clause for condition in conditions if (clause := _clause(condition)) is not None]
-    listed = map(parse_namespace, await table.documents(all_of([{"space": True}, *clauses])))
+    listed = map(parse_namespace, await table.documents(conjunction([{"space": True}, *clauses])))
     matching = [namespace for namespace in listed if all(_matches(namespace, condition) for condition in conditions)]
     shortened = {namespace[: op.max_depth] for namespace in await _without_expired(table, matching)}
     return sorted(shortened)[op.offset : op.offset + op.limit]

@@ -15,7 +15,7 @@ from ...contract.sync_async import run_sync
 from ...contract.text import is_chinese
 from .client.row_access import HAS_VECTOR, Table
 from .embedding import Index, Vector
-from .rows import Namespace, Record, all_of, is_item_row, prefix_clause, vector_rows
+from .rows import Namespace, Record, conjunction, is_item_row, prefix_clause, vector_rows
 from .search import cosine
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class StoredVectors:
 
 async def _oldest(table: Table, index: Index, prefix: Namespace, fields: list[str]) -> dict[str, NDArray[Any]]:
     """Return text and stored vector of the item in Chinese and of that in another language that were stored first."""
-    vectors, rows = await table.rows_with_vectors(all_of([prefix_clause(prefix), HAS_VECTOR]), _OLDEST_ROWS)
+    vectors, rows = await table.rows_with_vectors(conjunction([prefix_clause(prefix), HAS_VECTOR]), _OLDEST_ROWS)
     oldest: dict[bool, tuple[str, NDArray[Any]]] = {}
     for vector, (row, data) in zip(vectors, rows.items(), strict=True):
         if not is_item_row(row):

@@ -140,7 +140,8 @@ class SpokenTokens(BaseCallbackHandler):
             ChatGeneration(message=message)
             for candidates in response.generations[:1]
             for candidate in candidates[:1]
-            if isinstance(candidate, ChatGeneration) and (message := self._said(candidate.message)) is not None
+            if isinstance(candidate, ChatGeneration)
+            and (message := self._spoken_message(candidate.message)) is not None
         ]
         self._stream.on_llm_end(LLMResult(generations=[generations]), run_id=run_id, **kwargs)
 
@@ -153,6 +154,6 @@ class SpokenTokens(BaseCallbackHandler):
         self._replies.pop(run_id, None)
         self._lengths.pop(run_id, None)
 
-    def _said(self, message: BaseMessage) -> BaseMessage | None:
+    def _spoken_message(self, message: BaseMessage) -> BaseMessage | None:
         text = spoken_reply(str(message.text), self._persona)
         return with_text(message, text) if text else None

@@ -24,8 +24,8 @@ _SHARPNESS = 2.0
 """Exponent of the SEM's probabilities in a reader's answers: a reader mostly names the likeliest emotion."""
 _MISREADING = 0.15
 """Share of a reader's answers that follow the confusions of labels instead."""
-_PLACES = 5
-"""How many places of the primary emotions an LLM may repeat by habit."""
+_HABIT_RANKS = 5
+"""How many ranks of the primary emotions an LLM may repeat by habit."""
 _PRIOR_TURNS = 20.0
 """How many turns the taxonomy counts for among those that labels are found alike from."""
 _PRIOR_SELF, _PRIOR_NEIGHBOURS = 0.5, 0.35
@@ -100,8 +100,8 @@ class LlmReliability:
         self._reader_likelihoods: deque[float] = deque(maxlen=WINDOW)
         self._habit_likelihoods: deque[Array] = deque(maxlen=WINDOW)
         self._reliability = prior.reliability
-        self._habits = np.full(3 + _PLACES, 1 / (3 + _PLACES))
-        """Share of each habit, [habits]: any label, a favourite, any primary emotion, each place among them."""
+        self._habits = np.full(3 + _HABIT_RANKS, 1 / (3 + _HABIT_RANKS))
+        """Share of each habit, [habits]: any label, a favourite, any primary emotion, each rank among them."""
         self._lock = Lock()
 
     @property
@@ -145,12 +145,13 @@ class LlmReliability:
 
     def _habit_row(self, answer: int, primary: Sequence[str]) -> Array:
         """Return the probability of an answer by each habit, [habits]."""
-        places = [self._index[label] for label in primary]
-        is_offered = answer in places
+        primary_rows = [self._index[label] for label in primary]
+        is_offered = answer in primary_rows
         row = np.zeros_like(self._habits)
-        row[:3] = 1 / len(self._labels), self._answered[answer] / self._answered.sum(), is_offered / max(len(places), 1)
-        if is_offered and (position := places.index(answer)) < _PLACES:
-            row[3 + position] = 1.0
+        any_primary = is_offered / max(len(primary_rows), 1)
+        row[:3] = 1 / len(self._labels), self._answered[answer] / self._answered.sum(), any_primary
+        if is_offered and (rank := primary_rows.index(answer)) < _HABIT_RANKS:
+            row[3 + rank] = 1.0
         return row
 
     def _maximise(self) -> None:

@@ -68,8 +68,8 @@ def draft_prompt(
     settings = turn.settings
     prompts = prompts.replaced(settings.templates)
     line = turn_help_line(turn, prompts)
-    due, said = (line.text, "") if line.is_due else ("", line.text)
-    concern = concern_note(prompts, turn.safety, shown=due, said=said)
+    line_after, line_before = (line.text, "") if line.is_due else ("", line.text)
+    concern = concern_note(prompts, turn.safety, line_after=line_after, line_before=line_before)
     memories = turn.state.get("memories", [])
     facts = [memory for memory in memories if not is_wish(memory)]
     emotion = None if empathy.uncertain else empathy.emotion

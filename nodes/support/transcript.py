@@ -27,7 +27,7 @@ def to_dialogue(messages: Sequence[AnyMessage]) -> list[Turn]:
     """
     groups: list[tuple[Role, list[str]]] = []
     for message in messages:
-        role, text = _said(message)
+        role, text = _utterance(message)
         if role == "speaker" and groups and groups[-1][0] == "speaker":
             groups[-1][1].append(text)
         elif role is not None:
@@ -61,7 +61,7 @@ def recent_dialogue(messages: Sequence[AnyMessage], characters: int) -> tuple[li
     groups: list[tuple[Role, list[str]]] = []
     earlier_messages = 0
     for index in range(len(messages) - 1, -1, -1):
-        role, text = _said(messages[index])
+        role, text = _utterance(messages[index])
         if role is None or (not groups and role == "listener"):
             continue
         if role == "speaker" and groups and groups[-1][0] == "speaker":
@@ -95,7 +95,7 @@ def spoken_parts(messages: Sequence[AnyMessage], turns: int) -> list[SpokenPart]
         messages: The conversation.
         turns: How many turns of it there are up to the people's last one.
     """
-    spoken = [(*_said(message), (message.name or "").strip().casefold()) for message in messages]
+    spoken = [(*_utterance(message), (message.name or "").strip().casefold()) for message in messages]
     names = [name for role, _, name in spoken if role == "speaker"]
     person = names[-1] if names else ""
     if not person or not set(names) - {person, ""}:
@@ -121,7 +121,7 @@ def count_turns(messages: Sequence[AnyMessage], role: Role | None = None) -> int
     """Return how many turns were said, by the person or the assistant alone where a role is given."""
     count, last = 0, None
     for message in messages:
-        speaking, _ = _said(message)
+        speaking, _ = _utterance(message)
         count += speaking is not None and role in (None, speaking) and not speaking == last == "speaker"
         last = speaking or last
     return count
@@ -131,7 +131,7 @@ def messages_of_last_turn(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
     """Return the messages with words that make up the person's last turn, oldest first."""
     turn: list[AnyMessage] = []
     for message in reversed(messages):
-        role, _ = _said(message)
+        role, _ = _utterance(message)
         if role == "speaker":
             turn.append(message)
         elif role and turn:
@@ -178,11 +178,11 @@ def turn_key(messages: Sequence[AnyMessage], thread: str) -> str:
         thread: Id of the conversation. Without one, the person's first turn is also known by the id of its message:
             the same words may begin another conversation.
     """
-    end = next((index for index in range(len(messages), 0, -1) if _said(messages[index - 1])[0] == "speaker"), 0)
-    start = next((index for index in range(end, 0, -1) if _said(messages[index - 1])[0] == "listener"), 0)
+    end = next((index for index in range(len(messages), 0, -1) if _utterance(messages[index - 1])[0] == "speaker"), 0)
+    start = next((index for index in range(end, 0, -1) if _utterance(messages[index - 1])[0] == "listener"), 0)
     before = messages[start - 1].id if start else None
     anchor = "" if before is None or _UUID4.fullmatch(before) else before
-    is_first = not any(_said(message)[0] == "speaker" for message in messages[:start])
+    is_first = not any(_utterance(message)[0] == "speaker" for message in messages[:start])
     if thread and anchor and not is_first:
         return f"after {anchor}"
     own_id = messages[end - 1].id if end and is_first and not thread else None
@@ -196,7 +196,7 @@ def run_key(messages: Sequence[AnyMessage]) -> str:
     """
     last = max(last_human_index(messages), 0)
     people = sum(message_role(message) == "speaker" for message in messages)
-    before = next((messages[index] for index in range(last - 1, -1, -1) if _said(messages[index])[0]), None)
+    before = next((messages[index] for index in range(last - 1, -1, -1) if _utterance(messages[index])[0]), None)
     anchor_message = before or (messages[last] if people else None)
     if anchor_message is None:
         anchor = ""
@@ -258,7 +258,7 @@ def _unseen(messages: Sequence[AnyMessage]) -> str:
     return ", ".join(kinds)
 
 
-def _said(message: AnyMessage) -> tuple[Role | None, str]:
+def _utterance(message: AnyMessage) -> tuple[Role | None, str]:
     """Return who says something in a message, and what; nobody where it has no words."""
     role = message_role(message)
     text = message_text(message) if role else ""

@@ -138,11 +138,11 @@ class TurnView:
         """
         index = cause.turn - len(shown)
         hidden = len(self.dialogue[index].text) - len(shown[index].text)
-        place = len(self.dialogue) + index
+        turn_index = len(self.dialogue) + index
         if self._parts:
-            place, start = self._parts[index].index, self._parts[index].start
+            turn_index, start = self._parts[index].index, self._parts[index].start
             hidden += start
-        position = {"turn": self.earlier_turns + place, "start": cause.start + hidden, "end": cause.end + hidden}
+        position = {"turn": self.earlier_turns + turn_index, "start": cause.start + hidden, "end": cause.end + hidden}
         return cause.model_copy(update=position)
 
     @cached_property

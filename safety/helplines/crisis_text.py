@@ -87,7 +87,7 @@ def _longest_unsaid(texts: Sequence[str], safety: Safety, region: str | None, ea
     """Return the first text that was not said before, else the one that was said longest ago, with its contacts."""
     kind, language = safety.kind or "suicide", safety.language
     lines, emergency = contact_lines(kind, region, language), emergency_numbers(kind, region, language)
-    last_said = {" ".join(text.split()): place for place, text in enumerate(earlier)}
+    last_said = {" ".join(text.split()): index for index, text in enumerate(earlier)}
     candidates = [_as_written(_filled(text, lines, emergency), safety, region) for text in texts]
     return min(candidates, key=lambda text: last_said.get(" ".join(text.split()), -1))
 

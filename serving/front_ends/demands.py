@@ -193,7 +193,7 @@ def is_known_demand(text: str) -> bool:
 def split_compaction(text: str) -> tuple[str, str] | None:
     """Return what stands before LibreChat's prompt that has the conversation summed up, and it; None without one."""
     text = text.strip()
-    start = min((found.start() for line in _CHECKPOINTS if (found := line.search(text))), default=None)
+    start = min((match.start() for line in _CHECKPOINTS if (match := line.search(text))), default=None)
     if start is None or _NOTHING_ELSE not in text[start:].lower():
         return None
     return text[:start].strip(), text[start:].lstrip()

@@ -67,4 +67,4 @@ def test_what_takes_a_claim_back_is_found_by_its_name() -> None:
     rulebook = load_rulebook()
     for claim in rulebook.claims:
         named = [clearing for clearing in rulebook.clearings if claim.name in clearing.claims]
-        assert rulebook.clearings_of(claim) == [one for one in named if one.is_chinese == claim.is_chinese]
+        assert rulebook.get_clearings(claim) == [one for one in named if one.is_chinese == claim.is_chinese]

@@ -171,8 +171,8 @@ class PieceRun:
             for start in range(0, len(order), 64):
                 indices = order[start : start + 64]
                 outputs = self._forward([encoded[i] for i in indices])
-                for place, index in enumerate(indices):
-                    self._teacher[missing[index]] = tuple(output[place].clone() for output in outputs)
+                for row, index in enumerate(indices):
+                    self._teacher[missing[index]] = tuple(output[row].clone() for output in outputs)
         self._files.log(originals=len(missing))
 
     def _forward(self, encoded: Sequence[Encoded], hide: float = 0) -> tuple[Tensor, ...]:

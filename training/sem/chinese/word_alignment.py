@@ -40,6 +40,6 @@ def align_pieces(
         translations.setdefault(piece, []).append((token, share))
     translations.pop(NULL, None)
     return {
-        piece: sorted(found, key=lambda pair: (-pair[1], pair[0]))[:TRANSLATIONS]
-        for piece, found in translations.items()
+        piece: sorted(candidates, key=lambda pair: (-pair[1], pair[0]))[:TRANSLATIONS]
+        for piece, candidates in translations.items()
     }

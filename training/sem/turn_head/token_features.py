@@ -33,7 +33,7 @@ class TokenFeatures(NamedTuple):
     """[tokens, width]"""
 
     def window(self, most_tokens: int) -> NDArray[np.int64]:
-        """Return the places of the first token and of the last ones."""
+        """Return the positions of the first token and of the last ones."""
         count = len(self.encoded.ids)
         return np.arange(count) if count <= most_tokens else np.r_[0, np.arange(count - most_tokens + 1, count)]
 
@@ -66,13 +66,13 @@ def to_token_features(encoded: Sequence[Encoded], features: Sequence[NDArray[np.
 def stack(dialogues: Sequence[TokenFeatures], most_tokens: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return features [batch, tokens, width], ids and mask [batch, tokens] of dialogues, padded."""
     windows = [one.window(most_tokens) for one in dialogues]
-    width = -(-max(len(places) for places in windows) // 8) * 8
+    width = -(-max(len(positions) for positions in windows) // 8) * 8
     features = np.zeros((len(windows), width, dialogues[0].values.shape[1]), dtype=np.float32)
     ids, mask = (np.zeros((len(windows), width), dtype=np.int64) for _ in range(2))
-    for row, (one, places) in enumerate(zip(dialogues, windows, strict=True)):
-        features[row, : len(places)] = one.values[places]
-        ids[row, : len(places)] = np.array(one.encoded.ids)[places]
-        mask[row, : len(places)] = 1
+    for row, (one, positions) in enumerate(zip(dialogues, windows, strict=True)):
+        features[row, : len(positions)] = one.values[positions]
+        ids[row, : len(positions)] = np.array(one.encoded.ids)[positions]
+        mask[row, : len(positions)] = 1
     return torch.from_numpy(features), torch.from_numpy(ids), torch.from_numpy(mask)
 
 
