@@ -1,4 +1,4 @@
-"""Log-softmax and the conditional logit model, for calibration, pooling and label scores.
+"""Softmax and the conditional logit model, for calibration, pooling and label scores.
 
 Not imported by `hef.contract` itself: NumPy is loaded only where it is needed.
 """
@@ -23,6 +23,11 @@ def log_softmax(logits: NDArray[np.floating]) -> Array:
     scores = np.asarray(logits, dtype=np.float64)
     shifted = scores - scores.max(axis=-1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+def softmax(logits: NDArray[np.floating]) -> Array:
+    """Return probabilities over the last axis, in float64."""
+    return np.asarray(np.exp(log_softmax(logits)))
 
 
 def fit_conditional_logit(features: Array, labels: Indices, prior_mean: Array, prior_precision: Array) -> Array:

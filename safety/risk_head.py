@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ..contract import Dialogue, Turn
 from ..contract.cpu_inference import cpu_threads, open_session
 from ..contract.dialogue import DialogueCache
+from ..contract.numerics import Array, softmax
 from ..contract.safety import SafetyLevel
 from ..sem.registry import shipped_sem
 from ..sem.runtime.encoding import pad
@@ -30,7 +31,7 @@ from ..sem.runtime.onnx_sem import OnnxSem
 from .risk_features import RiskEvidence
 from .risk_model import KINDS, Risk, load_risk_model
 
-LevelsAndKinds: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
+LevelsAndKinds: TypeAlias = tuple[Array, Array]
 """Probabilities of the levels, from harmless to grave, and of the kinds."""
 NETWORK = Path(__file__).with_name("risk_head.onnx")
 OUTPUTS = ("levels", "kinds")
@@ -96,7 +97,7 @@ class RiskHead:
         arrays = pad([encoded])
         inputs = {FEATURES: features[None], **{name: arrays[name] for name in ("input_ids", "attention_mask")}}
         levels, kinds = self._session.run(OUTPUTS, inputs)
-        reading = _softmax(levels[0]), _softmax(kinds[0])
+        reading = softmax(levels[0]), softmax(kinds[0])
         if not np.isfinite(np.concatenate(reading)).all():
             raise ValueError("the network gave no probabilities")
         self._readings.put(newest, reading)
@@ -184,8 +185,3 @@ def load_risk_head() -> RiskHead | None:
 
 if hasattr(os, "register_at_fork"):  # a child has none of the threads of its parent's session
     os.register_at_fork(after_in_child=load_risk_head.cache_clear)
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    odds = np.exp(logits - logits.max())
-    return np.asarray(odds / odds.sum(), dtype=np.float32)

@@ -12,6 +12,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract.numerics import softmax
 from ..contract.safety import SafetyKind, SafetyLevel
 from .risk_features import RiskEvidence, turn_features
 from .tagged_text import Sentence
@@ -66,8 +67,7 @@ class RiskModel:
     def _risk(self, evidence: RiskEvidence, window: tuple[Sentence, ...] | None) -> Risk:
         buckets, values = turn_features(evidence, window)
         scores = values @ self.weights[buckets] + self.bias
-        odds = np.exp(scores[:LEVEL_COLUMNS] - scores[:LEVEL_COLUMNS].max())
-        none, _, danger = (odds / odds.sum()).tolist()
+        none, _, danger = softmax(scores[:LEVEL_COLUMNS]).tolist()
         level: SafetyLevel = "none"
         if danger >= self.danger_from:
             level = "danger"

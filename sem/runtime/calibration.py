@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ...contract import View
-from ...contract.numerics import Array, Indices, fit_conditional_logit, log_softmax
+from ...contract.numerics import Array, Indices, fit_conditional_logit, log_softmax, softmax
 
 COVERAGES = (*(n / 100 for n in range(50, 90, 5)), *(n / 100 for n in range(90, 100)))
 """Coverages that prediction sets are fitted for."""
@@ -86,7 +86,7 @@ class Calibration:
     def probabilities(self, logits: NDArray[np.floating]) -> Array:
         """Return calibrated probabilities, [samples, labels], from a network's logits."""
         scores = _piecewise_features(logits, len(self.slopes)) @ np.array(self.slopes)
-        return np.asarray(np.exp(log_softmax(scores)))
+        return softmax(scores)
 
 
 def fit_calibration(logits: NDArray[np.floating], labels: Indices) -> Calibration:

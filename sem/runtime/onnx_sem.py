@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...contract import Cause, Dialogue, Reading, SetupError, Turn, View
 from ...contract.cpu_inference import cpu_cores, cpu_threads, import_onnxruntime, open_session
 from ...contract.dialogue import DialogueCache
+from ...contract.numerics import softmax
 from ..protocol import SemDescription
 from ..taxonomy import Taxonomy
 from ..validation import apply_views, require_known_emotions, require_turns
@@ -311,6 +312,5 @@ class OnnxSem:
 
 def _log_mean(rows: Sequence[Array], shares: Sequence[float]) -> Array:
     """Return the logarithm of the mean of the probabilities that rows of logits stand for, each with its share."""
-    exponents = [np.exp(row - row.max()) for row in rows]
-    mean = np.average([exponent / exponent.sum() for exponent in exponents], axis=0, weights=shares)
+    mean = np.average(softmax(np.stack(rows)), axis=0, weights=shares)
     return np.asarray(np.log(np.maximum(mean, 1e-12)), dtype=np.float32)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hef.contract.numerics import fit_conditional_logit, log_softmax
+from hef.contract.numerics import fit_conditional_logit, log_softmax, softmax
 
 
 def test_log_softmax_of_extreme_logits_is_finite_and_normalised() -> None:
@@ -13,6 +13,11 @@ def test_log_softmax_of_extreme_logits_is_finite_and_normalised() -> None:
     assert rows.dtype == np.float64
     assert np.exp(rows).sum(axis=1) == pytest.approx(1)
     assert rows[0] == pytest.approx([0, -1000, -2000])
+
+
+def test_softmax_is_the_exponential_of_log_softmax() -> None:
+    assert softmax(np.log(np.array([[0.2, 0.3, 0.5]]))) == pytest.approx(np.array([[0.2, 0.3, 0.5]]))
+    assert softmax(np.array([1000.0, 0.0], dtype=np.float32)) == pytest.approx([1, 0])
 
 
 def test_a_fit_without_data_is_the_prior_mean() -> None:
