@@ -1,4 +1,4 @@
-"""What HEF uses of a chat model beside LangChain's interface: its name, its form of prompt, and scores of texts."""
+"""What HEF uses of a chat model beside LangChain's interface: its name and key, form of prompt, scores of texts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ ChatModel: TypeAlias = "Runnable[Any, Any]"
 DraftForm: TypeAlias = Literal["transcript", "chat"]
 """How a chat model is asked for the reply: by a fenced transcript and the judgement of it, or by the conversation
 itself with a private note in the system message."""
+ModelKey: TypeAlias = tuple[type, str, str]
+"""Class of a chat model, its name, and where it is served; empty where it does not say so."""
 _NAME_FIELDS = ("short_name", "model_name", "model", "model_id")
+_ADDRESS_FIELDS = ("openai_api_base", "base_url", "endpoint_url")
 
 
 @runtime_checkable
@@ -103,6 +106,17 @@ def model_name(model: Any) -> str:
     names = (getattr(model, field, None) for field in _NAME_FIELDS)
     fallback = getattr(model, "_llm_type", type(model).__name__)
     return next((name for name in names if isinstance(name, str) and name), str(fallback))
+
+
+def model_key(model: Any) -> ModelKey:
+    """Return what identifies a chat model in this process, whichever object it is; of a chain, its first part."""
+    from langchain_core.runnables import RunnableSequence
+
+    while isinstance(model, RunnableSequence) or isinstance(chat_models(model)[0], RunnableSequence):
+        model = model.first if isinstance(model, RunnableSequence) else chat_models(model)[0]
+    inner = chat_models(model)[0]
+    addresses = (getattr(inner, field, None) for field in _ADDRESS_FIELDS)
+    return type(inner), model_name(model), next((str(address) for address in addresses if address), "")
 
 
 def is_hosted(model: Any) -> bool:

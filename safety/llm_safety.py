@@ -22,7 +22,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from langgraph.constants import TAG_NOSTREAM
 
 from ..contract import Dialogue, ModelError, SetupError
-from ..contract.chat_model import ChatModel, chat_models, model_name
+from ..contract.chat_model import ChatModel, chat_models, model_key, model_name
 from ..contract.dialogue import DialogueCache
 from ..contract.safety import Safety, SafetyKind, SafetyLevel
 from ..contract.sync_async import call_in_thread, call_within, past_closed_loops
@@ -145,14 +145,14 @@ class LlmSafetyCheck:
         self._what = f"the safety check by {model_name(model)}"
         self._known = _Known()
         self._lock = Lock()
-        self._by_model = {_identity(model): self._known}
-        """Of each model by class and name, so that none is silenced by what a weaker one found."""
+        self._by_model = {model_key(model): self._known}
+        """Of each model by its key, so that none is silenced by what a weaker one found."""
 
     def by(self, model: ChatModel) -> LlmSafetyCheck:
         """Return this check by another chat model."""
         if model is self.model:
             return self
-        other, identity = copy(self), _identity(model)
+        other, identity = copy(self), model_key(model)
         other.model, other._what = model, f"the safety check by {model_name(model)}"
         with self._lock:
             if identity not in self._by_model and len(self._by_model) >= MODELS:
@@ -234,10 +234,6 @@ class LlmSafetyCheck:
             finding = _Finding(level, kind, *_find_quote(quote, own.shown[-len(own.messages) :]))
         self._known.findings.put(own.shown, finding)
         return finding
-
-
-def _identity(model: ChatModel) -> tuple[str, str]:
-    return type(chat_models(model)[0]).__name__, model_name(model)
 
 
 def _read_own(dialogue: Dialogue) -> _OwnReading:

@@ -13,8 +13,8 @@ from typing import Any
 from langchain_core.exceptions import ContextOverflowError
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
 
+from ...contract.chat_model import ModelKey, model_key
 from ...contract.errors import http_status
-from .model_key import ModelKey, model_key
 
 _OVERFLOW = re.compile(
     r"context_length_exceeded|\bmaximum context length\b|\b(?:prompt|input) is too long\b"

@@ -13,7 +13,7 @@ from typing import Any
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from .model_key import ModelKey, model_key
+from ...contract.chat_model import ModelKey, model_key
 
 _KIND = r"[\"'`]{0,2} (?:roles?|messages?|prompts?|instructions?)\b"
 _REFUSED = r"\b(?:not|isn't|doesn't|unsupported|invalid|unknown|unexpected)\b"
