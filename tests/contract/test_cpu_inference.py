@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from hef.contract import SetupError
-from hef.contract.cpu_inference import cpu_threads, open_session
+from hef.contract.cpu_inference import cpu_threads, has_vnni, open_session
 from hef.sem import OnnxSem, shipped_sem
 
 
