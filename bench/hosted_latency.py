@@ -150,8 +150,8 @@ def measure_latency(
     Raises:
         SetupError: The extra `openai` is not installed.
     """
-    slowness, said_texts = latency or StubLatency(), SENTENCES if sentences is None else sentences
-    with stub_server(slowness, StubAnswers(stub_emotions(sem, said_texts))) as server:
+    slowness, texts = latency or StubLatency(), SENTENCES if sentences is None else sentences
+    with stub_server(slowness, StubAnswers(stub_emotions(sem, texts))) as server:
         model = _client(server)
         ways: dict[str, Callable[[str], Any]] = {"plain": partial(_plain, model)}
         settings = variants()
@@ -159,11 +159,11 @@ def measure_latency(
             check: SafetyChoice = assess if name == OWN_CHECK else "auto"
             hef = create_hef(model=model, sem=sem, prompts=prompts, fit=fit, safety=check).compile()
             ways[name] = partial(_turn, hef, settings.get(name, [*settings.values()][-1]))
-        turns = asyncio.run(_answer_all(server, ways, said_texts, progress))
+        turns = asyncio.run(_answer_all(server, ways, texts, progress))
     costs = {name: _cost(turns[name], turns["plain"], prices) for name in ways}
     return LatencyReport(
         sem=sem.description.name,
-        sentences=len(said_texts),
+        sentences=len(texts),
         first_token=slowness.first_token,
         tokens_per_second=slowness.tokens_per_second,
         variants=costs,
@@ -173,11 +173,11 @@ def measure_latency(
 def stub_emotions(sem: Sem, sentences: Sequence[str]) -> dict[str, str]:
     """Return what the LLM names for each sentence: the SEM's first, another likely one, or none of these."""
     named: dict[str, str] = {}
-    for number, said in enumerate(sentences):
-        ranked = sem.read([[Turn("speaker", said)]])[0].ranked
+    for number, sentence in enumerate(sentences):
+        ranked = sem.read([[Turn("speaker", sentence)]])[0].ranked
         fraction = (number * 0.618034) % 1  # spreads any number of sentences evenly
         rank = 0 if fraction < FIRST else 1 + number % (MAX_EMOTIONS - 1) if fraction < FIRST + NAMED else _OTHER_RANK
-        named[said] = ranked[rank]
+        named[sentence] = ranked[rank]
     return named
 
 
@@ -191,23 +191,23 @@ def _client(server: StubServer) -> BaseChatModel:
     return client
 
 
-async def _plain(model: BaseChatModel, said: str) -> Any:
-    prompt = [SystemMessage(f"You are {HefContext().persona}."), HumanMessage(said)]
+async def _plain(model: BaseChatModel, sentence: str) -> Any:
+    prompt = [SystemMessage(f"You are {HefContext().persona}."), HumanMessage(sentence)]
     async for chunk in model.astream(prompt):
         yield chunk, {"langgraph_node": _DRAFT_NODE}
 
 
-def _turn(hef: Any, settings: HefContext, said: str) -> Any:
-    return hef.astream({"messages": [HumanMessage(said)]}, context=settings, stream_mode="messages")
+def _turn(hef: Any, settings: HefContext, sentence: str) -> Any:
+    return hef.astream({"messages": [HumanMessage(sentence)]}, context=settings, stream_mode="messages")
 
 
 async def _answer_all(
     server: StubServer, ways: Mapping[str, Callable[[str], Any]], sentences: Sequence[str], progress: Progress
 ) -> dict[str, list[_Answered]]:
     turns: dict[str, list[_Answered]] = {name: [] for name in ways}
-    for number, said in enumerate([WARM_UP, *sentences]):  # the first time is not counted
+    for number, sentence in enumerate([WARM_UP, *sentences]):  # the first time is not counted
         for name, answer in ways.items():
-            turn = await _answer(server, answer(said))
+            turn = await _answer(server, answer(sentence))
             if number:
                 turns[name].append(turn)
         progress("sentences", number, len(sentences))
