@@ -73,15 +73,7 @@ def open_session(
     Raises:
         ValueError: The file is missing or damaged.
     """
-    ort = import_onnxruntime()
-    options = ort.SessionOptions()
-    options.log_severity_level = 3  # errors only
-    options.intra_op_num_threads = threads or 0
-    # One plan of memory per shape, each a block of its own size, breaks up the memory that all shapes share.
-    options.enable_mem_pattern = False
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if not has_vnni():  # the default kernels saturate the 16-bit sums of 8-bit products; the precise ones are slower
-        options.add_session_config_entry("session.x64quantprecision", "1")
+    ort, options = import_onnxruntime(), _session_options(threads)
     try:
         if weights:
             values = [ort.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]
@@ -91,3 +83,15 @@ def open_session(
         )
     except Exception as error:  # ONNX Runtime's own errors share no narrower base
         raise ValueError(f"{path.name}: {error}") from error
+
+
+def _session_options(threads: int | None) -> Any:
+    options = import_onnxruntime().SessionOptions()
+    options.log_severity_level = 3  # errors only
+    options.intra_op_num_threads = threads or 0
+    # One plan of memory per shape, each a block of its own size, breaks up the memory that all shapes share.
+    options.enable_mem_pattern = False
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if not has_vnni():  # the default kernels saturate the 16-bit sums of 8-bit products; the precise ones are slower
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    return options

@@ -14,8 +14,9 @@ from langchain_core.runnables import Runnable
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
-from ..contract import HefState, Reading, Verdict
+from ..contract import HefState, Reading, SetupError, Verdict
 from ..contract.chat_model import ChatModel, written_languages
+from ..contract.errors import error_text
 from ..sem.distribution import primary_emotions
 from .calling.llm_calls import LlmCalls, TransientError, fault_or_raise, llm_node
 from .checking.danger_watch import DangerWatch
@@ -118,15 +119,25 @@ async def _judge(
     is_requery, is_read = turn.disputed_verdict is not None, _reads(llm, turn)
     is_felt = not (turn.readings and turn.readings[0].is_neutral)
 
-    async def work(reply: EarlyReply | None) -> tuple[Verdict, str]:
+    async def work(reply: EarlyReply | None) -> tuple[Verdict | None, str]:
         if not is_requery and not (is_read and judge.is_needed(llm, turn.readings, turn.settings)):
             return judge.leave_to_sem(turn.readings), ""
-        if reply and is_felt and (verdict := await judge.judge_by_line(calls, llm, turn)):
-            return verdict, ""
+        if reply and is_felt:
+            return await judge.judge_by_line(calls, llm, turn)
         return await judge.judge_by(calls, llm, turn.dialogue, turn.readings, turn.settings, is_requery=is_requery)
 
+    async def work_beside(reply: EarlyReply | None) -> tuple[Verdict | None, str]:
+        """Judge; a failure is told, and not tried again, as the reply in the making would be lost."""
+        try:
+            return await work(reply)
+        except Exception as error:
+            if isinstance(error, GraphBubbleUp | SetupError):
+                raise
+            record_suppressed_error(error)
+            return None, f"the LLM could not judge the emotion: {error_text(error)}"
+
     async with replies.beside(calls, llm, turn) if replies and is_read else nullcontext() as reply:
-        judged = await look.beside(partial(work, reply))
+        judged = await look.beside(partial(work_beside if reply else work, reply))
     verdict, fault = judged or (None, "")
     return verdict, fault, reply
 

@@ -25,7 +25,7 @@ from .drafting.after_danger import reply_after_danger
 from .drafting.early_replies import EarlyReplies
 from .drafting.early_reply import EarlyReply
 from .support.dialogue_window import reply_limit, shown_dialogue
-from .support.draft_prompt import draft_prompt, reads_wish, reply_model
+from .support.draft_prompt import draft_prompt, early_reply_prompt, reads_wish, reply_model
 from .support.fixed_text import say_after, turn_help_line
 from .support.turn_view import TurnView, Update, turn_view, with_agent_name
 
@@ -73,7 +73,11 @@ def draft_response_node(
             llm = await calls.model_for_run(model, turn.settings)
             if fixed := await reply_after_danger(assess, llm, turn, prompts, calls):
                 return _update(turn, *fixed)
-            messages = draft_prompt(llm, turn, state["empathy"], prompts, taxonomy)
+            messages = (
+                early_reply_prompt(llm, turn, prompts, taxonomy)
+                if replies.is_plain(llm, turn)
+                else draft_prompt(llm, turn, state["empathy"], prompts, taxonomy)
+            )
             llm_of_run = reply_model(llm, turn.settings.model_settings)
             first_try = await _early_try(early, llm_of_run, state["empathy"].safety)
             for asked, prompt in [first_try or (llm_of_run, messages), *[(llm_of_run, messages)] * (TRIES - 1)]:

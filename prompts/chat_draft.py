@@ -61,8 +61,6 @@ class ChatDraft:
     """What emotions are called in it, where they have a name beside their label."""
     reads_wish: bool = False
     """Whether the LLM is to say in a last line what the person asks for from now on."""
-    task: str = ""
-    """What is asked for in place of a reply; empty for a reply."""
 
 
 def chat_draft_messages(prompts: Prompts, draft: ChatDraft) -> list[BaseMessage]:
@@ -89,7 +87,6 @@ def chat_draft_messages(prompts: Prompts, draft: ChatDraft) -> list[BaseMessage]
         tools,
         language,
         prompts.render(WISH) if draft.reads_wish else "",
-        draft.task,
     ]
     conversation = [HumanMessage(task)] if has_dialogue else draft.conversation
     text = "\n\n".join(filter(None, system))

@@ -45,7 +45,8 @@ class LineReader:
         if _BRACKETS.get(line[:1]) == line[-1:] and len(line) > 1:
             line = line[1:-1]
         form = _FORM.fullmatch(line) if len(line) <= LINE_LIMIT else None
-        label = self._labels.get(_plain(_SEVERAL.split(form[1])[0])) if form else None
+        head = form[1] if form else ""
+        label = self._labels.get(_plain(head)) or self._labels.get(_plain(_SEVERAL.split(head)[0]))
         return Feeling(label, (form[2] or "").strip(_MARKUP)) if form and label else None
 
 

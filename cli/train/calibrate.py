@@ -54,10 +54,14 @@ def calibrate(
     from ...data.conversations import read_samples
     from ...evaluation.cross_fitted_calibration import calibrate as fit
     from ...evaluation.cross_fitted_calibration import cross_fit
-    from ...sem.registry import open_sem
+    from ...sem.registry import open_sem, shipped_sem
     from ...sem.runtime.manifest import Manifest
 
-    sem, manifest = open_sem(folder), Manifest.load(folder)
+    manifest = Manifest.load(folder)
+    if manifest.enlarges and not dry_run:  # the pair is calibrated anew
+        manifest = manifest.model_copy(update={"enlarges": shipped_sem().fingerprint})
+        manifest.write(folder)
+    sem = open_sem(folder)
     labels = manifest.labels
     samples, skipped = read_samples(data, labels)
     report_skipped_rows(skipped)

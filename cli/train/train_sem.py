@@ -85,6 +85,12 @@ class ExportOptions:
     large: Annotated[
         bool, option("Export the emotions alone, in 4 bits, to be read on top of the shipped SEM.", "--large")
     ] = False
+
+    def __post_init__(self) -> None:
+        """Check that there is something to export in that form."""
+        if self.large and not self.export:
+            raise Misuse("--large says how to export; give --export FOLDER, too")
+
     name: Annotated[str | None, option("Name of the exported SEM; else its folder's name.", metavar="NAME")] = None
     licence: Annotated[
         str | None, option("Licence of the exported weights, and of the data where it binds them.", metavar="TEXT")

@@ -72,8 +72,8 @@ class EarlyReplies:
         """Return the prompt of a turn's early reply."""
         return EarlyPrompt(early_reply_prompt(llm, turn, self._prompts, self._taxonomy), turn.safety)
 
-    def _is_wanted(self, llm: ChatModel, turn: TurnView) -> bool:
-        """Return whether the LLM of a turn begins its reply before the decision.
+    def is_plain(self, llm: ChatModel, turn: TurnView) -> bool:
+        """Return whether the LLM of a turn is told nothing of the feeling, so that its reply need not wait for it.
 
         One that scores, or was trained on the transcript, is a local one and cannot do both at once; a host's own
         question or text for the reply needs the decision.
@@ -84,11 +84,17 @@ class EarlyReplies:
             (is_hosted(llm) if settings.early_reply is None else settings.early_reply)
             and (settings.strategy, settings.first_question) == ("two_stage", "open")
             and not settings.confirm_emotion
-            and turn.safety.level != "danger"
-            and turn.disputed_verdict is None
             and draft_form(llm) == "chat"
             and can_repeat(llm)
             and not any(isinstance(model, ChoiceScorer) for model in chat_models(llm))
-            and not any(isinstance(handler, EVENT_STREAMS) for handler in handlers())
             and not any(map(prompts.is_replaced, ("all_labels", "draft")))
+        )
+
+    def _is_wanted(self, llm: ChatModel, turn: TurnView) -> bool:
+        """Return whether the LLM begins the reply of a turn before the decision."""
+        return (
+            self.is_plain(llm, turn)
+            and turn.safety.level != "danger"
+            and turn.disputed_verdict is None
+            and not any(isinstance(handler, EVENT_STREAMS) for handler in handlers())
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...contract.chat_model import ChatModel, chat_models, model_name
+from ...contract.chat_model import ChatModel, ModelKey, model_key
 
 FORM_TRIES = 3
 """Failures in a row after which an LLM is asked without the form at once."""
@@ -14,11 +14,11 @@ class FormTries:
     """Failures in a row of each LLM at one form, for whatever turns."""
 
     def __init__(self) -> None:
-        self._failures: dict[tuple[type, str], int] = {}
+        self._failures: dict[ModelKey, int] = {}
 
     def is_due(self, model: ChatModel) -> bool:
         """Return whether an LLM is to be asked for the form in this turn; one that is not counts as another failure."""
-        key = _key(model)
+        key = model_key(model)
         failures = self._failures.get(key, 0)
         if failures >= FORM_TRIES and (failures - FORM_TRIES) % FORM_RETRY != FORM_RETRY - 1:
             self._failures[key] = failures + 1
@@ -27,9 +27,5 @@ class FormTries:
 
     def note(self, model: ChatModel, *, kept: bool) -> None:
         """Note whether an LLM kept to the form."""
-        key = _key(model)
+        key = model_key(model)
         self._failures[key] = 0 if kept else self._failures.get(key, 0) + 1
-
-
-def _key(model: ChatModel) -> tuple[type, str]:
-    return type(chat_models(model)[0]), model_name(model)

@@ -102,15 +102,19 @@ class Judge:
         best = max(scores, key=lambda label: scores[label])
         return Verdict(emotion=best, scores=scores, form="scored", model=name), ""
 
-    async def judge_by_line(self, calls: LlmCalls, model: ChatModel, turn: TurnView) -> Verdict | None:
+    async def judge_by_line(self, calls: LlmCalls, model: ChatModel, turn: TurnView) -> tuple[Verdict, str]:
         """Return the judgement of an LLM that says in a line what is felt, and by which words it is shown.
 
-        None where it leaves the line out, and is to be asked in another way.
+        One that leaves the line out is asked for the label alone. Also returned is what failed before.
         """
-        feeling = await self._line_asker.ask(calls, model, turn)
+        feeling, fault = await self._line_asker.ask(calls, model, turn)
         if feeling is None:
-            return None
-        return self.read_answer(model, feeling.label, turn.readings).model_copy(update={"words": feeling.words})
+            verdict, also = await self.judge_by(
+                calls, model, turn.dialogue, turn.readings, turn.settings, is_requery=turn.disputed_verdict is not None
+            )
+            return verdict, "; ".join(filter(None, [fault, also]))
+        verdict = self.read_answer(model, feeling.label, turn.readings)
+        return verdict.model_copy(update={"words": feeling.words}), fault
 
     def read_answer(
         self, model: ChatModel, label: str | None, readings: Sequence[Reading], *, is_requery: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, SystemMessage
 from langchain_core.runnables import Runnable
 
 from ...contract import Empathy
@@ -22,8 +22,10 @@ from ...prompts import (
     concern_note,
     draft_messages,
     is_wish,
+    newest,
 )
 from ...prompts.loader import FEELING_LINE
+from ...prompts.spoken_reply import brief_persona, described_persona
 from ...sem import Taxonomy
 from ..deciding.decision import UNCERTAIN_BELOW
 from .conversation import chat_messages, host_instructions
@@ -41,10 +43,16 @@ def early_reply_prompt(llm: ChatModel, turn: TurnView, prompts: Prompts, taxonom
     return draft_prompt(llm, turn, _undecided(taxonomy), prompts, taxonomy)
 
 
-def feeling_line_prompt(llm: ChatModel, turn: TurnView, prompts: Prompts, taxonomy: Taxonomy) -> list[BaseMessage]:
-    """Return the prompt of the line that says what the person feels, beside the reply and with all that it is told."""
-    task = prompts.render(FEELING_LINE, labels=", ".join(taxonomy.labels))
-    return draft_prompt(llm, turn, _undecided(taxonomy), prompts, taxonomy, task=task)
+def feeling_line_prompt(turn: TurnView, prompts: Prompts, taxonomy: Taxonomy) -> list[BaseMessage]:
+    """Return the prompt of the line that says what the person feels: the conversation, and nothing of how to reply.
+
+    What the host, a wish or a character says of replies would be said of the line, too.
+    """
+    settings = turn.settings
+    shown, _ = newest(turn.conversation, question_limit(settings.dialogue_limit))
+    task = prompts.replaced(settings.templates).render(FEELING_LINE, labels=", ".join(taxonomy.labels))
+    persona = described_persona(brief_persona(settings.persona))
+    return [SystemMessage(f"{persona}\n\n{task}"), *chat_messages(turn.state["messages"], shown)]
 
 
 def _undecided(taxonomy: Taxonomy) -> Empathy:
@@ -53,7 +61,7 @@ def _undecided(taxonomy: Taxonomy) -> Empathy:
 
 
 def draft_prompt(
-    llm: ChatModel, turn: TurnView, empathy: Empathy, prompts: Prompts, taxonomy: Taxonomy, *, task: str = ""
+    llm: ChatModel, turn: TurnView, empathy: Empathy, prompts: Prompts, taxonomy: Taxonomy
 ) -> list[BaseMessage]:
     """Return the prompt of the reply.
 
@@ -63,7 +71,6 @@ def draft_prompt(
         empathy: What was understood.
         prompts: The graph's templates; those of the run go before them.
         taxonomy: The labels, with what they are called in other languages.
-        task: What the LLM is asked for in place of a reply; empty for a reply.
     """
     settings = turn.settings
     prompts = prompts.replaced(settings.templates)
@@ -105,8 +112,7 @@ def draft_prompt(
         reply_language=settings.language,
         language=language,
         names=taxonomy.names.get(language, {}),
-        reads_wish=not task and reads_wish(turn, llm),
-        task=task,
+        reads_wish=reads_wish(turn, llm),
     )
     return chat_draft_messages(prompts, draft)
 

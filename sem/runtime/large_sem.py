@@ -14,7 +14,7 @@ from ...contract.cpu_inference import cpu_threads
 from ...contract.numerics import log_softmax
 from ..language import unread_language
 from ..protocol import SemDescription
-from ..validation import apply_views, require_turns
+from ..validation import apply_views
 from .manifest import TOKENIZER, Manifest
 from .onnx_sem import OnnxRunner, OnnxSem
 
@@ -46,10 +46,10 @@ class LargeSem:
         self._base = base
         self._manifest = Manifest.load(self._folder)
         self._manifest.verify(self._folder)
-        if self._manifest.enlarges != base.network_digest:
+        if self._manifest.enlarges != base.fingerprint:
             raise SetupError(
                 f"the SEM in {self._folder} was made for another version of SEM {base.description.name!r}: "
-                "reinstall hef, or export and calibrate it anew"
+                "reinstall hef, or calibrate it anew by `hef train calibrate`"
             )
         if set(self._manifest.labels) != set(base.description.taxonomy.labels):
             raise SetupError(f"the SEM in {self._folder} has other labels than SEM {base.description.name!r}")
@@ -80,25 +80,23 @@ class LargeSem:
 
     def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
         """Return one calibrated reading per dialogue."""
-        resolved = apply_views(dialogues, views)
-        readings = self._base.read(dialogues, views=[view for view, _ in resolved])
-        read = {
-            index: _about(turns, readings[index])
-            for index, (_, turns) in enumerate(resolved)
-            if not unread_language(turns, self._manifest.languages)
-        }
-        pooled = self._pool([readings[index] for index in read], [*read.values()])
-        probabilities = dict(zip(read, self._manifest.calibration.probabilities(pooled), strict=True))
-        named = [reading.model_copy(update={"sem": self._manifest.name}) for reading in readings]
-        for index, row in probabilities.items():
-            named[index] = named[index].model_copy(update={"distribution": self._distribution(row)})
-        return named
+        readings, pooled = self._read(apply_views(dialogues, views))
+        for index, row in pooled.items():
+            (probabilities,) = self._manifest.calibration.probabilities(row[None])
+            readings[index] = readings[index].model_copy(update={"distribution": self._distribution(probabilities)})
+        return [reading.model_copy(update={"sem": self._manifest.name}) for reading in readings]
 
     def logits(self, dialogues: Sequence[Dialogue]) -> Array:
-        """Return the pooled log-probabilities before calibration, [dialogues, labels of the manifest]."""
-        require_turns(dialogues)
-        readings = self._base.read(dialogues)
-        return self._pool(readings, [_about(turns, one) for turns, one in zip(dialogues, readings, strict=True)])
+        """Return the log-probabilities before calibration, [dialogues, labels of the manifest].
+
+        They are the pooled ones, and those of the small SEM where the large network does not read the language.
+        """
+        readings, pooled = self._read(apply_views(dialogues, None))
+        rows = [
+            pooled[index] if index in pooled else self._log_probabilities(reading)
+            for index, reading in enumerate(readings)
+        ]
+        return np.stack(rows) if rows else np.zeros((0, len(self._manifest.labels)))
 
     def causes(self, dialogues: Sequence[Dialogue], emotions: Sequence[str]) -> list[tuple[Cause, ...]]:
         """Return the small SEM's cause words of the emotion, strongest first."""
@@ -113,16 +111,29 @@ class LargeSem:
         self._manifest = self._manifest.model_copy(update={"metrics": dict(metrics)})
         self._manifest.write(self._folder)
 
-    def _pool(self, readings: Sequence[Reading], dialogues: Sequence[Sequence[Turn]]) -> Array:
-        labels = self._manifest.labels
-        if not readings:
-            return np.zeros((0, len(labels)))
+    def _read(self, resolved: Sequence[tuple[View, Sequence[Turn]]]) -> tuple[list[Reading], dict[int, Array]]:
+        """Return the small SEM's readings, and by index the pooled log-probabilities of those in a language of both."""
+        readings: list[Reading] = []
+        read: dict[int, list[Turn]] = {}
+        for index, (reading, topic) in enumerate(self._base.read_views(resolved)):
+            readings.append(reading)
+            turns = resolved[index][1]
+            if not unread_language(turns, self._manifest.languages):
+                about = [turns[number] for number in topic] or turns
+                read[index] = [turn for turn in about if not unread_language([turn], self._manifest.languages)]
+        if not read:
+            return readings, {}
         runner = self._open()
-        (rows,) = runner.run(runner.encode(dialogues), "logits")
+        (rows,) = runner.run(runner.encode([*read.values()]), "logits")
         large = log_softmax(np.stack(rows).astype(np.float64))
-        small = np.log([[max(one.distribution[label], _LEAST) for label in labels] for one in readings])
-        pooled: Array = SHARE * large + (1 - SHARE) * small
-        return pooled
+        return readings, {
+            index: SHARE * row + (1 - SHARE) * self._log_probabilities(readings[index])
+            for index, row in zip(read, large, strict=True)
+        }
+
+    def _log_probabilities(self, reading: Reading) -> Array:
+        row: Array = np.log([max(reading.distribution[label], _LEAST) for label in self._manifest.labels])
+        return row
 
     def _distribution(self, probabilities: Array) -> dict[str, float]:
         by_label = dict(zip(self._manifest.labels, probabilities, strict=True))
@@ -131,10 +142,7 @@ class LargeSem:
     def _open(self) -> OnnxRunner:
         with self._lock:
             if self._runner is None:
-                self._runner = OnnxRunner(self._folder, self._manifest.max_tokens, threads=self._threads)
+                self._runner = OnnxRunner(
+                    self._folder, self._manifest.max_tokens, threads=self._threads, has_packed_weights=True
+                )
             return self._runner
-
-
-def _about(turns: Sequence[Turn], reading: Reading) -> list[Turn]:
-    """Return the turns about the last one's subject."""
-    return [turns[index] for index in reading.topic_turns] if reading.topic_turns else list(turns)

@@ -78,7 +78,7 @@ class Manifest(BaseModel):
     )
     languages: tuple[str, ...] = Field(default=("en",), description="ISO 639-1 codes of the languages it reads")
     enlarges: str | None = Field(
-        default=None, description="Hash of the network of the SEM that this one is read on top of, see `LargeSem`"
+        default=None, description="Fingerprint of the SEM that this one is read on top of, see `LargeSem`"
     )
     max_tokens: int = Field(ge=8, description="The window, with special tokens")
     dimensions: int = Field(ge=1, description="Width of the sentence vectors")
@@ -112,6 +112,12 @@ class Manifest(BaseModel):
     def write(self, folder: Path) -> None:
         """Write the manifest into a folder."""
         (folder / FILE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    @property
+    def fingerprint(self) -> str:
+        """Return a hash of all that decides a reading: files and calibration."""
+        fields = self.model_dump_json(include={"sha256", "slopes", "neutral", "topic", "max_tokens"})
+        return hashlib.sha256(fields.encode()).hexdigest()
 
     @property
     def calibration(self) -> Calibration:

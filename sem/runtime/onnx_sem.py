@@ -19,7 +19,7 @@ from ..taxonomy import Taxonomy
 from ..validation import apply_views, require_known_emotions, require_turns
 from .cause_ranking import candidates, rank, word_scores
 from .encoding import DialogueEncoder, Encoded, pad
-from .manifest import FEATURES, NETWORK, REINSTALL, TOKENIZER, Manifest
+from .manifest import FEATURES, REINSTALL, TOKENIZER, Manifest
 from .packed_weights import WEIGHTS, unpack_weights
 from .topic_turns import topic_turns
 
@@ -59,17 +59,26 @@ class OnnxRunner:
         max_tokens: The window, with special tokens.
         threads: Threads of ONNX Runtime; None means its default.
         batch_size: Dialogues per forward pass.
+        has_packed_weights: Whether the network's matrices are in `weights.npz`.
 
     Raises:
         SetupError: The network or the tokenizer cannot be loaded.
     """
 
-    def __init__(self, folder: Path, max_tokens: int, *, threads: int | None = None, batch_size: int = 32) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        max_tokens: int,
+        *,
+        threads: int | None = None,
+        batch_size: int = 32,
+        has_packed_weights: bool = False,
+    ) -> None:
         from tokenizers import Tokenizer
 
         try:
             network = folder / "model.onnx"
-            packed = unpack_weights(folder / WEIGHTS) if (folder / WEIGHTS).exists() else None
+            packed = unpack_weights(folder / WEIGHTS) if has_packed_weights else None
             self._session = open_session(
                 network, threads=threads, disabled_optimizers=DISABLED_OPTIMIZERS, weights=packed
             )
@@ -136,6 +145,8 @@ class OnnxSem:
         self._folder = Path(folder).expanduser()
         self._manifest = Manifest.load(self._folder)
         self._manifest.verify(self._folder)
+        if self._manifest.enlarges:
+            raise SetupError(f"the SEM in {self._folder} is read on top of another one: open it as a `LargeSem`")
         taxonomy = taxonomy or self._manifest.taxonomy
         if set(self._manifest.labels) != set(taxonomy.labels):
             raise SetupError(f"the SEM in {self._folder} has other labels than taxonomy {taxonomy.name!r}")
@@ -163,9 +174,9 @@ class OnnxSem:
         )
 
     @property
-    def network_digest(self) -> str:
-        """Return the hash of its network."""
-        return self._manifest.sha256[NETWORK]
+    def fingerprint(self) -> str:
+        """Return a hash of all that decides a reading: network, tokenizer and calibration."""
+        return self._manifest.fingerprint
 
     @property
     def dimensions(self) -> int:
@@ -174,19 +185,28 @@ class OnnxSem:
 
     def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
         """Return one calibrated reading per dialogue."""
-        resolved = apply_views(dialogues, views)
+        return [reading for reading, _ in self.read_views(apply_views(dialogues, views))]
+
+    def read_views(self, resolved: Sequence[tuple[View, Sequence[Turn]]]) -> list[tuple[Reading, tuple[int, ...]]]:
+        """Return the reading of each view's turns, and which of these turns are about the last one's subject.
+
+        The indices are empty where all are.
+        """
         # Causes are asked for of the dialogue, not of another view of it.
         causes = len(resolved) <= CACHED_BATCH and any(view == "dialogue" for view, _ in resolved)
         passes = self._read([turns for _, turns in resolved], causes=causes)
         return [
-            Reading(
-                distribution=one.distribution,
-                sem=self._manifest.name,
-                view=view,
-                pool_weight=self._manifest.view_weights.get(view, 1.0),
-                truncated_turns=one.encoded.truncated_turns,
-                neutral=one.neutral,
-                topic_turns=one.topic_turns if one.topic_turns and view == "dialogue" else None,
+            (
+                Reading(
+                    distribution=one.distribution,
+                    sem=self._manifest.name,
+                    view=view,
+                    pool_weight=self._manifest.view_weights.get(view, 1.0),
+                    truncated_turns=one.encoded.truncated_turns,
+                    neutral=one.neutral,
+                    topic_turns=one.topic_turns if one.topic_turns and view == "dialogue" else None,
+                ),
+                one.topic_turns,
             )
             for one, (view, _) in zip(passes, resolved, strict=True)
         ]

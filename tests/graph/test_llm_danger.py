@@ -172,6 +172,7 @@ async def test_a_concern_that_the_llm_finds_reaches_a_new_draft_and_the_line_aft
 
     first, used = (str(prompt) for prompt in model.prompts)
     assert used != first, "the early reply knew nothing of the concern"
+    assert "private note" not in used, "a hosted LLM is told nothing of the feeling, early or late"
     assert "988" in out["messages"][-1].text
     assert out["empathy"].safety.level == "concern"
 

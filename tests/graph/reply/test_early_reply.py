@@ -330,16 +330,13 @@ async def test_wrappers_around_the_llm_work_as_before(wrap: str, mode: str) -> N
     ],
 )
 async def test_who_is_drafted_for_early(kind: type[TwoCallChat], context: HefContext, calls: int) -> None:
-    class Counting(kind):  # type: ignore[misc, valid-type]
-        def _judged(self, messages: Any) -> Any:
-            assert len(self.prompts) == calls
-            return super()._judged(messages)
-
-    model = Counting()
+    model = kind()
     if calls:
-        model.judging = model.began
+        model.judging = model.began  # the judgement waits until a reply was begun
 
     reply = await create_hef(model=model, safety=None).compile().ainvoke(SAID, context=context)
 
     assert reply["messages"][-1].content == "I hear you."
     assert reply["empathy"].degraded is None
+    assert len(model.prompts) == 1
+    assert ("private note" in str(model.prompts[0][0].text)) == (not calls)

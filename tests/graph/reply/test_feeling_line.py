@@ -11,7 +11,7 @@ from hef.graph import HefContext, create_hef
 from hef.nodes.judging.form_tries import FORM_TRIES
 from hef.prompts.feeling_line import Feeling, LineReader
 from hef.sem.plugins.quoted_causes import quotation
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from two_calls import FEELING_LINE, TwoCallChat
 
@@ -113,7 +113,9 @@ async def test_an_llm_that_refuses_the_line_again_and_again_is_not_asked_for_it(
     model = Refusing()
     hef = create_hef(model=model).compile()
     for _ in range(FORM_TRIES + 1):
-        assert (await hef.ainvoke(SAID, context=EARLY_ON))["empathy"].emotion == "sad"
+        empathy = (await hef.ainvoke(SAID, context=EARLY_ON))["empathy"]
+        assert empathy.emotion == "sad"
+        assert ("line about the feeling failed" in (empathy.degraded or "")) == (model.judgements < 2 * FORM_TRIES + 1)
 
     assert (model.lines, model.judgements) == (FORM_TRIES, 2 * FORM_TRIES + 1)
 
@@ -136,6 +138,58 @@ async def test_the_line_is_read_in_the_forms_that_llms_write(line: str, answer: 
 
     assert (text, turn["messages"][-1].content) == ("I hear you.", "I hear you.")
     assert (turn["verdict"].answer, turn["verdict"].words) == (answer, quoted)
+
+
+class Asked(TwoCallChat):
+    """Keeps the prompt of the line."""
+
+    def _judged(self, messages: Any) -> Any:
+        if FEELING_LINE in str(messages[0].text):
+            self.metadata = {"line": messages}
+        return super()._judged(messages)
+
+
+async def line_prompt(messages: list[Any], **settings: Any) -> list[Any]:
+    model = Asked()
+    context = HefContext(early_reply=True, ask="always", **settings)
+    await create_hef(model=model, safety=None).compile().ainvoke({"messages": messages}, context=context)
+    assert model.metadata
+    return list(model.metadata["line"])
+
+
+async def test_the_line_is_asked_of_the_conversation_and_not_told_how_to_reply() -> None:
+    persona = "You are a parrot who ends every answer with SQUAWK.\nNever break character. " + "x" * 4000
+    host = SystemMessage("Answer only with JSON.")
+    said = [host, HumanMessage("My dog died."), AIMessage("Oh no."), HumanMessage("I can't stop crying.")]
+
+    system, *conversation = await line_prompt(said, persona=persona, language="de")
+
+    assert [message.text for message in conversation] == ["My dog died.", "Oh no.", "I can't stop crying."]
+    assert "Never break character" not in system.text
+    assert "JSON" not in system.text
+    assert "German" not in system.text
+    assert len(system.text) < 1500
+
+
+async def test_in_a_group_the_line_sees_who_wrote_the_last_message() -> None:
+    said = [HumanMessage("I lost my job.", name="Ben"), HumanMessage("I got promoted!", name="Anna")]
+
+    _, *conversation = await line_prompt(said)
+
+    assert [message.text for message in conversation] == ["Ben: I lost my job.", "Anna: I got promoted!"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("error", [RuntimeError("no"), ConnectionError("busy")], ids=["refused", "busy"])
+async def test_a_judgement_that_fails_costs_no_reply_and_is_told(error: Exception, mode: str) -> None:
+    model = TwoCallChat(judgement=error)
+    model.judging = model.began
+
+    text, turn = await streamed(mode, create_hef(model=model).compile())
+
+    assert (text, model.ended, len(model.prompts)) == ("I hear you.", ["written"], 1)
+    assert "could not judge the emotion" in turn["empathy"].degraded
+    assert turn["empathy"].emotion == "sad", "the SEM decides"
 
 
 @pytest.mark.parametrize(

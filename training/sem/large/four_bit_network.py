@@ -77,17 +77,15 @@ def _round_products(model: Any, inputs: Sequence[Inputs]) -> Iterator[tuple[str,
 
 
 def _second_moments(model: Any, names: Sequence[str], inputs: Sequence[Inputs]) -> Mapping[str, NDArray[np.float64]]:
-    """Return the mean of x·xᵀ over all tokens for each of a graph's values."""
+    """Return the sum of x·xᵀ over all tokens for each of a graph's values; its scale is of no account."""
     sums: dict[str, NDArray[np.float64]] = {}
-    tokens = 0
     runs = activations(model, names, inputs)
     while some := [*islice(runs, TOGETHER)]:
         for name in names:
             values = np.concatenate([one[name] for one in some])
             product = values.T @ values
             sums[name] = sums[name] + product if name in sums else product.astype(np.float64)
-        tokens += len(values)
-    return {name: total / tokens for name, total in sums.items()}
+    return sums
 
 
 def _round_tables(graph: Any) -> Iterator[tuple[str, FourBits]]:

@@ -34,8 +34,8 @@ class FourBits(NamedTuple):
         """Return the values, [rows, columns]."""
         rows, columns = self.codes.shape
         blocks = self.codes.reshape(-1, BLOCK, columns).astype(np.float32)
-        result: Array = (blocks * (self.multipliers * self.units)[:, None]).reshape(rows, columns)
-        return result
+        blocks *= (self.multipliers * self.units)[:, None]
+        return blocks.reshape(rows, columns)
 
 
 def round_matrix(matrix: Array, hessian: NDArray[np.float64] | None = None) -> FourBits:
@@ -43,7 +43,7 @@ def round_matrix(matrix: Array, hessian: NDArray[np.float64] | None = None) -> F
 
     Args:
         matrix: Shape [rows, columns], `rows` a multiple of `BLOCK`.
-        hessian: The mean of x·xᵀ over the matrix's inputs, [rows, rows]: what rounding one row loses is made up for in
+        hessian: The sum of x·xᵀ over the matrix's inputs, [rows, rows]: what rounding one row loses is made up for in
             the rows below it. None rounds each value to the nearest code.
     """
     rest = matrix.astype(np.float32).copy()

@@ -80,7 +80,7 @@ def export_large(run: SemRun, folder: Path, *, name: str | None, licence: str) -
         labels=run.taxonomy.labels,
         view_weights=base.view_weights,
         languages=LANGUAGES,
-        enlarges=base.sha256[NETWORK],
+        enlarges=base.fingerprint,
         max_tokens=min(WINDOW, network.positions),
         dimensions=base.dimensions,
         licence=licence,

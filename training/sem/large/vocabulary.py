@@ -19,8 +19,8 @@ _CONTINUATION = "##"
 def cut_tokenizer(tokenizer: Path, texts: Iterable[str]) -> tuple[dict[str, Any], list[int]]:
     """Return a WordPiece tokenizer with fewer pieces, and the former id of each piece that is kept.
 
-    Kept are special tokens, single characters, the common pieces in Latin script, and what occurs in the texts; any
-    other word falls apart into these.
+    Kept are special tokens, single signs and Latin letters, the common pieces in Latin script, and what occurs in the
+    texts; any other word falls apart into these.
 
     Args:
         tokenizer: A `tokenizer.json`.
@@ -34,10 +34,11 @@ def cut_tokenizer(tokenizer: Path, texts: Iterable[str]) -> tuple[dict[str, Any]
     seen: set[int] = set()
     for encoding in Tokenizer.from_file(str(tokenizer)).encode_batch(list(texts), add_special_tokens=False):
         seen.update(encoding.ids)
+    needed = special | seen
     kept = [
         (piece, number)
         for piece, number in sorted(vocabulary.items(), key=lambda item: item[1])
-        if number in special | seen or _is_basic(piece, number)
+        if number in needed or _is_basic(piece, number)
     ]
     renumbered = {former: number for number, (_, former) in enumerate(kept)}
     content["model"]["vocab"] = {piece: renumbered[former] for piece, former in kept}
@@ -49,5 +50,5 @@ def cut_tokenizer(tokenizer: Path, texts: Iterable[str]) -> tuple[dict[str, Any]
 
 def _is_basic(piece: str, number: int) -> bool:
     letters = piece.removeprefix(_CONTINUATION)
-    is_latin = all(character < "\u0250" for character in letters)
+    is_latin = all(character < "\u0250" or not character.isalpha() for character in letters)
     return is_latin and (len(letters) == 1 or (number < COMMON and not piece.startswith("[")))
