@@ -202,7 +202,7 @@ def test_the_texts_of_degraded_turns_are_those_of_the_nodes() -> None:
     )
     nodes = nodes.replace("the LLM could not {task}", "the LLM could not judge the emotion")
 
-    assert len(texts) == 19
+    assert len(texts) == 20
     assert [text for text in texts if text not in nodes] == []
 
 

@@ -85,7 +85,7 @@ LARGE = SemRecipe(
     frozen_layers=3,
     dropout=0,
 )
-"""The 110 M encoder: more accurate, but too large and slow to ship."""
+"""The 110 M encoder, which `hef train sem --large` exports to be read on top of the shipped SEM."""
 TEACHER = LARGE.model_copy(update={"passes": 1, "label_smoothing": 0})
 """The large encoder as a teacher: one pass, so that it has seen no sample twice, and without label smoothing, which
 hides a teacher's knowledge of the other labels (Müller et al., NeurIPS 2019)."""
