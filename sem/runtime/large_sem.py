@@ -16,7 +16,8 @@ from ..language import unread_language
 from ..protocol import SemDescription
 from ..validation import apply_views
 from .manifest import TOKENIZER, Manifest
-from .onnx_sem import OnnxRunner, OnnxSem
+from .onnx_runner import OnnxRunner
+from .onnx_sem import OnnxSem
 
 Array = NDArray[np.float64]
 SHARE = 0.5

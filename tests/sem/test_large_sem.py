@@ -10,9 +10,11 @@ from hef.sem.runtime.manifest import Manifest
 from hef.sem.testing import SemContract
 
 NEW_SUBJECT = (
-    Turn("speaker", "My grandmother passed away on Sunday and the house feels so empty."),
-    Turn("listener", "I am so sorry for your loss."),
-    Turn("speaker", "Thank you. Anyway, my little brother just got into medical school, first in our family!"),
+    Turn("speaker", "My dog died last night and I can't stop crying."),
+    Turn("listener", "I am so sorry. How old was he?"),
+    Turn("speaker", "how long do I boil eggs?"),
+    Turn("listener", "About eight minutes for hard ones."),
+    Turn("speaker", "By the way, my daughter graduated from college with honors today, I'm so proud of her!"),
 )
 
 
@@ -28,7 +30,7 @@ class TestLargeSem(SemContract):
 
 
 def test_it_belongs_to_the_small_sem_that_ships(sem: LargeSem) -> None:
-    assert Manifest.load(LARGE).enlarges == shipped_sem().network_digest
+    assert Manifest.load(LARGE).enlarges == shipped_sem().fingerprint
     assert sem.description.size_mb > shipped_sem().description.size_mb
     assert (sem.description.languages, sem.dimensions) == (shipped_sem().description.languages, 384)
 
@@ -37,7 +39,7 @@ def test_what_is_felt_now_is_read_of_the_turns_about_it(sem: LargeSem) -> None:
     (reading,) = sem.read([NEW_SUBJECT])
 
     assert (reading.sem, reading.ranked[0]) == ("large", "proud")
-    assert reading.topic_turns == (2,)
+    assert reading.topic_turns == (4,)
 
 
 def test_batches_of_several_languages_and_views_are_read_as_each_by_itself(sem: LargeSem) -> None:

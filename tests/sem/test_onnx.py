@@ -16,9 +16,9 @@ import pytest
 from hef.contract import SetupError, Turn
 from hef.sem import EMPATHETIC_DIALOGUES, EmbeddingSem, OnnxSem, Sem, Taxonomy, shipped_sem
 from hef.sem.registry import SHIPPED
-from hef.sem.runtime import onnx_sem
+from hef.sem.runtime import onnx_runner
 from hef.sem.runtime.manifest import external_data_files
-from hef.sem.runtime.onnx_sem import OnnxRunner
+from hef.sem.runtime.onnx_runner import OnnxRunner
 from hef.sem.validation import check_reading
 
 DOG = [Turn("speaker", "My dog died last night.")]
@@ -295,7 +295,7 @@ def test_causes_of_everybody_who_is_answered_at_once_need_no_second_pass(monkeyp
 
 
 def test_no_more_readings_run_at_once_than_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_sem, "cpu_cores", lambda: 1)
+    monkeypatch.setattr(onnx_runner, "cpu_cores", lambda: 1)
     runner = OnnxRunner(SHIPPED, 256, threads=1)
     encoded = runner.encode([[Turn("speaker", "My dog died last night. " * 40)]])
     session, running, start = runner._session, Lock(), Barrier(3)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ....sem.runtime.encoding import Encoded, pad
 from ....sem.runtime.manifest import FEATURES, NETWORK, TOKENIZER
-from ....sem.runtime.onnx_sem import OnnxRunner
+from ....sem.runtime.onnx_runner import OnnxRunner
 from ..chinese.onnx_extension import extend_network
 
 LAYER = "layer_norm_8"

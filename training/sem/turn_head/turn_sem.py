@@ -15,7 +15,7 @@ from ....contract.progress import Progress, ignore_progress
 from ....data.conversations import Conversation
 from ....data.labelled_chats import LabelledChat
 from ....sem.runtime.manifest import NETWORK, TOKENIZER, Manifest, ScoreScale, sha256_digest
-from ....sem.runtime.onnx_sem import OnnxRunner
+from ....sem.runtime.onnx_runner import OnnxRunner
 from ....sem.runtime.topic_turns import turn_means
 from .head_training import restore_sem
 from .turn_export import export_turn_head
