@@ -109,7 +109,7 @@ class HefContext(SettingsModel):
         default=None,
         description="Whether the LLM begins its reply before the decision, beside its judgement and without a note of "
         "the feeling; None means for a hosted LLM",
-        json_schema_extra=_studio_hints("coarse_emotion"),
+        json_schema_extra=_studio_hints("coarse_emotion", "draft_response"),
     )
     memory_limit: int | None = Field(
         default=None,
