@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
+from ..prompts import Prompts
+from ..prompts.loader import FEELING_LINE
+
 _CHARACTERS = 4
 """Characters that a token counts as."""
 _DANGER_FORM = "danger | suicide |"
 """In a prompt that asks for danger: the form of its answer."""
-_FEELING_LINE = "Write one line alone"
-"""In a prompt that asks for the line that says what is felt."""
+_FEELING_LINE = Prompts().render(FEELING_LINE, labels="…").partition(":")[0]
+"""Begins the task in a prompt that asks for the line that says what is felt."""
 REPLY = (
     "I am so sorry, that must have been a lot to carry all by yourself today. "
     "It makes sense that it stays with you like this. "

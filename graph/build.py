@@ -160,8 +160,8 @@ def create_reading_graph(
 
     Example:
         >>> read = create_reading_graph().compile()
-        >>> said = {"messages": [("user", "My dog died last night.")]}
-        >>> out = read.invoke(said, context=HefContext(strategy="sem_only"))
+        >>> turn = {"messages": [("user", "My dog died last night.")]}
+        >>> out = read.invoke(turn, context=HefContext(strategy="sem_only"))
         >>> empathy_note(out["empathy"], out["memories"])
         'How the person feels in their last message, most likely first: sad ...'
     """

@@ -52,7 +52,8 @@ class LargeSem:
                 f"the SEM in {self._folder} was made for another version of SEM {base.description.name!r}: "
                 "reinstall hef, or calibrate it anew by `hef train calibrate`"
             )
-        if set(self._manifest.labels) != set(base.description.taxonomy.labels):
+        self._labels = base.description.taxonomy.labels
+        if set(self._manifest.labels) != set(self._labels):
             raise SetupError(f"the SEM in {self._folder} has other labels than SEM {base.description.name!r}")
         self._threads = cpu_threads(threads or None)
         self._lock = Lock()
@@ -120,8 +121,9 @@ class LargeSem:
             readings.append(reading)
             turns = resolved[index][1]
             if not unread_language(turns, self._manifest.languages):
-                about = [turns[number] for number in topic] or turns
-                read[index] = [turn for turn in about if not unread_language([turn], self._manifest.languages)]
+                about = [turns[number] for number in topic] or list(turns)
+                in_language = [turn for turn in about if not unread_language([turn], self._manifest.languages)]
+                read[index] = in_language or about
         if not read:
             return readings, {}
         runner = self._open()
@@ -138,7 +140,7 @@ class LargeSem:
 
     def _distribution(self, probabilities: Array) -> dict[str, float]:
         by_label = dict(zip(self._manifest.labels, probabilities, strict=True))
-        return {label: float(by_label[label]) for label in self._base.description.taxonomy.labels}
+        return {label: float(by_label[label]) for label in self._labels}
 
     def _open(self) -> OnnxRunner:
         with self._lock:

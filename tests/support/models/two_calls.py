@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from hef.prompts import Prompts
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -14,8 +15,8 @@ from pydantic import Field
 
 WAIT = 5
 """Seconds after which what a test waits for is held to be missing."""
-FEELING_LINE = "Write one line alone"
-"""In a prompt that asks for the line that says what is felt."""
+FEELING_LINE = Prompts().render("feeling_line", labels="…").partition(":")[0]
+"""Begins the task in a prompt that asks for the line that says what is felt."""
 USAGE = {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}
 
 
