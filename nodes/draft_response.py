@@ -10,8 +10,8 @@ from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
 from ..contract import HefState, ModelError, Safety
-from ..contract.chat_model import ChatModel, model_name, written_languages
-from ..contract.dialogue import MAX_TURN_CHARACTERS, turn_language
+from ..contract.chat_model import ChatModel
+from ..contract.dialogue import MAX_TURN_CHARACTERS
 from ..contract.state import LONG_DIALOGUE, degraded_empathy
 from ..prompts import Prompts
 from ..prompts.spoken_reply import spoken_reply
@@ -24,6 +24,7 @@ from .checking.check_calls import Assess
 from .drafting.after_danger import reply_after_danger
 from .drafting.early_replies import EarlyReplies
 from .drafting.early_reply import EarlyReply
+from .drafting.unwritten_language import language_fault, reply_in_unread_language
 from .support.dialogue_window import reply_limit, shown_dialogue
 from .support.draft_prompt import draft_prompt, early_reply_prompt, reads_wish, reply_model
 from .support.fixed_text import say_after, turn_help_line
@@ -34,21 +35,6 @@ TRIES = 2
 REPLY_LIMIT = 4000
 """Maximum characters of a reply; a longer one is cut after its last complete sentence."""
 _SENTENCE_END = re.compile(r"[.!?…。!?][\"'”’)\]]*(?=\s)")
-_NO_CHINESE = (
-    "模型 {model} 只会写英文，所以回复不是中文：请用 --model、HEF_MODEL 或 HefContext.model 指定一个会中文的模型，"
-    "例如 huggingface:Qwen/Qwen2.5-1.5B-Instruct，或者 <服务商>:<模型名>"
-)
-_NO_SUCH_LANGUAGE = (
-    "the LLM {model} writes English alone, and the person wrote in {language}: name one that writes it by --model, "
-    "HEF_MODEL or HefContext.model"
-)
-_NO_SET_LANGUAGE = (
-    "the LLM {model} writes English alone, and the setting language is {language!r}: name a model that writes it by "
-    "--model, HEF_MODEL or HefContext.model"
-)
-_ENGLISH_ALONE = ("en",)
-_ENGLISH = re.compile(r"\A\s?en(?:[-_][a-z]{2})?\s?\Z|english|inglés|englisch|英语|英文|英語", re.IGNORECASE)
-"""What names English as a language, somewhere in the setting."""
 _EMPTY = "the LLM could not draft a reply: what it wrote was empty, or thoughts alone"
 
 
@@ -60,6 +46,7 @@ def draft_response_node(
     Thoughts, markers of chat templates and a role before the reply are left out, of the stream as well. What the LLM
     began to write before the decision is the reply, unless more is known of danger since. Soon after danger an LLM that
     cannot be told of it, as the embedded one, is not asked: the reply is a fixed text (`assess` judges those turns).
+    Nor is the embedded one asked to reply to a language that it does not read.
 
     Raises `ModelError`, with all that was understood, where there is no reply. With a checkpointer
     the turn can then be resumed from here: invoke again with None.
@@ -73,6 +60,8 @@ def draft_response_node(
             llm = await calls.model_for_run(model, turn.settings)
             if fixed := await reply_after_danger(assess, llm, turn, prompts, calls):
                 return _update(turn, *fixed)
+            if foreign := await reply_in_unread_language(llm, turn, calls):
+                return _update(turn, await _with_help(calls, foreign, turn, prompts), language_fault(llm, turn))
             messages = (
                 early_reply_prompt(llm, turn, prompts, taxonomy)
                 if replies.is_plain(llm, turn)
@@ -86,7 +75,7 @@ def draft_response_node(
                 if reply := _as_said(answer, turn.settings.persona):
                     reply, reply_fault = _truncate_reply(reply, len(str(answer.text)))
                     fault = "; ".join(
-                        filter(None, [_dialogue_fault(llm, turn), _language_fault(llm, turn), reply_fault])
+                        filter(None, [_dialogue_fault(llm, turn), language_fault(llm, turn), reply_fault])
                     )
                     wish = read_wish(str(answer.text), turn.dialogue[-1].text) if reads_wish(turn, llm) else ""
                     return _update(turn, await _with_help(calls, reply, turn, prompts), fault, wish)
@@ -124,19 +113,6 @@ def _update(turn: TurnView, reply: BaseMessage, fault: str, wish: str = "") -> U
         "empathy": degraded_empathy(turn.state, "draft_response", fault).model_copy(update={"wish": wish}),
         "faults": {"draft_response": fault},
     }
-
-
-def _language_fault(llm: ChatModel, turn: TurnView) -> str:
-    """Return that the LLM does not write the reply's language, in Chinese where it is Chinese; empty where it may."""
-    languages = written_languages(llm)
-    if "zh" not in languages and turn_language(turn.settings.language, turn.dialogue) == "zh":
-        return _NO_CHINESE.format(model=model_name(llm))
-    if (reply_language := turn.settings.language) is not None:
-        is_written = languages != _ENGLISH_ALONE or _ENGLISH.search(reply_language)
-        return "" if is_written else _NO_SET_LANGUAGE.format(model=model_name(llm), language=reply_language)
-    if language := turn.unread_language(languages):
-        return _NO_SUCH_LANGUAGE.format(model=model_name(llm), language=language)
-    return ""
 
 
 def _dialogue_fault(llm: ChatModel, turn: TurnView) -> str:

@@ -57,3 +57,47 @@ def test_english_is_written_however_it_is_named(language: str) -> None:
 def test_a_model_that_says_nothing_of_its_languages_may_write_all() -> None:
     assert "English alone" not in (degraded("Mi perro murió anoche.", ScriptedChat(script=["Lo siento."])) or "")
     assert degraded("My dog died.", EnglishChat(script=["I am sorry."])) is None
+
+
+class EnglishTranscriptChat(EnglishChat):
+    """As the embedded LLM: it reads and writes English alone, in the form that it was trained on."""
+
+    @property
+    def draft_form(self) -> str:
+        return "transcript"
+
+
+def reply(*texts: str, **settings: Any) -> str:
+    hef = create_hef(model=EnglishTranscriptChat(script=["How old was he?"])).compile()
+    context = HefContext(strategy="sem_only", **settings)
+    result: str = hef.invoke({"messages": [HumanMessage(text) for text in texts]}, context=context)["messages"][-1].text
+    return result
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("我的狗昨晚死了。", "只会用英文"),
+        ("Mi perro murió anoche.", "solo sé responder en inglés"),
+        ("Mein Hund ist gestern Abend gestorben.", "nur Englisch"),
+        ("Мой пёс умер вчера.", "I only know English"),
+    ],
+)
+def test_a_model_that_reads_english_alone_says_so_in_the_persons_language(text: str, answer: str) -> None:
+    assert answer in reply(text)
+
+
+def test_what_is_english_with_words_of_another_language_is_replied_to() -> None:
+    for text in ("My dog Señor Fluff died.", "My mom made 麻婆豆腐 today!", "ok", "My abuela died last night."):
+        assert reply(text) == "How old was he?", text
+
+
+def test_a_set_language_is_that_of_the_fixed_reply() -> None:
+    assert "I only know English" in reply("我的狗昨晚死了。", language="en")
+    assert "I only know English" not in reply("我的狗昨晚死了。")
+
+
+def test_a_chat_model_replies_itself_whatever_it_writes() -> None:
+    hef = create_hef(model=EnglishChat(script=["I am sorry about your dog."])).compile()
+    out = hef.invoke({"messages": [HumanMessage("我的狗昨晚死了。")]}, context=HefContext(strategy="sem_only"))
+    assert out["messages"][-1].text == "I am sorry about your dog."
