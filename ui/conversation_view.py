@@ -12,11 +12,11 @@ from .turn_words import emotion_name, nothing_read
 
 if TYPE_CHECKING:
     from ..contract.dialogue import TextLanguage
-    from .page_conversation import Conversation
+    from .page_conversation import PageConversation
     from .page_turns import LiveTurn, Understanding
 
 
-def history_html(conversation: Conversation, shown: str, language: TextLanguage) -> str:
+def history_html(conversation: PageConversation, shown: str, language: TextLanguage) -> str:
     """Return all turns but the running one; of an empty conversation a greeting.
 
     Args:
@@ -42,7 +42,7 @@ def history_html(conversation: Conversation, shown: str, language: TextLanguage)
     return f'<div class="hef-turns">{opening}{"".join(turns)}{outcome}</div>'
 
 
-def live_html(conversation: Conversation, language: TextLanguage) -> str:
+def live_html(conversation: PageConversation, language: TextLanguage) -> str:
     """Return the running turn: what the person said, and the reply as far as it is written."""
     live = conversation.live
     if live is None:
@@ -80,7 +80,7 @@ def emotion_line(understanding: Understanding, language: TextLanguage) -> str:
     return f"{emotion_name(empathy.emotion, language)} {empathy.distribution.get(empathy.emotion, 0.0):.0%}"
 
 
-def _turn_html(conversation: Conversation, number: int, language: TextLanguage, *, is_shown: bool) -> str:
+def _turn_html(conversation: PageConversation, number: int, language: TextLanguage, *, is_shown: bool) -> str:
     words, turn = WORDS[language], conversation.turns[number]
     disabled = " disabled" * (conversation.live is not None)
     buttons = ""
@@ -146,7 +146,7 @@ def _question_html(question: EmotionQuestion, language: TextLanguage) -> str:
     )
 
 
-def _outcome_html(conversation: Conversation, words: PageWords) -> str:
+def _outcome_html(conversation: PageConversation, words: PageWords) -> str:
     text = words.stopped if conversation.outcome == "stopped" else words.failed.format(error=conversation.error)
     return f'<p class="hef-outcome">{escaped(text)}</p>'
 

@@ -3,49 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from uuid import uuid4
 
-from langchain_core.messages import AIMessage, AnyMessage
+from langchain_core.messages import AnyMessage
 from langgraph.types import Command
 
-from ..contract import Memory, Verdict
-from ..contract.state import HefState
-from ..graph.turn_events import LAST_NODE, Event, Question, stream_turn
+from ..contract import Memory
+from ..graph.stored_conversation import Conversation, PendingTurn, human_message
+from ..graph.thread_turns import memory_id, opening_text, removals, split_turns
+from ..graph.turn_events import Event, Question, stream_turn
 from ..graph.turn_task import TurnTask, with_answers
-from ..memory import aforget_turns
-from .page_host import CHARACTER, PausableContext
+from .page_host import PausableContext
 from .page_turns import (
     EmotionQuestion,
     LiveTurn,
     PageTurn,
-    Segment,
     Understanding,
     after_event,
     after_question,
     error_sentence,
-    human_message,
-    memory_id,
-    opening_text,
     page_turn,
-    removals,
-    split_turns,
-    stored_ids,
 )
 
 if TYPE_CHECKING:
     from ..contract import HefContext
-    from .page_host import Graph, PageHost
+    from .page_host import PageHost
 
 Outcome: TypeAlias = Literal["", "stopped", "failed"]
 
 
 @dataclass
-class Conversation:
+class PageConversation:
     """A conversation of one visitor of the page.
 
     Its coroutines that run a turn are generators: each item says that something changed and is to be shown again.
@@ -97,25 +90,29 @@ class Conversation:
         """What the running turn asks the person, and waits for."""
         return self.live.question if self.live else None
 
+    def has_turn(self, key: str) -> bool:
+        """Return whether a turn is shown."""
+        return any(turn.key == key for turn in self.turns)
+
     async def load(self) -> None:
         """Read from the checkpointer what was said."""
-        self._show(await self._values())
+        self._show(await self._stored.values())
 
     def say(self, text: str) -> AsyncGenerator[None]:
         """Answer what the person says."""
         return self._run([human_message(text)])
 
-    def regenerate(self, number: int) -> AsyncGenerator[None]:
+    def regenerate(self, key: str) -> AsyncGenerator[None]:
         """Answer a turn again; what was said after it is taken back, and the memory of what is replaced goes.
 
         Args:
-            number: Index in `turns`.
+            key: Key of the turn.
         """
-        return self._run(None, since=number)
+        return self._run(None, since=key)
 
-    def edit(self, number: int, text: str) -> AsyncGenerator[None]:
+    def edit(self, key: str, text: str) -> AsyncGenerator[None]:
         """Answer other words in the place of a turn; what was said after it is taken back, as in `regenerate`."""
-        return self._run([human_message(text)], since=number)
+        return self._run([human_message(text)], since=key)
 
     def answer(self, label: str) -> None:
         """Answer the question of the running turn, which goes on; nothing where it asks none.
@@ -143,15 +140,15 @@ class Conversation:
             return
         self.stop()
         async with self._turn_lock:
-            values = {} if self.host.keeps_nothing else await self._values()
+            messages = [] if self.host.keeps_nothing else await self._stored.messages()
             if self._private_thread:
                 checkpointer: Any = self.host.unkept.checkpointer
                 await checkpointer.adelete_thread(self._private_thread)
             self.is_private = is_private
             self._private_thread = f"{self.host.conversations.thread_id(self.name)}/{uuid4()}" if is_private else ""
-            if is_private and values.get("messages"):
-                await self._update({"messages": values["messages"]})
-            self._show(await self._values())
+            if is_private:
+                await self._stored.copy_messages(messages)
+            self._show(await self._stored.values())
 
     async def forget(self, memory: Memory) -> Sequence[str]:
         """Erase a turn from the memory and from its conversation, which goes on without it and asks nothing.
@@ -163,54 +160,44 @@ class Conversation:
             if self.is_private:
                 await self._take_back(memory)
             left = await self.host.conversations.forget([memory])
-            self._show(await self._values())
+            self._show(await self._stored.values())
         return left
 
     async def _take_back(self, memory: Memory) -> None:
         """Take a turn out of what is not written down, where it was taken over from the conversation."""
-        messages: list[AnyMessage] = (await self._values()).get("messages", [])
+        thread = self._stored
+        messages = await thread.messages()
         kept_thread = self.host.conversations.thread_id(self.name)
         removed = [
             message
-            for segment in split_turns(messages)
-            if self._memory_id(messages, segment, kept_thread) == memory.id
-            for message in segment.messages
+            for turn in split_turns(messages)
+            if memory_id(messages, turn, kept_thread) == memory.id
+            for message in turn.messages
         ]
         # What a turn recalled may be what is forgotten: it does not stay in the thread.
-        await self._update({"messages": removals(removed), "memories": []})
+        await thread.update({"messages": removals(removed), "memories": []})
 
-    def _memory_id(self, messages: Sequence[AnyMessage], segment: Segment, thread: str = "") -> str:
-        """Return the id under which a turn is remembered."""
-        return memory_id(messages, segment, thread or self.thread)
-
-    async def _run(self, new: Sequence[AnyMessage] | None, since: int | None = None) -> AsyncGenerator[None]:
+    async def _run(self, new: Sequence[AnyMessage] | None, since: str | None = None) -> AsyncGenerator[None]:
         """Run a turn, in the place of the turns from `since` on where that is given.
 
         Args:
             new: What the person says; None for what they said in the turn that is replaced.
-            since: Index of that turn.
+            since: Key of that turn.
         """
         async with self._next(), PausableContext(self._alone) as self._alone_context:
             self.outcome, self.error = "", ""
-            before: list[AnyMessage] = (await self._values()).get("messages", [])
-            replaced = [] if since is None else split_turns(before)[since:]
-            stale = await stored_ids(self._graph.store, self._settings.user_id, self.thread, before, replaced)
-            dropped = [message for segment in replaced for message in segment.messages]
-            if new is None:
-                new = replaced[0].own_messages if replaced else []
-            if not new:
+            thread, context = self._stored, self._settings
+            turn = await thread.begin(new, context, since=since, greeting=self.greeting)
+            if turn is None:
                 return
             if since is not None:
-                await self._update({"messages": removals(dropped), "verdict": Verdict()})
-                self._show(await self._values())
-            if not before and self.greeting:
-                new = [AIMessage(self.greeting, id=str(uuid4())), *new]
-            kept = before[: len(before) - len(dropped)]
-            self.live = LiveTurn(page_turn(split_turns([*kept, *new])[-1], None))  # with what was not answered before
+                self._show(await thread.values())
+            # With what was not answered before.
+            self.live = LiveTurn(page_turn(split_turns([*turn.kept, *turn.messages])[-1], None))
             yield
             outcome: Outcome = "stopped"  # also where the visitor leaves, so that nobody asks for the next event
-            run = partial(stream_turn, self._graph, context=self._settings, thread=self.thread)
-            self._task = task = TurnTask(with_answers(run, list(new), self._wait_for_answer))
+            run = partial(stream_turn, thread.hef, context=context, thread=self.thread)
+            self._task = task = TurnTask(with_answers(run, turn.messages, self._wait_for_answer))
             try:
                 async with aclosing(task.events()) as events:
                     async for event in events:
@@ -224,18 +211,16 @@ class Conversation:
                 outcome, self.error = "failed", error_sentence(error)
             finally:
                 await self._alone_context.enter()
-                self.outcome = await self._settle(outcome, kept, new, dropped)
-                if not self.outcome:
-                    await self._forget(stale)
+                self.outcome = await self._settle(outcome, turn)
                 self.live, self._task, self._answer = None, None, None
-                self._show(await self._values())
+                self._show(await thread.values())
             yield
 
     async def _after(self, event: Event, live: LiveTurn) -> LiveTurn:
         """Return the running turn after an event; while a person thinks, others may change what is written down."""
         if not isinstance(event, Question):
             return after_event(live, event)
-        empathy = (await self._values())["empathy"]
+        empathy = (await self._stored.values())["empathy"]
         await self._alone_context.leave()
         return after_question(live, empathy, event.labels)
 
@@ -256,73 +241,46 @@ class Conversation:
 
     async def _is_asked(self) -> bool:
         """Return whether the graph waits for a person."""
-        return bool((await self._graph.aget_state(self._config)).interrupts)
+        return await self._stored.question() is not None
 
-    async def _settle(
-        self, outcome: Outcome, kept: Sequence[AnyMessage], new: Sequence[AnyMessage], dropped: Sequence[AnyMessage]
-    ) -> Outcome:
-        """Leave the thread complete after a turn that was stopped or failed, and return how the turn ended.
-
-        A reply that was complete is remembered. Else what the person said is kept, and is answered together with what
-        they say next; where it was to replace something, that is put back.
-        """
-        if not outcome or (self.question and not await self._is_asked()):  # somebody else went on from there
+    async def _settle(self, outcome: Outcome, turn: PendingTurn) -> Outcome:
+        """Leave the thread complete after a turn, and return how it ended."""
+        thread, context = self._stored, self._settings
+        if self.question and not await self._is_asked():  # somebody else went on from there
             return ""
-        state = await self._graph.aget_state(self._config)
-        if outcome == "stopped" and state.next == (LAST_NODE,):
-            await self._graph.ainvoke(None, self._config, context=self._settings)
+        if not outcome:
+            await thread.end(turn, context)
+        elif outcome == "failed":
+            await thread.fail(turn, context)
+        elif await thread.stop(turn, self.live.turn.reply if self.live else "", context):
             return ""
-        kept_ids = {message.id for message in kept}
-        added = [message for message in state.values.get("messages", []) if message.id not in kept_ids]
-        await self._update({"messages": removals(added), "verdict": Verdict()})
-        await self._update({"messages": list(dropped or new)})
         return outcome
 
-    async def _forget(self, stale: set[str]) -> None:
-        """Delete the memories of replaced turns that the new one has not overwritten."""
-        store, user = self._graph.store, self._settings.user_id
-        if not stale or store is None or user is None:
-            return
-        messages = (values := await self._values())["messages"]
-        is_stored = self._settings.remember and values["empathy"].safety.level != "danger"
-        overwritten = {self._memory_id(messages, split_turns(messages)[-1])} if is_stored else set()
-        await aforget_turns(store, user, stale - overwritten)
-
-    def _show(self, values: HefState) -> None:
+    def _show(self, values: Mapping[str, Any]) -> None:
         """Take what was said from the thread's state, and what was understood in its last turn."""
         messages = values.get("messages", [])
-        segments = split_turns(messages)
+        thread_turns = split_turns(messages)
         self.opening = opening_text(messages) if messages else self.greeting
         empathy = values.get("empathy")
-        if segments and segments[-1].reply and empathy is not None:
+        if thread_turns and thread_turns[-1].reply and empathy is not None:
             recalled = {memory.id: memory for memory in values.get("memories") or []}
-            self._understood[segments[-1].key] = Understanding(
+            self._understood[thread_turns[-1].key] = Understanding(
                 empathy,
                 tuple(recalled[memory_id] for memory_id in empathy.memories if memory_id in recalled),
                 tuple(values.get("readings") or ()),
             )
-        self.turns = [page_turn(segment, self._understood.get(segment.key)) for segment in segments]
+        self.turns = [page_turn(turn, self._understood.get(turn.key)) for turn in thread_turns]
         self._understood = {turn.key: turn.understanding for turn in self.turns if turn.understanding}
-
-    async def _values(self) -> Any:
-        return (await self._graph.aget_state(self._config)).values
-
-    async def _update(self, values: dict[str, Any]) -> None:
-        await self._graph.aupdate_state(self._config, values, as_node=LAST_NODE)
 
     def _alone(self) -> AbstractAsyncContextManager[None]:
         """Return a context in which nobody else changes what is written down."""
         return nullcontext() if self.is_private else self.host.conversations.alone()
 
     @property
-    def _graph(self) -> Graph:
+    def _stored(self) -> Conversation:
         graph = self.host.graph(self.character, is_private=self.is_private)
-        return graph.with_config({"metadata": {CHARACTER: self.character}}) if self.character else graph
+        return Conversation(graph, self.thread, self.character)
 
     @property
     def _settings(self) -> HefContext:
         return self.context.model_copy(update={"remember": False}) if self.is_private else self.context
-
-    @property
-    def _config(self) -> Any:
-        return {"configurable": {"thread_id": self.thread}}

@@ -129,8 +129,12 @@ class _PageEvents:
         if not text.strip() or (visit.conversation.is_running and not visit.conversation.question):
             yield self._view.nothing
             return
-        number, visit.editing = visit.editing, None
-        turn = visit.conversation.say(text) if number is None else visit.conversation.edit(number, text)
+        edited, visit.editing = visit.editing, ""
+        if edited and not visit.conversation.has_turn(edited):
+            visit.notice = WORDS[visit.language].turn_is_gone
+            yield self._view.everything(visit)
+            return
+        turn = visit.conversation.edit(edited, text) if edited else visit.conversation.say(text)
         yield {self._page.message: self._view.message_box(visit, value="")}
         async with aclosing(self._run(visit, turn)) as run:
             async for updates in run:
@@ -145,11 +149,13 @@ class _PageEvents:
         elif visit.conversation.is_running or number >= len(visit.conversation.turns):
             yield self._view.nothing
         elif act == "edit":
-            visit.editing = number
             turn = visit.conversation.turns[number]
+            visit.editing = turn.key
             yield {self._page.message: self._view.message_box(visit, value=turn.text), **self._view.buttons(visit)}
         elif act == "regenerate":
-            async with aclosing(self._run(visit, visit.conversation.regenerate(number))) as run:
+            async with aclosing(
+                self._run(visit, visit.conversation.regenerate(visit.conversation.turns[number].key))
+            ) as run:
                 async for updates in run:
                     yield updates
 
@@ -186,7 +192,7 @@ class _PageEvents:
 
     async def cancel_edit(self, visit: Visit) -> Updates:
         """Leave a turn as it was."""
-        visit.editing = None
+        visit.editing = ""
         return {self._page.message: self._view.message_box(visit, value=""), **self._view.buttons(visit)}
 
     async def act_on_memory(self, visit: Visit, event: gr.EventData) -> Updates:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from ..contract import HefContext, Memory
 
 Graph: TypeAlias = "CompiledStateGraph[Any, Any, Any, Any]"
-CHARACTER = "character"
-"""Name of a checkpoint's metadata that says which character a conversation is with."""
 
 
 class Conversations(Protocol):

@@ -110,7 +110,7 @@ class PageView:
         return {
             page.send: gr.update(value=words.send, visible=is_asked or not is_running, interactive=True),
             page.stop: gr.update(value=words.stop, visible=is_running),
-            page.cancel: gr.update(value=words.cancel, visible=visit.editing is not None),
+            page.cancel: gr.update(value=words.cancel, visible=visit.editing != ""),
         }
 
     def memory(self, visit: Visit) -> Updates:
@@ -127,7 +127,7 @@ class PageView:
     def message_box(self, visit: Visit, **properties: Any) -> Any:
         """Return the field of the message, with its label."""
         words = WORDS[visit.language]
-        label = words.your_message if visit.editing is None else words.edited_message
+        label = words.edited_message if visit.editing else words.your_message
         return gr.update(label=label, placeholder=words.placeholder, interactive=True, **properties)
 
     def announcement(self, visit: Visit) -> str:

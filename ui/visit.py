@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..contract.settings.region import read_region
 from ..memory import alist_turns, amark_turn, by_period, memories_from_items, near_items, search_items, timeline
 from .memory_view import MemoryList
-from .page_conversation import Conversation
+from .page_conversation import PageConversation
 from .page_turns import PageTurn, error_sentence
 from .page_words import WORDS
 
@@ -38,14 +38,14 @@ class Visit:
 
     host: PageHost
     """Graphs and settings."""
-    conversation: Conversation
+    conversation: PageConversation
     """The conversation that is open."""
     language: TextLanguage = "en"
     """Language of the page."""
     shown: str = ""
     """Key of the turn whose understanding is shown; empty for the newest."""
-    editing: int | None = None
-    """Index of the turn that the next message replaces."""
+    editing: str = ""
+    """Key of the turn that the next message replaces; empty where it replaces none."""
     memories: MemoryList = field(default_factory=MemoryList)
     """What of the memory is shown."""
     shows_memory: bool = False
@@ -64,7 +64,7 @@ class Visit:
     @classmethod
     async def begin(cls, host: PageHost, language: TextLanguage) -> Visit:
         """Return the page of a visitor, with the newest conversation where that was a short time ago."""
-        visit = cls(host, Conversation(host, "", host.context, is_private=host.keeps_nothing), language)
+        visit = cls(host, PageConversation(host, "", host.context, is_private=host.keeps_nothing), language)
         try:
             if recent := await host.conversations.recent(host.character):
                 await visit.open(recent, host.character)
@@ -100,13 +100,13 @@ class Visit:
         self.host.conversations.hold(name)
         self.conversation.stop()
         is_private = self.conversation.is_private
-        opened = Conversation(self.host, name, self._context(character), is_private=self.host.keeps_nothing)
+        opened = PageConversation(self.host, name, self._context(character), is_private=self.host.keeps_nothing)
         opened.character = character
         if chosen := self.host.characters.get(character):
             opened.listener, opened.greeting = chosen.name, chosen.greeting
         await opened.load()
         await opened.set_private(is_private)
-        self.conversation, self.shown, self.editing = opened, "", None
+        self.conversation, self.shown, self.editing = opened, "", ""
         await self.refresh_memories()
 
     def set_strategy(self, strategy: str) -> None:

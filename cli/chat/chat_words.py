@@ -60,6 +60,10 @@ gone when you leave it or type /private again."
     no_character: str = "Not listed, its file is no character: {fault}"
     long: str = "this conversation has become long: from now on its oldest part is not read with each message"
 
+    def count_turns(self, count: int) -> str:
+        """Return a number of turns in words."""
+        return self.one_turn if count == 1 else self.turns.format(count=count)
+
 
 WORDS: Mapping[TextLanguage, ChatWords] = {
     "en": ChatWords(),

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from ...ui.page_host import CHARACTER
+from ...graph.stored_conversation import CHARACTER
 from .chat_threads import CONVERSATIONS, belongs_to, check_tables, newest_threads, thread_name, thread_with
 
 PAUSE = timedelta(hours=4)

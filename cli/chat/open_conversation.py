@@ -12,11 +12,11 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.base import BaseStore
 
 from ...contract import SetupError
+from ...graph.stored_conversation import Conversation
 from ..build_graph import build_graph, close_memory, graph_with_sem
 from ..error_messages import MISUSED, Failure
 from ..settings import Settings
 from . import conversation_list
-from .chat_conversation import Conversation
 from .chat_threads import thread_id
 from .conversation_file import OpenElsewhere, open_conversations, sole_writer, turn_lock
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
-from types import TracebackType
 from typing import Any, TypeVar
-from uuid import uuid4
 
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AnyMessage
 from langgraph.types import Command
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -20,6 +18,8 @@ from ...characters import Character
 from ...contract import HefContext
 from ...contract.dialogue import TextLanguage, Turn, turn_language
 from ...contract.state import split_long
+from ...graph.stored_conversation import LAST, Conversation, PendingTurn, human_message
+from ...graph.thread_turns import split_turns
 from ...graph.turn_events import EmotionDecided, Question, Replied, stream_turn
 from ...nodes import to_dialogue
 from ...safety import assess
@@ -27,7 +27,6 @@ from ..error_messages import exit_code, sentence
 from ..render import FAINT, GUTTER, field, json_line, name_markup, print_degraded, printable, summary
 from ..settings import Settings
 from . import conversation_list
-from .chat_conversation import Conversation, last_turn
 from .chat_settings import varied
 from .chat_words import WORDS, ChatWords
 from .display import TurnDisplay, gutter_label
@@ -39,8 +38,6 @@ _T = TypeVar("_T")
 
 _DECISIONS: dict[bool | None, str | None] = {True: "approve", False: "reject", None: None}
 """What yes and no to the question about the emotion stand for."""
-_FRAGMENT_MARKS: dict[TextLanguage, str] = {"en": " …", "zh": "……"}
-"""What ends a reply that was stopped."""
 
 
 class ChatSession:
@@ -90,6 +87,7 @@ class ChatSession:
         self._resources = ExitStack()
         self.open = OpenConversation(settings, self._runner, find_sem)
         self._question: Question | None = None
+        self._pending: PendingTurn | None = None  # waits for the answer to the question
         self._last_turn: datetime | None = None
         self._greeting = ""
         self._is_long = False
@@ -108,9 +106,7 @@ class ChatSession:
             self._resources = resources.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._resources.close()
 
     @property
@@ -179,7 +175,7 @@ class ChatSession:
             about = f" {self.words.unused.format(what=name_markup(unused))}" if unused else ""
             self.note(f"{self.words.new.format(**names)}{about}")
         else:
-            self.note(self.words.resumed.format(turns=self.turn_count(turns), **names))
+            self.note(self.words.resumed.format(turns=self.words.count_turns(turns), **names))
             for message in messages[-2:]:
                 self.say(self.words.you if message.type == "human" else self.speaker, message.text, style=FAINT)
             self.console.print()
@@ -198,33 +194,24 @@ class ChatSession:
         answer = _DECISIONS[yes_or_no(message)]
         is_answer = answer is not None or assess([Turn("speaker", message)]).level != "danger"
         if self._question and is_answer and self.run(self.conversation.question()):
-            return self._answer_turn([], Command(resume=answer or message))
-        utterances = [HumanMessage(message, id=str(uuid4()))]
+            return self._answer_turn(command=Command(resume=answer or message))
+        utterances = [human_message(message)]
         if any(map(str.isalpha, message)):
             self.language = turn_language(self.context.language, to_dialogue(utterances))
-        greeting = [AIMessage(self._greeting, id=f"greeting-{uuid4()}")] if self._greeting else []
-        self._greeting = ""
-        self._answer_turn([*greeting, *utterances])
+        self._answer_turn(utterances)
 
     def retry(self) -> None:
         """Reply to the last message once more."""
-        if turn_input := self.run(self.conversation.again()):
-            if user := self.turn_context.user_id:
-                self.run(self.conversation.forget_last_turn(user, is_said_again=True))
-            self._answer_turn(turn_input, context=varied(self.turn_context, self.settings.model))
-        else:
-            self.note(self.words.no_message)
+        self._answer_turn(since=LAST, context=varied(self.turn_context, self.settings.model))
 
     def edit(self, text: str) -> None:
         """Reply to another text instead of the last message, which is forgotten."""
-        if user := self.turn_context.user_id:
-            self.run(self.conversation.forget_last_turn(user))
-        self._answer_turn(self.run(self.conversation.anew(text)))
+        self._answer_turn([human_message(text)], since=LAST)
 
     def last_message(self) -> str:
         """Return what the person said last, empty where nothing was said."""
-        utterances, _ = last_turn(self.run(self.conversation.messages()))
-        return "\n".join(message.text for message in utterances)
+        turns = split_turns(self.run(self.conversation.messages()))
+        return turns[-1].text if turns else ""
 
     def note(self, markup: str) -> None:
         """Print a remark, as Rich markup, that is not part of the conversation."""
@@ -238,14 +225,9 @@ class ChatSession:
         """Print what somebody said."""
         field(self.console, gutter_label(who), Text(printable(text), style=style))
 
-    def turn_count(self, count: int) -> str:
-        """Return a number of turns in words."""
-        return self.words.one_turn if count == 1 else self.words.turns.format(count=count)
-
     def _leave_after_pause(self) -> None:
         """Begin another conversation where the last turn is hours ago, unless the person named this one."""
-        is_named = self.open.is_private or not conversation_list.names_day(self.open.name)
-        if is_named or self._last_turn is None:
+        if self._last_turn is None or self.open.is_private or not conversation_list.names_day(self.open.name):
             return
         if conversation_list.is_over(self._last_turn, conversation_list.local_now()):
             self.open.open_new(self.conversation.character)
@@ -253,20 +235,36 @@ class ChatSession:
             self.note(self.words.after_pause.format(name=name_markup(self.open.name)))
 
     def _answer_turn(
-        self, turn_input: list[Any], command: Command[Any] | None = None, context: HefContext | None = None
+        self,
+        new: Sequence[AnyMessage] | None = None,
+        since: str | None = None,
+        command: Command[Any] | None = None,
+        context: HefContext | None = None,
     ) -> None:
-        """Run a turn and show it; an error, or Ctrl-C, ends the turn and not the conversation."""
+        """Run a turn (see `Conversation.begin`), or by a command the one that waits for an answer, and show it.
+
+        An error, or Ctrl-C, ends the turn and not the conversation.
+        """
         context = context or self.turn_context
         display = TurnDisplay(name=self.speaker, quiet=self.is_json)
         try:
             with self.open.alone(lambda: self.note(self.words.waiting)):
+                turn = self._pending if command else self.run(self._begin(new, since, context))
+                if turn is None and command:  # it was asked before this session began
+                    turn = self.run(self.conversation.waiting_turn())
+                if turn is None:
+                    return self.note(self.words.no_message)
                 try:
                     with display:
-                        result = self.run(self._run_turn(command or turn_input, context, display))
+                        result = self.run(self._run_turn(command or turn.messages, context, display))
                 except KeyboardInterrupt:
-                    self._stop(turn_input, display.reply, context)
+                    self._stop(turn, display.reply, context)
+                except Exception:
+                    self._pending = None
+                    self.run(self.conversation.fail(turn, context))
+                    raise
                 else:
-                    self._end_turn(result)
+                    self._end_turn(turn, result, context)
         except KeyboardInterrupt:  # nothing had begun: another process was waited for
             self.interrupted = True
             self.note(self.words.leave)
@@ -274,12 +272,20 @@ class ChatSession:
             self._fail(error)
         self._last_turn = conversation_list.local_now()
 
+    async def _begin(
+        self, new: Sequence[AnyMessage] | None, since: str | None, context: HefContext
+    ) -> PendingTurn | None:
+        greeting, self._greeting = self._greeting, ""
+        turn = await self.conversation.begin(new, context, since=since, greeting=greeting)
+        if turn and self._pending:  # the person did not answer the question, but went on
+            turn.stale.update(self._pending.stale)
+        self._pending = turn
+        return turn
+
     async def _run_turn(
-        self, turn_input: list[Any] | Command[Any], context: HefContext, display: TurnDisplay
+        self, turn_input: list[AnyMessage] | Command[Any], context: HefContext, display: TurnDisplay
     ) -> Replied | Question:
         conversation = self.conversation
-        if isinstance(turn_input, list):
-            await conversation.forget_unanswered(context)
         async for event in stream_turn(conversation.hef, turn_input, context, conversation.thread):
             if isinstance(event, EmotionDecided):
                 display.pause()
@@ -287,10 +293,12 @@ class ChatSession:
             display.show(event)
         return display.question or display.result
 
-    def _end_turn(self, result: Replied | Question) -> None:
+    def _end_turn(self, turn: PendingTurn, result: Replied | Question, context: HefContext) -> None:
         self._question = result if isinstance(result, Question) else None
         if isinstance(result, Question):
             return self._ask(result)
+        self._pending = None
+        self.run(self.conversation.end(turn, context))
         faults, is_long = split_long(result.empathy.degraded)
         if is_long and not self._is_long:
             faults, self._is_long = "; ".join(filter(None, [faults, self.words.long])), True
@@ -299,11 +307,11 @@ class ChatSession:
             print(turn_json(result), flush=True)
         self.console.print()
 
-    def _stop(self, turn_input: list[Any], reply: str, context: HefContext) -> None:
+    def _stop(self, turn: PendingTurn, reply: str, context: HefContext) -> None:
         """Keep what the person said in a turn that was stopped, and what was shown of the reply, marked."""
-        self.interrupted, self._question = True, None
-        self.run(self.conversation.stop(turn_input, reply, _FRAGMENT_MARKS[self.language], context))
-        self.note(self.words.stopped if reply.strip() else self.words.stopped_before)
+        self.interrupted, self._question, self._pending = True, None, None
+        stands = self.run(self.conversation.stop(turn, reply, context))
+        self.note(self.words.stopped if stands else self.words.stopped_before)
         self.console.print()
 
     def _fail(self, error: Exception) -> None:

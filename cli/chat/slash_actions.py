@@ -93,7 +93,7 @@ def _memory(session: ChatSession, argument: str) -> None:
         return session.note(session.words.nothing_stored)
     session.console.print(turn_table(items, person))
     if total > len(items):
-        session.note(session.words.of_all.format(shown=session.turn_count(len(items)), total=total))
+        session.note(session.words.of_all.format(shown=session.words.count_turns(len(items)), total=total))
 
 
 def _forget(session: ChatSession, argument: str) -> None:
@@ -106,7 +106,7 @@ def _forget(session: ChatSession, argument: str) -> None:
         return session.note(session.words.which_id)
     items = [item for item in select_items(store, person) if item.key.startswith(argument)]
     if len(items) != 1:
-        count = session.turn_count(len(items)) if items else session.words.no_turn
+        count = session.words.count_turns(len(items)) if items else session.words.no_turn
         return session.note(session.words.no_id.format(id=name_markup(argument), count=count))
     with turn_lock(session.settings.home, person):
         _, cleaned = forget_selected(session.settings, store, Selection(ids=(items[0].key,)))
@@ -160,7 +160,7 @@ def _threads(session: ChatSession, argument: str) -> None:
         table.add_column(no_wrap=True)
         for one in conversations:
             here = session.words.this_one if one.name == session.open.name else ""
-            day, turns = f"{one.last:%Y-%m-%d %H:%M}" if one.turns else "", session.turn_count(one.turns)
+            day, turns = f"{one.last:%Y-%m-%d %H:%M}" if one.turns else "", session.words.count_turns(one.turns)
             name = Text(printable_name(one.name), style="bold")
             table.add_row(name, day, turns, printable_name(one.character or ""), Text(here, style=FAINT))
         return session.show(table)

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from hef.characters import Character
-from hef.contract import HefContext, Why
+from hef.contract import HefContext, SetupError, Why
+from hef.graph.stored_conversation import Conversation as StoredConversation
 from hef.graph.turn_events import Event
 from hef.graph.turn_task import TurnTask
 from hef.memory import alist_turns, amark_turn
-from hef.ui.page_conversation import Conversation
+from hef.ui.page_conversation import PageConversation
 from hef.ui.page_host import PageHost
 from hef.ui.visit import Visit
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
@@ -50,8 +51,8 @@ class WaitingChat(ScriptedChat):
             yield chunk
 
 
-def begin(host: PageHost, name: str = "one") -> Conversation:
-    return Conversation(host, name, host.context)
+def begin(host: PageHost, name: str = "one") -> PageConversation:
+    return PageConversation(host, name, host.context)
 
 
 async def finish(turn: AsyncGenerator[None]) -> None:
@@ -59,7 +60,7 @@ async def finish(turn: AsyncGenerator[None]) -> None:
         pass
 
 
-async def stop_when_waiting(conversation: Conversation, turn: AsyncGenerator[None], model: WaitingChat) -> None:
+async def stop_when_waiting(conversation: PageConversation, turn: AsyncGenerator[None], model: WaitingChat) -> None:
     running = asyncio.create_task(finish(turn))
     await model._reached.wait()
     conversation.stop()
@@ -106,7 +107,7 @@ async def test_a_turn_that_is_answered_again_is_remembered_once_with_the_new_rep
         conversation = begin(host)
         await finish(conversation.say(DOG))
         await finish(conversation.say(SISTER))
-        await finish(conversation.regenerate(0))
+        await finish(conversation.regenerate(conversation.turns[0].key))
 
         assert [(turn.text, turn.reply) for turn in conversation.turns] == [(DOG, "Second.")]
         assert host.kept.store is not None
@@ -119,7 +120,7 @@ async def test_an_edited_turn_takes_what_came_after_it_out_of_the_memory(tmp_pat
         conversation = begin(host)
         for text in (DOG, SISTER, "I lost my keys."):
             await finish(conversation.say(text))
-        await finish(conversation.edit(1, "My brother got the job."))
+        await finish(conversation.edit(conversation.turns[1].key, "My brother got the job."))
 
         assert [turn.text for turn in conversation.turns] == [DOG, "My brother got the job."]
         assert await remembered(host) == sorted([DOG, "My brother got the job."])
@@ -134,7 +135,11 @@ async def test_a_turn_is_replaced_also_where_the_one_before_was_forgotten(tmp_pa
         assert host.kept.store is not None
         (sister,) = (turn for turn in await alist_turns(host.kept.store, PERSON) if turn.text == SISTER)
         await conversation.forget(sister)
-        await finish(conversation.edit(1, "I found them.") if is_edited else conversation.regenerate(1))
+        await finish(
+            conversation.edit(conversation.turns[1].key, "I found them.")
+            if is_edited
+            else conversation.regenerate(conversation.turns[1].key)
+        )
 
         assert await remembered(host) == sorted([DOG, "I found them." if is_edited else "I lost my keys."])
 
@@ -143,7 +148,7 @@ async def test_a_turn_that_is_edited_into_danger_leaves_no_memory(tmp_path: Path
     async with page_host(tmp_path, ScriptedChat(script=["I am sorry."])) as host:
         conversation = begin(host)
         await finish(conversation.say(DOG))
-        await finish(conversation.edit(0, DANGER))
+        await finish(conversation.edit(conversation.turns[0].key, DANGER))
 
         assert await remembered(host) == []
         assert "988" in conversation.turns[0].reply
@@ -172,7 +177,7 @@ async def test_a_stop_while_answering_again_puts_everything_back(tmp_path: Path)
         await finish(conversation.say(DOG))
         await finish(conversation.say(SISTER))
         before, stored = conversation.turns, await remembered(host)
-        await stop_when_waiting(conversation, conversation.edit(0, "I won the lottery."), model)
+        await stop_when_waiting(conversation, conversation.edit(conversation.turns[0].key, "I won the lottery."), model)
 
         assert [(turn.text, turn.reply) for turn in conversation.turns] == [(turn.text, turn.reply) for turn in before]
         assert await remembered(host) == stored
@@ -202,7 +207,86 @@ async def test_a_visitor_who_leaves_stops_the_turn_and_what_they_said_is_kept(tm
         assert not conversation.is_running
         again = begin(host)
         await again.load()
-        assert [(turn.text, turn.reply) for turn in again.turns] == [(DOG, "")]
+        assert [(turn.text, turn.reply) for turn in again.turns] == [(DOG, "You …")]
+
+
+async def stop_when_shown(conversation: PageConversation, turn: AsyncGenerator[None]) -> None:
+    """Stop a turn once a word of its reply is shown."""
+    async for _ in turn:
+        if conversation.live and conversation.live.turn.reply:
+            conversation.stop()
+
+
+async def test_what_was_shown_of_a_reply_that_is_stopped_stands_and_is_remembered(tmp_path: Path) -> None:
+    model = WaitingChat(script=["You are", "I understand."])
+    async with page_host(tmp_path, model) as host:
+        conversation = begin(host)
+        await stop_when_shown(conversation, conversation.say(DOG))
+        assert conversation.outcome == ""
+        assert [(turn.text, turn.reply) for turn in conversation.turns] == [(DOG, "You …")]
+        assert host.kept.store is not None
+        (memory,) = await alist_turns(host.kept.store, PERSON)
+        assert (memory.text, memory.reply) == (DOG, "You …")
+
+        await finish(conversation.say("She was old."))
+        assert [turn.reply for turn in conversation.turns] == ["You …", "I understand."]
+
+
+async def test_an_edited_turn_whose_reply_is_stopped_has_replaced_the_one_before(tmp_path: Path) -> None:
+    model = WaitingChat(script=["First.", "Second time", "More."], waiting=2)
+    async with page_host(tmp_path, model) as host:
+        conversation = begin(host)
+        model.waiting = 0
+        await finish(conversation.say(DOG))
+        model.waiting = 2
+        await stop_when_shown(conversation, conversation.edit(conversation.turns[0].key, SISTER))
+        assert [(turn.text, turn.reply) for turn in conversation.turns] == [(SISTER, "Second …")]
+        assert await remembered(host) == [SISTER]
+
+
+@pytest.mark.parametrize("is_edited", [True, False])
+async def test_what_is_replaced_is_not_recalled_meanwhile_and_keeps_its_marks_where_it_is_only_answered_again(
+    tmp_path: Path, is_edited: bool
+) -> None:
+    model = ScriptedChat(script=["One.", "Two.", "Three."])
+    async with page_host(tmp_path, model) as host:
+        conversation = begin(host)
+        await finish(conversation.say("Hello there."))
+        await finish(conversation.say("My dog Bello died in the garden."))
+        store = host.kept.store
+        assert store is not None
+        (dog,) = [memory for memory in await alist_turns(store, PERSON) if "Bello" in memory.text]
+        await amark_turn(store, PERSON, dog.id, pinned=True)
+        text = "My cat Tom died in the garden." if is_edited else dog.text
+        await finish(
+            conversation.edit(conversation.turns[1].key, text)
+            if is_edited
+            else conversation.regenerate(conversation.turns[1].key)
+        )
+
+        said = [message.text for message in model.prompts[-1]]
+        assert sum("Bello" in text for text in said) == (0 if is_edited else 1), "nothing of it beside the turn itself"
+        (again,) = [memory for memory in await alist_turns(store, PERSON) if memory.text == text]
+        assert (again.pinned, again.never_recall) == (not is_edited, False)
+
+
+async def test_what_was_to_be_replaced_is_recalled_again_where_that_failed(tmp_path: Path) -> None:
+    model = ScriptedChat(script=["One.", "Two.", *[Broken("I am", ConnectionError("no route"))] * 3])
+    async with page_host(tmp_path, model) as host:
+        conversation = begin(host)
+        await finish(conversation.say(DOG))
+        await finish(conversation.say(SISTER))
+        store = host.kept.store
+        assert store is not None
+        stored = await alist_turns(store, PERSON)
+        await amark_turn(store, PERSON, stored[0].id, pinned=True)
+        stored = await alist_turns(store, PERSON)
+        await finish(conversation.edit(conversation.turns[0].key, "I lost my keys."))
+
+        assert conversation.outcome == "failed"
+        assert [turn.text for turn in conversation.turns] == [DOG, SISTER]
+        marks = {(memory.text, memory.pinned, memory.never_recall) for memory in await alist_turns(store, PERSON)}
+        assert marks == {(memory.text, memory.pinned, memory.never_recall) for memory in stored}
 
 
 async def test_a_turn_that_failed_says_why_and_can_be_tried_again(tmp_path: Path) -> None:
@@ -214,7 +298,7 @@ async def test_a_turn_that_failed_says_why_and_can_be_tried_again(tmp_path: Path
             assert conversation.outcome == "failed"
             assert conversation.error
             assert [(turn.text, turn.reply) for turn in conversation.turns] == [(DOG, "")]
-            await finish(conversation.regenerate(0))
+            await finish(conversation.regenerate(conversation.turns[0].key))
 
         assert [(turn.text, turn.reply) for turn in conversation.turns] == [(DOG, "I am sorry.")]
         assert await remembered(host) == [DOG]
@@ -327,3 +411,39 @@ async def test_a_character_greets_in_a_conversation_of_its_own(tmp_path: Path) -
         assert [turn.text for turn in again.conversation.turns] == [SISTER]
         await again.open(june_name)
         assert (again.character, again.conversation.opening) == ("june", "Hi, I'm June.")
+
+
+async def test_an_edit_of_a_turn_that_was_deleted_meanwhile_replaces_no_other(tmp_path: Path) -> None:
+    async with page_host(tmp_path, ScriptedChat(script=["One.", "Two.", "Three.", "Four."])) as host:
+        conversation, elsewhere = begin(host), begin(host)
+        for text in (DOG, SISTER, "I lost my keys."):
+            await finish(conversation.say(text))
+        await elsewhere.load()
+        edited = elsewhere.turns[1].key
+        assert host.kept.store is not None
+        (sister,) = (turn for turn in await alist_turns(host.kept.store, PERSON) if turn.text == SISTER)
+        await conversation.forget(sister)
+
+        with pytest.raises(SetupError, match="no longer in the conversation"):
+            await finish(elsewhere.edit(edited, "My brother got the job."))
+        await conversation.load()
+        assert [turn.text for turn in conversation.turns] == [DOG, "I lost my keys."]
+        assert await remembered(host) == sorted([DOG, "I lost my keys."])
+        assert not conversation.has_turn(edited)
+
+
+async def test_a_turn_that_ends_without_a_reply_is_put_back_in_one_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = ScriptedChat(script=[*[Broken("I am", ConnectionError("no route"))] * 3])
+    async with page_host(tmp_path, model) as host:
+        update = StoredConversation.update
+        writes: list[int] = []
+
+        async def count_messages(self: StoredConversation, values: dict[str, Any]) -> None:
+            await update(self, values)
+            writes.append(sum(message.type == "human" for message in await self.messages()))
+
+        monkeypatch.setattr(StoredConversation, "update", count_messages)
+        await finish(begin(host).say(DOG))
+        assert writes == [1], "a process that ends between two writes would leave nothing of it"

@@ -10,7 +10,7 @@ from hef.contract.dialogue import TextLanguage
 from hef.memory import by_period, timeline
 from hef.ui.conversation_view import history_html, live_html
 from hef.ui.memory_view import PAGE_LENGTH, MemoryList, memories_html, memory_html
-from hef.ui.page_conversation import Conversation
+from hef.ui.page_conversation import PageConversation
 from hef.ui.page_turns import LiveTurn, PageTurn, Understanding
 from hef.ui.safe_html import marked_html, reply_html
 from hef.ui.timeline_view import timeline_html
@@ -37,8 +37,8 @@ def turn(text: str, reply: str = "", empathy: Empathy | None = None, *memories: 
     return PageTurn("key", text, reply, index=2, understanding=understanding)
 
 
-def conversation(*turns: PageTurn) -> Conversation:
-    return Conversation(None, "one", HefContext(), turns=list(turns))  # type: ignore[arg-type]
+def conversation(*turns: PageTurn) -> PageConversation:
+    return PageConversation(None, "one", HefContext(), turns=list(turns))  # type: ignore[arg-type]
 
 
 def test_a_persons_words_are_shown_as_they_were_written() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hef.contract import HefContext
 from hef.memory import alist_turns
 from hef.ui.conversation_view import live_html, status_text
-from hef.ui.page_conversation import Conversation
+from hef.ui.page_conversation import PageConversation
 from hef.ui.page_host import PageHost
 from hef.ui.visit import Visit
 from page_hosts import PERSON, page_host
@@ -35,7 +35,7 @@ async def run(turn: Any) -> None:
         pass
 
 
-async def ask(conversation: Conversation, turn: Any) -> asyncio.Task[None]:
+async def ask(conversation: PageConversation, turn: Any) -> asyncio.Task[None]:
     """Run a turn in a task of its own until it asks the person."""
     asked = asyncio.Event()
 
@@ -50,8 +50,8 @@ async def ask(conversation: Conversation, turn: Any) -> asyncio.Task[None]:
     return running
 
 
-def begin(host: PageHost, name: str = "one") -> Conversation:
-    return Conversation(host, name, host.context)
+def begin(host: PageHost, name: str = "one") -> PageConversation:
+    return PageConversation(host, name, host.context)
 
 
 async def remembered(host: PageHost) -> list[tuple[str, str | None]]:
@@ -130,9 +130,9 @@ async def test_a_stop_while_the_person_is_asked_keeps_what_they_said(tmp_path: P
         await running
         assert (conversation.outcome, conversation.question, conversation.is_running) == ("stopped", None, False)
         assert [(turn.text, turn.reply) for turn in conversation.turns] == [(DOG, "")]
-        assert await remembered(host) == []
+        assert await remembered(host) == [(DOG, None)], "without an answer it is remembered without a feeling"
 
-        running = await ask(conversation, conversation.regenerate(0))
+        running = await ask(conversation, conversation.regenerate(conversation.turns[0].key))
         conversation.answer("sad")
         await running
         assert [(turn.text, turn.reply) for turn in conversation.turns] == [(DOG, "I am with you.")]
@@ -166,7 +166,7 @@ async def test_a_question_about_an_edited_turn_that_is_stopped_puts_everything_b
         conversation = begin(host)
         await run(conversation.say("I am so sad."))
         before, stored = conversation.turns, await remembered(host)
-        running = await ask(conversation, conversation.edit(0, "I am so angry."))
+        running = await ask(conversation, conversation.edit(conversation.turns[0].key, "I am so angry."))
         conversation.stop()
         await running
         assert [(turn.text, turn.reply) for turn in conversation.turns] == [(turn.text, turn.reply) for turn in before]
@@ -190,7 +190,7 @@ async def test_others_may_talk_and_forget_while_the_person_thinks(tmp_path: Path
         async with asyncio.timeout(20):
             await visit.act_on_memory("erase", first.id)
         await running
-        assert [text for text, _ in await remembered(host)] == [SISTER]
+        assert [text for text, _ in await remembered(host)] == [DOG, SISTER]
         assert [(turn.text, turn.reply) for turn in visit.conversation.turns] == [(DOG, "")]
 
 

@@ -17,7 +17,7 @@ from hef.cli.settings import Settings
 from hef.contract import HefContext
 from hef.memory import list_turns, search_items
 from hef.sem import registry
-from hef.ui.page_conversation import Conversation
+from hef.ui.page_conversation import PageConversation
 from scripted_chat import ScriptedChat
 from typer.testing import CliRunner
 
@@ -104,7 +104,7 @@ async def test_the_page_reads_with_the_sem_of_the_character_also_where_nothing_i
         shares = []
         for name, character in (("one", ""), ("mia/one", "mia")):
             context = host.characters[character].context(CONTEXT) if character else CONTEXT
-            conversation = Conversation(host, name, context, character=character)
+            conversation = PageConversation(host, name, context, character=character)
             for is_private in (False, True):
                 await conversation.set_private(is_private)
                 async for _ in conversation.say(DOG):
