@@ -36,7 +36,7 @@ def plot_serving(report: ServeSpeed, folder: Path) -> Path:
     """
     figure = new_figure(9, 3.8)
     left, right = figure.subplots(1, 2)
-    rates = {str(crowd.conversations): crowd.turns_per_second for crowd in report.crowds}
+    rates = {str(figures.conversations): figures.turns_per_second for figures in report.concurrency}
     left.bar(list(rates), list(rates.values()), color=ACCENT, width=0.6)
     left.set_xlabel("conversations at once")
     left.set_title("turns a second", fontsize=11)

@@ -18,7 +18,7 @@ from .synthetic_dialogues import RandomVectors, synthetic_turn
 _TURNS = 3
 
 
-class CrowdReport(BaseModel, frozen=True):
+class ConcurrentUsersReport(BaseModel, frozen=True):
     """Result of people who all write and recall at once."""
 
     users: int = Field(description="Concurrent people; each writes three turns and recalls after each")
@@ -29,7 +29,7 @@ class CrowdReport(BaseModel, frozen=True):
     errors: tuple[str, ...] = Field(description="Failed calls and wrong results")
 
 
-def measure_crowd(url: str, users: int, dims: int) -> CrowdReport:
+def measure_concurrent_users(url: str, users: int, dims: int) -> ConcurrentUsersReport:
     """Let people write and recall at once through a `chroma run` server, in a collection that is dropped afterwards.
 
     Each must get back exactly what they wrote so far, and nothing of the others.
@@ -41,7 +41,7 @@ def measure_crowd(url: str, users: int, dims: int) -> CrowdReport:
         _drop(url, collection)
 
 
-async def _measure(url: str, collection: str, users: int, dims: int) -> CrowdReport:
+async def _measure(url: str, collection: str, users: int, dims: int) -> ConcurrentUsersReport:
     index: IndexConfig = {"dims": dims, "embed": RandomVectors(dims), "fields": ["text"]}
     with ChromaStore.from_url(url, index=index, collection=collection) as store:
         began = time.perf_counter()
@@ -50,7 +50,7 @@ async def _measure(url: str, collection: str, users: int, dims: int) -> CrowdRep
         seconds = time.perf_counter() - began
     people = [result for result in results if not isinstance(result, BaseException)]
     wrong = [f"user {number} got back other turns" for number, (_, _, right) in enumerate(people) if not right]
-    return CrowdReport(
+    return ConcurrentUsersReport(
         users=users,
         calls=2 * _TURNS * users,
         seconds=seconds,

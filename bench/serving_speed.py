@@ -55,7 +55,7 @@ class ServeSpeed(BaseModel, frozen=True):
 
     sem: str = Field(description="Name of the SEM")
     checkpointer: str = Field(description="Class of the checkpointer")
-    crowds: tuple[ConcurrencyFigures, ...] = Field(description="By number of concurrent conversations")
+    concurrency: tuple[ConcurrencyFigures, ...] = Field(description="By number of concurrent conversations")
     lengths: tuple[Length, ...] = Field(description="By length of the thread")
 
 
@@ -63,7 +63,7 @@ async def measure_serving(
     sem: Sem,
     store: BaseStore,
     *,
-    crowds: Sequence[int],
+    concurrency: Sequence[int],
     lengths: Sequence[int],
     turns: int = 4,
     repeats: int = 5,
@@ -76,7 +76,7 @@ async def measure_serving(
     Args:
         sem: The SEM.
         store: The memory; what is written remains there.
-        crowds: Numbers of concurrent conversations.
+        concurrency: Numbers of concurrent conversations.
         lengths: Turns of a thread that are measured; the turns before are put into its state at once.
         turns: Turns of each concurrent conversation.
         repeats: Threads of each length, alternately, so that other load affects all lengths.
@@ -93,9 +93,9 @@ async def measure_serving(
         for number in range(WARM):
             await bench.run_turn("warm", "warm", number)
         concurrent = []
-        for done, count in enumerate(crowds, 1):
+        for done, count in enumerate(concurrency, 1):
             concurrent.append(await bench.measure_concurrency(count, turns))
-            progress("conversations at once", done, len(crowds))
+            progress("conversations at once", done, len(concurrency))
         figures: dict[int, list[dict[str, float]]] = {length: [] for length in lengths}
         for repeat in range(repeats):
             for length in lengths:
@@ -104,7 +104,7 @@ async def measure_serving(
         return ServeSpeed(
             sem=sem.description.name,
             checkpointer=type(saver).__name__,
-            crowds=tuple(concurrent),
+            concurrency=tuple(concurrent),
             lengths=tuple(_length(turn, per_thread) for turn, per_thread in figures.items()),
         )
 

@@ -111,7 +111,7 @@ class StubServer(ThreadingHTTPServer):
         return counts
 
     @contextmanager
-    def counted(self, prompt: str) -> Iterator[None]:
+    def count_call(self, prompt: str) -> Iterator[None]:
         """Count a call while it is answered."""
         with self._changed:
             self._open += 1
@@ -142,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
         started = time.perf_counter()
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         prompt = "\n".join(str(message["content"]) for message in request["messages"])
-        with self._stub.counted(prompt):
+        with self._stub.count_call(prompt):
             try:
                 self._answer(request, _tokens(request, prompt, self._stub.answers), started, len(prompt))
             except ConnectionError:

@@ -29,7 +29,7 @@ def card_in_picture(content: bytes) -> bytes:
         SetupError: It is no PNG, or a broken one, or holds no card, or one that is too large.
     """
     if not content.startswith(_SIGNATURE):
-        raise SetupError("it is no PNG picture; give one, or the card's JSON")
+        raise SetupError("it is not a PNG picture; give one, or the card's JSON")
     texts: dict[str, tuple[bytes, bytes]] = {}
     for kind, chunk in _text_chunks(content):
         keyword, _, rest = chunk.partition(b"\0")

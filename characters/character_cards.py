@@ -71,7 +71,7 @@ def _fields(content: bytes) -> dict[str, Any]:
         raise SetupError("the card is not JSON, or nested too deep; export it again") from None
     fields = card.get("data", card) if isinstance(card, dict) else card
     if not isinstance(fields, dict) or not isinstance(fields.get("name"), str):
-        raise SetupError("it is no character card: an object with the name of the character was expected")
+        raise SetupError("it is not a character card: an object with the name of the character was expected")
     return fields
 
 

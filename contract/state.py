@@ -110,7 +110,7 @@ class LabelledValue(JsonValue):
             is_valid = is_valid and min(numbers.values()) >= 0 and 0 < sum(numbers.values()) < inf
         if not is_valid:
             expected = "probabilities from 0 to 1" + " that sum to 1" * (name == "distribution")
-            raise SetupError(f"{name} of `{self.key}` is no distribution; give {expected}")
+            raise SetupError(f"{name} of `{self.key}` is not a distribution; give {expected}")
 
     def copy(self) -> Self:
         """Return a copy of the channel."""

@@ -46,7 +46,7 @@ class BatchFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SetupError(f"{path} is no folder for questions ({error.strerror}); give batch:FOLDER") from error
+            raise SetupError(f"{path} is not a folder for questions ({error.strerror}); give batch:FOLDER") from error
         self.path = path
         self.request = _read_request(path / REQUEST)
         answers, self.broken = read_answers(sorted(path.glob(ANSWERS)))

@@ -18,6 +18,7 @@ from ..contract import Cause, Dialogue, Reading, Turn, View
 from ..contract.chat_model import DraftForm
 from ..llm import ChoiceScorer, calibrated, draft_form, model_name
 from ..sem import Sem, SemDescription
+from ..sem.protocol import resolve_views
 from .llm_cache import AnswerCache
 
 
@@ -117,9 +118,8 @@ class CachingSem:
 
     def read(self, dialogues: Sequence[Dialogue], *, views: Sequence[View] | None = None) -> list[Reading]:
         """Return one reading per dialogue; see `Sem`."""
-        every_view: Sequence[View] = views or ["dialogue" for _ in dialogues]
         keys: list[tuple[tuple[Turn, ...], View]] = [
-            (tuple(turns), view) for turns, view in zip(dialogues, every_view, strict=True)
+            (tuple(turns), view) for turns, view in zip(dialogues, resolve_views(dialogues, views), strict=True)
         ]
         if new := [key for key in dict.fromkeys(keys) if key not in self._readings]:
             readings = self._sem.read([turns for turns, _ in new], views=[view for _, view in new])

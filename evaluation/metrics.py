@@ -36,7 +36,7 @@ class Estimate(BaseModel, frozen=True):
         """Return the value with half the width of its interval: `2.41 ±0.08`."""
         return f"{self.value:.{digits}f} ±{(self.high - self.low) / 2:.{digits}f}"
 
-    def signed(self, digits: int = 1, scale: float = 100) -> str:
+    def difference(self, digits: int = 1, scale: float = 100) -> str:
         """Return a difference, by default in percentage points, with its interval: `+1.6 (+0.8 to +2.5)`."""
         value, low, high = (f"{scale * bound:+z.{digits}f}" for bound in (self.value, self.low, self.high))
         return f"{value} ({low} to {high})"

@@ -75,7 +75,7 @@ def make_memory_dialogue(row: dict[str, Any]) -> MemoryDialogue:
     if list(days) != sorted(days):
         raise ValueError("the days do not rise")
     if not all(question.answers and set(question.answers) <= set(range(len(texts))) for question in questions):
-        raise ValueError("a question's answer is no turn of this person")
+        raise ValueError("a question's answer is not a turn of this person")
     return MemoryDialogue(str(row["user"]), days, texts, questions, str(row.get("language", "en")))
 
 

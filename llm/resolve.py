@@ -141,7 +141,7 @@ def _checked(model: ChatModel) -> ChatModel:
         if not isinstance(inner, BaseChatModel):
             around = "" if inner is model else f"{type(model).__name__} around a "
             raise SetupError(
-                f"the model is a {around}{type(inner).__name__}, which is no chat model; {_ACCEPTED}. Around a chat "
+                f"the model is a {around}{type(inner).__name__}, which is not a chat model; {_ACCEPTED}. Around a chat "
                 "model may be what bind, with_config, with_retry and with_fallbacks return, but no chain"
             )
     return _without_tools(model)

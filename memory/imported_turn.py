@@ -125,7 +125,7 @@ def _quote(value: object) -> str:
 
 
 def _reject_number(name: str) -> float:
-    raise ValueError(f"holds {name}, which is no number of JSON: write a number or null")
+    raise ValueError(f"holds {name}, which is not a JSON number: write a number or null")
 
 
 def _finite(digits: str) -> float:

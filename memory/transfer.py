@@ -141,7 +141,7 @@ def _parse_line(line: bytes | str, user_id: str | None) -> _Line:
     for name in ("user", "id"):
         check_name(record, name)
     if record["id"] == PINS:
-        raise ValueError(f"has id {PINS!r}, which is no turn's: HEF keeps under it what is pinned")
+        raise ValueError(f"has id {PINS!r}, which is not a turn's: HEF keeps under it what is pinned")
     check_turn(record["turn"], record["id"])
     user = record["user"] if user_id is None else user_id
     turn = _storable(record["turn"])

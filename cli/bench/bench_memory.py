@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from ...bench.concurrent_users import CrowdReport
+    from ...bench.concurrent_users import ConcurrentUsersReport
     from ...bench.memory_speed import MemorySpeed
 
 DIMS = 384
@@ -57,24 +57,24 @@ def memory(
     """
     import tempfile
 
-    from ...bench.concurrent_users import measure_crowd
+    from ...bench.concurrent_users import measure_concurrent_users
     from ...bench.memory_speed import WARM, measure_memory
     from ...bench.sem_speed import machine
 
     counts = _parse_sizes(sizes, repeats + WARM)
     with tempfile.TemporaryDirectory(dir=folder) as home, advancing() as advance:
         reports = list(measure_memory(Path(home), counts, users, DIMS, repeats=repeats, progress=advance))
-    crowds = [measure_crowd(server, _CONCURRENT_USERS, DIMS)] if server else []
+    reports_at_once = [measure_concurrent_users(server, _CONCURRENT_USERS, DIMS)] if server else []
     if plots:
         from ...bench.bench_plots import plot_growth
 
         plot_growth(reports, plots)
-    details = {"machine": machine(None), "crowd": crowds}
-    tables = [_memory_table(reports), *map(_crowd_table, crowds)]
+    details = {"machine": machine(None), "concurrent_users": reports_at_once}
+    tables = [_memory_table(reports), *map(_users_table, reports_at_once)]
     emit_report("memory speed", None, list(reports), details, output, tables)
-    for crowd in crowds:
-        if crowd.errors:
-            raise Failure(f"{len(crowd.errors)} of {crowd.users} people met an error: {crowd.errors[0]}")
+    for report in reports_at_once:
+        if report.errors:
+            raise Failure(f"{len(report.errors)} of {report.users} people met an error: {report.errors[0]}")
 
 
 def _parse_sizes(value: str, written: int) -> list[int]:
@@ -125,9 +125,9 @@ def _memory_table(reports: Sequence[MemorySpeed]) -> Table:
     return table
 
 
-def _crowd_table(crowd: CrowdReport) -> Table:
+def _users_table(report: ConcurrentUsersReport) -> Table:
     names = ("calls", "seconds", "write p95 ms", "recall p95 ms", "errors")
-    table = figure_table(f"{crowd.users} people at once through a server", names)
-    figures = (f"{crowd.seconds:.1f}", f"{crowd.write_p95_ms:.0f}", f"{crowd.recall_p95_ms:.0f}")
-    table.add_row(f"{crowd.calls:,}", *figures, str(len(crowd.errors)))
+    table = figure_table(f"{report.users} people at once through a server", names)
+    figures = (f"{report.seconds:.1f}", f"{report.write_p95_ms:.0f}", f"{report.recall_p95_ms:.0f}")
+    table.add_row(f"{report.calls:,}", *figures, str(len(report.errors)))
     return table

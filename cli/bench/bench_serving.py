@@ -50,7 +50,7 @@ def serving(
     import asyncio
     import tempfile
 
-    crowds, lengths = parse_numbers("--at-once", load.at_once), parse_numbers("--lengths", load.lengths)
+    concurrency, lengths = parse_numbers("--at-once", load.at_once), parse_numbers("--lengths", load.lengths)
     settings = load_settings(models)
     from ...bench.sem_speed import machine
     from ...bench.serving_speed import measure_serving
@@ -63,7 +63,7 @@ def serving(
             measure_serving(
                 sem,
                 store,
-                crowds=crowds,
+                concurrency=concurrency,
                 lengths=lengths,
                 turns=load.turns,
                 repeats=load.repeats,
@@ -77,18 +77,18 @@ def serving(
 
         plot_serving(report, plots)
     details = {"machine": machine(settings.threads), "keep": load.keep, "memory": "server" if server else "folder"}
-    emit_report("serving", None, [report], details, output, [_crowd_table(report), _length_table(report)])
+    emit_report("serving", None, [report], details, output, [_concurrency_table(report), _length_table(report)])
 
 
-def _crowd_table(report: ServeSpeed) -> Table:
+def _concurrency_table(report: ServeSpeed) -> Table:
     table = figure_table(
         "Conversations at once, an LLM that answers at once",
         ("at once", "turns", "turns per second", "p50 ms", "p95 ms", "CPU ms per turn"),
         f"{report.sem}, checkpoints in {report.checkpointer}; one process",
     )
-    for crowd in report.crowds:
-        figures = (crowd.turns_per_second, crowd.p50_ms, crowd.p95_ms, crowd.cpu_ms)
-        table.add_row(f"{crowd.conversations}", f"{crowd.turns}", *(f"{figure:,.1f}" for figure in figures))
+    for load in report.concurrency:
+        figures = (load.turns_per_second, load.p50_ms, load.p95_ms, load.cpu_ms)
+        table.add_row(f"{load.conversations}", f"{load.turns}", *(f"{figure:,.1f}" for figure in figures))
     return table
 
 

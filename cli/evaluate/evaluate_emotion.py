@@ -286,6 +286,6 @@ def _second_look_table(looks: Sequence[RequeryGain]) -> Table:
     for look in looks:
         name = {"last_turn": "the last turn", "speaker": "the speaker"}.get(look.view, look.view)
         table.add_row(
-            name, percent(look.first), percent(look.both), faint_margin(look.gain.signed()), f"{look.differing:,}"
+            name, percent(look.first), percent(look.both), faint_margin(look.gain.difference()), f"{look.differing:,}"
         )
     return table

@@ -63,19 +63,19 @@ def safety(
 
     if sum(map(bool, (cases, data, chats))) > 1:
         raise SetupError("give one of --cases, --data and --chats")
-    judge = _Judge.named(model)
+    judge = _Judge.from_spec(model)
     if data or chats:
         talk, skipped = _read_talk(data) if data else (everyday_talk(), [])
         report_skipped_rows(skipped)
         turns = (turns for group in talk.values() for one in group for turns in speaker_turns(one))
-        with judge.asked(turns), advancing() as advance:
+        with judge.ask_ahead(turns), advancing() as advance:
             raised = [report_conversations(group, name, judge.assess, advance) for name, group in talk.items()]
         emit_report("safety", data, raised, judge.details(skipped), output, [_conversation_table(raised)])
         if not output.as_json:
             _list_turns([turn for report in raised for turn in report.raised])
         return
     sets = {cases.name: read_cases(cases)} if cases else {half: shipped_cases(half) for half in CASE_SETS}
-    with judge.asked(case.turns for read, _ in sets.values() for case in read):
+    with judge.ask_ahead(case.turns for read, _ in sets.values() for case in read):
         reports = [one for name, (read, _) in sets.items() for one in report_cases(read, name, judge.assess)]
     skipped = [message for _, messages in sets.values() for message in messages]
     report_skipped_rows(skipped)
@@ -104,7 +104,7 @@ class _Judge:
     check: MeasuredLlmCheck | None = None
 
     @classmethod
-    def named(cls, spec: str | None) -> Self:
+    def from_spec(cls, spec: str | None) -> Self:
         """Return the check of an LLM that is named, else HEF's own."""
         if spec is None:
             from ...safety import assess
@@ -119,7 +119,7 @@ class _Judge:
         return cls(check, llm, check)
 
     @contextmanager
-    def asked(self, dialogues: Iterable[Dialogue]) -> Iterator[None]:
+    def ask_ahead(self, dialogues: Iterable[Dialogue]) -> Iterator[None]:
         """Ask the LLM about all dialogues first; without answers the command ends. Say which could not be used."""
         with ending_with_questions(self.llm):
             if self.check:

@@ -65,7 +65,7 @@ def ablation_rows(ablations: Sequence[Ablation]) -> list[list[str]]:
         [
             one.name,
             one.top1.percent(),
-            one.change.signed(),
+            one.change.difference(),
             f"{one.ece.value:.1%}",
             f"{one.primary_hit:.1%}",
             f"{one.primary_size:.1f}",

@@ -136,7 +136,7 @@ def make_recording(row: dict[str, Any]) -> Recording:
     if coarse is not None:
         answers["coarse"] = f"{coarse} {hypothesis}" if hypothesis else coarse
     if not answers or not all(isinstance(answer, str) for answer in answers.values()):
-        raise ValueError("`alone` and `coarse` are no texts")
+        raise ValueError("`alone` and `coarse` are not texts")
     return Recording((str(row["conv_id"]), int(row["turn"])), answers)
 
 

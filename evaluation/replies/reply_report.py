@@ -113,7 +113,7 @@ def _format_gain(metrics: ReplyMetrics, name: str) -> str:
         return _NONE
     if name == "perplexity":
         return f"×{gain.value:.3f} ({gain.low:.3f} to {gain.high:.3f})"
-    return gain.signed(digits=3, scale=1)
+    return gain.difference(digits=3, scale=1)
 
 
 def _format_example(sample: ReplySample, replies: Mapping[str, Reply]) -> str:

@@ -32,7 +32,7 @@ from ..calling.spoken_stream import streams_tokens
 from ..support.draft_prompt import reply_model
 from ..support.turn_view import TurnView
 from .call_recording import CallFailure, CallRecorder, CallStopped, Recording, StreamRecorder
-from .repeated_call import repeated, silent, stopped
+from .repeated_call import repeating_model, stopped_model, without_callbacks
 
 if TYPE_CHECKING:
     from .early_replies import EarlyReplies
@@ -98,7 +98,7 @@ class EarlyReply:
                 self._recording.put(made)
                 tags = [TAG_NOSTREAM, UNUSED]
                 config: Any = {"callbacks": [self._recorder], "tags": tags}
-                await self._calls.invoke(silent(llm), made.messages, config)
+                await self._calls.invoke(without_callbacks(llm), made.messages, config)
         except BaseException as error:
             # Whoever reads waits for an end, also where the LLM cancelled itself, or the call was stopped.
             self.has_failed = not self._recorder.is_stopped
@@ -120,14 +120,14 @@ class EarlyReply:
             return None
         if not await self._has_begun():
             return None
-        return repeated(llm, self._recording, asynchronous=self._calls.asynchronous), prompt.messages
+        return repeating_model(llm, self._recording, asynchronous=self._calls.asynchronous), prompt.messages
 
     async def discard(self) -> None:
         """End the call, and tell the callbacks of the node what there is of it, as a call with the tag `UNUSED`."""
         await self.stop()
         if self._recorder.has_begun and not self.has_failed and (prompt := await self._made_prompt()):
             config: Any = {"tags": [TAG_NOSTREAM, UNUSED]}
-            await self._calls.invoke(stopped(self._llm, self._recording), prompt.messages, config)
+            await self._calls.invoke(stopped_model(self._llm, self._recording), prompt.messages, config)
 
     async def stop(self) -> None:
         """End the call: at once where it is asynchronous, else at its next chunk."""

@@ -95,14 +95,14 @@ def can_repeat(model: ChatModel) -> bool:
     return isinstance(model, BaseChatModel)
 
 
-def silent(model: ChatModel) -> ChatModel:
+def without_callbacks(model: ChatModel) -> ChatModel:
     """Return a chat model without the callbacks and listeners that are attached to it and to its wrappers."""
     return _rewrapped(
         model, lambda inner: inner.model_copy(update={"callbacks": None}) if inner.callbacks else inner, silent=True
     )
 
 
-def repeated(model: ChatModel, recording: Recording, *, asynchronous: bool) -> ChatModel:
+def repeating_model(model: ChatModel, recording: Recording, *, asynchronous: bool) -> ChatModel:
     """Return a chat model, with its wrappers, that gives the answers of a recording instead of its own.
 
     Each call of it repeats the next call of the recording: a wrapper that tried again tries again, as it did then.
@@ -115,7 +115,7 @@ def repeated(model: ChatModel, recording: Recording, *, asynchronous: bool) -> C
     return _rewrapped(model, lambda inner: _repeated_inner(inner, recording, asynchronous))
 
 
-def stopped(model: ChatModel, recording: Recording) -> ChatModel:
+def stopped_model(model: ChatModel, recording: Recording) -> ChatModel:
     """Return a chat model, with its wrappers, that answers with what there is of a call that was stopped."""
     return _rewrapped(model, lambda inner: StoppedChat(**_fields(inner, recording), disable_streaming=True))
 

@@ -167,7 +167,7 @@ def _check_file(folder: Path, name: str) -> None:
     if PurePosixPath(name).is_absolute() or Path(name).is_absolute() or ".." in Path(name).parts or not name:
         raise SetupError(f"{folder / FILE} names the file {name!r}, which is outside of its folder: {REINSTALL}")
     if path.exists() and not path.is_file():
-        raise SetupError(f"the SEM's file {path} is no file: {REINSTALL}")
+        raise SetupError(f"the SEM's file {path} is not a file: {REINSTALL}")
     if path.exists() and path.stat().st_size > _MAX_FILE:
         raise SetupError(f"the SEM's file {path} is larger than {_MAX_FILE >> 30} GiB: {REINSTALL}")
 

@@ -171,8 +171,8 @@ def test_a_folder_of_cards(tmp_path: Path) -> None:
 
 BOMB = zlib.compress(b"A" * (2 * MAX_CARD_BYTES + 10))
 REFUSED: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "it is no PNG picture; give one, or the card's JSON"),
-    "jpeg": (b"\xff\xd8\xff\xe0", "it is no PNG picture"),
+    "empty": (b"", "it is not a PNG picture; give one, or the card's JSON"),
+    "jpeg": (b"\xff\xd8\xff\xe0", "it is not a PNG picture"),
     "no chunk": (picture(), "the picture holds no character card (a text chunk chara or ccv3); export the card again"),
     "cut off": (picture(text(b"chara", V2))[:100], "the picture is cut off; copy it again"),
     "length of 4 GB": (b"\x89PNG\r\n\x1a\n\xff\xff\xff\xfftEXtchara\0", "the picture is cut off"),
@@ -205,9 +205,9 @@ def test_a_hostile_picture_is_refused_in_words_and_at_once(content: str, tmp_pat
         (b"[" * 100_000, "the card is not JSON, or nested too deep"),
         (b'{"name": "\xff"}', "the card is not UTF-8 text"),
         (b"1" * 10_000, "the card is not JSON"),
-        ([], "it is no character card: an object with the name of the character was expected"),
-        ({"data": []}, "it is no character card"),
-        ({"name": 3}, "it is no character card"),
+        ([], "it is not a character card: an object with the name of the character was expected"),
+        ({"data": []}, "it is not a character card"),
+        ({"name": 3}, "it is not a character card"),
         ({"name": " "}, "the name of its character is blank; give it one"),
         ({"name": "x" * 101}, "name has 101 characters"),
         ({"name": "Haru", "description": ["x"]}, "description of the card is a list; a text was expected"),

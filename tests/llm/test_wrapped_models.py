@@ -121,11 +121,14 @@ def test_the_middleware_takes_a_wrapped_model() -> None:
 @pytest.mark.parametrize(
     ("model", "sentence"),
     [
-        (ScriptedChat(script=[]) | StrOutputParser(), "the model is a RunnableSequence, which is no chat model; give"),
-        (RunnableLambda(str), "the model is a RunnableLambda, which is no chat model; give a chat model"),
+        (
+            ScriptedChat(script=[]) | StrOutputParser(),
+            "the model is a RunnableSequence, which is not a chat model; give",
+        ),
+        (RunnableLambda(str), "the model is a RunnableLambda, which is not a chat model; give a chat model"),
         (
             ScriptedChat(script=[]).with_fallbacks([RunnableLambda(str)]),  # type: ignore[list-item]
-            "the model is a RunnableWithFallbacks around a RunnableLambda, which is no chat model",
+            "the model is a RunnableWithFallbacks around a RunnableLambda, which is not a chat model",
         ),
         (FakeListChatModel, "the model is .*FakeListChatModel.*; give a chat model"),
         (3, r"the model is 3 \(int\); give a chat model"),

@@ -92,7 +92,7 @@ def test_marks_are_taken_along(store: BaseStore) -> None:
         assert import_turns(other, lines).unchanged == 2
         broken = import_turns(other, [lines[0].replace('"pinned": true', '"pinned": "yes"')]).broken
         (unlike,) = import_turns(other, [lines[0].replace('"id": "0"', '"id": "%pinned"')]).broken
-    assert "which is no turn's" in unlike
+    assert "which is not a turn's" in unlike
     assert broken == ["line 1 holds no turn: it has pinned 'yes': true or false was expected"]
 
 

@@ -356,7 +356,7 @@ def test_a_verdict_of_version_0_1_decides_as_it_did(edited_thread: Any) -> None:
         ({"likelihoods": {"gloomy": 0.1}}, "emotion 'gloomy'"),
         ({"answer": "gloomy"}, "emotion 'gloomy'"),
         ({"likelihoods": {"sad": 0.1}}, "likelihoods of `verdict` has no number for afraid"),
-        ({"likelihoods": dict.fromkeys(TAXONOMY.labels, -1.0)}, "likelihoods of `verdict` is no distribution"),
+        ({"likelihoods": dict.fromkeys(TAXONOMY.labels, -1.0)}, "likelihoods of `verdict` is not a distribution"),
     ],
 )
 def test_likelihoods_are_held_to_the_labels(edit: dict[str, Any], said: str, edited_thread: Any) -> None:

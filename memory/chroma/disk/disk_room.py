@@ -23,7 +23,7 @@ _MIN_RESERVE, _MAX_RESERVE = 1 << 20, 16 << 20
 """Bytes of a reserve, which is as large as the folder within these limits."""
 _MIN_FREE = 4
 """A reserve is set aside where this many times its size is free."""
-_FEW = 20
+_ROWS_AT_ONCE = 20
 """Ops that are written at once where there is little room."""
 _FULL = ("disk is full", "No space left", "os error 28")
 """What SQLite, Python and Rust say of a full disk."""
@@ -78,7 +78,7 @@ def portions_to_delete(path: Path | None, deletes: Iterable[_T]) -> list[list[_T
             f"Nothing was deleted from the memory in {path}: that takes {needed / 1e6:.1f} MB on its disk, of which "
             f"{free / 1e6:.1f} MB are free. Make room and do it again."
         )
-    return [remaining[start : start + _FEW] for start in range(0, len(remaining), _FEW)]
+    return [remaining[start : start + _ROWS_AT_ONCE] for start in range(0, len(remaining), _ROWS_AT_ONCE)]
 
 
 def check_room_to_rewrite(path: Path) -> None:

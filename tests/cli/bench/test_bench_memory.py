@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from chroma_server import chroma_server
-from hef.bench.concurrent_users import measure_crowd
+from hef.bench.concurrent_users import measure_concurrent_users
 from hef.bench.memory_speed import LIMIT, WARM, RawChroma
 from hef.bench.synthetic_dialogues import RandomVectors, synthetic_turn
 from hef.cli.app import app
@@ -106,31 +106,31 @@ def test_sizes_that_do_not_grow_are_refused(sizes: str) -> None:
 
 
 def test_a_hundred_people_at_once_meet_no_error_and_only_their_own_turns(server: str) -> None:
-    found = measure_crowd(server, 100, 16)
+    found = measure_concurrent_users(server, 100, 16)
     assert found.errors == ()
     assert (found.users, found.calls) == (100, 600)
 
 
-def test_turns_of_others_are_told_by_a_crowd(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_turns_of_others_are_told_by_concurrent_users(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def stray(store: ChromaStore, user: str, query: str, limit: int) -> Any:
         return await arecall_turns(store, "user 0" if user == "user 1" else user, query, limit)
 
     monkeypatch.setattr("hef.bench.concurrent_users.arecall_turns", stray)
-    assert measure_crowd(server, 3, 16).errors == ("user 1 got back other turns",)
+    assert measure_concurrent_users(server, 3, 16).errors == ("user 1 got back other turns",)
 
 
-def test_a_crowd_leaves_nothing_on_the_server(server: str) -> None:
+def test_concurrent_users_leaves_nothing_on_the_server(server: str) -> None:
     import chromadb
     from chromadb.config import Settings
 
     host, _, port = server.removeprefix("http://").partition(":")
     client = chromadb.HttpClient(host, int(port), settings=Settings(anonymized_telemetry=False))
     before = {found.name for found in client.list_collections()}
-    measure_crowd(server, 2, 16)
+    measure_concurrent_users(server, 2, 16)
     assert {found.name for found in client.list_collections()} == before == set()
 
 
-def test_the_table_and_the_crowd_of_a_server_are_shown(
+def test_the_table_and_concurrent_users_of_a_server_are_shown(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "110")
@@ -141,5 +141,5 @@ def test_the_table_and_the_crowd_of_a_server_are_shown(
     for shown in ("raw Chroma", "recalling", "writing a turn", "of one vector", "4 people at once"):
         assert shown in done.stdout
     held = json.loads(out.read_text(encoding="utf-8"))
-    assert held["crowd"][0]["errors"] == []
-    assert (held["task"], held["crowd"][0]["calls"]) == ("memory speed", 24)
+    assert held["concurrent_users"][0]["errors"] == []
+    assert (held["task"], held["concurrent_users"][0]["calls"]) == ("memory speed", 24)

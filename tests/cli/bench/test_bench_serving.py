@@ -35,7 +35,7 @@ def test_conversations_and_lengths_are_measured_and_drawn(tmp_path: Path) -> Non
     held = json.loads(done.stdout)
     (found,) = held["results"]
     assert (held["task"], found["sem"], found["checkpointer"]) == ("serving", "minilm", "InMemorySaver")
-    assert [(crowd["conversations"], crowd["turns"]) for crowd in found["crowds"]] == [(1, 2), (3, 6)]
+    assert [(figures["conversations"], figures["turns"]) for figures in found["concurrency"]] == [(1, 2), (3, 6)]
     assert [(one["turn"], one["repeats"], one["calls"]) for one in found["lengths"]] == [(1, 2, 2), (40, 2, 2)]
     short, long = found["lengths"]
     assert (short["read_kb"], long["read_kb"] > 0) == (0, True)

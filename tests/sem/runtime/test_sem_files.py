@@ -47,7 +47,7 @@ def test_what_is_no_file_is_not_read(target: str, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (folder / "model.onnx").symlink_to(target if target.startswith("/") else tmp_path / target)
 
-    with pytest.raises(SetupError, match=r"model.onnx is no file"):
+    with pytest.raises(SetupError, match=r"model.onnx is not a file"):
         OnnxSem(folder)
 
 
