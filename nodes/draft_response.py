@@ -24,6 +24,7 @@ from .checking.check_calls import Assess
 from .drafting.after_danger import reply_after_danger
 from .drafting.early_replies import EarlyReplies
 from .drafting.early_reply import EarlyReply
+from .drafting.memory_reply import reply_about_memory
 from .drafting.unwritten_language import language_fault, reply_in_unread_language
 from .support.dialogue_window import reply_limit, shown_dialogue
 from .support.draft_prompt import draft_prompt, early_reply_prompt, reads_wish, reply_model
@@ -46,7 +47,7 @@ def draft_response_node(
     Thoughts, markers of chat templates and a role before the reply are left out, of the stream as well. What the LLM
     began to write before the decision is the reply, unless more is known of danger since. Soon after danger an LLM that
     cannot be told of it, as the embedded one, is not asked: the reply is a fixed text (`assess` judges those turns).
-    Nor is the embedded one asked to reply to a language that it does not read.
+    Nor is the embedded one asked what is remembered of the person, or to reply to a language that it does not read.
 
     Raises `ModelError`, with all that was understood, where there is no reply. With a checkpointer
     the turn can then be resumed from here: invoke again with None.
@@ -58,10 +59,8 @@ def draft_response_node(
         early = replies.take(state.get("verdict"))
         try:
             llm = await calls.model_for_run(model, turn.settings)
-            if fixed := await reply_after_danger(assess, llm, turn, prompts, calls):
-                return _update(turn, *fixed)
-            if foreign := await reply_in_unread_language(llm, turn, calls):
-                return _update(turn, await _with_help(calls, foreign, turn, prompts), language_fault(llm, turn))
+            if fixed := await _fixed_reply(assess, llm, turn, prompts, calls):
+                return fixed
             messages = (
                 early_reply_prompt(llm, turn, prompts, taxonomy)
                 if replies.is_plain(llm, turn)
@@ -87,6 +86,20 @@ def draft_response_node(
         raise _no_reply_error(state, _EMPTY)
 
     return llm_node(draft_response)
+
+
+async def _fixed_reply(
+    assess: Assess | None, llm: ChatModel, turn: TurnView, prompts: Prompts, calls: LlmCalls
+) -> Update | None:
+    """Return the reply that no LLM writes, as the embedded one would write nonsense; None where the LLM is to reply."""
+    if after_danger := await reply_after_danger(assess, llm, turn, prompts, calls):
+        return _update(turn, *after_danger)
+    if answer := await reply_about_memory(assess, llm, turn, calls):
+        reply, fault = answer
+        return _update(turn, await _with_help(calls, reply, turn, prompts), fault)
+    if foreign := await reply_in_unread_language(llm, turn, calls):
+        return _update(turn, await _with_help(calls, foreign, turn, prompts), language_fault(llm, turn))
+    return None
 
 
 async def _early_try(

@@ -17,6 +17,7 @@ from ..contract.text import MAX_STORED_CHARACTERS
 from ..memory import STALE_VECTORS, StaleVectorNotice, fit_token_budget, recall_turns
 from ..prompts import CHARACTERS_PER_TOKEN, is_wish, remembered
 from .calling.llm_calls import SYNC
+from .drafting.memory_reply import is_told_memory
 from .support.dialogue_window import shown_dialogue
 from .support.events import emit
 from .support.explanations import explain_memories
@@ -91,6 +92,8 @@ def _search(store: BaseStore, user_id: str, turn: TurnView, llm: ChatModel | Non
     shown, _ = shown_dialogue(turn, llm)
     in_prompt = [*shown[:-1], turn.conversation[-1]]  # of a last turn that is too long the end is shown
     already_in_prompt = {turn.text[-MAX_STORED_CHARACTERS:] for turn in in_prompt if turn.role == "speaker"}
+    if llm is not None and is_told_memory(llm, turn):
+        already_in_prompt = set()  # no prompt is made: what was said in this conversation is told, too
     limit = turn_limit(settings.memory_limit, is_hosted=told_as_hosted)
     memories = recall_turns(
         store,

@@ -17,7 +17,7 @@ from ..contract.settings.dialogue_limit import QUESTION_CHARACTERS
 from ..contract.settings.recall_limits import HOSTED_TOKENS
 from ..contract.text import LANGUAGE_NAMES
 from .fence import MAX_CAUSE_CHARACTERS, fence, quoted
-from .loader import GUIDANCE, LANGUAGE, NOTE, TOOLS, WISH, Prompts
+from .loader import GUIDANCE, LANGUAGE, NO_MEMORY, NOTE, TOOLS, WISH, Prompts
 from .messages import MAX_CAUSES, likely_emotions
 from .recalled_turns import recalled_lines
 from .spoken_reply import described_persona
@@ -41,6 +41,8 @@ class ChatDraft:
     """Cause words, the strongest first, of which the first few are shown."""
     memories: Sequence[Memory] = ()
     """Past turns that bear on this one."""
+    lacks_memory: bool = False
+    """Whether the person asks what is remembered of them, and nothing is recalled."""
     memory_budget: int = HOSTED_TOKENS
     """Tokens of past turns at most."""
     instructions: str = ""
@@ -83,6 +85,7 @@ def chat_draft_messages(prompts: Prompts, draft: ChatDraft) -> list[BaseMessage]
         draft.instructions,
         _persona(prompts, draft),
         shown_task,
+        prompts.render(prompts.in_language(NO_MEMORY, draft.language)) if draft.lacks_memory else "",
         draft.concern,
         tools,
         language,

@@ -29,9 +29,11 @@ FEELING_LINE = "feeling_line"
 """Template of what a chat model is told that judges in a line beside its reply, see `feeling_line`."""
 WISH = "chat_wish"
 """Template of what a chat model is told of a line for wishes that hold from now on, see `wish_line`."""
+NO_MEMORY = "chat_no_memory"
+"""Template of what a chat model is told where the person asks what is remembered of them, and nothing is recalled."""
 AFTER_DANGER = "after_danger"
 """Template of what an LLM is told in the turn after one in danger."""
-IN_CHINESE = ("note", "concern", "danger_note", AFTER_DANGER, NOTE, GUIDANCE)
+IN_CHINESE = ("note", "concern", "danger_note", AFTER_DANGER, NOTE, GUIDANCE, NO_MEMORY)
 """Templates that ship in Chinese, too."""
 CHINESE = "_zh"
 """End of the name of a template's Chinese text, which stands in its place until a deployment replaces it."""
@@ -146,6 +148,7 @@ def _shipped() -> Mapping[str, str]:
         TOOLS,
         FEELING_LINE,
         WISH,
+        NO_MEMORY,
         AFTER_DANGER,
         *(f"{name}{CHINESE}" for name in IN_CHINESE),
     )

@@ -14,6 +14,7 @@ from ...contract.dialogue import turn_language
 from ...contract.settings.dialogue_limit import question_limit
 from ...contract.settings.model_settings import check_client_settings
 from ...contract.settings.recall_limits import token_budget
+from ...memory.broad_question import asks_for_all
 from ...prompts import (
     ChatDraft,
     Prompts,
@@ -103,6 +104,7 @@ def draft_prompt(
         distribution=empathy.distribution,
         causes=[cause.text for cause in causes_of_last_turn(empathy, turn.conversation, turn.earlier_turns)],
         memories=memories,
+        lacks_memory=not memories and asks_for_all(turn.dialogue[-1].text),
         memory_budget=token_budget(settings.memory_budget, is_hosted=is_hosted(llm)),
         instructions=host_instructions(messages),
         persona=settings.persona,

@@ -8,7 +8,7 @@ from string import Template
 import pytest
 from hef.contract import SetupError, Turn
 from hef.prompts import NAMES, Prompts, fence, newest
-from hef.prompts.loader import AFTER_DANGER, FEELING_LINE, GUIDANCE, IN_CHINESE, LANGUAGE, NOTE, TOOLS, WISH
+from hef.prompts.loader import AFTER_DANGER, FEELING_LINE, GUIDANCE, IN_CHINESE, LANGUAGE, NO_MEMORY, NOTE, TOOLS, WISH
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,7 +38,8 @@ def test_templates_and_names_are_the_same() -> None:
     shipped = {path.name for path in files("hef.prompts").iterdir() if path.name.endswith(".md")}
 
     assert shipped == {
-        f"{name}.md" for name in (*NAMES, NOTE, GUIDANCE, LANGUAGE, TOOLS, FEELING_LINE, WISH, AFTER_DANGER, *chinese)
+        f"{name}.md"
+        for name in (*NAMES, NOTE, GUIDANCE, LANGUAGE, TOOLS, FEELING_LINE, WISH, NO_MEMORY, AFTER_DANGER, *chinese)
     }
 
 
