@@ -62,7 +62,8 @@ gone when you leave it or type /private again."
 
     def count_turns(self, count: int) -> str:
         """Return a number of turns in words."""
-        return self.one_turn if count == 1 else self.turns.format(count=count)
+        words = self
+        return words.one_turn if count == 1 else words.turns.format(count=count)
 
 
 WORDS: Mapping[TextLanguage, ChatWords] = {
