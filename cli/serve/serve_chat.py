@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -16,6 +17,7 @@ from ..error_messages import Misuse
 from ..logging_setup import enable_warnings
 from ..options import Home, ModelOptions, RememberFor, ReplyOptions, check_days, option
 from ..settings import Settings, load_settings
+from .sole_server import sole_server
 
 if TYPE_CHECKING:
     from ...contract import HefContext
@@ -87,8 +89,8 @@ def serve_chat(models: ModelOptions, reply: ReplyOptions, memory: ServedMemory, 
     name of a character. Who asks is told by a key (`hef serve key add`), by headers that you trust, or by the field
     user; of nobody nothing is kept. Without keys it answers this machine alone.
 
-    HEF_POSTGRES_URL and HEF_CHROMA_URL let several processes serve the same people; HEF_JWT_SECRET is the secret of
-    Open WebUI's signed header.
+    A folder is one server's. HEF_POSTGRES_URL and HEF_CHROMA_URL let several processes serve the same people;
+    HEF_JWT_SECRET is the secret of Open WebUI's signed header.
     """
     from ...contract.errors import needs_extra
 
@@ -104,11 +106,17 @@ def serve_chat(models: ModelOptions, reply: ReplyOptions, memory: ServedMemory, 
             f"--host {server.host} lets others than this machine in, and there is no key: make one by "
             "`hef serve key add NAME`, or listen at 127.0.0.1"
         )
-    preload_llm(settings.model)
     context = reply.reply_context(None, region=settings.region, remember_for=memory.remember_for)
     context = context.model_copy(update={"remember": not memory.no_memory})
-    with listen(server.host, server.port) as listener:
-        asyncio.run(_serve(settings, server, context, identities, listener))
+    with _turns_lock(settings, is_kept=context.remember):
+        preload_llm(settings.model)
+        with listen(server.host, server.port) as listener:
+            asyncio.run(_serve(settings, server, context, identities, listener))
+
+
+def _turns_lock(settings: Settings, *, is_kept: bool) -> AbstractContextManager[None]:
+    """Return what keeps other servers from the turns of this one; in PostgreSQL several share them."""
+    return sole_server(settings.home) if is_kept and not settings.postgres_url else nullcontext()
 
 
 def _identities(settings: Settings, server: ServerOptions) -> Identities:
