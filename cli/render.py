@@ -6,18 +6,21 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ..ui.memory_view import recall_reasons
 from ..ui.turn_words import WORDS, emotion_name, llm_opinion, nothing_read
 
 if TYPE_CHECKING:
-    from ..contract import Cause, Dialogue, Empathy
+    from ..contract import Cause, Dialogue, Empathy, Memory
     from ..contract.dialogue import TextLanguage
 
 ACCENT = "magenta"
@@ -27,6 +30,10 @@ GUTTER = 11
 """Columns of the names on the left."""
 BAR = 28
 """Columns of a probability of 1."""
+SUMMARY = 75
+"""Columns of the line about a turn, beside the gutter."""
+_SHOWN_WORDS, _SUMMARY_WORDS = 60, 24
+"""Characters that are shown of a past turn: in a line of its own, and at the end of the summary."""
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that steer a terminal (C0 and C1 controls, among them the escape character), turn the direction of what
@@ -116,9 +123,24 @@ def field(console: Console, name: str, content: Table | Text | str) -> None:
 
 
 def print_empathy(
-    console: Console, empathy: Empathy, dialogue: Dialogue, top: int = 5, *, language: TextLanguage = "en"
+    console: Console,
+    empathy: Empathy,
+    dialogue: Dialogue,
+    top: int = 5,
+    *,
+    memories: Sequence[Memory] = (),
+    language: TextLanguage = "en",
 ) -> None:
-    """Print emotion, opinion and cause words of one turn; where none is certain, that and why."""
+    """Print emotion, opinion and cause words of one turn; where none is certain, that and why.
+
+    Args:
+        console: Where they are printed.
+        empathy: What was understood.
+        dialogue: The turns that the cause words point into.
+        top: How many emotions.
+        memories: The past turns that were recalled; where they are no longer known their number is printed.
+        language: Language of what is said about the turn.
+    """
     words = WORDS[language]
     if nothing := nothing_read(empathy, language):
         field(console, words.emotion, nothing)
@@ -128,12 +150,39 @@ def print_empathy(
     if empathy.causes:
         plain = not console.is_terminal or console.no_color
         field(console, words.causes, highlighted(dialogue, empathy.causes, marks=plain))
-    if count := len(empathy.memories):
-        field(
-            console, words.recalled, words.one_earlier_turn if count == 1 else words.earlier_turns.format(count=count)
-        )
+    if empathy.memories:
+        field(console, words.recalled, recalled_text(empathy, memories, language))
     print_safety(console, empathy, language)
     print_degraded(console, empathy, language)
+
+
+def recalled_text(empathy: Empathy, memories: Sequence[Memory], language: TextLanguage) -> Text:
+    """Return a line for each past turn that was recalled: its day, how it begins and why; else how many there were."""
+    words = WORDS[language]
+    recalled = [memory for memory in memories if memory.id in empathy.memories]
+    if not recalled:
+        count = len(empathy.memories)
+        return Text(words.one_earlier_turn if count == 1 else words.earlier_turns.format(count=count))
+    return Text("\n").join(
+        Text(_recalled_words(words.recalled_turn, memory, language, _SHOWN_WORDS, most=2).strip())
+        for memory in recalled
+    )
+
+
+def _recalled_words(template: str, memory: Memory, language: TextLanguage, characters: int, most: int) -> str:
+    """Return a past turn in words: its day, how it begins, and the strongest reasons why it was recalled."""
+    reasons = recall_reasons(memory.why, language, most)
+    begins = printable_name(memory.text[: 4 * characters])
+    begins = begins if len(begins) <= characters else f"{begins[: characters - 1].rstrip()}…"
+    because = WORDS[language].because.format(reasons=reasons) if reasons else ""
+    return template.format(day=_day(memory.time), text=begins, because=because)
+
+
+def _day(time: float) -> str:
+    try:
+        return f"{datetime.fromtimestamp(time):%Y-%m-%d}" if time else ""
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def print_safety(console: Console, empathy: Empathy, language: TextLanguage = "en") -> None:
@@ -152,8 +201,24 @@ def print_degraded(console: Console, empathy: Empathy, language: TextLanguage = 
         field(console, WORDS[language].left_out, Text(printable(empathy.degraded), style="yellow"))
 
 
-def summary(empathy: Empathy, language: TextLanguage = "en") -> Text:
-    """Return one faint line: emotion, its probability, and the cause words; where none is certain, that."""
+def summary(empathy: Empathy, language: TextLanguage = "en", memories: Sequence[Memory] = ()) -> Text:
+    """Return one faint line: emotion, its probability, and the cause words; where none is certain, that.
+
+    How the most relevant of the past turns that were recalled begins, and why, stands at its end where it fits.
+    """
+    line = _emotion_summary(empathy, language)
+    recalled = [memory for memory in memories if memory.id in empathy.memories]
+    if not recalled:
+        return line
+    template, longest, shortest = WORDS[language].recalled_first, _SUMMARY_WORDS, _SUMMARY_WORDS // 3
+    shortened = (
+        _recalled_words(template, recalled[0], language, characters, most=1)
+        for characters in range(longest, shortest - 1, -1)
+    )
+    return line.append(next((words for words in shortened if line.cell_len + cell_len(words) <= SUMMARY), ""))
+
+
+def _emotion_summary(empathy: Empathy, language: TextLanguage) -> Text:
     if nothing := nothing_read(empathy, language):
         return Text(nothing, style=FAINT)
     probability = empathy.distribution.get(empathy.emotion, 0.0)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
     from langgraph.types import Command, StreamMode
 
-    from ..contract import Empathy, HefContext
+    from ..contract import Empathy, HefContext, Memory
 
 REPLYING = ("draft_response", "crisis_reply", "human_takeover")
 """The nodes whose tokens are the reply."""
@@ -46,6 +46,8 @@ class EmotionDecided:
     """Emotion and causes are decided; the reply is about to begin."""
 
     empathy: Empathy
+    memories: tuple[Memory, ...] = ()
+    """The past turns that were recalled in this run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Replied:
     reply: str
     message: AnyMessage | None = None
     """The reply as its node wrote it, with what the LLM said of it, such as why it ended."""
+    memories: tuple[Memory, ...] = ()
+    """The past turns that were recalled in this run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,7 @@ async def stream_turn(
         configurable: What else the config of the run says, such as `turn_key` and `turn_number`.
     """
     empathy: Empathy | None = None
+    memories: tuple[Memory, ...] = ()
     question: Question | None = None
     reply: AnyMessage | None = None
     emotion_sent = False
@@ -128,25 +133,31 @@ async def stream_turn(
             # The stream is read to its end: the checkpointer saves later updates only then.
             question = _question(chunk) or question
             empathy = _empathy(chunk) or empathy
+            memories = _memories(chunk, memories)
             reply = _reply(chunk) or reply
             emotion_sent = emotion_sent or (empathy is not None and empathy.safety.level == "danger")
             if empathy and not emotion_sent and LAST_OF_EMOTION in chunk:
                 emotion_sent = True
-                yield EmotionDecided(empathy)
+                yield EmotionDecided(empathy, memories)
         elif text := _token(*chunk):
             if empathy and not emotion_sent:
                 emotion_sent = True
-                yield EmotionDecided(empathy)
+                yield EmotionDecided(empathy, memories)
             if message_id not in (None, chunk[0].id):
                 yield Restarted()
             message_id = chunk[0].id
             yield Token(text)
-    for event in _last_events(question, empathy, reply, emotion_sent=emotion_sent):
+    for event in _last_events(question, empathy, reply, memories, emotion_sent=emotion_sent):
         yield event
 
 
 def _last_events(
-    question: Question | None, empathy: Empathy | None, reply: AnyMessage | None, *, emotion_sent: bool
+    question: Question | None,
+    empathy: Empathy | None,
+    reply: AnyMessage | None,
+    memories: tuple[Memory, ...],
+    *,
+    emotion_sent: bool,
 ) -> Iterator[Event]:
     if question:
         yield question
@@ -154,8 +165,8 @@ def _last_events(
     if empathy is None:
         raise RuntimeError("the graph ended without an emotion")
     if not emotion_sent:
-        yield EmotionDecided(empathy)
-    yield Replied(empathy, str(reply.text) if reply else "", reply)
+        yield EmotionDecided(empathy, memories)
+    yield Replied(empathy, str(reply.text) if reply else "", reply, memories)
 
 
 def _question(update: dict[str, Any]) -> Question | None:
@@ -168,6 +179,14 @@ def _empathy(update: dict[str, Any]) -> Empathy | None:
     """Return the empathy that the last node of an update wrote."""
     values = [state["empathy"] for state in update.values() if isinstance(state, dict) and state.get("empathy")]
     return values[-1] if values else None
+
+
+def _memories(update: dict[str, Any], before: tuple[Memory, ...]) -> tuple[Memory, ...]:
+    """Return the past turns that a node of an update wrote; those of before where none did."""
+    from ..contract import Memory
+
+    written = [state["memories"] for state in update.values() if isinstance(state, dict) and "memories" in state]
+    return tuple(map(Memory.model_validate, written[-1] or ())) if written else before
 
 
 def _reply(update: dict[str, Any]) -> AnyMessage | None:

@@ -93,12 +93,13 @@ def near_items(items: Iterable[SearchItem], query: str, min_similarity: float = 
         query: The text.
         min_similarity: Similarity below which a turn is not recalled, where that is more than `NEAR_SIMILARITY`.
     """
-    near, words = max(min_similarity, NEAR_SIMILARITY), query.strip().casefold()
-    return [
-        item
-        for item in items
-        if item.score is None or item.score >= near or words in str(item.value.get("text", "")).casefold()
-    ]
+    near = max(min_similarity, NEAR_SIMILARITY)
+    return [item for item in items if item.score is None or item.score >= near or has_words(item, query)]
+
+
+def has_words(item: Item, query: str) -> bool:
+    """Return whether a turn has a text in its words."""
+    return query.strip().casefold() in str(item.value.get("text", "")).casefold()
 
 
 def said_at(item: Item) -> float:

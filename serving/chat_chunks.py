@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 from uuid import uuid4
 
-from ..contract import Empathy
+from ..contract import Empathy, Memory
 
 FinishReason: TypeAlias = Literal["stop", "length", "content_filter"]
 MAX_SHARES = 5
@@ -37,6 +37,8 @@ class ReplyEnd:
     """Tokens of the prompt and of the reply, where the LLM counted them."""
     empathy: Empathy | None = None
     """What was understood; None where no person spoke."""
+    memories: tuple[Memory, ...] = ()
+    """The past turns that were recalled, of which a client is told why, and none of their words."""
 
 
 ReplyEvent: TypeAlias = Delta | ReplyEnd
@@ -87,7 +89,7 @@ class Completion:
         return {"prompt_tokens": prompt, "completion_tokens": reply, "total_tokens": prompt + reply}
 
 
-def hef_object(empathy: Empathy) -> dict[str, Any]:
+def hef_object(empathy: Empathy, memories: Iterable[Memory] = ()) -> dict[str, Any]:
     """Return what a client is told of a turn: the likeliest emotions, the causes, what was recalled, safety, faults."""
     told = empathy.model_dump(mode="json", include={"neutral", "causes", "memories", "safety", "degraded"})
     ranked = sorted(empathy.distribution.items(), key=lambda item: -item[1])[: 0 if empathy.uncertain else MAX_SHARES]
@@ -95,6 +97,15 @@ def hef_object(empathy: Empathy) -> dict[str, Any]:
         "emotion": None if empathy.uncertain else empathy.emotion,
         "shares": {label: round(share, 4) for label, share in ranked},
         **told,
+        "recalled": [_reasons(memory) for memory in memories if memory.id in empathy.memories],
+    }
+
+
+def _reasons(memory: Memory) -> dict[str, Any]:
+    """Return why a past turn was recalled, by its id and without its words."""
+    told = {} if memory.why is None else memory.why.model_dump(mode="json")
+    return {"id": memory.id} | {
+        name: round(value, 4) if isinstance(value, float) else value for name, value in told.items()
     }
 
 
@@ -104,7 +115,7 @@ def to_json(value: object) -> str:
 
 
 def _hef_field(end: ReplyEnd) -> dict[str, Any]:
-    return {"hef": hef_object(end.empathy)} if end.empathy else {}
+    return {"hef": hef_object(end.empathy, end.memories)} if end.empathy else {}
 
 
 def _tokens(characters: int) -> int:

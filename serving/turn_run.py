@@ -72,12 +72,12 @@ class TurnRun:
                 yield Delta(piece)
             case Restarted():
                 self._reply.restart()
-            case Replied(empathy, reply, message):
+            case Replied(empathy, reply, message, memories):
                 self._empathy = empathy
                 yield from self._first_part()
                 if piece := self._reply.finish(reply):
                     yield Delta(piece)
-                yield ReplyEnd(f"{self._tag}{reply}", _finish_reason(message), _usage(message), empathy)
+                yield ReplyEnd(f"{self._tag}{reply}", _finish_reason(message), _usage(message), empathy, memories)
 
     def _first_part(self) -> Iterator[ReplyEvent]:
         """Yield the tag, once."""

@@ -1,4 +1,4 @@
-"""What is remembered as HTML: past turns with the buttons to delete, pin and hide them, and why one was recalled."""
+"""Past turns as HTML, with buttons to delete, pin and hide them; and in words why one was recalled."""
 
 from __future__ import annotations
 
@@ -47,6 +47,37 @@ class MemoryList:
         return memory.model_copy(update={"pinned": now.pinned, "never_recall": now.never_recall})
 
 
+def recall_reasons(why: Why | None, language: TextLanguage, most: int | None = None) -> str:
+    """Return what a turn was recalled by, with the shares of its relevance; empty where that is not known.
+
+    Args:
+        why: Why it was recalled.
+        language: Language of the words.
+        most: How many reasons at most, the strongest first; None for all.
+    """
+    if why is None:
+        return ""
+    words = WORDS[language]
+    names = {
+        "similarity": words.similarity,
+        "lexical": words.lexical,
+        "length": words.length,
+        "recency": words.recency,
+        "emotion": words.feeling,
+    }
+    shares = {name: getattr(why, part) for part, name in names.items()}
+    ranked = sorted(shares, key=lambda name: -shares[name])
+    parts = [f"{name} {shares[name]:.0%}" for name in ranked if shares[name] >= SMALLEST_SHARE]
+    named = {"pinned": words.by_pin, "broad_question": words.by_broad_question, "wish": words.by_wish}
+    by = [named[why.by]] if why.by in named else []
+    return words.comma.join([*by, *parts][:most])
+
+
+def near_reason(by_words: bool, language: TextLanguage = "en") -> str:
+    """Return why a search lists a turn: it has the words in it, or means something similar."""
+    return WORDS[language].lexical if by_words else WORDS[language].similarity
+
+
 def memories_html(memories: MemoryList, language: TextLanguage) -> str:
     """Return the list of what is remembered."""
     words = WORDS[language]
@@ -92,7 +123,7 @@ def memory_html(memory: Memory, memories: MemoryList, language: TextLanguage, *,
         f'<li class="hef-memory"><p class="hef-facts">{"".join(facts)}</p>'
         f'<p class="hef-words" dir="auto">{escaped(_shortened(memory.text))}</p>'
         + (f'<p class="hef-words hef-note" dir="auto">{reply}</p>' if memory.reply and not with_reasons else "")
-        + (_reasons_html(memory.why, words) if with_reasons else "")
+        + (_reasons_html(memory.why, language) if with_reasons else "")
         + _buttons_html(memory, words, is_asked=memory.id == memories.asked)
         + "</li>"
     )
@@ -117,24 +148,10 @@ def _buttons_html(memory: Memory, words: PageWords, *, is_asked: bool) -> str:
     return f'{question}<div class="hef-row">{buttons}</div>'
 
 
-def _reasons_html(why: Why | None, words: PageWords) -> str:
+def _reasons_html(why: Why | None, language: TextLanguage) -> str:
     """Return what a turn was recalled by, with the shares of its relevance; empty where that is not known."""
-    if why is None:
-        return ""
-    names = {
-        "similarity": words.similarity,
-        "lexical": words.lexical,
-        "length": words.length,
-        "recency": words.recency,
-        "emotion": words.feeling,
-    }
-    shares = {name: getattr(why, part) for part, name in names.items()}
-    ranked = sorted(shares, key=lambda name: -shares[name])
-    parts = [f"{name} {shares[name]:.0%}" for name in ranked if shares[name] >= SMALLEST_SHARE]
-    named = {"pinned": words.by_pin, "broad_question": words.by_broad_question, "wish": words.by_wish}
-    by = [named[why.by]] if why.by in named else []
-    reasons = words.comma.join([*by, *parts])
-    return f'<p class="hef-note">{words.why}: {reasons}</p>' if reasons else ""
+    reasons = recall_reasons(why, language)
+    return f'<p class="hef-note">{WORDS[language].why}: {reasons}</p>' if reasons else ""
 
 
 def _shortened(text: str, characters: int = _SHOWN_CHARACTERS) -> str:

@@ -91,6 +91,11 @@ class TurnDisplay:
             self._status.stop()
             self._status = None
 
+    def annotate(self, line: Text) -> None:
+        """Print a line about the turn, below what the person said."""
+        self.pause()
+        self.console.print(Text(" " * (GUTTER + 2)).append(line))
+
     def _show_status(self, status: str) -> None:
         line = Text(f"{status} …", style=FAINT)
         if self._status:

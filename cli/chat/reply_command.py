@@ -84,7 +84,7 @@ async def _run_turn(hef: Any, text: str, context: Any, display: TurnDisplay) -> 
             display.console.print()
             dialogue = to_dialogue(messages)
             language = turn_language(context.language, dialogue)
-            print_empathy(display.console, event.empathy, dialogue, language=language)
+            print_empathy(display.console, event.empathy, dialogue, memories=event.memories, language=language)
             display.console.print()
         display.show(event)
     return display.result

@@ -24,7 +24,7 @@ from ...graph.turn_events import EmotionDecided, Question, Replied, stream_turn
 from ...nodes import to_dialogue
 from ...safety import assess
 from ..error_messages import exit_code, sentence
-from ..render import FAINT, GUTTER, field, json_line, name_markup, print_degraded, printable, summary
+from ..render import FAINT, field, json_line, name_markup, print_degraded, printable, summary
 from ..settings import Settings
 from . import conversation_list
 from .chat_settings import varied
@@ -288,8 +288,7 @@ class ChatSession:
         conversation = self.conversation
         async for event in stream_turn(conversation.hef, turn_input, context, conversation.thread):
             if isinstance(event, EmotionDecided):
-                display.pause()
-                self.console.print(Text(" " * (GUTTER + 2)).append(summary(event.empathy, self.language)))
+                display.annotate(summary(event.empathy, self.language, event.memories))
             display.show(event)
         return display.question or display.result
 

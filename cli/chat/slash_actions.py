@@ -70,7 +70,8 @@ def _emotion(session: ChatSession, argument: str) -> None:
         messages.pop()
     dialogue = to_dialogue(messages)
     language = turn_language(session.context.language, dialogue)
-    print_empathy(session.console, values["empathy"], dialogue, language=language)
+    memories = values.get("memories") or []
+    print_empathy(session.console, values["empathy"], dialogue, memories=memories, language=language)
     session.console.print()
 
 
@@ -91,7 +92,7 @@ def _memory(session: ChatSession, argument: str) -> None:
         items, total = newest[:_LISTED], len(newest)
     if not items:
         return session.note(session.words.nothing_stored)
-    session.console.print(turn_table(items, person))
+    session.console.print(turn_table(items, person, query=argument))
     if total > len(items):
         session.note(session.words.of_all.format(shown=session.words.count_turns(len(items)), total=total))
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ...ui.memory_view import near_reason
 from ..build_graph import require_text
 from ..chat.chat_threads import is_with, thread_name, thread_with
 from ..options import Json, Sem
@@ -22,6 +23,8 @@ from .select_turns import Limit, TurnOptions, open_memory
 
 if TYPE_CHECKING:
     from langgraph.store.base import SearchItem
+
+    from ...contract.dialogue import TextLanguage
 
 SHORT_ID = 8
 """Letters of an id that are shown; `--id` takes them."""
@@ -61,11 +64,18 @@ def search(text: Query, which: TurnOptions, limit: Limit = 5, sem: Sem = None, a
             typer.echo(STALE_VECTORS, err=True)
     items = nearest if as_json else near_items(nearest, text)
     nothing = "Nothing that is stored is close to that" if nearest else NOTHING_STORED
-    _print_items(items, settings.person, total=None, as_json=as_json, nothing=nothing)
+    _print_items(items, settings.person, total=None, as_json=as_json, nothing=nothing, query=text)
 
 
-def turn_table(items: Sequence[SearchItem], person: str) -> Table:
-    """Return one row per turn: the person's message, and below it the reply."""
+def turn_table(items: Sequence[SearchItem], person: str, *, query: str = "", language: TextLanguage = "en") -> Table:
+    """Return one row per turn: the person's message, and below it the reply and why a search lists it.
+
+    Args:
+        items: The turns.
+        person: Whose.
+        query: What was searched for; empty where they were listed.
+        language: Language of the words.
+    """
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False, leading=1)
     table.add_column("  id", no_wrap=True)
     table.add_column("when, thread", no_wrap=True)
@@ -74,8 +84,13 @@ def turn_table(items: Sequence[SearchItem], person: str) -> Table:
     if scored:
         table.add_column("score", justify="right", no_wrap=True)
     table.add_column("message, and the reply", ratio=1)
+    from ...memory.selection import has_words
+
     for item in items:
-        table.add_row(*_row(item, person, scored))
+        row = _row(item, person, scored)
+        if scored and query:
+            row[-1].append(f"\n{near_reason(has_words(item, query), language)}", style=ACCENT)
+        table.add_row(*row)
     return table
 
 
@@ -85,9 +100,24 @@ def turn_count(count: int) -> str:
 
 
 def _print_items(
-    items: Sequence[SearchItem], person: str, *, total: int | None, as_json: bool, nothing: str = NOTHING_STORED
+    items: Sequence[SearchItem],
+    person: str,
+    *,
+    total: int | None,
+    as_json: bool,
+    nothing: str = NOTHING_STORED,
+    query: str = "",
 ) -> None:
-    """Print turns; `total` is how many there are of which these are the first, `nothing` is said where none is."""
+    """Print turns.
+
+    Args:
+        items: The turns.
+        person: Whose.
+        total: How many there are of which these are the first; None where that is not known.
+        as_json: Whether they are printed as JSON.
+        nothing: What is said where there are none.
+        query: What was searched for.
+    """
     if as_json:
         from ...memory import to_record
 
@@ -97,7 +127,7 @@ def _print_items(
     console = Console(highlight=False)
     console.print()
     if items:
-        console.print(turn_table(items, person))
+        console.print(turn_table(items, person, query=query))
     more = "" if total is None or total == len(items) else f" of {total:,}; --limit shows more"
     count = f"{turn_count(len(items))}{more}" if items else nothing
     console.print(Text.assemble(("  ", ""), (count, FAINT), (f" · {printable_name(person)}\n", FAINT)))

@@ -6,13 +6,21 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from math import exp
 
-from ...contract import Cause, Empathy, Memory, Reading, Safety, Verdict
+from ...contract import Cause, Empathy, Memory, Reading, Safety, Verdict, Why
 from .human_review import Review
 
 _LABELS = 3
 """Number of labels whose probabilities are shown."""
 _MEMORY_CHARACTERS = 60
 """Characters of a past turn that are quoted."""
+MAIN_REASONS = {
+    "similarity": "similar meaning",
+    "lexical": "shared words",
+    "length": "how much it tells",
+    "recency": "recency",
+    "emotion": "emotion",
+}
+"""Part of a past turn's relevance -> what it is called."""
 _VIEWS = {"dialogue": "the whole dialogue", "speaker": "the person's turns alone", "last_turn": "the last turn alone"}
 
 
@@ -30,10 +38,21 @@ def explain_memories(memories: Sequence[Memory]) -> str:
     recalled = (
         f'"{textwrap.shorten(memory.text, _MEMORY_CHARACTERS)}"'
         + (f" ({memory.emotion})" if memory.emotion else "")
-        + (f" ({memory.why.by})" if memory.why is not None and memory.why.by in ("pinned", "wish") else "")
+        + _explain_why(memory.why)
         for memory in memories
     )
     return "asked what is remembered, a spread of it: " * is_spread + "; ".join(recalled)
+
+
+def _explain_why(why: Why | None) -> str:
+    """Return what a turn was recalled by, of one that was recalled for its relevance the strongest part of that."""
+    if why is None or why.by == "broad_question":
+        return ""
+    if why.by != "relevance":
+        return f" ({why.by})"
+    main = max(MAIN_REASONS, key=lambda part: float(getattr(why, part)))
+    share: float = getattr(why, main)
+    return f" ({MAIN_REASONS[main]} {share:.0%})" if share else ""
 
 
 def explain_readings(readings: Sequence[Reading]) -> str:

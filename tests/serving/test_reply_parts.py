@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 import pytest
-from hef.contract import Empathy, ModelError, Safety, SetupError, StoreError
+from hef.contract import Empathy, Memory, ModelError, Safety, SetupError, StoreError, Why
 from hef.serving.api_errors import ApiError, as_api_error
 from hef.serving.chat_chunks import Completion, ReplyEnd, to_json
 from hef.serving.chat_request import MAX_MESSAGES, parse_request
@@ -75,6 +75,34 @@ def test_a_reply_that_begins_anew_says_nothing_twice(tries: list[str], reply: st
         for character in words:
             text += streamed.feed(character)
     assert text + streamed.finish(reply) == sent
+
+
+def test_a_client_is_told_why_each_turn_was_recalled_and_none_of_its_words() -> None:
+    why = Why(similarity=0.61234567, recency=0.38765433)
+    memories = (
+        Memory(id="1", text="My sister moved.", reply="To where?", name="Ana", time=5.0, why=why),
+        Memory(id="2", text="I am allergic to nuts.", wish="no nuts", why=Why(by="pinned")),
+        Memory(id="3", text="I told it before this was known."),
+        Memory(id="4", text="Recalled for another turn.", why=why),
+    )
+    empathy = felt("sad", memories=("1", "2", "3"))
+
+    whole = Completion("hef", 4).whole(ReplyEnd("I see.", empathy=empathy, memories=memories))
+    told = whole["choices"][0]["message"]["hef"]
+
+    assert told["memories"] == ["1", "2", "3"]
+    none = {"similarity": 0, "lexical": 0, "length": 0, "recency": 0, "emotion": 0}
+    assert told["recalled"] == [
+        {"id": "1", **none, "by": "relevance", "similarity": 0.6123, "recency": 0.3877},
+        {"id": "2", **none, "by": "pinned"},
+        {"id": "3"},
+    ]
+    assert not any(word in to_json(whole) for word in ("sister", "nuts", "Ana", "told", "where"))
+    chunk = Completion("hef", 4).last_chunk(ReplyEnd("I see.", empathy=empathy, memories=memories))
+    assert chunk["choices"][0]["delta"]["hef"] == told
+    assert (
+        Completion("hef", 4).whole(ReplyEnd("", empathy=felt("sad")))["choices"][0]["message"]["hef"]["recalled"] == []
+    )
 
 
 def test_unknown_fields_and_odd_contents_are_read() -> None:

@@ -378,3 +378,26 @@ def test_a_long_conversation_is_said_once_in_words_for_a_person(chat: Any) -> No
     assert "longer than 6000" not in shown
     (line,) = (line for line in chat.run("chat", "--json", stdin=f"{long}{BELLO}\n").stdout.splitlines())
     assert "longer than 6000" in line
+
+
+def test_what_was_recalled_and_why_is_told_with_the_turn_and_by_emotion(chat: Any) -> None:
+    chat(BELLO)
+    today = local_now().date().isoformat()
+
+    shown = chat("/new", "I miss Bello.", "/emotion", "/set language zh", "/emotion")
+
+    assert '· recalled "My dog Bell…" (similar meaning ' in shown
+    assert f'recalled {today} "{BELLO}" (similar meaning ' in shown
+    assert f"想起 {today}“{BELLO}”（意思相近 " in shown
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [("Bello", "shared words"), ("DOG bello", "shared words"), ("my dog is dead", "similar meaning")],
+)
+def test_a_search_names_the_reason_below_each_turn(chat: Any, query: str, reason: str) -> None:
+    chat(BELLO)
+
+    assert reason in chat(f"/memory {query}")
+    assert reason in " ".join(chat.run("memory", "search", query).stdout.split())
+    assert reason not in chat("/memory")
