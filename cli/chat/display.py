@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
@@ -11,7 +12,11 @@ from rich.status import Status
 from rich.text import Text
 
 from ...graph.turn_events import EmotionDecided, Event, Question, Replied, Restarted, Step, Token
+from ...ui.page_words import WORDS
 from ..render import ACCENT, FAINT, GUTTER, printable, printable_name
+
+if TYPE_CHECKING:
+    from ...contract.dialogue import TextLanguage
 
 MAX_COLUMNS = 88
 """Longer lines are hard to read."""
@@ -28,17 +33,24 @@ def gutter_label(name: str) -> str:
     return set_cell_size(name if cell_len(name) < GUTTER else f"{set_cell_size(name, GUTTER - 2)}…", GUTTER)
 
 
+def step_words(after: str, language: TextLanguage) -> str:
+    """Return what is being done after a kind of the graph's events, in the words of the page; of others the first."""
+    words = WORDS[language]
+    return str(getattr(words, f"status_{after}", words.status_begin))
+
+
 class TurnDisplay:
     """Show the events of one turn; leaving it always stops the spinner and ends the line.
 
     Args:
         name: Label to the left of the reply.
         quiet: Show nothing.
+        language: Language of what is said about the turn.
     """
 
-    def __init__(self, *, name: str, quiet: bool = False) -> None:
+    def __init__(self, *, name: str, quiet: bool = False, language: TextLanguage = "en") -> None:
         self.console = Console(highlight=False, quiet=quiet)
-        self._name = name
+        self._name, self._language = name, language
         self._status: Status | None = None
         self._writer: WrappedWriter | None = None
         self._last: Replied | Question | None = None
@@ -58,7 +70,7 @@ class TurnDisplay:
         return self._last if isinstance(self._last, Question) else None
 
     def __enter__(self) -> TurnDisplay:
-        self._show_status("starting")
+        self._show_status("starting" if self._language == "en" else step_words("begin", self._language))
         return self
 
     def __exit__(
@@ -71,9 +83,9 @@ class TurnDisplay:
     def show(self, event: Event) -> None:
         """Show one event."""
         if isinstance(event, Step) and not self._writer:
-            self._show_status(event.status)
+            self._show_status(event.status if self._language == "en" else step_words(event.after, self._language))
         elif isinstance(event, EmotionDecided):
-            self._show_status("thinking of a reply")
+            self._show_status(step_words("causes", self._language))
         elif isinstance(event, Token):
             self._write(event.text)
         elif isinstance(event, Restarted):

@@ -30,11 +30,14 @@ def reply(text: Text, models: ModelOptions, options: ReplyOptions, memory: UserO
     character = chosen_character(settings, memory.character)
     settings = with_model(settings, character, models)
     preload_llm(settings.model)
+    from ...contract import Turn
+    from ...contract.dialogue import turn_language
     from .display import TurnDisplay
 
-    with TurnDisplay(quiet=as_json, name=character.name if character else "reply") as display:
-        user = None if memory.no_memory else settings.user
-        context = options.reply_context(user, character, region=settings.region, remember_for=memory.remember_for)
+    user = None if memory.no_memory else settings.user
+    context = options.reply_context(user, character, region=settings.region, remember_for=memory.remember_for)
+    language = turn_language(context.language, [Turn("speaker", text)])
+    with TurnDisplay(quiet=as_json, name=character.name if character else "reply", language=language) as display:
         hef = build_graph(settings, memory=user is not None, character_sem=stated_sem(character, models))
         try:
             result = asyncio.run(_run_turn(hef, text, context, display))
@@ -49,11 +52,9 @@ def reply(text: Text, models: ModelOptions, options: ReplyOptions, memory: UserO
     if as_json:
         typer.echo(turn_json(result))
         return
-    from ...contract import Turn
-    from ...contract.dialogue import turn_language
     from ..render import print_degraded
 
-    print_degraded(display.console, result.empathy, turn_language(context.language, [Turn("speaker", text)]))
+    print_degraded(display.console, result.empathy, language)
 
 
 def turn_json(result: Replied) -> str:

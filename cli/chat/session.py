@@ -246,7 +246,7 @@ class ChatSession:
         An error, or Ctrl-C, ends the turn and not the conversation.
         """
         context = context or self.turn_context
-        display = TurnDisplay(name=self.speaker, quiet=self.is_json)
+        display = TurnDisplay(name=self.speaker, quiet=self.is_json, language=self.language)
         try:
             with self.open.alone(lambda: self.note(self.words.waiting)):
                 turn = self._pending if command else self.run(self._begin(new, since, context))

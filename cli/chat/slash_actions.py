@@ -92,7 +92,7 @@ def _memory(session: ChatSession, argument: str) -> None:
         items, total = newest[:_LISTED], len(newest)
     if not items:
         return session.note(session.words.nothing_stored)
-    session.console.print(turn_table(items, person, query=argument))
+    session.console.print(turn_table(items, person, query=argument, language=session.language))
     if total > len(items):
         session.note(session.words.of_all.format(shown=session.words.count_turns(len(items)), total=total))
 
@@ -214,7 +214,7 @@ def _talks_with(session: ChatSession) -> str:
 def _set(session: ChatSession, argument: str) -> None:
     name, value = (*argument.split(maxsplit=1), "", "")[:2]
     if not name:
-        session.show(settings_table(session.context))
+        session.show(settings_table(session.context, session.language))
         return session.note(session.words.set_how)
     check_name(name)
     if value:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...ui.memory_view import near_reason
+from ...ui.turn_words import emotion_name
 from ..build_graph import require_text
 from ..chat.chat_threads import is_with, thread_name, thread_with
 from ..options import Json, Sem
@@ -32,7 +33,14 @@ _DATE_COLUMNS = len("2026-11-29 12:00")
 """Columns of a moment, and of each line of a conversation's name below it."""
 _MAX_TEXT = 240
 NOTHING_STORED = "Nothing is stored"
-_MARKS = {"pinned": "pinned", "never_recall": "never recalled"}
+_MARKS: Mapping[TextLanguage, Mapping[str, str]] = {
+    "en": {"pinned": "pinned", "never_recall": "never recalled"},
+    "zh": {"pinned": "已固定", "never_recall": "不会想起"},
+}
+_HEADS: Mapping[TextLanguage, tuple[str, str, str, str, str]] = {
+    "en": ("id", "when, thread", "emotion", "score", "message, and the reply"),
+    "zh": ("编号", "时间、对话", "情绪", "相似度", "说的话和回复"),
+}
 
 Query = Annotated[str, typer.Argument(help="What the turns should be about.", metavar="TEXT")]
 
@@ -77,17 +85,18 @@ def turn_table(items: Sequence[SearchItem], person: str, *, query: str = "", lan
         language: Language of the words.
     """
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False, leading=1)
-    table.add_column("  id", no_wrap=True)
-    table.add_column("when, thread", no_wrap=True)
-    table.add_column("emotion", no_wrap=True)
+    id_head, when, emotion, score, message = _HEADS[language]
+    table.add_column(f"  {id_head}", no_wrap=True)
+    table.add_column(when, no_wrap=True)
+    table.add_column(emotion, no_wrap=True)
     scored = any(item.score is not None for item in items)
     if scored:
-        table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("message, and the reply", ratio=1)
+        table.add_column(score, justify="right", no_wrap=True)
+    table.add_column(message, ratio=1)
     from ...memory.selection import has_words
 
     for item in items:
-        row = _row(item, person, scored)
+        row = _row(item, person, scored, language)
         if scored and query:
             row[-1].append(f"\n{near_reason(has_words(item, query), language)}", style=ACCENT)
         table.add_row(*row)
@@ -133,11 +142,11 @@ def _print_items(
     console.print(Text.assemble(("  ", ""), (count, FAINT), (f" · {printable_name(person)}\n", FAINT)))
 
 
-def _row(item: SearchItem, person: str, scored: bool) -> list[Text]:
+def _row(item: SearchItem, person: str, scored: bool, language: TextLanguage) -> list[Text]:
     from ...memory import said_at
 
     value = item.value
-    marks = (words for mark, words in _MARKS.items() if value.get(mark) is True)
+    marks = (words for mark, words in _MARKS[language].items() if value.get(mark) is True)
     thread = chop_cells(_shorten(_conversation(person, value)), _DATE_COLUMNS)
     text = Text("".join(f"({words}) " for words in marks), style=ACCENT)
     if value.get("name"):
@@ -148,7 +157,7 @@ def _row(item: SearchItem, person: str, scored: bool) -> list[Text]:
     return [
         Text(f"  {printable(item.key[:SHORT_ID])}", style=FAINT),
         Text("\n".join([_local_time(said_at(item)), *thread]), style=FAINT),
-        Text(_shorten(value.get("emotion") or ""), style=ACCENT),
+        Text(_shorten(emotion_name(str(value.get("emotion") or ""), language)), style=ACCENT),
         *([Text("" if item.score is None else f"{item.score:.2f}")] if scored else []),
         text,
     ]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hef.cli.chat import chat_settings
 from hef.cli.chat.conversation_list import is_over, local_now
+from hef.cli.chat.display import TurnDisplay, step_words
 from hef.cli.chat.slash_actions import ACTIONS
 from hef.cli.chat.slash_commands import SLASH_COMMANDS, bare_command, read_command
+from hef.graph.turn_events import STATUS_AFTER_EVENT, Step
+from hef.sem import EMPATHETIC_DIALOGUES
+from rich.console import Console
 
 BELLO = "My dog Bello died in the garden."
 
@@ -50,25 +57,26 @@ def test_what_is_remembered_is_listed_found_and_forgotten_for_good(chat: Any) ->
 
 
 @pytest.mark.parametrize(
-    ("pizza", "asked", "said"),
+    ("pizza", "asked", "said", "head"),
     [
         (
             "I had pizza with friends on Friday.",
             "Do you remember when my dog died?",
             "Nothing that is remembered is close to that.",
+            "score",
         ),
-        ("昨晚我吃了披萨，很好吃。", "我家的狗去世了，你还记得吗？", "记住的内容里没有和这相近的。"),
+        ("昨晚我吃了披萨，很好吃。", "我家的狗去世了，你还记得吗？", "记住的内容里没有和这相近的。", "相似度"),
     ],
 )
-def test_what_is_far_from_what_is_asked_is_not_shown(chat: Any, pizza: str, asked: str, said: str) -> None:
+def test_what_is_far_from_what_is_asked_is_not_shown(chat: Any, pizza: str, asked: str, said: str, head: str) -> None:
     shown = chat(pizza, f"/memory {asked}")
     assert said in shown
-    assert "score" not in shown
+    assert head not in shown
     found = chat.run("memory", "search", asked).stdout
     assert "Nothing that is stored is close to that" in found
     assert pizza[:5] not in found
 
-    assert "score" in chat("/memory pizza")
+    assert head in chat("/memory pizza")
     assert pizza[:5] in chat.run("memory", "search", "pizza").stdout
 
 
@@ -401,3 +409,43 @@ def test_a_search_names_the_reason_below_each_turn(chat: Any, query: str, reason
     assert reason in chat(f"/memory {query}")
     assert reason in " ".join(chat.run("memory", "search", query).stdout.split())
     assert reason not in chat("/memory")
+
+
+def test_in_a_chinese_chat_what_is_remembered_and_the_settings_are_told_in_chinese(chat: Any) -> None:
+    chat("我的狗昨晚死了，我太伤心了。")
+    (turn,) = chat.turns()
+    chat.run("memory", "pin", turn["id"])
+
+    shown = chat("/memory", "/memory 狗", "/set")
+
+    for words in ("编号", "时间、对话", "情绪", "说的话和回复", "(已固定)", "相似度", "怎样判断情绪", "让回复可以重现"):
+        assert words in shown, words
+    assert EMPATHETIC_DIALOGUES.names["zh"][turn["emotion"]] in shown
+    for words in ("when, thread", "message, and", "(pinned)", turn["emotion"], "How the emotion", "repeatable"):
+        assert words not in shown, words
+
+
+def test_each_setting_is_explained_in_chinese() -> None:
+    assert set(chat_settings.CHINESE) == {*chat_settings.SETTABLE, *chat_settings.OF_REPLY}
+    assert all(re.search("[\u4e00-\u9fff]", words) for words in chat_settings.CHINESE.values())
+
+
+@pytest.mark.parametrize("kind", ["", "begin", "unknown", *STATUS_AFTER_EVENT])
+def test_the_spinner_turns_in_the_language_of_the_chat(kind: str) -> None:
+    assert re.search("[\u4e00-\u9fff]", step_words(kind, "zh"))
+    assert not re.search("[\u4e00-\u9fff]", step_words(kind, "en"))
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", ["weighing it", "thinking of a reply"]), ("zh", ["正在权衡", "正在想怎么回答"])]
+)
+def test_a_turn_shows_what_is_being_done_in_the_language_of_the_chat(language: Any, words: list[str]) -> None:
+    display = TurnDisplay(name="hef", language=language)
+    display.console = Console(file=io.StringIO(), force_terminal=True)
+    with display:
+        display.show(Step("weighing it", "reading"))
+        display.show(Step("thinking of a reply", "causes"))
+        display.pause()
+    shown = display.console.file.getvalue()  # type: ignore[attr-defined]
+    assert f"{words[-1]} …" in shown
+    assert ("正在" in shown) is (language == "zh")
