@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AnyMessage
 from langgraph.store.base import BaseStore
 from pydantic import TypeAdapter
 
@@ -27,6 +27,7 @@ from .chat_request import ChatMessage
 from .front_ends.begun_reply import begun_reply, go_on_from, rest_of_reply
 from .front_ends.turn_markers import without_marker
 from .threads.branch import take_branch, take_edits
+from .threads.graph_messages import graph_messages
 from .threads.sqlite_turns import SqliteTurns
 from .threads.transcript_position import (
     FRESH_SECONDS,
@@ -35,6 +36,7 @@ from .threads.transcript_position import (
     find_edited_turn,
     find_position,
     find_thread,
+    new_row,
 )
 from .threads.transcript_prints import (
     TranscriptPrints,
@@ -45,7 +47,7 @@ from .threads.transcript_prints import (
     shown_exchange,
 )
 from .threads.turn_memory import TurnMemory
-from .threads.turn_table import ABANDONED, Database, TurnRow, TurnTable
+from .threads.turn_table import Database, TurnRow, TurnTable
 
 REPEAT_SECONDS = 2.0
 """Time after a reply was delivered in which the same request is the same turn, sent twice; later the reply is wanted
@@ -55,6 +57,10 @@ _KEEP_SECONDS = 10.0
 """Time for which an answer is kept that was delivered: for requests that were sent before, and wait."""
 _PURGE_SECONDS = 1.0
 """Time between two purges of answers that need not be given again."""
+_UNASKED_SECONDS = 365 * 86_400.0
+"""Time after which a conversation in which nobody asked anything is no longer known."""
+_UNASKED_PURGE_SECONDS = 86_400.0
+"""Time between two purges of these."""
 _ANSWER = TypeAdapter(ReplyEnd)
 
 
@@ -151,7 +157,8 @@ class Conversations:
         self, database: Database | None = None, store: BaseStore | None = None, now: Callable[[], float] = time.time
     ) -> None:
         self._table = TurnTable(database or SqliteTurns())
-        self._store, self._now, self._purged = store, now, 0.0
+        self._store, self._now, self._purged, self._unasked_purged = store, now, 0.0, 0.0
+        self._key = b""
 
     async def open(
         self,
@@ -174,16 +181,17 @@ class Conversations:
             is_whole: Whether the client never leaves turns out of the middle of a transcript.
         """
         plan = TurnPlan(graph_messages(go_on_from(messages)), begun=begun_reply(messages))
-        prints = read_prints(messages)
+        prints = await self._read_prints(person, messages)
         if person is None or prints is None:
             return plan
         arrived, scope = self._now(), digest(person, character, chat_id)
         await self._purge()
         async with AsyncExitStack() as stack:
-            thread = scope if chat_id else await self._thread(scope, prints, arrived)
+            thread = scope if chat_id else await self._thread(scope, person, prints, arrived)
             await stack.enter_async_context(self._table.database.lock(thread))
             position = await find_position(self._table, scope, thread, prints, is_whole=is_whole)
-            row, answer = await self._turn(scope, thread, position, prints, arrived, retried)
+            asked = new_row(scope, thread, person, prints, position, arrived)
+            row, answer = await self._turn(asked, retried)
             plan.answered = rest_of_reply(answer, plan.begun) if answer else None
             if plan.answered is None:
                 plan._memory = memory = TurnMemory(self._store, person, character)
@@ -205,11 +213,11 @@ class Conversations:
         It may have been edited. Other words of the assistant at the end are how its next reply shall begin. The
         arguments are those of `open`.
         """
-        prints = read_prints(messages)
+        prints = await self._read_prints(person, messages)
         if person is None or prints is None or not messages or messages[-1].role != "assistant":
             return None
         scope = digest(person, character, chat_id)
-        shown = shown_exchange(prints.words_hash, messages[-1].text)
+        shown = shown_exchange(prints.words_hash, messages[-1].text, key=self._key)
         row = await find_answered_turn(self._table, scope, scope if chat_id else None, prints, shown)
         return row or (await find_edited_turn(self._table, scope, prints, shown) if chat_id else None)
 
@@ -219,7 +227,7 @@ class Conversations:
         Where that fails the turn may not be known again by it, and that is all.
         """
         try:
-            await self._table.add_reply(row, reply_prints(reply))
+            await self._table.add_reply(row, reply_prints(reply, self._key))
         except Exception as error:
             _log.warning("a reply could not be noted: %s", error_text(error))
 
@@ -235,30 +243,30 @@ class Conversations:
         """Let go of the database."""
         await self._table.database.close()
 
-    async def _thread(self, scope: str, prints: TranscriptPrints, now: float) -> str:
+    async def _read_prints(self, person: str | None, messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
+        """Return the fingerprints of a transcript, None where nobody is known or nothing was said."""
+        if person is None:
+            return None
+        self._key = self._key or await self._table.database.key()
+        return read_prints(messages, self._key)
+
+    async def _thread(self, scope: str, person: str, prints: TranscriptPrints, now: float) -> str:
         """Return the conversation that a transcript continues, or begin one."""
         async with self._table.database.lock(scope):  # the same first words may arrive twice at once
             thread = await find_thread(self._table, scope, prints, now)
             if thread is None:
                 thread = uuid4().hex
-                await self._table.add(_new_row(scope, thread, prints, "", prints.turns, now))
+                beginning = TranscriptPosition("", prints.turns)
+                await self._table.add(new_row(scope, thread, person, prints, beginning, now))
             return thread
 
-    async def _turn(
-        self,
-        scope: str,
-        thread: str,
-        position: TranscriptPosition,
-        prints: TranscriptPrints,
-        arrived: float,
-        retried: bool,
-    ) -> tuple[TurnRow, ReplyEnd | None]:
+    async def _turn(self, asked: TurnRow, retried: bool) -> tuple[TurnRow, ReplyEnd | None]:
         """Return the turn, which may be a new one, and the answer that it has if that is to be given again."""
-        row = await self._table.child(thread, position.parent, prints.words_hash)
+        row = await self._table.child(asked.thread, asked.parent, asked.words_hash)
         if row is None:
-            row = _new_row(scope, thread, prints, position.parent, position.number, arrived)
+            row = asked
             await self._table.add(row)
-        is_repeated = retried or row.delivered is None or arrived <= row.delivered + REPEAT_SECONDS
+        is_repeated = retried or row.delivered is None or asked.asked <= row.delivered + REPEAT_SECONDS
         answer = await self._table.answer(row.id) if is_repeated and row.answered is not None else None
         return row, None if answer is None else _ANSWER.validate_json(answer)
 
@@ -267,52 +275,19 @@ class Conversations:
         words = _ANSWER.dump_json(answer).decode()
         # Where the client does not name the conversation, a first reply may be all that tells it.
         letters = "" if row.parent or row.thread == row.scope else first_letters(answer.text)
-        await self._table.set_answer(row, reply_prints(answer.text), words, now, now + FRESH_SECONDS, letters)
+        prints = reply_prints(answer.text, self._key)
+        await self._table.set_answer(row, prints, words, now, now + FRESH_SECONDS, letters)
 
     async def _deliver(self, row: TurnRow) -> None:
         now = self._now()
         await self._table.deliver(row.id, now, now + _KEEP_SECONDS)
 
     async def _purge(self) -> None:
-        """Take the words of answers away that need not be given again."""
+        """Take the words of answers away that need not be given again, and conversations that nobody goes on with."""
         now = self._now()
-        if now - self._purged >= _PURGE_SECONDS:
-            self._purged = now
-            await self._table.forget_answers(now)
-
-
-def graph_messages(messages: Sequence[ChatMessage]) -> list[AnyMessage]:
-    """Return a transcript as LangChain messages; the same transcript has the same ids."""
-    return [_graph_message(index, message) for index, message in enumerate(messages)]
-
-
-def _graph_message(index: int, message: ChatMessage) -> AnyMessage:
-    content: Any = message.text
-    if message.images:
-        part: Mapping[str, Any] = {"type": "image_url", "image_url": {"url": "data:,"}}
-        content = [{"type": "text", "text": message.text}, *[part] * message.images]
-    settings: dict[str, Any] = {"id": digest(index, message.role, message.text, message.name)}
-    match message.role:
-        case "system":
-            return SystemMessage(content, **settings)
-        case "assistant":
-            return AIMessage(content, **settings)
-        case _:
-            return HumanMessage(content, name=message.name, **settings)
-
-
-def _new_row(scope: str, thread: str, prints: TranscriptPrints, parent: str, number: int, now: float) -> TurnRow:
-    """Return a turn that nobody has answered yet."""
-    return TurnRow(
-        id=uuid4().hex,
-        scope=scope,
-        thread=thread,
-        parent=parent,
-        number=number,
-        shown=prints.turns,
-        path=prints.paths[-1],
-        words_hash=prints.words_hash,
-        key=prints.turn_key(number),
-        active=ABANDONED,
-        asked=now,
-    )
+        if now - self._purged < _PURGE_SECONDS:
+            return
+        self._purged = now
+        is_due = now - self._unasked_purged >= _UNASKED_PURGE_SECONDS
+        self._unasked_purged = now if is_due else self._unasked_purged
+        await self._table.purge(now, now - _UNASKED_SECONDS if is_due else None)

@@ -24,6 +24,7 @@ from ..chat.forget_conversations import (
 from ..error_messages import FAILED, Failure, Misuse
 from ..options import Home, Json, option
 from ..settings import load_settings
+from .forget_chat_turns import ForgottenTurns, forget_chat_turns
 from .select_turns import TurnIdOptions, open_memory
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def forget(which: TurnIdOptions, yes: Yes = False, as_json: Json = False) -> Non
 
     The files are rewritten so that nothing of the turns remains. All turns of a person, or of a conversation, take the
     conversations of `hef chat` with them; single turns (--id) and those of a time are taken out of theirs, which go
-    on, or are deleted where a turn cannot be told from the others. What is left in a file, why, and what to do is said
+    on, or are deleted where a turn cannot be told from the others. What `hef serve chat` knows of the turns goes with
+    them, also while it runs. What is left in a file, why, and what to do is said
     on stderr, and the exit code is 1. The files behind a Chroma server are out of reach: `hef memory compact`
     rewrites them while the server is stopped.
     """
@@ -99,13 +101,23 @@ def forget_selected(
         deletes: Whether a conversation, given by its id, is to be deleted entirely.
         report: Receives the progress of the rewriting.
     """
-    from ...memory import erase_turns, list_turns, select_items
+    from ...memory import Selection, erase_turns, list_turns, select_items
     from ...memory.chroma.disk.disk_room import retry_with_reserve
 
     home, person = settings.home, settings.person
     # The conversations first: what was in which is known from the memory alone.
     turns = [{**item.value, "id": item.key} for item in select_items(store, person, selection)]
+    everything = select_items(store, person, with_hidden=True)
+    threads = selection.threads if selection == Selection(threads=selection.threads) else None
+    forgotten = ForgottenTurns(
+        person,
+        items=[item for item in everything if selection.includes(item)],
+        others=[item for item in everything if not selection.includes(item)],
+        is_everything=selection == Selection(),
+        threads=threads or (),
+    )
     cleaned = retry_with_reserve(home / "memory", partial(forget_conversations, home, person, turns, deletes))
+    cleaned.left += forget_chat_turns(settings, forgotten)
     cleaned.left += dev_server_traces((home, Path.cwd()), cleaned.sayings)
     count = erase_turns(store, person, selection, report=report)
     cleaned.repeated += turns_with_the_same_words(list_turns(store, person), cleaned.sayings)

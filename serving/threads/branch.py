@@ -38,6 +38,9 @@ async def take_branch(
         now: Unix time in seconds.
     """
     before = earlier = await table.turn(row.parent)
+    if row.parent and before is None:
+        await table.set_branch([row])  # forgotten meanwhile, so that nothing tells which turns are of other branches
+        return ""
     branch = [row]
     while earlier is not None and earlier.active != IN_USE:
         branch.append(earlier)

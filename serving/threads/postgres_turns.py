@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
 from ...contract import SetupError
 from ..api_errors import ApiError
 from .sqlite_turns import KeyedLocks
-from .turn_table import ANSWERS, SCHEMA, Statement
+from .turn_table import ADD_PERSON, ANSWERS, INDEXES, KEY_BYTES, KEYED, TABLES, Statement
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -26,6 +27,9 @@ _PATIENCE = 10.0
 """Seconds after which a database that gives no connection cannot be reached."""
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.25
 """Seconds between two tries for a lock that another process holds."""
+_BLOCK = 64
+"""Bytes of a block of SHA-256, which HMAC fills with the key."""
+_KEY_TABLE = "CREATE TABLE hef_chat_key (id integer PRIMARY KEY, key text NOT NULL)"
 _log = logging.getLogger(__name__)
 
 
@@ -53,6 +57,7 @@ class PostgresTurns(KeyedLocks):
             ) from error
         self._url, self._errors = url, (psycopg.OperationalError, psycopg.InterfaceError)
         self._opening = asyncio.Lock()
+        self._key = b""
         self._pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]] | None = None
         self._locker: AsyncConnection[tuple[Any, ...]] | None = None
 
@@ -100,6 +105,20 @@ class PostgresTurns(KeyedLocks):
                 yield
             finally:
                 await self._finish(self._unlock(number))
+
+    async def key(self) -> bytes:
+        """Return the key of the hashes, which is in a table of the database.
+
+        Raises:
+            ApiError: With 503, the database cannot be reached.
+        """
+        if not self._key:
+            rows = await self.run("SELECT key FROM hef_chat_key WHERE id = 1")
+            self._key = bytes.fromhex(rows[0][0])
+        return self._key
+
+    async def clear_deleted(self) -> None:
+        """Do nothing: PostgreSQL overwrites what was deleted when it vacuums its tables."""
 
     async def close(self) -> None:
         """Close the connections; locks end with them."""
@@ -191,10 +210,29 @@ class PostgresTurns(KeyedLocks):
                 async with pool.connection() as connection, connection.transaction():
                     # Two processes that create a table at once would fail.
                     await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_number("schema")])
-                    for statement in (*SCHEMA, f"CREATE UNLOGGED {ANSWERS}"):
-                        await connection.execute(_placeholders(statement))
+                    await _prepare(connection)
                 self._pool = pool
             return self._pool
+
+
+async def _prepare(connection: AsyncConnection[tuple[Any, ...]]) -> None:
+    """Create the tables, or bring those of an earlier version up to date: whose hashes have no key get one."""
+    known = await connection.execute("SELECT to_regclass('hef_chat_key')")
+    if (await known.fetchone() or (None,))[0]:
+        return  # all is there since that table is; to look at each would lock them while others answer
+    tables = (*TABLES, ADD_PERSON.format("IF NOT EXISTS"), f"CREATE UNLOGGED {ANSWERS}", *INDEXES, _KEY_TABLE)
+    for statement in tables:
+        await connection.execute(_placeholders(statement))
+    key = secrets.token_bytes(KEY_BYTES)
+    await connection.execute(_placeholders("INSERT INTO hef_chat_key (id, key) VALUES (1, ?)"), [key.hex()])
+    # As `keyed` does in Python.
+    inner, outer = (bytes(byte ^ pad for byte in key.ljust(_BLOCK, b"\0")) for pad in (0x36, 0x5C))
+    for table, columns in KEYED.items():
+        keyed = "left(encode(sha256(?::bytea || sha256(?::bytea || convert_to({0}, 'UTF8'))), 'hex'), 32)"
+        changes = ", ".join(
+            f"{column} = CASE {column} WHEN '' THEN '' ELSE {keyed.format(column)} END" for column in columns
+        )
+        await connection.execute(_placeholders(f"UPDATE {table} SET {changes}"), [outer, inner] * len(columns))
 
 
 def _unreachable(error: Exception) -> ApiError:

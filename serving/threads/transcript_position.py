@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from uuid import uuid4
 
-from .transcript_prints import Exchange, TranscriptPrints
-from .turn_table import IN_USE, Candidate, TurnRow, TurnTable
+from .transcript_prints import Exchange, TranscriptPrints, digest
+from .turn_table import ABANDONED, IN_USE, Candidate, TurnRow, TurnTable
 
 FRESH_SECONDS = 600.0
 """Time in which an answer is given again that its client did not get, and in which the same first words, without a chat
@@ -225,3 +226,23 @@ def _likeness(one: Candidate, exchange: Exchange, path: str) -> tuple[bool, bool
 def _order(one: Candidate, threads: Collection[str]) -> tuple[bool, bool, float]:
     """Return what tells turns apart that are equally alike: what followed them, where nothing did yet, the newest."""
     return one.row.thread in threads, one.row.number == one.last, one.row.asked
+
+
+def new_row(
+    scope: str, thread: str, person: str, prints: TranscriptPrints, position: TranscriptPosition, now: float
+) -> TurnRow:
+    """Return a turn that nobody has answered yet."""
+    return TurnRow(
+        id=uuid4().hex,
+        scope=scope,
+        thread=thread,
+        parent=position.parent,
+        number=position.number,
+        shown=prints.turns,
+        path=prints.paths[-1],
+        words_hash=prints.words_hash,
+        key=prints.turn_key(position.number),
+        active=ABANDONED,
+        asked=now,
+        person=digest(person),
+    )

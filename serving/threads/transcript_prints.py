@@ -2,11 +2,15 @@
 
 Words of the host (system messages) are left out, as front ends change or drop them, and a greeting before the person's
 first words is no exchange. What the person says since the last reply is one turn.
+
+With a key the fingerprints are keyed (HMAC, RFC 2104): without it nobody can tell from one whether "yes", or a sentence
+that they guess, was said.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import re
 from collections.abc import Collection, Sequence
@@ -116,7 +120,7 @@ class _Turn:
     replies: list[str] = field(default_factory=list)
 
 
-def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
+def read_prints(messages: Sequence[ChatMessage], key: bytes = b"") -> TranscriptPrints | None:
     """Return the fingerprints of a transcript, None where the person says nothing in it."""
     turns: list[_Turn] = []
     first_reply = first_words = ""
@@ -132,7 +136,7 @@ def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
         elif message.role == "assistant" and text and turns:
             turns[-1].replies.append(message.text)
         elif message.role == "assistant" and text:
-            first_reply = reply_prints(message.text)[0]
+            first_reply = reply_prints(message.text, key)[0]
     if not turns:
         return None
     paths: list[str] = []
@@ -143,42 +147,42 @@ def read_prints(messages: Sequence[ChatMessage]) -> TranscriptPrints | None:
     return TranscriptPrints(
         first_reply=first_reply,
         exchanges=tuple(
-            shown_exchange(digest(*turn.compact_messages), *turn.replies, words="\n".join(turn.words))
+            shown_exchange(digest(*turn.compact_messages, key=key), *turn.replies, words="\n".join(turn.words), key=key)
             for turn in turns[:-1]
         ),
-        words_hash=digest(*last),
-        beginnings=tuple(digest(*last[:count]) for count in range(max(1, len(last) - _BEGINNINGS), len(last))),
-        paths=tuple(paths),
+        words_hash=digest(*last, key=key),
+        beginnings=tuple(digest(*last[:count], key=key) for count in range(max(1, len(last) - _BEGINNINGS), len(last))),
+        paths=tuple(keyed(path, key) for path in paths),
         last_reply=replies[-1] if replies else "",
-        fragments=_fragments(first_words) if len(turns) == len(last) == 1 else frozenset(),
+        fragments=_fragments(first_words, key) if len(turns) == len(last) == 1 else frozenset(),
         is_summed_up=is_summed_up,
     )
 
 
-def _fragments(text: str) -> frozenset[str]:
+def _fragments(text: str, key: bytes) -> frozenset[str]:
     """Return the hashes of the beginnings of a message: of so many words, or signs of a language without spaces."""
     words = [word for match in _WORD.finditer(text) if (word := match[0])]
     heads = ["".join(words[:count]) for count in range(1, min(len(words), _FRAGMENTS + 1))]
-    return frozenset(digest(head.rstrip(_MARKS) + end) for head in heads for end in _ENDS)
+    return frozenset(digest(head.rstrip(_MARKS) + end, key=key) for head in heads for end in _ENDS)
 
 
-def shown_exchange(words_hash: str, *replies: str, words: str = "") -> Exchange:
+def shown_exchange(words_hash: str, *replies: str, words: str = "", key: bytes = b"") -> Exchange:
     """Return an exchange as a client shows it: one reply or several, some of them with the name of who speaks."""
     whole, first = "\n".join(replies), replies[0]
     unnamed = first[name.end() :] if (name := _NAME.match(first)) else first
-    others = dict.fromkeys(reply_prints(text) for text in (first, unnamed) if text != whole)
-    prints = reply_prints(whole)
+    others = dict.fromkeys(reply_prints(text, key) for text in (first, unnamed) if text != whole)
+    prints = reply_prints(whole, key)
     return Exchange(
         words_hash, *prints, letters="" if prints[1] else reply_letters(whole), others=tuple(others), words=words
     )
 
 
-def reply_prints(reply: str) -> tuple[str, str]:
+def reply_prints(reply: str, key: bytes = b"") -> tuple[str, str]:
     """Return the hashes of a reply and of its opening: of letters and digits alone, as front ends change the rest."""
     letters = reply_letters(reply)
     if not letters:
         return "", ""
-    return digest(letters), digest(letters[:_OPENING]) if len(letters) >= _OPENING else ""
+    return digest(letters, key=key), digest(letters[:_OPENING], key=key) if len(letters) >= _OPENING else ""
 
 
 def reply_letters(reply: str) -> str:
@@ -192,6 +196,11 @@ def first_letters(reply: str) -> str:
     return reply_letters(reply)[:_OPENING]
 
 
-def digest(*parts: object) -> str:
-    """Return a hash of values that JSON can hold."""
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+def digest(*parts: object, key: bytes = b"") -> str:
+    """Return a hash of values that JSON can hold; with a key one that nobody without it can compute."""
+    return keyed(hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32], key)
+
+
+def keyed(digest: str, key: bytes) -> str:
+    """Return a hash as whoever has a key writes it, so that those of an earlier table can be rewritten."""
+    return hmac.digest(key, digest.encode(), "sha256").hex()[:32] if key and digest else digest

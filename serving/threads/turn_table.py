@@ -12,24 +12,39 @@ from typing import Any, Protocol, TypeAlias
 
 from .transcript_prints import Exchange
 
-SCHEMA = (
+TABLES = (
     """CREATE TABLE IF NOT EXISTS hef_chat_turns (
         id text PRIMARY KEY, scope text NOT NULL, thread text NOT NULL, parent text NOT NULL, number integer NOT NULL,
         shown integer NOT NULL, path text NOT NULL, said text NOT NULL, key text NOT NULL, active integer NOT NULL,
-        asked double precision NOT NULL, answered double precision, delivered double precision, reply text NOT NULL
+        asked double precision NOT NULL, answered double precision, delivered double precision, reply text NOT NULL,
+        person text NOT NULL DEFAULT ''
     )""",
-    "CREATE INDEX IF NOT EXISTS hef_chat_turns_said ON hef_chat_turns (scope, said)",
-    "CREATE INDEX IF NOT EXISTS hef_chat_turns_thread ON hef_chat_turns (thread, active, number)",
     """CREATE TABLE IF NOT EXISTS hef_chat_replies (
         scope text NOT NULL, reply text NOT NULL, opening text NOT NULL, turn text NOT NULL, PRIMARY KEY (turn, reply)
     )""",
+)
+ADD_PERSON = "ALTER TABLE hef_chat_turns ADD COLUMN {} person text NOT NULL DEFAULT ''"
+"""What a table of an earlier version lacks, whose turns keep it empty."""
+INDEXES = (
+    "CREATE INDEX IF NOT EXISTS hef_chat_turns_said ON hef_chat_turns (scope, said)",
+    "CREATE INDEX IF NOT EXISTS hef_chat_turns_thread ON hef_chat_turns (thread, active, number)",
+    "CREATE INDEX IF NOT EXISTS hef_chat_turns_person ON hef_chat_turns (person)",
+    "CREATE INDEX IF NOT EXISTS hef_chat_turns_asked ON hef_chat_turns (asked)",
     "CREATE INDEX IF NOT EXISTS hef_chat_replies_reply ON hef_chat_replies (scope, reply)",
 )
+KEYED = {"hef_chat_turns": ("said", "path", "reply"), "hef_chat_replies": ("reply", "opening")}
+"""Columns whose hashes are made with the key of the database, by table; those of an earlier version are rewritten."""
+KEY_BYTES = 32
+"""Bytes of that key."""
 ANSWERS = "TABLE IF NOT EXISTS hef_chat_answers (turn text PRIMARY KEY, answer text NOT NULL, expires double precision)"
 """The end of the statement that creates the one table with words in it; where it need not outlive a crash, it does not
 reach a log on the disk."""
-_ADD_REPLY = "INSERT INTO hef_chat_replies (scope, reply, opening, turn) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_LETTERS = "letters of "
+_ADD_REPLY = (
+    "INSERT INTO hef_chat_replies (scope, reply, opening, turn) "
+    "SELECT scope, ?, ?, id FROM hef_chat_turns WHERE id = ? ON CONFLICT DO NOTHING"
+)
+"""Of a turn that was forgotten while its reply was written, nothing is noted."""
+LETTERS = "letters of "
 """Before a turn's id: what stands among the answers of the first letters of its reply, longer than the answer."""
 _CANDIDATES = 64
 """Rows that are weighed at most; the newest."""
@@ -57,6 +72,14 @@ class Database(Protocol):
 
     def lock(self, key: str) -> AbstractAsyncContextManager[None]:
         """Hold a lock that one task of all processes on the database holds at a time; it ends with its process."""
+        ...
+
+    async def key(self) -> bytes:
+        """Return the key of the hashes, which all processes on the database share."""
+        ...
+
+    async def clear_deleted(self) -> None:
+        """Take what was deleted out of files, as far as that is in reach."""
         ...
 
     async def close(self) -> None:
@@ -97,6 +120,8 @@ class TurnRow:
     """When the client had all of the reply; None where nobody knows that it had."""
     reply: str = ""
     """Hash of the reply that the memory holds; empty where there was none yet."""
+    person: str = ""
+    """Hash of the person's id; empty in rows of an earlier version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +228,7 @@ class TurnTable:
 
     async def first_letters(self, turn: str) -> str | None:
         """Return the first letters of the reply to a turn; None where they are gone, or not kept."""
-        return await self.answer(_LETTERS + turn)
+        return await self.answer(LETTERS + turn)
 
     async def set_answer(
         self, row: TurnRow, reply: tuple[str, str], answer: str, now: float, expires: float, letters: str = ""
@@ -215,17 +240,17 @@ class TurnTable:
         )
         set_answered = "UPDATE hef_chat_turns SET reply = ?, answered = ?, delivered = NULL WHERE id = ?"
         statements: list[Statement] = [
-            (_ADD_REPLY, [row.scope, *reply, row.id]),
+            (_ADD_REPLY, [*reply, row.id]),
             (add_answer, [row.id, answer, expires]),
             (set_answered, [reply[0], now, row.id]),
         ]
         if letters:
-            statements.append((add_answer, [_LETTERS + row.id, letters, expires]))
+            statements.append((add_answer, [LETTERS + row.id, letters, expires]))
         await self.database.run_all(statements)
 
     async def add_reply(self, row: TurnRow, reply: tuple[str, str]) -> None:
         """Note the hashes of another reply to a turn: one that was continued, or as far as it came."""
-        await self.database.run(_ADD_REPLY, [row.scope, *reply, row.id])
+        await self.database.run(_ADD_REPLY, [*reply, row.id])
 
     async def set_reply(self, turn: str, reply: str) -> None:
         """Note the hash of the reply that the memory holds of a turn."""
@@ -242,9 +267,16 @@ class TurnTable:
             [(sql, [now, turn]), ("UPDATE hef_chat_answers SET expires = ? WHERE turn = ?", [expires, turn])]
         )
 
-    async def forget_answers(self, now: float) -> None:
-        """Delete the answers that have expired."""
-        await self.database.run("DELETE FROM hef_chat_answers WHERE expires <= ?", [now])
+    async def purge(self, now: float, unasked_since: float | None = None) -> None:
+        """Delete the answers that have expired, and conversations in which nothing was asked since a time."""
+        statements: list[Statement] = [("DELETE FROM hef_chat_answers WHERE expires <= ?", [now])]
+        if unasked_since is not None:
+            later = "SELECT 1 FROM hef_chat_turns AS other WHERE other.thread = t.thread AND other.asked >= ?"
+            old = f"SELECT id FROM hef_chat_turns AS t WHERE t.asked < ? AND NOT EXISTS ({later})"
+            times = [unasked_since, unasked_since]
+            statements.append((f"DELETE FROM hef_chat_replies WHERE turn IN ({old})", times))
+            statements.append((f"DELETE FROM hef_chat_turns WHERE id IN ({old})", times))
+        await self.database.run_all(statements)
 
     async def _candidates(self, where: str, order: str, values: Sequence[Any]) -> list[Candidate]:
         """Return the first turns in an order, the newest first, with their replies."""

@@ -12,12 +12,19 @@ from hef.contract import SetupError
 from hef.serving.api_errors import ApiError
 from hef.serving.chat_conversations import Conversations
 from hef.serving.threads.postgres_turns import PostgresTurns
+from hef.serving.threads.transcript_prints import digest
 from langgraph.store.memory import InMemoryStore
 from postgres_server import binaries, postgres_server
 from transcript_client import LATER, Clock, TranscriptClient, spoken
 
 psycopg = pytest.importorskip("psycopg")
 psycopg_pool = pytest.importorskip("psycopg_pool")
+COLUMNS = (
+    "id text PRIMARY KEY, scope text NOT NULL, thread text NOT NULL, parent text NOT NULL, number integer NOT NULL, "
+    "shown integer NOT NULL, path text NOT NULL, said text NOT NULL, key text NOT NULL, active integer NOT NULL, "
+    "asked double precision NOT NULL, answered double precision, delivered double precision, reply text NOT NULL"
+)
+"""Of the table as an earlier version made it."""
 pytestmark = pytest.mark.skipif(binaries() is None, reason="no PostgreSQL server: apt-get install postgresql")
 
 
@@ -167,6 +174,27 @@ async def test_an_answer_is_kept_until_its_client_has_it(clients: list[Transcrip
         one.clock.time += seconds
         await other.conversations.open(person="bo", character=None, chat_id=f"{seconds}", messages=spoken("One."))
         assert len(words()) == number
+
+
+async def test_hashes_of_an_earlier_version_get_the_key_that_all_processes_share(server: str) -> None:
+    address = server.replace("/postgres", "/earlier")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE earlier")
+    with psycopg.connect(address) as connection:
+        connection.execute(f"CREATE TABLE hef_chat_turns ({COLUMNS})")
+        turn = ("7", "s", "s", "6", 5, 5, digest("path"), digest("One."), "key", 1, 1.0, 2.0, 3.0, "")
+        connection.execute(f"INSERT INTO hef_chat_turns VALUES ({', '.join(['%s'] * 14)})", turn)
+
+    both = [PostgresTurns(address) for _ in range(2)]
+    try:
+        keys = await asyncio.gather(*(turns.key() for turns in both))
+        rows = await both[1].run("SELECT path, said, reply, person FROM hef_chat_turns")
+    finally:
+        for turns in both:
+            await turns.close()
+
+    assert keys[0] == keys[1]
+    assert rows == [(digest("path", key=keys[0]), digest("One.", key=keys[0]), "", "")]
 
 
 async def test_a_database_that_is_out_of_reach_is_a_503_and_names_nobody(
