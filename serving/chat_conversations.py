@@ -31,6 +31,7 @@ from .threads.graph_messages import graph_messages
 from .threads.sqlite_turns import SqliteTurns
 from .threads.transcript_position import (
     FRESH_SECONDS,
+    KnownThread,
     TranscriptPosition,
     find_answered_turn,
     find_edited_turn,
@@ -187,14 +188,17 @@ class Conversations:
         arrived, scope = self._now(), digest(person, character, chat_id)
         await self._purge()
         async with AsyncExitStack() as stack:
-            thread = scope if chat_id else await self._thread(scope, person, prints, arrived)
+            memory = TurnMemory(self._store, person, character)
+            known = KnownThread(scope) if chat_id else await self._thread(scope, memory, prints, arrived)
+            thread = known.id
             await stack.enter_async_context(self._table.database.lock(thread))
             position = await find_position(self._table, scope, thread, prints, is_whole=is_whole)
+            position = replace(position, is_edited_beginning=known.is_edited_beginning)
             asked = new_row(scope, thread, person, prints, position, arrived)
             row, answer = await self._turn(asked, retried)
             plan.answered = rest_of_reply(answer, plan.begun) if answer else None
             if plan.answered is None:
-                plan._memory = memory = TurnMemory(self._store, person, character)
+                plan._memory = memory
                 faults = [await take_branch(self._table, memory, row, prints, position, arrived)]
                 faults.append(await take_edits(self._table, memory, position))
                 plan.fault = "; ".join(filter(None, faults))
@@ -250,15 +254,15 @@ class Conversations:
         self._key = self._key or await self._table.database.key()
         return read_prints(messages, self._key)
 
-    async def _thread(self, scope: str, person: str, prints: TranscriptPrints, now: float) -> str:
+    async def _thread(self, scope: str, memory: TurnMemory, prints: TranscriptPrints, now: float) -> KnownThread:
         """Return the conversation that a transcript continues, or begin one."""
         async with self._table.database.lock(scope):  # the same first words may arrive twice at once
-            thread = await find_thread(self._table, scope, prints, now)
-            if thread is None:
-                thread = uuid4().hex
+            known = await find_thread(self._table, memory, scope, prints, now)
+            if known is None:
+                known = KnownThread(uuid4().hex)
                 beginning = TranscriptPosition("", prints.turns)
-                await self._table.add(new_row(scope, thread, person, prints, beginning, now))
-            return thread
+                await self._table.add(new_row(scope, known.id, memory.person, prints, beginning, now))
+            return known
 
     async def _turn(self, asked: TurnRow, retried: bool) -> tuple[TurnRow, ReplyEnd | None]:
         """Return the turn, which may be a new one, and the answer that it has if that is to be given again."""

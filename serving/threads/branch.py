@@ -27,7 +27,8 @@ async def take_branch(
 
     The memory shows what it may before the table says so, and hides after it: if the process dies between the two, a
     turn is shown too long, and none is lost. One message after another, without a reply between them, may be all that a
-    client ever shows: those before stay until it shows a reply, but for one that was cut off and is said in full now.
+    client ever shows: those before stay until it shows a reply, but for one that was cut off and is said in full now,
+    and one that was edited.
 
     Args:
         table: The turns that are known.
@@ -49,7 +50,7 @@ async def take_branch(
     remembered = await table.remembered_from(row.thread, earlier.number if earlier else 1)
     others = [one for one in remembered if one.id not in kept]
     left = [one for one in others if one.active == IN_USE]
-    if prints.is_one_message and not any(one.parent for one in left):
+    if prints.is_one_message and not position.is_edited_beginning and not any(one.parent for one in left):
         kept |= {one.id for one in left if not is_begun(one, prints, now)}
         others, left = ([one for one in rows if one.id not in kept] for rows in (others, left))
     is_confirmed = position.is_reply_shown and before is not None and before.active == IN_USE

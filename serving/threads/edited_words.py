@@ -17,6 +17,11 @@ _ALIKE = 0.5
 """Share of the words that both have in common from which on one is an edit of the other."""
 _SAME_FEELING = 0.9
 """The same, from which on what was felt stays."""
+_SURELY_ALIKE = 0.65
+"""The same, from which on the first words of a conversation are other first words, edited."""
+_MIN_UNITS, _MIN_SIGNS = 5, 8
+"""Words, or signs of a language without spaces, of which such first words have at least so many: "Hello there" is said
+in many conversations."""
 _MAX_WORDS = 600
 """Words of each that are compared."""
 _BRACKETS = re.compile(r"\[[^\[\]\n]{0,80}\]|\([^()\n]{0,80}\)|（[^（）\n]{0,80}）|【[^【】\n]{0,80}】")
@@ -43,6 +48,21 @@ def edited_value(value: Mapping[str, Any], words: str) -> dict[str, Any]:
     if not value.get("confirmed") and likeness < _SAME_FEELING:
         changes |= {"emotion": None, "probability": None, "causes": []}
     return changes
+
+
+def is_edited_beginning(old: str, new: str) -> bool:
+    """Return whether first words are surely other first words that were edited, and no other conversation's.
+
+    Args:
+        old: The words that began a conversation.
+        new: Words that are said without anything before them.
+    """
+    old, new = old.strip()[-MAX_STORED_CHARACTERS:], new.strip()[-MAX_STORED_CHARACTERS:]
+    for text in (old, new):
+        units = _units(text)
+        if len(units) < (_MIN_UNITS if any(len(unit) > 1 for unit in units) else _MIN_SIGNS):
+            return False
+    return _may_be_edit(old, new) and _likeness(old, new) >= _SURELY_ALIKE
 
 
 def _may_be_edit(old: str, new: str) -> bool:

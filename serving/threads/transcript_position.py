@@ -11,7 +11,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
+from .edited_words import is_edited_beginning
 from .transcript_prints import Exchange, TranscriptPrints, digest
+from .turn_memory import TurnMemory
 from .turn_table import ABANDONED, IN_USE, Candidate, TurnRow, TurnTable
 
 FRESH_SECONDS = 600.0
@@ -19,6 +21,8 @@ FRESH_SECONDS = 600.0
 id, belong to the conversation that they began; later they begin another."""
 _EAGER_SECONDS = 180.0
 """Time in which a voice client that guessed the end of a first turn too early has sent all of it."""
+_EDITED = 8
+"""First turns at most whose words are compared, the newest."""
 _EXCHANGES = 16
 """How many exchanges before the last turn are looked up."""
 
@@ -33,14 +37,34 @@ class TranscriptPosition:
     """Which turn of the person's it is."""
     is_reply_shown: bool = False
     """Whether the transcript shows a reply that the turn before had, so that its client goes on from there."""
+    is_edited_beginning: bool = False
+    """Whether it takes the place of the first turn, whose words the person edited."""
     edited: tuple[tuple[TurnRow, Exchange], ...] = ()
     """Earlier turns of its branch that the transcript shows in other words, before the reply that they had."""
 
 
-async def find_thread(table: TurnTable, scope: str, prints: TranscriptPrints, now: float) -> str | None:
+@dataclass(frozen=True, slots=True)
+class KnownThread:
+    """A conversation that a transcript continues."""
+
+    id: str
+    """Its id."""
+    is_edited_beginning: bool = False
+    """Whether the transcript is its first turn in other words."""
+
+
+async def find_thread(
+    table: TurnTable, memory: TurnMemory, scope: str, prints: TranscriptPrints, now: float
+) -> KnownThread | None:
     """Return the conversation of a transcript that a client does not name, None for a new one."""
     if not prints.exchanges:
-        return await _find_first_turn(table, scope, prints, now)
+        return await _find_first_turn(table, memory, scope, prints, now)
+    thread = await _find_continued_thread(table, scope, prints, now)
+    return KnownThread(thread) if thread else None
+
+
+async def _find_continued_thread(table: TurnTable, scope: str, prints: TranscriptPrints, now: float) -> str | None:
+    """Return the conversation whose exchanges a transcript shows."""
     recent = prints.exchanges[-_EXCHANGES:]
     known = await table.candidates(scope, recent, None)
     for exchange, path in zip(reversed(recent), reversed(prints.paths[:-1]), strict=False):
@@ -168,15 +192,24 @@ async def _position_without_exchange(table: TurnTable, thread: str, prints: Tran
     return TranscriptPosition(tip.id, tip.number + 1)
 
 
-async def _find_first_turn(table: TurnTable, scope: str, prints: TranscriptPrints, now: float) -> str | None:
+async def _find_first_turn(
+    table: TurnTable, memory: TurnMemory, scope: str, prints: TranscriptPrints, now: float
+) -> KnownThread | None:
     """Return the conversation that the same first words began not long ago, and that has not gone on since.
 
-    Also one that the person began with a part of these words, if they went on before they had a reply.
+    Also one that the person began with a part of these words, if they went on before they had a reply, and one whose
+    first words they edited.
     """
     hashes = [prints.words_hash, *prints.beginnings, *prints.fragments]
-    for one in await table.first_turns(scope, hashes, now - FRESH_SECONDS):
-        if one.last <= 1 and (one.row.words_hash == prints.words_hash or is_begun(one.row, prints, now)):
-            return one.row.thread
+    recent = [one.row for one in await table.first_turns(scope, hashes, now - FRESH_SECONDS) if one.last <= 1]
+    for row in recent:
+        if row.words_hash == prints.words_hash or is_begun(row, prints, now):
+            return KnownThread(row.thread)
+    texts = await memory.words(recent[:_EDITED])
+    edited = [row for row in recent if row.id in texts and is_edited_beginning(texts[row.id], prints.words)]
+    # Of a client that sends each message alone, alike ones are messages of their own.
+    if edited and await table.shows_transcripts(scope):
+        return KnownThread(edited[0].thread, is_edited_beginning=True)
     return None
 
 

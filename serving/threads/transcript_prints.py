@@ -93,6 +93,8 @@ class TranscriptPrints:
     """The words of the last reply before the last turn."""
     fragments: frozenset[str] = frozenset()
     """Of a first message, hashes of its beginnings: a voice client sends what it has heard so far, and then all."""
+    words: str = ""
+    """The words of the last turn, a line for each message."""
     is_summed_up: bool = False
     """Whether a summary stands in the place of earlier turns, so that what is shown is not all."""
 
@@ -155,6 +157,7 @@ def read_prints(messages: Sequence[ChatMessage], key: bytes = b"") -> Transcript
         paths=tuple(keyed(path, key) for path in paths),
         last_reply=replies[-1] if replies else "",
         fragments=_fragments(first_words, key) if len(turns) == len(last) == 1 else frozenset(),
+        words="\n".join(turns[-1].words),
         is_summed_up=is_summed_up,
     )
 

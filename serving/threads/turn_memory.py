@@ -33,6 +33,21 @@ class TurnMemory:
     character: str | None
     """With whom. A character may share its memory, and turns are then the person's own."""
 
+    async def words(self, rows: Sequence[TurnRow]) -> dict[str, str]:
+        """Return what was said in turns, by the ids of their rows, as far as it is remembered and can be read."""
+        if self.store is None or not rows:
+            return {}
+        keys = [(row.id, names, turn_id(row.thread, row.key)) for row in rows for names in self._namespaces]
+        try:
+            items = await self.store.abatch(
+                [GetOp(names, memory_id, refresh_ttl=False) for _, names, memory_id in keys]
+            )
+        except Exception as error:
+            _log.warning("Earlier first words cannot be read: %s", type(error).__name__)
+            return {}
+        stored = zip(keys, items, strict=True)
+        return {id: str(item.value.get("text", "")) for (id, _, _), item in stored if isinstance(item, Item)}
+
     async def forget(self, rows: Sequence[TurnRow]) -> str:
         """Delete turns, and return what could not be done."""
         if self.store is None or not rows:

@@ -48,6 +48,8 @@ LETTERS = "letters of "
 """Before a turn's id: what stands among the answers of the first letters of its reply, longer than the answer."""
 _CANDIDATES = 64
 """Rows that are weighed at most; the newest."""
+_SINGLE_MESSAGES = 3
+"""Conversations of a person without a second message, from which on their client is one that shows no more."""
 
 
 IN_USE, ABANDONED, SET_ASIDE = 1, 0, -1
@@ -171,11 +173,21 @@ class TurnTable:
         return await self._candidates(where, f"{order} LIMIT {_CANDIDATES}", [*values, scope, *replies])
 
     async def first_turns(self, scope: str, words_hashes: Sequence[str], since: float) -> list[Candidate]:
-        """Return turns with which conversations of a person began not long ago, newest first."""
-        where = (
-            f"t.scope = ? AND t.parent = '' AND t.number = 1 AND t.said IN ({_marks(words_hashes)}) AND t.asked >= ?"
+        """Return turns with which conversations of a person began not long ago, newest first.
+
+        Where there are many, those with some words come before others.
+        """
+        where = "t.scope = ? AND t.parent = '' AND t.number = 1 AND t.asked >= ?"
+        order = f"CASE WHEN t.said IN ({_marks(words_hashes)}) THEN 0 ELSE 1 END, t.asked DESC LIMIT {_CANDIDATES}"
+        return await self._candidates(where, order, [scope, since, *words_hashes])
+
+    async def shows_transcripts(self, scope: str) -> bool:
+        """Return whether the client of a person may show what was said before: it did, or was seldom asked to."""
+        rows = await self.database.run(
+            "SELECT count(DISTINCT thread), max(shown) FROM hef_chat_turns WHERE scope = ?", [scope]
         )
-        return await self._candidates(where, f"t.asked DESC LIMIT {_CANDIDATES}", [scope, *words_hashes, since])
+        count, shown = rows[0]
+        return count < _SINGLE_MESSAGES or (shown or 0) > 1
 
     async def threads_with(self, scope: str, words_hash: str, parents: Sequence[str]) -> set[str]:
         """Return the conversations in which a turn followed one of several."""

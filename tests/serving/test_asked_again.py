@@ -308,3 +308,19 @@ async def test_a_client_that_leaves_and_comes_back_has_said_it_once(app: App) ->
     reply = await copy
 
     assert app.remembered == [(1, f"{SAID} Please hold.", reply)]
+
+
+async def test_first_words_that_were_edited_are_not_recalled_into_their_correction_without_a_chat_id(app: App) -> None:
+    await app.ask("My dog Bello died on Sunday, I am so sad.")
+    app.clock.time += 20
+    reply = await app.ask("My dog Bruno died on Sunday, I am so sad.")
+    assert "Bello" not in str(app.chat.prompts[-1])
+    app.clock.time += LATER
+
+    await app.ask("My dog Bruno died on Sunday, I am so sad.", reply, "What was my dog called?")
+
+    assert "Bello" not in str(app.chat.prompts[-1])
+    assert [text for _, text, _ in app.remembered] == [
+        "My dog Bruno died on Sunday, I am so sad.",
+        "What was my dog called?",
+    ]
