@@ -94,6 +94,11 @@ class PageConversation:
         """Return whether a turn is shown."""
         return any(turn.key == key for turn in self.turns)
 
+    async def is_over(self) -> bool:
+        """Return whether so much time has passed since the last turn that another conversation begins."""
+        last = None if self.is_running or self.is_private else await self._stored.last_time()
+        return last is not None and self.host.conversations.is_over(self.name, last)
+
     async def load(self) -> None:
         """Read from the checkpointer what was said."""
         self._show(await self._stored.values())

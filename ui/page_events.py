@@ -134,9 +134,11 @@ class _PageEvents:
             visit.notice = WORDS[visit.language].turn_is_gone
             yield self._view.everything(visit)
             return
+        notice = "" if edited else await visit.leave_after_pause()
         turn = visit.conversation.edit(edited, text) if edited else visit.conversation.say(text)
-        yield {self._page.message: self._view.message_box(visit, value="")}
-        async with aclosing(self._run(visit, turn)) as run:
+        shown = self._view.everything(visit) if notice else {}
+        yield {**shown, self._page.message: self._view.message_box(visit, value="")}
+        async with aclosing(self._run(visit, turn, notice)) as run:
             async for updates in run:
                 yield updates
 
@@ -164,9 +166,9 @@ class _PageEvents:
         visit.conversation.answer(str(event._data.get("emotion", "")))
         return self._view.conversation(visit)
 
-    async def _run(self, visit: Visit, turn: AsyncGenerator[None]) -> AsyncGenerator[Updates]:
-        """Show a turn while it runs, and all that it changed at its end."""
-        visit.shown, visit.notice = "", ""
+    async def _run(self, visit: Visit, turn: AsyncGenerator[None], notice: str = "") -> AsyncGenerator[Updates]:
+        """Show a turn while it runs, and all that it changed at its end; beside it what is to be said."""
+        visit.shown, visit.notice = "", notice
         view, last, was_replying = self._view, Updates(), False
         async with aclosing(turn):
             async for _ in turn:

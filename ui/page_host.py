@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ class Conversations(Protocol):
 
     async def new_name(self, character: str) -> str:
         """Return the name of a new conversation with a character, or with none."""
+        ...
+
+    def is_over(self, name: str, last: datetime) -> bool:
+        """Return whether another conversation begins, so long after the last turn of one that nobody named."""
         ...
 
     def hold(self, name: str) -> None:

@@ -45,6 +45,7 @@ class PageWords:
     understood_here: str = "What was understood: {emotion}"
     stopped: str = "Stopped. What you said is kept, and is answered together with what you say next."
     failed: str = "The turn failed: {error}"
+    after_pause: str = "Some time has passed, so this is a new conversation. The one before is {name}."
     turn_is_gone: str = "The turn that you were editing is gone. Send once more to say it as a new message."
     which_emotion: str = "Which emotion is it? "
     which_because: str = "The SEM thinks of {primary}; the LLM of {hypothesis}."
@@ -178,6 +179,7 @@ WORDS: Mapping[TextLanguage, PageWords] = {
         understood_here="读懂的内容：{emotion}",
         stopped="已停止。你说的话已保留，会和你接下来说的话一起得到回答。",
         failed="这一轮失败了：{error}",
+        after_pause="过了一段时间，所以这是新的对话。之前的对话是 {name}。",
         turn_is_gone="你正在修改的那一轮已经不在了。再发送一次，就作为新消息说出。",
         which_emotion="是哪种情绪？",
         which_because="小模型想到的是{primary}；大模型想到的是{hypothesis}。",

@@ -134,6 +134,18 @@ class Visit:
         """Id of who answers; empty for HEF itself."""
         return self.conversation.character
 
+    async def leave_after_pause(self) -> str:
+        """Begin another conversation where the last turn is hours ago, so that its feeling does not stick.
+
+        Returns:
+            What is to be said of it; empty where the conversation goes on. One that the person named goes on.
+        """
+        name = self.conversation.name
+        if not await self.conversation.is_over():
+            return ""
+        await self.begin_conversation(self.character)
+        return WORDS[self.language].after_pause.format(name=self.name_label(name))
+
     async def begin_conversation(self, character: str) -> None:
         """Begin a new conversation with a character, or with HEF itself."""
         await self.open(await self.host.conversations.new_name(character), character)

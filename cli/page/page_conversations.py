@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..chat import conversation_list
@@ -52,6 +53,10 @@ class PageConversations:
         """Return the name of a new conversation with a character, or with none."""
         taken = {*await self.names(), *self._open}
         return next(conversation_list.day_names(conversation_list.local_now(), character or None, taken))
+
+    def is_over(self, name: str, last: datetime) -> bool:
+        """Return whether another conversation begins, so long after the last turn of one that nobody named."""
+        return conversation_list.names_day(name) and conversation_list.is_over(last, conversation_list.local_now())
 
     def hold(self, name: str) -> None:
         """Keep a conversation for this process alone, until it ends.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hef.characters import Character
+from hef.cli.chat.conversation_list import local_now
 from hef.contract import HefContext, SetupError, Why
 from hef.graph.stored_conversation import Conversation as StoredConversation
 from hef.graph.turn_events import Event
@@ -447,3 +449,36 @@ async def test_a_turn_that_ends_without_a_reply_is_put_back_in_one_write(
         monkeypatch.setattr(StoredConversation, "update", count_messages)
         await finish(begin(host).say(DOG))
         assert writes == [1], "a process that ends between two writes would leave nothing of it"
+
+
+@pytest.mark.parametrize(("name", "days", "is_new"), [("", 1, True), ("", 0, False), ("work", 1, False)])
+async def test_a_page_that_is_left_open_begins_anew_after_a_pause_unless_the_person_named_the_conversation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, days: int, is_new: bool
+) -> None:
+    model = ScriptedChat(script=["I am sorry.", "Well done."])
+    async with page_host(tmp_path, model) as host:
+        visit = await Visit.begin(host, "en")
+        if name:
+            await visit.open(name, "")
+        before = visit.conversation.name
+        await finish(visit.conversation.say(DOG))
+        later = local_now() + timedelta(days=days)
+        monkeypatch.setattr("hef.cli.chat.conversation_list.local_now", lambda: later)
+
+        notice = await visit.leave_after_pause()
+        await finish(visit.conversation.say(SISTER))
+        assert (before in notice) is is_new
+        said = [message.text for message in model.prompts[-1] if message.type == "human"]
+        assert said == ([SISTER] if is_new else [DOG, SISTER])
+        assert (visit.conversation.name != before) is is_new
+
+
+async def test_what_is_not_written_down_goes_on_after_a_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with page_host(tmp_path, ScriptedChat(script=["I am sorry.", "Well done."])) as host:
+        visit = await Visit.begin(host, "en")
+        await visit.conversation.set_private(True)
+        await finish(visit.conversation.say(DOG))
+        later = local_now() + timedelta(days=1)
+        monkeypatch.setattr("hef.cli.chat.conversation_list.local_now", lambda: later)
+        assert await visit.leave_after_pause() == ""
+        assert visit.conversation.is_private
