@@ -62,6 +62,8 @@ class Page:
     character: gr.Dropdown
     models: gr.HTML
     announcer: gr.HTML
+    kept_choices: gr.BrowserState
+    """What the browser keeps for the next visit."""
 
     @property
     def changing(self) -> list[Any]:
@@ -80,6 +82,8 @@ def lay_out(context: HefContext, *, keeps_nothing: bool) -> Page:
     words = WORDS["en"]
     with gr.Blocks(title=words.title, analytics_enabled=False, fill_width=True) as blocks:
         visit = gr.State(None)
+        # Encrypted by a key that is the same after a restart: it keeps choices, not secrets.
+        kept_choices = gr.BrowserState({}, storage_key="hef-choices", secret="hef-choices")
         with gr.Row(elem_id="hef-head"):
             head = _html(head_html(words), elem_id="hef-title")
             conversations = gr.Dropdown(
@@ -165,7 +169,7 @@ def lay_out(context: HefContext, *, keeps_nothing: bool) -> Page:
             cancel,
         ),
         *(tabs, understood, search, memories, period, timeline, strategy_choice, reply_language, region_code),
-        *(retention, character, models, announcer),
+        *(retention, character, models, announcer, kept_choices),
     )
 
 

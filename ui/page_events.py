@@ -12,6 +12,7 @@ import gradio as gr
 
 from ..contract import SetupError
 from ..contract.dialogue import TextLanguage
+from .kept_choices import KeptChoices
 from .memory_view import PAGE_LENGTH
 from .page import Page, lay_out
 from .page_host import PageHost
@@ -54,7 +55,7 @@ class _PageEvents:
                 trigger_mode="multiple",  # what is pressed as an earlier press ends counts
             )
 
-        on(page.blocks.load, self.open_page, first=True)
+        on(page.blocks.load, self.open_page, page.kept_choices, first=True)
         on(page.message.submit, self.send, page.message)
         on(page.send.click, self.send, page.message)
         on(page.stop.click, self.stop)
@@ -114,12 +115,12 @@ class _PageEvents:
         visit.notice = error_sentence(error)
         return self._view.everything(visit)
 
-    async def open_page(self, _: Visit | None, request: gr.Request) -> Updates:
-        """Begin a visit, in the language that the browser asks for."""
+    async def open_page(self, _: Visit | None, kept_choices: object, request: gr.Request) -> Updates:
+        """Begin a visit with what was chosen in this browser, else in the language that it asks for."""
         accepted = request.headers.get("accept-language", "") if request else ""
         language: TextLanguage = "zh" if accepted.strip().lower().startswith("zh") else "en"
         try:
-            visit = await Visit.begin(self._host, language)
+            visit = await Visit.begin(self._host, language, KeptChoices.read(kept_choices))
         except Exception as error:
             return self._view.failure(error)
         return {self._page.visit: visit, **self._view.everything(visit)}
@@ -240,22 +241,22 @@ class _PageEvents:
     async def set_private(self, visit: Visit, is_private: bool) -> Updates:
         """Write nothing down, or write down again."""
         await visit.conversation.set_private(is_private or self._host.keeps_nothing)
-        return self._view.everything(visit)
+        return {**self._view.everything(visit), **self._view.kept_choices(visit)}
 
     async def set_language(self, visit: Visit, language: TextLanguage) -> Updates:
         """Show the page in another language."""
-        visit.language = language
-        return self._view.everything(visit)
+        visit.language, visit.has_chosen_language = language, True
+        return {**self._view.everything(visit), **self._view.kept_choices(visit)}
 
     async def set_strategy(self, visit: Visit, strategy: str) -> Updates:
         """Set how the emotion is decided."""
         visit.set_strategy(strategy)
-        return self._view.nothing
+        return self._view.kept_choices(visit)
 
     async def set_reply_language(self, visit: Visit, language: str) -> Updates:
         """Set the language of the reply."""
         visit.set_reply_language(language)
-        return self._view.nothing
+        return self._view.kept_choices(visit)
 
     async def set_region(self, visit: Visit, region: str) -> Updates:
         """Set the country for numbers to call; say what is wrong with one that is none."""
@@ -264,12 +265,12 @@ class _PageEvents:
             visit.set_region(region)
         except SetupError:
             return {self._page.region: gr.update(info=words.region_wrong.format(value=region))}
-        return {self._page.region: gr.update(info=words.region_info)}
+        return {self._page.region: gr.update(info=words.region_info), **self._view.kept_choices(visit)}
 
     async def set_retention(self, visit: Visit, days: float) -> Updates:
         """Set how long what is said from now on is remembered."""
         visit.set_retention(days)
-        return self._view.nothing
+        return self._view.kept_choices(visit)
 
     async def set_character(self, visit: Visit, name: str) -> Updates:
         """Begin a conversation with another character."""

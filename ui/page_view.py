@@ -38,6 +38,10 @@ class PageView:
         self.nothing: Updates = {page.stop: gr.skip()}
         """No change: Gradio takes no empty dict."""
 
+    def kept_choices(self, visit: Visit) -> Updates:
+        """Return what the browser keeps for the next visit."""
+        return {self._page.kept_choices: visit.kept_choices.stored()}
+
     def everything(self, visit: Visit) -> Updates:
         """Return all that the page shows, with its labels in the language of the visit."""
         page, words = self._page, WORDS[visit.language]
@@ -63,13 +67,13 @@ class PageView:
             page.message: self.message_box(visit),
             page.search: gr.update(label=words.memory_search),
             page.period: gr.update(choices=period_choices(words), label=words.period),
-            page.strategy: gr.update(choices=strategy_choices(words), label=words.strategy),
+            page.strategy: gr.update(choices=strategy_choices(words), value=context.strategy, label=words.strategy),
             page.reply_language: gr.update(
                 choices=reply_language_choices(words, context.language),
                 value=context.language or "",
                 label=words.reply_language,
             ),
-            page.region: gr.update(label=words.region, info=words.region_info),
+            page.region: gr.update(value=context.region or "", label=words.region, info=words.region_info),
             page.retention: gr.update(
                 choices=retention_choices(words, self._host.context.remember_for),
                 value=context.remember_for or 0,

@@ -133,7 +133,7 @@ class PageWords:
     region_info: str = "Two letters, such as US, GB or CN; blank for the international directory."
     region_wrong: str = "{value} is no country's code: give two letters, or leave it blank."
     retention: str = "How long what you say from now on is remembered"
-    retention_info: str = "This choice holds until the page is closed or loaded again."
+    retention_info: str = "This choice holds in this browser until you change it."
     for_good: str = "for good"
     one_day: str = "1 day"
     days: str = "{count} days"
@@ -266,7 +266,7 @@ WORDS: Mapping[TextLanguage, PageWords] = {
         region="危险时提供哪个国家的求助电话",
         region_info="两个字母，例如 CN、US 或 GB；留空则使用国际名录。",
         retention="从现在起说的话记多久",
-        retention_info="这个选择在关闭或重新载入页面之前有效。",
+        retention_info="这个选择在此浏览器中一直有效，直到你更改。",
         for_good="一直记着",
         one_day="1 天",
         days="{count} 天",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract.settings.region import read_region
 from ..memory import alist_turns, amark_turn, by_period, memories_from_items, near_items, search_items, timeline
+from .kept_choices import KeptChoices
 from .memory_view import MemoryList
 from .page_conversation import PageConversation
 from .page_turns import PageTurn, error_sentence
@@ -56,15 +57,31 @@ class Visit:
     """The timeline."""
     changes: dict[str, Any] = field(default_factory=dict)
     """Settings that were changed on the page."""
+    has_chosen_language: bool = False
+    """Whether the language of the page was chosen on it."""
     names: dict[str, str] = field(default_factory=dict)
     """Names of the person's conversations, the newest first, with the id of who answers in each."""
     notice: str = ""
     """What is to be said of the last action, beside what the page shows."""
 
     @classmethod
-    async def begin(cls, host: PageHost, language: TextLanguage) -> Visit:
-        """Return the page of a visitor, with the newest conversation where that was a short time ago."""
-        visit = cls(host, PageConversation(host, "", host.context, is_private=host.keeps_nothing), language)
+    async def begin(cls, host: PageHost, language: TextLanguage, choices: KeptChoices | None = None) -> Visit:
+        """Return the page of a visitor, with the newest conversation where that was a short time ago.
+
+        Args:
+            host: Graphs and settings.
+            language: Language of the page, where none was chosen.
+            choices: What the visitor chose before.
+        """
+        choices = choices or KeptChoices()
+        is_private = host.keeps_nothing or choices.is_private
+        visit = cls(
+            host,
+            PageConversation(host, "", host.context, is_private=is_private),
+            choices.page_language or language,
+            changes=choices.settings,
+            has_chosen_language=choices.page_language is not None,
+        )
         try:
             if recent := await host.conversations.recent(host.character):
                 await visit.open(recent, host.character)
@@ -73,6 +90,13 @@ class Visit:
             visit.notice = error_sentence(error)
         await visit.begin_conversation(host.character)
         return visit
+
+    @property
+    def kept_choices(self) -> KeptChoices:
+        """What the browser keeps for the next visit."""
+        is_private = self.conversation.is_private and not self.host.keeps_nothing
+        language = {"page_language": self.language} if self.has_chosen_language else {}
+        return KeptChoices(is_private=is_private, **language, **self.changes)
 
     @property
     def shown_turn(self) -> PageTurn | None:

@@ -154,8 +154,9 @@ def test_a_reply_can_be_stopped(browser: Browser) -> None:
     browser.page.get_by_role("button", name="Stop").click()
     browser.wait_for_turns(1)
 
-    assert "What you said is kept" in browser.page.locator(".hef-outcome").inner_text()
-    assert browser.replies() == []
+    (reply,) = browser.replies()
+    assert re.fullmatch(r"Reply \d+ …", reply), "what was shown stands, and is marked"
+    assert browser.page.locator(".hef-outcome").count() == 0
     sync_api.expect(browser.page.locator("#hef-message textarea")).to_be_focused()
 
 
@@ -253,6 +254,40 @@ def test_everything_has_a_name_and_the_keyboard_reaches_it(browser: Browser) -> 
     browser.page.get_by_role("textbox", name="Your message").focus()
     browser.page.keyboard.press("Tab")
     assert browser.page.evaluate("document.activeElement.id") == "hef-send"
+
+
+def test_what_was_chosen_holds_when_the_page_is_loaded_again_above_all_that_nothing_is_written_down(
+    browser: Browser, address: str
+) -> None:
+    region = "#hef-region input, #hef-region textarea"
+    page = browser.page
+    browser.begin()
+    page.check("#hef-private input")
+    sync_api.expect(page.locator(".hef-private-note")).to_be_visible()
+    browser.panel("Settings")
+    page.fill(region, "gb")
+    page.keyboard.press("Tab")
+    browser.say("I stole a bicycle.")
+
+    again = page.context.new_page()
+    again.goto(address)
+    sync_api.expect(again.locator("#hef-private input")).to_be_checked()
+    sync_api.expect(again.locator(".hef-private-note")).to_be_visible()
+    assert "bicycle" not in again.locator("body").inner_text()
+    again.get_by_role("tab", name="Settings").click()
+    sync_api.expect(again.locator(region)).to_have_value("GB")
+    again.uncheck("#hef-private input")
+    sync_api.expect(again.locator(".hef-private-note")).to_have_count(0)
+    again.close()
+
+    third = page.context.new_page()
+    third.goto(address)
+    sync_api.expect(third.locator("#hef-message textarea")).to_be_enabled()
+    sync_api.expect(third.locator("#hef-private input")).not_to_be_checked()
+    third.close()
+    page.uncheck("#hef-private input")
+    sync_api.expect(page.locator(".hef-private-note")).to_have_count(0)
+    browser.panel("Understood")
 
 
 def test_it_fits_a_phone_and_the_dark(browser: Browser, address: str) -> None:
