@@ -30,6 +30,7 @@ from .background_run import finish_runs
 from .chat_conversations import Conversations
 from .completions import IGNORED, MODEL, ChatCompletions
 from .front_ends.expressions import Endpoint, expression_endpoints
+from .front_ends.person_memories import PersonMemories
 from .identity import Identities
 from .request_body import read_json
 from .server_metrics import CountResponses, Health, Metrics
@@ -92,7 +93,7 @@ def create_app(
             CORSMiddleware,
             allow_origins=sorted(named_origins()),
             allow_origin_regex=LOCAL,
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["*"],
             expose_headers=[IGNORED],
         ),
@@ -128,6 +129,8 @@ def _routes(chat: ChatCompletions, store: BaseStore | None) -> list[Route]:
         ("/models", "GET", admitted(models.list)),
         ("/models/{name:path}", "GET", admitted(models.show)),
     ]
+    memories = PersonMemories(chat.identities, chat.conversations, store)
+    interface += [(path, how, _guarded(endpoint)) for path, how, endpoint in memories.endpoints()]
     faces = expression_endpoints(chat.sem, partial(read_json, limit=chat.settings.max_body))
     return [
         *(Route(prefix + path, endpoint, methods=[how]) for prefix in ("/v1", "") for path, how, endpoint in interface),
@@ -157,7 +160,9 @@ class _Models:
         return JSONResponse(self._model(name))
 
     def _model(self, name: str) -> dict[str, Any]:
-        return {"id": name, "object": "model", "created": self._created, "owned_by": "hef"}
+        character = self._chat.characters.get(name)
+        shown = character.name if character else "HEF"
+        return {"id": name, "object": "model", "created": self._created, "owned_by": "hef", "name": shown}
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from langchain_core.messages import AnyMessage
 from langgraph.store.base import BaseStore
 from pydantic import TypeAdapter
 
+from ..contract import Memory
 from ..contract.errors import error_text
 from ..memory import turn_id
 from .chat_chunks import ReplyEnd
@@ -48,6 +50,7 @@ from .threads.transcript_prints import (
     shown_exchange,
 )
 from .threads.turn_memory import TurnMemory
+from .threads.turn_removal import remove_person, remove_turns
 from .threads.turn_table import Database, TurnRow, TurnTable
 
 REPEAT_SECONDS = 2.0
@@ -234,6 +237,23 @@ class Conversations:
             await self._table.add_reply(row, reply_prints(reply, self._key))
         except Exception as error:
             _log.warning("a reply could not be noted: %s", error_text(error))
+
+    async def forget_person(self, person: str, memories: Sequence[Memory]) -> None:
+        """Forget all that was asked by a person, who is remembered no more.
+
+        Args:
+            person: Who.
+            memories: What was remembered of them.
+        """
+        threads, characters = {turn.thread for turn in memories}, {turn.character or None for turn in memories}
+        await remove_person(self._table.database, person, threads, characters)
+
+    async def forget_turns(self, person: str, memories: Sequence[Memory]) -> None:
+        """Forget turns that a person is no longer remembered by; their conversations go on."""
+        ids: defaultdict[str, set[str]] = defaultdict(set)
+        for turn in memories:
+            ids[turn.thread].add(turn.id)
+        await remove_turns(self._table.database, person, ids)
 
     async def check(self) -> None:
         """Ask the database for nothing.

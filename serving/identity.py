@@ -95,7 +95,7 @@ class Identities:
             person, voucher = key.person, "key"
         else:
             person, voucher = self._identify_person(key, headers, user_field)
-        # Of a temporary chat nothing shall remain, whoever has it.
+        # Of a temporary chat, or a private request, nothing shall remain, whoever sends it.
         if person is None or is_temporary(headers):
             return NOBODY
         return Identity(person, read_chat(headers), voucher)

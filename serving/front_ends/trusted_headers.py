@@ -19,6 +19,9 @@ _NO_IDS = frozenset({"", "null", "none", "undefined"})
 _NO_CHATS = _NO_IDS | {"new"}
 _TEMPORARY = frozenset({"local", "temporary"})
 """What Open WebUI's ids of temporary chats begin with, before a colon or alone: until 0.10, and since."""
+PRIVATE_HEADER = "x-hef-private"
+"""Header that says of a request that nothing shall remain of it, and nothing be recalled."""
+_NOT_PRIVATE = _NO_IDS | {"0", "false", "no", "off"}
 _LEEWAY = 30
 """Seconds by which the clocks of the front end and of this server may differ."""
 _MIN_SECRET = 32
@@ -102,8 +105,15 @@ def shows_whole_chats(headers: Mapping[str, str]) -> bool:
 
 
 def is_temporary(headers: Mapping[str, str]) -> bool:
-    """Return whether nothing shall remain of the conversation (Open WebUI's temporary chat)."""
+    """Return whether nothing shall remain of a request: it says so, or it is of Open WebUI's temporary chats."""
+    if any(_is_private(value) for value in _values(headers, PRIVATE_HEADER)):
+        return True
     return headers.get("x-openwebui-chat-id", "").partition(":")[0].strip().lower() in _TEMPORARY
+
+
+def _is_private(value: str) -> bool:
+    """Return whether a value says so; what a front end did not fill in does not."""
+    return value.strip().lower() not in _NOT_PRIVATE and "{{" not in value
 
 
 def check_id(value: str, what: str) -> str:
