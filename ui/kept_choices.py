@@ -30,7 +30,7 @@ class KeptChoices(BaseModel):
     """Language of the reply; None is the person's own, where it was chosen."""
     region: Region = None
     """Country whose numbers are given in danger."""
-    remember_for: float | None = Field(None, gt=0, allow_inf_nan=False)
+    remember_for: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Days that what is said is remembered; None is for good, where it was chosen."""
 
     @classmethod

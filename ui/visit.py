@@ -96,7 +96,7 @@ class Visit:
         """What the browser keeps for the next visit."""
         is_private = self.conversation.is_private and not self.host.keeps_nothing
         language = {"page_language": self.language} if self.has_chosen_language else {}
-        return KeptChoices(is_private=is_private, **language, **self.changes)
+        return KeptChoices.model_validate({"is_private": is_private, **language, **self.changes})
 
     @property
     def shown_turn(self) -> PageTurn | None:
