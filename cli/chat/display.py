@@ -50,7 +50,8 @@ class TurnDisplay:
 
     def __init__(self, *, name: str, quiet: bool = False, language: TextLanguage = "en") -> None:
         self.console = Console(highlight=False, quiet=quiet)
-        self._name, self._language = name, language
+        self._name = name
+        self._language: TextLanguage = language
         self._status: Status | None = None
         self._writer: WrappedWriter | None = None
         self._last: Replied | Question | None = None

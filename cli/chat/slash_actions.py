@@ -23,12 +23,17 @@ from .conversation_list import KeptConversation, conversation_names, kept_conver
 from .slash_commands import help_table, nearest_command
 
 if TYPE_CHECKING:
+    from langgraph.store.base import BaseStore, SearchItem
+
     from .session import ChatSession
 
 _LISTED, _NEAREST = 10, 5
 """Turns that `/memory` lists, and finds."""
 _ID_LETTERS = 4
-"""Letters of an id that `/forget` takes at least: who counts the lines of `/memory` means no id that begins with 1."""
+"""Letters of an id that `/forget`, `/pin` and `/hide` take at least.
+
+Who counts the lines of `/memory` means no id that begins with 1.
+"""
 _NO_CHARACTER = "none"
 
 
@@ -97,21 +102,62 @@ def _memory(session: ChatSession, argument: str) -> None:
         session.note(session.words.of_all.format(shown=session.words.count_turns(len(items)), total=total))
 
 
-def _forget(session: ChatSession, argument: str) -> None:
-    from ...memory import Selection, select_items
+def _named_turn(session: ChatSession, command: str, argument: str) -> tuple[BaseStore, SearchItem] | None:
+    """Return the memory, and the turn whose id some letters begin; None where they begin none or several.
 
-    store, person = session.open.store, session.settings.person
+    What is wrong is said.
+    """
+    from ...memory import select_items
+
+    store, person, words = session.open.store, session.settings.person, session.words
     if store is None:
-        return session.note(session.words.private_memory)
+        session.note(words.private_memory)
+        return None
     if len(argument) < _ID_LETTERS:
-        return session.note(session.words.which_id)
+        session.note(words.which_id.format(command=command))
+        return None
     items = [item for item in select_items(store, person) if item.key.startswith(argument)]
-    if len(items) != 1:
-        count = session.words.count_turns(len(items)) if items else session.words.no_turn
-        return session.note(session.words.no_id.format(id=name_markup(argument), count=count))
-    with turn_lock(session.settings.home, person):
-        _, cleaned = forget_selected(session.settings, store, Selection(ids=(items[0].key,)))
-    session.show(Text(session.words.forgotten.format(text=printable_name(str(items[0].value.get("text", ""))))))
+    if len(items) == 1:
+        return store, items[0]
+    count = words.count_turns(len(items)) if items else words.no_turn
+    session.note(words.no_id.format(id=name_markup(argument), count=count))
+    return None
+
+
+def _show_turn(session: ChatSession, template: str, item: SearchItem) -> None:
+    session.show(Text(template.format(text=printable_name(str(item.value.get("text", ""))))))
+
+
+def _mark(session: ChatSession, argument: str, command: str, mark: str, template: str) -> None:
+    """Set a mark of a stored turn, which takes another one away; where it is set, take it away."""
+    from ...memory import mark_turn
+
+    if (named := _named_turn(session, command, argument)) is None:
+        return
+    store, item = named
+    is_set = item.value.get(mark) is not True
+    with turn_lock(session.settings.home, session.settings.person):
+        mark_turn(store, session.settings.person, item.key, **{mark: is_set})
+    _show_turn(session, template if is_set else session.words.unmarked, item)
+
+
+def _pin(session: ChatSession, argument: str) -> None:
+    _mark(session, argument, "pin", "pinned", session.words.pinned)
+
+
+def _hide(session: ChatSession, argument: str) -> None:
+    _mark(session, argument, "hide", "never_recall", session.words.hidden)
+
+
+def _forget(session: ChatSession, argument: str) -> None:
+    from ...memory import Selection
+
+    if (named := _named_turn(session, "forget", argument)) is None:
+        return
+    store, item = named
+    with turn_lock(session.settings.home, session.settings.person):
+        _, cleaned = forget_selected(session.settings, store, Selection(ids=(item.key,)))
+    _show_turn(session, session.words.forgotten, item)
     for note in (*cleaned.repeated, *cleaned.left):
         session.show(Text(session.words.left_out.format(fault=printable(note)), style="yellow"))
 
@@ -240,6 +286,8 @@ def _private(session: ChatSession, argument: str) -> None:
 ACTIONS: Mapping[str, Callable[[ChatSession, str], None]] = {
     "memory": _memory,
     "forget": _forget,
+    "pin": _pin,
+    "hide": _hide,
     "retry": _retry,
     "edit": _edit,
     "new": _new,

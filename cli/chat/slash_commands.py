@@ -46,6 +46,18 @@ SLASH_COMMANDS = (
         "彻底删除一条记忆；/memory 显示编号",
     ),
     SlashCommand(
+        "pin",
+        "ID",
+        "recall one with every reply; again, and no longer",
+        "每次回复都想起这一条；再输入一次取消",
+    ),
+    SlashCommand(
+        "hide",
+        "ID",
+        "never recall one, it stays listed; again, and it may be",
+        "不再想起这一条，但仍列出；再输入一次取消",
+    ),
+    SlashCommand(
         "retry",
         "",
         "another reply to your last message, instead of the first",

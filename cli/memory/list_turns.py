@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...ui.memory_view import near_reason
+from ...ui.page_words import WORDS
 from ...ui.turn_words import emotion_name
 from ..build_graph import require_text
 from ..chat.chat_threads import is_with, thread_name, thread_with
@@ -156,7 +157,7 @@ def _row(item: SearchItem, person: str, scored: bool, language: TextLanguage) ->
         text.append(f"\n{_shorten(value['reply'])}", style=FAINT)
     return [
         Text(f"  {printable(item.key[:SHORT_ID])}", style=FAINT),
-        Text("\n".join([_local_time(said_at(item)), *thread]), style=FAINT),
+        Text("\n".join([_local_time(said_at(item)), *_kept_until(value, language), *thread]), style=FAINT),
         Text(_shorten(emotion_name(str(value.get("emotion") or ""), language)), style=ACCENT),
         *([Text("" if item.score is None else f"{item.score:.2f}")] if scored else []),
         text,
@@ -167,6 +168,14 @@ def _conversation(person: str, value: Mapping[str, Any]) -> str:
     """Return the name of a turn's conversation, with the character that it is with."""
     name, character = thread_name(person, str(value.get("thread", ""))), str(value.get("character") or "")
     return name if not character or is_with(character, name) else thread_with(character, name)
+
+
+def _kept_until(value: Mapping[str, Any], language: TextLanguage) -> list[str]:
+    """Return until which day a turn is kept, where it has an end; that of a pinned one does not count."""
+    expires = value.get("expires")
+    if value.get("pinned") is True or not isinstance(expires, int | float) or isinstance(expires, bool):
+        return []
+    return [WORDS[language].kept_until.format(day=_local_time(expires)[: len("2026-11-29")])]
 
 
 def _local_time(time: float) -> str:

@@ -449,3 +449,47 @@ def test_a_turn_shows_what_is_being_done_in_the_language_of_the_chat(language: A
     shown = display.console.file.getvalue()  # type: ignore[attr-defined]
     assert f"{words[-1]} …" in shown
     assert ("正在" in shown) is (language == "zh")
+
+
+def test_a_turn_is_pinned_and_hidden_from_the_chat_and_each_is_taken_back_by_itself(chat: Any) -> None:
+    chat(BELLO, "I am allergic to nuts.")
+    nuts = chat.turns()[1]["id"]
+
+    def marks() -> list[Any]:
+        return [chat.turns()[1].get(mark, False) for mark in ("pinned", "never_recall")]
+
+    assert "Recalled with every reply from now on: I am allergic" in chat(f"/pin {nuts[:8]}")
+    assert marks() == [True, False]
+    chat("/new", "My train was late.")
+    assert "allergic" in chat.model.prompts[-1][0].text
+    assert "Never recalled from now on: I am allergic" in chat(f"/hide {nuts[:8]}")
+    assert marks() == [False, True]
+    chat("/new", "What am I allergic to, which nuts?")
+    assert "allergic to nuts" not in chat.model.prompts[-1][0].text
+    assert "as before: I am allergic" in chat(f"/hide {nuts[:8]}")
+    assert marks() == [False, False]
+
+
+@pytest.mark.parametrize("command", ["pin", "hide"])
+def test_what_names_no_turn_marks_none(chat: Any, command: str) -> None:
+    chat(BELLO)
+    first = chat.turns()[0]["id"]
+
+    wrong = ["", first[:3], "zzzz", f"{first}x"]
+    shown = chat(*(f"/{command} {id}" for id in wrong))
+
+    assert shown.count(f"Which one? /{command} ID") == 2
+    assert shown.count("begins the id of no turn") == 2
+    assert "the memory is not opened" in chat(f"/{command} {first}", options=("--private",))
+    assert not any(chat.turns()[0].get(mark) for mark in ("pinned", "never_recall"))
+
+
+def test_a_list_shows_until_when_a_turn_is_kept_unless_it_is_pinned(chat: Any) -> None:
+    chat(BELLO, options=("--remember-for", "7"))
+    (turn,) = chat.turns()
+    day = datetime.fromtimestamp(turn["expires"]).date().isoformat()
+
+    assert f"until {day}" in " ".join(chat.run("memory", "list").stdout.split())
+    shown = chat("/memory", "/set language zh", "/memory", f"/pin {turn['id']}", "/set language en", "/memory")
+    assert shown.count(f"until {day}") == 1
+    assert shown.count(f"记到 {day}") == 1
