@@ -18,6 +18,7 @@ from ..graph.stored_conversation import Conversation, PendingTurn, human_message
 from ..graph.thread_turns import memory_id, opening_text, removals, split_turns
 from ..graph.turn_events import Event, Question, stream_turn
 from ..graph.turn_task import TurnTask, with_answers
+from ..memory import alist_turns
 from .page_host import PausableContext
 from .page_turns import (
     EmotionQuestion,
@@ -28,6 +29,7 @@ from .page_turns import (
     after_question,
     error_sentence,
     page_turn,
+    remembered_understanding,
 )
 
 if TYPE_CHECKING:
@@ -100,8 +102,10 @@ class PageConversation:
         return last is not None and self.host.conversations.is_over(self.name, last)
 
     async def load(self) -> None:
-        """Read from the checkpointer what was said."""
-        self._show(await self._stored.values())
+        """Read from the checkpointer what was said, and from the memory what was understood then."""
+        values = await self._stored.values()
+        self._understood = await self._remembered(values.get("messages", []))
+        self._show(values)
 
     def say(self, text: str) -> AsyncGenerator[None]:
         """Answer what the person says."""
@@ -260,6 +264,19 @@ class PageConversation:
         elif await thread.stop(turn, self.live.turn.reply if self.live else "", context):
             return ""
         return outcome
+
+    async def _remembered(self, messages: Sequence[AnyMessage]) -> dict[str, Understanding]:
+        """Return by the key of a turn what the memory holds of what was understood in it."""
+        store, user = self._stored.hef.store, self._settings.user_id
+        if not messages or store is None or user is None:
+            return {}
+        memories = {memory.id: memory for memory in await alist_turns(store, user) if memory.thread == self.thread}
+        understood = {
+            turn.key: remembered_understanding(memory, turn)
+            for turn in split_turns(messages)
+            if (memory := memories.get(memory_id(messages, turn, self.thread)))
+        }
+        return {key: understanding for key, understanding in understood.items() if understanding}
 
     def _show(self, values: Mapping[str, Any]) -> None:
         """Take what was said from the thread's state, and what was understood in its last turn."""

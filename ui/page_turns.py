@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..contract import Empathy, HefError, Memory, Reading
+from ..contract import Cause, Empathy, HefError, Memory, Reading
 from ..graph.thread_turns import ThreadTurn
 from ..graph.turn_events import EmotionDecided, Event, Replied, Restarted, Step, Token
 from ..nodes.support.human_review import ACTION
@@ -21,6 +21,8 @@ class Understanding:
     """The past turns that were recalled."""
     readings: tuple[Reading, ...] = ()
     """What the SEM read, one reading per round."""
+    is_from_memory: bool = False
+    """Whether it is what the memory holds of a turn of an earlier visit: the emotion, its share and cause words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,30 @@ class LiveTurn:
     """Kind of the last event, see `STATUS_AFTER_EVENT`; empty at the beginning."""
     question: EmotionQuestion | None = None
     """What the person is asked, and the turn waits for."""
+
+
+def remembered_understanding(memory: Memory, turn: ThreadTurn) -> Understanding | None:
+    """Return what the memory holds of what was understood in a turn; None where no emotion was read in it.
+
+    Args:
+        memory: The turn as it is stored.
+        turn: The turn in its thread.
+    """
+    if memory.emotion is None:
+        return None
+    causes: list[Cause] = []
+    for words in memory.causes:
+        start = turn.text.find(words)
+        if words and start >= 0:
+            causes.append(Cause(text=words, turn=turn.index, start=start, end=start + len(words), weight=0))
+    share = 1.0 if memory.probability is None else memory.probability
+    empathy = Empathy(
+        emotion=memory.emotion,
+        distribution={memory.emotion: share},
+        causes=tuple(causes),
+        confirmed=memory.confirmed,
+    )
+    return Understanding(empathy, is_from_memory=True)
 
 
 def page_turn(turn: ThreadTurn, understanding: Understanding | None) -> PageTurn:

@@ -59,6 +59,7 @@ class PageWords:
     understood: str = "Understood"
     nothing_yet: str = "Nothing was said yet. After your first message, the emotion that was read in it stands here."
     not_here: str = "This turn is of an earlier visit: what was understood in it is no longer known here."
+    from_memory: str = "From the memory: the other shares, the LLM's opinion and what was recalled are no longer known."
     of_message: str = "Of your message"
     emotion: str = "Emotion"
     decided: str = "decided"
@@ -193,6 +194,7 @@ WORDS: Mapping[TextLanguage, PageWords] = {
         understood="理解",
         nothing_yet="还没有说话。发出第一条消息后，这里会显示读出的情绪。",
         not_here="这是以前的一轮对话，当时读懂的内容这里已经没有了。",
+        from_memory="来自记忆：其他情绪的占比、大模型的看法和当时想起的内容已不可知。",
         of_message="关于你的消息",
         emotion="情绪",
         decided="判定",

@@ -41,6 +41,16 @@ def understanding_html(turn: PageTurn | None, memories: MemoryList, language: Te
     empathy = turn.understanding.empathy
     if empathy.safety.level == "danger":
         return head + _safety_html(empathy, words) + _left_out_html(empathy, words)
+    if turn.understanding.is_from_memory:
+        causes = words.comma.join(cause.text for cause in empathy.causes)
+        return "".join(
+            [
+                head,
+                _section(words.emotion, _emotion_html(empathy, words, language)),
+                _section(words.causes, f"<p>{escaped(causes)}</p>" if causes else ""),
+                f'<p class="hef-note">{words.from_memory}</p>',
+            ]
+        )
     return "".join(
         [
             head,

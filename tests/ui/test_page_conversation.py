@@ -15,13 +15,16 @@ from hef.contract import HefContext, SetupError, Why
 from hef.graph.stored_conversation import Conversation as StoredConversation
 from hef.graph.turn_events import Event
 from hef.graph.turn_task import TurnTask
-from hef.memory import alist_turns, amark_turn
+from hef.memory import aforget_turns, alist_turns, amark_turn
+from hef.ui.memory_view import MemoryList
 from hef.ui.page_conversation import PageConversation
 from hef.ui.page_host import PageHost
+from hef.ui.understanding_view import understanding_html
 from hef.ui.visit import Visit
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
+from langgraph.store.memory import InMemoryStore
 from page_hosts import PERSON, page_host
 from pydantic import PrivateAttr
 from scripted_chat import Broken, ScriptedChat
@@ -482,3 +485,34 @@ async def test_what_is_not_written_down_goes_on_after_a_pause(tmp_path: Path, mo
         monkeypatch.setattr("hef.cli.chat.conversation_list.local_now", lambda: later)
         assert await visit.leave_after_pause() == ""
         assert visit.conversation.is_private
+
+
+async def test_after_a_restart_earlier_turns_show_what_the_memory_holds_of_them(tmp_path: Path) -> None:
+    store = InMemoryStore()
+    script = ["I am sorry.", "Well done.", "It is three.", "I see."]
+    texts = [DOG, SISTER, "What time is it?", "My dog Bello ate my slipper, I am so angry."]
+    async with page_host(tmp_path, ScriptedChat(script=script), store=store) as host:
+        conversation = begin(host)
+        for text in texts:
+            await finish(conversation.say(text))
+        (sister,) = (turn for turn in await alist_turns(store, PERSON) if turn.text == SISTER)
+        before = [turn.understanding for turn in conversation.turns]
+        await aforget_turns(store, PERSON, [sister.id])
+    async with page_host(tmp_path, ScriptedChat(script=["."]), store=store) as host:
+        again = begin(host)
+        await again.load()
+
+        dog, forgotten, _, last = (turn.understanding for turn in again.turns)
+        assert dog is not None
+        assert before[0] is not None
+        assert dog.is_from_memory
+        assert dog.empathy.emotion == before[0].empathy.emotion
+        share = dog.empathy.distribution[dog.empathy.emotion]
+        assert share == pytest.approx(before[0].empathy.distribution[dog.empathy.emotion], abs=0.01)
+        assert {DOG[cause.start : cause.end] for cause in dog.empathy.causes} >= {"died"}
+        assert forgotten is None
+        assert last is not None
+        assert not last.is_from_memory
+        shown = understanding_html(again.turns[0], MemoryList(), "en")
+        assert "From the memory" in shown
+        assert "died" in shown
