@@ -81,7 +81,7 @@ def lay_out(context: HefContext, *, keeps_nothing: bool) -> Page:
     """
     words = WORDS["en"]
     with gr.Blocks(title=words.title, analytics_enabled=False, fill_width=True) as blocks:
-        visit = gr.State(None)
+        visit = gr.State(None, delete_callback=lambda left: left and left.close())
         # Encrypted by a key that is the same after a restart: it keeps choices, not secrets.
         kept_choices = gr.BrowserState({}, storage_key="hef-choices", secret="hef-choices")
         with gr.Row(elem_id="hef-head"):

@@ -75,6 +75,7 @@ class PageConversation:
     _task: TurnTask | None = None
     _turn_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _answer: asyncio.Future[object] | None = None
+    _is_left: bool = False
     _alone_context: PausableContext = field(default_factory=lambda: PausableContext(nullcontext))
 
     @property
@@ -139,6 +140,18 @@ class PageConversation:
         """Stop the running turn, also where it waits for the person."""
         if self._task:
             self._task.stop()
+
+    def leave(self) -> None:
+        """Leave the conversation to other processes, once its running turn, which is stopped, has ended."""
+        self.stop()
+        self._is_left = True
+        if not self.is_running:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._is_left:
+            self._is_left = False
+            self.host.conversations.leave(self.name)
 
     async def set_private(self, is_private: bool) -> None:
         """Write nothing down from now on, or write down again.
@@ -245,8 +258,11 @@ class PageConversation:
         """Stop a turn that waits for the person, who does something else, and return a context without a turn."""
         if self.question:
             self.stop()
-        async with self._turn_lock:
-            yield
+        try:
+            async with self._turn_lock:
+                yield
+        finally:
+            self._leave()
 
     async def _is_asked(self) -> bool:
         """Return whether the graph waits for a person."""

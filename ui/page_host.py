@@ -44,6 +44,10 @@ class Conversations(Protocol):
         """Keep a conversation for this process; raise an exception that says why that cannot be."""
         ...
 
+    def leave(self, name: str) -> None:
+        """Leave a conversation to other processes, once it was left as often as it was kept."""
+        ...
+
     def alone(self) -> AbstractAsyncContextManager[None]:
         """Return a context in which nobody else runs a turn of the person or changes their conversations."""
         ...

@@ -122,16 +122,26 @@ class Visit:
         character = self.names.get(name, "") if character is None else character
         self.names = {name: character, **self.names}
         self.host.conversations.hold(name)
-        self.conversation.stop()
-        is_private = self.conversation.is_private
+        before, is_private = self.conversation, self.conversation.is_private
+        before.stop()
         opened = PageConversation(self.host, name, self._context(character), is_private=self.host.keeps_nothing)
         opened.character = character
         if chosen := self.host.characters.get(character):
             opened.listener, opened.greeting = chosen.name, chosen.greeting
-        await opened.load()
-        await opened.set_private(is_private)
+        try:
+            await opened.load()
+            await opened.set_private(is_private)
+        except BaseException:
+            self.host.conversations.leave(name)
+            raise
         self.conversation, self.shown, self.editing = opened, "", ""
+        if before.name:  # that of a visit that has just begun has none
+            before.leave()
         await self.refresh_memories()
+
+    def close(self) -> None:
+        """Leave the conversation to others: the visitor has gone."""
+        self.conversation.leave()
 
     def set_strategy(self, strategy: str) -> None:
         """Set how the emotion is decided."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime
@@ -32,6 +33,8 @@ class PageConversations:
         self._settings, self._store = settings, store
         self._home, self._person = settings.home, settings.person
         self._open: dict[str, ExitStack] = {}
+        self._visits: Counter[str] = Counter()
+        """By name how many visits have a conversation open."""
         self._one_at_a_time = asyncio.Lock()
 
     def thread_id(self, name: str) -> str:
@@ -59,20 +62,27 @@ class PageConversations:
         return conversation_list.names_day(name) and conversation_list.is_over(last, conversation_list.local_now())
 
     def hold(self, name: str) -> None:
-        """Keep a conversation for this process alone, until it ends.
+        """Keep a conversation for this process alone, until every visit that has it open has left it.
 
         Raises:
             OpenElsewhere: It is open in another process.
         """
-        if name in self._open:
-            return
-        with ExitStack() as lock:
-            if self._store is not None:
-                lock.enter_context(sole_writer(self._home, self.thread_id(name), name))
-            self._open[name] = lock.pop_all()
+        if name not in self._open:
+            with ExitStack() as lock:
+                if self._store is not None:
+                    lock.enter_context(sole_writer(self._home, self.thread_id(name), name))
+                self._open[name] = lock.pop_all()
+        self._visits[name] += 1
+
+    def leave(self, name: str) -> None:
+        """Leave a conversation to other processes, where no other visit has it open."""
+        self._visits[name] -= 1
+        if self._visits[name] <= 0 and (lock := self._open.pop(name, None)):
+            lock.close()
 
     def release(self) -> None:
         """Leave all conversations to others."""
+        self._visits.clear()
         while self._open:
             self._open.popitem()[1].close()
 

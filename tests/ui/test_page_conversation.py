@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hef.characters import Character
+from hef.cli.chat.conversation_file import OpenElsewhere, sole_writer
 from hef.cli.chat.conversation_list import local_now
 from hef.contract import HefContext, SetupError, Why
 from hef.graph.stored_conversation import Conversation as StoredConversation
@@ -516,3 +517,41 @@ async def test_after_a_restart_earlier_turns_show_what_the_memory_holds_of_them(
         shown = understanding_html(again.turns[0], MemoryList(), "en")
         assert "From the memory" in shown
         assert "died" in shown
+
+
+async def test_a_conversation_that_no_visit_shows_any_more_is_left_to_other_processes(tmp_path: Path) -> None:
+    async with page_host(tmp_path, WaitingChat(script=["One.", "Two words", "Three."], waiting=0)) as host:
+        first = await Visit.begin(host, "en")
+        day = first.conversation.name
+        await finish(first.conversation.say(DOG))
+        second = await Visit.begin(host, "en")
+        assert second.conversation.name == day
+        thread = host.conversations.thread_id(day)
+
+        await first.open("work", "")
+        with pytest.raises(OpenElsewhere), sole_writer(tmp_path, thread, day):
+            raise AssertionError("the second visit shows it")
+        second.close()
+        with sole_writer(tmp_path, thread, day):
+            pass
+        with pytest.raises(OpenElsewhere), sole_writer(tmp_path, host.conversations.thread_id("work"), "work"):
+            raise AssertionError("the first visit shows it")
+        await first.open(day, "")
+        assert [turn.text for turn in first.conversation.turns] == [DOG]
+
+
+async def test_a_conversation_is_left_only_once_its_running_turn_has_ended(tmp_path: Path) -> None:
+    model = WaitingChat(script=["One word", "Two."])
+    async with page_host(tmp_path, model) as host:
+        visit = await Visit.begin(host, "en")
+        left = visit.conversation
+        thread, name = host.conversations.thread_id(left.name), left.name
+        running = asyncio.create_task(finish(left.say(DOG)))
+        await model._reached.wait()
+        await visit.open("work", "")
+        await running
+        with sole_writer(tmp_path, thread, name):
+            pass
+        again = begin(host, name)
+        await again.load()
+        assert [turn.text for turn in again.turns] == [DOG]
