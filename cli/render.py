@@ -201,10 +201,17 @@ def print_degraded(console: Console, empathy: Empathy, language: TextLanguage = 
         field(console, WORDS[language].left_out, Text(printable(empathy.degraded), style="yellow"))
 
 
-def summary(empathy: Empathy, language: TextLanguage = "en", memories: Sequence[Memory] = ()) -> Text:
+def summary(
+    empathy: Empathy, language: TextLanguage = "en", memories: Sequence[Memory] = (), columns: int = SUMMARY
+) -> Text:
     """Return one faint line: emotion, its probability, and the cause words; where none is certain, that.
 
-    How the most relevant of the past turns that were recalled begins, and why, stands at its end where it fits.
+    Args:
+        empathy: What was understood.
+        language: Language of the line.
+        memories: The past turns that were recalled. How the most relevant one begins, and why it was recalled, stands
+            at the end of the line where it fits.
+        columns: How long the line may be for that.
     """
     line = _emotion_summary(empathy, language)
     recalled = [memory for memory in memories if memory.id in empathy.memories]
@@ -212,10 +219,11 @@ def summary(empathy: Empathy, language: TextLanguage = "en", memories: Sequence[
         return line
     template, longest, shortest = WORDS[language].recalled_first, _SUMMARY_WORDS, _SUMMARY_WORDS // 3
     shortened = (
-        _recalled_words(template, recalled[0], language, characters, most=1)
+        _recalled_words(template, recalled[0], language, characters, reasons)
+        for reasons in (1, 0)
         for characters in range(longest, shortest - 1, -1)
     )
-    return line.append(next((words for words in shortened if line.cell_len + cell_len(words) <= SUMMARY), ""))
+    return line.append(next((words for words in shortened if line.cell_len + cell_len(words) <= columns), ""))
 
 
 def _emotion_summary(empathy: Empathy, language: TextLanguage) -> Text:

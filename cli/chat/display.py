@@ -70,6 +70,11 @@ class TurnDisplay:
         """Return the question that the turn waits for, None where it is over."""
         return self._last if isinstance(self._last, Question) else None
 
+    @property
+    def columns(self) -> int:
+        """Columns beside the gutter."""
+        return min(self.console.width, MAX_COLUMNS) - GUTTER - 2
+
     def __enter__(self) -> TurnDisplay:
         self._show_status("starting" if self._language == "en" else step_words("begin", self._language))
         return self

@@ -288,7 +288,7 @@ class ChatSession:
         conversation = self.conversation
         async for event in stream_turn(conversation.hef, turn_input, context, conversation.thread):
             if isinstance(event, EmotionDecided):
-                display.annotate(summary(event.empathy, self.language, event.memories))
+                display.annotate(summary(event.empathy, self.language, event.memories, display.columns))
             display.show(event)
         return display.question or display.result
 

@@ -73,7 +73,12 @@ def test_the_summary_of_a_turn_tells_the_first_recalled_turn_where_it_fits() -> 
 
     told = summary(EMPATHY, "en", [LISBON]).plain
     assert told == 'sad 100% · recalled "My sister moved to Lisb…" (similar meaning 62%)'
-    assert summary(long, "en", [LISBON]).plain == "sad 100% · the LLM thought of devastated"
+    narrow = [summary(long, "en", [LISBON], columns).plain for columns in (90, 66, 60)]
+    assert narrow[0].endswith('devastated · recalled "My sister mov…" (similar meaning 62%)')
+    assert narrow[1:] == [
+        'sad 100% · the LLM thought of devastated · recalled "My sister m…"',
+        "sad 100% · the LLM thought of devastated",
+    ]
     assert summary(EMPATHY, "zh", [LISBON]).plain.endswith(" · 想起“My sister moved to Lisb…”（意思相近 62%）")
     shorter = summary(neutral, "en", [LISBON]).plain
     assert shorter == 'no feeling in what was said · recalled "My sister m…" (similar meaning 62%)'

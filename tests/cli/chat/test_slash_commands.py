@@ -394,7 +394,7 @@ def test_what_was_recalled_and_why_is_told_with_the_turn_and_by_emotion(chat: An
 
     shown = chat("/new", "I miss Bello.", "/emotion", "/set language zh", "/emotion")
 
-    assert '· recalled "My dog Bell…" (similar meaning ' in shown
+    assert '· recalled "My dog Bello died in th…" ' in shown
     assert f'recalled {today} "{BELLO}" (similar meaning ' in shown
     assert f"想起 {today}“{BELLO}”（意思相近 " in shown
 
