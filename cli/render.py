@@ -16,8 +16,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..ui.memory_view import recall_reasons
 from ..ui.turn_words import WORDS, emotion_name, llm_opinion, nothing_read
+from ..ui.views.memory_view import recall_reasons
 
 if TYPE_CHECKING:
     from ..contract import Cause, Dialogue, Empathy, Memory

@@ -13,12 +13,12 @@ import gradio as gr
 from ..contract import SetupError
 from ..contract.dialogue import TextLanguage
 from .kept_choices import KeptChoices
-from .memory_view import PAGE_LENGTH
 from .page import Page, lay_out
 from .page_host import PageHost
 from .page_turns import error_sentence
 from .page_view import PageView, Updates
 from .page_words import WORDS
+from .views.memory_view import PAGE_LENGTH
 from .visit import Visit
 
 

@@ -6,8 +6,6 @@ from typing import Any, TypeAlias
 
 import gradio as gr
 
-from .conversation_view import history_html, live_html, status_text
-from .memory_view import memories_html
 from .page import (
     Page,
     head_html,
@@ -20,9 +18,11 @@ from .page import (
 from .page_host import PageHost
 from .page_turns import error_sentence
 from .page_words import WORDS
-from .safe_html import escaped
-from .timeline_view import timeline_html
-from .understanding_view import understanding_html
+from .views.conversation_view import history_html, live_html, status_text
+from .views.memory_view import memories_html
+from .views.safe_html import escaped
+from .views.timeline_view import timeline_html
+from .views.understanding_view import understanding_html
 from .visit import Visit
 
 Updates: TypeAlias = dict[Any, Any]

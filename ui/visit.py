@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from ..contract.settings.region import read_region
 from ..memory import alist_turns, amark_turn, by_period, memories_from_items, near_items, search_items, timeline
 from .kept_choices import KeptChoices
-from .memory_view import MemoryList
 from .page_conversation import PageConversation
 from .page_turns import PageTurn, error_sentence
 from .page_words import WORDS
+from .views.memory_view import MemoryList
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ...ui.memory_view import near_reason
 from ...ui.page_words import WORDS
 from ...ui.turn_words import emotion_name
+from ...ui.views.memory_view import near_reason
 from ..build_graph import require_text
 from ..chat.chat_threads import is_with, thread_name, thread_with
 from ..options import Json, Sem

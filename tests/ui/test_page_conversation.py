@@ -17,10 +17,10 @@ from hef.graph.stored_conversation import Conversation as StoredConversation
 from hef.graph.turn_events import Event
 from hef.graph.turn_task import TurnTask
 from hef.memory import aforget_turns, alist_turns, amark_turn
-from hef.ui.memory_view import MemoryList
 from hef.ui.page_conversation import PageConversation
 from hef.ui.page_host import PageHost
-from hef.ui.understanding_view import understanding_html
+from hef.ui.views.memory_view import MemoryList
+from hef.ui.views.understanding_view import understanding_html
 from hef.ui.visit import Visit
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessageChunk, BaseMessage

@@ -8,13 +8,13 @@ import pytest
 from hef.contract import Cause, Empathy, Evidence, HefContext, Memory, Reading, Safety, Why
 from hef.contract.dialogue import TextLanguage
 from hef.memory import by_period, timeline
-from hef.ui.conversation_view import history_html, live_html
-from hef.ui.memory_view import PAGE_LENGTH, MemoryList, memories_html, memory_html
 from hef.ui.page_conversation import PageConversation
 from hef.ui.page_turns import LiveTurn, PageTurn, Understanding
-from hef.ui.safe_html import marked_html, reply_html
-from hef.ui.timeline_view import timeline_html
-from hef.ui.understanding_view import understanding_html
+from hef.ui.views.conversation_view import history_html, live_html
+from hef.ui.views.memory_view import PAGE_LENGTH, MemoryList, memories_html, memory_html
+from hef.ui.views.safe_html import marked_html, reply_html
+from hef.ui.views.timeline_view import timeline_html
+from hef.ui.views.understanding_view import understanding_html
 
 HOSTILE = '<img src=x onerror=alert(1)> "quoted" **bold** {{value}} ${value} `code`'
 EMPATHY = Empathy(

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from hef.contract import HefContext
 from hef.memory import alist_turns
-from hef.ui.conversation_view import live_html, status_text
 from hef.ui.page_conversation import PageConversation
 from hef.ui.page_host import PageHost
+from hef.ui.views.conversation_view import live_html, status_text
 from hef.ui.visit import Visit
 from page_hosts import PERSON, page_host
 from scripted_chat import ScriptedChat

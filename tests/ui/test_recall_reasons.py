@@ -9,7 +9,7 @@ import pytest
 from hef.cli.render import print_empathy, summary
 from hef.contract import Empathy, Memory, Turn, Why
 from hef.nodes.support.explanations import MAIN_REASONS, explain_memories
-from hef.ui.memory_view import MemoryList, memory_html, near_reason, recall_reasons
+from hef.ui.views.memory_view import MemoryList, memory_html, near_reason, recall_reasons
 from rich.console import Console
 
 DAY = 1_793_608_200.0

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..page_words import WORDS, PageWords
+from ..turn_words import emotion_name, llm_opinion, nothing_read
 from .memory_view import MemoryList, memory_html
-from .page_words import WORDS, PageWords
 from .safe_html import escaped
-from .turn_words import emotion_name, llm_opinion, nothing_read
 
 if TYPE_CHECKING:
-    from ..contract import Empathy, Reading
-    from ..contract.dialogue import TextLanguage
-    from .page_turns import PageTurn
+    from ...contract import Empathy, Reading
+    from ...contract.dialogue import TextLanguage
+    from ..page_turns import PageTurn
 
 SHOWN_EMOTIONS = 5
 """Emotions that are named; the rest is one line."""

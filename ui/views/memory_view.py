@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from .page_words import WORDS, PageWords
+from ..page_words import WORDS, PageWords
+from ..turn_words import emotion_name
 from .safe_html import escaped
-from .turn_words import emotion_name
 
 if TYPE_CHECKING:
-    from ..contract import Memory, Why
-    from ..contract.dialogue import TextLanguage
+    from ...contract import Memory, Why
+    from ...contract.dialogue import TextLanguage
 
 PAGE_LENGTH = 20
 """Turns that are shown at once."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .page_turns import EmotionQuestion, PageTurn
-from .page_words import WORDS, PageWords
+from ..page_turns import EmotionQuestion, PageTurn
+from ..page_words import WORDS, PageWords
+from ..turn_words import emotion_name, nothing_read
 from .safe_html import escaped, marked_html, reply_html
-from .turn_words import emotion_name, nothing_read
 
 if TYPE_CHECKING:
-    from ..contract.dialogue import TextLanguage
-    from .page_conversation import PageConversation
-    from .page_turns import LiveTurn, Understanding
+    from ...contract.dialogue import TextLanguage
+    from ..page_conversation import PageConversation
+    from ..page_turns import LiveTurn, Understanding
 
 
 def history_html(conversation: PageConversation, shown: str, language: TextLanguage) -> str:

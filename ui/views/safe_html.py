@@ -7,12 +7,12 @@ from functools import cache
 from html import escape
 from typing import TYPE_CHECKING
 
-from ..contract.text import MAX_STORED_CHARACTERS
+from ...contract.text import MAX_STORED_CHARACTERS
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
-    from ..contract import Cause
+    from ...contract import Cause
 
 _NOT_RENDERED = ["html_block", "html_inline", "image", "link", "autolink", "reference", "heading", "lheading", "entity"]
 """What a reply may not have: HTML, what loads or leads elsewhere, and headings, which the page's own outline has."""

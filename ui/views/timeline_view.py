@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .page_words import WORDS
+from ..page_words import WORDS
+from ..turn_words import emotion_name
 from .safe_html import escaped
-from .turn_words import emotion_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..contract.dialogue import TextLanguage
-    from ..memory import Period, PeriodName
+    from ...contract.dialogue import TextLanguage
+    from ...memory import Period, PeriodName
 
 SHOWN_EMOTIONS = 4
 """Emotions of a period that are drawn by name; the rest is one part."""
