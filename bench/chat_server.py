@@ -30,6 +30,13 @@ from .synthetic_dialogues import synthetic_turn
 _START_SECONDS = 120
 _MB = 1_000_000
 _MAX_ERRORS = 10
+_MEMORY_SECONDS = 20.0
+"""How long the server waits for its memory, as `hef serve chat` does."""
+_JUDGED_SECONDS = 60.0
+"""A shorter run says nothing about growth: what is loaded and filled at first is most of it."""
+_GROWTH_MB, _GROWTH_MB_PER_TURN = 16.0, 0.1
+"""How much a server may grow over the second half of a run: by so much, and for each turn of that half, of which the
+memory itself takes some 20 kB."""
 
 
 class ChatServerReport(BaseModel, frozen=True):
@@ -49,8 +56,17 @@ class ChatServerReport(BaseModel, frozen=True):
     rss_start_mb: float = Field(description="10^6 bytes that the server holds once each conversation had a turn")
     rss_middle_mb: float = Field(description="The same after half of the time")
     rss_end_mb: float = Field(description="The same at the end")
+    growth_mb: float = Field(description="By how much that grew over the second half")
+    max_growth_mb: float | None = Field(
+        description="By how much it may: 16 MB, and 100 kB for each turn; None where the run is shorter than a minute"
+    )
     errors: int = Field(description="Requests without the reply that was due")
     first_errors: tuple[str, ...] = Field(description="What went wrong with the first of them")
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether the server grew by more than it may."""
+        return self.max_growth_mb is not None and self.growth_mb > self.max_growth_mb
 
 
 def measure_chat_server(
@@ -94,6 +110,8 @@ class ChatLoad:
     first_words: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     rss: list[int] = field(default_factory=list)
+    turns_before: list[int] = field(default_factory=list)
+    """How many turns were answered when each of these was read."""
     seconds: float = 0.0
     cpu_seconds: float = 0.0
 
@@ -111,10 +129,12 @@ class ChatLoad:
             self.seconds = time.perf_counter() - began
             self.cpu_seconds = self._cpu() - cpu_began
             await watching
-            self.rss.append(self.process.memory_info().rss)
+            self._read_memory()
 
     def report(self, *, sem: str, memory: bool, conversations: int) -> ChatServerReport:
         """Return the figures."""
+        middle = len(self.rss) // 2
+        later_turns = self.turns_before[-1] - self.turns_before[middle]
         durations, first_words = 1000 * np.array(self.durations or [0]), 1000 * np.array(self.first_words or [0])
         return ChatServerReport(
             sem=sem,
@@ -129,8 +149,10 @@ class ChatLoad:
             first_word_ms=float(np.median(first_words)),
             cpu_ms=1000 * self.cpu_seconds / max(1, len(self.durations)),
             rss_start_mb=self.rss[0] / _MB,
-            rss_middle_mb=self.rss[len(self.rss) // 2] / _MB,
+            rss_middle_mb=self.rss[middle] / _MB,
             rss_end_mb=self.rss[-1] / _MB,
+            growth_mb=(self.rss[-1] - self.rss[middle]) / _MB,
+            max_growth_mb=_GROWTH_MB + _GROWTH_MB_PER_TURN * later_turns if self.seconds >= _JUDGED_SECONDS else None,
             errors=len(self.errors),
             first_errors=tuple(self.errors[:_MAX_ERRORS]),
         )
@@ -157,10 +179,14 @@ class ChatLoad:
         self.first_words.append(first - began)
 
     async def _watch(self, seconds: float, progress: Progress) -> None:
-        for second in range(int(seconds)):
-            self.rss.append(self.process.memory_info().rss)
+        for second in range(max(1, int(seconds))):
+            self._read_memory()
             progress("seconds", second, int(seconds))
-            await asyncio.sleep(1)
+            await asyncio.sleep(min(1, seconds))
+
+    def _read_memory(self) -> None:
+        self.rss.append(self.process.memory_info().rss)
+        self.turns_before.append(len(self.durations))
 
     def _cpu(self) -> float:
         times = self.process.cpu_times()
@@ -238,19 +264,28 @@ def _server_process(sem: str | None, home: Path | None) -> Iterator[tuple[str, s
 
 
 def _serve(spec: str | None, home: Path | None, ready: Connection) -> None:
-    """Serve in this process until it is told to end."""
+    """Serve in this process until it is told to end; memory and turns are kept as `hef serve chat` keeps them."""
     from ..graph import create_hef, open_store
     from ..sem import resolve_sem
     from ..serving.chat_app import create_app
+    from ..serving.chat_conversations import Conversations
     from ..serving.http_server import listen, serve_app
     from ..serving.server_settings import ServerSettings
+    from ..serving.threads.sqlite_turns import SqliteTurns
 
     sem = resolve_sem(spec)
     chat = InstantChat(labels=tuple(sem.description.taxonomy.labels))
-    store = open_store(home, sem) if home is not None else None
+    # As the command has it: between operations other processes may open the folder, which costs time at each.
+    store = None if home is None else open_store(home, sem, wait=_MEMORY_SECONDS, hold=False)
+    conversations = Conversations(None if home is None else SqliteTurns(home / "chat-turns.sqlite"), store)
     settings = ServerSettings(context=HefContext(remember=store is not None))
     app = create_app(
-        create_hef(model=chat, sem=sem).compile(store=store), model=chat, sem=sem, store=store, settings=settings
+        create_hef(model=chat, sem=sem).compile(store=store),
+        model=chat,
+        sem=sem,
+        store=store,
+        settings=settings,
+        conversations=conversations,
     )
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]

@@ -28,9 +28,11 @@ class TalkOptions:
 def chat_server(load: TalkOptions, models: SemOptions, output: OutputOptions) -> None:
     """Time the chat server with many conversations at once.
 
-    The server of `hef serve chat` runs in a process of its own, with an LLM that answers at once and a memory in a
-    temporary folder. Each person sends the next turn, with all that was said before, as soon as the reply has come.
-    The exit code is 1 where a request did not get the reply that was due.
+    The server of `hef serve chat` runs in a process of its own, with an LLM that answers at once, and keeps memory and
+    turns as that command does, in a temporary folder. Each person sends the next turn, with all that was said before,
+    as soon as the reply has come.
+    The exit code is 1 where a request did not get the reply that was due, or where over the second half of a minute or
+    more the server grew by more than 16 MB and 100 kB for each turn.
     """
     import tempfile
     from pathlib import Path
@@ -54,7 +56,10 @@ def chat_server(load: TalkOptions, models: SemOptions, output: OutputOptions) ->
     emit_report("chat server", None, [report], {"machine": machine(settings.threads)}, output, [_table(report)])
     for error in report.first_errors:
         typer.echo(f"error: {error}", err=True)
-    if report.errors:
+    if report.has_grown:
+        growth = f"{report.growth_mb:.1f} MB over the second half, of at most {report.max_growth_mb:.1f}"
+        typer.echo(f"error: the server grew by {growth}", err=True)
+    if report.errors or report.has_grown:
         raise typer.Exit(1)
 
 
@@ -75,6 +80,7 @@ def _table(report: ChatServerReport) -> Table:
         "MB held at the start": report.rss_start_mb,
         "MB held in the middle": report.rss_middle_mb,
         "MB held at the end": report.rss_end_mb,
+        "MB grown over the second half": report.growth_mb,
         "errors": report.errors,
     }
     for name, value in rows.items():

@@ -18,7 +18,7 @@ BY_STATUS = [f"status_{kind}" for kind in ("begin", *STATUS_AFTER_EVENT)]
 TABLES = {
     # The words of a language, the files that say them, and the words that are chosen by their names.
     "chat": (chat_words.WORDS, ["cli/chat/*.py"], []),
-    "page": (page_words.WORDS, ["ui/[!t]*.py", "ui/timeline_view.py"], BY_STATUS),
+    "page": (page_words.WORDS, ["ui/[!t]*.py", "ui/views/*.py"], BY_STATUS),
     "turn": (turn_words.WORDS, ["ui/turn_words.py", "cli/render.py", "cli/perceive.py"], []),
 }
 SAME_IN_BOTH = ("no_character",)
