@@ -81,8 +81,8 @@ def test_half_of_the_people_had_no_part_in_the_choice_of_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"questions": [{"text": "Where?", "turns": [6]}]}, "no turn"),
-        ({"questions": [{"text": "Where?", "turns": []}]}, "no turn"),
+        ({"questions": [{"text": "Where?", "turns": [6]}]}, "not a turn"),
+        ({"questions": [{"text": "Where?", "turns": []}]}, "not a turn"),
         ({"turns": [], "questions": []}, "no turns"),
         ({"questions": [{"text": " ", "turns": [0]}]}, "blank"),
         ({"turns": [{"day": 1, "text": "a"}, {"day": 0, "text": "b"}]}, "rise"),

@@ -75,8 +75,8 @@ def test_a_value_that_no_turn_has_is_named_and_not_stored(field: str, value: Any
 
     assert (done.added, len(done.broken)) == (1, 1)
     assert done.broken[0].startswith("line 2 h")
-    assert "expected" in done.broken[0] or "no number of JSON" in done.broken[0]
-    assert field in done.broken[0] or "no number of JSON" in done.broken[0]
+    assert "expected" in done.broken[0] or "not a JSON number" in done.broken[0]
+    assert field in done.broken[0] or "not a JSON number" in done.broken[0]
     assert len(done.broken[0]) < 300
     assert [one.id for one in list_turns(store, "ana")] == ["1"]
 
@@ -86,7 +86,7 @@ def test_no_number_that_is_none_is_stored_anywhere(number: str) -> None:
     store = InMemoryStore()
     text = line(anything=0).replace('"anything": 0', f'"anything": [{number}]')
 
-    assert "no number of JSON" in import_turns(store, [text]).broken[0]
+    assert "not a JSON number" in import_turns(store, [text]).broken[0]
     assert store.search(user_namespace("ana")) == []
 
 

@@ -256,40 +256,6 @@ def test_everything_has_a_name_and_the_keyboard_reaches_it(browser: Browser) -> 
     assert browser.page.evaluate("document.activeElement.id") == "hef-send"
 
 
-def test_what_was_chosen_holds_when_the_page_is_loaded_again_above_all_that_nothing_is_written_down(
-    browser: Browser, address: str
-) -> None:
-    region = "#hef-region input, #hef-region textarea"
-    page = browser.page
-    browser.begin()
-    page.check("#hef-private input")
-    sync_api.expect(page.locator(".hef-private-note")).to_be_visible()
-    browser.panel("Settings")
-    page.fill(region, "gb")
-    page.keyboard.press("Tab")
-    browser.say("I stole a bicycle.")
-
-    again = page.context.new_page()
-    again.goto(address)
-    sync_api.expect(again.locator("#hef-private input")).to_be_checked()
-    sync_api.expect(again.locator(".hef-private-note")).to_be_visible()
-    assert "bicycle" not in again.locator("body").inner_text()
-    again.get_by_role("tab", name="Settings").click()
-    sync_api.expect(again.locator(region)).to_have_value("GB")
-    again.uncheck("#hef-private input")
-    sync_api.expect(again.locator(".hef-private-note")).to_have_count(0)
-    again.close()
-
-    third = page.context.new_page()
-    third.goto(address)
-    sync_api.expect(third.locator("#hef-message textarea")).to_be_enabled()
-    sync_api.expect(third.locator("#hef-private input")).not_to_be_checked()
-    third.close()
-    page.uncheck("#hef-private input")
-    sync_api.expect(page.locator(".hef-private-note")).to_have_count(0)
-    browser.panel("Understood")
-
-
 def test_it_fits_a_phone_and_the_dark(browser: Browser, address: str) -> None:
     browser.page.set_viewport_size({"width": 375, "height": 700})
     browser.page.emulate_media(color_scheme="dark")
@@ -339,6 +305,40 @@ def test_a_toast_never_covers_what_helps_in_danger(browser: Browser, address: st
 
     assert told["y"] >= composer["y"], (told, composer)
     assert told["y"] + told["height"] <= height
+
+
+def test_what_was_chosen_holds_when_the_page_is_loaded_again_above_all_that_nothing_is_written_down(
+    browser: Browser, address: str
+) -> None:
+    region = "#hef-region input, #hef-region textarea"
+    page = browser.page
+    browser.begin()
+    page.check("#hef-private input")
+    sync_api.expect(page.locator(".hef-private-note")).to_be_visible()
+    browser.panel("Settings")
+    page.fill(region, "gb")
+    page.keyboard.press("Tab")
+    browser.say("I stole a bicycle.")
+
+    again = page.context.new_page()
+    again.goto(address)
+    sync_api.expect(again.locator("#hef-private input")).to_be_checked()
+    sync_api.expect(again.locator(".hef-private-note")).to_be_visible()
+    assert "bicycle" not in again.locator("body").inner_text()
+    again.get_by_role("tab", name="Settings").click()
+    sync_api.expect(again.locator(region)).to_have_value("GB")
+    again.uncheck("#hef-private input")
+    sync_api.expect(again.locator(".hef-private-note")).to_have_count(0)
+    again.close()
+
+    third = page.context.new_page()
+    third.goto(address)
+    sync_api.expect(third.locator("#hef-message textarea")).to_be_enabled()
+    sync_api.expect(third.locator("#hef-private input")).not_to_be_checked()
+    third.close()
+    page.uncheck("#hef-private input")
+    sync_api.expect(page.locator(".hef-private-note")).to_have_count(0)
+    browser.panel("Understood")
 
 
 def test_nothing_was_asked_for_elsewhere_and_no_script_failed(browser: Browser) -> None:
