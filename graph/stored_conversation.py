@@ -18,10 +18,12 @@ from langgraph.graph.state import CompiledStateGraph
 
 from ..contract import HefContext, Memory, SetupError, Verdict
 from ..contract.dialogue import TextLanguage, turn_language
-from ..memory import aforget_turns, alist_turns, amark_turn, aremember_turn
+from ..contract.text import MAX_STORED_CHARACTERS
+from ..memory import aforget_turns, amark_turn, aremember_turn
 from ..memory.lifetime import expiry
 from ..nodes import to_dialogue
 from ..nodes.support.transcript import count_turns
+from ..nodes.support.turn_view import REPLACED_TEXTS
 from ..safety import assess
 from .thread_turns import ThreadTurn, memory_id, removals, split_turns, stored_ids
 from .turn_events import LAST_NODE, Question
@@ -34,7 +36,7 @@ FRAGMENT_MARKS: dict[TextLanguage, str] = {"en": " …", "zh": "……"}
 """What ends a reply that was stopped."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PendingTurn:
     """A turn that is about to run, and what it replaces."""
 
@@ -46,8 +48,13 @@ class PendingTurn:
     """What was said in its place, and after that, until now."""
     stale: set[str]
     """Ids of what is remembered of the replaced turns, and of one that waited for an answer."""
-    hidden: list[Memory]
-    """Those of them that are not recalled while the turn runs, as they were before."""
+    replaced_texts: tuple[str, ...] = ()
+    """What the person said in the replaced turns: it is not recalled meanwhile."""
+
+    @property
+    def configurable(self) -> dict[str, Any]:
+        """What the config of the run says beside the thread."""
+        return {REPLACED_TEXTS: self.replaced_texts} if self.replaced_texts else {}
 
 
 class Conversation:
@@ -72,6 +79,8 @@ class Conversation:
         self.hef = hef.with_config({"metadata": {CHARACTER: character}}) if character else hef
         self.thread = thread
         self.character = character
+        self.pending: PendingTurn | None = None
+        """The turn that was begun and has not ended, such as one that asks the person."""
         self._config: Any = {"configurable": {"thread_id": thread}}
 
     async def values(self) -> dict[str, Any]:
@@ -126,21 +135,39 @@ class Conversation:
         unanswered = [turn for turn in turns[-1:] if not turn.reply and turn not in replaced]
         stale = await stored_ids(self.hef.store, context.user_id, self.thread, before, unanswered or replaced)
         dropped = [message for turn in replaced for message in turn.messages]
-        if since is not None:
-            await self.update({"messages": removals(dropped), "verdict": Verdict()})
         if not before and greeting:
             new = [AIMessage(greeting, id=f"greeting-{uuid4()}"), *new]
         kept = before[: len(before) - len(dropped)]
-        return PendingTurn(list(new), kept, dropped, stale, await self._hide(stale, context))
+        texts = tuple(turn.text[-MAX_STORED_CHARACTERS:] for turn in unanswered or replaced)
+        turn = PendingTurn(list(new), kept, dropped, stale | (self.pending.stale if self.pending else set()), texts)
+        if since is not None:
+            try:
+                await self.update({"messages": removals(dropped), "verdict": Verdict()})
+            except BaseException:  # stopped in its midst
+                await self.update({"messages": dropped})
+                raise
+        self.pending = turn
+        return turn
 
     async def waiting_turn(self) -> PendingTurn:
         """Return the turn that the conversation stopped in, to ask a question (see `question`)."""
-        messages = await self.messages()
-        own = split_turns(messages)[-1].messages
-        return PendingTurn(own, messages[: len(messages) - len(own)], [], set(), [])
+        if self.pending is None:  # it was begun by an earlier process
+            messages = await self.messages()
+            own = split_turns(messages)[-1].messages
+            self.pending = PendingTurn(own, messages[: len(messages) - len(own)], [], set())
+        return self.pending
+
+    async def leave(self, context: HefContext) -> None:
+        """Put back what a turn that asks the person was to replace: whoever leaves it does not answer.
+
+        A turn that replaces nothing goes on asking.
+        """
+        if self.pending and self.pending.replaced:
+            await self.fail(self.pending, context)
 
     async def end(self, turn: PendingTurn, context: HefContext) -> None:
         """Delete the memories of what an answered turn has replaced, but for those that it has overwritten."""
+        self.pending = None
         store, user = self.hef.store, context.user_id
         if not turn.stale or store is None or user is None:
             return
@@ -150,9 +177,10 @@ class Conversation:
         answered = split_turns(messages)[-1]
         overwritten = {memory_id(messages, answered, self.thread)} if is_stored else set()
         await aforget_turns(store, user, turn.stale - overwritten)
-        for memory in turn.hidden:
-            if memory.id in overwritten:
-                await self._show_again(memory, context, is_marked=memory.text == answered.text)
+        if answered.text not in turn.replaced_texts:
+            for id in turn.stale & overwritten:  # the marks are those of other words
+                with suppress(SetupError):  # it could not be stored
+                    await amark_turn(store, user, id, pinned=False, never_recall=False)
 
     async def stop(self, turn: PendingTurn, reply: str, context: HefContext) -> bool:
         """End a turn in its midst: what was shown of the reply stands and is remembered, with a mark at its end.
@@ -183,6 +211,7 @@ class Conversation:
         Where it replaced nothing, what the person said stays and is remembered, and is answered together with what
         they say next.
         """
+        self.pending = None
         kept = {message.id for message in turn.kept}
         added = [message for message in await self.messages() if message.id not in kept]
         # In one write: a process that ends between two would leave nothing of what the person said.
@@ -190,27 +219,8 @@ class Conversation:
         stays = {message.id for message in back}
         superfluous = [message for message in added if message.id not in stays]
         await self.update({"messages": [*removals(superfluous), *back], "verdict": Verdict()})
-        for memory in turn.hidden:
-            await self._show_again(memory, context)
         if not turn.replaced:
             await self._remember_unanswered(context)
-
-    async def _hide(self, stale: set[str], context: HefContext) -> list[Memory]:
-        """Keep what is about to be replaced from being recalled in the turn that replaces it."""
-        store, user = self.hef.store, context.user_id
-        if not stale or store is None or user is None:
-            return []
-        hidden = [memory for memory in await alist_turns(store, user) if memory.id in stale]
-        for memory in hidden:
-            await amark_turn(store, user, memory.id, never_recall=True)
-        return hidden
-
-    async def _show_again(self, memory: Memory, context: HefContext, *, is_marked: bool = True) -> None:
-        """Give a hidden turn the marks that it had, or none."""
-        if self.hef.store is not None and context.user_id is not None:
-            pinned, never_recall = is_marked and memory.pinned, is_marked and memory.never_recall
-            with suppress(SetupError):  # it was forgotten meanwhile
-                await amark_turn(self.hef.store, context.user_id, memory.id, pinned=pinned, never_recall=never_recall)
 
     async def _add_fragment(self, turn: PendingTurn, reply: str, values: dict[str, Any], context: HefContext) -> None:
         present = {message.id for message in values["messages"]}

@@ -22,7 +22,7 @@ from .support.dialogue_window import shown_dialogue
 from .support.events import emit
 from .support.explanations import explain_memories
 from .support.node_record import record_suppressed_error
-from .support.turn_view import Node, TurnView, Update, thread_id, turn_view
+from .support.turn_view import Node, TurnView, Update, replaced_texts, thread_id, turn_view
 
 _SPREAD = 3
 """Times as many turns as usual are recalled where the person asks what is remembered of them at all."""
@@ -94,6 +94,7 @@ def _search(store: BaseStore, user_id: str, turn: TurnView, llm: ChatModel | Non
     already_in_prompt = {turn.text[-MAX_STORED_CHARACTERS:] for turn in in_prompt if turn.role == "speaker"}
     if llm is not None and is_told_memory(llm, turn):
         already_in_prompt = set()  # no prompt is made: what was said in this conversation is told, too
+    already_in_prompt |= replaced_texts()
     limit = turn_limit(settings.memory_limit, is_hosted=told_as_hosted)
     memories = recall_turns(
         store,

@@ -212,15 +212,15 @@ class PageConversation:
             turn = await thread.begin(new, context, since=since, greeting=self.greeting)
             if turn is None:
                 return
-            if since is not None:
-                self._show(await thread.values())
-            # With what was not answered before.
-            self.live = LiveTurn(page_turn(split_turns([*turn.kept, *turn.messages])[-1], None))
-            yield
             outcome: Outcome = "stopped"  # also where the visitor leaves, so that nobody asks for the next event
-            run = partial(stream_turn, thread.hef, context=context, thread=self.thread)
+            run = partial(stream_turn, thread.hef, context=context, thread=self.thread, configurable=turn.configurable)
             self._task = task = TurnTask(with_answers(run, turn.messages, self._wait_for_answer))
             try:
+                if since is not None:
+                    self._show(await thread.values())
+                # With what was not answered before.
+                self.live = LiveTurn(page_turn(split_turns([*turn.kept, *turn.messages])[-1], None))
+                yield
                 async with aclosing(task.events()) as events:
                     async for event in events:
                         self.live = await self._after(event, self.live)
@@ -232,6 +232,7 @@ class PageConversation:
             except Exception as error:
                 outcome, self.error = "failed", error_sentence(error)
             finally:
+                task.stop()
                 await self._alone_context.enter()
                 self.outcome = await self._settle(outcome, turn)
                 self.live, self._task, self._answer = None, None, None

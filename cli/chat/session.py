@@ -83,11 +83,10 @@ class ChatSession:
         self.console = Console(highlight=False, quiet=as_json)
         self._own_model, self._stated = own_model, dict(stated or {})
         self._thread, self._starts_private = thread, private
-        self._runner = asyncio.Runner()
-        self._resources = ExitStack()
+        self._runner, self._resources = asyncio.Runner(), ExitStack()
         self.open = OpenConversation(settings, self._runner, find_sem)
         self._question: Question | None = None
-        self._pending: PendingTurn | None = None  # waits for the answer to the question
+        self._entered: Conversation | None = None
         self._last_turn: datetime | None = None
         self._greeting = ""
         self._is_long = False
@@ -107,7 +106,8 @@ class ChatSession:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._resources.close()
+        with self._resources:
+            self._leave_conversation()
 
     @property
     def words(self) -> ChatWords:
@@ -154,7 +154,9 @@ class ChatSession:
         return self._runner.run(work)
 
     def enter_conversation(self) -> None:
-        """Take over where the conversation ended."""
+        """Take over where the conversation ended, and leave the one before."""
+        self._leave_conversation()
+        self._entered = self.conversation
         messages = self.run(self.conversation.messages())
         self._question = self.run(self.conversation.question()) if self.context.confirm_emotion else None
         self._last_turn = None if not messages else self.run(self.conversation.last_time())
@@ -225,6 +227,11 @@ class ChatSession:
         """Print what somebody said."""
         field(self.console, gutter_label(who), Text(printable(text), style=style))
 
+    def _leave_conversation(self) -> None:
+        """Put back what an unanswered question was to replace."""
+        if self._entered is not None:
+            self.run(self._entered.leave(self.turn_context))
+
     def _leave_after_pause(self) -> None:
         """Begin another conversation where the last turn is hours ago, unless the person named this one."""
         if self._last_turn is None or self.open.is_private or not conversation_list.names_day(self.open.name):
@@ -249,18 +256,15 @@ class ChatSession:
         display = TurnDisplay(name=self.speaker, quiet=self.is_json, language=self.language)
         try:
             with self.open.alone(lambda: self.note(self.words.waiting)):
-                turn = self._pending if command else self.run(self._begin(new, since, context))
-                if turn is None and command:  # it was asked before this session began
-                    turn = self.run(self.conversation.waiting_turn())
+                turn = self.run(self._begin(new, since, context, is_waiting=command is not None))
                 if turn is None:
                     return self.note(self.words.no_message)
                 try:
                     with display:
-                        result = self.run(self._run_turn(command or turn.messages, context, display))
+                        result = self.run(self._run_turn(turn, command, context, display))
                 except KeyboardInterrupt:
                     self._stop(turn, display.reply, context)
                 except Exception:
-                    self._pending = None
                     self.run(self.conversation.fail(turn, context))
                     raise
                 else:
@@ -273,20 +277,18 @@ class ChatSession:
         self._last_turn = conversation_list.local_now()
 
     async def _begin(
-        self, new: Sequence[AnyMessage] | None, since: str | None, context: HefContext
+        self, new: Sequence[AnyMessage] | None, since: str | None, context: HefContext, *, is_waiting: bool
     ) -> PendingTurn | None:
+        if is_waiting:
+            return await self.conversation.waiting_turn()
         greeting, self._greeting = self._greeting, ""
-        turn = await self.conversation.begin(new, context, since=since, greeting=greeting)
-        if turn and self._pending:  # the person did not answer the question, but went on
-            turn.stale.update(self._pending.stale)
-        self._pending = turn
-        return turn
+        return await self.conversation.begin(new, context, since=since, greeting=greeting)
 
     async def _run_turn(
-        self, turn_input: list[AnyMessage] | Command[Any], context: HefContext, display: TurnDisplay
+        self, turn: PendingTurn, command: Command[Any] | None, context: HefContext, display: TurnDisplay
     ) -> Replied | Question:
-        conversation = self.conversation
-        async for event in stream_turn(conversation.hef, turn_input, context, conversation.thread):
+        conversation, turn_input = self.conversation, command or turn.messages
+        async for event in stream_turn(conversation.hef, turn_input, context, conversation.thread, turn.configurable):
             if isinstance(event, EmotionDecided):
                 display.annotate(summary(event.empathy, self.language, event.memories, display.columns))
             display.show(event)
@@ -296,7 +298,6 @@ class ChatSession:
         self._question = result if isinstance(result, Question) else None
         if isinstance(result, Question):
             return self._ask(result)
-        self._pending = None
         self.run(self.conversation.end(turn, context))
         faults, is_long = split_long(result.empathy.degraded)
         if is_long and not self._is_long:
@@ -308,7 +309,7 @@ class ChatSession:
 
     def _stop(self, turn: PendingTurn, reply: str, context: HefContext) -> None:
         """Keep what the person said in a turn that was stopped, and what was shown of the reply, marked."""
-        self.interrupted, self._question, self._pending = True, None, None
+        self.interrupted, self._question = True, None
         stands = self.run(self.conversation.stop(turn, reply, context))
         self.note(self.words.stopped if stands else self.words.stopped_before)
         self.console.print()

@@ -28,6 +28,9 @@ Update: TypeAlias = dict[str, Any]
 NS_SEP, NS_END = "|", ":"
 """In a checkpoint namespace: between graph and subgraph, and between a node and the id of its task."""
 
+REPLACED_TEXTS = "replaced_texts"
+"""Key of the config for what the person said in turns that this one replaces: it is not recalled."""
+
 
 _INVALID_IN_NAME = re.compile(r"[\s<|\\/>]+")
 
@@ -92,6 +95,11 @@ def with_agent_name(message: BaseMessage) -> BaseMessage:
     if not name or message.name:
         return message
     return message.model_copy(update={"name": _INVALID_IN_NAME.sub("_", name)})
+
+
+def replaced_texts() -> set[str]:
+    """Return what the person said in the turns that this one takes the place of, as the host's config says."""
+    return set(_configurable().get(REPLACED_TEXTS) or ())
 
 
 def _configurable() -> Mapping[str, Any]:
