@@ -20,6 +20,7 @@ from ..memory.lifetime import expiry
 from ..prompts import one_line
 from .recall import NO_ANSWER
 from .support.conversation import MAX_NAME_CHARACTERS, shown_name
+from .support.fixed_text import NOT_REMEMBERED
 from .support.node_record import record_suppressed_error
 from .support.transcript import (
     count_turns,
@@ -75,7 +76,8 @@ def _store_turn(store: BaseStore, user_id: str, settings: HefContext, state: Hef
     now = time.time()
     turns, earlier_messages = recent_dialogue(before_reply, 0)
     last_turn, last_index = turns[-1], count_turns(before_reply[:earlier_messages]) + len(turns) - 1
-    reply = to_dialogue(state["messages"][-1:])
+    is_told = NOT_REMEMBERED not in state["messages"][-1].response_metadata
+    reply = to_dialogue(state["messages"][-1:]) if is_told else []
     memory = Memory(
         id=memory_id,
         text=last_turn.text,

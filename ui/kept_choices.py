@@ -1,7 +1,4 @@
-"""What a visitor chose on the page, kept in their browser for the next time that it is loaded.
-
-Above all the switch that nothing is written down: who loads the page again does not go on talking on the record.
-"""
+"""What a visitor chose on the page, kept in their browser for the next time that it is loaded."""
 
 from __future__ import annotations
 
@@ -20,8 +17,6 @@ class KeptChoices(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    is_private: bool = False
-    """Whether nothing is written down."""
     page_language: Literal["en", "zh"] | None = None
     """Language of the page."""
     strategy: Strategy | None = None

@@ -64,6 +64,8 @@ class Page:
     announcer: gr.HTML
     kept_choices: gr.BrowserState
     """What the browser keeps for the next visit."""
+    kept_private: gr.BrowserState
+    """Whether nothing is written down: kept apart, so that another choice in another tab does not undo it."""
 
     @property
     def changing(self) -> list[Any]:
@@ -84,6 +86,7 @@ def lay_out(context: HefContext, *, keeps_nothing: bool) -> Page:
         visit = gr.State(None, delete_callback=lambda left: left and left.close())
         # Encrypted by a key that is the same after a restart: it keeps choices, not secrets.
         kept_choices = gr.BrowserState({}, storage_key="hef-choices", secret="hef-choices")
+        kept_private = gr.BrowserState(False, storage_key="hef-private", secret="hef-choices")
         with gr.Row(elem_id="hef-head"):
             head = _html(head_html(words), elem_id="hef-title")
             conversations = gr.Dropdown(
@@ -169,7 +172,7 @@ def lay_out(context: HefContext, *, keeps_nothing: bool) -> Page:
             cancel,
         ),
         *(tabs, understood, search, memories, period, timeline, strategy_choice, reply_language, region_code),
-        *(retention, character, models, announcer, kept_choices),
+        *(retention, character, models, announcer, kept_choices, kept_private),
     )
 
 

@@ -76,6 +76,7 @@ class PageConversation:
     _turn_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _answer: asyncio.Future[object] | None = None
     _is_left: bool = False
+    _has_left: bool = False
     _alone_context: PausableContext = field(default_factory=lambda: PausableContext(nullcontext))
 
     @property
@@ -149,8 +150,8 @@ class PageConversation:
             self._leave()
 
     def _leave(self) -> None:
-        if self._is_left:
-            self._is_left = False
+        if self._is_left and not self._has_left:
+            self._has_left = True
             self.host.conversations.leave(self.name)
 
     async def set_private(self, is_private: bool) -> None:
@@ -161,7 +162,7 @@ class PageConversation:
         if is_private == self.is_private:
             return
         self.stop()
-        async with self._turn_lock:
+        async with self._next():
             messages = [] if self.host.keeps_nothing else await self._stored.messages()
             if self._private_thread:
                 checkpointer: Any = self.host.unkept.checkpointer

@@ -38,6 +38,8 @@ class _PageEvents:
         self._page = page
         self._host = host
         self._view = PageView(page, host)
+        self._visits: dict[str, Visit] = {}
+        """By Gradio's id of a tab who visits in it."""
 
     def connect(self) -> None:
         """Connect the handlers with the components."""
@@ -55,7 +57,8 @@ class _PageEvents:
                 trigger_mode="multiple",  # what is pressed as an earlier press ends counts
             )
 
-        on(page.blocks.load, self.open_page, page.kept_choices, first=True)
+        on(page.blocks.load, self.open_page, page.kept_choices, page.kept_private, first=True)
+        page.blocks.unload(self.close_page)
         on(page.message.submit, self.send, page.message)
         on(page.send.click, self.send, page.message)
         on(page.stop.click, self.stop)
@@ -115,15 +118,25 @@ class _PageEvents:
         visit.notice = error_sentence(error)
         return self._view.everything(visit)
 
-    async def open_page(self, _: Visit | None, kept_choices: object, request: gr.Request) -> Updates:
+    async def open_page(
+        self, _: Visit | None, kept_choices: object, kept_private: object, request: gr.Request
+    ) -> Updates:
         """Begin a visit with what was chosen in this browser, else in the language that it asks for."""
         accepted = request.headers.get("accept-language", "") if request else ""
         language: TextLanguage = "zh" if accepted.strip().lower().startswith("zh") else "en"
         try:
-            visit = await Visit.begin(self._host, language, KeptChoices.read(kept_choices))
+            choices = KeptChoices.read(kept_choices)
+            visit = await Visit.begin(self._host, language, choices, wants_private=kept_private is True)
         except Exception as error:
             return self._view.failure(error)
+        if session := getattr(request, "session_hash", None):
+            self._visits[session] = visit
         return {self._page.visit: visit, **self._view.everything(visit)}
+
+    def close_page(self, request: gr.Request) -> None:
+        """Leave the conversation of a tab that was closed, or is loaded again."""
+        if visit := self._visits.pop(request.session_hash or "", None):
+            visit.close()
 
     async def send(self, visit: Visit, text: str) -> AsyncIterator[Updates]:
         """Answer what the person wrote, in the place of a turn where they edit one; what was asked is asked no more."""
@@ -240,8 +253,8 @@ class _PageEvents:
 
     async def set_private(self, visit: Visit, is_private: bool) -> Updates:
         """Write nothing down, or write down again."""
-        await visit.conversation.set_private(is_private or self._host.keeps_nothing)
-        return {**self._view.everything(visit), **self._view.kept_choices(visit)}
+        await visit.set_private(is_private)
+        return {**self._view.everything(visit), **self._view.kept_private(visit)}
 
     async def set_language(self, visit: Visit, language: TextLanguage) -> Updates:
         """Show the page in another language."""

@@ -38,6 +38,10 @@ class PageView:
         self.nothing: Updates = {page.stop: gr.skip()}
         """No change: Gradio takes no empty dict."""
 
+    def kept_private(self, visit: Visit) -> Updates:
+        """Return whether nothing is written down, as the browser keeps it for the next visit."""
+        return {self._page.kept_private: visit.wants_private}
+
     def kept_choices(self, visit: Visit) -> Updates:
         """Return what the browser keeps for the next visit."""
         return {self._page.kept_choices: visit.kept_choices.stored()}

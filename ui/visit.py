@@ -57,6 +57,8 @@ class Visit:
     """The timeline."""
     changes: dict[str, Any] = field(default_factory=dict)
     """Settings that were changed on the page."""
+    wants_private: bool = False
+    """Whether the visitor wants that nothing is written down, in whatever conversation is open."""
     has_chosen_language: bool = False
     """Whether the language of the page was chosen on it."""
     names: dict[str, str] = field(default_factory=dict)
@@ -65,22 +67,31 @@ class Visit:
     """What is to be said of the last action, beside what the page shows."""
 
     @classmethod
-    async def begin(cls, host: PageHost, language: TextLanguage, choices: KeptChoices | None = None) -> Visit:
+    async def begin(
+        cls,
+        host: PageHost,
+        language: TextLanguage,
+        choices: KeptChoices | None = None,
+        *,
+        wants_private: bool = False,
+    ) -> Visit:
         """Return the page of a visitor, with the newest conversation where that was a short time ago.
 
         Args:
             host: Graphs and settings.
             language: Language of the page, where none was chosen.
             choices: What the visitor chose before.
+            wants_private: Whether they want that nothing is written down.
         """
         choices = choices or KeptChoices()
-        is_private = host.keeps_nothing or choices.is_private
+        is_private = host.keeps_nothing or wants_private
         visit = cls(
             host,
             PageConversation(host, "", host.context, is_private=is_private),
             choices.page_language or language,
             changes=choices.settings,
             has_chosen_language=choices.page_language is not None,
+            wants_private=wants_private,
         )
         try:
             if recent := await host.conversations.recent(host.character):
@@ -94,9 +105,8 @@ class Visit:
     @property
     def kept_choices(self) -> KeptChoices:
         """What the browser keeps for the next visit."""
-        is_private = self.conversation.is_private and not self.host.keeps_nothing
         language = {"page_language": self.language} if self.has_chosen_language else {}
-        return KeptChoices.model_validate({"is_private": is_private, **language, **self.changes})
+        return KeptChoices.model_validate({**language, **self.changes})
 
     @property
     def shown_turn(self) -> PageTurn | None:
@@ -122,7 +132,7 @@ class Visit:
         character = self.names.get(name, "") if character is None else character
         self.names = {name: character, **self.names}
         self.host.conversations.hold(name)
-        before, is_private = self.conversation, self.conversation.is_private
+        before = self.conversation
         before.stop()
         opened = PageConversation(self.host, name, self._context(character), is_private=self.host.keeps_nothing)
         opened.character = character
@@ -130,7 +140,8 @@ class Visit:
             opened.listener, opened.greeting = chosen.name, chosen.greeting
         try:
             await opened.load()
-            await opened.set_private(is_private)
+            while opened.is_private != (is_private := self.host.keeps_nothing or self.wants_private):
+                await opened.set_private(is_private)  # the wish may change meanwhile
         except BaseException:
             self.host.conversations.leave(name)
             raise
@@ -138,6 +149,11 @@ class Visit:
         if before.name:  # that of a visit that has just begun has none
             before.leave()
         await self.refresh_memories()
+
+    async def set_private(self, wants_private: bool) -> None:
+        """Write nothing down from now on, or write down again, in this conversation and those opened later."""
+        self.wants_private = wants_private
+        await self.conversation.set_private(self.host.keeps_nothing or wants_private)
 
     def close(self) -> None:
         """Leave the conversation to others: the visitor has gone."""

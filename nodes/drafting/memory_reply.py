@@ -22,7 +22,7 @@ from ...prompts.recalled_turns import PHRASES, speaker_name
 from ..calling.llm_calls import LlmCalls
 from ..checking.check_calls import Assess, judge
 from ..support.conversation import shown_name
-from ..support.fixed_text import say
+from ..support.fixed_text import NOT_REMEMBERED, say
 from ..support.message_text import message_role
 from ..support.turn_view import TurnView
 from .unwritten_language import language_fault
@@ -104,7 +104,10 @@ async def reply_about_memory(
     language = turn_language(turn.settings.language, turn.conversation)
     memories = [memory for memory in turn.state.get("memories", []) if not await _is_danger(assess, memory, calls)]
     text = _told(memories, language, _name(turn)) if memories else _nothing_told(turn, language)
-    return await say(calls, text), "" if language == "zh" else language_fault(llm, turn)
+    reply = await say(calls, text)
+    # What is told here may be forgotten one day, and is not to live on in the memory of this turn.
+    reply = reply.model_copy(update={"response_metadata": {**reply.response_metadata, NOT_REMEMBERED: True}})
+    return reply, "" if language == "zh" else language_fault(llm, turn)
 
 
 async def _is_danger(assess: Assess | None, memory: Memory, calls: LlmCalls) -> bool:

@@ -24,6 +24,8 @@ from .message_text import message_role, message_text
 from .node_record import FIXED
 from .turn_view import TurnView
 
+NOT_REMEMBERED = "hef:not_remembered"
+"""Key of a reply's `response_metadata`: it is not stored with the turn, as it repeats other turns."""
 RECENT_REPLIES = 5
 """How many replies back the line that says who helps still counts as just said."""
 _PIECE = re.compile(r"[^\s\u2e80-\uffef]+\s*|[\u2e80-\uffef]\s*|\s+")

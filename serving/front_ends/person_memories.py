@@ -14,6 +14,7 @@ from ...contract import Memory
 from ...memory import aforget_turns, alist_turns
 from ..api_errors import ApiError
 from ..chat_conversations import Conversations
+from ..http_server import is_loopback
 from ..identity import Identities
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -93,7 +94,17 @@ class PersonMemories:
         return sorted(turns, key=lambda turn: (turn.time, turn.id), reverse=True)
 
     def _whose(self, request: Request) -> tuple[BaseStore, str]:
-        """Return the memory, and the person who asks."""
+        """Return the memory, and the person who asks.
+
+        A server without keys answers this machine. A page of the web whose name leads here would be taken for it: its
+        requests name another host.
+        """
+        if self.identities.is_open and not is_loopback(request.url.hostname or ""):
+            raise ApiError(
+                403,
+                "without keys memories are shown to this machine alone: ask by 127.0.0.1 or localhost",
+                "other_host",
+            )
         person = self.identities.identify(request.headers, request.query_params.get("user")).person
         if person is None:
             raise ApiError(400, "nobody is named whose memories are meant; send the key of a person", "no_person")

@@ -112,8 +112,8 @@ def is_temporary(headers: Mapping[str, str]) -> bool:
 
 
 def _is_private(value: str) -> bool:
-    """Return whether a value says so; what a front end did not fill in does not."""
-    return value.strip().lower() not in _NOT_PRIVATE and "{{" not in value
+    """Return whether a value says so; so does one that a front end did not fill in, as nobody knows what it would."""
+    return value.strip().lower() not in _NOT_PRIVATE
 
 
 def check_id(value: str, what: str) -> str:

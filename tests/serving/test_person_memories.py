@@ -14,8 +14,10 @@ from hef.contract import HefContext
 from hef.graph import create_hef
 from hef.memory import list_turns
 from hef.sem import resolve_sem
+from hef.serving.api_errors import ApiError
 from hef.serving.chat_app import create_app
 from hef.serving.chat_conversations import Conversations
+from hef.serving.front_ends.person_memories import PersonMemories
 from hef.serving.front_ends.trusted_headers import trusted_header
 from hef.serving.identity import Identities
 from hef.serving.keys import KeyFile
@@ -23,6 +25,7 @@ from hef.serving.server_settings import ServerSettings
 from hef.serving.threads.sqlite_turns import SqliteTurns
 from langgraph.store.memory import InMemoryStore
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from talking_chat import TalkingChat
 
 SAID = "My dog Bello died."
@@ -186,7 +189,7 @@ async def test_of_a_private_request_nothing_remains_and_nothing_is_recalled_in_i
 
 @pytest.mark.parametrize(
     ("value", "is_private"),
-    [("1", True), (" TRUE ", True), ("yes", True), ("0", False), ("", False), ("false", False), ("{{PRIVATE}}", False)],
+    [("1", True), (" TRUE ", True), ("yes", True), ("0", False), ("", False), ("false", False), ("{{PRIVATE}}", True)],
 )
 def test_what_the_private_header_says(value: str, is_private: bool) -> None:
     identity = Identities().identify({"x-hef-private": value}, "ana")
@@ -209,3 +212,19 @@ async def test_models_have_the_names_of_their_characters(app: App) -> None:
     _, models = await app.send("GET", "/v1/models")
     assert [(one["id"], one["name"]) for one in models["data"]] == [("hef", "HEF"), ("mia", "Mia Münster")]
     assert (await app.send("GET", "/v1/models/mia"))[1]["name"] == "Mia Münster"
+
+
+@pytest.mark.parametrize(
+    ("host", "is_shown"), [("127.0.0.1:8200", True), ("localhost", True), ("[::1]:8200", True), ("evil.test", False)]
+)
+async def test_without_keys_memories_are_shown_to_this_machine_alone(tmp_path: Path, host: str, is_shown: bool) -> None:
+    app, store = App(tmp_path, store=InMemoryStore()), InMemoryStore()
+    memories = PersonMemories(Identities(), Conversations(SqliteTurns(tmp_path / "open.sqlite"), store), store)
+    scope = {"type": "http", "method": "GET", "path": "/v1/memories", "query_string": b"user=me", "scheme": "http"}
+    request = Request({**scope, "headers": [(b"host", host.encode())]})
+    if is_shown:
+        assert (await memories.show(request)).status_code == 200
+    else:
+        with pytest.raises(ApiError, match="without keys"):
+            await memories.show(request)
+    assert (await app.send("GET", "/v1/memories", host=host))[0] == 200, "who has a key is known"

@@ -36,7 +36,7 @@ async def test_no_handler_fails_or_answers_where_there_is_no_visit(tmp_path: Pat
 
     model = ScriptedChat(script=["I am sorry."])
     async with page_host(tmp_path, model) as host:
-        handlers = [each for each in create_page(host).fns.values() if each.name != "open_page"]
+        handlers = [each for each in create_page(host).fns.values() if each.name not in ("open_page", "close_page")]
         assert len(handlers) > 15
         for each in handlers:
             updates = await last_updates(each.fn, None, *["I am sad."] * max(1, len(each.inputs) - 1))
@@ -53,7 +53,7 @@ async def test_the_page_that_has_loaded_lets_write_and_send(tmp_path: Path) -> N
         page = create_page(host)
         before = {block.elem_id: block for block in page.blocks.values()}
         opening = next(each for each in page.fns.values() if each.name == "open_page")
-        updates = await last_updates(opening.fn, None, {}, SimpleNamespace(headers={"accept-language": "zh-CN"}))
+        updates = await last_updates(opening.fn, None, {}, False, SimpleNamespace(headers={"accept-language": "zh-CN"}))
 
     for name in ("hef-message", "hef-send"):
         assert before[name].interactive is False
@@ -65,13 +65,13 @@ async def test_the_page_that_has_loaded_lets_write_and_send(tmp_path: Path) -> N
 async def test_a_page_that_cannot_begin_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from hef.ui.page_events import create_page
 
-    async def fail(*_: Any) -> None:
+    async def fail(*_: Any, **__: Any) -> None:
         raise OSError("the disk is full <b>")
 
     monkeypatch.setattr(Visit, "begin", fail)
     async with page_host(tmp_path, ScriptedChat(script=["I am sorry."])) as host:
         opening = next(each for each in create_page(host).fns.values() if each.name == "open_page")
-        updates = await last_updates(opening.fn, None, {}, SimpleNamespace(headers={}))
+        updates = await last_updates(opening.fn, None, {}, False, SimpleNamespace(headers={}))
     assert "the disk is full &lt;b&gt;" in str(updates["HTML"])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hef.contract import Memory
 from hef.graph import HefContext, create_hef
-from hef.memory import mark_turn, remember_turn
+from hef.memory import list_turns, mark_turn, remember_turn
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
@@ -210,3 +210,12 @@ def test_it_is_streamed_as_any_reply_and_no_llm_is_asked(scripted: Any) -> None:
     assert model.prompts == []
     out = hef.invoke({"messages": [HumanMessage("Do you remember my cat?")]}, context=context)
     assert out["messages"][-1].text == "How lovely!"
+
+
+def test_what_is_told_of_other_turns_is_not_stored_as_the_reply_of_this_one(embedded: Any) -> None:
+    store = stored("My sister moved to Lisbon.", days=1)
+    out = ask(embedded, store)
+
+    assert "Lisbon" in out["messages"][-1].text
+    (asked,) = (memory for memory in list_turns(store, "ana") if memory.text == ASKED)
+    assert asked.reply == ""
