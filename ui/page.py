@@ -86,7 +86,7 @@ def lay_out(context: HefContext, *, keeps_nothing: bool) -> Page:
         visit = gr.State(None, delete_callback=lambda left: left and left.close())
         # Encrypted by a key that is the same after a restart: it keeps choices, not secrets.
         kept_choices = gr.BrowserState({}, storage_key="hef-choices", secret="hef-choices")
-        kept_private = gr.BrowserState(False, storage_key="hef-private", secret="hef-choices")
+        kept_private = gr.BrowserState({}, storage_key="hef-private", secret="hef-choices")
         with gr.Row(elem_id="hef-head"):
             head = _html(head_html(words), elem_id="hef-title")
             conversations = gr.Dropdown(

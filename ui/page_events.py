@@ -126,7 +126,7 @@ class _PageEvents:
         language: TextLanguage = "zh" if accepted.strip().lower().startswith("zh") else "en"
         try:
             choices = KeptChoices.read(kept_choices)
-            visit = await Visit.begin(self._host, language, choices, wants_private=kept_private is True)
+            visit = await Visit.begin(self._host, language, choices, wants_private=kept_private == {"is_private": True})
         except Exception as error:
             return self._view.failure(error)
         if session := getattr(request, "session_hash", None):

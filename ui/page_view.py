@@ -40,7 +40,7 @@ class PageView:
 
     def kept_private(self, visit: Visit) -> Updates:
         """Return whether nothing is written down, as the browser keeps it for the next visit."""
-        return {self._page.kept_private: visit.wants_private}
+        return {self._page.kept_private: {"is_private": visit.wants_private}}
 
     def kept_choices(self, visit: Visit) -> Updates:
         """Return what the browser keeps for the next visit."""

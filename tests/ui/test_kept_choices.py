@@ -76,7 +76,7 @@ async def test_another_choice_in_another_tab_does_not_undo_the_switch(tmp_path: 
                 for component, update in updates.items()
                 if getattr(component, "storage_key", None)
             }
-        assert stored["hef-private"] is True
+        assert stored["hef-private"] == {"is_private": True}
 
 
 async def test_a_tab_that_is_closed_leaves_its_conversation(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ async def test_a_tab_that_is_closed_leaves_its_conversation(tmp_path: Path) -> N
             next(each.fn for each in page.fns.values() if each.name == name) for name in ("open_page", "close_page")
         )
         request = SimpleNamespace(headers={}, session_hash="tab")
-        updates = await opening(None, {}, False, request)
+        updates = await opening(None, {}, {}, request)
         (visit,) = (value for value in updates.values() if isinstance(value, Visit))
         name = visit.conversation.name
         thread = host.conversations.thread_id(name)

@@ -53,7 +53,7 @@ async def test_the_page_that_has_loaded_lets_write_and_send(tmp_path: Path) -> N
         page = create_page(host)
         before = {block.elem_id: block for block in page.blocks.values()}
         opening = next(each for each in page.fns.values() if each.name == "open_page")
-        updates = await last_updates(opening.fn, None, {}, False, SimpleNamespace(headers={"accept-language": "zh-CN"}))
+        updates = await last_updates(opening.fn, None, {}, {}, SimpleNamespace(headers={"accept-language": "zh-CN"}))
 
     for name in ("hef-message", "hef-send"):
         assert before[name].interactive is False
@@ -71,7 +71,7 @@ async def test_a_page_that_cannot_begin_says_why(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(Visit, "begin", fail)
     async with page_host(tmp_path, ScriptedChat(script=["I am sorry."])) as host:
         opening = next(each for each in create_page(host).fns.values() if each.name == "open_page")
-        updates = await last_updates(opening.fn, None, {}, False, SimpleNamespace(headers={}))
+        updates = await last_updates(opening.fn, None, {}, {}, SimpleNamespace(headers={}))
     assert "the disk is full &lt;b&gt;" in str(updates["HTML"])
 
 

@@ -312,6 +312,7 @@ def test_what_was_chosen_holds_when_the_page_is_loaded_again_above_all_that_noth
 ) -> None:
     region = "#hef-region input, #hef-region textarea"
     page = browser.page
+    page.set_viewport_size({"width": 1280, "height": 800})
     browser.begin()
     page.check("#hef-private input")
     sync_api.expect(page.locator(".hef-private-note")).to_be_visible()
