@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from uuid import uuid4
@@ -75,6 +76,7 @@ class PageConversation:
     _task: TurnTask | None = None
     _turn_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _answer: asyncio.Future[object] | None = None
+    _opened: datetime = field(default_factory=lambda: datetime.now().astimezone())
     _is_left: bool = False
     _has_left: bool = False
     _alone_context: PausableContext = field(default_factory=lambda: PausableContext(nullcontext))
@@ -101,7 +103,8 @@ class PageConversation:
     async def is_over(self) -> bool:
         """Return whether so much time has passed since the last turn that another conversation begins."""
         last = None if self.is_running or self.is_private else await self._stored.last_time()
-        return last is not None and self.host.conversations.is_over(self.name, last)
+        # Who opens an old one goes on with it.
+        return last is not None and self.host.conversations.is_over(self.name, max(last, self._opened))
 
     async def load(self) -> None:
         """Read from the checkpointer what was said, and from the memory what was understood then."""

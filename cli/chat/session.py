@@ -159,7 +159,7 @@ class ChatSession:
         self._entered = self.conversation
         messages = self.run(self.conversation.messages())
         self._question = self.run(self.conversation.question()) if self.context.confirm_emotion else None
-        self._last_turn = None if not messages else self.run(self.conversation.last_time())
+        self._last_turn = conversation_list.local_now() if messages else None  # who opens an old one goes on with it
         self._is_long = False
         self._greeting = "" if messages or not self.character else self.character.greeting
         if utterances := [one for one in messages if one.type == "human"]:

@@ -270,8 +270,10 @@ async def test_what_is_replaced_is_not_recalled_meanwhile_and_keeps_its_marks_wh
             else conversation.regenerate(conversation.turns[1].key)
         )
 
-        said = [message.text for message in model.prompts[-1]]
-        assert sum("Bello" in text for text in said) == (0 if is_edited else 1), "nothing of it beside the turn itself"
+        prompt = [message.text for message in model.prompts[-1]]
+        assert sum("Bello" in text for text in prompt) == (0 if is_edited else 1), (
+            "nothing of it beside the turn itself"
+        )
         (again,) = [memory for memory in await alist_turns(store, PERSON) if memory.text == text]
         assert (again.pinned, again.never_recall) == (not is_edited, False)
 
@@ -472,8 +474,8 @@ async def test_a_page_that_is_left_open_begins_anew_after_a_pause_unless_the_per
         notice = await visit.leave_after_pause()
         await finish(visit.conversation.say(SISTER))
         assert (before in notice) is is_new
-        said = [message.text for message in model.prompts[-1] if message.type == "human"]
-        assert said == ([SISTER] if is_new else [DOG, SISTER])
+        texts = [message.text for message in model.prompts[-1] if message.type == "human"]
+        assert texts == ([SISTER] if is_new else [DOG, SISTER])
         assert (visit.conversation.name != before) is is_new
 
 
@@ -555,3 +557,20 @@ async def test_a_conversation_is_left_only_once_its_running_turn_has_ended(tmp_p
         again = begin(host, name)
         await again.load()
         assert [turn.text for turn in again.turns] == [DOG]
+
+
+async def test_a_conversation_of_an_earlier_day_that_is_opened_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = ScriptedChat(script=["I am sorry.", "Well done."])
+    async with page_host(tmp_path, model) as host:
+        visit = await Visit.begin(host, "en")
+        day = visit.conversation.name
+        await finish(visit.conversation.say(DOG))
+        await visit.begin_conversation("")
+        later = local_now() + timedelta(days=1)
+        monkeypatch.setattr("hef.cli.chat.conversation_list.local_now", lambda: later)
+        await visit.open(day)
+        visit.conversation._opened = later
+        assert await visit.leave_after_pause() == ""
+        assert visit.conversation.name == day

@@ -174,6 +174,24 @@ def test_after_a_night_a_new_conversation_begins_and_the_one_before_is_continued
     assert BELLO in chat(options=("--thread", first.date().isoformat()))
 
 
+@pytest.mark.parametrize("is_named_at_start", [True, False])
+def test_a_conversation_of_an_earlier_day_that_is_opened_goes_on(
+    chat: Any, monkeypatch: pytest.MonkeyPatch, is_named_at_start: bool
+) -> None:
+    first = local_now()
+    day = first.date().isoformat()
+    chat(BELLO)
+    monkeypatch.setattr("hef.cli.chat.conversation_list.local_now", lambda: first + timedelta(days=1))
+
+    shown = (
+        chat("I miss him.", options=("--thread", day)) if is_named_at_start else chat(f"/threads {day}", "I miss him.")
+    )
+
+    assert "Some time has passed" not in shown
+    texts = [message.text for message in chat.model.prompts[-1] if message.type == "human"]
+    assert texts == [BELLO, "I miss him."]
+
+
 def test_a_chat_that_is_left_open_begins_anew_after_a_pause(chat: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     start = local_now()
     days = iter([0, 0, *[1] * 20])
