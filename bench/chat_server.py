@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import numpy as np
@@ -26,6 +26,14 @@ from ..contract.errors import error_text, needs_extra
 from ..contract.progress import Progress, ignore_progress
 from .serving_fakes import REPLY, InstantChat
 from .synthetic_dialogues import synthetic_turn
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langgraph.store.base import BaseStore
+    from starlette.types import ASGIApp
+
+    from ..sem import Sem
+    from ..serving.threads.turn_table import Database
 
 _START_SECONDS = 120
 _MB = 1_000_000
@@ -265,28 +273,17 @@ def _server_process(sem: str | None, home: Path | None) -> Iterator[tuple[str, s
 
 def _serve(spec: str | None, home: Path | None, ready: Connection) -> None:
     """Serve in this process until it is told to end; memory and turns are kept as `hef serve chat` keeps them."""
-    from ..graph import create_hef, open_store
+    from ..graph import open_store
     from ..sem import resolve_sem
-    from ..serving.chat_app import create_app
-    from ..serving.chat_conversations import Conversations
     from ..serving.http_server import listen, serve_app
-    from ..serving.server_settings import ServerSettings
     from ..serving.threads.sqlite_turns import SqliteTurns
 
     sem = resolve_sem(spec)
     chat = InstantChat(labels=tuple(sem.description.taxonomy.labels))
     # As the command has it: between operations other processes may open the folder, which costs time at each.
     store = None if home is None else open_store(home, sem, wait=_MEMORY_SECONDS, hold=False)
-    conversations = Conversations(None if home is None else SqliteTurns(home / "chat-turns.sqlite"), store)
-    settings = ServerSettings(context=HefContext(remember=store is not None))
-    app = create_app(
-        create_hef(model=chat, sem=sem).compile(store=store),
-        model=chat,
-        sem=sem,
-        store=store,
-        settings=settings,
-        conversations=conversations,
-    )
+    turns = None if home is None else SqliteTurns(home / "chat-turns.sqlite")
+    app = measured_app(chat, sem, store, turns, HefContext(remember=store is not None))
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         serving = serve_app(
@@ -295,3 +292,30 @@ def _serve(spec: str | None, home: Path | None, ready: Connection) -> None:
         asyncio.run(serving)
     if store is not None:
         store.close()
+
+
+def measured_app(
+    chat: BaseChatModel, sem: Sem, store: BaseStore | None, turns: Database | None, context: HefContext
+) -> ASGIApp:
+    """Return the chat server around an LLM and a SEM, as it is measured.
+
+    Args:
+        chat: The LLM.
+        sem: The SEM.
+        store: The memory; None where nothing is remembered.
+        turns: The table of turns; None where none is kept.
+        context: Settings of each turn.
+    """
+    from ..graph import create_hef
+    from ..serving.chat_app import create_app
+    from ..serving.chat_conversations import Conversations
+    from ..serving.server_settings import ServerSettings
+
+    return create_app(
+        create_hef(model=chat, sem=sem).compile(store=store),
+        model=chat,
+        sem=sem,
+        store=store,
+        settings=ServerSettings(context=context),
+        conversations=Conversations(turns, store),
+    )

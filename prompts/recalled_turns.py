@@ -114,7 +114,7 @@ def recalled_lines(
         names: What emotions are called in it.
     """
     phrases = PHRASES[language]
-    today = _day(time.time() if now is None else now) or date.today()
+    today = local_day(time.time() if now is None else now) or date.today()
     limit = _quoted_characters(memories, budget * CHARACTERS_PER_TOKEN)
     in_time = sorted(range(len(memories)), key=lambda index: (not is_wish(memories[index]), memories[index].time))
     lines: dict[int, str] = {}
@@ -182,7 +182,7 @@ def _quoted_characters(memories: Sequence[Memory], budget: int) -> int:
 
 
 def _when(memory: Memory, today: date, phrases: Phrases) -> str:
-    then = _day(memory.time) if memory.time else None
+    then = local_day(memory.time) if memory.time else None
     if then is None:
         return phrases.earlier
     weekday, ago = phrases.weekdays[then.weekday()], time_ago(then, today, phrases)
@@ -204,7 +204,7 @@ def _answer(memory: Memory, phrases: Phrases) -> str:
     return f'{phrases.answered}"{reply}"' if reply else ""
 
 
-def _day(timestamp: float) -> date | None:
+def local_day(timestamp: float) -> date | None:
     """Return the day of a time in the computer's own zone; None where it has none there."""
     try:
         return datetime.fromtimestamp(timestamp).date()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from langchain_core.messages import BaseMessage
 
@@ -18,7 +18,7 @@ from ...contract.dialogue import TextLanguage, turn_language
 from ...memory import STALE_VECTORS
 from ...memory.broad_question import asks_for_all
 from ...prompts import is_wish, one_line, quoted
-from ...prompts.recalled_turns import PHRASES, speaker_name
+from ...prompts.recalled_turns import PHRASES, local_day, speaker_name
 from ..calling.llm_calls import LlmCalls
 from ..checking.check_calls import Assess, judge
 from ..support.conversation import shown_name
@@ -154,10 +154,7 @@ def _told(memories: Sequence[Memory], language: TextLanguage, speaker: str) -> s
 def _day(memory: Memory, today: date, language: TextLanguage) -> str:
     """Return in words on which day of the computer's own zone a turn was said."""
     texts = _TEXTS[language]
-    try:
-        then = datetime.fromtimestamp(memory.time).date() if memory.time else None
-    except (OverflowError, OSError, ValueError):
-        then = None
+    then = local_day(memory.time) if memory.time else None
     if then is None:
         return texts.earlier
     if then in (today, today - timedelta(days=1)):

@@ -10,24 +10,19 @@ from typing import Any
 import psutil
 import pytest
 from chat_server import chat_server
-from hef.bench.chat_server import ChatLoad
+from hef.bench.chat_server import ChatLoad, measured_app
 from hef.bench.serving_fakes import REPLY, InstantChat
 from hef.contract import HefContext
 from hef.contract.progress import ignore_progress
-from hef.graph import create_hef
 from hef.memory import ChromaStore, list_turns
 from hef.sem import resolve_sem
-from hef.serving.chat_app import create_app
-from hef.serving.chat_conversations import Conversations
-from hef.serving.server_settings import ServerSettings
 from hef.serving.threads.sqlite_turns import SqliteTurns
 from talking_chat import TalkingChat
 
 
 def load_of(chat: Any, seconds: float) -> ChatLoad:
     sem = resolve_sem("lexicon")
-    settings = ServerSettings(context=HefContext(strategy="sem_only"))
-    app = create_app(create_hef(model=chat, sem=sem).compile(), model=chat, sem=sem, settings=settings)
+    app = measured_app(chat, sem, None, None, HefContext(strategy="sem_only"))
     with chat_server(app) as server:
         load = ChatLoad(f"{server.url}/v1", psutil.Process(), turns=2)
         asyncio.run(load.run(3, seconds, ignore_progress))
@@ -58,15 +53,8 @@ async def test_of_many_conversations_at_once_each_turn_has_one_reply_and_one_mem
     sem, chat, conversations = resolve_sem("lexicon"), InstantChat(labels=()), 64
     # As `hef serve chat` has it, but for the vectors.
     store = ChromaStore(tmp_path / "memory", wait=60, hold=False) if remembers else None
-    settings = ServerSettings(context=HefContext(strategy="sem_only", remember=remembers))
-    app = create_app(
-        create_hef(model=chat, sem=sem).compile(store=store),
-        model=chat,
-        sem=sem,
-        store=store,
-        settings=settings,
-        conversations=Conversations(SqliteTurns(tmp_path / "turns.sqlite"), store),
-    )
+    context = HefContext(strategy="sem_only", remember=remembers)
+    app = measured_app(chat, sem, store, SqliteTurns(tmp_path / "turns.sqlite"), context)
     with chat_server(app) as server:
         load = ChatLoad(f"{server.url}/v1", psutil.Process(), turns=3)
         await asyncio.to_thread(asyncio.run, load.run(conversations, 2.0, ignore_progress))
